@@ -1,0 +1,128 @@
+/*
+ * conf - a YAML file into structs, by tables.
+ *
+ * Each folder describes its own section as a table of options: name, type,
+ * where in the struct it goes, default, range, help. From the same tables come
+ * the parser, the defaults, the errors and the reference, so none can be
+ * undocumented and no key can be accepted and ignored.
+ *
+ * All mistakes of a file are found in one go, each with file, line and column.
+ * Pointers in the filled struct belong to the arena given to conf_load().
+ *
+ * Grammar beyond YAML: `include: GLOB` at the top (relative to the including
+ * file); `${NAME}` and `${NAME:-default}` in a value come from the environment,
+ * an unset one is an error, `$${` is a literal `${`. Times: `500ms 30s 5m 1h30m
+ * 5d 1w`; sizes `50M` (2^20), `20G`, `64K`.
+ */
+#ifndef BASE_CONF_H
+#define BASE_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+enum conf_type {
+	CONF_STRING,  /* char * */
+	CONF_BOOL,    /* bool: true or false, nothing else */
+	CONF_INT,     /* int64_t */
+	CONF_FLOAT,   /* double */
+	CONF_SIZE,    /* int64_t, bytes */
+	CONF_TIME,    /* int64_t, milliseconds */
+	CONF_ENUM,    /* int, an index into NAMES */
+	CONF_STRINGS, /* struct conf_strings: a list */
+	CONF_TABLE,   /* an embedded struct, described by TABLE */
+	CONF_LIST,    /* struct conf_list of structs, described by TABLE */
+	CONF_MAP,     /* struct conf_map: free names, each a list of strings */
+};
+
+struct conf_strings {
+	size_t n;
+	char **v;
+};
+
+struct conf_list {
+	size_t n;
+	void *v; /* n structs, one after the other */
+};
+
+struct conf_map {
+	size_t n;
+	char **names;
+	struct conf_strings *v;
+};
+
+/* Where a value stood; for errors found after parsing. */
+struct conf_mark {
+	const char *file; /* borrowed from the arena of conf_load */
+	int line, column; /* from 1 */
+};
+
+struct conf_errors;
+
+/* A check beyond type and range, run on the value at FIELD when it was given or
+ * defaulted. Report with conf_error(); false when something is wrong. */
+typedef bool conf_check_fn(void *field, const struct conf_mark *mark,
+			   struct conf_errors *errors);
+
+struct conf_option {
+	const char *name;
+	enum conf_type type;
+	size_t offset;
+	const char *dflt; /* as YAML; NULL: the key is required */
+	const char *help; /* one sentence for the reference */
+	int64_t min, max; /* INT, SIZE, TIME; both 0: no range */
+	const char *const *names; /* ENUM: NULL-terminated */
+	const struct conf_table *table; /* TABLE, LIST */
+	conf_check_fn *check;
+	const char *example; /* YAML for the reference, or NULL */
+};
+
+struct conf_table {
+	size_t size; /* of the struct */
+	const struct conf_option *options; /* a NULL name ends */
+	size_t mark_offset; /* where a struct conf_mark goes; 0: nowhere */
+	/* A check of the whole struct, after its options. */
+	conf_check_fn *check;
+};
+
+struct conf_error {
+	struct conf_mark mark;
+	char *text; /* what is wrong and what to do */
+};
+
+/* At most 100 are kept; the count goes on. */
+struct conf_errors {
+	struct arena arena;
+	struct conf_error *v;
+	size_t n, total;
+};
+
+void conf_errors_init(struct conf_errors *e);
+void conf_errors_done(struct conf_errors *e);
+void conf_error(struct conf_errors *e, const struct conf_mark *mark,
+		const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Read PATH (with what it includes) into *RET, a struct of TABLE, filled with
+ * defaults first. 0, or -EINVAL with at least one error in E. */
+int conf_load(const char *path, const struct conf_table *table,
+	      struct arena *arena, struct conf_errors *e, void *ret);
+/* The same from memory; NAME stands in the errors. */
+int conf_load_text(const char *name, const char *text, size_t len,
+		   const struct conf_table *table, struct arena *arena,
+		   struct conf_errors *e, void *ret);
+
+/* "30s", "1h30m", "500ms" to milliseconds; "50M" to bytes. 0 or -EINVAL. */
+int conf_parse_time(const char *s, int64_t *ret_ms);
+int conf_parse_size(const char *s, int64_t *ret_bytes);
+
+/* Every option of TABLE, depth first; PATH like "listeners[].address". */
+typedef void conf_walk_fn(void *arg, const char *path,
+			  const struct conf_option *option);
+void conf_walk(const struct conf_table *table, conf_walk_fn *fn, void *arg);
+/* "string", "time", "submission|inbound", ... as the reference says it. Owned
+ * by the caller. */
+char *conf_type_name(const struct conf_option *option);
+
+#endif

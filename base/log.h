@@ -1,0 +1,79 @@
+/*
+ * log - one line an event, to one log thread.
+ *
+ * A line is an event name and fields; what is common to a session or a message
+ * stands in a log_context that lines inherit, parents first. Formats: logfmt
+ * (`time= level= event= ...`) or JSON, one object a line. When stderr is the
+ * journal (JOURNAL_STREAM) a `<N>` prefix stands in place of the time.
+ *
+ * Lines pass through a bounded ring to the thread that writes them, so no loop
+ * waits for a disk. When the ring is full, debug lines are dropped and counted
+ * (event=log_dropped tells how many); event lines wait for room instead.
+ *
+ * Every value is escaped: a peer's bytes never make a second line or a second
+ * field. Thread-safe.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdint.h>
+
+#include "base/clock.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
+enum log_format { LOG_LOGFMT, LOG_JSON };
+/* What becomes of a mail address in a field made by LOG_ADDR(). */
+enum log_addresses { LOG_ADDR_PLAIN, LOG_ADDR_HASH, LOG_ADDR_DOMAIN };
+
+struct log_conf {
+	char *to;       /* "stderr", "syslog:FACILITY" or a file's path */
+	int format;     /* enum log_format */
+	int level;      /* enum log_level: the least that is written */
+	int addresses;  /* enum log_addresses */
+};
+
+struct log;
+
+/* Open what CONF names and start the thread. 0 or -errno. */
+int log_open(const struct log_conf *conf, struct clock *clock,
+	     struct log **ret_log);
+/* A log for tests: every line goes to FN in the caller's thread. */
+struct log *log_new_capture(void (*fn)(void *arg, const char *line),
+			    void *arg);
+/* Write what is in the ring and end the thread. */
+void log_close(struct log **log);
+/* Other level, format and addresses from now on; the file is opened again
+ * (logrotate). -errno: the old one stays in use. */
+int log_reopen(struct log *log, const struct log_conf *conf);
+
+enum log_type { LOG_END, LOG_TYPE_STR, LOG_TYPE_INT, LOG_TYPE_ADDR };
+
+struct log_field {
+	const char *key;
+	enum log_type type;
+	const char *str; /* borrowed for the call; NULL: no field */
+	int64_t num;
+};
+
+#define LOG_STR(k, v)  ((struct log_field){(k), LOG_TYPE_STR, (v), 0})
+#define LOG_INT(k, v)  ((struct log_field){(k), LOG_TYPE_INT, 0, (int64_t)(v)})
+/* A mail address, shown as log.addresses says. */
+#define LOG_ADDR(k, v) ((struct log_field){(k), LOG_TYPE_ADDR, (v), 0})
+
+struct log_context {
+	struct log *log;                  /* borrowed */
+	const struct log_context *parent; /* borrowed; NULL at the root */
+	struct log_field field;           /* its str borrowed as long as this */
+};
+
+/* log_event(ctx, LOG_INFO, "accept", LOG_STR("id", id), LOG_INT("size", n)) */
+#define log_event(ctx, level, event, ...)                                     \
+	log_emit((ctx), (level), (event),                                     \
+		 (const struct log_field[]){__VA_ARGS__ __VA_OPT__(,)         \
+					    {0, LOG_END, 0, 0}})
+
+/* FIELDS ends in LOG_END. */
+void log_emit(const struct log_context *ctx, enum log_level level,
+	      const char *event, const struct log_field *fields);
+
+#endif

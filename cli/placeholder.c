@@ -1,0 +1,2 @@
+extern int belfry_cli_placeholder;
+int belfry_cli_placeholder;

@@ -1,0 +1,2 @@
+extern int belfry_config_placeholder;
+int belfry_config_placeholder;

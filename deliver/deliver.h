@@ -1,0 +1,30 @@
+/*
+ * deliver - the agents that take a message out of the queue, and the DSN.
+ */
+#ifndef DELIVER_DELIVER_H
+#define DELIVER_DELIVER_H
+
+#include "base/log.h"
+#include "base/metric.h"
+#include "deliver/route.h"
+#include "net/dns.h"
+#include "queue/queue.h"
+
+struct deliver;
+
+/* Register the agent `smtp` and the teller of DSNs with Q. One dns per loop,
+ * in the order of LOOPS. Before queue_start(). */
+struct deliver *deliver_new(struct queue *q, struct routing *routing,
+			    struct loop *const *loops, struct dns *const *dns,
+			    size_t nloops, const struct log_context *log,
+			    struct metrics *metrics);
+/* After a reload; from any thread. Sessions under way end with the old one. */
+void deliver_set_routing(struct deliver *d, struct routing *routing);
+/* End idle connections with QUIT, hand back what is out as untried where
+ * nothing was sent, and call DONE on the first loop when all are closed, at the
+ * latest after GRACE_MS. */
+void deliver_stop(struct deliver *d, int64_t grace_ms, loop_fn *done,
+		  void *arg);
+void deliver_free(struct deliver **d);
+
+#endif

@@ -1,0 +1,2 @@
+extern int belfry_deliver_placeholder;
+int belfry_deliver_placeholder;

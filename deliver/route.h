@@ -1,0 +1,81 @@
+/*
+ * route - where a recipient goes; looked up at each try.
+ *
+ * Pure, on an immutable snapshot of the configuration: by_domain (first match),
+ * else smarthost. MX routing comes later: until then a recipient that neither
+ * covers has no route.
+ */
+#ifndef DELIVER_ROUTE_H
+#define DELIVER_ROUTE_H
+
+#include "base/conf.h"
+#include "mail/address.h"
+#include "queue/queue.h"
+
+/* One next hop, as everywhere in the configuration. */
+struct hop {
+	char *name;
+	char *host; /* a name or address, no port, no brackets */
+	int64_t port;
+	int tls; /* `none` only */
+	char *helo; /* "": delivery.helo */
+	char *bind; /* "": delivery.bind */
+	int64_t connections; /* its own ceiling; 0: none */
+	struct conf_mark mark;
+};
+extern const struct conf_table hop_conf_table;
+
+struct hop_list {
+	size_t n;
+	struct hop *v;
+};
+
+struct delivery_timeouts {
+	int64_t connect_ms, banner_ms, command_ms, data_ms, after_dot_ms;
+};
+
+struct delivery_conf {
+	struct conf_list smarthost; /* of struct hop */
+	struct conf_list by_domain; /* of struct delivery_rule */
+	struct queue_retry_conf retry;
+	int64_t lifetime_ms;
+	int64_t connections;
+	struct queue_destination_conf per_destination;
+	struct { int64_t connections; } per_address;
+	struct delivery_timeouts timeouts;
+	bool strict_8bit;
+	char *helo;
+	struct conf_strings bind; /* source addresses, at most one a family */
+};
+extern const struct conf_table delivery_conf_table;
+
+struct delivery_rule {
+	char *match;
+	struct conf_list via; /* of struct hop */
+	struct pattern *pattern; /* compiled by routing_new */
+	struct conf_mark mark;
+};
+
+/* The compiled snapshot. Immutable; reference counted, any thread. */
+struct routing;
+int routing_new(const struct delivery_conf *conf, const char *hostname,
+		struct conf_errors *errors, struct routing **ret_routing);
+struct routing *routing_ref(struct routing *r);
+void routing_unref(struct routing **r);
+const struct delivery_conf *routing_conf(const struct routing *r);
+const char *routing_hostname(const struct routing *r);
+
+struct route {
+	const char *agent;  /* "smtp" */
+	const char *dest;   /* the list's name: its first entry's name, else all
+			     * its host:port joined by "," */
+	const char *rule;   /* "smarthost" or the pattern of by_domain */
+	const struct hop *hops; /* borrowed from the routing */
+	size_t nhops;
+};
+
+/* 0, or -ENOENT: nothing covers it (550 5.4.4). */
+int route_find(const struct routing *r, const struct address *rcpt,
+	       struct route *ret_route);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * address - a mailbox of SMTP (RFC 5321, 4.1.2).
+ *
+ *	Path          = "<" [ A-d-l ":" ] Mailbox ">"    source routes are dropped
+ *	Mailbox       = Local-part "@" ( Domain / address-literal )
+ *	Local-part    = Dot-string / Quoted-string
+ *
+ * Control characters are refused everywhere, also quoted ones. ASCII only until
+ * SMTPUTF8 is offered. Sizes: local part 64, domain 255, path 256 octets
+ * (4.5.3.1); we take local parts of up to 255, since they exist.
+ */
+#ifndef MAIL_ADDRESS_H
+#define MAIL_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+
+#define ADDRESS_MAX 512 /* local + "@" + domain */
+
+struct address {
+	const char *local;  /* as written, quotes kept; "" for the null path */
+	const char *domain; /* lower case; "[192.0.2.1]" for a literal; "" for
+			     * the null path and for bare <postmaster> */
+};
+
+/* The path at S ("<...>"), e.g. behind "MAIL FROM:". *RET_USED is how many bytes
+ * it took. Null path "<>" only when NULL_OK; "<postmaster>" without a domain is
+ * taken. 0, or -EINVAL with a reason in *RET_WHY (static). */
+int address_parse_path(const char *s, size_t len, bool null_ok,
+		       struct arena *arena, struct address *ret,
+		       size_t *ret_used, const char **ret_why);
+/* A bare mailbox, "anna@example.org", all of S. */
+int address_parse(const char *s, struct arena *arena, struct address *ret,
+		  const char **ret_why);
+/* "local@domain"; "" for the null path. In ARENA. */
+const char *address_text(const struct address *a, struct arena *arena);
+bool address_is_null(const struct address *a);
+bool address_is_literal(const struct address *a);
+/* Domain part of a text address: what follows the last "@", or "". */
+const char *address_domain_of(const char *text);
+/* A host name or literal as EHLO takes it. */
+bool address_is_domain(const char *s, size_t len);
+
+#endif

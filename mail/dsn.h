@@ -1,0 +1,45 @@
+/*
+ * dsn - a delivery status notification (RFC 3464 in RFC 6522's multipart/report).
+ *
+ * Pure: what to say in, text out. UTF-8 reports (RFC 6533) come with SMTPUTF8.
+ */
+#ifndef MAIL_DSN_H
+#define MAIL_DSN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+enum dsn_action { DSN_FAILED, DSN_DELAYED, DSN_RELAYED, DSN_DELIVERED };
+
+struct dsn_recipient {
+	const char *final;    /* current address */
+	const char *original; /* the address the client gave; NULL: the same */
+	const char *orcpt;    /* RFC 3461 original recipient; NULL: none */
+	enum dsn_action action;
+	const char *status;     /* "5.1.1" */
+	const char *remote_mta; /* host that said it; NULL: ourselves */
+	const char *reply;      /* its words, one line; NULL: none */
+	const char *reason; /* one sentence for a human: what happened */
+	int64_t last_attempt_ms; /* wall time; 0: never tried */
+};
+
+struct dsn {
+	const char *reporting_mta; /* our host name */
+	const char *to;            /* the original's envelope sender */
+	const char *message_id;    /* ours, for this report: "id@host" */
+	const char *queue_id;      /* of the original */
+	int64_t arrival_ms, now_ms; /* wall */
+	const char *original;       /* header of the original, or all of it */
+	size_t original_len;
+	bool original_whole; /* message/rfc822, else text/rfc822-headers */
+	const struct dsn_recipient *rcpt;
+	size_t nrcpt;
+};
+
+/* Append the whole message, CRLF line ends, 7 bit clean headers. 0, or -EMSGSIZE
+ * when OUT's ceiling is hit. */
+int dsn_compose(const struct dsn *dsn, struct buf *out);
+
+#endif

@@ -1,0 +1,2 @@
+extern int belfry_mail_placeholder;
+int belfry_mail_placeholder;

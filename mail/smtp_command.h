@@ -1,0 +1,46 @@
+/*
+ * smtp_command - one command line as a value (RFC 5321, 4.1.1).
+ */
+#ifndef MAIL_SMTP_COMMAND_H
+#define MAIL_SMTP_COMMAND_H
+
+#include <stdint.h>
+
+#include "mail/address.h"
+#include "mail/smtp_reply.h"
+
+enum smtp_verb {
+	SMTP_EHLO,
+	SMTP_HELO,
+	SMTP_MAIL,
+	SMTP_RCPT,
+	SMTP_DATA,
+	SMTP_RSET,
+	SMTP_NOOP,
+	SMTP_VRFY,
+	SMTP_HELP,
+	SMTP_QUIT,
+	SMTP_XOUTCOME, /* ours, submit socket only: wait for a message's fate */
+	SMTP_UNKNOWN,
+};
+
+extern const char *const smtp_verb_names[];
+
+enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME };
+
+struct smtp_command {
+	enum smtp_verb verb;
+	const char *arg;        /* EHLO, HELO: the name; NOOP, VRFY, HELP: the
+				 * rest; in the arena */
+	struct address address; /* MAIL, RCPT */
+	int64_t size;           /* MAIL SIZE=; -1: not given */
+	enum smtp_body body;    /* MAIL BODY= */
+};
+
+/* LINE without its CRLF. 0 with *RET filled; or -EINVAL with the reply to give
+ * (501, 555, ...; verb is set whenever it was recognised). An unknown verb is
+ * not an error: SMTP_UNKNOWN. Strings live in ARENA. */
+int smtp_command_parse(const char *line, size_t len, struct arena *arena,
+		       struct smtp_command *ret, struct reply *ret_reply);
+
+#endif

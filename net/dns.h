@@ -1,0 +1,58 @@
+/*
+ * dns - names to addresses on a loop, through libunbound; /etc/hosts first.
+ *
+ * One resolver context per loop. Every question has a deadline of its own (a
+ * dead forwarder makes libunbound silent). The callback runs exactly once, on
+ * the loop, never from within dns_addresses(), unless the query was cancelled.
+ */
+#ifndef NET_DNS_H
+#define NET_DNS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/conf.h"
+#include "net/loop.h"
+#include "net/sockaddr.h"
+
+struct dns_conf {
+	struct conf_strings servers; /* "ADDRESS" or "ADDRESS@PORT"; empty:
+				      * resolv.conf */
+	int64_t timeout_ms;
+	char *trust_anchor; /* file; "": no validation */
+};
+
+extern const struct conf_table dns_conf_table;
+
+struct dns;
+struct dns_query;
+
+enum dns_status {
+	DNS_OK,       /* at least one address */
+	DNS_NONE,     /* the name has no address, or does not exist */
+	DNS_TEMPFAIL, /* timeout, SERVFAIL, bogus: try again */
+};
+
+#define DNS_ADDRESSES_MAX 32
+
+struct dns_answer {
+	enum dns_status status;
+	size_t n; /* addresses, port 0, IPv6 and IPv4 as they came */
+	struct sockaddr_any v[DNS_ADDRESSES_MAX];
+	const char *why; /* one sentence for a log or a bounce; static or
+			  * valid during the callback */
+};
+
+typedef void dns_fn(void *arg, const struct dns_answer *answer);
+
+/* 0 or -errno; -EINVAL with a line in *RET_WHY (owned by the caller). */
+int dns_new(struct loop *loop, const struct dns_conf *conf, struct dns **ret_dns,
+	    char **ret_why);
+void dns_free(struct dns **dns);
+/* A and AAAA of NAME; a literal address answers itself. */
+struct dns_query *dns_addresses(struct dns *dns, const char *name, dns_fn *fn,
+				void *arg);
+/* No callback any more. Leaves NULL. */
+void dns_cancel(struct dns_query **query);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * io - a stream socket on a loop: the same few events for plain and TLS.
+ *
+ * Reads go to io_input() as they come, at most IO_READ_MAX a turn, until the
+ * owner pauses; writes are tried at once and what does not fit is kept. One
+ * deadline per io. io_close() may be called from within its own callback: the
+ * io is marked, makes no further call and is freed at the end of the turn.
+ */
+#ifndef NET_IO_H
+#define NET_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "net/loop.h"
+
+struct evbuffer;
+struct io;
+
+#define IO_READ_MAX (64 * 1024)
+
+enum io_event {
+	IO_CONNECTED, /* io_connect() succeeded */
+	IO_INPUT,     /* io_input() has grown */
+	IO_DRAINED,   /* all that was written is with the kernel */
+	IO_EOF,       /* the peer will send no more; input may hold a rest */
+	IO_FAILED,    /* connect, read or write failed: io_error() */
+	IO_DEADLINE,  /* the deadline passed; it is cleared */
+};
+
+typedef void io_fn(void *arg, enum io_event event);
+
+/* Take FD, a connected non-blocking stream socket. */
+struct io *io_new(struct loop *loop, int fd, io_fn *fn, void *arg);
+/* Connect to ADDR from BIND_ADDR (NULL: any). Later one IO_CONNECTED or
+ * IO_FAILED, never from within this call. 0 or -errno when no socket could be
+ * made. */
+int io_connect(struct loop *loop, const struct sockaddr *addr,
+	       socklen_t addr_len, const struct sockaddr *bind_addr,
+	       socklen_t bind_len, io_fn *fn, void *arg, struct io **ret_io);
+/* Close and leave NULL. Output not yet with the kernel is dropped. */
+void io_close(struct io **io);
+/* Close once the output is written or LINGER_MS have passed. No further
+ * callback. Leaves NULL. */
+void io_close_after_write(struct io **io, int64_t linger_ms);
+
+struct evbuffer *io_input(struct io *io);
+/* Bytes not yet with the kernel: what the owner watches for backpressure. */
+size_t io_output_len(const struct io *io);
+void io_write(struct io *io, const void *data, size_t len);
+/* Collect writes between cork and uncork; uncork sends them with one call. */
+void io_cork(struct io *io);
+void io_uncork(struct io *io);
+
+void io_pause_input(struct io *io);
+void io_resume_input(struct io *io);
+/* IO_DEADLINE after that many milliseconds from now; 0 clears. */
+void io_set_deadline(struct io *io, int64_t after_ms);
+int io_error(const struct io *io); /* errno of IO_FAILED */
+int io_fd(const struct io *io);
+
+#endif

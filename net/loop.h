@@ -1,0 +1,81 @@
+/*
+ * loop - one libevent base per thread, and its mailbox.
+ *
+ * A session lives and dies on one loop. Other threads reach it only by posts:
+ * a function and its argument, run on the loop's thread in the order they were
+ * posted. Answers of other threads come back by handle, never by pointer, so a
+ * late answer to a dead session finds nothing.
+ *
+ * Unless said otherwise a call belongs to the loop's own thread.
+ */
+#ifndef NET_LOOP_H
+#define NET_LOOP_H
+
+#include <stdint.h>
+
+#include "base/clock.h"
+
+struct event_base;
+struct loop;
+
+typedef void loop_fn(void *arg);
+
+/* Embedded in whatever travels; owned by the receiver until FN has begun. */
+struct post {
+	struct post *next;
+	loop_fn *fn;
+	void *arg;
+};
+
+struct loop *loop_new(struct clock *clock);
+/* After loop_run() has returned; posts not yet run are run first. */
+void loop_free(struct loop **loop);
+
+/* Run until loop_stop(); loop_start() does so in a thread of its own, which
+ * loop_join() waits for. 0 or -errno. */
+void loop_run(struct loop *loop);
+int loop_start(struct loop *loop, const char *name);
+void loop_join(struct loop *loop);
+/* From any thread: return from loop_run() after the current turn. */
+void loop_stop(struct loop *loop);
+
+/* From any thread: run FN(ARG) on LOOP. POST is storage that must stay until
+ * FN begins. */
+void loop_post(struct loop *loop, struct post *post, loop_fn *fn, void *arg);
+/* Run FN(ARG) at the end of this turn, after the callbacks now under way: where
+ * sessions that were closed are reaped. */
+void loop_defer(struct loop *loop, struct post *post, loop_fn *fn, void *arg);
+
+/* Handles: never reused within a process. 0 is no handle. */
+uint64_t loop_handle_new(struct loop *loop, void *object);
+void *loop_handle_find(struct loop *loop, uint64_t handle); /* NULL: gone */
+void loop_handle_free(struct loop *loop, uint64_t handle);
+
+/* Times of this turn, read once a turn. */
+int64_t loop_mono_ms(const struct loop *loop);
+int64_t loop_wall_ms(const struct loop *loop);
+struct clock *loop_clock(const struct loop *loop);
+
+/* For libraries that bring their own libevent code. */
+struct event_base *loop_base(struct loop *loop);
+
+/*
+ * A timer that is cheap to move: a later deadline costs a store, not a system
+ * call. Embedded; fires FN(ARG) once, at or after its time.
+ */
+struct loop_timer {
+	struct loop *loop;   /* borrowed */
+	void *event;         /* owned; struct event of libevent */
+	int64_t due_mono_ms; /* 0: not set */
+	int64_t armed_mono_ms;
+	loop_fn *fn;
+	void *arg;
+};
+
+void loop_timer_init(struct loop_timer *t, struct loop *loop, loop_fn *fn,
+		     void *arg);
+void loop_timer_done(struct loop_timer *t);
+void loop_timer_set(struct loop_timer *t, int64_t after_ms);
+void loop_timer_clear(struct loop_timer *t);
+
+#endif

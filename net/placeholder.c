@@ -1,0 +1,2 @@
+extern int belfry_net_placeholder;
+int belfry_net_placeholder;

@@ -1,0 +1,83 @@
+/*
+ * attempt - one try to deliver a message to some recipients at one destination.
+ *
+ * The turn gives it to an agent on a loop; the agent owns it until it hands it
+ * back with attempt_result(), exactly once, also when its session died. While an
+ * attempt is out nobody else changes its recipients. After a crash what was out
+ * is ready again: a delivery in flight may repeat, never be lost.
+ */
+#ifndef QUEUE_ATTEMPT_H
+#define QUEUE_ATTEMPT_H
+
+#include <sys/types.h>
+
+#include "queue/queue.h"
+
+enum attempt_outcome {
+	ATTEMPT_UNTRIED, /* goes back as it was, no try counted */
+	ATTEMPT_DONE,
+	ATTEMPT_LATER,
+	ATTEMPT_NEVER,
+	ATTEMPT_MOVED, /* routing now names another destination: see moved_* */
+};
+extern const char *const attempt_outcome_names[];
+
+struct attempt_rcpt {
+	uint32_t n;
+	uint64_t version; /* the token */
+	const char *address, *original, *orcpt, *route;
+	uint32_t tries; /* before this one */
+	/* What the agent fills in. */
+	enum attempt_outcome outcome;
+	struct reply reply; /* what was said; empty for UNTRIED */
+	const char *relay;  /* "host[ip]:port" that said it; in the arena, or "" */
+	const char *moved_agent, *moved_dest, *moved_route; /* in the arena */
+};
+
+/* Did the destination as a whole fail? */
+enum attempt_dest {
+	ATTEMPT_DEST_UNKNOWN, /* nothing was learnt of it */
+	ATTEMPT_DEST_OK,
+	ATTEMPT_DEST_FAILED, /* no address, connect, banner, EHLO, 421 before the
+			      * first MAIL: only the destination's record moves */
+	ATTEMPT_DEST_DROPPED, /* the message's exchange ended in a disconnect:
+			       * three different messages in a row make it
+			       * the destination's failure */
+};
+
+struct attempt {
+	struct arena arena;
+	uint64_t id;
+	const char *agent, *dest;
+	const char *sender;
+	int64_t size; /* of the content, bytes */
+	int64_t arrival_ms;
+	bool eight_bit;
+	enum queue_class class;
+	bool probe; /* the destination is down: this one tries it */
+	size_t nrcpt;
+	struct attempt_rcpt *rcpt;
+	/* What the agent fills in. */
+	enum attempt_dest dest_state;
+	struct reply dest_reply; /* with DEST_FAILED: its words or ours */
+	bool keep; /* the connection lives: this loop is asked first */
+	struct attempt_impl *impl; /* the queue's own */
+};
+
+/* The next piece of the content, at most 64 KiB: FN runs on the attempt's loop.
+ * LEN 0: the end; -EBADMSG (corrupt: close before the final dot), other -errno.
+ * DATA is valid until the next attempt_read() or attempt_result(). One read at a time;
+ * attempt_rewind() starts anew. */
+typedef void attempt_read_fn(void *arg, const char *data, ssize_t len);
+void attempt_read(struct attempt *a, attempt_read_fn *fn, void *arg);
+void attempt_rewind(struct attempt *a);
+
+/* The destination answered a probe (EHLO went well): all may drain, before this
+ * attempt itself has an outcome. */
+void attempt_reached(struct attempt *a);
+
+/* Hand back and leave NULL. No read may be under way. Logs one `deliver` event a recipient
+ * once the outcome is durable. */
+void attempt_result(struct attempt **a);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * draft - a message on its way into the queue.
+ *
+ * A draft is invisible to delivery. It ends in exactly one of two ways, and both
+ * consume it:
+ *
+ *	draft_commit()   the message is in the store and would survive a power
+ *	                 cut; only when the callback says 0 may the client be
+ *	                 told 250.
+ *	draft_abandon()  nothing remains.
+ *
+ * Up to 16 pages (65,216 bytes) a draft is kept in memory and travels with its
+ * publish; what is larger is written as a loose blob as it grows, so memory is
+ * bounded by 64 KiB and not by the message. One owner on one loop; not
+ * thread-safe.
+ */
+#ifndef QUEUE_DRAFT_H
+#define QUEUE_DRAFT_H
+
+#include "queue/queue.h"
+
+struct draft;
+
+struct envelope_rcpt {
+	const char *address;  /* where it goes */
+	const char *original; /* as the client gave it; NULL: the same */
+	const char *orcpt;    /* RFC 3461; NULL: none */
+	const char *agent, *dest; /* the destination */
+	const char *route;        /* name of the rule that chose it */
+};
+
+struct envelope {
+	const char *sender; /* "" is the null path */
+	enum queue_class class;
+	uint32_t flow;          /* queue_flow() */
+	bool eight_bit;         /* the body holds octets above 127 */
+	const char *message_id; /* for listings; may be "" */
+	const char *key;  /* idempotency key of the caller; NULL: none */
+	uint8_t teller;   /* 'm': DSN; else a kind of record ... */
+	struct store_key teller_key; /* ... and which; len 0 with 'm' */
+	size_t nrcpt;
+	const struct envelope_rcpt *rcpt; /* equal ones are made once */
+};
+
+/* A flow: who shares a turn. The user or uid, else client address and sender
+ * domain, whatever text names them. */
+uint32_t queue_flow(const char *who, const char *domain);
+
+/* Start a draft of at most MAX_BYTES. The id is already that of the message. 0,
+ * or -ENOSPC when the store is full for NEED (answer 452, keep the session).
+ * READY runs on LOOP for the object of HANDLE after a write that returned 1. */
+typedef void draft_ready_fn(void *object);
+int draft_open(struct queue *q, size_t max_bytes, enum store_need need,
+	       struct loop *loop, uint64_t handle, draft_ready_fn *ready,
+	       struct draft **ret_draft);
+uint64_t draft_id(const struct draft *d);
+
+/* Append. 0; 1 when taken, but read no more from the client until READY;
+ * -EMSGSIZE once MAX_BYTES would be passed, or the errno of a piece that could
+ * not be written: the draft then refuses every later write and cannot be
+ * committed (draft_commit answers with that error). */
+int draft_write(struct draft *d, const void *data, size_t len);
+
+/* Publish *DRAFT and leave NULL, whatever the outcome. FN runs on the draft's
+ * loop, after the group commit, unless the object of the handle is gone by then.
+ * RESULT 0; 1: KEY was published before with the same content, ID is that
+ * message's; -EEXIST: KEY with other content; -ENOSPC; other -errno. */
+typedef void draft_commit_fn(void *object, int result, uint64_t id);
+void draft_commit(struct draft **draft, const struct envelope *env,
+		  draft_commit_fn *fn);
+void draft_abandon(struct draft **draft);
+
+/*
+ * The same inside a job of the caller's, for records and messages that belong
+ * together: prepare on the loop, publish in the transaction, then settle
+ * with its outcome on the loop. Only drafts of up to 16 pages. The prepared
+ * message's id is draft_id().
+ */
+struct publish;
+struct publish *publish_prepare(struct draft **draft,
+				const struct envelope *env);
+/* 0, or as draft_commit's result; nothing was written then. */
+int publish_in(struct store_txn *txn, struct publish *p);
+/* In the job's AFTER (store thread): committed or not. Frees *P. */
+void publish_after(struct publish **p, int result);
+/* Take back a message that is not out: 0, -ENOENT, -EBUSY (an attempt is out:
+ * its outcome will come to the teller). */
+int publish_withdraw_in(struct store_txn *txn, struct queue *q, uint64_t id);
+
+#endif

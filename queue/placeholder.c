@@ -1,0 +1,2 @@
+extern int belfry_queue_placeholder;
+int belfry_queue_placeholder;

@@ -1,0 +1,223 @@
+/*
+ * queue - the face: what the rest of the house may ask of the queue.
+ *
+ * The queue keeps messages and their recipients in the store, gives out
+ * attempts to agents in fair turns, moves what failed to its next time, tells
+ * whoever must be told, and answers the operator. docs/queue.md has every rule.
+ *
+ * Calls may come from any loop; answers come back on the loop that is named.
+ */
+#ifndef QUEUE_QUEUE_H
+#define QUEUE_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/conf.h"
+#include "mail/smtp_reply.h"
+#include "queue/store.h"
+
+enum queue_class { QUEUE_ALERT, QUEUE_NORMAL, QUEUE_BULK };
+#define QUEUE_NCLASS 3
+extern const char *const queue_class_names[]; /* "alert", "normal", "bulk" */
+
+/* The sections `store` and what of `delivery` is the queue's. */
+struct queue_store_conf {
+	int64_t max_size;
+	char *reserve; /* "5%" or a size */
+};
+extern const struct conf_table queue_store_conf_table;
+
+struct queue_retry_conf {
+	int64_t first_ms, max_ms;
+	double factor, jitter;
+};
+extern const struct conf_table queue_retry_conf_table;
+
+struct queue_destination_conf {
+	int64_t connections; /* the window */
+	int64_t messages_per_connection;
+	int64_t recipients_per_message;
+};
+extern const struct conf_table queue_destination_conf_table;
+
+struct queue_conf {
+	const char *dir;
+	int64_t max_size, reserve;
+	struct queue_retry_conf retry;
+	struct queue_destination_conf destination;
+	int64_t lifetime_ms;       /* of a message of class normal and bulk */
+	int64_t alert_lifetime_ms; /* of class alert */
+	int64_t connections;       /* attempts out in all; 20 more for alerts */
+};
+
+struct queue;
+
+/* 0, or -errno with a line for the operator in *RET_WHY (owned by the caller).
+ * Nothing is handed out before queue_start(). */
+int queue_open(const struct queue_conf *conf, struct clock *clock,
+	       struct loop *const *loops, size_t nloops, struct pool *disk,
+	       const struct log_context *log, struct metrics *metrics,
+	       struct queue **ret_queue, char **ret_why);
+void queue_start(struct queue *q);
+/* No new attempts; call before the loops end. */
+void queue_stop(struct queue *q);
+void queue_close(struct queue **q);
+/* After a reload, from any thread. */
+void queue_set_conf(struct queue *q, const struct queue_conf *conf);
+struct store *queue_store(struct queue *q);
+
+/* An id as everyone sees it: 13 characters of [0-9A-Z] that sort as the ids. */
+#define QUEUE_ID_LEN 14 /* with the NUL */
+void queue_id_text(uint64_t id, char ret[static QUEUE_ID_LEN]);
+int queue_id_parse(const char *text, uint64_t *ret_id); /* 0 or -EINVAL */
+
+/* A destination is (agent, name); its key in the store. */
+uint64_t queue_dest_key(const char *agent, const char *name);
+
+/* --- who takes part (before queue_start) ---------------------------------- */
+
+struct attempt;
+/* Runs on the loop that the turn chose; leads to one attempt_result(). */
+typedef void queue_agent_fn(void *ctx, struct loop *loop, struct attempt *a);
+void queue_set_agent(struct queue *q, const char *agent, queue_agent_fn *fn,
+		     void *ctx);
+
+struct tell;
+/* Runs on a loop when something must be said of a message; leads to one
+ * tell_commit() or tell_drop(). KIND 'm' is the DSN; other kinds are records
+ * that wait for the fate of a message they published. */
+typedef void queue_teller_fn(void *ctx, struct loop *loop, struct tell *tell);
+void queue_set_teller(struct queue *q, uint8_t kind, queue_teller_fn *fn,
+		      void *ctx);
+
+/* A record of KIND whose time has come, in the store thread inside a job; must
+ * move or delete the record, else it is reported as corrupt and set aside. */
+typedef int queue_due_fn(struct store_txn *txn, void *ctx,
+			 const struct store_key *key,
+			 const struct store_rec *rec, int64_t now_wall_ms);
+void queue_set_due(struct queue *q, uint8_t kind, queue_due_fn *fn, void *ctx);
+
+/* --- the operator ---------------------------------------------------------- */
+
+enum queue_action {
+	QUEUE_HOLD,
+	QUEUE_RELEASE,
+	QUEUE_FLUSH,   /* try now, the destination's back-off forgotten too */
+	QUEUE_REQUEUE, /* ready now, routes looked up anew */
+	QUEUE_REMOVE,  /* -EBUSY while an attempt is out */
+};
+
+/* 0, -ENOENT (no such id), -EBUSY, -EALREADY. */
+typedef void queue_done_fn(void *arg, int result);
+void queue_act(struct queue *q, enum queue_action action, uint64_t id,
+	       struct loop *loop, queue_done_fn *done, void *arg);
+
+struct queue_paused {
+	bool paused;
+	bool alerts;      /* alerts are paused too */
+	int64_t until_ms; /* wall; 0: until resumed */
+	int64_t since_ms;
+	char reason[256];
+};
+
+/* UNTIL_MS 0: until resumed. Durable; DONE after the commit. */
+void queue_pause(struct queue *q, const struct queue_paused *p,
+		 struct loop *loop, queue_done_fn *done, void *arg);
+void queue_resume(struct queue *q, struct loop *loop, queue_done_fn *done,
+		  void *arg);
+void queue_get_paused(struct queue *q, struct queue_paused *ret);
+
+/* --- listings (disk pool; bounded) ------------------------------------------ */
+
+enum queue_rcpt_state {
+	QUEUE_RCPT_READY, /* waits for its turn */
+	QUEUE_RCPT_DEFERRED,
+	QUEUE_RCPT_HELD,
+	QUEUE_RCPT_FAILED, /* the sender is being told */
+	QUEUE_RCPT_SET_ASIDE, /* corrupt */
+};
+extern const char *const queue_rcpt_state_names[];
+
+struct queue_rcpt_info {
+	uint32_t n;
+	const char *address, *original; /* original NULL: the same */
+	const char *agent, *dest;       /* "smtp", name */
+	enum queue_rcpt_state state;
+	uint32_t tries;
+	int64_t next_ms; /* wall time of the next try; 0: now or never */
+	const char *last_reply; /* one line; "" none */
+};
+
+struct queue_message_info {
+	uint64_t id;
+	const char *sender;
+	int64_t size, arrival_ms, expires_ms;
+	enum queue_class class;
+	bool held, corrupt;
+	const char *message_id;
+	size_t nrcpt;
+	struct queue_rcpt_info *rcpt;
+};
+
+struct queue_listing {
+	struct arena arena;
+	size_t n;
+	struct queue_message_info *v;
+	uint64_t next; /* where to go on; 0: this was the end */
+	int result;    /* 0 or -errno */
+};
+
+/* The callback owns the listing: queue_listing_free(). */
+typedef void queue_listing_fn(void *arg, struct queue_listing *l);
+/* Messages with id >= FROM, at most MAX_ROWS records read (1,000 a read
+ * transaction). 0 or -EAGAIN. */
+int queue_list(struct queue *q, uint64_t from, size_t max_rows,
+	       struct loop *loop, queue_listing_fn *fn, void *arg);
+/* One message; N 0 when there is none. */
+int queue_show(struct queue *q, uint64_t id, struct loop *loop,
+	       queue_listing_fn *fn, void *arg);
+void queue_listing_free(struct queue_listing **l);
+
+struct queue_dest_info {
+	const char *agent, *name;
+	uint64_t waiting; /* deliveries ready or deferred, as counted */
+	uint32_t active;  /* attempts out */
+	int64_t oldest_ms; /* wall time of arrival; 0: none */
+	bool down;         /* it failed and is being probed */
+	int64_t not_before_ms;
+	uint32_t fails;
+	const char *last_reply;
+};
+
+struct queue_stats {
+	struct arena arena;
+	/* Counted in memory; COUNTING while a start's background count runs. */
+	bool counting;
+	uint64_t deliveries[5][QUEUE_NCLASS]; /* by queue_rcpt_state */
+	uint64_t messages;
+	uint64_t active;
+	int64_t oldest_ms[QUEUE_NCLASS]; /* wall time of arrival; 0: none */
+	uint64_t used_bytes, limit_bytes;
+	struct queue_paused paused;
+	size_t n;
+	struct queue_dest_info *v; /* the 50 longest that are active or failing */
+};
+typedef void queue_stats_fn(void *arg, struct queue_stats *s);
+void queue_stats(struct queue *q, struct loop *loop, queue_stats_fn *fn,
+		 void *arg);
+void queue_stats_free(struct queue_stats **s);
+
+/* --- waiting for a message's fate ------------------------------------------- */
+
+/* FN once, on LOOP, when the message is gone: every recipient delivered
+ * (DELIVERED true), or something else became of some. For `send --wait`. The object of HANDLE
+ * is looked up on LOOP and FN not called when it is gone. */
+typedef void queue_fate_fn(void *object, bool delivered,
+			   const struct reply *last);
+void queue_watch(struct queue *q, uint64_t id, struct loop *loop,
+		 uint64_t handle, queue_fate_fn *fn);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * teller - saying what became of a message.
+ *
+ * When some recipients failed for good or too late, the message is due. The
+ * queue gives the teller of its kind a tell: who failed and why. The teller
+ * composes what is to be said outside the writer (it may read the original),
+ * and one transaction checks that nothing changed, publishes the report for all
+ * untold recipients and removes them. Changed meanwhile: composed anew. Killed
+ * before: due again. Killed after: nothing left to tell.
+ */
+#ifndef QUEUE_TELLER_H
+#define QUEUE_TELLER_H
+
+#include "queue/attempt.h"
+#include "queue/draft.h"
+
+struct tell_rcpt {
+	uint32_t n;
+	const char *address, *original, *orcpt;
+	bool expired; /* too late, rather than refused */
+	struct reply reply; /* the last that was said */
+	const char *relay;  /* who said it; "" ourselves */
+	uint32_t tries;
+	int64_t last_attempt_ms; /* 0: never */
+};
+
+struct tell {
+	struct arena arena;
+	uint64_t id;
+	uint8_t kind; /* the teller's */
+	struct store_key teller_key;
+	const char *sender;
+	int64_t size, arrival_ms;
+	enum queue_class class;
+	bool delivered; /* all recipients were served; only for kinds but 'm' */
+	size_t nrcpt;   /* the untold ones */
+	struct tell_rcpt *rcpt;
+	struct tell_impl *impl;
+};
+
+/* The original's content from its beginning, as attempt_read(). */
+void tell_read(struct tell *t, attempt_read_fn *fn, void *arg);
+/* A draft for the report, on the tell's loop. */
+int tell_draft(struct tell *t, struct draft **ret_draft);
+
+/* Consume *T and *REPORT (NULL: nothing can be said to anyone; the untold are
+ * removed all the same, logged and counted as double_bounce). With a kind but 'm', FN
+ * (may be NULL) runs in the same transaction for the record's own change. */
+void tell_commit(struct tell **t, struct draft **report,
+		 const struct envelope *env, store_fn *fn, void *arg);
+/* Not now (e.g. the store is full): due again in a minute. Leaves NULL. */
+void tell_drop(struct tell **t);
+
+#endif

@@ -1,0 +1,2 @@
+extern int belfry_relay_placeholder;
+int belfry_relay_placeholder;
