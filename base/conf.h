@@ -90,19 +90,25 @@ struct conf_table {
 struct conf_error {
 	struct conf_mark mark;
 	char *text; /* what is wrong and what to do */
+	bool warning; /* the file is taken all the same */
 };
 
-/* At most 100 are kept; the count goes on. */
+/* At most 100 are kept; the counts go on. */
+#define CONF_ERRORS_MAX 100
 struct conf_errors {
 	struct arena arena;
-	struct conf_error *v;
-	size_t n, total;
+	struct conf_error *v; /* of ARENA; in the order of discovery */
+	size_t n;             /* kept, warnings included */
+	size_t total;         /* errors, without warnings */
+	size_t warnings;
 };
 
 void conf_errors_init(struct conf_errors *e);
 void conf_errors_done(struct conf_errors *e);
 void conf_error(struct conf_errors *e, const struct conf_mark *mark,
 		const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void conf_warning(struct conf_errors *e, const struct conf_mark *mark,
+		  const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Read PATH (with what it includes) into *RET, a struct of TABLE, filled with
  * defaults first. 0, or -EINVAL with at least one error in E. */

@@ -1,0 +1,119 @@
+/*
+ * config - the whole configuration file, as the programs see it.
+ *
+ * config_load() reads the file through the tables of the sections, checks what
+ * spans sections and resolves what is written short (networks by name, `auto`,
+ * percentages). The result is an immutable snapshot: sessions share it by
+ * reference count, from any thread, and a reload makes a new one. Everything
+ * inside belongs to the snapshot.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/conf.h"
+#include "base/log.h"
+#include "deliver/route.h"
+#include "net/dns.h"
+#include "net/sockaddr.h"
+#include "queue/queue.h"
+
+enum config_role { CONFIG_SUBMISSION };
+extern const char *const config_role_names[];
+
+enum config_tls { CONFIG_TLS_NONE };
+extern const char *const config_tls_names[];
+
+/* The class that a listener's messages get: by their Precedence and List-
+ * fields, or always the same. */
+enum config_class {
+	CONFIG_CLASS_BY_HEADER,
+	CONFIG_CLASS_NORMAL,
+	CONFIG_CLASS_BULK,
+};
+extern const char *const config_class_names[];
+
+struct listener_conf {
+	char *name; /* label of the metrics; never empty once loaded */
+	char *address;
+	int role;  /* enum config_role */
+	int tls;   /* enum config_tls */
+	int class; /* enum config_class */
+	struct conf_strings trust;
+	struct network_list trusted; /* TRUST, resolved */
+	struct conf_mark mark;
+};
+
+/* What an HTTP listener serves, as bits of `serves`. */
+enum config_serve { CONFIG_SERVE_API = 1, CONFIG_SERVE_METRICS = 2 };
+
+struct http_conf {
+	char *address;
+	struct conf_strings serve, trust, proxy;
+	unsigned serves;                     /* SERVE, resolved */
+	struct network_list trusted, proxies; /* TRUST and PROXY, resolved */
+	struct conf_mark mark;
+};
+
+struct limits_conf {
+	int64_t message_size; /* bytes */
+	int64_t header_size;
+	int64_t text_line;
+	int64_t command_line;
+	int64_t recipients;
+	int64_t connections;
+	int64_t connections_per_ip;
+	int64_t messages_per_connection;
+	int64_t errors;
+	int64_t command_time_ms;
+	int64_t received_fields;
+};
+
+struct config {
+	char *hostname;
+	struct conf_map networks;
+	char *state_dir;
+	char *admin_socket;
+	char *admin_group;
+	char *submit_socket;
+	char *user; /* "": stay the caller */
+	char *loops; /* as written */
+	int64_t nloops; /* LOOPS, resolved: at least 1 */
+	struct log_conf log;
+	struct queue_store_conf store;
+	int64_t store_reserve; /* STORE.reserve in bytes */
+	struct dns_conf dns;
+	struct conf_list listeners; /* of struct listener_conf */
+	struct conf_list http;      /* of struct http_conf */
+	struct limits_conf limits;
+	struct delivery_conf delivery;
+	struct conf_mark mark;
+};
+
+extern const struct conf_table config_table;
+
+/* Read and check PATH. 0 with a reference for the caller in *RET, or -EINVAL
+ * with at least one error in E. Warnings may be in E in either case. */
+int config_load(const char *path, struct config **ret, struct conf_errors *e);
+/* The same from memory, for tests; NAME stands in the errors. */
+int config_load_text(const char *name, const char *text, size_t len,
+		     struct config **ret, struct conf_errors *e);
+struct config *config_ref(struct config *c);
+/* Leaves NULL. */
+void config_unref(struct config **c);
+
+static inline const struct listener_conf *
+config_listener(const struct config *c, size_t i)
+{
+	return (const struct listener_conf *)c->listeners.v + i;
+}
+
+static inline const struct http_conf *
+config_http(const struct config *c, size_t i)
+{
+	return (const struct http_conf *)c->http.v + i;
+}
+
+#endif
