@@ -51,17 +51,18 @@ uint64_t loop_handle_new(struct loop *loop, void *object);
 void *loop_handle_find(struct loop *loop, uint64_t handle); /* NULL: gone */
 void loop_handle_free(struct loop *loop, uint64_t handle);
 
-/* Times of this turn, read once a turn. */
-int64_t loop_mono_ms(const struct loop *loop);
-int64_t loop_wall_ms(const struct loop *loop);
+/* Times of this turn by the loop's clock, read once a turn. */
+int64_t loop_mono_ms(struct loop *loop);
+int64_t loop_wall_ms(struct loop *loop);
 struct clock *loop_clock(const struct loop *loop);
 
 /* For libraries that bring their own libevent code. */
 struct event_base *loop_base(struct loop *loop);
 
 /*
- * A timer that is cheap to move: a later deadline costs a store, not a system
- * call. Embedded; fires FN(ARG) once, at or after its time.
+ * A timer that is cheap to move: a later deadline costs a store, and clearing
+ * it too. Embedded; fires FN(ARG) once, at or after its time. It goes by the
+ * machine's monotonic time, also where the loop's clock is a test's.
  */
 struct loop_timer {
 	struct loop *loop;   /* borrowed */

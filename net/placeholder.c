@@ -1,2 +1,0 @@
-extern int belfry_net_placeholder;
-int belfry_net_placeholder;

@@ -1,0 +1,120 @@
+#include "net/pool.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/must.h"
+#include "base/xalloc.h"
+
+struct pool {
+	pthread_mutex_t lock;
+	pthread_cond_t wanted;
+	struct pool_job *head, **end; /* borrowed until done */
+	size_t njobs, max_jobs;
+	bool closing;
+	size_t nthreads;
+	pthread_t threads[];
+};
+
+/* The next job, waiting for one; NULL when the pool closes and is empty. */
+static struct pool_job *
+pool_take(struct pool *pool)
+{
+	struct pool_job *job;
+
+	pthread_mutex_lock(&pool->lock);
+	while (pool->head == NULL && !pool->closing)
+		pthread_cond_wait(&pool->wanted, &pool->lock);
+	job = pool->head;
+	if (job != NULL) {
+		pool->head = job->next;
+		if (pool->head == NULL)
+			pool->end = &pool->head;
+		pool->njobs--;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return job;
+}
+
+static void *
+pool_thread(void *arg)
+{
+	struct pool_job *job;
+
+	while ((job = pool_take(arg)) != NULL) {
+		job->fn(job->arg);
+		if (job->loop != NULL)
+			loop_post(job->loop, &job->post, job->done, job->arg);
+		else
+			job->done(job->arg);
+	}
+	return NULL;
+}
+
+struct pool *
+pool_new(const char *name, size_t nthreads, size_t max_jobs)
+{
+	struct pool *pool = xcalloc(1, sizeof(*pool) +
+				       nthreads * sizeof(pool->threads[0]));
+	sigset_t all, old;
+
+	must(nthreads > 0);
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_cond_init(&pool->wanted, NULL);
+	pool->end = &pool->head;
+	pool->max_jobs = max_jobs;
+	pool->nthreads = nthreads;
+	/* Signals are the main thread's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	for (size_t i = 0; i < nthreads; i++) {
+		must(pthread_create(&pool->threads[i], NULL, pool_thread,
+				    pool) == 0);
+		pthread_setname_np(pool->threads[i], name);
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return pool;
+}
+
+void
+pool_free(struct pool **poolp)
+{
+	struct pool *pool = poolp != NULL ? *poolp : NULL;
+
+	if (pool == NULL)
+		return;
+	pthread_mutex_lock(&pool->lock);
+	pool->closing = true;
+	pthread_cond_broadcast(&pool->wanted);
+	pthread_mutex_unlock(&pool->lock);
+	for (size_t i = 0; i < pool->nthreads; i++)
+		pthread_join(pool->threads[i], NULL);
+	pthread_cond_destroy(&pool->wanted);
+	pthread_mutex_destroy(&pool->lock);
+	free(pool);
+	*poolp = NULL;
+}
+
+int
+pool_run(struct pool *pool, struct pool_job *job, loop_fn *fn,
+	 struct loop *loop, loop_fn *done, void *arg)
+{
+	int r = -EAGAIN;
+
+	*job = (struct pool_job){
+		.fn = fn, .done = done, .arg = arg, .loop = loop,
+	};
+	pthread_mutex_lock(&pool->lock);
+	if (pool->njobs < pool->max_jobs) {
+		*pool->end = job;
+		pool->end = &job->next;
+		pool->njobs++;
+		pthread_cond_signal(&pool->wanted);
+		r = 0;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return r;
+}
