@@ -1,0 +1,10 @@
+# The checks that keep the house true, and the tests that see them fail.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+add_test(NAME tools.check-layers
+         COMMAND ${PROJECT_SOURCE_DIR}/tools/check-layers)
+add_test(NAME tools.check-layers-sees
+         COMMAND ${Python3_EXECUTABLE}
+                 ${PROJECT_SOURCE_DIR}/tests/tools/check_layers_test.py)
+add_test(NAME tools.packages
+         COMMAND ${PROJECT_SOURCE_DIR}/tests/tools/packages_test.sh)
