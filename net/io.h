@@ -24,7 +24,8 @@ struct io;
 enum io_event {
 	IO_CONNECTED, /* io_connect() succeeded */
 	IO_INPUT,     /* io_input() has grown */
-	IO_DRAINED,   /* all that was written is with the kernel */
+	IO_DRAINED,   /* output that had to be kept is with the kernel now; not
+		       * told of what went at once */
 	IO_EOF,       /* the peer will send no more; input may hold a rest */
 	IO_FAILED,    /* connect, read or write failed: io_error() */
 	IO_DEADLINE,  /* the deadline passed; it is cleared */
@@ -32,11 +33,12 @@ enum io_event {
 
 typedef void io_fn(void *arg, enum io_event event);
 
-/* Take FD, a connected non-blocking stream socket. */
+/* Take FD, a connected non-blocking stream socket, and read from it. TCP_NODELAY
+ * is the caller's (the acceptor sets it on its listeners). */
 struct io *io_new(struct loop *loop, int fd, io_fn *fn, void *arg);
 /* Connect to ADDR from BIND_ADDR (NULL: any). Later one IO_CONNECTED or
  * IO_FAILED, never from within this call. 0 or -errno when no socket could be
- * made. */
+ * made or bound. */
 int io_connect(struct loop *loop, const struct sockaddr *addr,
 	       socklen_t addr_len, const struct sockaddr *bind_addr,
 	       socklen_t bind_len, io_fn *fn, void *arg, struct io **ret_io);
@@ -49,11 +51,15 @@ void io_close_after_write(struct io **io, int64_t linger_ms);
 struct evbuffer *io_input(struct io *io);
 /* Bytes not yet with the kernel: what the owner watches for backpressure. */
 size_t io_output_len(const struct io *io);
+/* Never calls back; a failure is told by IO_FAILED at the end of the turn, after
+ * what the peer had still said. */
 void io_write(struct io *io, const void *data, size_t len);
 /* Collect writes between cork and uncork; uncork sends them with one call. */
 void io_cork(struct io *io);
 void io_uncork(struct io *io);
 
+/* While paused there is no IO_INPUT and no IO_EOF. Resuming does not tell again
+ * of what io_input() already holds. */
 void io_pause_input(struct io *io);
 void io_resume_input(struct io *io);
 /* IO_DEADLINE after that many milliseconds from now; 0 clears. */

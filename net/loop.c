@@ -31,6 +31,7 @@ struct loop {
 	_Atomic bool stop;
 	pthread_t thread;
 	struct post *deferred, **deferred_end;
+	TAILQ_HEAD(, loop_end) ends; /* borrowed */
 	struct loop_handle *handles; /* owned; by id */
 	/* The times of this turn, read when first asked for. */
 	bool in_turn, mono_known, wall_known, real_known;
@@ -131,6 +132,7 @@ loop_new(struct clock *clock)
 
 	loop->clock = clock;
 	loop->deferred_end = &loop->deferred;
+	TAILQ_INIT(&loop->ends);
 	loop->base = loop_base_new();
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	must(loop->wake_fd >= 0);
@@ -140,18 +142,30 @@ loop_new(struct clock *clock)
 	return loop;
 }
 
+static void
+loop_run_rest(struct loop *loop)
+{
+	while (atomic_load(&loop->mailbox) != NULL || loop->deferred != NULL) {
+		loop_run_mailbox(loop);
+		loop_run_deferred(loop);
+	}
+}
+
 void
 loop_free(struct loop **loopp)
 {
 	struct loop *loop = loopp != NULL ? *loopp : NULL;
 	struct loop_handle *handle, *next;
+	struct loop_end *end;
 
 	if (loop == NULL)
 		return;
-	while (atomic_load(&loop->mailbox) != NULL || loop->deferred != NULL) {
-		loop_run_mailbox(loop);
-		loop_run_deferred(loop);
+	loop_run_rest(loop);
+	while ((end = TAILQ_FIRST(&loop->ends)) != NULL) {
+		loop_end_remove(loop, end);
+		end->fn(end->arg);
 	}
+	loop_run_rest(loop);
 	HASH_ITER(hh, loop->handles, handle, next) {
 		HASH_DEL(loop->handles, handle);
 		free(handle);
@@ -242,6 +256,20 @@ loop_defer(struct loop *loop, struct post *post, loop_fn *fn, void *arg)
 	*post = (struct post){.next = NULL, .fn = fn, .arg = arg};
 	*loop->deferred_end = post;
 	loop->deferred_end = &post->next;
+}
+
+void
+loop_end_add(struct loop *loop, struct loop_end *end, loop_fn *fn, void *arg)
+{
+	end->fn = fn;
+	end->arg = arg;
+	TAILQ_INSERT_TAIL(&loop->ends, end, link);
+}
+
+void
+loop_end_remove(struct loop *loop, struct loop_end *end)
+{
+	TAILQ_REMOVE(&loop->ends, end, link);
 }
 
 uint64_t

@@ -12,6 +12,7 @@
 #define NET_LOOP_H
 
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/clock.h"
 
@@ -28,7 +29,8 @@ struct post {
 };
 
 struct loop *loop_new(struct clock *clock);
-/* After loop_run() has returned; posts not yet run are run first. */
+/* After loop_run() has returned; what is posted, deferred or to be run at the
+ * end is run first. */
 void loop_free(struct loop **loop);
 
 /* Run until loop_stop(); loop_start() does so in a thread of its own, which
@@ -45,6 +47,18 @@ void loop_post(struct loop *loop, struct post *post, loop_fn *fn, void *arg);
 /* Run FN(ARG) at the end of this turn, after the callbacks now under way: where
  * sessions that were closed are reaped. */
 void loop_defer(struct loop *loop, struct post *post, loop_fn *fn, void *arg);
+
+/* What lives on a loop without an owner is ended by loop_free(): FN(ARG), unless
+ * it has ended before and took itself off the list. */
+struct loop_end {
+	TAILQ_ENTRY(loop_end) link;
+	loop_fn *fn;
+	void *arg;
+};
+
+void loop_end_add(struct loop *loop, struct loop_end *end, loop_fn *fn,
+		  void *arg);
+void loop_end_remove(struct loop *loop, struct loop_end *end);
 
 /* Handles: never reused within a process. 0 is no handle. */
 uint64_t loop_handle_new(struct loop *loop, void *object);

@@ -26,10 +26,11 @@ void sockaddr_text(const struct sockaddr_any *a,
 int sockaddr_port(const struct sockaddr_any *a); /* 0 for unix */
 /* A literal address, no names. 0 or -EINVAL. */
 int sockaddr_parse_ip(const char *ip, int port, struct sockaddr_any *ret);
-/* A listener's address: "127.0.0.1:25", "[::1]:25", ":25" (both families),
- * "unix:/path". At most two are returned. 0 or -EINVAL. */
+/* A listener's address: "127.0.0.1:25", "[::1]:25", ":25" (both families, IPv6
+ * first), "unix:/path". At most two are returned. 0 or -EINVAL. */
 int sockaddr_parse_listen(const char *text, struct sockaddr_any ret[static 2],
 			  size_t *ret_n);
+/* True when no other machine can be there: 127/8, ::1, unix sockets. */
 bool sockaddr_is_loopback(const struct sockaddr_any *a);
 /* True for the wildcard addresses. */
 bool sockaddr_is_any(const struct sockaddr_any *a);
@@ -47,7 +48,7 @@ struct network_list {
 /* "10.0.0.0/8", "2001:db8::/32" or a single address; bits below the prefix must
  * be zero. 0 or -EINVAL. */
 int network_parse(const char *text, struct network *ret);
-/* Unix sockets are in no network. */
+/* Unix sockets are in no network, and no IPv4 address is in ::/0. */
 bool network_list_has(const struct network_list *l,
 		      const struct sockaddr_any *a);
 
