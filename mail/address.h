@@ -6,7 +6,7 @@
  *	Local-part    = Dot-string / Quoted-string
  *
  * Control characters are refused everywhere, also quoted ones. ASCII only until
- * SMTPUTF8 is offered. Sizes: local part 64, domain 255, path 256 octets
+ * SMTPUTF8 is offered. Underscores in host names are taken. Sizes: local part 64, domain 255, path 256 octets
  * (4.5.3.1); we take local parts of up to 255, since they exist.
  */
 #ifndef MAIL_ADDRESS_H
@@ -31,7 +31,8 @@ struct address {
 int address_parse_path(const char *s, size_t len, bool null_ok,
 		       struct arena *arena, struct address *ret,
 		       size_t *ret_used, const char **ret_why);
-/* A bare mailbox, "anna@example.org", all of S. */
+/* A bare mailbox, "anna@example.org" or "postmaster", all of S: what
+ * address_text() made of any address but the null path. */
 int address_parse(const char *s, struct arena *arena, struct address *ret,
 		  const char **ret_why);
 /* "local@domain"; "" for the null path. In ARENA. */

@@ -8,12 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Where the header ends in DATA: the number of bytes up to and with the empty
- * line; 0 when it is not whole yet. A line that is no field and no continuation
- * ends the header before it (the body begins there). SCAN_FROM is where an
- * earlier call stopped, *RET_SCANNED where this one did. */
-size_t header_end(const char *data, size_t len, size_t scan_from,
-		  size_t *ret_scanned);
+/* Where the header ends in DATA. 1: *RET_LEN is the number of bytes up to and
+ * with the empty line; a line that is no field and no continuation ends the
+ * header before it, without an empty line (the body begins there, perhaps at
+ * 0). 0: it is not whole yet. *SCANNED is 0 at first and where an earlier call
+ * on the same data stopped. */
+int header_end(const char *data, size_t len, size_t *scanned,
+	       size_t *ret_len);
 
 struct header_field {
 	const char *name;  /* borrowed */

@@ -25,7 +25,9 @@ extern const char *const lines_fault_names[];
 /*
  * Commands: find one line in DATA. 1: a line of *RET_LEN bytes (without CRLF),
  * *RET_USED taken; 0: no end of line yet; -EINVAL: *RET_FAULT (the line up to
- * and with the next LF is in *RET_USED, so the session can go on).
+ * and with the next LF is in *RET_USED, so the session can go on). MAX is without
+ * CRLF. When no LF came in MAX + 2 bytes it is LINES_TOO_LONG with all of LEN in
+ * *RET_USED: the rest of the line is still to come.
  */
 int lines_command(const char *data, size_t len, size_t max, size_t *ret_len,
 		  size_t *ret_used, enum lines_fault *ret_fault);

@@ -30,6 +30,8 @@ enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME };
 
 struct smtp_command {
 	enum smtp_verb verb;
+	bool foreign; /* SMTP_UNKNOWN that is HTTP or a header field: who says
+		       * it is no mail program, hang up */
 	const char *arg;        /* EHLO, HELO: the name; NOOP, VRFY, HELP: the
 				 * rest; in the arena */
 	struct address address; /* MAIL, RCPT */

@@ -14,8 +14,9 @@
 struct reply {
 	int code;                  /* 200-599; 0: nothing was said yet */
 	char dsn[REPLY_DSN_MAX];   /* "2.1.5"; "" when not given */
-	char text[REPLY_TEXT_MAX]; /* without codes; lines joined by "\n"; no
-				    * control characters but that */
+	char text[REPLY_TEXT_MAX]; /* without codes; lines joined by "\n"; ASCII
+				    * without control characters but that: others
+				    * became spaces, 8-bit octets "?" */
 };
 
 void reply_set(struct reply *r, int code, const char *dsn, const char *fmt, ...)
@@ -25,7 +26,7 @@ bool reply_ok(const struct reply *r);        /* 2xx */
 bool reply_temporary(const struct reply *r); /* 4xx */
 bool reply_permanent(const struct reply *r); /* 5xx */
 /* The enhanced code; where none was given, or its class contradicts the code,
- * "X.0.0" of the code's class. */
+ * "X.0.0" of the code's class ("4.0.0" when that is neither yes nor no). */
 const char *reply_dsn(const struct reply *r, char ret[static REPLY_DSN_MAX]);
 /* "550 5.1.1 no such user", one line: for logs, DSN and listings. */
 void reply_line(const struct reply *r, char *ret, size_t size);
@@ -48,7 +49,7 @@ struct reply_parser {
 void reply_parser_init(struct reply_parser *p);
 /* Feed LEN bytes. *RET_USED is how many were taken: it stops behind the end of
  * one reply. 1: a reply is in P->reply (the next call starts anew); 0: more is
- * needed; -EPROTO: this is not SMTP. Bare LF ends a line too: servers do that. */
+ * needed; -EPROTO: this is not SMTP, close. Bare LF ends a line too: servers do that. */
 int reply_parse(struct reply_parser *p, const char *data, size_t len,
 		size_t *ret_used);
 

@@ -1,2 +1,0 @@
-extern int belfry_mail_placeholder;
-int belfry_mail_placeholder;
