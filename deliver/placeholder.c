@@ -1,2 +1,0 @@
-extern int belfry_deliver_placeholder;
-int belfry_deliver_placeholder;

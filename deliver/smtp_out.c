@@ -1,0 +1,600 @@
+/*
+ * smtp_out - the SMTP client as a machine without a socket.
+ *
+ * What is heard is a word (the class of a reply, or garbage, silence, a close)
+ * and a reply: the server's, or ours where it said nothing. One function per
+ * state turns it into the next state; entering a state sends its command.
+ */
+#include "deliver/smtp_out.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/must.h"
+
+const char *const smtp_out_state_names[] = {
+	[SMTP_OUT_BANNER] = "banner", [SMTP_OUT_EHLO] = "ehlo",
+	[SMTP_OUT_HELO] = "helo",     [SMTP_OUT_READY] = "ready",
+	[SMTP_OUT_MAIL] = "mail",     [SMTP_OUT_RCPT] = "rcpt",
+	[SMTP_OUT_DATA] = "data",     [SMTP_OUT_BODY] = "body",
+	[SMTP_OUT_DOT] = "dot",       [SMTP_OUT_RSET] = "rset",
+	[SMTP_OUT_CLOSED] = "closed",
+};
+
+/* More recipients than this are sent one by one, which bounds OUT. */
+#define SO_PIPED_MAX 1000
+#define SO_PIECE     ((size_t)8 * 1024)
+
+enum so_word {
+	SO_OK,      /* 2xx */
+	SO_GO_ON,   /* 3xx */
+	SO_LATER,   /* 4xx, but 421 */
+	SO_CLOSING, /* 421 */
+	SO_NEVER,   /* 5xx */
+	SO_GARBAGE,
+	SO_SILENCE,
+	SO_CLOSE,
+};
+
+/* What the server was to speak of, for sentences. */
+static const char *const so_awaited[] = {
+	[SMTP_OUT_BANNER] = "the greeting",
+	[SMTP_OUT_EHLO] = "the reply to EHLO",
+	[SMTP_OUT_HELO] = "the reply to HELO",
+	[SMTP_OUT_READY] = "the next command",
+	[SMTP_OUT_MAIL] = "the reply to MAIL",
+	[SMTP_OUT_RCPT] = "the reply to RCPT",
+	[SMTP_OUT_DATA] = "the reply to DATA",
+	[SMTP_OUT_BODY] = "the end of the content",
+	[SMTP_OUT_DOT] = "the reply to the end of the content",
+	[SMTP_OUT_RSET] = "the reply to RSET",
+	[SMTP_OUT_CLOSED] = "nothing",
+};
+
+static void
+so_printf(struct smtp_out *so, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	must(buf_vprintf(so->out, fmt, ap) == 0);
+	va_end(ap);
+}
+
+static void
+so_say(struct smtp_out *so, const char *s)
+{
+	must(buf_append_str(so->out, s) == 0);
+}
+
+/* --- the mail's outcome ---------------------------------------------------- */
+
+/* Give all who have no outcome yet this one; how many they were. */
+static size_t
+so_pending(struct smtp_out *so, enum attempt_outcome outcome,
+	   const struct reply *reply)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; so->mail && i < so->nsent; i++) {
+		struct attempt_rcpt *rcpt = &so->mail->rcpt[so->sent[i]];
+
+		if (rcpt->outcome != ATTEMPT_UNTRIED)
+			continue;
+		rcpt->outcome = outcome;
+		reply_copy(&rcpt->reply, reply);
+		n++;
+	}
+	return n;
+}
+
+static bool
+so_has_pending(const struct smtp_out *so)
+{
+	for (size_t i = 0; so->mail && i < so->nsent; i++)
+		if (so->mail->rcpt[so->sent[i]].outcome == ATTEMPT_UNTRIED)
+			return true;
+	return false;
+}
+
+/* The mail is the owner's again; replies still awaited go to nobody. */
+static void
+so_settle(struct smtp_out *so, enum attempt_dest dest)
+{
+	if (!so->mail)
+		return;
+	so->mail->dest_state = dest;
+	so->mail = NULL;
+	so->fate = SMTP_OUT_SETTLED;
+	so->carried++;
+}
+
+static enum smtp_out_state
+so_end(struct smtp_out *so, const struct reply *reply)
+{
+	reply_copy(&so->why, reply);
+	so->failed = so->carried == 0;
+	return SMTP_OUT_CLOSED;
+}
+
+/* The exchange broke: what is pending is tried later. */
+static enum smtp_out_state
+so_lost(struct smtp_out *so, const struct reply *reply)
+{
+	size_t n = so_pending(so, ATTEMPT_LATER, reply);
+
+	so_settle(so, n > 0 ? ATTEMPT_DEST_DROPPED : ATTEMPT_DEST_OK);
+	return so_end(so, reply);
+}
+
+/* A 4xx or 5xx to what concerns all. */
+static void
+so_refused(struct smtp_out *so, enum so_word word, const struct reply *reply)
+{
+	so_pending(so, word == SO_NEVER ? ATTEMPT_NEVER : ATTEMPT_LATER, reply);
+	so_settle(so, ATTEMPT_DEST_OK);
+}
+
+/* --- the states ------------------------------------------------------------ */
+
+static enum smtp_out_state
+so_heard_ehlo(struct smtp_out *so, enum so_word word,
+	      const struct reply *reply)
+{
+	if (word == SO_OK)
+		return SMTP_OUT_READY;
+	if (word == SO_NEVER)
+		return SMTP_OUT_HELO;
+	return so_end(so, reply);
+}
+
+static enum smtp_out_state
+so_heard_mail(struct smtp_out *so, enum so_word word,
+	      const struct reply *reply)
+{
+	if (word == SO_OK) {
+		so->mail_ok = true;
+		return SMTP_OUT_RCPT;
+	}
+	/* A server that has had enough of a kept connection says so or closes
+	 * while MAIL is on its way: it never saw the mail. */
+	if (so->carried > 0 && (word == SO_CLOSING || word == SO_SILENCE ||
+				word == SO_CLOSE)) {
+		so->mail = NULL;
+		so->fate = SMTP_OUT_NOT_BEGUN;
+		return so_end(so, reply);
+	}
+	if (word != SO_LATER && word != SO_NEVER)
+		return so_lost(so, reply);
+	so_refused(so, word, reply);
+	return so->piped ? SMTP_OUT_RCPT : SMTP_OUT_READY;
+}
+
+static void
+so_rcpt_refused(struct smtp_out *so, enum so_word word,
+		const struct reply *reply)
+{
+	struct attempt_rcpt *rcpt;
+
+	if (!so->mail)
+		return;
+	rcpt = &so->mail->rcpt[so->sent[so->rcpt_at]];
+	/* RFC 5321, 4.5.3.1.10: 552 is how old servers say "too many". */
+	rcpt->outcome = word == SO_NEVER && reply->code != 552 ? ATTEMPT_NEVER
+							       : ATTEMPT_LATER;
+	reply_copy(&rcpt->reply, reply);
+}
+
+static enum smtp_out_state
+so_heard_rcpt(struct smtp_out *so, enum so_word word,
+	      const struct reply *reply)
+{
+	if (word == SO_LATER || word == SO_NEVER)
+		so_rcpt_refused(so, word, reply);
+	else if (word != SO_OK)
+		return so_lost(so, reply);
+
+	if (++so->rcpt_at < so->nsent)
+		return SMTP_OUT_RCPT;
+	if (!so_has_pending(so))
+		so_settle(so, ATTEMPT_DEST_OK);
+	return so->mail || so->piped ? SMTP_OUT_DATA : SMTP_OUT_RSET;
+}
+
+static enum smtp_out_state
+so_heard_data(struct smtp_out *so, enum so_word word,
+	      const struct reply *reply)
+{
+	if (reply->code == 354 && word == SO_GO_ON) {
+		if (so->mail)
+			return SMTP_OUT_BODY;
+		/* RFC 2920, 3.1: nobody is left, so the content is empty. A
+		 * server that also forgets that it refused MAIL might deliver
+		 * it, so there the connection ends. */
+		return so->mail_ok ? SMTP_OUT_DOT : so_end(so, reply);
+	}
+	if (word == SO_LATER || word == SO_NEVER) {
+		so_refused(so, word, reply);
+		return so->mail_ok ? SMTP_OUT_RSET : SMTP_OUT_READY;
+	}
+	return so_lost(so, reply);
+}
+
+/* It speaks before the final dot, so the dot is never sent. */
+static enum smtp_out_state
+so_heard_body(struct smtp_out *so, enum so_word word,
+	      const struct reply *reply)
+{
+	if (word != SO_LATER && word != SO_NEVER)
+		return so_lost(so, reply);
+	so_refused(so, word, reply);
+	return so_end(so, reply);
+}
+
+static enum smtp_out_state
+so_heard_dot(struct smtp_out *so, enum so_word word, const struct reply *reply)
+{
+	if (word == SO_OK) {
+		so_pending(so, ATTEMPT_DONE, reply);
+		so_settle(so, ATTEMPT_DEST_OK);
+		return SMTP_OUT_READY;
+	}
+	if (word == SO_LATER || word == SO_NEVER) {
+		so_refused(so, word, reply);
+		return SMTP_OUT_READY;
+	}
+	return so_lost(so, reply);
+}
+
+static enum smtp_out_state
+so_heard(struct smtp_out *so, enum so_word word, const struct reply *reply)
+{
+	switch (so->state) {
+	case SMTP_OUT_BANNER:
+		return word == SO_OK ? SMTP_OUT_EHLO : so_end(so, reply);
+	case SMTP_OUT_EHLO:
+		return so_heard_ehlo(so, word, reply);
+	case SMTP_OUT_HELO:
+		return word == SO_OK ? SMTP_OUT_READY : so_end(so, reply);
+	case SMTP_OUT_READY:
+		return so_end(so, reply); /* nobody asked */
+	case SMTP_OUT_MAIL:
+		return so_heard_mail(so, word, reply);
+	case SMTP_OUT_RCPT:
+		return so_heard_rcpt(so, word, reply);
+	case SMTP_OUT_DATA:
+		return so_heard_data(so, word, reply);
+	case SMTP_OUT_BODY:
+		return so_heard_body(so, word, reply);
+	case SMTP_OUT_DOT:
+		return so_heard_dot(so, word, reply);
+	case SMTP_OUT_RSET:
+		return word == SO_OK ? SMTP_OUT_READY : so_end(so, reply);
+	case SMTP_OUT_CLOSED:
+		return SMTP_OUT_CLOSED;
+	}
+	abort();
+}
+
+/* --- what is sent on entering a state --------------------------------------- */
+
+static void
+so_send_mail(struct smtp_out *so)
+{
+	const struct attempt *a = so->mail;
+
+	so_printf(so, "MAIL FROM:<%s>", a->sender);
+	if (so->size)
+		so_printf(so, " SIZE=%" PRId64, a->size);
+	if (a->eight_bit && so->eight_bit_mime)
+		so_say(so, " BODY=8BITMIME");
+	so_say(so, "\r\n");
+}
+
+static void
+so_send_rcpt(struct smtp_out *so, size_t at)
+{
+	so_printf(so, "RCPT TO:<%s>\r\n",
+		  so->mail->rcpt[so->sent[at]].address);
+}
+
+static void
+so_enter_mail(struct smtp_out *so)
+{
+	so_send_mail(so);
+	if (!so->piped)
+		return;
+	for (size_t i = 0; i < so->nsent; i++)
+		so_send_rcpt(so, i);
+	so_say(so, "DATA\r\n");
+}
+
+static void
+so_enter(struct smtp_out *so, enum smtp_out_state state)
+{
+	switch (state) {
+	case SMTP_OUT_EHLO:
+		so_printf(so, "EHLO %s\r\n", so->conf.helo);
+		return;
+	case SMTP_OUT_HELO:
+		so->pipelining = so->eight_bit_mime = so->size = false;
+		so_printf(so, "HELO %s\r\n", so->conf.helo);
+		return;
+	case SMTP_OUT_MAIL:
+		so_enter_mail(so);
+		return;
+	case SMTP_OUT_RCPT:
+		if (!so->piped)
+			so_send_rcpt(so, so->rcpt_at);
+		return;
+	case SMTP_OUT_DATA:
+		if (!so->piped)
+			so_say(so, "DATA\r\n");
+		return;
+	case SMTP_OUT_BODY:
+		lines_stuff_init(&so->stuff);
+		return;
+	case SMTP_OUT_DOT: /* after a body smtp_out_body_end() did it */
+		if (!so->mail)
+			so_say(so, ".\r\n");
+		return;
+	case SMTP_OUT_RSET:
+		so_say(so, "RSET\r\n");
+		return;
+	case SMTP_OUT_BANNER:
+	case SMTP_OUT_READY:
+	case SMTP_OUT_CLOSED:
+		return;
+	}
+	abort();
+}
+
+static void
+so_move(struct smtp_out *so, enum smtp_out_state next)
+{
+	enum smtp_out_state from = so->state;
+
+	so->state = next;
+	so_enter(so, next);
+	if (so->conf.moved && from != next)
+		so->conf.moved(so->conf.arg, from, next);
+}
+
+/* --- what is heard ----------------------------------------------------------- */
+
+static enum so_word
+so_word(const struct reply *reply)
+{
+	if (reply->code == 421)
+		return SO_CLOSING;
+	if (reply_ok(reply))
+		return SO_OK;
+	if (reply_temporary(reply))
+		return SO_LATER;
+	if (reply_permanent(reply))
+		return SO_NEVER;
+	return SO_GO_ON;
+}
+
+static int64_t
+so_number(const char *s)
+{
+	char *end;
+	long long n;
+
+	errno = 0;
+	n = strtoll(s, &end, 10);
+	return errno || end == s || n < 0 ? 0 : n;
+}
+
+/* A line of the reply to EHLO; the first one is the server's name. */
+static void
+so_keyword(void *arg, int code, const char *text)
+{
+	struct smtp_out *so = arg;
+
+	if (so->state != SMTP_OUT_EHLO || code / 100 != 2 ||
+	    so->ehlo_lines++ == 0)
+		return;
+	if (strcasecmp(text, "PIPELINING") == 0) {
+		so->pipelining = true;
+	} else if (strcasecmp(text, "8BITMIME") == 0) {
+		so->eight_bit_mime = true;
+	} else if (strncasecmp(text, "SIZE", 4) == 0 &&
+		   (text[4] == '\0' || text[4] == ' ')) {
+		so->size = true;
+		so->size_max = so_number(text + 4);
+	}
+}
+
+/* The server did not say something: our words, so that the reader of a log or
+ * a bounce knows. */
+static void
+so_heard_nothing(struct smtp_out *so, enum so_word word)
+{
+	const char *awaited = so_awaited[so->state];
+	struct reply our = {0};
+
+	if (so->state == SMTP_OUT_CLOSED)
+		return;
+	if (word == SO_GARBAGE)
+		reply_set(&our, 451, "4.5.0", "what came instead of %s is not "
+			  "SMTP", awaited);
+	else if (word == SO_SILENCE)
+		reply_set(&our, 451, "4.4.2", "timed out waiting for %s",
+			  awaited);
+	else
+		reply_set(&our, 451, "4.4.2", "connection lost before %s",
+			  awaited);
+	so_move(so, so_heard(so, word, &our));
+}
+
+void
+smtp_out_input(struct smtp_out *so, const char *data, size_t len)
+{
+	while (len > 0 && so->state != SMTP_OUT_CLOSED) {
+		size_t used = 0;
+		int r = reply_parse(&so->parser, data, len, &used);
+		const struct reply *reply = &so->parser.reply;
+
+		if (r < 0) {
+			so_heard_nothing(so, SO_GARBAGE);
+			return;
+		}
+		if (r == 0)
+			return;
+		so_move(so, so_heard(so, so_word(reply), reply));
+		data += used;
+		len -= used;
+	}
+}
+
+void
+smtp_out_closed(struct smtp_out *so)
+{
+	so_heard_nothing(so, SO_CLOSE);
+}
+
+void
+smtp_out_silent(struct smtp_out *so)
+{
+	so_heard_nothing(so, SO_SILENCE);
+}
+
+/* --- the owner's calls -------------------------------------------------------- */
+
+void
+smtp_out_init(struct smtp_out *so, const struct smtp_out_conf *conf,
+	      struct buf *out)
+{
+	memset(so, 0, sizeof(*so));
+	so->conf = *conf;
+	so->out = out;
+	so->state = SMTP_OUT_BANNER;
+	reply_parser_init(&so->parser);
+	so->parser.on_line = so_keyword;
+	so->parser.arg = so;
+}
+
+int64_t
+smtp_out_patience(const struct smtp_out *so, const struct delivery_timeouts *t)
+{
+	switch (so->state) {
+	case SMTP_OUT_BANNER:
+		return t->banner_ms;
+	case SMTP_OUT_BODY:
+		return t->data_ms;
+	case SMTP_OUT_DOT:
+		return t->after_dot_ms;
+	case SMTP_OUT_EHLO:
+	case SMTP_OUT_HELO:
+	case SMTP_OUT_READY:
+	case SMTP_OUT_MAIL:
+	case SMTP_OUT_RCPT:
+	case SMTP_OUT_DATA:
+	case SMTP_OUT_RSET:
+	case SMTP_OUT_CLOSED:
+		return t->command_ms;
+	}
+	abort();
+}
+
+/* What this server can't take, said without asking it. */
+static bool
+so_unfit(const struct smtp_out *so, const struct attempt *mail,
+	 struct reply *ret_our)
+{
+	if (so->size && so->size_max > 0 && mail->size > so->size_max) {
+		reply_set(ret_our, 552, "5.3.4",
+			  "message of %" PRId64 " bytes is above the server's "
+			  "limit of %" PRId64, mail->size, so->size_max);
+		return true;
+	}
+	if (mail->eight_bit && !so->eight_bit_mime && so->conf.strict_8bit) {
+		reply_set(ret_our, 554, "5.6.3", "the server does not offer "
+			  "8BITMIME, which the content needs");
+		return true;
+	}
+	return false;
+}
+
+void
+smtp_out_mail(struct smtp_out *so, struct attempt *mail)
+{
+	struct reply our;
+
+	must(so->state == SMTP_OUT_READY && so->fate == SMTP_OUT_NONE &&
+	     !so->mail);
+	so->mail = mail;
+	so->sent = arena_alloc(&mail->arena, mail->nrcpt * sizeof(*so->sent));
+	so->nsent = so->rcpt_at = 0;
+	for (size_t i = 0; i < mail->nrcpt; i++)
+		if (mail->rcpt[i].outcome == ATTEMPT_UNTRIED)
+			so->sent[so->nsent++] = (uint32_t)i;
+	must(so->nsent > 0);
+	so->mail_ok = false;
+	so->piped = so->pipelining && so->nsent <= SO_PIPED_MAX;
+	so->sent_8bit = mail->eight_bit && !so->eight_bit_mime;
+
+	if (so_unfit(so, mail, &our)) {
+		so->sent_8bit = false;
+		so_refused(so, SO_NEVER, &our);
+		return;
+	}
+	so_move(so, SMTP_OUT_MAIL);
+}
+
+void
+smtp_out_body(struct smtp_out *so, const char *data, size_t len)
+{
+	char piece[2 * SO_PIECE];
+
+	must(so->state == SMTP_OUT_BODY);
+	while (len > 0) {
+		size_t n = len < SO_PIECE ? len : SO_PIECE;
+		size_t written = lines_stuff_feed(&so->stuff, data, n, piece);
+
+		must(buf_append(so->out, piece, written) == 0);
+		data += n;
+		len -= n;
+	}
+}
+
+void
+smtp_out_body_end(struct smtp_out *so)
+{
+	must(so->state == SMTP_OUT_BODY);
+	so_say(so, lines_stuff_end(&so->stuff));
+	so_move(so, SMTP_OUT_DOT);
+}
+
+void
+smtp_out_break(struct smtp_out *so, const struct reply *our)
+{
+	so_pending(so, ATTEMPT_LATER, our);
+	so_settle(so, ATTEMPT_DEST_OK);
+	so_move(so, so_end(so, our));
+}
+
+enum smtp_out_fate
+smtp_out_take(struct smtp_out *so)
+{
+	enum smtp_out_fate fate = so->fate;
+
+	so->fate = SMTP_OUT_NONE;
+	return fate;
+}
+
+void
+smtp_out_quit(struct smtp_out *so)
+{
+	if (so->state == SMTP_OUT_CLOSED)
+		return;
+	must(!so->mail);
+	if (so->state == SMTP_OUT_READY || so->state == SMTP_OUT_RSET)
+		so_say(so, "QUIT\r\n");
+	so_move(so, SMTP_OUT_CLOSED);
+}

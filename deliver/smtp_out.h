@@ -1,0 +1,123 @@
+/*
+ * smtp_out - the SMTP client as a machine without a socket (RFC 5321, 2920,
+ * 1870, 6152).
+ *
+ * What the server sends goes in, what is to be sent is appended to OUT, and
+ * after each call the owner looks at STATE and FATE:
+ *
+ *	READY   a mail may be given: smtp_out_mail()
+ *	BODY    the content is wanted: smtp_out_body(), smtp_out_body_end()
+ *	CLOSED  close the socket once OUT is written; WHY says why
+ *
+ * FATE tells what became of the mail; whatever a server does, whenever it does
+ * it, has one outcome, written in the table of docs/delivery.md, which is
+ * also the table of the test. When in doubt: later.
+ *
+ * Not thread-safe; one connection owns one machine.
+ */
+#ifndef DELIVER_SMTP_OUT_H
+#define DELIVER_SMTP_OUT_H
+
+#include "base/buf.h"
+#include "deliver/route.h"
+#include "mail/lines.h"
+#include "mail/smtp_reply.h"
+#include "queue/attempt.h"
+
+/*
+ *	BANNER -> EHLO [-> HELO] -> READY -> MAIL -> RCPT -> DATA -> BODY -> DOT
+ *	                              ^                                       |
+ *	                              +---------- [RSET] <--------------------+
+ *
+ * A state is named after the command whose reply is awaited. With PIPELINING
+ * the commands of MAIL, RCPT and DATA are all sent on entering MAIL.
+ */
+enum smtp_out_state {
+	SMTP_OUT_BANNER,
+	SMTP_OUT_EHLO,
+	SMTP_OUT_HELO,
+	SMTP_OUT_READY,
+	SMTP_OUT_MAIL,
+	SMTP_OUT_RCPT,
+	SMTP_OUT_DATA,
+	SMTP_OUT_BODY,
+	SMTP_OUT_DOT,
+	SMTP_OUT_RSET,
+	SMTP_OUT_CLOSED,
+};
+extern const char *const smtp_out_state_names[];
+
+enum smtp_out_fate {
+	SMTP_OUT_NONE,      /* no mail was given, or it is under way */
+	SMTP_OUT_SETTLED,   /* every recipient has its outcome */
+	SMTP_OUT_NOT_BEGUN, /* the connection ended first; nothing is known of
+			     * the mail, another connection may carry it */
+};
+
+struct smtp_out_conf {
+	const char *helo; /* borrowed, as long as the machine */
+	bool strict_8bit;
+	/* Told of each transition; may be NULL. */
+	void (*moved)(void *arg, enum smtp_out_state from,
+		      enum smtp_out_state to);
+	void *arg;
+};
+
+struct smtp_out {
+	struct smtp_out_conf conf;
+	struct buf *out; /* borrowed */
+	enum smtp_out_state state;
+	struct reply_parser parser;
+	/* What EHLO offered. */
+	unsigned ehlo_lines;
+	bool pipelining, eight_bit_mime, size;
+	int64_t size_max; /* 0: no limit was named */
+	/* The mail under way. */
+	struct attempt *mail; /* borrowed; NULL: none */
+	uint32_t *sent;       /* in the attempt's arena: who got a RCPT */
+	size_t nsent, rcpt_at;
+	bool piped;   /* RCPT and DATA are out already */
+	bool mail_ok; /* MAIL was accepted */
+	struct lines_stuff stuff;
+	/* What the owner reads. */
+	unsigned carried; /* mails settled on this connection */
+	bool sent_8bit;   /* the mail was sent with octets above 127 though
+			   * 8BITMIME was not offered */
+	enum smtp_out_fate fate;
+	bool failed;      /* CLOSED before it could carry its first mail: the
+			   * next host is to be tried */
+	struct reply why; /* CLOSED: the server's words or ours */
+};
+
+/* The largest OUT may have to be, between two looks of the owner. */
+#define SMTP_OUT_MAX ((size_t)1 << 20)
+
+void smtp_out_init(struct smtp_out *so, const struct smtp_out_conf *conf,
+		   struct buf *out);
+
+/* Bytes from the server; it closed; it said nothing for too long. */
+void smtp_out_input(struct smtp_out *so, const char *data, size_t len);
+void smtp_out_closed(struct smtp_out *so);
+void smtp_out_silent(struct smtp_out *so);
+/* Milliseconds that the server has for what is awaited in this state. */
+int64_t smtp_out_patience(const struct smtp_out *so,
+			  const struct delivery_timeouts *t);
+
+/* In READY, with FATE none: send MAIL to its recipients that are untried; the
+ * outcomes of the others stand. Refused by ourselves at once (FATE settled,
+ * nothing sent): a message above the announced SIZE, octets above 127 without
+ * 8BITMIME when strict_8bit. */
+void smtp_out_mail(struct smtp_out *so, struct attempt *mail);
+/* In BODY: at most 64 KiB of the content; then its end. */
+void smtp_out_body(struct smtp_out *so, const char *data, size_t len);
+void smtp_out_body_end(struct smtp_out *so);
+/* The content cannot be read any further: CLOSED before the final dot, what is
+ * pending is later with OUR words, the server not to blame. */
+void smtp_out_break(struct smtp_out *so, const struct reply *our);
+/* Take the mail back, outcomes and all; FATE is none again. */
+enum smtp_out_fate smtp_out_take(struct smtp_out *so);
+/* CLOSED, with QUIT where the server expects a command. The reply is not waited
+ * for. */
+void smtp_out_quit(struct smtp_out *so);
+
+#endif

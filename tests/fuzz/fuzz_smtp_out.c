@@ -1,0 +1,106 @@
+/*
+ * What a server sends, to the SMTP client: it must end each mail with an
+ * outcome for each recipient, whatever comes.
+ */
+#include <stdint.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "deliver/smtp_out.h"
+
+#define MAILS_MAX 20
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static void
+mail_init(struct attempt *a, uint8_t flags)
+{
+	memset(a, 0, sizeof(*a));
+	arena_init(&a->arena);
+	a->sender = "";
+	a->size = 1000;
+	a->eight_bit = flags & 1;
+	a->nrcpt = 1 + (flags >> 1 & 3);
+	a->rcpt = arena_alloc(&a->arena, a->nrcpt * sizeof(*a->rcpt));
+	for (size_t i = 0; i < a->nrcpt; i++)
+		a->rcpt[i].address = "a@example.org";
+}
+
+static void
+check_outcomes(const struct attempt *a, enum smtp_out_fate fate)
+{
+	for (size_t i = 0; i < a->nrcpt; i++)
+		must((a->rcpt[i].outcome == ATTEMPT_UNTRIED) ==
+		     (fate == SMTP_OUT_NOT_BEGUN));
+}
+
+/* What the owner does between two pieces. True when a mail's fate was taken. */
+static bool
+own(struct smtp_out *so, struct attempt *a, bool *given)
+{
+	enum smtp_out_fate fate;
+
+	if (so->state == SMTP_OUT_READY && so->fate == SMTP_OUT_NONE &&
+	    !*given) {
+		smtp_out_mail(so, a);
+		*given = true;
+	}
+	if (so->state == SMTP_OUT_BODY) {
+		smtp_out_body(so, ".x\r\n.", 5);
+		smtp_out_body_end(so);
+	}
+	fate = smtp_out_take(so);
+	if (fate == SMTP_OUT_NONE)
+		return false;
+	check_outcomes(a, fate);
+	*given = false;
+	return true;
+}
+
+static void
+run(struct smtp_out *so, uint8_t flags, const uint8_t *data, size_t len)
+{
+	struct attempt a;
+	size_t step = 1 + (flags >> 3 & 7) * 5;
+	bool given = false;
+	unsigned mails = 0;
+
+	mail_init(&a, flags);
+	while (so->state != SMTP_OUT_CLOSED && mails < MAILS_MAX) {
+		size_t n = len < step ? len : step;
+
+		if (n > 0)
+			smtp_out_input(so, (const char *)data, n);
+		else if (flags & 64)
+			smtp_out_closed(so);
+		else
+			smtp_out_silent(so);
+		data += n;
+		len -= n;
+		buf_clear(so->out);
+		if (!own(so, &a, &given))
+			continue;
+		mails++;
+		arena_done(&a.arena);
+		mail_init(&a, flags);
+	}
+	must(so->state != SMTP_OUT_CLOSED || !given);
+	arena_done(&a.arena);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct smtp_out_conf conf = {.helo = "relay.example.org"};
+	struct smtp_out so;
+	struct buf out;
+
+	if (len == 0)
+		return 0;
+	conf.strict_8bit = data[0] & 128;
+	buf_init(&out, SMTP_OUT_MAX);
+	smtp_out_init(&so, &conf, &out);
+	run(&so, data[0], data + 1, len - 1);
+	buf_done(&out);
+	return 0;
+}
