@@ -8,7 +8,10 @@
  *
  * Lines pass through a bounded ring to the thread that writes them, so no loop
  * waits for a disk. When the ring is full, debug lines are dropped and counted
- * (event=log_dropped tells how many); event lines wait for room instead.
+ * (event=log_dropped tells how many); event lines wait for room instead. What
+ * the target itself refuses (a full disk, a closed pipe) is lost and counted
+ * too: mail goes on. Lines gather for up to 10 ms, so that one write(2) takes
+ * many of them.
  *
  * Every value is escaped: a peer's bytes never make a second line or a second
  * field. Thread-safe.
@@ -16,6 +19,7 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/clock.h"
@@ -24,6 +28,14 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 enum log_format { LOG_LOGFMT, LOG_JSON };
 /* What becomes of a mail address in a field made by LOG_ADDR(). */
 enum log_addresses { LOG_ADDR_PLAIN, LOG_ADDR_HASH, LOG_ADDR_DOMAIN };
+
+/* Their words in the configuration, NULL ends. */
+extern const char *const log_level_names[];
+extern const char *const log_format_names[];
+extern const char *const log_addresses_names[];
+/* True when TO is "stderr", "syslog:" and a known facility, or a path that
+ * begins with a slash. */
+bool log_target_ok(const char *to);
 
 struct log_conf {
 	char *to;       /* "stderr", "syslog:FACILITY" or a file's path */

@@ -1,3 +1,8 @@
 belfry_unit_test(buf belfry_base)
 belfry_unit_test(pack belfry_base)
 belfry_unit_test(clock belfry_base)
+belfry_unit_test(log belfry_base PkgConfig::JANSSON)
+set_tests_properties(unit.log PROPERTIES LABELS threads)
+belfry_unit_test(metric belfry_base)
+set_tests_properties(unit.metric PROPERTIES LABELS threads)
+belfry_unit_test(utf8 belfry_base)

@@ -1,0 +1,15 @@
+/*
+ * utf8 - one step through bytes that ought to be UTF-8 (RFC 3629).
+ */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The length (1 to 4) of the character at S and its code point in *RET; 0 when
+ * the bytes are none: overlong, a surrogate, above U+10FFFF, cut off. LEN is at
+ * least 1. */
+size_t utf8_next(const char *s, size_t len, uint32_t *ret);
+
+#endif
