@@ -1,2 +1,0 @@
-extern int belfry_relay_placeholder;
-int belfry_relay_placeholder;

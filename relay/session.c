@@ -1,0 +1,607 @@
+#include "relay/session.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#include "base/must.h"
+#include "base/xalloc.h"
+#include "net/io.h"
+#include "relay/smtp_in.h"
+
+/* A client that sends and reads no replies is waited for at this much. */
+#define SESSION_OUTPUT_MAX (64 * 1024)
+/* During data the deadline moves on with every so many bytes. */
+#define SESSION_DATA_STEP (64 * 1024)
+/* How long the last reply may take to leave. */
+#define SESSION_LINGER_MS 5000
+
+TAILQ_HEAD(session_list, session);
+
+struct sessions {
+	struct loop *loop;             /* borrowed */
+	struct queue *queue;           /* borrowed */
+	struct snapshot *snapshot;     /* owned reference */
+	const struct log_context *log; /* borrowed */
+	struct session_list list;
+	uint64_t epoch; /* of session ids: seconds at the start */
+	bool stopping;
+	struct loop_timer grace;
+	loop_fn *stopped;
+	void *stopped_arg;
+};
+
+/* What became of the last message of a submit session. */
+struct session_fate {
+	uint64_t id, handle;
+	bool known, delivered;
+	struct reply last;
+};
+
+#define SESSION_ID_LEN 32
+
+struct session {
+	struct sessions *all; /* borrowed */
+	TAILQ_ENTRY(session) entry;
+	struct snapshot *snapshot;     /* owned reference */
+	const struct service *service; /* in the snapshot */
+	struct io *io;                 /* owned; NULL: the client is gone */
+	struct smtp_in smtp;
+	struct smtp_in_client client;
+	struct draft *draft; /* owned */
+	struct session_fate *fate; /* owned; NULL: not the submit socket */
+	struct acceptor_ticket *ticket; /* owned */
+	struct sockaddr_any peer;
+	uint64_t handle;
+	bool eof;
+	bool hung_up;
+	uint64_t progress; /* what the deadline was last set for */
+	struct log_context log;
+	struct post told, reap;
+	char *login, *mailbox; /* owned; NULL: not the submit socket */
+	char id[SESSION_ID_LEN];
+	char client_text[SOCKADDR_TEXT_MAX + 16]; /* for logs */
+	char received_ip[SOCKADDR_TEXT_MAX + 8];
+	char who[SOCKADDR_TEXT_MAX];
+};
+
+static void session_run(struct session *s);
+
+/* --- the end --------------------------------------------------------------- */
+
+static void
+sessions_check_stopped(struct sessions *all)
+{
+	loop_fn *done = all->stopped;
+
+	if (!all->stopping || done == NULL || !TAILQ_EMPTY(&all->list))
+		return;
+	all->stopped = NULL;
+	loop_timer_clear(&all->grace);
+	done(all->stopped_arg);
+}
+
+static void
+session_free(void *arg)
+{
+	struct session *s = arg;
+	struct sessions *all = s->all;
+
+	TAILQ_REMOVE(&all->list, s, entry);
+	smtp_in_done(&s->smtp);
+	must(s->draft == NULL);
+	snapshot_unref(&s->snapshot);
+	free(s->fate);
+	free(s->login);
+	free(s->mailbox);
+	free(s);
+	sessions_check_stopped(all);
+}
+
+/* The client is gone or sent away; a commit under way keeps the session. */
+static void
+session_hang_up(struct session *s, const char *reason)
+{
+	if (s->hung_up)
+		return;
+	s->hung_up = true;
+	io_close_after_write(&s->io, SESSION_LINGER_MS);
+	acceptor_release(&s->ticket);
+	metric_add(s->service->sessions, -1);
+	log_event(&s->log, LOG_INFO, "disconnect",
+		  LOG_STR("client", s->client_text), LOG_STR("reason", reason),
+		  LOG_INT("messages", s->smtp.messages));
+}
+
+static void
+session_end(struct session *s, const char *reason)
+{
+	session_hang_up(s, reason);
+	if (s->smtp.state == SMTP_IN_COMMIT || s->handle == 0)
+		return;
+	if (s->fate != NULL && s->fate->handle != 0)
+		loop_handle_free(s->all->loop, s->fate->handle);
+	loop_handle_free(s->all->loop, s->handle);
+	s->handle = 0;
+	loop_defer(s->all->loop, &s->reap, session_free, s);
+}
+
+/* --- what smtp_in asks for -------------------------------------------------- */
+
+static void
+session_say(void *arg, const char *data, size_t len)
+{
+	struct session *s = arg;
+
+	if (s->io != NULL)
+		io_write(s->io, data, len);
+}
+
+static bool
+session_trusted(const struct session *s)
+{
+	return s->service->submit ||
+	       network_list_has(s->service->trusted, &s->peer);
+}
+
+/* A reload is taken over between transactions; a listener that is gone from
+ * the configuration goes on with what it had. */
+static const struct smtp_in_conf *
+session_begin(void *arg, bool *ret_trusted)
+{
+	struct session *s = arg;
+	struct snapshot *now = s->all->snapshot;
+	const struct service *service;
+
+	if (now != s->snapshot) {
+		service = snapshot_service(now, s->service->name);
+		if (service != NULL) {
+			snapshot_unref(&s->snapshot);
+			s->snapshot = snapshot_ref(now);
+			s->service = service;
+		}
+	}
+	*ret_trusted = session_trusted(s);
+	return &s->service->smtp;
+}
+
+static bool
+session_room(void *arg)
+{
+	struct session *s = arg;
+
+	return store_has_room(queue_store(s->all->queue), STORE_NEED_MAIL);
+}
+
+static int
+session_route(void *arg, const struct address *rcpt, struct envelope_rcpt *ret)
+{
+	struct session *s = arg;
+	struct route route;
+	int r;
+
+	r = route_find(s->snapshot->routing, rcpt, &route);
+	if (r < 0)
+		return r;
+	ret->agent = route.agent;
+	ret->dest = route.dest;
+	ret->route = route.rule;
+	return 0;
+}
+
+static void
+session_draft_ready(void *object)
+{
+	struct session *s = object;
+
+	smtp_in_resume(&s->smtp);
+	session_run(s);
+}
+
+static int
+session_open(void *arg, size_t max_bytes, uint64_t *ret_id)
+{
+	struct session *s = arg;
+	int r;
+
+	r = draft_open(s->all->queue, max_bytes, STORE_NEED_MAIL, s->all->loop,
+		       s->handle, session_draft_ready, &s->draft);
+	if (r == 0)
+		*ret_id = draft_id(s->draft);
+	return r;
+}
+
+static int
+session_write(void *arg, const void *data, size_t len)
+{
+	struct session *s = arg;
+
+	return draft_write(s->draft, data, len);
+}
+
+static void
+session_committed(void *object, int result, uint64_t id)
+{
+	struct session *s = object;
+
+	if (s->io != NULL)
+		io_cork(s->io);
+	smtp_in_committed(&s->smtp, result, id);
+	if (s->all->stopping)
+		smtp_in_end(&s->smtp, SMTP_IN_NO_SHUTDOWN);
+	session_run(s);
+}
+
+static void
+session_fate(void *object, bool delivered, const struct reply *last)
+{
+	struct session *s = object;
+
+	s->fate->known = true;
+	s->fate->delivered = delivered;
+	reply_copy(&s->fate->last, last);
+	if (s->smtp.state == SMTP_IN_OUTCOME) {
+		smtp_in_outcome(&s->smtp, delivered, last);
+		session_run(s);
+	}
+}
+
+/* Watched from before it exists, so that no outcome is too early. */
+static void
+session_watch(struct session *s, uint64_t id)
+{
+	struct loop *loop = s->all->loop;
+
+	if (s->fate->handle != 0)
+		loop_handle_free(loop, s->fate->handle);
+	*s->fate = (struct session_fate){
+		.id = id,
+		.handle = loop_handle_new(loop, s),
+	};
+	queue_watch(s->all->queue, id, loop, s->fate->handle, session_fate);
+}
+
+static void
+session_commit(void *arg, const struct envelope *env)
+{
+	struct session *s = arg;
+
+	if (s->fate != NULL)
+		session_watch(s, draft_id(s->draft));
+	draft_commit(&s->draft, env, session_committed);
+}
+
+static void
+session_abandon(void *arg)
+{
+	struct session *s = arg;
+
+	draft_abandon(&s->draft);
+}
+
+static void
+session_tell_fate(void *arg)
+{
+	struct session *s = arg;
+
+	if (s->smtp.state != SMTP_IN_OUTCOME || !s->fate->known)
+		return;
+	smtp_in_outcome(&s->smtp, s->fate->delivered, &s->fate->last);
+	session_run(s);
+}
+
+static int
+session_outcome(void *arg, uint64_t id)
+{
+	struct session *s = arg;
+
+	if (s->fate == NULL || s->fate->handle == 0 || s->fate->id != id)
+		return -ENOENT;
+	if (s->fate->known)
+		loop_defer(s->all->loop, &s->told, session_tell_fate, s);
+	return 0;
+}
+
+static int64_t
+session_now_ms(void *arg)
+{
+	struct session *s = arg;
+
+	return loop_wall_ms(s->all->loop);
+}
+
+static void
+session_accepted(void *arg, uint64_t id, const struct envelope *env,
+		 int64_t size)
+{
+	struct session *s = arg;
+	char text[QUEUE_ID_LEN];
+
+	queue_id_text(id, text);
+	metric_add(s->service->accepted[env->class], 1);
+	log_event(&s->log, LOG_INFO, "accept", LOG_STR("id", text),
+		  LOG_STR("client", s->client_text), LOG_STR("user", s->login),
+		  LOG_ADDR("from", env->sender), LOG_INT("nrcpt", env->nrcpt),
+		  LOG_INT("size", size), LOG_STR("msgid", env->message_id),
+		  LOG_STR("listener", s->service->name));
+}
+
+static void
+session_refused(void *arg, const struct smtp_in_refused *r)
+{
+	struct session *s = arg;
+
+	metric_add(s->service->refused[r->no], 1);
+	log_event(&s->log, LOG_INFO, "refuse",
+		  LOG_STR("client", s->client_text),
+		  LOG_STR("verb", smtp_verb_names[r->verb]),
+		  LOG_INT("code", r->code), LOG_STR("dsn", r->dsn),
+		  LOG_STR("reason", smtp_in_refusals[r->no].reason),
+		  LOG_ADDR("from", r->from), LOG_ADDR("to", r->rcpt),
+		  LOG_STR("listener", s->service->name));
+}
+
+static const struct smtp_in_calls session_calls = {
+	.say = session_say,
+	.begin = session_begin,
+	.room = session_room,
+	.route = session_route,
+	.open = session_open,
+	.write = session_write,
+	.commit = session_commit,
+	.abandon = session_abandon,
+	.outcome = session_outcome,
+	.now_ms = session_now_ms,
+	.accepted = session_accepted,
+	.refused = session_refused,
+};
+
+/* --- bytes in ---------------------------------------------------------------- */
+
+/* Feed what is there. The first chunk of the buffer is parsed in place; only
+ * a command line that lies across chunks is moved together. */
+static void
+session_feed(struct session *s)
+{
+	size_t line_max = (size_t)s->service->smtp.limits->command_line + 2;
+	struct evbuffer *in = io_input(s->io);
+	size_t total, len, used;
+	unsigned char *data;
+
+	while ((total = evbuffer_get_length(in)) > 0 &&
+	       smtp_in_wants_input(&s->smtp) &&
+	       io_output_len(s->io) < SESSION_OUTPUT_MAX) {
+		len = evbuffer_get_contiguous_space(in);
+		data = evbuffer_pullup(in, (ev_ssize_t)len);
+		used = smtp_in_feed(&s->smtp, (char *)data, len);
+		if (used == 0 && len < total) {
+			len = total < line_max ? total : line_max;
+			data = evbuffer_pullup(in, (ev_ssize_t)len);
+			used = smtp_in_feed(&s->smtp, (char *)data, len);
+		}
+		if (used == 0)
+			return;
+		evbuffer_drain(in, used);
+	}
+}
+
+/* A command, or each 64 KiB of data, has limits.command_time as a whole: a byte
+ * now and then does not move it. No deadline while the client waits for us. */
+static void
+session_set_deadline(struct session *s)
+{
+	uint64_t progress = s->smtp.commands << 24;
+
+	if (!smtp_in_wants_input(&s->smtp)) {
+		io_set_deadline(s->io, 0);
+		s->progress = UINT64_MAX;
+		return;
+	}
+	if (smtp_in_in_data(&s->smtp))
+		progress += (uint64_t)s->smtp.size / SESSION_DATA_STEP;
+	if (progress == s->progress)
+		return;
+	s->progress = progress;
+	io_set_deadline(s->io, s->service->smtp.limits->command_time_ms);
+}
+
+static void
+session_settle(struct session *s)
+{
+	bool waits = s->smtp.state == SMTP_IN_COMMIT || s->smtp.paused;
+
+	if (s->smtp.state == SMTP_IN_CLOSED) {
+		session_end(s, "end");
+		return;
+	}
+	if (s->io == NULL || (s->eof && !waits && io_output_len(s->io) == 0)) {
+		session_end(s, "lost");
+		return;
+	}
+	session_set_deadline(s);
+	if (smtp_in_wants_input(&s->smtp) &&
+	    io_output_len(s->io) < SESSION_OUTPUT_MAX)
+		io_resume_input(s->io);
+	else
+		io_pause_input(s->io);
+}
+
+static void
+session_run(struct session *s)
+{
+	if (s->io != NULL) {
+		io_cork(s->io);
+		session_feed(s);
+		io_uncork(s->io);
+	}
+	session_settle(s);
+}
+
+static void
+session_event(void *arg, enum io_event event)
+{
+	struct session *s = arg;
+
+	switch (event) {
+	case IO_CONNECTED:
+		return;
+	case IO_INPUT:
+	case IO_DRAINED:
+		session_run(s);
+		return;
+	case IO_EOF:
+		s->eof = true;
+		session_run(s);
+		return;
+	case IO_DEADLINE:
+		smtp_in_end(&s->smtp, SMTP_IN_NO_TIME);
+		session_settle(s);
+		return;
+	case IO_FAILED:
+		io_close(&s->io);
+		session_end(s, "lost");
+		return;
+	}
+}
+
+/* --- the beginning ------------------------------------------------------------ */
+
+static void
+session_name(struct session *s, int64_t uid, const char *login)
+{
+	char ip[SOCKADDR_TEXT_MAX];
+
+	snprintf(s->id, sizeof(s->id), "%llx-%llx",
+		 (unsigned long long)s->all->epoch,
+		 (unsigned long long)s->handle);
+	s->client.uid = uid;
+	s->client.who = s->who;
+	if (login != NULL) {
+		s->login = xstrdup(login);
+		s->mailbox = xasprintf("%s@%s", login,
+				       s->service->smtp.hostname);
+		s->client.mailbox = s->mailbox;
+		snprintf(s->client_text, sizeof(s->client_text), "local");
+		snprintf(s->who, sizeof(s->who), "uid:%lld", (long long)uid);
+		return;
+	}
+	sockaddr_ip(&s->peer, ip);
+	snprintf(s->who, sizeof(s->who), "%s", ip);
+	snprintf(s->client_text, sizeof(s->client_text), "unknown[%s]", ip);
+	snprintf(s->received_ip, sizeof(s->received_ip), "%s%s",
+		 strchr(ip, ':') != NULL ? "IPv6:" : "", ip);
+	s->client.received_ip = s->received_ip;
+}
+
+void
+session_start(struct sessions *all, const struct accepted *accepted,
+	      const char *service_name, int64_t uid, const char *login)
+{
+	const struct service *service =
+		snapshot_service(all->snapshot, service_name);
+	struct acceptor_ticket *ticket = accepted->ticket;
+	struct session *s;
+
+	if (service == NULL || all->stopping) {
+		close(accepted->fd);
+		acceptor_release(&ticket);
+		return;
+	}
+	s = xcalloc(1, sizeof(*s));
+	s->all = all;
+	s->snapshot = snapshot_ref(all->snapshot);
+	s->service = service;
+	s->ticket = ticket;
+	s->peer = accepted->peer;
+	s->progress = UINT64_MAX;
+	s->handle = loop_handle_new(all->loop, s);
+	session_name(s, uid, login);
+	if (service->submit)
+		s->fate = xcalloc(1, sizeof(*s->fate));
+	s->client.trusted = session_trusted(s);
+	s->log = (struct log_context){
+		.log = all->log->log,
+		.parent = all->log,
+		.field = LOG_STR("session", s->id),
+	};
+	TAILQ_INSERT_TAIL(&all->list, s, entry);
+	metric_add(service->sessions, 1);
+	log_event(&s->log, LOG_INFO, "connect",
+		  LOG_STR("client", s->client_text), LOG_STR("user", s->login),
+		  LOG_STR("listener", service->name));
+
+	s->io = io_new(all->loop, accepted->fd, session_event, s);
+	smtp_in_init(&s->smtp, &session_calls, s, &service->smtp, &s->client);
+	smtp_in_start(&s->smtp);
+	session_settle(s);
+}
+
+/* --- all of a loop ------------------------------------------------------------- */
+
+static void
+sessions_grace_over(void *arg)
+{
+	struct sessions *all = arg;
+	struct session *s;
+
+	TAILQ_FOREACH(s, &all->list, entry)
+		session_end(s, "shutdown");
+}
+
+struct sessions *
+sessions_new(struct loop *loop, struct queue *queue, struct snapshot *snapshot,
+	     const struct log_context *log)
+{
+	struct sessions *all = xcalloc(1, sizeof(*all));
+
+	all->loop = loop;
+	all->queue = queue;
+	all->snapshot = snapshot_ref(snapshot);
+	all->log = log;
+	all->epoch = (uint64_t)clock_wall_ms(loop_clock(loop)) / 1000;
+	TAILQ_INIT(&all->list);
+	loop_timer_init(&all->grace, loop, sessions_grace_over, all);
+	return all;
+}
+
+void
+sessions_free(struct sessions **allp)
+{
+	struct sessions *all = *allp;
+
+	*allp = NULL;
+	if (all == NULL)
+		return;
+	must(TAILQ_EMPTY(&all->list));
+	loop_timer_done(&all->grace);
+	snapshot_unref(&all->snapshot);
+	free(all);
+}
+
+void
+sessions_set_snapshot(struct sessions *all, struct snapshot *snapshot)
+{
+	snapshot_unref(&all->snapshot);
+	all->snapshot = snapshot_ref(snapshot);
+}
+
+void
+sessions_stop(struct sessions *all, int64_t grace_ms, loop_fn *done, void *arg)
+{
+	struct session *s;
+
+	all->stopping = true;
+	all->stopped = done;
+	all->stopped_arg = arg;
+	loop_timer_set(&all->grace, grace_ms);
+	TAILQ_FOREACH(s, &all->list, entry) {
+		smtp_in_end(&s->smtp, SMTP_IN_NO_SHUTDOWN);
+		session_settle(s);
+	}
+	sessions_check_stopped(all);
+}

@@ -1,0 +1,38 @@
+/*
+ * session - one SMTP client on a loop: its socket, its smtp_in, its draft.
+ *
+ * A session lives and dies on one loop. When the client hangs up while its
+ * message is being committed, the session stays until the outcome is known, so
+ * that what was accepted is also logged.
+ */
+#ifndef RELAY_SESSION_H
+#define RELAY_SESSION_H
+
+#include "base/log.h"
+#include "net/acceptor.h"
+#include "net/loop.h"
+#include "relay/snapshot.h"
+
+/* The sessions of one loop, and what they share. */
+struct sessions;
+
+/* Takes a reference of SNAPSHOT. */
+struct sessions *sessions_new(struct loop *loop, struct queue *queue,
+			      struct snapshot *snapshot,
+			      const struct log_context *log);
+/* When none is left. NULL is fine. */
+void sessions_free(struct sessions **all);
+/* On its loop: what sessions use from their next MAIL on. */
+void sessions_set_snapshot(struct sessions *all, struct snapshot *snapshot);
+/* On its loop: 421 to all, after the commits under way; then DONE(ARG). What
+ * is left after GRACE_MS is hung up on. */
+void sessions_stop(struct sessions *all, int64_t grace_ms, loop_fn *done,
+		   void *arg);
+
+/* On its loop: a client of SERVICE (a name). LOGIN: of the peer's uid at the
+ * submit socket, else NULL. The connection is closed when the service is gone
+ * or all are told to stop. */
+void session_start(struct sessions *all, const struct accepted *accepted,
+		   const char *service, int64_t uid, const char *login);
+
+#endif

@@ -1,0 +1,612 @@
+#include "relay/smtp_in.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "relay/smtp_in_data.h"
+
+const char *const smtp_in_state_names[] = {
+	[SMTP_IN_GREET] = "greet",
+	[SMTP_IN_READY] = "ready",
+	[SMTP_IN_MAIL] = "mail",
+	[SMTP_IN_RCPT] = "rcpt",
+	[SMTP_IN_HEADER] = "header",
+	[SMTP_IN_BODY] = "body",
+	[SMTP_IN_REFUSED] = "refused",
+	[SMTP_IN_COMMIT] = "commit",
+	[SMTP_IN_OUTCOME] = "outcome",
+	[SMTP_IN_CLOSED] = "closed",
+	NULL,
+};
+
+/* What every session says, word for word; docs/smtp.md has the same rows. */
+const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO] = {
+	[SMTP_IN_NO_LINE] = {500, "5.5.2",
+			     "a line ends in CRLF and holds no other CR, LF "
+			     "or NUL",
+			     "line", true, false},
+	[SMTP_IN_NO_LONG] = {500, "5.5.2", "line too long", "line", true,
+			     false},
+	[SMTP_IN_NO_VERB] = {500, "5.5.2", "command not known", "syntax", true,
+			     false},
+	[SMTP_IN_NO_SYNTAX] = {501, "5.5.4", "syntax error", "syntax", true,
+			       false},
+	[SMTP_IN_NO_FOREIGN] = {554, "5.5.1", "this is SMTP and nothing else; closing",
+			     "foreign", true, true},
+	[SMTP_IN_NO_SYNC] = {554, "5.5.1",
+			     "wait for the reply before sending more; closing",
+			     "pipelining", true, true},
+	[SMTP_IN_NO_GREETING] = {503, "5.5.1", "send EHLO or HELO first",
+				 "sequence", true, false},
+	[SMTP_IN_NO_NESTED] = {503, "5.5.1", "one MAIL at a time", "sequence",
+			       true, false},
+	[SMTP_IN_NO_SENDER] = {503, "5.5.1", "send MAIL first", "sequence",
+			       true, false},
+	[SMTP_IN_NO_RCPT] = {554, "5.5.1", "no valid recipients", "sequence",
+			     true, false},
+	[SMTP_IN_NO_TRUST] = {550, "5.7.1", "this client may not send here",
+			      "trust", true, false},
+	[SMTP_IN_NO_ROUTE] = {550, "5.4.4", "no route to this domain",
+			      "no_route", false, false},
+	[SMTP_IN_NO_RECIPIENTS] = {452, "4.5.3", "too many recipients",
+				   "recipients", false, false},
+	[SMTP_IN_NO_SIZE] = {552, "5.3.4", "message too big", "size", true,
+			     false},
+	[SMTP_IN_NO_HEADER] = {552, "5.3.4", "header too big", "header", true,
+			       false},
+	[SMTP_IN_NO_LOOP] = {554, "5.4.6",
+			     "too many Received fields: mail loop", "loop",
+			     true, false},
+	[SMTP_IN_NO_DATA_LINE] = {554, "5.6.0",
+				  "a line ends in CRLF and holds no other CR, "
+				  "LF or NUL",
+				  "line", true, false},
+	[SMTP_IN_NO_DATA_LONG] = {554, "5.6.0", "text line too long", "line",
+				  true, false},
+	[SMTP_IN_NO_FULL] = {452, "4.3.1", "the store is full, try again later",
+			     "full", false, false},
+	[SMTP_IN_NO_STORE] = {451, "4.3.0", "not stored, try again later",
+			      "store", false, false},
+	[SMTP_IN_NO_ID] = {550, "5.7.1", "not a message of this session", "id",
+			   true, false},
+	[SMTP_IN_NO_ERRORS] = {421, "4.7.0", "too many errors; closing",
+			       "errors", false, true},
+	[SMTP_IN_NO_MESSAGES] = {421, "4.7.0",
+				 "enough messages for one connection; closing",
+				 "messages", false, true},
+	[SMTP_IN_NO_TIME] = {421, "4.4.2", "timeout; closing", "timeout", false,
+			     true},
+	[SMTP_IN_NO_SHUTDOWN] = {421, "4.3.2", "shutting down, try again later",
+				 "shutdown", false, true},
+};
+
+/* --- saying -------------------------------------------------------------- */
+
+static void __attribute__((format(printf, 2, 3)))
+si_say(struct smtp_in *si, const char *fmt, ...)
+{
+	char line[REPLY_TEXT_MAX + 64];
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = vsnprintf(line, sizeof(line) - 2, fmt, ap);
+	va_end(ap);
+	if (len > (int)sizeof(line) - 3)
+		len = (int)sizeof(line) - 3;
+	memcpy(line + len, "\r\n", 2);
+	si->calls->say(si->arg, line, (size_t)len + 2);
+}
+
+static void
+si_refused(struct smtp_in *si, enum smtp_in_no no, int code, const char *dsn,
+	   const char *rcpt)
+{
+	const struct smtp_in_refused r = {
+		.no = no,
+		.verb = si->verb,
+		.code = code,
+		.dsn = dsn,
+		.from = si->sender,
+		.rcpt = rcpt,
+	};
+
+	si->calls->refused(si->arg, &r);
+}
+
+/* What follows a refusal: the end, when it was one too many. */
+static enum smtp_in_state
+si_count_error(struct smtp_in *si, enum smtp_in_no no, enum smtp_in_state stay)
+{
+	const struct smtp_in_refusal *last =
+		&smtp_in_refusals[SMTP_IN_NO_ERRORS];
+
+	if (smtp_in_refusals[no].closes)
+		return SMTP_IN_CLOSED;
+	if (!smtp_in_refusals[no].error ||
+	    ++si->errors < si->conf->limits->errors)
+		return stay;
+	si_say(si, "%d %s %s", last->code, last->dsn, last->text);
+	si_refused(si, SMTP_IN_NO_ERRORS, last->code, last->dsn, NULL);
+	return SMTP_IN_CLOSED;
+}
+
+static enum smtp_in_state
+si_refuse_row(struct smtp_in *si, enum smtp_in_no no, const char *rcpt,
+	      enum smtp_in_state stay)
+{
+	const struct smtp_in_refusal *row = &smtp_in_refusals[no];
+
+	si_say(si, "%d %s %s", row->code, row->dsn, row->text);
+	si_refused(si, no, row->code, row->dsn, rcpt);
+	return si_count_error(si, no, stay);
+}
+
+enum smtp_in_state
+si_refuse(struct smtp_in *si, enum smtp_in_no no, enum smtp_in_state stay)
+{
+	return si_refuse_row(si, no, NULL, stay);
+}
+
+/* A refused address is not kept in the transaction: its number has no limit. */
+static enum smtp_in_state
+si_refuse_rcpt(struct smtp_in *si, enum smtp_in_no no,
+	       const struct address *address)
+{
+	enum smtp_in_state next;
+	struct arena scratch;
+
+	arena_init(&scratch);
+	next = si_refuse_row(si, no, address_text(address, &scratch),
+			     si->state);
+	arena_done(&scratch);
+	return next;
+}
+
+/* The parser's own words. */
+static enum smtp_in_state
+si_refuse_syntax(struct smtp_in *si, const struct reply *reply)
+{
+	char line[REPLY_TEXT_MAX + 32], dsn[REPLY_DSN_MAX];
+
+	reply_line(reply, line, sizeof(line));
+	si_say(si, "%s", line);
+	si_refused(si, SMTP_IN_NO_SYNTAX, reply->code, reply_dsn(reply, dsn),
+		   NULL);
+	return si_count_error(si, SMTP_IN_NO_SYNTAX, si->state);
+}
+
+/* Forget the transaction. */
+void
+si_reset(struct smtp_in *si)
+{
+	if (si->draft)
+		si->calls->abandon(si->arg);
+	arena_done(&si->arena);
+	buf_done(&si->header);
+	si->draft = false;
+	si->sender = NULL;
+	si->sender_domain = NULL;
+	si->rcpt = NULL;
+	si->nrcpt = 0;
+	si->rcpt_cap = 0;
+	si->paused = false;
+}
+
+/* --- the commands: each step returns the next state ------------------------ */
+
+static enum smtp_in_state
+si_greeted(struct smtp_in *si, const struct smtp_command *cmd)
+{
+	si_reset(si);
+	snprintf(si->helo, sizeof(si->helo), "%s", cmd->arg);
+	return SMTP_IN_READY;
+}
+
+static enum smtp_in_state
+si_helo(struct smtp_in *si, const struct smtp_command *cmd)
+{
+	si->esmtp = false;
+	si_say(si, "250 %s", si->conf->hostname);
+	return si_greeted(si, cmd);
+}
+
+static enum smtp_in_state
+si_ehlo(struct smtp_in *si, const struct smtp_command *cmd)
+{
+	si->esmtp = true;
+	si_say(si,
+	       "250-%s\r\n250-PIPELINING\r\n250-SIZE %lld\r\n250-8BITMIME\r\n"
+	       "%s250 ENHANCEDSTATUSCODES",
+	       si->conf->hostname, (long long)si->conf->limits->message_size,
+	       si->client->mailbox != NULL ? "250-XOUTCOME\r\n" : "");
+	return si_greeted(si, cmd);
+}
+
+static enum smtp_in_state
+si_mail(struct smtp_in *si, const struct smtp_command *cmd)
+{
+	const struct limits_conf *limits;
+
+	si->conf = si->calls->begin(si->arg, &si->trusted);
+	limits = si->conf->limits;
+	if (si->messages >= limits->messages_per_connection)
+		return si_refuse(si, SMTP_IN_NO_MESSAGES, SMTP_IN_CLOSED);
+	if (cmd->size > limits->message_size)
+		return si_refuse(si, SMTP_IN_NO_SIZE, SMTP_IN_READY);
+	if (!si->calls->room(si->arg))
+		return si_refuse(si, SMTP_IN_NO_FULL, SMTP_IN_READY);
+
+	si->sender = address_text(&cmd->address, &si->arena);
+	si->sender_domain = arena_strdup(&si->arena, cmd->address.domain);
+	si_say(si, "250 2.1.0 sender ok");
+	return SMTP_IN_MAIL;
+}
+
+static struct envelope_rcpt *
+si_rcpt_room(struct smtp_in *si)
+{
+	struct envelope_rcpt *more;
+	size_t cap;
+
+	if (si->nrcpt == si->rcpt_cap) {
+		cap = si->rcpt_cap > 0 ? 4 * si->rcpt_cap : 4;
+		more = arena_alloc(&si->arena, cap * sizeof(*more));
+		if (si->nrcpt > 0)
+			memcpy(more, si->rcpt, si->nrcpt * sizeof(*more));
+		si->rcpt = more;
+		si->rcpt_cap = cap;
+	}
+	return &si->rcpt[si->nrcpt];
+}
+
+static enum smtp_in_state
+si_rcpt(struct smtp_in *si, const struct smtp_command *cmd)
+{
+	struct address address = cmd->address;
+	struct envelope_rcpt *rcpt;
+
+	if (address.domain[0] == '\0') /* <postmaster>: ours */
+		address.domain = si->conf->hostname;
+	if (si->nrcpt >= (size_t)si->conf->limits->recipients)
+		return si_refuse(si, SMTP_IN_NO_RECIPIENTS, si->state);
+
+	rcpt = si_rcpt_room(si);
+	*rcpt = (struct envelope_rcpt){0};
+	if (!si->trusted)
+		return si_refuse_rcpt(si, SMTP_IN_NO_TRUST, &address);
+	if (si->calls->route(si->arg, &address, rcpt) < 0)
+		return si_refuse_rcpt(si, SMTP_IN_NO_ROUTE, &address);
+	rcpt->address = address_text(&address, &si->arena);
+	si->nrcpt++;
+	si_say(si, "250 2.1.5 recipient ok");
+	return SMTP_IN_RCPT;
+}
+
+static enum smtp_in_state
+si_data(struct smtp_in *si, const struct smtp_command *cmd)
+{
+	int r;
+
+	(void)cmd;
+	/* The last of its group (RFC 2920, 3.1): a client that does not wait
+	 * for 354 would have its text read as commands, should it be refused. */
+	if (si->behind > 0)
+		return si_refuse(si, SMTP_IN_NO_SYNC, SMTP_IN_CLOSED);
+	if (si->nrcpt == 0)
+		return si_refuse(si, SMTP_IN_NO_RCPT, si->state);
+
+	r = si_data_begin(si);
+	if (r == -ENOSPC)
+		return si_refuse(si, SMTP_IN_NO_FULL, si->state);
+	if (r < 0)
+		return si_refuse(si, SMTP_IN_NO_STORE, si->state);
+	si_say(si, "354 end with a line that holds only a dot");
+	return SMTP_IN_HEADER;
+}
+
+static enum smtp_in_state
+si_rset(struct smtp_in *si, const struct smtp_command *cmd)
+{
+	(void)cmd;
+	si_reset(si);
+	si_say(si, "250 2.0.0 reset");
+	return si->state == SMTP_IN_GREET ? SMTP_IN_GREET : SMTP_IN_READY;
+}
+
+static enum smtp_in_state
+si_noop(struct smtp_in *si, const struct smtp_command *cmd)
+{
+	(void)cmd;
+	si_say(si, "250 2.0.0 ok");
+	return si->state;
+}
+
+static enum smtp_in_state
+si_vrfy(struct smtp_in *si, const struct smtp_command *cmd)
+{
+	(void)cmd;
+	si_say(si, "252 2.5.0 not told; send it and see");
+	return si->state;
+}
+
+static enum smtp_in_state
+si_help(struct smtp_in *si, const struct smtp_command *cmd)
+{
+	(void)cmd;
+	si_say(si, "214 2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP "
+		   "QUIT");
+	return si->state;
+}
+
+static enum smtp_in_state
+si_quit(struct smtp_in *si, const struct smtp_command *cmd)
+{
+	(void)cmd;
+	si_say(si, "221 2.0.0 bye");
+	return SMTP_IN_CLOSED;
+}
+
+static enum smtp_in_state
+si_unknown(struct smtp_in *si, const struct smtp_command *cmd)
+{
+	(void)cmd;
+	return si_refuse(si, SMTP_IN_NO_VERB, si->state);
+}
+
+static enum smtp_in_state
+si_xoutcome(struct smtp_in *si, const struct smtp_command *cmd)
+{
+	uint64_t id;
+
+	if (si->client->mailbox == NULL)
+		return si_unknown(si, cmd);
+	if (cmd->arg == NULL || queue_id_parse(cmd->arg, &id) < 0 ||
+	    si->calls->outcome(si->arg, id) < 0)
+		return si_refuse(si, SMTP_IN_NO_ID, si->state);
+	return SMTP_IN_OUTCOME;
+}
+
+/* --- the verb table -------------------------------------------------------- */
+
+enum si_need {
+	SI_NEEDS_NOTHING,
+	SI_NEEDS_GREETING,    /* EHLO or HELO */
+	SI_NEEDS_NO_SENDER,   /* and a greeting */
+	SI_NEEDS_SENDER,
+};
+
+struct si_verb {
+	enum si_need need;
+	bool last; /* nothing may come behind it before its reply */
+	enum smtp_in_state (*step)(struct smtp_in *si,
+				   const struct smtp_command *cmd);
+};
+
+static const struct si_verb si_verbs[] = {
+	[SMTP_EHLO] = {SI_NEEDS_NOTHING, true, si_ehlo},
+	[SMTP_HELO] = {SI_NEEDS_NOTHING, true, si_helo},
+	[SMTP_MAIL] = {SI_NEEDS_NO_SENDER, false, si_mail},
+	[SMTP_RCPT] = {SI_NEEDS_SENDER, false, si_rcpt},
+	[SMTP_DATA] = {SI_NEEDS_SENDER, true, si_data},
+	[SMTP_RSET] = {SI_NEEDS_NOTHING, false, si_rset},
+	[SMTP_NOOP] = {SI_NEEDS_NOTHING, false, si_noop},
+	[SMTP_VRFY] = {SI_NEEDS_NOTHING, false, si_vrfy},
+	[SMTP_HELP] = {SI_NEEDS_NOTHING, false, si_help},
+	[SMTP_QUIT] = {SI_NEEDS_NOTHING, false, si_quit},
+	[SMTP_XOUTCOME] = {SI_NEEDS_NO_SENDER, false, si_xoutcome},
+	[SMTP_UNKNOWN] = {SI_NEEDS_NOTHING, false, si_unknown},
+};
+
+static enum smtp_in_state
+si_step(struct smtp_in *si, const struct smtp_command *cmd)
+{
+	const struct si_verb *verb = &si_verbs[cmd->verb];
+
+	if (verb->last && si->behind > 0)
+		return si_refuse(si, SMTP_IN_NO_SYNC, SMTP_IN_CLOSED);
+	switch (verb->need) {
+	case SI_NEEDS_NOTHING:
+		break;
+	case SI_NEEDS_GREETING:
+	case SI_NEEDS_NO_SENDER:
+	case SI_NEEDS_SENDER:
+		if (si->state == SMTP_IN_GREET)
+			return si_refuse(si, SMTP_IN_NO_GREETING, si->state);
+		if (verb->need == SI_NEEDS_NO_SENDER &&
+		    si->state != SMTP_IN_READY)
+			return si_refuse(si, SMTP_IN_NO_NESTED, si->state);
+		if (verb->need == SI_NEEDS_SENDER &&
+		    si->state == SMTP_IN_READY)
+			return si_refuse(si, SMTP_IN_NO_SENDER, si->state);
+	}
+	return verb->step(si, cmd);
+}
+
+static enum smtp_in_state
+si_command(struct smtp_in *si, const char *line, size_t len)
+{
+	struct smtp_command cmd = {.verb = SMTP_UNKNOWN};
+	enum smtp_in_state next;
+	struct reply reply;
+	struct arena arena;
+
+	arena_init(&arena);
+	if (smtp_command_parse(line, len, &arena, &cmd, &reply) < 0) {
+		si->verb = cmd.verb;
+		next = si_refuse_syntax(si, &reply);
+	} else if (cmd.foreign) {
+		/* A web page that makes a browser POST to our port must not
+		 * send mail by what stands in its form. */
+		si->verb = cmd.verb;
+		next = si_refuse(si, SMTP_IN_NO_FOREIGN, SMTP_IN_CLOSED);
+	} else {
+		si->verb = cmd.verb;
+		next = si_step(si, &cmd);
+	}
+	arena_done(&arena);
+	return next;
+}
+
+/* The end of a line that was longer than any command. */
+static size_t
+si_skip_line(struct smtp_in *si, const char *data, size_t len)
+{
+	const char *end = memchr(data, '\n', len);
+
+	if (end == NULL)
+		return len;
+	si->skip_line = false;
+	si->commands++;
+	si->verb = SMTP_UNKNOWN;
+	si->state = si_refuse(si, SMTP_IN_NO_LONG, si->state);
+	return (size_t)(end - data) + 1;
+}
+
+static size_t
+si_command_feed(struct smtp_in *si, const char *data, size_t len)
+{
+	size_t max = (size_t)si->conf->limits->command_line;
+	enum lines_fault fault = LINES_OK;
+	size_t line_len, used;
+	int r;
+
+	if (si->skip_line)
+		return si_skip_line(si, data, len);
+
+	r = lines_command(data, len, max, &line_len, &used, &fault);
+	if (r == 0)
+		return 0;
+	if (r < 0 && fault == LINES_TOO_LONG && data[used - 1] != '\n') {
+		si->skip_line = true; /* said when its end was seen */
+		return used;
+	}
+	si->commands++;
+	si->verb = SMTP_UNKNOWN;
+	si->behind = len - used;
+	if (r > 0)
+		si->state = si_command(si, data, line_len);
+	else
+		si->state = si_refuse(si,
+				      fault == LINES_TOO_LONG ?
+					      SMTP_IN_NO_LONG :
+					      SMTP_IN_NO_LINE,
+				      si->state);
+	return used;
+}
+
+/* --- the face -------------------------------------------------------------- */
+
+void
+smtp_in_init(struct smtp_in *si, const struct smtp_in_calls *calls, void *arg,
+	     const struct smtp_in_conf *conf,
+	     const struct smtp_in_client *client)
+{
+	*si = (struct smtp_in){
+		.calls = calls,
+		.arg = arg,
+		.conf = conf,
+		.client = client,
+		.trusted = client->trusted,
+		.verb = SMTP_UNKNOWN,
+	};
+	arena_init(&si->arena);
+}
+
+void
+smtp_in_done(struct smtp_in *si)
+{
+	if (si != NULL && si->calls != NULL)
+		si_reset(si);
+}
+
+void
+smtp_in_start(struct smtp_in *si)
+{
+	si_say(si, "220 %s ESMTP Belfry", si->conf->hostname);
+}
+
+bool
+smtp_in_in_data(const struct smtp_in *si)
+{
+	return si->state == SMTP_IN_HEADER || si->state == SMTP_IN_BODY ||
+	       si->state == SMTP_IN_REFUSED;
+}
+
+bool
+smtp_in_wants_input(const struct smtp_in *si)
+{
+	return !si->paused && si->state != SMTP_IN_COMMIT &&
+	       si->state != SMTP_IN_OUTCOME && si->state != SMTP_IN_CLOSED;
+}
+
+size_t
+smtp_in_feed(struct smtp_in *si, const char *data, size_t len)
+{
+	size_t used = 0, n;
+
+	while (used < len && smtp_in_wants_input(si)) {
+		if (smtp_in_in_data(si))
+			n = si_data_feed(si, data + used, len - used);
+		else
+			n = si_command_feed(si, data + used, len - used);
+		if (n == 0)
+			break;
+		used += n;
+	}
+	return used;
+}
+
+void
+smtp_in_resume(struct smtp_in *si)
+{
+	si->paused = false;
+}
+
+void
+smtp_in_committed(struct smtp_in *si, int result, uint64_t id)
+{
+	char text[QUEUE_ID_LEN];
+
+	must(si->state == SMTP_IN_COMMIT);
+	if (result >= 0) {
+		si->messages++;
+		queue_id_text(id, text);
+		si_say(si, "250 2.0.0 queued as %s", text);
+		si->calls->accepted(si->arg, id, &si->env, si->stored);
+		si->state = SMTP_IN_READY;
+	} else {
+		si->state = si_refuse(si,
+				      result == -ENOSPC ? SMTP_IN_NO_FULL :
+							  SMTP_IN_NO_STORE,
+				      SMTP_IN_READY);
+	}
+	si_reset(si);
+}
+
+void
+smtp_in_outcome(struct smtp_in *si, bool delivered, const struct reply *last)
+{
+	char line[REPLY_TEXT_MAX + 32];
+
+	must(si->state == SMTP_IN_OUTCOME);
+	if (delivered) {
+		si_say(si, "250 2.0.0 delivered");
+	} else {
+		reply_line(last, line, sizeof(line));
+		si_say(si, "554 5.0.0 not delivered: %s", line);
+	}
+	si->state = SMTP_IN_READY;
+}
+
+void
+smtp_in_end(struct smtp_in *si, enum smtp_in_no no)
+{
+	must(smtp_in_refusals[no].closes);
+	if (si->state == SMTP_IN_COMMIT || si->state == SMTP_IN_CLOSED)
+		return;
+	si->state = si_refuse(si, no, SMTP_IN_CLOSED);
+}

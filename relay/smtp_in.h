@@ -1,0 +1,202 @@
+/*
+ * smtp_in - the server's side of SMTP (RFC 5321), as a machine that holds no
+ * socket.
+ *
+ * Bytes of the client go in (smtp_in_feed), replies and requests come out
+ * through a small table of calls. The same code runs on a loop, in a table
+ * test, behind the scripts of tests/proto and under the fuzzer. One owner on
+ * one loop; not thread-safe.
+ *
+ *	GREET --EHLO/HELO--> READY --MAIL--> MAIL --RCPT--> RCPT
+ *	RCPT --DATA--> HEADER --the header is whole--> BODY --dot--> COMMIT
+ *	COMMIT --smtp_in_committed()--> READY
+ *	HEADER, BODY --something is wrong--> REFUSED --dot--> READY
+ *	READY --XOUTCOME--> OUTCOME --smtp_in_outcome()--> READY
+ *	any --QUIT, 421--> CLOSED
+ *
+ * The header is held until it is whole; then Received, and Date, Message-ID
+ * and Sender where they are missing, go in front of it. No byte that the client
+ * sent is changed but the transparency dots.
+ */
+#ifndef RELAY_SMTP_IN_H
+#define RELAY_SMTP_IN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "config/config.h"
+#include "mail/lines.h"
+#include "mail/smtp_command.h"
+#include "queue/draft.h"
+
+enum smtp_in_state {
+	SMTP_IN_GREET, /* no EHLO yet */
+	SMTP_IN_READY,
+	SMTP_IN_MAIL,  /* a sender, no recipient yet */
+	SMTP_IN_RCPT,  /* at least one recipient */
+	SMTP_IN_HEADER,
+	SMTP_IN_BODY,
+	SMTP_IN_REFUSED, /* reads the data to its end, for nothing */
+	SMTP_IN_COMMIT,  /* takes no input until smtp_in_committed() */
+	SMTP_IN_OUTCOME, /* takes no input until smtp_in_outcome() */
+	SMTP_IN_CLOSED,  /* send what was said, then close */
+};
+extern const char *const smtp_in_state_names[];
+
+/* What is said no to, and how: the rows are in smtp_in_refusals[]. */
+enum smtp_in_no {
+	SMTP_IN_NO_LINE,
+	SMTP_IN_NO_LONG,
+	SMTP_IN_NO_VERB,
+	SMTP_IN_NO_SYNTAX, /* the parser brings the reply */
+	SMTP_IN_NO_FOREIGN,
+	SMTP_IN_NO_SYNC,
+	SMTP_IN_NO_GREETING,
+	SMTP_IN_NO_NESTED,
+	SMTP_IN_NO_SENDER,
+	SMTP_IN_NO_RCPT,
+	SMTP_IN_NO_TRUST,
+	SMTP_IN_NO_ROUTE,
+	SMTP_IN_NO_RECIPIENTS,
+	SMTP_IN_NO_SIZE,
+	SMTP_IN_NO_HEADER,
+	SMTP_IN_NO_LOOP,
+	SMTP_IN_NO_DATA_LINE,
+	SMTP_IN_NO_DATA_LONG,
+	SMTP_IN_NO_FULL,
+	SMTP_IN_NO_STORE,
+	SMTP_IN_NO_ID,
+	SMTP_IN_NO_ERRORS,
+	SMTP_IN_NO_MESSAGES,
+	SMTP_IN_NO_TIME,
+	SMTP_IN_NO_SHUTDOWN,
+};
+#define SMTP_IN_NNO (SMTP_IN_NO_SHUTDOWN + 1)
+
+struct smtp_in_refusal {
+	int code;
+	const char *dsn, *text;
+	const char *reason; /* value of the metric's label and of the log */
+	bool error;         /* counts towards limits.errors */
+	bool closes;
+};
+extern const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO];
+
+/* What a session is told by its listener; borrowed until the next begin(). */
+struct smtp_in_conf {
+	const char *hostname;
+	const struct limits_conf *limits;
+	enum config_class class;
+};
+
+/* Who is at the other end; borrowed as long as the machine. */
+struct smtp_in_client {
+	const char *received_ip; /* "192.0.2.1", "IPv6:..."; NULL: by uid */
+	int64_t uid;             /* with received_ip NULL */
+	const char *mailbox; /* submit socket: login name at host name; else NULL */
+	const char *who;     /* names the flow: an address or "uid:1000" */
+	bool trusted;
+};
+
+struct smtp_in_refused {
+	enum smtp_in_no no;
+	enum smtp_verb verb;
+	int code;
+	const char *dsn;
+	const char *from, *rcpt; /* NULL where there is none */
+};
+
+struct smtp_in_calls {
+	void (*say)(void *arg, const char *data, size_t len);
+	/* A transaction begins: the configuration and trust from now on. */
+	const struct smtp_in_conf *(*begin)(void *arg, bool *ret_trusted);
+	/* Is there room for a message? */
+	bool (*room)(void *arg);
+	/* Where RCPT goes: fill agent, dest and route, which stay valid until
+	 * the end of the transaction. 0 or -ENOENT. */
+	int (*route)(void *arg, const struct address *rcpt,
+		     struct envelope_rcpt *ret);
+	/* A draft; 0 or -errno as draft_open(). */
+	int (*open)(void *arg, size_t max_bytes, uint64_t *ret_id);
+	/* As draft_write(): after 1 the machine takes no data until
+	 * smtp_in_resume(). */
+	int (*write)(void *arg, const void *data, size_t len);
+	/* Leads to one smtp_in_committed(), never from within. The envelope
+	 * is valid during the call. */
+	void (*commit)(void *arg, const struct envelope *env);
+	void (*abandon)(void *arg);
+	/* Leads to one smtp_in_outcome() and never from within: 0; -ENOENT: not
+	 * a message of this session. */
+	int (*outcome)(void *arg, uint64_t id);
+	int64_t (*now_ms)(void *arg); /* wall */
+	/* For log and metrics. */
+	void (*accepted)(void *arg, uint64_t id, const struct envelope *env,
+			 int64_t size);
+	void (*refused)(void *arg, const struct smtp_in_refused *r);
+};
+
+#define SMTP_IN_HELO_MAX 256
+
+struct smtp_in {
+	const struct smtp_in_calls *calls;    /* borrowed */
+	void *arg;
+	const struct smtp_in_conf *conf;      /* borrowed */
+	const struct smtp_in_client *client;  /* borrowed */
+	enum smtp_in_state state;
+	bool trusted;
+	bool esmtp;
+	bool paused;    /* the draft takes no more for now */
+	bool skip_line; /* the rest of a line that was too long goes */
+	enum smtp_verb verb; /* of the command under way, for refusals */
+	size_t behind;       /* bytes that came with the command, behind it */
+	int64_t errors, messages;
+	uint64_t commands; /* taken so far: a deadline is per command */
+	char helo[SMTP_IN_HELO_MAX];
+
+	/* The transaction; all of it dies in si_reset(). */
+	struct arena arena;
+	const char *sender; /* in the arena */
+	const char *sender_domain;
+	struct envelope_rcpt *rcpt; /* in the arena; room for RCPT_CAP */
+	size_t nrcpt, rcpt_cap;
+	uint64_t id;        /* of the draft */
+	bool draft;         /* there is one */
+	enum smtp_in_no no; /* state REFUSED: why */
+	struct lines_data lines;
+	struct buf header;  /* as far as it came, while it is not whole */
+	size_t scanned;
+	int64_t size; /* of the content as the client sent it */
+	int64_t stored; /* with our fields */
+	struct envelope env;
+};
+
+void smtp_in_init(struct smtp_in *si, const struct smtp_in_calls *calls,
+		  void *arg, const struct smtp_in_conf *conf,
+		  const struct smtp_in_client *client);
+/* Abandons a draft under way, unless it is being committed. NULL is fine. */
+void smtp_in_done(struct smtp_in *si);
+
+/* Say the banner. */
+void smtp_in_start(struct smtp_in *si);
+/* Take what can be taken of DATA; returns how many bytes. What is left is an
+ * unfinished command line (at most limits.command_line and its end), or waits
+ * for the state or pause to end: feed it again with what follows. */
+size_t smtp_in_feed(struct smtp_in *si, const char *data, size_t len);
+/* Does the machine wait for bytes of the client? */
+bool smtp_in_wants_input(const struct smtp_in *si);
+bool smtp_in_in_data(const struct smtp_in *si);
+
+/* The draft takes more. */
+void smtp_in_resume(struct smtp_in *si);
+/* The outcome of commit(): RESULT as draft_commit()'s. */
+void smtp_in_committed(struct smtp_in *si, int result, uint64_t id);
+void smtp_in_outcome(struct smtp_in *si, bool delivered,
+		     const struct reply *last);
+/* Say NO and move to CLOSED: SMTP_IN_NO_TIME, SMTP_IN_NO_SHUTDOWN. In state
+ * COMMIT nothing happens: wait for its end first. */
+void smtp_in_end(struct smtp_in *si, enum smtp_in_no no);
+
+#endif

@@ -1,0 +1,281 @@
+#include "relay/smtp_in_data.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "mail/header.h"
+#include "mail/received.h"
+
+/* What is taken at a time; also the room on the stack. */
+#define SI_CHUNK (16 * 1024)
+/* Our fields in front: a Received field with a path, Date, Message-ID, Sender. */
+#define SI_ADDED_MAX (8 * 1024)
+/* More than this many recipients make a message bulk. */
+#define SI_BULK_RECIPIENTS 50
+/* A client that goes on this long beyond what we take is hung up on. */
+#define SI_PATIENCE (1024 * 1024)
+
+int
+si_data_begin(struct smtp_in *si)
+{
+	const struct limits_conf *limits = si->conf->limits;
+	int r;
+
+	r = si->calls->open(si->arg,
+			    (size_t)limits->message_size + SI_ADDED_MAX,
+			    &si->id);
+	if (r < 0)
+		return r;
+	si->draft = true;
+	lines_data_init(&si->lines, (size_t)limits->text_line);
+	buf_init(&si->header, (size_t)limits->header_size + SI_CHUNK);
+	si->scanned = 0;
+	si->size = 0;
+	si->stored = 0;
+	return 0;
+}
+
+/* Nothing of the message is kept; its end is still to be found. */
+static enum smtp_in_state
+si_data_refuse(struct smtp_in *si, enum smtp_in_no no)
+{
+	if (si->draft)
+		si->calls->abandon(si->arg);
+	si->draft = false;
+	si->no = no;
+	return SMTP_IN_REFUSED;
+}
+
+static enum smtp_in_state
+si_data_store(struct smtp_in *si, const char *data, size_t len,
+	      enum smtp_in_state stay)
+{
+	int r = len > 0 ? si->calls->write(si->arg, data, len) : 0;
+
+	si->stored += (int64_t)len;
+	if (r > 0)
+		si->paused = true;
+	if (r >= 0)
+		return stay;
+	if (r == -EMSGSIZE)
+		return si_data_refuse(si, SMTP_IN_NO_SIZE);
+	return si_data_refuse(si, r == -ENOSPC ? SMTP_IN_NO_FULL :
+						 SMTP_IN_NO_STORE);
+}
+
+/* --- the header ------------------------------------------------------------ */
+
+/* The fields that go in front, Received first (RFC 5321, 4.4). */
+static int
+si_prefix(struct smtp_in *si, const struct header_facts *facts,
+	  const char *id, struct buf *out)
+{
+	const struct received received = {
+		.helo = si->helo,
+		.client_ip = si->client->received_ip,
+		.client_uid = si->client->uid,
+		.by = si->conf->hostname,
+		.with = si->esmtp ? "ESMTP" : "SMTP",
+		.id = id,
+		.for_rcpt = si->nrcpt == 1 ? si->rcpt[0].address : NULL,
+		.now_ms = si->calls->now_ms(si->arg),
+	};
+	const char *mailbox = si->client->mailbox;
+	int r = received_write(&received, out);
+
+	if (r == 0 && !facts->has_date)
+		r = received_write_date(received.now_ms, out);
+	if (r == 0 && !facts->has_message_id)
+		r = received_write_message_id(id, si->conf->hostname, out);
+	/* Who really sent it, as the kernel says. */
+	if (r == 0 && mailbox != NULL && !facts->has_sender &&
+	    strcmp(si->sender, mailbox) != 0)
+		r = buf_printf(out, "Sender: <%s>\r\n", mailbox);
+	return r;
+}
+
+static enum queue_class
+si_class(const struct smtp_in *si, const struct header_facts *facts)
+{
+	switch (si->conf->class) {
+	case CONFIG_CLASS_NORMAL:
+		return QUEUE_NORMAL;
+	case CONFIG_CLASS_BULK:
+		return QUEUE_BULK;
+	case CONFIG_CLASS_BY_HEADER:
+		break;
+	}
+	return facts->bulk || si->nrcpt > SI_BULK_RECIPIENTS ? QUEUE_BULK :
+							       QUEUE_NORMAL;
+}
+
+static void
+si_envelope(struct smtp_in *si, const struct header_facts *facts,
+	    const char *id)
+{
+	/* A uid is one flow; who stands behind an address is told apart by
+	 * the sender's domain. */
+	bool by_uid = si->client->received_ip == NULL;
+
+	si->env = (struct envelope){
+		.sender = si->sender,
+		.class = si_class(si, facts),
+		.flow = queue_flow(si->client->who,
+				   by_uid ? "" : si->sender_domain),
+		.message_id = facts->has_message_id ?
+			arena_strdup(&si->arena, facts->message_id) :
+			arena_printf(&si->arena, "<%s@%s>", id,
+				     si->conf->hostname),
+		.teller = 'm',
+		.nrcpt = si->nrcpt,
+		.rcpt = si->rcpt,
+	};
+}
+
+static bool
+si_ends_empty(const char *header, size_t len)
+{
+	return len >= 2 && memcmp(header + len - 2, "\r\n", 2) == 0 &&
+	       (len == 2 || header[len - 3] == '\n');
+}
+
+/* The header is DATA[0..HEADER_LEN), what follows is body. */
+static enum smtp_in_state
+si_header_done(struct smtp_in *si, const char *data, size_t len,
+	       size_t header_len)
+{
+	enum smtp_in_state next = SMTP_IN_BODY;
+	struct header_facts facts;
+	char id[QUEUE_ID_LEN];
+	struct buf prefix;
+
+	header_facts(data, header_len, &facts);
+	if (facts.received > si->conf->limits->received_fields)
+		return si_data_refuse(si, SMTP_IN_NO_LOOP);
+
+	queue_id_text(si->id, id);
+	si_envelope(si, &facts, id);
+	buf_init(&prefix, SI_ADDED_MAX);
+	if (si_prefix(si, &facts, id, &prefix) < 0)
+		next = si_data_refuse(si, SMTP_IN_NO_STORE);
+	if (next == SMTP_IN_BODY)
+		next = si_data_store(si, prefix.data, prefix.len, next);
+	buf_done(&prefix);
+	/* A body without the empty line before it would become part of our
+	 * fields: it gets one. */
+	if (next == SMTP_IN_BODY && header_len < len &&
+	    !si_ends_empty(data, header_len)) {
+		next = si_data_store(si, data, header_len, next);
+		if (next == SMTP_IN_BODY)
+			next = si_data_store(si, "\r\n", 2, next);
+		data += header_len;
+		len -= header_len;
+	}
+	if (next == SMTP_IN_BODY)
+		next = si_data_store(si, data, len, next);
+	return next;
+}
+
+/* Most headers come whole in the first piece and are never copied. */
+static enum smtp_in_state
+si_header_take(struct smtp_in *si, const char *piece, size_t piece_len)
+{
+	size_t max = (size_t)si->conf->limits->header_size, end = 0;
+	enum smtp_in_state next;
+	const char *data = piece;
+	size_t len = piece_len;
+	int whole;
+
+	if (si->header.len > 0) {
+		buf_append(&si->header, piece, piece_len);
+		data = si->header.data;
+		len = si->header.len;
+	}
+	whole = header_end(data, len, &si->scanned, &end);
+	if ((whole ? end : len) > max)
+		return si_data_refuse(si, SMTP_IN_NO_HEADER);
+	if (whole) {
+		next = si_header_done(si, data, len, end);
+		buf_done(&si->header);
+		return next;
+	}
+	if (data == piece)
+		buf_append(&si->header, piece, piece_len);
+	return SMTP_IN_HEADER;
+}
+
+/* --- pieces and the end ----------------------------------------------------- */
+
+static enum smtp_in_state
+si_data_take(struct smtp_in *si, const char *piece, size_t len)
+{
+	if (si->state == SMTP_IN_REFUSED || len == 0)
+		return si->state;
+	if (si->size > si->conf->limits->message_size)
+		return si_data_refuse(si, SMTP_IN_NO_SIZE);
+	if (si->state == SMTP_IN_HEADER)
+		return si_header_take(si, piece, len);
+	return si_data_store(si, piece, len, si->state);
+}
+
+/* After the final dot. */
+static enum smtp_in_state
+si_data_end(struct smtp_in *si)
+{
+	enum smtp_in_state next = si->state;
+
+	if (next == SMTP_IN_HEADER) /* no body at all */
+		next = si_header_done(si, buf_str(&si->header), si->header.len,
+				      si->header.len);
+	if (next == SMTP_IN_REFUSED) {
+		next = si_refuse(si, si->no, SMTP_IN_READY);
+		si_reset(si);
+		return next;
+	}
+	buf_done(&si->header);
+	si->paused = false;
+	si->draft = false; /* consumed, whatever the outcome */
+	si->env.eight_bit = si->lines.eight_bit;
+	si->state = SMTP_IN_COMMIT;
+	si->calls->commit(si->arg, &si->env);
+	return SMTP_IN_COMMIT;
+}
+
+static enum smtp_in_state
+si_data_faults(struct smtp_in *si)
+{
+	int64_t max = si->conf->limits->message_size;
+
+	if (si->state != SMTP_IN_REFUSED && si->lines.fault != LINES_OK)
+		return si_data_refuse(si, si->lines.fault == LINES_TOO_LONG ?
+						  SMTP_IN_NO_DATA_LONG :
+						  SMTP_IN_NO_DATA_LINE);
+	if (si->state == SMTP_IN_REFUSED && si->size > 2 * max + SI_PATIENCE) {
+		si_refuse(si, si->no, SMTP_IN_CLOSED);
+		si_reset(si);
+		return SMTP_IN_CLOSED;
+	}
+	return si->state;
+}
+
+size_t
+si_data_feed(struct smtp_in *si, const char *data, size_t len)
+{
+	char out[SI_CHUNK + 2];
+	size_t used, out_len;
+	int end;
+
+	if (len > SI_CHUNK)
+		len = SI_CHUNK;
+	end = lines_data_feed(&si->lines, data, len, out, &used, &out_len);
+	si->size += (int64_t)(si->state == SMTP_IN_REFUSED ? used : out_len);
+	si->state = si_data_take(si, out, out_len);
+	si->state = si_data_faults(si);
+	if (end > 0) {
+		si->verb = SMTP_DATA;
+		si->commands++;
+		if (si->state != SMTP_IN_CLOSED)
+			si->state = si_data_end(si);
+	}
+	return used;
+}

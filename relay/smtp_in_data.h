@@ -1,0 +1,20 @@
+/*
+ * smtp_in_data - the part of smtp_in between 354 and the final dot.
+ */
+#ifndef RELAY_SMTP_IN_DATA_H
+#define RELAY_SMTP_IN_DATA_H
+
+#include "relay/smtp_in.h"
+
+/* Open the draft. 0 or -errno. */
+int si_data_begin(struct smtp_in *si);
+/* Take from DATA; returns how many bytes. Moves the state. */
+size_t si_data_feed(struct smtp_in *si, const char *data, size_t len);
+
+/* Of smtp_in.c: say NO; returns STAY, or CLOSED when it was one too many. */
+enum smtp_in_state si_refuse(struct smtp_in *si, enum smtp_in_no no,
+			     enum smtp_in_state stay);
+/* Forget the transaction. */
+void si_reset(struct smtp_in *si);
+
+#endif

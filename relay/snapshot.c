@@ -1,0 +1,98 @@
+#include "relay/snapshot.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+
+static void
+service_init(struct service *service, const struct config *config,
+	     const char *name, const struct smtp_metrics *m)
+{
+	service->name = name;
+	service->smtp.hostname = config->hostname;
+	service->smtp.limits = &config->limits;
+	for (int i = 0; i < QUEUE_NCLASS; i++)
+		service->accepted[i] = metric_cell(m->accepted, name,
+						   queue_class_names[i], NULL);
+	for (int i = 0; i < SMTP_IN_NNO; i++)
+		service->refused[i] = metric_cell(m->refused, name,
+						  smtp_in_refusals[i].reason,
+						  NULL);
+	service->sessions = metric_cell(m->sessions, name, NULL);
+}
+
+static void
+snapshot_services(struct snapshot *s, const struct smtp_metrics *metrics)
+{
+	const struct config *config = s->config;
+	size_t n = config->listeners.n;
+	struct service *submit;
+
+	s->nservices = n + 1;
+	s->services = xcalloc(s->nservices, sizeof(*s->services));
+	for (size_t i = 0; i < n; i++) {
+		const struct listener_conf *l = config_listener(config, i);
+
+		service_init(&s->services[i], config, l->name, metrics);
+		s->services[i].trusted = &l->trusted;
+		s->services[i].smtp.class = (enum config_class)l->class;
+	}
+	submit = &s->services[n];
+	service_init(submit, config, SERVICE_SUBMIT, metrics);
+	submit->submit = true;
+	submit->smtp.class = CONFIG_CLASS_BY_HEADER;
+}
+
+int
+snapshot_new(struct config *config, const struct smtp_metrics *metrics,
+	     struct conf_errors *e, struct snapshot **ret_snapshot)
+{
+	struct routing *routing;
+	struct snapshot *s;
+	int r;
+
+	r = routing_new(&config->delivery, config->hostname, e, &routing);
+	if (r < 0)
+		return r;
+	s = xcalloc(1, sizeof(*s));
+	s->refs = 1;
+	s->config = config_ref(config);
+	s->routing = routing;
+	snapshot_services(s, metrics);
+	*ret_snapshot = s;
+	return 0;
+}
+
+struct snapshot *
+snapshot_ref(struct snapshot *s)
+{
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	return s;
+}
+
+void
+snapshot_unref(struct snapshot **snapshot)
+{
+	struct snapshot *s = *snapshot;
+
+	*snapshot = NULL;
+	if (s == NULL ||
+	    atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	routing_unref(&s->routing);
+	config_unref(&s->config);
+	free(s->services);
+	free(s);
+}
+
+const struct service *
+snapshot_service(const struct snapshot *s, const char *name)
+{
+	for (size_t i = 0; i < s->nservices; i++)
+		if (strcmp(s->services[i].name, name) == 0)
+			return &s->services[i];
+	return NULL;
+}

@@ -1,0 +1,52 @@
+/*
+ * snapshot - one reading of the configuration, as the sessions see it.
+ *
+ * Immutable and reference counted, from any thread: the configuration, the
+ * routing made of it, and for each place where mail comes in its limits and
+ * metric cells. A reload makes a new one; a session moves over at its next MAIL.
+ */
+#ifndef RELAY_SNAPSHOT_H
+#define RELAY_SNAPSHOT_H
+
+#include "base/metric.h"
+#include "config/config.h"
+#include "deliver/route.h"
+#include "relay/smtp_in.h"
+
+/* The metrics' label of what comes through the submit socket. */
+#define SERVICE_SUBMIT "submit"
+
+/* The families that services have cells in; see metrics.c. */
+struct smtp_metrics {
+	struct metric_family *accepted, *refused, *sessions;
+};
+
+/* A place where mail comes in. */
+struct service {
+	const char *name;
+	bool submit; /* the submit socket: trust is the peer's uid */
+	const struct network_list *trusted;
+	struct smtp_in_conf smtp;
+	struct metric_cell *accepted[QUEUE_NCLASS];
+	struct metric_cell *refused[SMTP_IN_NNO];
+	struct metric_cell *sessions;
+};
+
+struct snapshot {
+	_Atomic int refs;
+	struct config *config;   /* owned reference */
+	struct routing *routing; /* owned reference */
+	size_t nservices;
+	struct service *services; /* owned */
+};
+
+/* Takes a reference of CONFIG. 0, or -EINVAL with errors in E. */
+int snapshot_new(struct config *config, const struct smtp_metrics *metrics,
+		 struct conf_errors *e, struct snapshot **ret_snapshot);
+struct snapshot *snapshot_ref(struct snapshot *s);
+void snapshot_unref(struct snapshot **s);
+/* NULL: no such service in this configuration. */
+const struct service *snapshot_service(const struct snapshot *s,
+				       const char *name);
+
+#endif
