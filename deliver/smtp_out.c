@@ -54,7 +54,7 @@ static const char *const so_awaited[] = {
 	[SMTP_OUT_CLOSED] = "nothing",
 };
 
-static void
+static void __attribute__((format(printf, 2, 3)))
 so_printf(struct smtp_out *so, const char *fmt, ...)
 {
 	va_list ap;

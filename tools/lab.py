@@ -50,6 +50,7 @@ def wait_for(check, what, timeout=30):
         if found:
             return found
         if time.monotonic() > end:
+            what = what() if callable(what) else what
             raise Failed(f"waited {timeout} s in vain for {what}")
         time.sleep(0.02)
 
@@ -359,8 +360,8 @@ class Sink:
     def wait(self, count, timeout=30):
         """Until COUNT messages are here; returns them."""
         wait_for(lambda: len(self.messages) >= count,
-                 f"{count} messages at the sink, got {len(self.messages)}",
-                 timeout)
+                 lambda: f"{count} messages at the sink, "
+                 f"which has {len(self.messages)}", timeout)
         return list(self.messages)
 
     def hop(self):

@@ -1,0 +1,180 @@
+"""A message all the way through: in by SMTP, out to a sink."""
+import unittest
+
+import harness
+import lab
+
+
+class Delivery(harness.Case):
+    # smtplib makes line ends of its own of what it is given, so these end in
+    # CRLF throughout; dots at the beginning are its business and ours.
+    BODIES = [
+        ("plain", b"Hello.\r\n"),
+        ("dots", b".\r\n..\r\n...\r\n.x\r\n\r\n.\r\n"),
+        ("an empty body", b""),
+        ("no empty line at its end", b"\r\n\r\n\r\n"),
+        ("8-bit and control characters",
+         bytes(range(1, 10)) + b"\x0b\x0c" + bytes(range(14, 256)) + b"\r\n"),
+        ("a line of 20,000", b"x" * 20000 + b"\r\nafter\r\n"),
+        ("many lines", b"0123456789.\r\n.\r\n" * 40000),
+        ("tabs and blanks at the end", b"a \t\r\n\t \r\n \r\n"),
+    ]
+
+    def test_bytes(self):
+        self.start()
+        for n, (name, body) in enumerate(self.BODIES, 1):
+            with self.subTest(name):
+                sent = harness.message(name, body=body)
+                self.send(sent, options=["BODY=8BITMIME"])
+                got = self.sink.wait(n)[-1]
+                self.assertTrue(got.content.endswith(sent),
+                                got.content[:2000])
+                added = got.content[:-len(sent)]
+                self.assertTrue(added.startswith(b"Received: "), added)
+                self.assertNotIn(b"\r\n\r\n", added)
+                self.assertEqual(got.sender, "anna@example.org")
+                self.assertEqual(got.recipients, ["ben@example.net"])
+
+    def test_missing_fields_are_added(self):
+        self.start()
+        self.send(b"From: anna@example.org\r\nSubject: bare\r\n\r\nHi\r\n")
+        got = self.sink.wait(1)[0]
+        self.assertTrue(got.header("Date"))
+        self.assertRegex(got.header("Message-ID"), r"^<\S+@\S+>$")
+        self.assertTrue(got.content.endswith(b"\r\n\r\nHi\r\n"))
+
+    def test_recipients_share_a_transaction(self):
+        self.start()
+        to = [f"r{n}@example.net" for n in range(30)]
+        self.send(to=to)
+        got = self.sink.wait(1)
+        self.wait_empty()
+        self.assertEqual(len(self.sink.messages), 1)
+        self.assertEqual(sorted(got[0].recipients), sorted(to))
+        self.assertEqual(
+            len(self.belfryd.events("deliver", status="delivered")), 30)
+
+    def test_by_domain(self):
+        other = lab.Sink().start()
+        self.addCleanup(other.stop)
+        self.start({"delivery": {"by_domain": [
+            {"match": "other.example", "via": [other.hop()]}]}})
+        self.send(to=["a@other.example", "b@example.net"])
+        self.assertEqual(other.wait(1)[0].recipients, ["a@other.example"])
+        self.assertEqual(self.sink.wait(1)[0].recipients, ["b@example.net"])
+
+    def test_no_route(self):
+        self.start({"delivery": {"smarthost": [], "by_domain": [
+            {"match": "example.net", "via": [self.sink.hop()]}]}})
+        client = self.client()
+        client.mail("anna@example.org")
+        code, said = client.rcpt("a@elsewhere.example")
+        self.assertEqual(code, 550)
+        self.assertIn(b"5.4.4", said)
+        self.assertEqual(client.rcpt("a@example.net")[0], 250)
+
+    def test_failover(self):
+        dead = {"host": "127.0.0.1", "port": lab.free_port()}
+        self.start({"delivery": {"smarthost": [dead, self.sink.hop()]}})
+        self.send()
+        self.sink.wait(1)
+
+
+class Trouble(harness.Case):
+    def test_sink_comes_back(self):
+        self.sink.stop()
+        self.start(harness.SOON)
+        self.send()
+        lab.wait_for(lambda: self.belfryd.events("destination_down"),
+                     "the destination to be seen down")
+        self.assertEqual(len(self.queue()), 1)
+        self.sink.start()
+        self.sink.wait(1)
+        self.wait_empty()
+        self.assertTrue(self.belfryd.events("destination_up"))
+
+    def test_deferred(self):
+        times = []
+
+        def script(verb, argument):
+            if verb == "RCPT" and "later@" in argument:
+                times.append(argument)
+                if len(times) < 3:
+                    return "451 4.2.1 not yet"
+            return None
+
+        self.sink.script = script
+        self.start(harness.SOON)
+        self.send(to=["now@example.net", "later@example.net"])
+        first = self.sink.wait(1)[0]
+        self.assertEqual(first.recipients, ["now@example.net"])
+        second = self.sink.wait(2)[1]
+        self.assertEqual(second.recipients, ["later@example.net"])
+        self.wait_empty()
+        self.assertEqual(len(times), 3)
+        deferred = self.belfryd.events("deliver", status="deferred")
+        self.assertEqual(len(deferred), 2)
+        self.assertEqual({d["dsn"] for d in deferred}, {"4.2.1"})
+
+    def test_bounce(self):
+        self.sink.script = lambda verb, argument: (
+            "550 5.1.1 no such user"
+            if verb == "RCPT" and "nobody@" in argument else None)
+        self.start(harness.SOON)
+        self.send(harness.message("bounce me", subject="original"),
+                  to=["nobody@example.net", "ben@example.net"])
+        got = self.sink.wait(2)
+        self.wait_empty()
+        self.assertEqual(len(self.sink.messages), 2)
+        report = next(m for m in got if m.sender == "")
+        self.assertEqual(report.recipients, ["anna@example.org"])
+        self.assertIn("multipart/report", report.header("Content-Type"))
+        for part in (b"Final-Recipient: rfc822; nobody@example.net",
+                     b"Action: failed", b"Status: 5.1.1",
+                     b"550 5.1.1 no such user", b"Subject: original"):
+            self.assertIn(part.lower(), report.content.lower())
+        self.assertNotIn(b"ben@example.net",
+                         report.content.split(b"message/rfc822")[0]
+                         .split(b"text/rfc822-headers")[0])
+
+    def test_nobody_to_tell(self):
+        self.sink.script = lambda verb, argument: (
+            "550 5.1.1 no such user" if verb == "RCPT" else None)
+        self.start(harness.SOON)
+        self.send(sender="")
+        lab.wait_for(lambda: self.belfryd.events("double_bounce"),
+                     "a double_bounce in the log")
+        self.wait_empty()
+        self.assertEqual(self.sink.messages, [])
+
+    def test_bounce_that_bounces(self):
+        self.sink.script = lambda verb, argument: (
+            "550 5.1.1 no such user" if verb == "RCPT" else None)
+        self.start(harness.SOON)
+        self.send()
+        lab.wait_for(lambda: self.belfryd.events("double_bounce"),
+                     "a double_bounce in the log")
+        self.wait_empty()
+        self.assertEqual(self.sink.messages, [])
+
+    def test_close_after_the_dot(self):
+        """In doubt, again: the sink took it and hung up without a word."""
+        seen = []
+
+        def script(verb, argument):
+            if verb == ".":
+                seen.append(argument)
+                if len(seen) == 1:
+                    return "close"
+            return None
+
+        self.sink.script = script
+        self.start(harness.SOON)
+        self.send()
+        self.sink.wait(1)
+        self.wait_empty()
+        self.assertEqual(len(seen), 2)
+
+
+if __name__ == "__main__":
+    harness.main()

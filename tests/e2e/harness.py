@@ -1,0 +1,124 @@
+"""harness - what the end-to-end tests have in common: a belfryd and a sink each,
+ended and looked over afterwards. A test file is a unittest; when all of it was
+skipped the exit status is 77."""
+import os
+import re
+import shutil
+import smtplib
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "..", "tools"))
+import lab  # noqa: E402 (its folder had to be named first)
+
+# A retry comes within the test's patience.
+SOON = {"delivery": {"retry": {"first": "300ms", "factor": 1, "max": "1s",
+                               "jitter": 0.0}}}
+BAD_MARKS = re.compile(
+    r"Sanitizer|runtime error:|^must\b.*|assertion", re.M)
+
+
+def need(program):
+    """A test's decorator: skipped where PROGRAM is not installed."""
+    return unittest.skipUnless(shutil.which(program),
+                               f"{program} is not installed")
+
+
+class Case(unittest.TestCase):
+    """Has `self.sink`, and `self.start()` for a belfryd that sends to it."""
+
+    def setUp(self):
+        self.belfryd = None
+        self.sink = lab.Sink().start()
+        self.addCleanup(self.sink.stop)
+
+    def prepare(self, config=None):
+        """A belfryd that is not started yet; its smarthost is the sink."""
+        config = lab.merge({"delivery": {"smarthost": [self.sink.hop()]}},
+                           config or {})
+        folder = lab.state_folder("e2e")
+        self.belfryd = lab.Belfryd(folder, config)
+        self.addCleanup(self.finish, self.belfryd)
+        return self.belfryd
+
+    def start(self, config=None):
+        return self.prepare(config).start()
+
+    def finish(self, belfryd):
+        """Whatever the test did, the daemon ends well and says nothing of a
+        sanitizer; when the test failed its log is shown."""
+        try:
+            if belfryd.process:
+                self.assertIn(belfryd.stop(), (0, -9))
+            self.assertIsNone(BAD_MARKS.search(belfryd.log())
+                              if os.path.exists(belfryd.log_file) else None)
+        except (AssertionError, lab.Failed):
+            show_log(belfryd)
+            raise
+        finally:
+            if not self.went_well():
+                show_log(belfryd)
+            belfryd.remove()
+
+    def went_well(self):
+        result = getattr(self._outcome, "result", None)
+        if result is None:
+            return True
+        return not any(test is self for test, _ in
+                       result.errors + result.failures)
+
+    def client(self, belfryd=None):
+        client = smtplib.SMTP("127.0.0.1", (belfryd or self.belfryd).smtp,
+                              timeout=60)
+        self.addCleanup(client.close)
+        client.ehlo("client.example.org")
+        return client
+
+    def send(self, content=None, sender="anna@example.org",
+             to=("ben@example.net",), options=()):
+        """One message by smtplib; the queue id from the answer."""
+        client = self.client()
+        for step in [client.mail(sender, list(options)),
+                     *(client.rcpt(r) for r in to)]:
+            self.assertEqual(step[0], 250, step)
+        code, said = client.data(content if content is not None
+                                 else message("hello"))
+        self.assertEqual(code, 250, said)
+        client.quit()
+        found = re.match(rb"2\.0\.0 queued as (\S+)", said)
+        self.assertTrue(found, said)
+        return found[1].decode()
+
+    def wait_empty(self, timeout=60):
+        """Until the queue holds nothing."""
+        lab.wait_for(lambda: not self.queue(), lambda: "an empty queue, not "
+                     + str(self.queue())[:2000], timeout)
+
+    def queue(self):
+        import json
+        listing = self.belfryd.cli("queue", "list", "--json").stdout
+        return [json.loads(line) for line in listing.splitlines()]
+
+
+def show_log(belfryd):
+    if os.path.exists(belfryd.log_file):
+        sys.stderr.write(f"--- belfryd's log\n{belfryd.log()[-8000:]}---\n")
+
+
+def message(text, subject="a test", body=None):
+    """A whole message with everything that Belfry would add."""
+    body = body if body is not None else text.encode() + b"\r\n"
+    return (f"From: anna@example.org\r\nTo: ben@example.net\r\n"
+            f"Subject: {subject}\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\n"
+            f"Message-ID: <{abs(hash((text, subject)))}@example.org>\r\n\r\n"
+            ).encode() + body
+
+
+def main():
+    program = unittest.main(module="__main__", exit=False, verbosity=2)
+    result = program.result
+    if not result.wasSuccessful():
+        sys.exit(1)
+    if result.testsRun and len(result.skipped) == result.testsRun:
+        sys.exit(77)
