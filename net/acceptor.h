@@ -35,12 +35,15 @@ struct acceptor_limits {
 
 struct acceptor *acceptor_new(struct loop *home, struct loop *const *loops,
 			      size_t nloops, const struct log_context *log);
-/* Before the loops run, or on the home loop. */
+/* From any thread. Without it nothing is limited. */
 void acceptor_set_limits(struct acceptor *a,
 			 const struct acceptor_limits *limits);
 /* Take over FD, a bound and listening socket. REFUSAL (borrowed, may be NULL)
- * is what a client over a limit is sent; ON_REFUSED (may be NULL) is told on the home loop, for log
- * and counter, with "connections" or "connections_per_ip". */
+ * is what a client over a limit is sent; ON_REFUSED (may be NULL) is told on
+ * the home loop, for log and counter, with "connections" or
+ * "connections_per_ip". Like stop and free: before the home loop runs, or on
+ * it but not from within FN. When the machine has no descriptor left, accepting pauses for a second
+ * and event=accept_paused says why. */
 void acceptor_add(struct acceptor *a, int fd, const char *refusal,
 		  void (*on_refused)(void *arg, const struct sockaddr_any *peer,
 				     const char *limit),
@@ -51,9 +54,9 @@ void acceptor_free(struct acceptor **a);
 /* From any thread. */
 void acceptor_release(struct acceptor_ticket **ticket);
 
-/* Bind and listen on a text address (sockaddr_parse_listen); unix sockets get
- * MODE and GROUP (-1: unchanged), and a stale one is removed first. The sockets are appended to FDS. 0 or
- * -errno. */
+/* Bind and listen on a text address (sockaddr_parse_listen). Unix sockets get
+ * MODE and GROUP (-1: unchanged), and a stale one is removed first. 0 or -errno
+ * (-EEXIST: what is there is no socket). */
 int acceptor_bind(const char *address, unsigned mode, long group,
 		  int fds[static 2], size_t *ret_n);
 

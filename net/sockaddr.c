@@ -11,8 +11,7 @@ static const uint8_t mapped_prefix[12] = {
 	[10] = 0xff, [11] = 0xff,
 };
 
-/* The address as IPv6, IPv4 mapped; false for other families. */
-static bool
+bool
 sockaddr_bytes(const struct sockaddr_any *a, uint8_t ret[static 16])
 {
 	if (a->ss.ss_family == AF_INET) {

@@ -24,6 +24,8 @@ void sockaddr_ip(const struct sockaddr_any *a,
 void sockaddr_text(const struct sockaddr_any *a,
 		   char ret_text[static SOCKADDR_TEXT_MAX]);
 int sockaddr_port(const struct sockaddr_any *a); /* 0 for unix */
+/* The address as IPv6, an IPv4 one mapped; false for other families. */
+bool sockaddr_bytes(const struct sockaddr_any *a, uint8_t ret[static 16]);
 /* A literal address, no names. 0 or -EINVAL. */
 int sockaddr_parse_ip(const char *ip, int port, struct sockaddr_any *ret);
 /* A listener's address: "127.0.0.1:25", "[::1]:25", ":25" (both families, IPv6

@@ -1,0 +1,478 @@
+#include "net/acceptor.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#include "base/must.h"
+#include "base/xalloc.h"
+
+#define ACCEPT_BURST    32   /* connections a listener takes in one turn */
+#define ACCEPT_PAUSE_MS 1000 /* when the machine can't give another one */
+
+/* Whose connections are counted together. */
+struct peer_key {
+	uint8_t is_unix;
+	uint8_t id[16]; /* IPv6 or mapped IPv4; a uid for unix sockets */
+};
+
+/* One client address; every connection from there holds the same ticket. It
+ * lives while N > 0. */
+struct acceptor_ticket {
+	struct acceptor *acceptor; /* borrowed */
+	struct peer_key key;
+	int64_t n;
+	UT_hash_handle hh;
+};
+
+struct listener {
+	TAILQ_ENTRY(listener) link;
+	struct acceptor *acceptor; /* borrowed */
+	int fd;                    /* owned */
+	struct event *event;       /* owned */
+	struct sockaddr_any local;
+	const char *refusal;       /* borrowed; may be NULL */
+	void (*on_refused)(void *arg, const struct sockaddr_any *peer,
+			   const char *limit);
+	accepted_fn *fn;
+	void *arg;
+};
+
+/*
+ * Listeners, pause and turn belong to the home loop. The counts are given back
+ * from any thread, so they have a lock; it is never held over a system call.
+ */
+struct acceptor {
+	struct loop *home;               /* borrowed */
+	const struct log_context *log;   /* borrowed */
+	TAILQ_HEAD(, listener) listeners; /* owned */
+	struct loop_timer pause;
+	size_t turn; /* the loop that gets the next one */
+
+	pthread_mutex_t lock;
+	struct acceptor_limits limits;
+	struct acceptor_ticket *tickets; /* owned */
+	int64_t connections;
+	bool closed; /* freed with the last connection */
+
+	size_t nloops;
+	struct loop *loops[]; /* borrowed */
+};
+
+/* A connection on its way to another loop. */
+struct handover {
+	struct post post;
+	struct accepted accepted;
+	accepted_fn *fn;
+	void *arg;
+	struct loop *loop;
+};
+
+static void
+acceptor_destroy(struct acceptor *a)
+{
+	pthread_mutex_destroy(&a->lock);
+	free(a);
+}
+
+static void
+peer_key_get(int fd, const struct sockaddr_any *peer, struct peer_key *ret)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	memset(ret, 0, sizeof(*ret));
+	if (peer->ss.ss_family != AF_UNIX) {
+		sockaddr_bytes(peer, ret->id);
+		return;
+	}
+	ret->is_unix = 1;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
+		memcpy(ret->id, &cred.uid, sizeof(cred.uid));
+}
+
+/* Count one more. NULL when that is too many, with the limit's name. */
+static struct acceptor_ticket *
+acceptor_admit(struct acceptor *a, const struct peer_key *key,
+	       const char **ret_limit)
+{
+	struct acceptor_ticket *t = NULL;
+
+	pthread_mutex_lock(&a->lock);
+	if (a->connections >= a->limits.connections) {
+		*ret_limit = "connections";
+		goto out;
+	}
+	HASH_FIND(hh, a->tickets, key, sizeof(*key), t);
+	if ((t != NULL ? t->n : 0) >= a->limits.connections_per_ip) {
+		*ret_limit = "connections_per_ip";
+		t = NULL;
+		goto out;
+	}
+	if (t == NULL) {
+		t = xcalloc(1, sizeof(*t));
+		t->acceptor = a;
+		t->key = *key;
+		HASH_ADD(hh, a->tickets, key, sizeof(t->key), t);
+	}
+	t->n++;
+	a->connections++;
+out:
+	pthread_mutex_unlock(&a->lock);
+	return t;
+}
+
+void
+acceptor_release(struct acceptor_ticket **ticket)
+{
+	struct acceptor_ticket *t = ticket != NULL ? *ticket : NULL;
+	struct acceptor *a;
+	bool last;
+
+	if (t == NULL)
+		return;
+	*ticket = NULL;
+	a = t->acceptor;
+	pthread_mutex_lock(&a->lock);
+	must(t->n > 0);
+	if (--t->n == 0) {
+		HASH_DEL(a->tickets, t);
+		free(t);
+	}
+	last = --a->connections == 0 && a->closed;
+	pthread_mutex_unlock(&a->lock);
+	if (last)
+		acceptor_destroy(a);
+}
+
+static void
+handover_fn(void *arg)
+{
+	struct handover *h = arg;
+
+	h->fn(h->arg, h->loop, &h->accepted);
+	free(h);
+}
+
+static void
+acceptor_hand_out(struct acceptor *a, const struct listener *l,
+		  const struct accepted *accepted)
+{
+	struct loop *loop = a->loops[a->turn++ % a->nloops];
+	struct handover *h;
+
+	if (loop == a->home) {
+		l->fn(l->arg, loop, accepted);
+		return;
+	}
+	h = xcalloc(1, sizeof(*h));
+	*h = (struct handover){
+		.accepted = *accepted, .fn = l->fn, .arg = l->arg, .loop = loop,
+	};
+	loop_post(loop, &h->post, handover_fn, h);
+}
+
+static void
+listener_refuse(const struct listener *l, int fd,
+		const struct sockaddr_any *peer, const char *limit)
+{
+	if (l->refusal != NULL)
+		send(fd, l->refusal, strlen(l->refusal),
+		     MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+	if (l->on_refused != NULL)
+		l->on_refused(l->arg, peer, limit);
+}
+
+static void
+listener_take(struct listener *l, int fd, const struct sockaddr_any *peer)
+{
+	struct accepted accepted = {.fd = fd, .peer = *peer, .local = l->local};
+	const char *limit = NULL;
+	struct peer_key key;
+
+	peer_key_get(fd, peer, &key);
+	accepted.ticket = acceptor_admit(l->acceptor, &key, &limit);
+	if (accepted.ticket == NULL) {
+		listener_refuse(l, fd, peer, limit);
+		return;
+	}
+	if (sockaddr_is_any(&l->local)) {
+		accepted.local.len = sizeof(accepted.local.ss);
+		getsockname(fd, (struct sockaddr *)&accepted.local.ss,
+			    &accepted.local.len);
+	}
+	acceptor_hand_out(l->acceptor, l, &accepted);
+}
+
+static void
+acceptor_resume(void *arg)
+{
+	struct acceptor *a = arg;
+	struct listener *l;
+
+	TAILQ_FOREACH(l, &a->listeners, link)
+		must(event_add(l->event, NULL) == 0);
+}
+
+/* Out of descriptors or memory: whoever waits in the backlog is served when
+ * there are some again. */
+static void
+acceptor_pause(struct acceptor *a, int error)
+{
+	struct listener *l;
+
+	log_event(a->log, LOG_WARNING, "accept_paused",
+		  LOG_STR("reason", strerrordesc_np(error)));
+	TAILQ_FOREACH(l, &a->listeners, link)
+		event_del(l->event);
+	loop_timer_set(&a->pause, ACCEPT_PAUSE_MS);
+}
+
+/* Does this errno of accept() speak of one connection only? (accept(2) lists
+ * those of the network.) */
+static bool
+accept_error_is_passing(int error)
+{
+	switch (error) {
+	case EINTR:
+	case ECONNABORTED:
+	case EPERM:
+	case EPROTO:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+	case ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+listener_ready(evutil_socket_t lfd, short what, void *arg)
+{
+	struct listener *l = arg;
+
+	(void)what;
+	for (int i = 0; i < ACCEPT_BURST; i++) {
+		struct sockaddr_any peer = {.len = sizeof(peer.ss)};
+		int fd = accept4(lfd, (struct sockaddr *)&peer.ss, &peer.len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			listener_take(l, fd, &peer);
+		} else if (errno == EAGAIN) {
+			return;
+		} else if (!accept_error_is_passing(errno)) {
+			acceptor_pause(l->acceptor, errno);
+			return;
+		}
+	}
+}
+
+struct acceptor *
+acceptor_new(struct loop *home, struct loop *const *loops, size_t nloops,
+	     const struct log_context *log)
+{
+	struct acceptor *a = xcalloc(1, sizeof(*a) +
+					nloops * sizeof(a->loops[0]));
+
+	must(nloops > 0);
+	a->home = home;
+	a->log = log;
+	TAILQ_INIT(&a->listeners);
+	loop_timer_init(&a->pause, home, acceptor_resume, a);
+	pthread_mutex_init(&a->lock, NULL);
+	a->limits = (struct acceptor_limits){INT64_MAX, INT64_MAX};
+	a->nloops = nloops;
+	memcpy(a->loops, loops, nloops * sizeof(a->loops[0]));
+	return a;
+}
+
+void
+acceptor_set_limits(struct acceptor *a, const struct acceptor_limits *limits)
+{
+	pthread_mutex_lock(&a->lock);
+	a->limits = *limits;
+	pthread_mutex_unlock(&a->lock);
+}
+
+void
+acceptor_add(struct acceptor *a, int fd, const char *refusal,
+	     void (*on_refused)(void *arg, const struct sockaddr_any *peer,
+				const char *limit),
+	     accepted_fn *fn, void *arg)
+{
+	struct listener *l = xcalloc(1, sizeof(*l));
+	static const int on = 1;
+
+	*l = (struct listener){
+		.acceptor = a, .fd = fd, .refusal = refusal,
+		.on_refused = on_refused, .fn = fn, .arg = arg,
+	};
+	l->local.len = sizeof(l->local.ss);
+	getsockname(fd, (struct sockaddr *)&l->local.ss, &l->local.len);
+	/* What is accepted inherits it, which saves a call each. */
+	if (l->local.ss.ss_family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	evutil_make_socket_nonblocking(fd);
+	l->event = event_new(loop_base(a->home), fd, EV_READ | EV_PERSIST,
+			     listener_ready, l);
+	must(l->event != NULL && event_add(l->event, NULL) == 0);
+	TAILQ_INSERT_TAIL(&a->listeners, l, link);
+}
+
+void
+acceptor_stop(struct acceptor *a)
+{
+	struct listener *l;
+
+	loop_timer_clear(&a->pause);
+	while ((l = TAILQ_FIRST(&a->listeners)) != NULL) {
+		TAILQ_REMOVE(&a->listeners, l, link);
+		event_free(l->event);
+		close(l->fd);
+		free(l);
+	}
+}
+
+void
+acceptor_free(struct acceptor **ap)
+{
+	struct acceptor *a = ap != NULL ? *ap : NULL;
+	bool last;
+
+	if (a == NULL)
+		return;
+	*ap = NULL;
+	acceptor_stop(a);
+	loop_timer_done(&a->pause);
+	pthread_mutex_lock(&a->lock);
+	a->closed = true;
+	last = a->connections == 0;
+	pthread_mutex_unlock(&a->lock);
+	if (last)
+		acceptor_destroy(a);
+}
+
+/* A socket file without a listener is in the way; one with a listener is
+ * somebody's, and what is no socket is nothing to remove. */
+static int
+unix_remove_stale(const struct sockaddr_any *a)
+{
+	const char *path = ((const struct sockaddr_un *)&a->ss)->sun_path;
+	struct stat st;
+	int fd, r = 0;
+
+	if (lstat(path, &st) < 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&a->ss, a->len) == 0 ||
+	    errno == EAGAIN)
+		r = -EADDRINUSE;
+	else if (unlink(path) < 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+/* Between bind() and listen() nobody can connect: there the rights are set. */
+static int
+unix_set_rights(const struct sockaddr_any *a, unsigned mode, long group)
+{
+	const char *path = ((const struct sockaddr_un *)&a->ss)->sun_path;
+
+	if (group >= 0 && chown(path, (uid_t)-1, (gid_t)group) < 0)
+		return -errno;
+	if (chmod(path, (mode_t)mode) < 0)
+		return -errno;
+	return 0;
+}
+
+static int
+bind_one(const struct sockaddr_any *a, unsigned mode, long group)
+{
+	static const int on = 1;
+	bool is_unix = a->ss.ss_family == AF_UNIX;
+	int fd, r;
+
+	r = is_unix ? unix_remove_stale(a) : 0;
+	if (r < 0)
+		return r;
+	fd = socket(a->ss.ss_family,
+		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (!is_unix)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (a->ss.ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (bind(fd, (const struct sockaddr *)&a->ss, a->len) < 0) {
+		r = -errno;
+		goto close;
+	}
+	r = is_unix ? unix_set_rights(a, mode, group) : 0;
+	if (r < 0)
+		goto close;
+	if (listen(fd, SOMAXCONN) < 0) {
+		r = -errno;
+		goto close;
+	}
+	return fd;
+
+close:
+	close(fd);
+	return r;
+}
+
+int
+acceptor_bind(const char *address, unsigned mode, long group,
+	      int fds[static 2], size_t *ret_n)
+{
+	struct sockaddr_any a[2];
+	size_t n = 0, bound = 0;
+	int fd, r;
+
+	r = sockaddr_parse_listen(address, a, &n);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		fd = bind_one(&a[i], mode, group);
+		if (fd >= 0) {
+			fds[bound++] = fd;
+			continue;
+		}
+		/* Of two families one may be missing on this host. */
+		r = fd;
+		if (n == 1 || (r != -EAFNOSUPPORT && r != -EADDRNOTAVAIL))
+			goto close;
+	}
+	if (bound == 0)
+		return r;
+	*ret_n = bound;
+	return 0;
+
+close:
+	while (bound > 0)
+		close(fds[--bound]);
+	return r;
+}
