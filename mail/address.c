@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -165,20 +166,17 @@ literal_parse(const char *s, size_t len, char ret[static LITERAL_LEN])
 	if (strlen(text) != len - 2)
 		return false;
 
-	*ret = '\0';
 	if (strncasecmp(text, "IPv6:", 5) == 0) {
 		if (inet_pton(AF_INET6, text + 5, &v6) != 1)
 			return false;
 		inet_ntop(AF_INET6, &v6, ip, sizeof(ip));
-		strncat(ret, "[IPv6:", LITERAL_LEN - 1);
+		snprintf(ret, LITERAL_LEN, "[IPv6:%s]", ip);
 	} else {
 		if (inet_pton(AF_INET, text, &v4) != 1)
 			return false;
 		inet_ntop(AF_INET, &v4, ip, sizeof(ip));
-		strncat(ret, "[", LITERAL_LEN - 1);
+		snprintf(ret, LITERAL_LEN, "[%s]", ip);
 	}
-	strncat(ret, ip, LITERAL_LEN - strlen(ret) - 1);
-	strncat(ret, "]", LITERAL_LEN - strlen(ret) - 1);
 	return true;
 }
 
