@@ -66,6 +66,11 @@ struct store_place store_place_ready(uint64_t dest, uint8_t lane,
 				     uint32_t flow);
 bool store_place_equal(const struct store_place *a,
 		       const struct store_place *b);
+/* What a place says, when it is of that shape. */
+bool store_place_is_time(const struct store_place *place,
+			 int64_t *ret_wall_ms);
+bool store_place_is_ready(const struct store_place *place, uint64_t *ret_dest,
+			  uint8_t *ret_lane, uint32_t *ret_flow);
 
 struct store_rec {
 	uint64_t version;
@@ -94,14 +99,18 @@ struct store_conf {
 /* Open or make the store, check its schema (an unknown one: -EPROTONOSUPPORT,
  * nothing changed), take the lock (-EBUSY names the pid), make a test commit and
  * start the thread. 0, or -errno with one line for the operator in *RET_WHY
- * (owned by the caller). */
+ * (owned by the caller). A store that is full opens: it must be drained. SIGXFSZ
+ * is ignored from here on, so that a file at its limit is an error, not the
+ * end. */
 int store_open(const struct store_conf *conf, struct store **ret_store,
 	       char **ret_why);
-/* Run what is queued, commit, end the thread, close. */
+/* Run what is queued, commit, end the thread, close. No read may be under way:
+ * free the disk pool first. */
 void store_close(struct store **store);
 
 /* In the store thread. 0, or a negative errno as the job's result; then nothing
- * may have been written. */
+ * should have been written (what was is undone, at the price of running the
+ * whole batch again). */
 typedef int store_fn(struct store_txn *txn, void *arg);
 typedef void store_done_fn(void *arg, int result);
 
@@ -113,14 +122,19 @@ struct store_job {
 	void *arg;
 	struct loop *loop; /* borrowed; NULL: DONE is not called */
 	size_t bytes;      /* what it will write, roughly: bounds a batch */
+	enum store_need need; /* results go first when room is scarce */
 	int result;
+	/* The store's own. */
 	struct post post;
+	struct pool_job read;
+	struct store *store;
 };
 
 /* From any thread. */
 void store_run(struct store *store, struct store_job *job);
 /* A read transaction in the disk pool: bounded, never kept (a reader that stays
- * makes the file grow). 0 or -EAGAIN when the pool's queue is full. */
+ * makes the file grow). AFTER runs in the pool's thread, when the transaction is
+ * over. 0 or -EAGAIN when the pool's queue is full. */
 int store_read(struct store *store, struct store_job *job);
 /* FN(ARG) in the store thread at the beginning of every batch, and at the time
  * (monotonic ms) it returned last: it sees only what is committed, hands out
@@ -155,7 +169,8 @@ int store_put(struct store_txn *txn, const struct store_key *key,
 int store_del(struct store_txn *txn, const struct store_key *key);
 
 /* The first record of KEY's kind at or after KEY. 1, 0 at the end of the kind,
- * -EBADMSG with *RET_KEY set. */
+ * -EBADMSG with *RET_KEY set. (Of kind '0' the store itself has "schema" and
+ * "counters".) */
 int store_next(struct store_txn *txn, const struct store_key *key,
 	       struct store_key *ret_key, struct store_rec *ret_rec);
 /* The first wait row at or after (PLACE, KEY; KEY may be NULL) whose place
@@ -164,7 +179,8 @@ int store_next_waiting(struct store_txn *txn, const struct store_place *place,
 		       const struct store_key *key, size_t prefix_len,
 		       struct store_place *ret_place,
 		       struct store_key *ret_key);
-/* Remove a wait row that its record does not name. */
+/* Remove a wait row that its record does not name. 0, -ENOENT, or -EBUSY when
+ * the record does name it. */
 int store_drop_hint(struct store_txn *txn, const struct store_place *place,
 		    const struct store_key *key);
 

@@ -1,2 +1,0 @@
-extern int belfry_queue_placeholder;
-int belfry_queue_placeholder;

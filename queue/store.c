@@ -1,0 +1,643 @@
+/*
+ * store - the store thread: batches, commits, and what happens when one fails.
+ *
+ *	jobs -> batch -> turn, every FN -> commit -> AFTER, DONE
+ *	                                     |
+ *	                     no space, EIO   v
+ *	                  each FN in a transaction of its own, results first:
+ *	                  committed, or -ENOSPC; or the process ends
+ *
+ * The process ends rather than go on with an engine that said "EIO" twice or
+ * anything that is not understood: nothing was acknowledged, and the next start
+ * opens what is really on the disk.
+ */
+#include "queue/store.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/must.h"
+#include "base/xalloc.h"
+#include "queue/store_impl.h"
+
+#define ST_BATCH_BYTES (16 << 20)
+#define ST_JOB_BYTES   1024 /* what a job costs at least */
+#define ST_READERS_MS  60000
+#define ST_SCHEMA      1
+
+static const double st_buckets[] = {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03,
+				    0.1,    0.3,    1,	   3,	  10,	0};
+
+static const struct metric_desc st_commit_seconds = {
+	.name = "belfry_store_commit_seconds",
+	.type = METRIC_HISTOGRAM,
+	.help = "Time of a commit of the store, the disk's sync included.",
+	.buckets = st_buckets,
+};
+static const struct metric_desc st_used_bytes = {
+	.name = "belfry_store_used_bytes",
+	.type = METRIC_GAUGE,
+	.help = "Bytes in use in the store.",
+};
+static const struct metric_desc st_limit_bytes = {
+	.name = "belfry_store_limit_bytes",
+	.type = METRIC_GAUGE,
+	.help = "Bytes the store can hold: the smaller of store.max_size and "
+		"what the file system gives.",
+};
+
+static const struct store_key st_schema_key = {
+	.kind = '0', .len = 6, .bytes = "schema"};
+
+static int64_t
+st_now(void)
+{
+	return clock_mono_ms(clock_system());
+}
+
+/* The line goes to stderr as well: the log's own thread may not live to write
+ * it. */
+static _Noreturn void
+st_die(struct store *s, const char *what, int r)
+{
+	log_event(s->conf.log, LOG_ERROR, "store_failed", LOG_STR("doing", what),
+		  LOG_STR("error", strerror(-r)));
+	dprintf(STDERR_FILENO, "store: %s failed: %s; ending\n", what,
+		strerror(-r));
+	_exit(1);
+}
+
+/* --- one transaction ------------------------------------------------------- */
+
+static void
+st_observe(struct store *s, const struct timespec *t0)
+{
+	struct timespec t1;
+
+	if (s->commit_seconds == NULL)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &t1);
+	metric_observe(s->commit_seconds,
+		       (double)(t1.tv_sec - t0->tv_sec) +
+			       (double)(t1.tv_nsec - t0->tv_nsec) / 1e9);
+}
+
+static int
+st_commit(struct store *s, struct store_txn *txn)
+{
+	bool wrote = txn->writes > 0;
+	struct timespec t0;
+	int r;
+
+	if (wrote || atomic_load(&s->want_counters))
+		(void)store_counters_keep(txn, false);
+	if (txn->writes == 0) {
+		store_txn_abort(txn);
+		return txn->error;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &t0);
+	r = store_txn_commit(txn); /* knows of an error above */
+	if (r == 0)
+		st_observe(s, &t0);
+	/* No job asked for it, so no job hears of it. */
+	if (!wrote && store_is_full_error(r))
+		return 0;
+	return r;
+}
+
+/* 0, or the errno that makes the whole transaction worth nothing. A job that
+ * says no before it writes leaves it alone. */
+static int
+st_run_job(struct store_txn *txn, struct store_job *job)
+{
+	uint64_t writes = txn->writes;
+
+	job->result = job->fn(txn, job->arg);
+	if (txn->error < 0)
+		return txn->error;
+	if (job->result < 0 && txn->writes > writes)
+		return -ECANCELED;
+	return 0;
+}
+
+static size_t
+st_cost(const struct store_job *job)
+{
+	return job->bytes + ST_JOB_BYTES;
+}
+
+/* AFTER may free a job that has no loop. */
+static void
+st_done_cb(void *arg)
+{
+	struct store_job *job = arg;
+
+	if (job->done != NULL)
+		job->done(job->arg, job->result);
+}
+
+static void
+st_finish(struct store_job *job)
+{
+	struct loop *loop = job->loop;
+
+	if (job->after != NULL)
+		job->after(job->arg, job->result);
+	if (loop != NULL)
+		loop_post(loop, &job->post, st_done_cb, job);
+}
+
+/* --- one by one -------------------------------------------------------------- */
+
+/* 0, or the errno of the transaction. */
+static int
+st_try_single(struct store *s, struct store_job *job)
+{
+	struct store_txn txn;
+	int r;
+
+	r = store_txn_begin(s, true, &txn);
+	if (r < 0)
+		st_die(s, "beginning a transaction", r);
+	r = st_run_job(&txn, job);
+	if (r == 0)
+		return st_commit(s, &txn);
+	store_txn_abort(&txn);
+	return r;
+}
+
+static void
+st_run_single(struct store *s, struct store_job *job)
+{
+	int r;
+
+	r = st_try_single(s, job);
+	if (r == 0) {
+		store_room_spend(s, st_cost(job));
+		return;
+	}
+	if (r == -ECANCELED) /* undone; the job's own result stands */
+		return;
+	if (!store_room_explains(s, r))
+		st_die(s, "a commit", r);
+	store_room_full(s);
+	job->result = -ENOSPC;
+}
+
+/* The jobs of BATCH that ask for NEED; returns how many were refused. */
+static int
+st_retry_need(struct store *s, struct store_job *batch, enum store_need need)
+{
+	int refused = 0;
+
+	for (struct store_job *job = batch; job != NULL; job = job->next) {
+		if (job->need != need)
+			continue;
+		st_run_single(s, job);
+		if (job->result == -ENOSPC)
+			refused++;
+	}
+	return refused;
+}
+
+static void
+st_retry(struct store *s, struct store_job *batch, int r)
+{
+	static const enum store_need order[] = {
+		STORE_NEED_RESULT, STORE_NEED_NOTICE, STORE_NEED_MAIL};
+	int refused = 0;
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++)
+		refused += st_retry_need(s, batch, order[i]);
+	if (r == -ECANCELED)
+		return;
+	log_event(s->conf.log, LOG_WARNING, "store_retry",
+		  LOG_STR("error", strerror(-r)), LOG_INT("refused", refused));
+	store_room_look(s);
+}
+
+/* --- a batch --------------------------------------------------------------- */
+
+/* What waits, in order, up to the ceiling; at least one. */
+static struct store_job *
+st_take(struct store *s, size_t *ret_bytes)
+{
+	struct store_job *batch, **end;
+	size_t bytes = 0;
+
+	pthread_mutex_lock(&s->mutex);
+	batch = s->first;
+	for (end = &s->first; *end != NULL; end = &(*end)->next) {
+		if (bytes > 0 && bytes + st_cost(*end) > ST_BATCH_BYTES)
+			break;
+		bytes += st_cost(*end);
+	}
+	s->first = *end;
+	if (s->first == NULL)
+		s->last = &s->first;
+	if (batch == s->first)
+		batch = NULL;
+	else
+		*end = NULL;
+	pthread_mutex_unlock(&s->mutex);
+	*ret_bytes = bytes;
+	return batch;
+}
+
+/* Sees what is committed, since nothing was written yet; what it submits is in
+ * the batch that follows. */
+static void
+st_turn(struct store *s, struct store_txn *txn)
+{
+	store_turn_fn *fn;
+	int64_t due;
+	void *arg;
+
+	pthread_mutex_lock(&s->mutex);
+	s->poked = false;
+	fn = s->stop ? NULL : s->turn;
+	arg = s->turn_arg;
+	pthread_mutex_unlock(&s->mutex);
+	if (fn == NULL)
+		return;
+	due = fn(txn, arg);
+	must(txn->writes == 0);
+	pthread_mutex_lock(&s->mutex);
+	s->turn_due = due;
+	pthread_mutex_unlock(&s->mutex);
+}
+
+static void
+st_batch(struct store *s)
+{
+	struct store_job *batch, *job, *next;
+	struct store_txn txn;
+	size_t bytes;
+	int r;
+
+	r = store_txn_begin(s, true, &txn);
+	if (r < 0)
+		st_die(s, "beginning a transaction", r);
+	st_turn(s, &txn);
+	r = txn.error;
+	batch = st_take(s, &bytes);
+	for (job = batch; job != NULL && r == 0; job = job->next)
+		r = st_run_job(&txn, job);
+	if (r == 0)
+		r = st_commit(s, &txn);
+	else
+		store_txn_abort(&txn);
+
+	if (r == 0)
+		store_room_spend(s, bytes);
+	else if (r == -ECANCELED || r == -EIO || store_is_full_error(r))
+		st_retry(s, batch, r);
+	else
+		st_die(s, "a commit", r);
+	for (job = batch; job != NULL; job = next) {
+		next = job->next;
+		st_finish(job);
+	}
+}
+
+/* --- the thread ------------------------------------------------------------ */
+
+/* Milliseconds until something is due; 0: now. Under the mutex. */
+static int64_t
+st_delay(struct store *s, bool *ret_turn)
+{
+	int64_t now = st_now(), delay = s->readers_due - now, turn;
+
+	if (s->look_due != INT64_MAX && s->look_due - now < delay)
+		delay = s->look_due - now;
+	*ret_turn = false;
+	if (s->turn != NULL && !s->stop && s->turn_due != INT64_MAX) {
+		turn = s->turn_due - clock_mono_ms(s->conf.clock);
+		*ret_turn = turn <= 0;
+		if (turn < delay)
+			delay = turn;
+	}
+	return delay > 0 ? delay : 0;
+}
+
+static void
+st_sleep(struct store *s, int64_t delay_ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += delay_ms / 1000;
+	until.tv_nsec += delay_ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	pthread_cond_timedwait(&s->cond, &s->mutex, &until);
+}
+
+enum st_wake { ST_WAKE_BATCH, ST_WAKE_TEND, ST_WAKE_END };
+
+static enum st_wake
+st_wait(struct store *s)
+{
+	enum st_wake wake = ST_WAKE_TEND;
+	int64_t delay = -1;
+	bool turn = false;
+
+	pthread_mutex_lock(&s->mutex);
+	do {
+		if (delay > 0)
+			st_sleep(s, delay);
+		delay = st_delay(s, &turn);
+	} while (delay > 0 && s->first == NULL && !s->poked && !s->stop);
+	if (s->first != NULL || turn || (s->poked && !s->stop))
+		wake = ST_WAKE_BATCH;
+	else if (s->stop)
+		wake = ST_WAKE_END;
+	pthread_mutex_unlock(&s->mutex);
+	return wake;
+}
+
+static void
+st_tend(struct store *s)
+{
+	int64_t now = st_now();
+
+	if (s->look_due <= now)
+		store_room_look(s);
+	if (s->readers_due <= now) {
+		(void)engine_check_readers(s->engine);
+		s->readers_due = now + ST_READERS_MS;
+	}
+}
+
+static void *
+st_main(void *arg)
+{
+	struct store *s = arg;
+	enum st_wake wake;
+
+	while ((wake = st_wait(s)) != ST_WAKE_END) {
+		st_tend(s);
+		if (wake == ST_WAKE_BATCH)
+			st_batch(s);
+	}
+	return NULL;
+}
+
+void
+store_run(struct store *store, struct store_job *job)
+{
+	bool wake;
+
+	job->store = store;
+	job->next = NULL;
+	pthread_mutex_lock(&store->mutex);
+	wake = store->first == NULL;
+	*store->last = job;
+	store->last = &job->next;
+	pthread_mutex_unlock(&store->mutex);
+	if (wake)
+		pthread_cond_signal(&store->cond);
+}
+
+void
+store_set_turn(struct store *store, store_turn_fn *fn, void *arg)
+{
+	pthread_mutex_lock(&store->mutex);
+	store->turn = fn;
+	store->turn_arg = arg;
+	store->poked = true;
+	pthread_mutex_unlock(&store->mutex);
+	pthread_cond_signal(&store->cond);
+}
+
+void
+store_poke(struct store *store)
+{
+	bool wake;
+
+	pthread_mutex_lock(&store->mutex);
+	wake = !store->poked;
+	store->poked = true;
+	pthread_mutex_unlock(&store->mutex);
+	if (wake)
+		pthread_cond_signal(&store->cond);
+}
+
+/* --- open and close ---------------------------------------------------------- */
+
+/* 0; -ENOENT: an empty store; -EPROTONOSUPPORT. */
+static int
+st_check_schema(struct store_txn *txn, char **ret_why)
+{
+	static const struct store_key first = {.kind = '0'};
+	struct store_key found;
+	struct store_rec rec;
+	uint32_t schema = 0;
+	int r;
+
+	r = store_get(txn, &st_schema_key, &rec);
+	if (r == -ENOENT) /* empty, or somebody's records without a schema? */
+		return store_next(txn, &first, &found, &rec) == 0
+			       ? -ENOENT
+			       : -EPROTONOSUPPORT;
+	if (r < 0)
+		return r;
+	if (rec.len == sizeof(schema))
+		memcpy(&schema, rec.value, sizeof(schema));
+	schema = be32toh(schema);
+	if (schema == ST_SCHEMA)
+		return 0;
+	*ret_why = xasprintf("the store has schema %u, this release knows %d; "
+			     "nothing was changed",
+			     (unsigned)schema, ST_SCHEMA);
+	return -EPROTONOSUPPORT;
+}
+
+/* *RET_NEW: the store is empty. */
+static int
+st_load(struct store *s, bool *ret_new, char **ret_why)
+{
+	struct store_txn txn;
+	int r;
+
+	r = store_txn_begin(s, false, &txn);
+	if (r < 0)
+		return r;
+	r = st_check_schema(&txn, ret_why);
+	*ret_new = r == -ENOENT;
+	if (r == 0)
+		r = store_counters_load(&txn);
+	store_txn_abort(&txn);
+	return *ret_new ? 0 : r;
+}
+
+static int
+st_test_commit(struct store *s, bool new)
+{
+	uint32_t schema = htobe32(ST_SCHEMA);
+	struct store_rec rec = {.value = &schema, .len = sizeof(schema)};
+	struct store_txn txn;
+	int r;
+
+	r = store_txn_begin(s, true, &txn);
+	if (r < 0)
+		return r;
+	if (new)
+		r = store_put(&txn, &st_schema_key, &rec);
+	if (r == 0)
+		r = store_counters_keep(&txn, true);
+	if (r == 0)
+		return store_txn_commit(&txn);
+	store_txn_abort(&txn);
+	return r;
+}
+
+/* A new store must have room for its first rows; one that is full opens, since
+ * it must be drained: then the next commit that succeeds does what this one was
+ * to do. */
+static int
+st_start_commit(struct store *s, bool new)
+{
+	int r;
+
+	r = st_test_commit(s, new);
+	if (r == -EIO) /* a short write on a full disk looks like this */
+		r = st_test_commit(s, new);
+	if (r < 0 && !new && store_room_explains(s, r)) {
+		log_event(s->conf.log, LOG_WARNING, "store_full",
+			  LOG_STR("error", strerror(-r)));
+		store_room_full(s);
+		return 0;
+	}
+	return r;
+}
+
+static int
+st_start_thread(struct store *s)
+{
+	sigset_t all, old;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&s->thread, NULL, st_main, s);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r == 0)
+		pthread_setname_np(s->thread, "store");
+	return -r;
+}
+
+static void
+st_register(struct store *s)
+{
+	struct metrics *m = s->conf.metrics;
+
+	if (m == NULL)
+		return;
+	s->commit_seconds =
+		metric_cell(metric_register(m, &st_commit_seconds), NULL);
+	s->used_bytes = metric_cell(metric_register(m, &st_used_bytes), NULL);
+	s->limit_bytes =
+		metric_cell(metric_register(m, &st_limit_bytes), NULL);
+}
+
+static struct store *
+st_new(const struct store_conf *conf)
+{
+	struct store *s = xcalloc(1, sizeof(*s));
+	pthread_condattr_t attr;
+
+	s->conf = *conf;
+	s->conf.dir = NULL;
+	s->lock_fd = -1;
+	s->last = &s->first;
+	s->turn_due = INT64_MAX;
+	s->readers_due = st_now() + ST_READERS_MS;
+	pthread_mutex_init(&s->mutex, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->cond, &attr);
+	pthread_condattr_destroy(&attr);
+	return s;
+}
+
+static void
+st_free(struct store *s)
+{
+	engine_close(&s->engine);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+	pthread_cond_destroy(&s->cond);
+	pthread_mutex_destroy(&s->mutex);
+	free(s);
+}
+
+static int
+st_open(struct store *s, const char *dir, char **ret_why)
+{
+	bool new;
+	int r;
+
+	r = store_fs_open(dir, &s->lock_fd, ret_why);
+	if (r == 0)
+		r = engine_open(dir, (uint64_t)s->conf.max_size, &s->engine);
+	if (r == 0)
+		r = engine_check_readers(s->engine);
+	if (r == 0)
+		r = st_load(s, &new, ret_why);
+	if (r == 0)
+		r = st_start_commit(s, new);
+	if (r < 0)
+		return r;
+	st_register(s);
+	store_room_look(s);
+	return st_start_thread(s);
+}
+
+int
+store_open(const struct store_conf *conf, struct store **ret_store,
+	   char **ret_why)
+{
+	struct store *s = st_new(conf);
+	char *why = NULL;
+	int r;
+
+	signal(SIGXFSZ, SIG_IGN);
+	r = st_open(s, conf->dir, &why);
+	if (r < 0) {
+		if (why == NULL)
+			why = xasprintf("%s: can't open the store: %s",
+					conf->dir, strerror(-r));
+		*ret_why = why;
+		st_free(s);
+		return r;
+	}
+	*ret_store = s;
+	return 0;
+}
+
+void
+store_close(struct store **store)
+{
+	struct store *s;
+
+	if (store == NULL || *store == NULL)
+		return;
+	s = *store;
+	must(atomic_load(&s->reads) == 0);
+	pthread_mutex_lock(&s->mutex);
+	s->stop = true;
+	pthread_mutex_unlock(&s->mutex);
+	pthread_cond_signal(&s->cond);
+	pthread_join(s->thread, NULL);
+	st_free(s);
+	*store = NULL;
+}

@@ -1,0 +1,92 @@
+/*
+ * store_impl - what the store's own files share. Private to queue/store*.c.
+ *
+ * Threads: what stands under "store thread" is touched by nobody else once
+ * store_open() has returned; what others read is atomic or under the mutex.
+ */
+#ifndef QUEUE_STORE_IMPL_H
+#define QUEUE_STORE_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "queue/store.h"
+#include "queue/store_engine.h"
+#include "queue/store_fs.h"
+
+struct store {
+	struct store_conf conf; /* borrowed pointers; dir is not used again */
+	struct engine *engine;  /* owned */
+	int lock_fd;            /* owned */
+	/* Of the registry; NULL without one. */
+	struct metric_cell *commit_seconds, *used_bytes, *limit_bytes;
+
+	/* Ids and versions: everything below the limits is spent as far as the
+	 * next start is concerned. */
+	_Atomic uint64_t last_id, id_limit;
+	_Atomic bool want_counters;
+	uint64_t version, version_limit; /* store thread */
+
+	/* Room: facts of the last look. */
+	_Atomic int64_t room;
+	_Atomic uint64_t used, limit;
+	_Atomic int64_t full_until; /* monotonic ms: a space error was seen */
+	int64_t look_due;           /* store thread; INT64_MAX: nothing changed */
+	int64_t readers_due;        /* store thread */
+
+	_Atomic uint32_t reads; /* under way in the disk pool */
+
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+	/* Under the mutex. */
+	struct store_job *first, **last;
+	store_turn_fn *turn;
+	void *turn_arg;
+	int64_t turn_due; /* monotonic ms of conf.clock */
+	bool poked, stop;
+};
+
+struct store_txn {
+	struct store *store; /* borrowed */
+	struct engine_txn *engine_txn; /* owned */
+	bool write;
+	int error;       /* the first that ends the transaction; 0: none */
+	uint64_t writes; /* operations that changed something */
+	/* Limits that hold when this is committed; 0: as they were. */
+	uint64_t id_limit, version_limit;
+};
+
+int store_txn_begin(struct store *store, bool write,
+		    struct store_txn *ret_txn);
+/* 0 or -errno; the transaction is over. Without a write nothing is committed and
+ * the disk is left alone. */
+int store_txn_commit(struct store_txn *txn);
+void store_txn_abort(struct store_txn *txn);
+
+/* ENOSPC, EDQUOT, EFBIG. */
+bool store_is_full_error(int r);
+
+/* --- store_counters.c ------------------------------------------------------ */
+
+/* Take the limits from the store. 0, -ENOENT (a new store), -EBADMSG. */
+int store_counters_load(struct store_txn *txn);
+/* Before a commit: write new limits when those that hold are (nearly) passed,
+ * always when FORCE. */
+int store_counters_keep(struct store_txn *txn, bool force);
+/* After it. */
+void store_counters_kept(struct store_txn *txn);
+
+/* --- store_room.c ---------------------------------------------------------- */
+
+/* Look at the map and the file system; keep the reserve allocated. */
+void store_room_look(struct store *store);
+/* About BYTES were committed. */
+void store_room_spend(struct store *store, uint64_t bytes);
+/* A space error was seen: refuse mail for a while whatever the look says. */
+void store_room_full(struct store *store);
+/* Does R, from a commit, only mean that there is no space? A short write of a
+ * full file system comes as EIO. */
+bool store_room_explains(struct store *store, int r);
+
+#endif

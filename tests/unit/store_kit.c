@@ -1,0 +1,159 @@
+#include "tests/unit/store_kit.h"
+
+#include <dirent.h>
+#include <endian.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/must.h"
+
+#define KIT_WALL_MS INT64_C(1767225600000) /* 2026-01-01 */
+
+static const char *
+kit_tmp(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	return tmp != NULL && strlen(tmp) < 32 ? tmp : "/tmp";
+}
+
+void
+store_kit_init(struct store_kit *kit)
+{
+	*kit = (struct store_kit){0};
+	snprintf(kit->dir, sizeof(kit->dir), "%s/belfry-store-XXXXXX",
+		 kit_tmp());
+	must(mkdtemp(kit->dir) != NULL);
+	kit->clock = clock_new_fixed(KIT_WALL_MS);
+	kit->conf = (struct store_conf){
+		.dir = kit->dir, .max_size = 64 << 20, .clock = kit->clock};
+	store_kit_open(kit);
+}
+
+void
+store_kit_open(struct store_kit *kit)
+{
+	char *why = NULL;
+
+	if (store_open(&kit->conf, &kit->store, &why) < 0)
+		fprintf(stderr, "%s\n", why);
+	must(kit->store != NULL);
+}
+
+void
+store_kit_close(struct store_kit *kit)
+{
+	store_close(&kit->store);
+}
+
+void
+store_kit_remove(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	if (d == NULL)
+		return;
+	while ((e = readdir(d)) != NULL)
+		(void)unlinkat(dirfd(d), e->d_name, 0);
+	closedir(d);
+	(void)rmdir(dir);
+}
+
+void
+store_kit_done(struct store_kit *kit)
+{
+	store_kit_close(kit);
+	store_kit_remove(kit->dir);
+	clock_free(&kit->clock);
+}
+
+struct kit_wait {
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+	bool over;
+	int result;
+	store_fn *fn;
+	void *arg;
+};
+
+static int
+kit_fn(struct store_txn *txn, void *arg)
+{
+	struct kit_wait *w = arg;
+
+	return w->fn(txn, w->arg);
+}
+
+static void
+kit_after(void *arg, int result)
+{
+	struct kit_wait *w = arg;
+
+	pthread_mutex_lock(&w->mutex);
+	w->over = true;
+	w->result = result;
+	pthread_cond_signal(&w->cond);
+	pthread_mutex_unlock(&w->mutex);
+}
+
+int
+store_kit_run_need(struct store *store, enum store_need need, store_fn *fn,
+		   void *arg)
+{
+	struct kit_wait w = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+			     .cond = PTHREAD_COND_INITIALIZER,
+			     .fn = fn,
+			     .arg = arg};
+	struct store_job job = {
+		.fn = kit_fn, .after = kit_after, .arg = &w, .need = need};
+
+	store_run(store, &job);
+	pthread_mutex_lock(&w.mutex);
+	while (!w.over)
+		pthread_cond_wait(&w.cond, &w.mutex);
+	pthread_mutex_unlock(&w.mutex);
+	pthread_cond_destroy(&w.cond);
+	pthread_mutex_destroy(&w.mutex);
+	return w.result;
+}
+
+int
+store_kit_run(struct store *store, store_fn *fn, void *arg)
+{
+	return store_kit_run_need(store, STORE_NEED_MAIL, fn, arg);
+}
+
+struct store_key
+store_kit_key(uint8_t kind, uint64_t n)
+{
+	struct store_key key = {.kind = kind, .len = sizeof(n)};
+
+	n = htobe64(n);
+	memcpy(key.bytes, &n, sizeof(n));
+	return key;
+}
+
+uint64_t
+store_kit_key_number(const struct store_key *key)
+{
+	uint64_t n;
+
+	must(key->len == sizeof(n));
+	memcpy(&n, key->bytes, sizeof(n));
+	return be64toh(n);
+}
+
+/* splitmix64 */
+uint64_t
+store_kit_random(uint64_t *state)
+{
+	uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
