@@ -1,6 +1,7 @@
 belfry_unit_test(address belfry_mail)
 belfry_unit_test(header belfry_mail)
 belfry_unit_test(lines belfry_mail)
+belfry_unit_test(pattern belfry_mail)
 belfry_unit_test(received belfry_mail)
 belfry_unit_test(smtp_command belfry_mail)
 belfry_unit_test(smtp_reply belfry_mail)
