@@ -39,8 +39,8 @@ struct dns_answer {
 	enum dns_status status;
 	size_t n; /* addresses, port 0, IPv6 and IPv4 as they came */
 	struct sockaddr_any v[DNS_ADDRESSES_MAX];
-	const char *why; /* one sentence for a log or a bounce; static or
-			  * valid during the callback */
+	const char *why; /* for a log or a bounce, without a final dot; valid
+			  * during the callback; "" with DNS_OK */
 };
 
 typedef void dns_fn(void *arg, const struct dns_answer *answer);
@@ -48,8 +48,11 @@ typedef void dns_fn(void *arg, const struct dns_answer *answer);
 /* 0 or -errno; -EINVAL with a line in *RET_WHY (owned by the caller). */
 int dns_new(struct loop *loop, const struct dns_conf *conf, struct dns **ret_dns,
 	    char **ret_why);
+/* Questions under way end without a callback. */
 void dns_free(struct dns **dns);
-/* A and AAAA of NAME; a literal address answers itself. */
+/* A and AAAA of NAME, asked side by side; a literal address (without brackets)
+ * answers itself. What one of the two brought counts, also when the other
+ * failed or was too late. */
 struct dns_query *dns_addresses(struct dns *dns, const char *name, dns_fn *fn,
 				void *arg);
 /* No callback any more. Leaves NULL. */

@@ -1,0 +1,339 @@
+/*
+ * A question is two of libunbound's, A and AAAA. Its end is always told from
+ * the end of a turn: libunbound answers from its cache and from /etc/hosts
+ * before ub_resolve_event() returns, and its own stack is no place for an owner
+ * who may free the resolver.
+ */
+#include "net/dns.h"
+
+#include <arpa/nameser.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <unbound.h>
+#include <unbound-event.h>
+#include <unistd.h>
+
+#include "base/must.h"
+#include "base/xalloc.h"
+#include "net/dns_answer.h"
+
+#define DNS_HOSTS "/etc/hosts"
+
+struct dns {
+	struct loop *loop;  /* borrowed */
+	struct ub_ctx *ctx; /* owned */
+	int64_t timeout_ms;
+	LIST_HEAD(, dns_query) queries; /* owned */
+};
+
+/* One of the two questions. */
+struct dns_leg {
+	struct dns_query *query;
+	int type;
+	int async_id;
+	bool pending;
+};
+
+struct dns_query {
+	LIST_ENTRY(dns_query) link;
+	struct dns *dns; /* borrowed; NULL when that is gone */
+	dns_fn *fn;      /* NULL: cancelled */
+	void *arg;
+	struct dns_leg leg[2];
+	struct loop_timer deadline;
+	struct post end;
+	bool ending; /* END is posted */
+	bool asking; /* dns_addresses() has not yet asked both */
+	bool failed; /* one of the legs brought no answer */
+	struct dns_answer answer;
+	char why[256];
+};
+
+/* Keep the first reason for a failure; the text may hold a peer's bytes. */
+static void
+query_failed(struct dns_query *q, const char *why, const char *detail)
+{
+	if (q->failed)
+		return;
+	q->failed = true;
+	snprintf(q->why, sizeof(q->why), "%s%s%.200s", why,
+		 detail != NULL ? ": " : "", detail != NULL ? detail : "");
+	for (char *c = q->why; *c != '\0'; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+}
+
+static void
+query_none(struct dns_query *q, const char *why)
+{
+	if (!q->failed)
+		snprintf(q->why, sizeof(q->why), "%s", why);
+}
+
+/* Forget what libunbound still works on. */
+static void
+query_drop_legs(struct dns_query *q)
+{
+	for (int i = 0; i < 2; i++)
+		if (q->leg[i].pending)
+			ub_cancel(q->dns->ctx, q->leg[i].async_id);
+	q->leg[0].pending = q->leg[1].pending = false;
+	loop_timer_done(&q->deadline);
+}
+
+static void
+query_end(void *arg)
+{
+	struct dns_query *q = arg;
+
+	if (q->dns != NULL)
+		LIST_REMOVE(q, link);
+	if (q->fn != NULL)
+		q->fn(q->arg, &q->answer);
+	free(q);
+}
+
+static void
+query_post_end(struct dns_query *q)
+{
+	struct dns_answer *a = &q->answer;
+
+	a->status = a->n > 0    ? DNS_OK
+		    : q->failed ? DNS_TEMPFAIL
+				: DNS_NONE;
+	a->why = a->n > 0 ? "" : q->why;
+	query_drop_legs(q);
+	q->ending = true;
+	loop_defer(q->dns->loop, &q->end, query_end, q);
+}
+
+static void
+query_deadline(void *arg)
+{
+	struct dns_query *q = arg;
+
+	query_failed(q, "no answer from the DNS in time", NULL);
+	query_post_end(q);
+}
+
+static void
+query_check_end(struct dns_query *q)
+{
+	if (!q->asking && !q->leg[0].pending && !q->leg[1].pending)
+		query_post_end(q);
+}
+
+/* libunbound's callback. RCODE 2 without a packet is also what a resolver that
+ * is being deleted says. */
+static void
+leg_answered(void *arg, int rcode, void *packet, int len, int security,
+	     char *why_bogus, int was_limited)
+{
+	struct dns_leg *leg = arg;
+	struct dns_query *q = leg->query;
+
+	(void)was_limited;
+	leg->pending = false;
+	/* "No such name" is only in the packet. What is bogus stays unread. */
+	if (security != 1 && rcode == ns_r_noerror)
+		rcode = len > 0 ? dns_answer_add(&q->answer, packet,
+						 (size_t)len, leg->type)
+				: -EBADMSG;
+	if (security == 1)
+		query_failed(q, "the DNS answer is not authentic", why_bogus);
+	else if (rcode == ns_r_nxdomain)
+		query_none(q, "the name does not exist");
+	else if (rcode == ns_r_noerror)
+		query_none(q, "the name has no address");
+	else
+		query_failed(q, rcode < 0 ? "the DNS answer is malformed"
+					  : "the DNS server failed", NULL);
+	query_check_end(q);
+}
+
+static void
+leg_ask(struct dns_query *q, struct dns_leg *leg, const char *name, int type)
+{
+	int r;
+
+	*leg = (struct dns_leg){.query = q, .type = type, .pending = true};
+	r = ub_resolve_event(q->dns->ctx, name, type, ns_c_in, leg,
+			     leg_answered, &leg->async_id);
+	if (r == UB_NOERROR)
+		return;
+	leg->pending = false;
+	if (r == UB_SYNTAX)
+		query_none(q, "the name is not a valid domain name");
+	else
+		query_failed(q, "the DNS can't be asked", ub_strerror(r));
+}
+
+struct dns_query *
+dns_addresses(struct dns *dns, const char *name, dns_fn *fn, void *arg)
+{
+	struct dns_query *q = xcalloc(1, sizeof(*q));
+
+	q->dns = dns;
+	q->fn = fn;
+	q->arg = arg;
+	loop_timer_init(&q->deadline, dns->loop, query_deadline, q);
+	LIST_INSERT_HEAD(&dns->queries, q, link);
+	if (sockaddr_parse_ip(name, 0, &q->answer.v[0]) == 0) {
+		q->answer.n = 1;
+		query_post_end(q);
+		return q;
+	}
+	q->asking = true;
+	leg_ask(q, &q->leg[0], name, ns_t_aaaa);
+	leg_ask(q, &q->leg[1], name, ns_t_a);
+	q->asking = false;
+	loop_timer_set(&q->deadline, dns->timeout_ms);
+	query_check_end(q);
+	return q;
+}
+
+void
+dns_cancel(struct dns_query **query)
+{
+	struct dns_query *q = query != NULL ? *query : NULL;
+
+	if (q == NULL)
+		return;
+	*query = NULL;
+	q->fn = NULL;
+	if (q->ending)
+		return; /* freed by what is posted */
+	query_drop_legs(q);
+	query_end(q);
+}
+
+static int
+dns_set_servers(struct dns *dns, const struct dns_conf *conf, char **ret_why)
+{
+	int r;
+
+	for (size_t i = 0; i < conf->servers.n; i++) {
+		r = ub_ctx_set_fwd(dns->ctx, conf->servers.v[i]);
+		if (r == UB_NOERROR)
+			continue;
+		*ret_why = xasprintf("dns server %s: %s", conf->servers.v[i],
+				     ub_strerror(r));
+		return -EINVAL;
+	}
+	if (conf->servers.n > 0)
+		return 0;
+	r = ub_ctx_resolvconf(dns->ctx, NULL);
+	if (r == UB_NOERROR)
+		return 0;
+	*ret_why = xasprintf("resolv.conf: %s", ub_strerror(r));
+	return -EINVAL;
+}
+
+static int
+dns_set_hosts(struct dns *dns, char **ret_why)
+{
+	int r = ub_ctx_hosts(dns->ctx, DNS_HOSTS);
+
+	if (r == UB_NOERROR || (r == UB_READFILE && errno == ENOENT))
+		return 0;
+	*ret_why = xasprintf("%s: %s", DNS_HOSTS, ub_strerror(r));
+	return -EINVAL;
+}
+
+static void
+dns_set_option(struct dns *dns, const char *option, const char *value)
+{
+	must(ub_ctx_set_option(dns->ctx, option, value) == UB_NOERROR);
+}
+
+static int
+dns_set_options(struct dns *dns, const struct dns_conf *conf, char **ret_why)
+{
+	bool validate = conf->trust_anchor != NULL &&
+			conf->trust_anchor[0] != '\0';
+
+	ub_ctx_debugout(dns->ctx, NULL); /* stderr is the log's */
+	dns_set_option(dns, "do-not-query-localhost:", "no");
+	/* A server that was down is asked again as soon as it answers, not
+	 * after the 15 minutes its bad name is kept. */
+	dns_set_option(dns, "infra-keep-probing:", "yes");
+	if (!validate) {
+		dns_set_option(dns, "module-config:", "iterator");
+		return 0;
+	}
+	/* libunbound reads it later, and names no file when it can't. */
+	if (access(conf->trust_anchor, R_OK) == 0) {
+		must(ub_ctx_add_ta_file(dns->ctx, conf->trust_anchor) ==
+		     UB_NOERROR);
+		return 0;
+	}
+	*ret_why = xasprintf("%s: %s", conf->trust_anchor,
+			     strerrordesc_np(errno));
+	return -EINVAL;
+}
+
+/* libunbound answers some zones itself, with "no such name"; these two are in
+ * real use behind many a forwarder. The first call also reads in all that was
+ * set: what is no trust anchor is found here. */
+static int
+dns_finish(struct dns *dns, char **ret_why)
+{
+	int r = ub_ctx_zone_remove(dns->ctx, "test.");
+
+	if (r == UB_NOERROR)
+		r = ub_ctx_zone_remove(dns->ctx, "home.arpa.");
+	if (r == UB_NOERROR)
+		return 0;
+	*ret_why = xasprintf("the resolver does not start: %s",
+			     ub_strerror(r));
+	return -EINVAL;
+}
+
+int
+dns_new(struct loop *loop, const struct dns_conf *conf, struct dns **ret_dns,
+	char **ret_why)
+{
+	struct dns *dns = xcalloc(1, sizeof(*dns));
+	int r;
+
+	dns->loop = loop;
+	dns->timeout_ms = conf->timeout_ms;
+	LIST_INIT(&dns->queries);
+	dns->ctx = ub_ctx_create_event(loop_base(loop));
+	must(dns->ctx != NULL);
+	r = dns_set_options(dns, conf, ret_why);
+	if (r == 0)
+		r = dns_set_servers(dns, conf, ret_why);
+	if (r == 0)
+		r = dns_set_hosts(dns, ret_why);
+	if (r == 0)
+		r = dns_finish(dns, ret_why);
+	if (r < 0)
+		dns_free(&dns);
+	else
+		*ret_dns = dns;
+	return r;
+}
+
+void
+dns_free(struct dns **dnsp)
+{
+	struct dns *dns = dnsp != NULL ? *dnsp : NULL;
+	struct dns_query *q;
+
+	if (dns == NULL)
+		return;
+	while ((q = LIST_FIRST(&dns->queries)) != NULL) {
+		if (q->ending) {
+			LIST_REMOVE(q, link);
+			q->dns = NULL;
+		}
+		dns_cancel(&q);
+	}
+	ub_ctx_delete(dns->ctx);
+	free(dns);
+	*dnsp = NULL;
+}

@@ -1,0 +1,527 @@
+#include "net/dns.h"
+
+#include <arpa/nameser.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <resolv.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/dns_answer.h"
+#include "tests/unit/test.h"
+
+/* A DNS server of a few names, on the loop of the test. */
+struct server {
+	int fd;
+	struct event *event;
+	bool mute;
+	int asked;
+	char address[40];
+};
+
+struct fixture {
+	struct loop *loop;
+	struct dns *dns;
+	struct server server;
+	struct loop_timer timer;
+	int calls, want;
+	bool inside; /* dns_addresses() has not returned */
+	enum dns_status status;
+	size_t n;
+	char first[SOCKADDR_TEXT_MAX], why[256];
+};
+
+/* What there is under these names; n addresses each. */
+static const struct zone_row {
+	const char *name;
+	int a, aaaa; /* -1: no answer at all */
+	int rcode;
+	const char *cname;
+} zone[] = {
+	{"v4.test.", 1, 0, ns_r_noerror, NULL},
+	{"v6.test.", 0, 1, ns_r_noerror, NULL},
+	{"both.test.", 2, 2, ns_r_noerror, NULL},
+	{"many.test.", 40, 40, ns_r_noerror, NULL},
+	{"alias.test.", 1, 0, ns_r_noerror, "v4.test."},
+	{"empty.test.", 0, 0, ns_r_noerror, NULL},
+	{"fail.test.", 0, 0, ns_r_servfail, NULL},
+	{"refused.test.", 0, 0, ns_r_refused, NULL},
+	{"mute.test.", -1, -1, ns_r_noerror, NULL},
+	{"half.test.", 1, -1, ns_r_noerror, NULL},
+	{"halfnone.test.", 0, -1, ns_r_noerror, NULL},
+	{"late.test.", 1, 0, ns_r_noerror, NULL},
+	{"nat.home.arpa.", 1, 0, ns_r_noerror, NULL},
+};
+
+static const struct zone_row *
+zone_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(zone) / sizeof(zone[0]); i++)
+		if (strcasecmp(zone[i].name, name) == 0)
+			return &zone[i];
+	return NULL;
+}
+
+struct wire {
+	unsigned char data[4096];
+	size_t len;
+};
+
+static void
+wire_number(struct wire *w, unsigned v, int bytes)
+{
+	while (bytes-- > 0)
+		w->data[w->len++] = (unsigned char)(v >> bytes * 8);
+}
+
+static void
+wire_name(struct wire *w, const char *name)
+{
+	int n = ns_name_compress(name, w->data + w->len,
+				 sizeof(w->data) - w->len, NULL, NULL);
+
+	assert_true(n > 0);
+	w->len += (size_t)n;
+}
+
+static void
+wire_record(struct wire *w, const char *name, int type, size_t rdlen)
+{
+	wire_name(w, name);
+	wire_number(w, (unsigned)type, 2);
+	wire_number(w, ns_c_in, 2);
+	wire_number(w, 60, 4);
+	wire_number(w, (unsigned)rdlen, 2);
+}
+
+static void
+wire_addresses(struct wire *w, const char *name, int type, int n)
+{
+	for (int i = 1; i <= n; i++) {
+		size_t size = type == ns_t_a ? 4 : 16;
+
+		wire_record(w, name, type, size);
+		memset(w->data + w->len, 0, size);
+		if (type == ns_t_a)
+			w->data[w->len] = 10;
+		else
+			w->data[w->len] = 0xfd;
+		w->len += size;
+		w->data[w->len - 1] = (unsigned char)i;
+	}
+}
+
+/* The answer to a question for NAME and TYPE that ROW gives. */
+static void
+wire_answer(struct wire *w, unsigned id, const char *name, int type,
+	    const struct zone_row *row)
+{
+	int n = type == ns_t_a ? row->a : type == ns_t_aaaa ? row->aaaa : 0;
+	struct wire target = {.len = 0};
+	unsigned an = (unsigned)n;
+
+	w->len = 0;
+	wire_number(w, id, 2);
+	wire_number(w, 0x8180u | (unsigned)row->rcode, 2);
+	wire_number(w, 1, 2);
+	wire_number(w, an + (row->cname != NULL), 2);
+	wire_number(w, 0, 4);
+	wire_name(w, name);
+	wire_number(w, (unsigned)type, 2);
+	wire_number(w, ns_c_in, 2);
+	if (row->cname != NULL) {
+		wire_name(&target, row->cname);
+		wire_record(w, name, ns_t_cname, target.len);
+		memcpy(w->data + w->len, target.data, target.len);
+		w->len += target.len;
+	}
+	wire_addresses(w, row->cname != NULL ? row->cname : name, type, n);
+}
+
+static void
+server_ready(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct zone_row unknown = {"", 0, 0, ns_r_nxdomain, NULL};
+	struct server *s = arg;
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+	unsigned char data[1500];
+	char name[NS_MAXDNAME + 2];
+	const struct zone_row *row;
+	struct wire w;
+	ns_msg msg;
+	ns_rr rr;
+	ssize_t n = recvfrom(fd, data, sizeof(data), 0,
+			     (struct sockaddr *)&from, &len);
+
+	(void)what;
+	if (n <= 0)
+		return;
+	s->asked++;
+	assert_int_equal(ns_initparse(data, (int)n, &msg), 0);
+	assert_int_equal(ns_parserr(&msg, ns_s_qd, 0, &rr), 0);
+	snprintf(name, sizeof(name), "%s.", ns_rr_name(rr));
+	row = zone_find(name);
+	if (row == NULL)
+		row = &unknown;
+	if (s->mute || (ns_rr_type(rr) == ns_t_a ? row->a : row->aaaa) < 0)
+		return;
+	wire_answer(&w, ns_msg_id(msg), name, ns_rr_type(rr), row);
+	sendto(fd, w.data, w.len, 0, (struct sockaddr *)&from, len);
+}
+
+static void
+server_init(struct server *s, struct loop *loop)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	socklen_t len = sizeof(a);
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(s->fd, (struct sockaddr *)&a, len), 0);
+	getsockname(s->fd, (struct sockaddr *)&a, &len);
+	snprintf(s->address, sizeof(s->address), "127.0.0.1@%d",
+		 ntohs(a.sin_port));
+	s->event = event_new(loop_base(loop), s->fd, EV_READ | EV_PERSIST,
+			     server_ready, s);
+	event_add(s->event, NULL);
+}
+
+static void
+timer_fn(void *arg)
+{
+	struct fixture *f = arg;
+
+	loop_stop(f->loop);
+}
+
+static int
+setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	char *servers[1] = {f->server.address};
+	struct dns_conf conf = {.servers = {1, servers}, .timeout_ms = 300};
+	char *why = NULL;
+
+	f->loop = loop_new(clock_system());
+	loop_timer_init(&f->timer, f->loop, timer_fn, f);
+	server_init(&f->server, f->loop);
+	if (dns_new(f->loop, &conf, &f->dns, &why) != 0) {
+		print_error("%s\n", why);
+		return -1;
+	}
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	dns_free(&f->dns);
+	event_free(f->server.event);
+	close(f->server.fd);
+	loop_timer_done(&f->timer);
+	loop_free(&f->loop);
+	free(f);
+	return 0;
+}
+
+static void
+answered(void *arg, const struct dns_answer *answer)
+{
+	struct fixture *f = arg;
+
+	assert_false(f->inside);
+	f->status = answer->status;
+	f->n = answer->n;
+	f->first[0] = '\0';
+	if (answer->n > 0)
+		sockaddr_text(&answer->v[0], f->first);
+	snprintf(f->why, sizeof(f->why), "%s", answer->why);
+	if (++f->calls == f->want)
+		loop_stop(f->loop);
+}
+
+static struct dns_query *
+ask(struct fixture *f, const char *name)
+{
+	struct dns_query *q;
+
+	f->inside = true;
+	q = dns_addresses(f->dns, name, answered, f);
+	f->inside = false;
+	return q;
+}
+
+static void
+run(struct fixture *f, int calls, int64_t ms)
+{
+	f->want = calls;
+	loop_timer_set(&f->timer, ms);
+	loop_run(f->loop);
+	loop_timer_clear(&f->timer);
+}
+
+static void
+test_answers(void **state)
+{
+	static const struct {
+		const char *name;
+		enum dns_status status;
+		size_t n;
+		const char *first, *why;
+	} row[] = {
+		{"v4.test", DNS_OK, 1, "10.0.0.1:0", ""},
+		{"v4.test", DNS_OK, 1, "10.0.0.1:0", ""}, /* from the cache */
+		{"v4.test.", DNS_OK, 1, "10.0.0.1:0", ""},
+		{"v6.test", DNS_OK, 1, "[fd00::1]:0", ""},
+		{"both.test", DNS_OK, 4, NULL, ""},
+		{"many.test", DNS_OK, DNS_ADDRESSES_MAX, NULL, ""},
+		{"alias.test", DNS_OK, 1, "10.0.0.1:0", ""},
+		{"empty.test", DNS_NONE, 0, NULL, "the name has no address"},
+		{"nx.test", DNS_NONE, 0, NULL, "the name does not exist"},
+		{"fail.test", DNS_TEMPFAIL, 0, NULL, "the DNS server failed"},
+		{"refused.test", DNS_TEMPFAIL, 0, NULL,
+		 "the DNS server failed"},
+		{"mute.test", DNS_TEMPFAIL, 0, NULL,
+		 "no answer from the DNS in time"},
+		{"half.test", DNS_OK, 1, "10.0.0.1:0", ""},
+		{"halfnone.test", DNS_TEMPFAIL, 0, NULL,
+		 "no answer from the DNS in time"},
+		{"nat.home.arpa", DNS_OK, 1, "10.0.0.1:0", ""},
+		{"a..test", DNS_NONE, 0, NULL,
+		 "the name is not a valid domain name"},
+		{"192.0.2.7", DNS_OK, 1, "192.0.2.7:0", ""},
+		{"2001:db8::7", DNS_OK, 1, "[2001:db8::7]:0", ""},
+		{"localhost", DNS_OK, 2, NULL, ""}, /* both, without a file */
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		print_message("%s\n", row[i].name);
+		f->calls = 0;
+		f->n = 99;
+		ask(f, row[i].name);
+		run(f, 1, 10000);
+		assert_int_equal(f->calls, 1);
+		assert_string_equal(f->why, row[i].why);
+		assert_int_equal(f->status, row[i].status);
+		if (strcmp(row[i].name, "localhost") == 0)
+			assert_in_range(f->n, 1, 2);
+		else
+			assert_int_equal(f->n, row[i].n);
+		if (row[i].first != NULL)
+			assert_string_equal(f->first, row[i].first);
+	}
+}
+
+/* Every name of the machine's own file that is there for IPv4. */
+static void
+test_hosts_file(void **state)
+{
+	struct fixture *f = *state;
+	FILE *file = fopen("/etc/hosts", "r");
+	char line[512], ip[64], name[256];
+	int seen = 0;
+
+	if (file == NULL)
+		skip();
+	while (fgets(line, sizeof(line), file) != NULL) {
+		if (sscanf(line, "%63[0-9.] %255s", ip, name) != 2)
+			continue;
+		print_message("%s\n", name);
+		f->calls = 0;
+		ask(f, name);
+		run(f, 1, 10000);
+		assert_int_equal(f->status, DNS_OK);
+		seen++;
+	}
+	fclose(file);
+	assert_int_equal(f->server.asked, 0);
+	if (seen == 0)
+		skip();
+}
+
+static void
+test_cancelled_is_silent(void **state)
+{
+	static const char *const name[] = {"v4.test", "mute.test", "192.0.2.7",
+					   "localhost"};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
+		struct dns_query *q = ask(f, name[i]);
+
+		dns_cancel(&q);
+		assert_null(q);
+		dns_cancel(&q);
+	}
+	run(f, 1, 400); /* longer than the deadline */
+	assert_int_equal(f->calls, 0);
+}
+
+static void
+test_free_ends_what_is_under_way(void **state)
+{
+	struct fixture *f = *state;
+
+	ask(f, "mute.test");
+	ask(f, "192.0.2.7");
+	run(f, 3, 20); /* the literal has been told, the other one waits */
+	ask(f, "192.0.2.8");
+	dns_free(&f->dns);
+	assert_null(f->dns);
+	run(f, 3, 20);
+	assert_int_equal(f->calls, 1);
+}
+
+/* A server that comes back is used at once. */
+static void
+test_mute_server_comes_back(void **state)
+{
+	struct fixture *f = *state;
+
+	f->server.mute = true;
+	for (int i = 0; i < 3; i++) {
+		f->calls = 0;
+		ask(f, i == 0 ? "late.test" : "both.test");
+		run(f, 1, 10000);
+		assert_int_equal(f->status, DNS_TEMPFAIL);
+	}
+	f->server.mute = false;
+	for (int i = 0; i < 20; i++) {
+		f->calls = 0;
+		ask(f, "v4.test");
+		run(f, 1, 10000);
+		if (f->status == DNS_OK)
+			return;
+	}
+	fail();
+}
+
+static void
+again(void *arg, const struct dns_answer *answer)
+{
+	struct fixture *f = arg;
+
+	assert_int_equal(answer->status, DNS_OK);
+	ask(f, "both.test");
+}
+
+static void
+test_ask_from_the_callback(void **state)
+{
+	struct fixture *f = *state;
+
+	dns_addresses(f->dns, "v4.test", again, f);
+	run(f, 1, 10000);
+	assert_int_equal(f->calls, 1);
+	assert_int_equal(f->n, 4);
+}
+
+static void
+test_many_side_by_side(void **state)
+{
+	struct fixture *f = *state;
+	int n = 200;
+
+	for (int i = 0; i < n; i++)
+		ask(f, i % 2 == 0 ? "v4.test" : "both.test");
+	run(f, n, 10000);
+	assert_int_equal(f->calls, n);
+}
+
+/* With a trust anchor for test., an answer without signatures is no answer. */
+static void
+test_unsigned_below_a_trust_anchor(void **state)
+{
+	struct fixture *f = *state;
+	char path[] = "/tmp/anchor.XXXXXX";
+	char *servers[1] = {f->server.address};
+	struct dns_conf conf = {
+		.servers = {1, servers}, .timeout_ms = 5000,
+		.trust_anchor = path,
+	};
+	char *why = NULL;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	dprintf(fd, "test. IN DS 12345 8 2 %064d\n", 1);
+	close(fd);
+	dns_free(&f->dns);
+	assert_int_equal(dns_new(f->loop, &conf, &f->dns, &why), 0);
+	unlink(path);
+	ask(f, "v4.test");
+	run(f, 1, 10000);
+	assert_int_equal(f->status, DNS_TEMPFAIL);
+	assert_int_equal(f->n, 0);
+	print_message("%s\n", f->why);
+	assert_int_equal(strncmp(f->why, "the DNS answer is not authentic: ",
+				 33), 0);
+}
+
+static void
+test_bad_configuration(void **state)
+{
+	char name[] = "dns.example", file[] = "/no/such/file";
+	char *bad[1] = {name};
+	struct dns_conf server = {.servers = {1, bad}, .timeout_ms = 100};
+	struct dns_conf anchor = {.timeout_ms = 100, .trust_anchor = file};
+	struct fixture *f = *state;
+	struct dns *dns = NULL;
+	char *why = NULL;
+
+	assert_int_equal(dns_new(f->loop, &server, &dns, &why), -EINVAL);
+	assert_non_null(strstr(why, "dns.example"));
+	free(why);
+	why = NULL;
+	assert_int_equal(dns_new(f->loop, &anchor, &dns, &why), -EINVAL);
+	assert_string_equal(why, "/no/such/file: No such file or directory");
+	free(why);
+	assert_null(dns);
+}
+
+static void
+test_malformed_packets(void **state)
+{
+	struct dns_answer a = {.n = 0};
+	struct wire w;
+
+	(void)state;
+	wire_answer(&w, 1, "alias.test.", ns_t_a, zone_find("alias.test."));
+	for (size_t len = 0; len < w.len; len++)
+		assert_int_equal(dns_answer_add(&a, w.data, len, ns_t_a),
+				 -EBADMSG);
+	a.n = 0;
+	assert_int_equal(dns_answer_add(&a, w.data, w.len, ns_t_aaaa), 0);
+	assert_int_equal(a.n, 0);
+	assert_int_equal(dns_answer_add(&a, w.data, w.len, ns_t_a), 0);
+	assert_int_equal(a.n, 1);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_answers),
+		T(test_hosts_file),
+		T(test_cancelled_is_silent),
+		T(test_free_ends_what_is_under_way),
+		T(test_mute_server_comes_back),
+		T(test_ask_from_the_callback),
+		T(test_many_side_by_side),
+		T(test_unsigned_below_a_trust_anchor),
+		T(test_bad_configuration),
+		cmocka_unit_test(test_malformed_packets),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
