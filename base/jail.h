@@ -1,0 +1,28 @@
+/*
+ * jail - what the process gives up for good, and what it may hold.
+ *
+ * Called at the start, while there is one thread: identities and capabilities
+ * belong to threads.
+ */
+#ifndef BASE_JAIL_H
+#define BASE_JAIL_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Look the account NAME up. 0; -ENOENT: there is none; other -errno. */
+int jail_find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid);
+/* The gid of group NAME. As above. */
+int jail_find_group(const char *name, gid_t *ret_gid);
+
+/* As root: become NAME with its groups, keeping nothing but
+ * CAP_NET_BIND_SERVICE. 0 or -errno; after a failure only exit is safe. */
+int jail_become(const char *name);
+/* No program that is started from here on gains privileges. 0 or -errno. */
+int jail_no_new_privileges(void);
+
+/* Raise the soft limit of descriptors to the hard one. 0; -EMFILE when NEED is
+ * more than that, *RET_LIMIT says how many there are. */
+int jail_raise_files(uint64_t need, uint64_t *ret_limit);
+
+#endif

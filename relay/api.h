@@ -1,0 +1,44 @@
+/*
+ * api - /api/v1: what the operator asks of belfryd, as JSON.
+ *
+ * Everything on the admin socket, which only root, the daemon's user and
+ * admin_group can open; what only reads figures also over TCP, to the trusted.
+ * Errors are {"error": "...", "help": "..."}.
+ */
+#ifndef RELAY_API_H
+#define RELAY_API_H
+
+#include <jansson.h>
+
+#include "relay/relay.h"
+
+/* A request under way; freed by its answer. */
+struct api_call {
+	struct relay *relay;       /* borrowed */
+	struct http_request *http; /* the answer's */
+	uint64_t id;               /* of the message the path names; 0: none */
+	const char *action;        /* borrowed from the path; NULL: none */
+	json_t *body;              /* owned; NULL: none */
+};
+
+/* Serve a path below /api/v1/. ADMIN: it came by the admin socket. */
+void api_handle(struct relay *r, struct http_request *http, bool admin);
+
+/* Answer and free CALL. Takes JSON over. */
+void api_answer(struct api_call *call, int status, json_t *json);
+void api_error(struct api_call *call, int status, const char *error,
+	       const char *help);
+/* What an operator did, for the log. */
+void api_log(const struct api_call *call, const char *action,
+	     const char *detail);
+
+json_t *api_paused_json(const struct queue_paused *p);
+
+/* api_queue.c */
+void api_queue_list(struct api_call *call);
+void api_queue_show(struct api_call *call);
+void api_queue_act(struct api_call *call);
+void api_queue_stats(struct api_call *call);
+void api_status(struct api_call *call);
+
+#endif

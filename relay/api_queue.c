@@ -1,0 +1,397 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+#include "relay/api.h"
+
+#define LIST_DEFAULT 100
+#define LIST_MAX     1000
+
+static json_t *
+api_seconds(int64_t ms)
+{
+	return json_integer(ms / 1000);
+}
+
+/* Text of a peer need not be UTF-8; JSON must be. */
+static json_t *
+api_text(const char *s)
+{
+	json_t *json = json_string(s != NULL ? s : "");
+	char *copy;
+
+	if (json != NULL)
+		return json;
+	copy = xstrdup(s);
+	for (char *p = copy; *p != '\0'; p++)
+		if ((unsigned char)*p > 126)
+			*p = '?';
+	json = json_string(copy);
+	free(copy);
+	return json;
+}
+
+/* --- messages ------------------------------------------------------------------- */
+
+static json_t *
+api_rcpt_json(const struct queue_rcpt_info *rcpt)
+{
+	json_t *json = json_object();
+
+	json_object_set_new(json, "address", api_text(rcpt->address));
+	if (rcpt->original != NULL)
+		json_object_set_new(json, "orig_address",
+				    api_text(rcpt->original));
+	json_object_set_new(json, "delay_reason", api_text(rcpt->last_reply));
+	json_object_set_new(json, "state",
+			    json_string(queue_rcpt_state_names[rcpt->state]));
+	json_object_set_new(json, "tries", json_integer(rcpt->tries));
+	json_object_set_new(json, "agent", api_text(rcpt->agent));
+	json_object_set_new(json, "destination", api_text(rcpt->dest));
+	json_object_set_new(json, "next_time", api_seconds(rcpt->next_ms));
+	return json;
+}
+
+/* The queue that Postfix would have it in. */
+static const char *
+api_queue_name(const struct queue_message_info *m)
+{
+	if (m->corrupt)
+		return "corrupt";
+	if (m->held)
+		return "hold";
+	for (size_t i = 0; i < m->nrcpt; i++)
+		if (m->rcpt[i].state == QUEUE_RCPT_READY)
+			return "active";
+	return "deferred";
+}
+
+static json_t *
+api_message_json(const struct queue_message_info *m)
+{
+	json_t *json = json_object(), *rcpts = json_array();
+	char id[QUEUE_ID_LEN];
+
+	queue_id_text(m->id, id);
+	json_object_set_new(json, "queue_name",
+			    json_string(api_queue_name(m)));
+	json_object_set_new(json, "queue_id", json_string(id));
+	json_object_set_new(json, "arrival_time", api_seconds(m->arrival_ms));
+	json_object_set_new(json, "message_size", json_integer(m->size));
+	json_object_set_new(json, "sender", api_text(m->sender));
+	json_object_set_new(json, "class",
+			    json_string(queue_class_names[m->class]));
+	json_object_set_new(json, "expires_time",
+			    api_seconds(m->expires_ms));
+	json_object_set_new(json, "message_id", api_text(m->message_id));
+	for (size_t i = 0; i < m->nrcpt; i++)
+		json_array_append_new(rcpts, api_rcpt_json(&m->rcpt[i]));
+	json_object_set_new(json, "recipients", rcpts);
+	return json;
+}
+
+static void
+api_listed(void *arg, struct queue_listing *l)
+{
+	struct api_call *call = arg;
+	json_t *json, *messages;
+	char next[QUEUE_ID_LEN];
+
+	if (l->result < 0) {
+		api_error(call, 503, strerror(-l->result), "try again");
+		queue_listing_free(&l);
+		return;
+	}
+	json = json_object();
+	messages = json_array();
+	for (size_t i = 0; i < l->n; i++)
+		json_array_append_new(messages, api_message_json(&l->v[i]));
+	json_object_set_new(json, "messages", messages);
+	if (l->next != 0)
+		queue_id_text(l->next, next);
+	json_object_set_new(json, "next",
+			    l->next != 0 ? json_string(next) : json_null());
+	queue_listing_free(&l);
+	api_answer(call, 200, json);
+}
+
+static void
+api_shown(void *arg, struct queue_listing *l)
+{
+	struct api_call *call = arg;
+	json_t *json = NULL;
+	int result = l->result;
+
+	if (l->n > 0)
+		json = api_message_json(&l->v[0]);
+	queue_listing_free(&l);
+	if (json != NULL)
+		api_answer(call, 200, json);
+	else if (result < 0)
+		api_error(call, 503, strerror(-result), "try again");
+	else
+		api_error(call, 404, "no such message",
+			  "it was delivered, returned or removed; see the "
+			  "log for its id");
+}
+
+static void
+api_busy(struct api_call *call)
+{
+	api_error(call, 503, "too many listings at once", "try again");
+}
+
+void
+api_queue_list(struct api_call *call)
+{
+	const char *from = http_request_query(call->http, "from");
+	const char *limit = http_request_query(call->http, "limit");
+	unsigned long rows = LIST_DEFAULT;
+	uint64_t id = 0;
+	char *end;
+
+	if (limit != NULL) {
+		errno = 0;
+		rows = strtoul(limit, &end, 10);
+		if (errno != 0 || *end != '\0' || rows == 0 ||
+		    rows > LIST_MAX) {
+			api_error(call, 400, "bad limit",
+				  "a number from 1 to 1000");
+			return;
+		}
+	}
+	if (from != NULL && queue_id_parse(from, &id) < 0) {
+		api_error(call, 400, "bad id in `from`",
+			  "give `next` of the answer before");
+		return;
+	}
+	if (queue_list(call->relay->queue, id, rows, relay_home(call->relay),
+		       api_listed, call) < 0)
+		api_busy(call);
+}
+
+void
+api_queue_show(struct api_call *call)
+{
+	if (queue_show(call->relay->queue, call->id, relay_home(call->relay),
+		       api_shown, call) < 0)
+		api_busy(call);
+}
+
+/* --- actions --------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	enum queue_action action;
+} api_actions[] = {
+	{"hold", QUEUE_HOLD},
+	{"release", QUEUE_RELEASE},
+	{"flush", QUEUE_FLUSH},
+	{"requeue", QUEUE_REQUEUE},
+};
+
+static void
+api_acted(void *arg, int result)
+{
+	struct api_call *call = arg;
+	char id[QUEUE_ID_LEN];
+
+	queue_id_text(call->id, id);
+	switch (result) {
+	case 0:
+	case -EALREADY:
+		api_answer(call, 200,
+			   json_pack("{s:s, s:s}", "queue_id", id, "result",
+				     result == 0 ? "done" : "already"));
+		return;
+	case -ENOENT:
+		api_error(call, 404, "no such message",
+			  "it was delivered, returned or removed; see the "
+			  "log for its id");
+		return;
+	case -EBUSY:
+		api_error(call, 409, "a delivery is under way",
+			  "try again when it has ended, or hold it first");
+		return;
+	default:
+		api_error(call, 503, strerror(-result), "try again");
+	}
+}
+
+void
+api_queue_act(struct api_call *call)
+{
+	const char *name = call->action;
+	size_t i, n = sizeof(api_actions) / sizeof(api_actions[0]);
+	enum queue_action action = QUEUE_REMOVE;
+
+	if (name != NULL) {
+		for (i = 0; i < n && strcmp(api_actions[i].name, name) != 0;
+		     i++)
+			;
+		if (i == n) {
+			api_error(call, 404, "no such action",
+				  "hold, release, flush or requeue");
+			return;
+		}
+		action = api_actions[i].action;
+	}
+	api_log(call, name != NULL ? name : "remove", NULL);
+	queue_act(call->relay->queue, action, call->id,
+		  relay_home(call->relay), api_acted, call);
+}
+
+/* --- figures ------------------------------------------------------------------------ */
+
+static json_t *
+api_deliveries_json(const struct queue_stats *s)
+{
+	json_t *json = json_object();
+
+	for (int state = 0; state < 5; state++) {
+		json_t *classes = json_object();
+
+		for (int class = 0; class < QUEUE_NCLASS; class++)
+			json_object_set_new(
+				classes, queue_class_names[class],
+				json_integer((json_int_t)
+						     s->deliveries[state][class]));
+		json_object_set_new(json, queue_rcpt_state_names[state],
+				    classes);
+	}
+	return json;
+}
+
+static json_t *
+api_oldest_json(const struct queue_stats *s)
+{
+	json_t *json = json_object();
+
+	for (int class = 0; class < QUEUE_NCLASS; class++)
+		json_object_set_new(json, queue_class_names[class],
+				    json_integer(s->oldest_ms[class]));
+	return json;
+}
+
+static json_t *
+api_dest_json(const struct queue_dest_info *d)
+{
+	json_t *json = json_object();
+
+	json_object_set_new(json, "agent", api_text(d->agent));
+	json_object_set_new(json, "name", api_text(d->name));
+	json_object_set_new(json, "waiting",
+			    json_integer((json_int_t)d->waiting));
+	json_object_set_new(json, "active", json_integer(d->active));
+	json_object_set_new(json, "oldest_ms", json_integer(d->oldest_ms));
+	json_object_set_new(json, "down", json_boolean(d->down));
+	json_object_set_new(json, "not_before_ms",
+			    json_integer(d->not_before_ms));
+	json_object_set_new(json, "fails", json_integer(d->fails));
+	json_object_set_new(json, "last_reply", api_text(d->last_reply));
+	return json;
+}
+
+static json_t *
+api_stats_json(const struct queue_stats *s)
+{
+	json_t *json = json_object();
+
+	json_object_set_new(json, "counting", json_boolean(s->counting));
+	json_object_set_new(json, "messages",
+			    json_integer((json_int_t)s->messages));
+	json_object_set_new(json, "active",
+			    json_integer((json_int_t)s->active));
+	json_object_set_new(json, "deliveries", api_deliveries_json(s));
+	json_object_set_new(json, "oldest_ms", api_oldest_json(s));
+	return json;
+}
+
+static void
+api_stats_done(void *arg, struct queue_stats *s)
+{
+	struct api_call *call = arg;
+	json_t *json = api_stats_json(s), *dests = json_array();
+
+	for (size_t i = 0; i < s->n; i++)
+		json_array_append_new(dests, api_dest_json(&s->v[i]));
+	json_object_set_new(json, "destinations", dests);
+	queue_stats_free(&s);
+	api_answer(call, 200, json);
+}
+
+void
+api_queue_stats(struct api_call *call)
+{
+	queue_stats(call->relay->queue, relay_home(call->relay),
+		    api_stats_done, call);
+}
+
+static const char *const api_kind_names[] = {
+	[PORT_SMTP] = "smtp",
+	[PORT_SUBMIT] = "submit",
+	[PORT_HTTP] = "http",
+	[PORT_ADMIN] = "admin",
+};
+
+static json_t *
+api_ports_json(const struct relay *r)
+{
+	json_t *json = json_array();
+	struct port *p;
+
+	TAILQ_FOREACH(p, &r->ports, entry) {
+		json_t *port = json_object();
+		const struct service *service =
+			snapshot_service(r->snapshot, p->name);
+
+		json_object_set_new(port, "name", api_text(p->name));
+		json_object_set_new(port, "address", api_text(p->address));
+		json_object_set_new(port, "kind",
+				    json_string(api_kind_names[p->kind]));
+		if (service != NULL)
+			json_object_set_new(
+				port, "sessions",
+				json_integer((json_int_t)metric_value(
+					service->sessions)));
+		json_array_append_new(json, port);
+	}
+	return json;
+}
+
+static void
+api_status_done(void *arg, struct queue_stats *s)
+{
+	struct api_call *call = arg;
+	struct relay *r = call->relay;
+	json_t *json = json_object();
+
+	json_object_set_new(json, "program", json_string("belfryd"));
+	json_object_set_new(json, "version", json_string(BELFRY_VERSION));
+	json_object_set_new(json, "hostname",
+			    api_text(relay_config(r)->hostname));
+	json_object_set_new(json, "pid", json_integer(getpid()));
+	json_object_set_new(json, "start_ms", json_integer(r->start_ms));
+	json_object_set_new(json, "stopping", json_boolean(r->stopping));
+	json_object_set_new(json, "pause", api_paused_json(&s->paused));
+	json_object_set_new(json, "listeners", api_ports_json(r));
+	json_object_set_new(json, "queue", api_stats_json(s));
+	json_object_set_new(
+		json, "store",
+		json_pack("{s:I, s:I, s:b}", "used_bytes",
+			  (json_int_t)s->used_bytes, "limit_bytes",
+			  (json_int_t)s->limit_bytes, "room",
+			  (int)store_has_room(queue_store(r->queue),
+					      STORE_NEED_MAIL)));
+	queue_stats_free(&s);
+	api_answer(call, 200, json);
+}
+
+void
+api_status(struct api_call *call)
+{
+	queue_stats(call->relay->queue, relay_home(call->relay),
+		    api_status_done, call);
+}

@@ -1,0 +1,70 @@
+#include "relay/relay.h"
+
+static const struct metric_desc metric_build_info = {
+	.name = "belfry_build_info",
+	.type = METRIC_GAUGE,
+	.help = "Always 1; the labels say which program and version runs",
+	.labels = {"program", "version", NULL},
+};
+
+static const struct metric_desc metric_reload_ok = {
+	.name = "belfry_config_last_reload_successful",
+	.type = METRIC_GAUGE,
+	.help = "1 when the configuration was taken at the last start or reload",
+	.labels = {NULL},
+};
+
+static const struct metric_desc metric_reload_time = {
+	.name = "belfry_config_last_reload_success_timestamp_seconds",
+	.type = METRIC_GAUGE,
+	.help = "When a configuration was last taken",
+	.labels = {NULL},
+};
+
+static const struct metric_desc metric_accepted = {
+	.name = "belfry_messages_accepted_total",
+	.type = METRIC_COUNTER,
+	.help = "Messages that were answered with 250 after the final dot",
+	.labels = {"listener", "class", NULL},
+};
+
+static const struct metric_desc metric_refused = {
+	.name = "belfry_messages_refused_total",
+	.type = METRIC_COUNTER,
+	.help = "Replies of 4xx and 5xx to clients",
+	.labels = {"listener", "reason", NULL},
+};
+
+static const struct metric_desc metric_sessions = {
+	.name = "belfry_sessions",
+	.type = METRIC_GAUGE,
+	.help = "SMTP clients that are connected",
+	.labels = {"listener", NULL},
+};
+
+void
+relay_metrics_init(struct relay *r)
+{
+	struct metrics *m = metrics_new();
+
+	r->metrics = m;
+	r->smtp_metrics = (struct smtp_metrics){
+		.accepted = metric_register(m, &metric_accepted),
+		.refused = metric_register(m, &metric_refused),
+		.sessions = metric_register(m, &metric_sessions),
+	};
+	r->build_info = metric_register(m, &metric_build_info);
+	r->reload_ok = metric_register(m, &metric_reload_ok);
+	r->reload_time = metric_register(m, &metric_reload_time);
+	metric_set(metric_cell(r->build_info, "belfryd", BELFRY_VERSION, NULL),
+		   1);
+}
+
+void
+relay_metrics_reloaded(struct relay *r, bool ok)
+{
+	metric_set(metric_cell(r->reload_ok, NULL), ok ? 1 : 0);
+	if (ok)
+		metric_set(metric_cell(r->reload_time, NULL),
+			   (double)clock_wall_ms(r->clock) / 1000);
+}

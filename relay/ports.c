@@ -1,0 +1,297 @@
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/jail.h"
+#include "base/xalloc.h"
+
+/* Said by the acceptor, in place of the banner. */
+#define PORT_REFUSAL "421 4.7.0 too many connections, try again later\r\n"
+
+#define PORT_SUBMIT_MODE 0666
+#define PORT_ADMIN_MODE  0660
+#define PORT_HTTP_MODE   0666 /* who may what is asked of each request */
+
+static struct port *
+port_new(struct relay *r, enum port_kind kind, const char *address,
+	 const char *name)
+{
+	struct port *p = xcalloc(1, sizeof(*p));
+
+	p->relay = r;
+	p->kind = kind;
+	p->address = xstrdup(address);
+	p->name = xstrdup(name);
+	return p;
+}
+
+static void
+port_free(struct port *p)
+{
+	for (size_t i = 0; i < p->nfds; i++)
+		close(p->fds[i]);
+	free(p->address);
+	free(p->name);
+	free(p);
+}
+
+static void
+port_add_unix(struct relay *r, struct port_list *list, enum port_kind kind,
+	      const char *path, const char *name)
+{
+	char *address;
+
+	if (path[0] == '\0')
+		return;
+	address = xasprintf("unix:%s", path);
+	TAILQ_INSERT_TAIL(list, port_new(r, kind, address, name), entry);
+	free(address);
+}
+
+static void
+ports_wanted(struct relay *r, const struct config *config,
+	     struct port_list *ret)
+{
+	TAILQ_INIT(ret);
+	for (size_t i = 0; i < config->listeners.n; i++) {
+		const struct listener_conf *l = config_listener(config, i);
+
+		TAILQ_INSERT_TAIL(ret,
+				  port_new(r, PORT_SMTP, l->address, l->name),
+				  entry);
+	}
+	for (size_t i = 0; i < config->http.n; i++) {
+		const struct http_conf *h = config_http(config, i);
+
+		TAILQ_INSERT_TAIL(
+			ret, port_new(r, PORT_HTTP, h->address, h->address),
+			entry);
+	}
+	port_add_unix(r, ret, PORT_SUBMIT, config->submit_socket,
+		      SERVICE_SUBMIT);
+	port_add_unix(r, ret, PORT_ADMIN, config->admin_socket, "admin");
+}
+
+static struct port *
+ports_find(struct port_list *list, const struct port *like)
+{
+	struct port *p;
+
+	TAILQ_FOREACH(p, list, entry)
+		if (p->kind == like->kind &&
+		    strcmp(p->address, like->address) == 0)
+			return p;
+	return NULL;
+}
+
+/* Without the group, or the right to give a file to it, only the daemon's user
+ * and root get in. */
+static int
+port_bind_admin(struct port *p, const struct config *config)
+{
+	gid_t gid;
+	int r = -ENOENT;
+
+	if (config->admin_group[0] != '\0')
+		r = jail_find_group(config->admin_group, &gid);
+	if (r == 0)
+		r = acceptor_bind(p->address, PORT_ADMIN_MODE, (long)gid,
+				  p->fds, &p->nfds);
+	if (r == -ENOENT || r == -EPERM)
+		r = acceptor_bind(p->address, PORT_ADMIN_MODE & ~077u, -1,
+				  p->fds, &p->nfds);
+	return r;
+}
+
+static int
+port_bind(struct port *p, const struct config *config)
+{
+	switch (p->kind) {
+	case PORT_ADMIN:
+		return port_bind_admin(p, config);
+	case PORT_SUBMIT:
+		return acceptor_bind(p->address, PORT_SUBMIT_MODE, -1, p->fds,
+				     &p->nfds);
+	case PORT_SMTP:
+	case PORT_HTTP:
+		return acceptor_bind(p->address, PORT_HTTP_MODE, -1, p->fds,
+				     &p->nfds);
+	}
+	abort();
+}
+
+static void
+ports_free(struct port_list *list)
+{
+	struct port *p;
+
+	while ((p = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, p, entry);
+		port_free(p);
+	}
+}
+
+/* The socket of an address goes over to the port that has it from now on. */
+static void
+port_take_over(struct port *to, struct port *from)
+{
+	memcpy(to->fds, from->fds, sizeof(to->fds));
+	to->nfds = from->nfds;
+	from->nfds = 0;
+}
+
+/* A socket file that stays behind would make a client wait for nobody. */
+static void
+port_unlink(const struct port *p)
+{
+	if (p->nfds > 0 && strncmp(p->address, "unix:", 5) == 0)
+		unlink(p->address + 5);
+}
+
+/* WANTED, all of them bound or known, become the ports. True: something is not
+ * as it was. */
+static bool
+ports_swap(struct relay *r, struct port_list *wanted)
+{
+	struct port_list next = TAILQ_HEAD_INITIALIZER(next);
+	struct port *p, *old;
+	bool changed = false;
+
+	while ((p = TAILQ_FIRST(wanted)) != NULL) {
+		TAILQ_REMOVE(wanted, p, entry);
+		old = ports_find(&r->ports, p);
+		if (old != NULL && strcmp(old->name, p->name) == 0) {
+			TAILQ_REMOVE(&r->ports, old, entry);
+			port_free(p);
+			p = old;
+		} else {
+			changed = true;
+			if (old != NULL)
+				port_take_over(p, old);
+		}
+		TAILQ_INSERT_TAIL(&next, p, entry);
+	}
+	while ((old = TAILQ_FIRST(&r->ports)) != NULL) {
+		changed = true;
+		port_unlink(old);
+		for (size_t i = 0; i < old->nfds; i++)
+			close(old->fds[i]);
+		old->nfds = 0;
+		TAILQ_REMOVE(&r->ports, old, entry);
+		TAILQ_INSERT_TAIL(&r->retired, old, entry);
+	}
+	TAILQ_CONCAT(&r->ports, &next, entry);
+	return changed;
+}
+
+int
+ports_apply(struct relay *r, const struct config *config,
+	    char **ret_address)
+{
+	struct port_list wanted;
+	struct port *p;
+	int result = 0;
+
+	ports_wanted(r, config, &wanted);
+	/* First what can fail: the old ones stay when a new one does. */
+	TAILQ_FOREACH(p, &wanted, entry) {
+		if (ports_find(&r->ports, p) != NULL)
+			continue;
+		result = port_bind(p, config);
+		if (result < 0) {
+			*ret_address = xstrdup(p->address);
+			ports_free(&wanted);
+			return result;
+		}
+	}
+	return ports_swap(r, &wanted) ? 1 : 0;
+}
+
+/* --- accepted ---------------------------------------------------------------- */
+
+static struct relay_loop *
+relay_loop_of(struct relay *r, const struct loop *loop)
+{
+	for (size_t i = 0; i < r->nloops; i++)
+		if (r->loops[i].loop == loop)
+			return &r->loops[i];
+	abort();
+}
+
+static void
+port_accepted(void *arg, struct loop *loop, const struct accepted *a)
+{
+	struct port *p = arg;
+	struct relay_loop *rl = relay_loop_of(p->relay, loop);
+
+	switch (p->kind) {
+	case PORT_SMTP:
+		session_start(rl->sessions, a, p->name, -1, NULL);
+		return;
+	case PORT_SUBMIT:
+		submit_accepted(p, rl, a);
+		return;
+	case PORT_HTTP:
+	case PORT_ADMIN:
+		relay_http_accepted(p, a);
+		return;
+	}
+}
+
+static void
+port_refused(void *arg, const struct sockaddr_any *peer, const char *limit)
+{
+	struct port *p = arg;
+	struct relay *r = p->relay;
+	char ip[SOCKADDR_TEXT_MAX];
+
+	sockaddr_ip(peer, ip);
+	log_event(&r->log_root, LOG_WARNING, "refuse", LOG_STR("client", ip),
+		  LOG_STR("verb", "connect"), LOG_INT("code", 421),
+		  LOG_STR("dsn", "4.7.0"), LOG_STR("reason", limit),
+		  LOG_STR("listener", p->name));
+	if (p->kind == PORT_SMTP || p->kind == PORT_SUBMIT)
+		metric_add(metric_cell(r->smtp_metrics.refused, p->name, limit,
+				       NULL),
+			   1);
+}
+
+void
+ports_listen(struct relay *r)
+{
+	struct port *p;
+
+	TAILQ_FOREACH(p, &r->ports, entry) {
+		bool mail = p->kind == PORT_SMTP || p->kind == PORT_SUBMIT;
+
+		for (size_t i = 0; i < p->nfds; i++) {
+			int fd = fcntl(p->fds[i], F_DUPFD_CLOEXEC, 0);
+
+			if (fd < 0) {
+				log_event(&r->log_root, LOG_ERROR, "listen",
+					  LOG_STR("address", p->address),
+					  LOG_STR("error", strerror(errno)));
+				continue;
+			}
+			acceptor_add(mail ? r->mail_acceptor :
+					    r->http_acceptor,
+				     fd, mail ? PORT_REFUSAL : NULL,
+				     port_refused, port_accepted, p);
+		}
+	}
+}
+
+void
+ports_close(struct relay *r)
+{
+	struct port *p;
+
+	TAILQ_FOREACH(p, &r->ports, entry)
+		port_unlink(p);
+	ports_free(&r->ports);
+	ports_free(&r->retired);
+}

@@ -1,0 +1,138 @@
+/*
+ * relay - belfryd as a whole: what its parts share.
+ *
+ * The home loop (loops[0]) is run by the main thread and owns all of this:
+ * signals, listening sockets, HTTP and reloads happen there.
+ */
+#ifndef RELAY_RELAY_H
+#define RELAY_RELAY_H
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "base/log.h"
+#include "base/metric.h"
+#include "config/config.h"
+#include "deliver/deliver.h"
+#include "net/acceptor.h"
+#include "net/dns.h"
+#include "net/http_server.h"
+#include "net/loop.h"
+#include "net/pool.h"
+#include "queue/queue.h"
+#include "relay/session.h"
+#include "relay/snapshot.h"
+
+#define RELAY_EXIT_FAILED 1
+#define RELAY_EXIT_CONFIG 78
+
+/* How long a stop waits for sessions, and then for deliveries. */
+#define RELAY_GRACE_MS 10000
+
+struct relay;
+struct event;
+
+enum port_kind { PORT_SMTP, PORT_SUBMIT, PORT_HTTP, PORT_ADMIN };
+
+/* A listening address. What the acceptor gets are duplicates, so that a reload
+ * can hand them out anew without closing the socket. */
+struct port {
+	TAILQ_ENTRY(port) entry;
+	struct relay *relay; /* borrowed */
+	enum port_kind kind;
+	char *address;       /* owned; "unix:/path" for the sockets */
+	char *name;          /* owned; of the service, or the HTTP address */
+	int fds[2];          /* owned */
+	size_t nfds;
+};
+TAILQ_HEAD(port_list, port);
+
+/* What a loop has of its own. */
+struct relay_loop {
+	struct relay *relay;       /* borrowed */
+	struct loop *loop;         /* owned */
+	struct dns *dns;           /* owned */
+	struct sessions *sessions; /* owned */
+	struct post post;          /* one message at a time: the stop */
+};
+
+struct relay {
+	const char *conf_path;
+	struct clock *clock;
+	struct log *log;               /* owned */
+	struct log_context log_root;
+	struct metrics *metrics;       /* owned */
+	struct smtp_metrics smtp_metrics;
+	struct metric_family *build_info, *reload_ok, *reload_time;
+	struct snapshot *snapshot;     /* owned reference */
+	struct port_list ports;        /* owned */
+	struct port_list retired;      /* owned: loops may still name them */
+	size_t nloops;
+	struct relay_loop *loops;      /* owned */
+	struct loop **loop_ptrs;       /* owned: for those who want a list */
+	struct dns **dns_ptrs;         /* owned */
+	struct pool *disk;             /* owned */
+	struct queue *queue;           /* owned */
+	struct deliver *deliver;       /* owned */
+	struct acceptor *mail_acceptor, *http_acceptor; /* owned */
+	struct http_server *http;      /* owned */
+	struct event *signals;         /* owned */
+	int signal_fd;
+	bool forwarded_logged; /* the hint on X-Forwarded-For was given */
+	bool stopping;
+	size_t stops_left;
+	int64_t start_ms; /* wall */
+};
+
+static inline struct loop *
+relay_home(const struct relay *r)
+{
+	return r->loops[0].loop;
+}
+
+static inline const struct config *
+relay_config(const struct relay *r)
+{
+	return r->snapshot->config;
+}
+
+/* start.c: everything, from reading the file to the exit code. */
+int relay_main(const char *conf_path);
+void relay_print_errors(const struct conf_errors *e);
+/* What of the configuration the queue wants. */
+struct queue_conf relay_queue_conf(const struct config *config);
+
+/* stop.c */
+/* On the home loop: begin to end; relay_main() returns some time later. */
+void relay_stop(struct relay *r);
+/* Release all that was made, in whatever state. */
+void relay_release(struct relay *r);
+
+/* reload.c: SIGHUP, on the home loop. */
+void relay_reload(struct relay *r);
+void relay_apply_limits(struct relay *r);
+
+/* ports.c */
+/* Bind what CONFIG wants and RELAY has not, drop what is no longer wanted. 1:
+ * something changed; 0; or -errno with the address in *RET_ADDRESS (the caller frees it). Nothing is
+ * handed out before ports_listen(). */
+int ports_apply(struct relay *r, const struct config *config,
+		char **ret_address);
+/* Hand all of them to the acceptors. */
+void ports_listen(struct relay *r);
+void ports_close(struct relay *r);
+
+/* submit.c: a connection of the submit socket, on any loop. */
+void submit_accepted(struct port *port, struct relay_loop *rl,
+		     const struct accepted *a);
+
+/* metrics.c */
+void relay_metrics_init(struct relay *r);
+void relay_metrics_reloaded(struct relay *r, bool ok);
+
+/* http.c */
+int relay_http_start(struct relay *r);
+/* A connection of an HTTP port, on any loop. */
+void relay_http_accepted(struct port *port, const struct accepted *a);
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * SIGHUP: the file is read again; what it says holds from the next connection,
+ * transaction and attempt on. A broken one changes nothing.
+ */
+#include "relay/relay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/xalloc.h"
+
+#define RELOAD_LIST_MAX 256
+
+static void
+reload_refused(struct relay *r, const struct conf_errors *e)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		char *where = xasprintf("%s:%d:%d", e->v[i].mark.file,
+					e->v[i].mark.line,
+					e->v[i].mark.column);
+
+		log_event(&r->log_root, LOG_ERROR, "reload_refused",
+			  LOG_STR("where", where),
+			  LOG_STR("error", e->v[i].text));
+		free(where);
+	}
+	relay_metrics_reloaded(r, false);
+}
+
+/* What a running process can't change; it keeps the old value. */
+static void
+reload_fixed(const struct config *was, const struct config *now,
+	     struct buf *ret_names)
+{
+	const struct {
+		const char *name;
+		bool changed;
+	} fixed[] = {
+		{"state_dir", strcmp(was->state_dir, now->state_dir) != 0},
+		{"user", strcmp(was->user, now->user) != 0},
+		{"loops", was->nloops != now->nloops},
+		{"dns", was->dns.timeout_ms != now->dns.timeout_ms ||
+			strcmp(was->dns.trust_anchor, now->dns.trust_anchor) !=
+				0 ||
+			was->dns.servers.n != now->dns.servers.n},
+		{"store.max_size", was->store.max_size != now->store.max_size},
+	};
+
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		if (fixed[i].changed)
+			buf_printf(ret_names, "%s%s",
+				   ret_names->len > 0 ? "," : "",
+				   fixed[i].name);
+}
+
+struct reload_post {
+	struct post post;
+	struct relay_loop *rl;     /* borrowed */
+	struct snapshot *snapshot; /* owned reference */
+};
+
+static void
+reload_loop(void *arg)
+{
+	struct reload_post *p = arg;
+
+	sessions_set_snapshot(p->rl->sessions, p->snapshot);
+	snapshot_unref(&p->snapshot);
+	free(p);
+}
+
+static void
+reload_loops(struct relay *r)
+{
+	for (size_t i = 0; i < r->nloops; i++) {
+		struct reload_post *p = xcalloc(1, sizeof(*p));
+
+		p->rl = &r->loops[i];
+		p->snapshot = snapshot_ref(r->snapshot);
+		loop_post(r->loops[i].loop, &p->post, reload_loop, p);
+	}
+}
+
+static void
+reload_ports(struct relay *r)
+{
+	char *address = NULL;
+	int changed = ports_apply(r, relay_config(r), &address);
+
+	if (changed < 0)
+		log_event(&r->log_root, LOG_ERROR, "listen",
+			  LOG_STR("address", address),
+			  LOG_STR("error", strerror(-changed)));
+	free(address);
+	if (changed <= 0)
+		return;
+	acceptor_stop(r->mail_acceptor);
+	acceptor_stop(r->http_acceptor);
+	ports_listen(r);
+}
+
+static void
+reload_apply(struct relay *r, struct snapshot *snapshot)
+{
+	struct snapshot *was = r->snapshot;
+	struct queue_conf conf = relay_queue_conf(snapshot->config);
+	struct buf fixed;
+	int result;
+
+	buf_init(&fixed, RELOAD_LIST_MAX);
+	reload_fixed(was->config, snapshot->config, &fixed);
+	r->snapshot = snapshot;
+	r->forwarded_logged = false;
+	result = log_reopen(r->log, &snapshot->config->log);
+	if (result < 0)
+		log_event(&r->log_root, LOG_ERROR, "log",
+			  LOG_STR("error", strerror(-result)));
+	conf.dir = was->config->state_dir;
+	queue_set_conf(r->queue, &conf);
+	deliver_set_routing(r->deliver, snapshot->routing);
+	reload_loops(r);
+	relay_apply_limits(r);
+	reload_ports(r);
+	relay_metrics_reloaded(r, true);
+	log_event(&r->log_root, LOG_INFO, "reload",
+		  LOG_STR("file", r->conf_path),
+		  LOG_STR("restart_for", fixed.len > 0 ? fixed.data : NULL));
+	buf_done(&fixed);
+	snapshot_unref(&was);
+}
+
+void
+relay_reload(struct relay *r)
+{
+	struct snapshot *snapshot;
+	struct config *config;
+	struct conf_errors e;
+	struct timespec now;
+	int result;
+
+	if (r->stopping)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+		   (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	conf_errors_init(&e);
+	result = config_load(r->conf_path, &config, &e);
+	if (result == 0) {
+		result = snapshot_new(config, &r->smtp_metrics, &e, &snapshot);
+		config_unref(&config);
+	}
+	if (result == 0)
+		reload_apply(r, snapshot);
+	else
+		reload_refused(r, &e);
+	conf_errors_done(&e);
+	sd_notify(0, "READY=1");
+}

@@ -1,0 +1,462 @@
+/*
+ * From the configuration file to a running belfryd, in the one order that
+ * works: what needs root first, then the identity, then everything again as
+ * that identity, then what needs one thread, then threads.
+ */
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/jail.h"
+#include "base/xalloc.h"
+
+#define DISK_THREADS 4
+#define DISK_JOBS    4096
+/* Descriptors beside connections: store, log, loops, resolvers, HTTP. */
+#define OTHER_FILES 300
+/* How long a message of class alert is tried. */
+#define ALERT_LIFETIME_MS (INT64_C(24) * 60 * 60 * 1000)
+/* Connections for alerts above delivery.connections. */
+#define ALERT_CONNECTIONS 20
+#define HTTP_CONNECTIONS  200
+
+/* Before there is a log. */
+static int __attribute__((format(printf, 2, 3)))
+start_failed(int exit_code, const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("belfryd: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return exit_code;
+}
+
+void
+relay_print_errors(const struct conf_errors *e)
+{
+	for (size_t i = 0; i < e->n; i++)
+		fprintf(stderr, "%s:%d:%d: %s\n", e->v[i].mark.file,
+			e->v[i].mark.line, e->v[i].mark.column, e->v[i].text);
+	if (e->total > e->n)
+		fprintf(stderr, "and %zu more\n", e->total - e->n);
+}
+
+struct queue_conf
+relay_queue_conf(const struct config *config)
+{
+	return (struct queue_conf){
+		.dir = config->state_dir,
+		.max_size = config->store.max_size,
+		.reserve = config->store_reserve,
+		.retry = config->delivery.retry,
+		.destination = config->delivery.per_destination,
+		.lifetime_ms = config->delivery.lifetime_ms,
+		.alert_lifetime_ms = ALERT_LIFETIME_MS,
+		.connections = config->delivery.connections,
+	};
+}
+
+/* --- the steps: 0, or the exit code after having said why ------------------- */
+
+static int
+start_read(struct relay *r, struct config **ret_config)
+{
+	struct conf_errors e;
+	int result;
+
+	conf_errors_init(&e);
+	result = config_load(r->conf_path, ret_config, &e);
+	relay_print_errors(&e);
+	conf_errors_done(&e);
+	return result < 0 ? RELAY_EXIT_CONFIG : 0;
+}
+
+static int
+start_check_user(const struct config *config)
+{
+	uid_t uid;
+	gid_t gid;
+
+	if (config->user[0] == '\0')
+		return geteuid() != 0 ? 0 :
+			start_failed(RELAY_EXIT_CONFIG,
+				     "`user: \"\"` keeps the caller, and that "
+				     "is root: name an account");
+	if (jail_find_user(config->user, &uid, &gid) < 0)
+		return start_failed(RELAY_EXIT_CONFIG,
+				    "user %s: no such account; make it with "
+				    "`adduser --system --group %s`",
+				    config->user, config->user);
+	if (geteuid() != 0 && geteuid() != uid)
+		return start_failed(RELAY_EXIT_CONFIG,
+				    "user %s: only root can become it; start "
+				    "as root, or set `user: \"\"`",
+				    config->user);
+	return 0;
+}
+
+static int
+start_bind(struct relay *r, const struct config *config)
+{
+	char *address = NULL;
+	int result = ports_apply(r, config, &address);
+
+	if (result < 0)
+		result = start_failed(RELAY_EXIT_FAILED, "%s: can't listen: %s",
+				      address, strerror(-result));
+	free(address);
+	return result > 0 ? 0 : result;
+}
+
+/* The folder and those above it. A new one is the daemon's. */
+static int
+start_make_dir(const struct config *config)
+{
+	char *path = xstrdup(config->state_dir);
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	bool made;
+	int result = 0;
+
+	for (char *p = path + 1; *p != '\0'; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		mkdir(path, 0755);
+		*p = '/';
+	}
+	made = mkdir(path, 0711) == 0;
+	if (!made && errno != EEXIST)
+		result = -errno;
+	if (config->user[0] != '\0' && result == 0)
+		result = jail_find_user(config->user, &uid, &gid);
+	if (made && result == 0 &&
+	    (chown(path, uid, gid) < 0 || chmod(path, 0711) < 0))
+		result = -errno;
+	if (result < 0)
+		result = start_failed(RELAY_EXIT_FAILED, "state_dir %s: %s",
+				      path, strerror(-result));
+	free(path);
+	return result;
+}
+
+static int
+start_drop_root(const struct config *config)
+{
+	int result = 0;
+
+	if (geteuid() == 0)
+		result = jail_become(config->user);
+	if (result == 0)
+		result = jail_no_new_privileges();
+	if (result < 0)
+		return start_failed(RELAY_EXIT_FAILED, "becoming user %s: %s",
+				    config->user, strerror(-result));
+	return 0;
+}
+
+static int
+start_snapshot(struct relay *r)
+{
+	struct config *config;
+	struct conf_errors e;
+	int result;
+
+	result = start_read(r, &config);
+	if (result != 0)
+		return result;
+	conf_errors_init(&e);
+	if (snapshot_new(config, &r->smtp_metrics, &e, &r->snapshot) < 0) {
+		relay_print_errors(&e);
+		result = RELAY_EXIT_CONFIG;
+	}
+	conf_errors_done(&e);
+	config_unref(&config);
+	return result;
+}
+
+static int
+start_raise_files(struct relay *r)
+{
+	const struct config *config = relay_config(r);
+	uint64_t need, limit;
+
+	need = (uint64_t)config->limits.connections +
+	       (uint64_t)config->delivery.connections + ALERT_CONNECTIONS +
+	       HTTP_CONNECTIONS + OTHER_FILES;
+	if (jail_raise_files(need, &limit) == 0)
+		return 0;
+	return start_failed(RELAY_EXIT_CONFIG,
+			    "limits.connections and delivery.connections need "
+			    "%llu descriptors, the process may have %llu: "
+			    "raise LimitNOFILE= or lower the two",
+			    (unsigned long long)need,
+			    (unsigned long long)limit);
+}
+
+static int
+start_log(struct relay *r)
+{
+	const struct log_conf *conf = &relay_config(r)->log;
+	int result = log_open(conf, r->clock, &r->log);
+
+	if (result < 0)
+		return start_failed(RELAY_EXIT_FAILED, "log to %s: %s",
+				    conf->to, strerror(-result));
+	r->log_root.log = r->log;
+	return 0;
+}
+
+/* From here on the log says what went wrong. */
+static int
+start_error(struct relay *r, const char *what, int error, const char *why)
+{
+	log_event(&r->log_root, LOG_ERROR, "start_failed",
+		  LOG_STR("what", what), LOG_STR("error", strerror(-error)),
+		  LOG_STR("why", why));
+	return RELAY_EXIT_FAILED;
+}
+
+static int
+start_loops(struct relay *r)
+{
+	const struct config *config = relay_config(r);
+	char *why = NULL;
+	int result;
+
+	r->nloops = (size_t)config->nloops;
+	r->loops = xcalloc(r->nloops, sizeof(*r->loops));
+	r->loop_ptrs = xcalloc(r->nloops, sizeof(struct loop *));
+	r->dns_ptrs = xcalloc(r->nloops, sizeof(struct dns *));
+	for (size_t i = 0; i < r->nloops; i++) {
+		r->loops[i].relay = r;
+		r->loops[i].loop = loop_new(r->clock);
+		r->loop_ptrs[i] = r->loops[i].loop;
+		result = dns_new(r->loops[i].loop, &config->dns,
+				 &r->loops[i].dns, &why);
+		if (result < 0) {
+			result = start_error(r, "dns", result, why);
+			free(why);
+			return result;
+		}
+		r->dns_ptrs[i] = r->loops[i].dns;
+	}
+	r->disk = pool_new("disk", DISK_THREADS, DISK_JOBS);
+	return 0;
+}
+
+static int
+start_queue(struct relay *r)
+{
+	struct queue_conf conf = relay_queue_conf(relay_config(r));
+	char *why = NULL;
+	int result;
+
+	result = queue_open(&conf, r->clock, r->loop_ptrs, r->nloops, r->disk,
+			    &r->log_root, r->metrics, &r->queue, &why);
+	if (result < 0)
+		result = start_error(r, "store", result, why);
+	free(why);
+	return result;
+}
+
+static int
+start_deliver(struct relay *r)
+{
+	r->deliver = deliver_new(r->queue, r->snapshot->routing, r->loop_ptrs,
+				 r->dns_ptrs, r->nloops, &r->log_root,
+				 r->metrics);
+	return 0;
+}
+
+static int
+start_sessions(struct relay *r)
+{
+	for (size_t i = 0; i < r->nloops; i++)
+		r->loops[i].sessions =
+			sessions_new(r->loops[i].loop, r->queue, r->snapshot,
+				     &r->log_root);
+	r->mail_acceptor = acceptor_new(relay_home(r), r->loop_ptrs, r->nloops,
+					&r->log_root);
+	r->http_acceptor = acceptor_new(relay_home(r), r->loop_ptrs, 1,
+					&r->log_root);
+	relay_apply_limits(r);
+	return 0;
+}
+
+void
+relay_apply_limits(struct relay *r)
+{
+	const struct limits_conf *limits = &relay_config(r)->limits;
+	const struct acceptor_limits mail = {
+		.connections = limits->connections,
+		.connections_per_ip = limits->connections_per_ip,
+	};
+	/* Of their own, so that a flood of mail locks no operator out. */
+	const struct acceptor_limits http = {
+		.connections = HTTP_CONNECTIONS,
+		.connections_per_ip = HTTP_CONNECTIONS,
+	};
+
+	acceptor_set_limits(r->mail_acceptor, &mail);
+	acceptor_set_limits(r->http_acceptor, &http);
+}
+
+/* --- signals ------------------------------------------------------------------ */
+
+static void
+relay_signal(evutil_socket_t fd, short what, void *arg)
+{
+	struct signalfd_siginfo info;
+	struct relay *r = arg;
+
+	(void)what;
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		relay_reload(r);
+	else
+		relay_stop(r);
+}
+
+/* Blocked in every thread, read as events by the home loop. */
+static void
+start_block_signals(sigset_t *ret_set)
+{
+	sigemptyset(ret_set);
+	sigaddset(ret_set, SIGHUP);
+	sigaddset(ret_set, SIGINT);
+	sigaddset(ret_set, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, ret_set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a full disk is an error, not the end */
+}
+
+static int
+start_signals(struct relay *r)
+{
+	sigset_t set;
+
+	start_block_signals(&set);
+	r->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (r->signal_fd < 0)
+		return start_error(r, "signals", -errno, NULL);
+	r->signals = event_new(loop_base(relay_home(r)), r->signal_fd,
+			       EV_READ | EV_PERSIST, relay_signal, r);
+	event_add(r->signals, NULL);
+	return 0;
+}
+
+/* --- the order ----------------------------------------------------------------- */
+
+static int
+start_threads(struct relay *r)
+{
+	for (size_t i = 1; i < r->nloops; i++) {
+		char name[32];
+		int result;
+
+		snprintf(name, sizeof(name), "loop%zu", i);
+		result = loop_start(r->loops[i].loop, name);
+		if (result < 0)
+			return start_error(r, name, result, NULL);
+	}
+	return 0;
+}
+
+static int
+start_serve(struct relay *r)
+{
+	queue_start(r->queue);
+	ports_listen(r);
+	relay_metrics_reloaded(r, true);
+	log_event(&r->log_root, LOG_INFO, "start",
+		  LOG_STR("version", BELFRY_VERSION),
+		  LOG_STR("hostname", relay_config(r)->hostname),
+		  LOG_INT("loops", r->nloops));
+	sd_notify(0, "READY=1");
+	return 0;
+}
+
+static int
+start_as_root(struct relay *r)
+{
+	struct config *config;
+	int result;
+
+	result = start_read(r, &config);
+	if (result != 0)
+		return result;
+	result = start_check_user(config);
+	if (result == 0)
+		result = start_make_dir(config);
+	if (result == 0)
+		result = start_bind(r, config);
+	if (result == 0)
+		result = start_drop_root(config);
+	config_unref(&config);
+	return result;
+}
+
+static int
+relay_start(struct relay *r)
+{
+	static int (*const steps[])(struct relay *) = {
+		start_as_root,
+		start_snapshot,
+		start_raise_files,
+
+		start_log,
+		start_loops,
+		start_signals,
+		start_queue,
+		start_deliver,
+		start_sessions,
+		relay_http_start,
+		start_threads,
+		start_serve,
+	};
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < sizeof(steps) / sizeof(*steps);
+	     i++)
+		result = steps[i](r);
+	return result;
+}
+
+int
+relay_main(const char *conf_path)
+{
+	struct relay r = {
+		.conf_path = conf_path,
+		.clock = clock_system(),
+		.signal_fd = -1,
+		.start_ms = clock_wall_ms(clock_system()),
+	};
+	sigset_t set;
+	int result;
+
+	TAILQ_INIT(&r.ports);
+	TAILQ_INIT(&r.retired);
+	start_block_signals(&set);
+	relay_metrics_init(&r);
+	result = relay_start(&r);
+	if (result == 0)
+		loop_run(relay_home(&r));
+	relay_release(&r);
+	return result;
+}

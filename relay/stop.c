@@ -1,0 +1,103 @@
+/*
+ * The way out. SIGTERM: no new connections and attempts; 421 to the clients,
+ * once their commits are through; the deliveries end or hand back what they
+ * have; then the loops end and relay_release() takes everything apart.
+ */
+#include "relay/relay.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+
+static void
+stop_loops(void *arg)
+{
+	struct relay *r = arg;
+
+	for (size_t i = 0; i < r->nloops; i++)
+		loop_stop(r->loops[i].loop);
+}
+
+/* On the home loop, once for each loop. */
+static void
+stop_loop_done(void *arg)
+{
+	struct relay_loop *rl = arg;
+	struct relay *r = rl->relay;
+
+	if (--r->stops_left == 0)
+		deliver_stop(r->deliver, RELAY_GRACE_MS, stop_loops, r);
+}
+
+static void
+stop_sessions_done(void *arg)
+{
+	struct relay_loop *rl = arg;
+
+	loop_post(relay_home(rl->relay), &rl->post, stop_loop_done, rl);
+}
+
+static void
+stop_sessions(void *arg)
+{
+	struct relay_loop *rl = arg;
+
+	sessions_stop(rl->sessions, RELAY_GRACE_MS, stop_sessions_done, rl);
+}
+
+void
+relay_stop(struct relay *r)
+{
+	if (r->stopping)
+		return;
+	r->stopping = true;
+	sd_notify(0, "STOPPING=1");
+	log_event(&r->log_root, LOG_INFO, "stop");
+	acceptor_stop(r->mail_acceptor);
+	acceptor_stop(r->http_acceptor);
+	queue_stop(r->queue);
+	r->stops_left = r->nloops;
+	for (size_t i = 0; i < r->nloops; i++)
+		loop_post(r->loops[i].loop, &r->loops[i].post, stop_sessions,
+			  &r->loops[i]);
+}
+
+static void
+release_loops(struct relay *r)
+{
+	for (size_t i = 0; i < r->nloops; i++) {
+		sessions_free(&r->loops[i].sessions);
+		dns_free(&r->loops[i].dns);
+	}
+	for (size_t i = 0; i < r->nloops; i++)
+		loop_free(&r->loops[i].loop);
+	free(r->loops);
+	free(r->loop_ptrs);
+	free(r->dns_ptrs);
+}
+
+void
+relay_release(struct relay *r)
+{
+	stop_loops(r);
+	for (size_t i = 1; i < r->nloops; i++)
+		loop_join(r->loops[i].loop);
+	ports_close(r);
+	http_server_free(&r->http);
+	acceptor_free(&r->mail_acceptor);
+	acceptor_free(&r->http_acceptor);
+	deliver_free(&r->deliver);
+	queue_close(&r->queue);
+	pool_free(&r->disk);
+	if (r->signals != NULL)
+		event_free(r->signals);
+	if (r->signal_fd >= 0)
+		close(r->signal_fd);
+	release_loops(r);
+	snapshot_unref(&r->snapshot);
+	log_close(&r->log);
+	metrics_free(&r->metrics);
+}

@@ -1,0 +1,95 @@
+/*
+ * The submit socket: anybody on the machine, known by the uid that the kernel
+ * names. The login name is looked up in the pool, since a directory service may
+ * take its time.
+ */
+#include "relay/relay.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+
+#define SUBMIT_ENTRY_MAX (16 * 1024)
+#define SUBMIT_BUSY      "421 4.3.2 busy, try again\r\n"
+
+struct submit {
+	struct relay_loop *rl; /* borrowed */
+	struct accepted accepted;
+	uid_t uid;
+	char *login; /* owned */
+	struct pool_job job;
+};
+
+/* A name that is no local part of an address, or none at all, becomes the
+ * number. */
+static bool
+submit_login_ok(const char *login)
+{
+	static const char ok[] = "abcdefghijklmnopqrstuvwxyz"
+				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
+	return login[0] != '\0' && strlen(login) <= 64 &&
+	       strspn(login, ok) == strlen(login);
+}
+
+static void
+submit_look_up(void *arg)
+{
+	struct submit *s = arg;
+	char *buf = xmalloc(SUBMIT_ENTRY_MAX);
+	struct passwd pw, *found = NULL;
+
+	getpwuid_r(s->uid, &pw, buf, SUBMIT_ENTRY_MAX, &found);
+	if (found != NULL && submit_login_ok(pw.pw_name))
+		s->login = xstrdup(pw.pw_name);
+	else
+		s->login = xasprintf("uid%lu", (unsigned long)s->uid);
+	free(buf);
+}
+
+static void
+submit_start(void *arg)
+{
+	struct submit *s = arg;
+
+	session_start(s->rl->sessions, &s->accepted, SERVICE_SUBMIT, s->uid,
+		      s->login);
+	free(s->login);
+	free(s);
+}
+
+static void
+submit_refuse(struct submit *s)
+{
+	/* The socket buffer is empty: a line always fits. */
+	if (write(s->accepted.fd, SUBMIT_BUSY, sizeof(SUBMIT_BUSY) - 1) < 0)
+		log_event(&s->rl->relay->log_root, LOG_DEBUG, "disconnect",
+			  LOG_STR("client", "local"));
+	close(s->accepted.fd);
+	acceptor_release(&s->accepted.ticket);
+	free(s);
+}
+
+void
+submit_accepted(struct port *port, struct relay_loop *rl,
+		const struct accepted *a)
+{
+	struct submit *s = xcalloc(1, sizeof(*s));
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	s->rl = rl;
+	s->accepted = *a;
+	if (getsockopt(a->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0) {
+		submit_refuse(s);
+		return;
+	}
+	s->uid = cred.uid;
+	if (pool_run(port->relay->disk, &s->job, submit_look_up, rl->loop,
+		     submit_start, s) < 0)
+		submit_refuse(s);
+}
