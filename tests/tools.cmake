@@ -8,3 +8,6 @@ add_test(NAME tools.check-layers-sees
                  ${PROJECT_SOURCE_DIR}/tests/tools/check_layers_test.py)
 add_test(NAME tools.packages
          COMMAND ${PROJECT_SOURCE_DIR}/tests/tools/packages_test.sh)
+add_test(NAME tools.check-docs-sees
+         COMMAND ${Python3_EXECUTABLE}
+                 ${PROJECT_SOURCE_DIR}/tests/tools/check_docs_test.py)

@@ -1,0 +1,359 @@
+#!/usr/bin/env python3
+"""bench - Belfry's figures, those of Postfix beside them; `./dev bench`.
+
+Without names all figures are measured. Each compares in pairs that take turns
+within one run, and reports medians. The results are printed with their targets
+and written to build/bench/.
+"""
+import argparse
+import json
+import os
+import platform
+import socket
+import statistics
+import sys
+import threading
+import time
+
+from servers import Belfry, Postfix, Sink, lab, source
+
+MIB = 1 << 20
+
+
+def note(text):
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
+class Bench:
+    def __init__(self, options):
+        self.options, self.rows = options, []
+        self.done = {} # what several figures share is measured once
+
+    def row(self, name, value, unit, target=None, at_least=True, digits=2):
+        """One line of the result; TARGET None: only for information."""
+        met = None
+        if target is not None and value is not None:
+            met = value >= target if at_least else value <= target
+        self.rows.append({"figure": name, "value": value, "unit": unit,
+                          "target": target, "at_least": at_least, "met": met,
+                          "digits": digits})
+        note(show(self.rows[-1]))
+
+    # --- beside Postfix --------------------------------------------------------
+
+    def pairs(self, connections, kept):
+        """Alternating runs of the same job through both."""
+        key = ("pairs", connections, kept)
+        if key not in self.done:
+            self.done[key] = self.measure_pairs(connections, kept)
+        return self.done[key]
+
+    def measure_pairs(self, connections, kept):
+        count = self.options.messages
+        if connections == 1:
+            count //= 5
+        sink = Sink().start()
+        servers = [Belfry(sink).start()]
+        if Postfix.can_run():
+            servers.append(Postfix(sink).start())
+        else:
+            note("Postfix is left out: it needs root and the package")
+        results = {server.name: [] for server in servers}
+        try:
+            for server in servers:
+                server.job(count // 10, connections, kept) # warm
+            for _ in range(self.options.pairs):
+                for server in servers:
+                    got = server.job(count, connections, kept)
+                    results[server.name].append(got)
+                    note(f"{server.name}: {got[0]:.0f}/s, {got[1]:.3f} ms "
+                         "of CPU a message")
+        finally:
+            for server in servers:
+                server.stop()
+            sink.stop()
+        return {name: [statistics.median(column) for column in zip(*runs)]
+                for name, runs in results.items()}
+
+    def compare(self, what, result, target):
+        belfry = result["belfry"]
+        self.row(f"{what}: Belfry", belfry[0], "messages/s", digits=0)
+        if "postfix" in result:
+            postfix = result["postfix"]
+            self.row(f"{what}: Postfix", postfix[0], "messages/s", digits=0)
+            self.row(f"{what}: ratio", belfry[0] / postfix[0], "times", target)
+
+    def kept(self):
+        """connections kept, 20 of them"""
+        self.compare("kept", self.pairs(20, True), 12)
+
+    def new(self):
+        """a new connection per message, 20 at a time"""
+        self.compare("new connections", self.pairs(20, False), 6)
+
+    def cpu(self):
+        """CPU per message, kernel time and all processes included"""
+        for what, kept in (("kept", True), ("new connections", False)):
+            result = self.pairs(20, kept)
+            self.row(f"CPU, {what}: Belfry", result["belfry"][1], "ms/message",
+                     digits=3)
+            if "postfix" in result:
+                self.row(f"CPU, {what}: Postfix", result["postfix"][1],
+                         "ms/message", digits=3)
+                self.row(f"CPU, {what}: Postfix / Belfry",
+                         result["postfix"][1] / result["belfry"][1], "times",
+                         14)
+
+    def one(self):
+        """one connection, kept"""
+        self.compare("one connection", self.pairs(1, True), 2)
+
+    def hundred(self):
+        """100 connections beside 20"""
+        sink = Sink().start()
+        belfry = Belfry(sink).start()
+        few, many = [], []
+        try:
+            belfry.job(self.options.messages)
+            for _ in range(self.options.pairs):
+                few.append(belfry.job(self.options.messages, 20)[0])
+                many.append(belfry.job(self.options.messages, 100)[0])
+        finally:
+            belfry.stop()
+            sink.stop()
+        self.row("100 connections", statistics.median(many), "messages/s",
+                 digits=0)
+        self.row("100 connections / 20", statistics.median(many) /
+                 statistics.median(few), "times", 1.0)
+
+    # --- by itself ---------------------------------------------------------------
+
+    def idle(self):
+        """1,000 idle clients: what they cost the others, and memory"""
+        sink = Sink().start()
+        belfry = Belfry(sink).start()
+        alone, beside, cost = [], [], []
+        try:
+            belfry.job(self.options.messages)
+            for _ in range(self.options.pairs):
+                alone.append(belfry.job(self.options.messages)[0])
+                before = belfry.memory()
+                clients = [idle_client(belfry.smtp) for _ in range(1000)]
+                cost.append(belfry.memory() - before)
+                beside.append(belfry.job(self.options.messages)[0])
+                for client in clients:
+                    client.close()
+                time.sleep(1)
+        finally:
+            belfry.stop()
+            sink.stop()
+        slower = 1 - statistics.median(beside) / statistics.median(alone)
+        self.row("1,000 idle clients: slower by", slower * 100, "%", 10, False)
+        self.row("1,000 idle clients: memory", max(cost), "MiB", 40, False)
+
+    def big(self):
+        """a message of 50 MiB: anonymous memory above what it was"""
+        sink = Sink().start()
+        belfry = Belfry(sink).start()
+        try:
+            belfry.job(self.options.messages)
+            grown = []
+            for _ in range(3):
+                before = belfry.memory()
+                with Peak(belfry) as peak:
+                    have = sink.count
+                    send_big(belfry.smtp, 50 * MIB)
+                    sink.wait(have + 1, 120)
+                grown.append(peak.most - before)
+        finally:
+            belfry.stop()
+            sink.stop()
+        self.row("50 MiB message: more memory", max(grown), "MiB", 8, False)
+
+    def backlog(self):
+        """mail queued for a dead host: memory, restart, others, and the drain"""
+        dead, sink = Sink(), Sink().start()
+        belfry = Belfry(sink, {"delivery": {
+            "by_domain": [{"match": "dead.example", "via": [
+                {"name": "dead", "host": "127.0.0.1", "port": dead.port}]}],
+            "retry": {"max": "5s"}}}).start()
+        try:
+            fresh = self.fresh_rate(belfry)
+            empty_drain = self.drain(belfry, dead, self.options.messages * 3)
+            self.fill(belfry, self.options.backlog)
+            full = f"{self.options.backlog:,} queued"
+            self.row(f"{full}: memory", belfry.memory(), "MiB", 150, False)
+            self.row(f"{full}: others beside an empty store",
+                     self.fresh_rate(belfry) / fresh, "times", 0.8)
+            self.row(f"{full}: restart to accepting", self.restart(belfry),
+                     "s", 2, False)
+            self.row(f"{full}: memory after it", belfry.memory(), "MiB", 150,
+                     False)
+            rate = self.drain_all(belfry, dead)
+            self.row(f"{full}: drained at", rate, "messages/s", digits=0)
+            self.row(f"{full}: drain beside a small queue's",
+                     rate / empty_drain, "times", 0.8)
+            self.row("fresh mail after it, beside an empty store",
+                     self.fresh_rate(belfry) / fresh, "times", 0.8)
+        finally:
+            belfry.stop()
+            sink.stop()
+            if dead.process:
+                dead.stop()
+
+    def fresh_rate(self, belfry):
+        belfry.job(self.options.messages)
+        return statistics.median(belfry.job(self.options.messages)[0]
+                                 for _ in range(self.options.pairs))
+
+    def fill(self, belfry, count):
+        note(f"queueing {count} messages for a dead host")
+        begun = time.monotonic()
+        if source(belfry.smtp, count, to="ben@dead.example").wait():
+            raise lab.Failed("smtp-source failed")
+        note(f"taken at {count / (time.monotonic() - begun):.0f}/s")
+
+    def drain(self, belfry, dead, count):
+        """The rate at which COUNT waiting messages leave."""
+        self.fill(belfry, count)
+        rate = self.drain_all(belfry, dead, count)
+        dead.stop()
+        dead.process = None
+        return rate
+
+    def drain_all(self, belfry, dead, count=None):
+        count = count or self.options.backlog
+        have = 0
+        dead.count = 0
+        dead.start()
+        dead.wait(have + 1, 120) # the destination is being probed
+        begun = time.monotonic()
+        dead.wait(count, 3600)
+        rate = (count - 1) / (time.monotonic() - begun)
+        lab.wait_for(lambda: belfry.waiting() == 0, "an empty queue", 60)
+        return rate
+
+    def restart(self, belfry):
+        """From the start of the process to a client's 250 for HELO."""
+        belfry.daemon.stop(timeout=300)
+        begun = time.monotonic()
+        belfry.daemon.start(wait=False)
+        while True:
+            try:
+                idle_client(belfry.smtp).close()
+                return time.monotonic() - begun
+            except OSError:
+                time.sleep(0.005)
+
+
+FIGURES = ["kept", "new", "cpu", "one", "hundred", "idle", "big", "backlog"]
+
+
+class Peak:
+    """The most memory that a server had while the block ran."""
+
+    def __init__(self, server):
+        self.server, self.most = server, 0.0
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+
+    def watch(self):
+        while not self.ending.wait(0.002):
+            self.most = max(self.most, self.server.memory())
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *unused):
+        self.ending.set()
+        self.thread.join()
+
+
+def expect(client, code):
+    said = b""
+    while not said.endswith(b"\r\n"):
+        got = client.recv(4096)
+        if not got:
+            raise OSError("closed")
+        said += got
+    if not said.startswith(code):
+        raise lab.Failed(f"said {said!r}, not {code!r}")
+
+
+def idle_client(port):
+    client = socket.create_connection(("127.0.0.1", port), 30)
+    expect(client, b"220")
+    client.sendall(b"HELO idle.example.org\r\n")
+    expect(client, b"250")
+    return client
+
+
+def send_big(port, size):
+    client = idle_client(port)
+    for line, code in ((b"MAIL FROM:<anna@example.org>", b"250"),
+                       (b"RCPT TO:<ben@example.net>", b"250"),
+                       (b"DATA", b"354")):
+        client.sendall(line + b"\r\n")
+        expect(client, code)
+    client.sendall(b"Subject: big\r\n\r\n")
+    piece = (b"x" * 76 + b"\r\n") * 840
+    client.settimeout(120)
+    for _ in range(size // len(piece)):
+        client.sendall(piece)
+    client.sendall(b".\r\n")
+    expect(client, b"250")
+    client.close()
+
+
+def show(row):
+    value = f"{row['value']:,.{row['digits']}f} {row['unit']}"
+    if row["target"] is None:
+        return f"{row['figure']:<48} {value:>22}"
+    bound = "at least" if row["at_least"] else "at most"
+    met = "met" if row["met"] else "NOT MET"
+    return (f"{row['figure']:<48} {value:>22}   {bound} {row['target']:g}"
+            f"   {met}")
+
+
+def save(bench):
+    folder = os.path.join(lab.REPO, "build", "bench")
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, time.strftime("%Y%m%d-%H%M%S.json"))
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"machine": platform.platform(), "cpus": os.cpu_count(),
+                   "messages": bench.options.messages,
+                   "pairs": bench.options.pairs,
+                   "backlog": bench.options.backlog,
+                   "results": bench.rows}, file, indent=1)
+    return os.path.relpath(path, lab.REPO)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="./dev bench", formatter_class=argparse.RawTextHelpFormatter,
+        epilog="\n".join(f"{name:<9} {getattr(Bench, name).__doc__}"
+                         for name in FIGURES))
+    parser.add_argument("figures", nargs="*", metavar="FIGURE",
+                        help="which ones (all)")
+    parser.add_argument("--messages", type=int, default=10000,
+                        help="in a run (10000)")
+    parser.add_argument("--pairs", type=int, default=5,
+                        help="of alternating runs (5)")
+    parser.add_argument("--backlog", type=int, default=1000000,
+                        help="queued for the dead host (1000000)")
+    options = parser.parse_args()
+    unknown = set(options.figures) - set(FIGURES)
+    if unknown:
+        parser.error(f"no such figure: {', '.join(sorted(unknown))}")
+    bench = Bench(options)
+    for name in options.figures or FIGURES:
+        note(f"--- {name}: {getattr(Bench, name).__doc__}")
+        getattr(bench, name)()
+    print("\n".join(show(row) for row in bench.rows))
+    print(f"saved as {save(bench)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,165 @@
+"""belfryd as a process: start, reload, stop, privileges, health, metrics."""
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import unittest
+
+import harness
+import lab
+
+
+class Start(harness.Case):
+    def run_once(self, belfryd):
+        return subprocess.run(
+            [lab.program("belfryd"), "-c", belfryd.config_file],
+            capture_output=True, text=True, timeout=30, check=False)
+
+    def test_bad_configuration(self):
+        belfryd = self.prepare({"colour": "green"})
+        done = self.run_once(belfryd)
+        self.assertEqual(done.returncode, 78)
+        self.assertRegex(done.stderr, r"belfry\.yaml:\d+:\d+: .*colour")
+
+    def test_no_configuration(self):
+        done = subprocess.run(
+            [lab.program("belfryd"), "-c", "/nonexistent/belfry.yaml"],
+            capture_output=True, text=True, timeout=30, check=False)
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("/nonexistent/belfry.yaml", done.stderr)
+
+    def test_second_daemon(self):
+        belfryd = self.start()
+        done = self.run_once(belfryd)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(str(belfryd.pid), done.stderr)
+        self.send()
+        self.sink.wait(1)
+
+    def test_port_taken(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            belfryd = self.prepare({"listeners": [
+                {"role": "submission", "address": f"127.0.0.1:{port}"}]})
+            done = self.run_once(belfryd)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(str(port), done.stderr)
+
+    @unittest.skipUnless(lab.IS_ROOT, "only root can drop root")
+    def test_drops_root(self):
+        belfryd = self.start()
+        status = {}
+        with open(f"/proc/{belfryd.pid}/status", encoding="ascii") as lines:
+            for line in lines:
+                key, _, value = line.partition(":")
+                status[key] = value.split()
+        uid = str(pwd.getpwnam("nobody").pw_uid)
+        self.assertEqual(set(status["Uid"]), {uid})
+        self.assertNotIn("0", status["Gid"])
+        self.assertNotIn("0", status["Groups"])
+        bind_low_ports = 1 << 10
+        self.assertEqual(int(status["CapPrm"][0], 16) & ~bind_low_ports, 0)
+        for task in os.listdir(f"/proc/{belfryd.pid}/task"):
+            with open(f"/proc/{belfryd.pid}/task/{task}/status",
+                      encoding="ascii") as lines:
+                self.assertIn(f"Uid:\t{uid}\t", lines.read())
+
+    @unittest.skipUnless(lab.IS_ROOT, "only root is asked for a user")
+    def test_root_needs_a_user(self):
+        belfryd = self.prepare({"user": ""})
+        self.assertNotEqual(self.run_once(belfryd).returncode, 0)
+
+
+class Stop(harness.Case):
+    def test_clean(self):
+        belfryd = self.start()
+        client = self.client()
+        self.assertEqual(belfryd.stop(), 0)
+        self.assertEqual(client.getreply()[0], 421)
+
+    def test_queue_survives(self):
+        self.sink.stop()
+        belfryd = self.start(harness.SOON)
+        ids = {self.send() for _ in range(5)}
+        self.assertEqual(belfryd.stop(), 0)
+        belfryd.start()
+        self.assertEqual({row["queue_id"] for row in self.queue()}, ids)
+        self.sink.start()
+        self.sink.wait(5)
+        self.wait_empty()
+        self.assertEqual(len(self.sink.messages), 5)
+
+
+class Reload(harness.Case):
+    def test_good(self):
+        other = lab.Sink().start()
+        self.addCleanup(other.stop)
+        belfryd = self.start()
+        self.send()
+        self.sink.wait(1)
+        belfryd.config["delivery"]["smarthost"] = [other.hop()]
+        belfryd.write_config()
+        belfryd.signal(signal.SIGHUP)
+        lab.wait_for(lambda: belfryd.events("reload"), "the reload")
+        self.send()
+        other.wait(1)
+        self.assertEqual(len(self.sink.messages), 1)
+
+    def test_broken(self):
+        belfryd = self.start()
+        name = "belfry_config_last_reload_successful"
+        self.assertEqual(belfryd.metric(name), 1)
+        belfryd.write_config("hostname: [")
+        belfryd.signal(signal.SIGHUP)
+        lab.wait_for(lambda: belfryd.events("reload_refused"), "a refusal")
+        self.assertEqual(belfryd.metric(name), 0)
+        self.send()
+        self.sink.wait(1)
+        belfryd.write_config()
+        belfryd.signal(signal.SIGHUP)
+        lab.wait_for(lambda: belfryd.metric(name) == 1, "the good one again")
+
+    def test_log_file(self):
+        belfryd = self.prepare()
+        path = os.path.join(belfryd.folder, "log")
+        belfryd.config["log"] = {"to": path}
+        belfryd.write_config()
+        belfryd.start()
+        os.rename(path, path + ".1")
+        belfryd.signal(signal.SIGHUP)
+        lab.wait_for(lambda: os.path.exists(path), "a new log file")
+
+
+class Health(harness.Case):
+    def test_endpoints(self):
+        belfryd = self.start()
+        for path in ("/healthz", "/readyz", "/-/healthy", "/-/ready"):
+            self.assertEqual(belfryd.get(path)[0], 200, path)
+        self.assertEqual(belfryd.get("/nothing/here")[0], 404)
+
+    @harness.need("promtool")
+    def test_metrics(self):
+        belfryd = self.start()
+        self.send()
+        self.sink.wait(1)
+        self.wait_empty()
+        text = belfryd.get("/metrics")[1]
+        done = subprocess.run(["promtool", "check", "metrics"], input=text,
+                              capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), text)
+        self.assertEqual(
+            belfryd.metric("belfry_messages_accepted_total",
+                           listener="smtp"), 1)
+        self.assertEqual(
+            belfryd.metric("belfry_deliveries_total", agent="smtp",
+                           result="delivered"), 1)
+        self.assertEqual(belfryd.metric("belfry_queue_deliveries"), 0)
+        self.assertEqual(
+            belfryd.metric("belfry_delivery_latency_seconds_count"), 1)
+
+
+if __name__ == "__main__":
+    harness.main()

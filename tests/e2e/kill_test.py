@@ -1,0 +1,144 @@
+"""Killed at random moments under load, again and again.
+
+Every acknowledged message arrives, none is damaged; what arrived twice was on
+its way at a kill; what could not be delivered is told once. Argument: how many
+kills (5).
+"""
+import hashlib
+import random
+import re
+import smtplib
+import sys
+import threading
+import time
+
+import harness
+import lab
+
+SENDERS = 6
+ROUNDS = int(sys.argv.pop()) if sys.argv[-1].isdigit() else 5
+# An outcome reaches the disk this long after the sink's answer, at most.
+IN_FLIGHT_S = 3.0
+
+
+def content_of(mark):
+    seed = random.Random(mark)
+    size = seed.choice([10, 1000, 4000, 20000, 120000])
+    body = b"".join(b"%064x\r\n" % seed.getrandbits(256)
+                    for _ in range(size // 66 + 1))
+    return harness.message(mark, subject=mark,
+                           body=hashlib.sha256(body).hexdigest().encode() +
+                           b"\r\n" + body)
+
+
+class Load:
+    """Threads that send marked messages and note which were acknowledged."""
+
+    def __init__(self, belfryd):
+        self.belfryd, self.ending = belfryd, threading.Event()
+        self.acked, self.lock = [], threading.Lock()
+        self.refusals = []
+        self.threads = [threading.Thread(target=self.run, args=(n,))
+                        for n in range(SENDERS)]
+
+    def run(self, who):
+        n = 0
+        while not self.ending.is_set():
+            try:
+                with smtplib.SMTP("127.0.0.1", self.belfryd.smtp,
+                                  timeout=30) as client:
+                    client.ehlo("load.example.org")
+                    while not self.ending.is_set():
+                        n += 1
+                        self.send(client, f"m-{who}-{n}", n % 7 == 0)
+            except (OSError, smtplib.SMTPServerDisconnected):
+                time.sleep(0.05) # killed; it will be back
+            except smtplib.SMTPResponseException as refusal:
+                self.refusals.append(refusal)
+                return
+
+    def send(self, client, mark, doomed):
+        to = [f"{mark}@example.net", f"{mark}-too@example.net"]
+        if doomed:
+            to.append(f"{mark}-refused@example.net")
+        code, said = client.mail(f"from-{mark}@example.org")
+        for address in to:
+            if code == 250:
+                code, said = client.rcpt(address)
+        if code == 250:
+            code, said = client.data(content_of(mark))
+        if code == 421:
+            raise smtplib.SMTPServerDisconnected(said)
+        if code != 250:
+            raise smtplib.SMTPResponseException(code, said)
+        with self.lock:
+            self.acked.append((mark, doomed))
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *unused):
+        self.ending.set()
+        for thread in self.threads:
+            thread.join()
+
+
+class Kill(harness.Case):
+    def test_kill(self):
+        self.sink.script = lambda verb, argument: (
+            "550 5.1.1 refused for good"
+            if verb == "RCPT" and "-refused@" in argument else None)
+        self.kills = []
+        belfryd = self.start(lab.merge(harness.SOON, {
+            "limits": {"messages_per_connection": 1000000}}))
+        with Load(belfryd) as load:
+            for _ in range(ROUNDS):
+                self.kill_once(belfryd, load)
+        self.assertEqual(load.refusals, [])
+        self.assertGreater(len(load.acked), 20 * ROUNDS)
+        self.wait_empty(timeout=120)
+        self.look_over(load.acked)
+        print(f"{len(load.acked)} acknowledged, {ROUNDS} kills, "
+              f"{self.twice} deliveries twice")
+
+    def kill_once(self, belfryd, load):
+        before = len(load.acked)
+        lab.wait_for(lambda: len(load.acked) > before + 20 or load.refusals,
+                     "some load")
+        time.sleep(random.random() * 0.5)
+        belfryd.kill()
+        self.kills.append(time.monotonic())
+        belfryd.start()
+
+    def look_over(self, acked):
+        seen, reports = {}, {}
+        for message in self.sink.messages:
+            if message.sender == "":
+                mark = re.match(r"from-(\S+)@", message.recipients[0])[1]
+                reports.setdefault(mark, set()).add(
+                    message.header("Message-ID"))
+                continue
+            mark = message.header("Subject")
+            self.assertTrue(message.content.endswith(content_of(mark)),
+                            f"{mark} is damaged")
+            for address in message.recipients:
+                seen.setdefault(address, []).append(message.time)
+        for mark, doomed in acked:
+            self.assertIn(f"{mark}@example.net", seen)
+            self.assertIn(f"{mark}-too@example.net", seen)
+            self.assertEqual(len(reports.get(mark, ())), int(doomed),
+                             f"reports of {mark}")
+        self.twice = 0
+        for address, times in seen.items():
+            for earlier in sorted(times)[:-1]:
+                self.twice += 1
+                self.assertTrue(
+                    any(0 <= kill - earlier < IN_FLIGHT_S
+                        for kill in self.kills),
+                    f"{address} arrived twice, and not for a kill")
+
+
+if __name__ == "__main__":
+    harness.main()

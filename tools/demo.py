@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""demo - belfryd on loopback with real mail going through it; `./dev demo`.
+
+Sends four messages that show the four things that can happen to mail, prints
+where each arrived, and keeps running so that one can play with it. With --exit
+it ends when all have arrived: 0, or 1 if one did not.
+"""
+import argparse
+import os
+import shutil
+import signal
+import smtplib
+import socket
+import sys
+import time
+
+import lab
+
+PRESET = "release"
+FOLDER = os.path.join(lab.REPO, "build", "demo")
+SHOWN = os.path.join("build", "demo")
+PATIENCE_S = 60
+
+
+def port_near(wish):
+    """WISH, or any free one when it is taken."""
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", wish))
+            return wish
+        except OSError:
+            return lab.free_port()
+
+
+def fresh_folder():
+    """build/demo, empty. belfryd of root drops root, and then the clone may be
+    out of its reach: its state lies below /var/tmp, linked from there."""
+    os.makedirs(os.path.dirname(FOLDER), exist_ok=True)
+    if os.path.islink(FOLDER):
+        old = os.readlink(FOLDER)
+        os.unlink(FOLDER)
+        if old.startswith("/var/tmp/belfry-demo-"):
+            shutil.rmtree(old, ignore_errors=True)
+    elif os.path.exists(FOLDER):
+        shutil.rmtree(FOLDER)
+    if lab.IS_ROOT:
+        os.symlink(lab.state_folder("demo"), FOLDER)
+    else:
+        os.mkdir(FOLDER)
+    return os.path.realpath(FOLDER)
+
+
+class Demo:
+    def __init__(self):
+        self.folder = fresh_folder()
+        self.arrived = {} # subject -> how it went
+        self.refused_once = set()
+        self.sink = lab.Sink(self.script, self.on_message).start()
+        self.belfryd = lab.Belfryd(self.folder, {
+            "delivery": {
+                "smarthost": [{"name": "the-sink", **self.sink.hop()}],
+                "retry": {"first": "1s", "factor": 2, "max": "30s"}},
+        }, preset=PRESET)
+        self.use_port("smtp", "listeners", 2525)
+        self.use_port("http", "http", 8025)
+        self.belfryd.write_config()
+        os.mkdir(os.path.join(self.folder, "arrived"))
+
+    def use_port(self, attribute, section, wish):
+        port = port_near(wish)
+        setattr(self.belfryd, attribute, port)
+        self.belfryd.config[section][0]["address"] = f"127.0.0.1:{port}"
+
+    def script(self, verb, argument):
+        """later@ is turned away once, nobody@ always."""
+        if verb != "RCPT":
+            return None
+        if "later@" in argument and argument not in self.refused_once:
+            self.refused_once.add(argument)
+            return "451 4.2.1 mailbox busy, come back"
+        if "nobody@" in argument:
+            return "550 5.1.1 no such user here"
+        return None
+
+    def on_message(self, message):
+        n = len(self.sink.messages)
+        path = os.path.join("arrived", f"{n}.eml")
+        with open(os.path.join(self.folder, path), "wb") as file:
+            file.write(message.content)
+        subject = message.header("Subject") or "(no subject)"
+        sender = message.sender or "<> (a bounce)"
+        print(f"  arrived: \"{subject}\" from {sender} for "
+              f"{', '.join(message.recipients)}\n"
+              f"           {os.path.join(SHOWN, path)}", flush=True)
+        key = "bounce" if message.sender == "" else subject
+        self.arrived.setdefault(key, set()).update(message.recipients)
+
+    def send(self, subject, to, text):
+        with smtplib.SMTP("127.0.0.1", self.belfryd.smtp) as client:
+            client.ehlo("app.example.org")
+            client.mail("anna@example.org")
+            for address in to:
+                client.rcpt(address)
+            answer = client.data((
+                f"From: Anna <anna@example.org>\r\nTo: {', '.join(to)}\r\n"
+                f"Subject: {subject}\r\n\r\n{text}\r\n").encode())
+        print(f"  sent:    \"{subject}\" to {', '.join(to)}\n"
+              f"           belfryd said: {answer[0]} {answer[1].decode()}",
+              flush=True)
+
+    def send_all(self):
+        self.send("Hello", ["ben@example.net"], "This one goes straight through.")
+        self.send("Minutes", ["ben@example.net", "carl@example.net"],
+                  "Two recipients, one transaction.")
+        self.send("Busy", ["later@example.net"],
+                  "The next hop says 451 at first; Belfry comes back.")
+        self.send("Nobody home", ["nobody@example.net"],
+                  "The next hop says 550; Anna gets a bounce.")
+
+    def all_arrived(self):
+        return self.arrived == {
+            "Hello": {"ben@example.net"},
+            "Minutes": {"ben@example.net", "carl@example.net"},
+            "Busy": {"later@example.net"},
+            "bounce": {"anna@example.org"},
+        }
+
+    def wait(self):
+        end = time.monotonic() + PATIENCE_S
+        while not self.all_arrived() and time.monotonic() < end:
+            if self.belfryd.process.poll() is not None:
+                raise lab.Failed("belfryd ended:\n" + self.belfryd.log())
+            time.sleep(0.05)
+        return self.all_arrived()
+
+    def tell_where(self):
+        belfry = os.path.relpath(lab.program("belfry", PRESET), lab.REPO)
+        belfry += f" -c {SHOWN}/belfry.yaml"
+        print(f"""
+Belfry runs. To play with:
+  send mail to      127.0.0.1:{self.belfryd.smtp}   (SMTP; what arrives is shown here)
+  metrics           http://127.0.0.1:{self.belfryd.http}/metrics
+  status            {belfry} status
+  the queue         {belfry} queue list
+  stop delivering   {belfry} pause --reason 'a try'; {belfry} resume
+  one more letter   printf 'Subject: hi\\n\\nHello\\n' | {belfry} send - --from anna@example.org --to ben@example.net
+                    (to later@example.net: deferred once; to nobody@example.net: bounced)
+  its log           {SHOWN}/belfryd.log
+Ctrl-C ends it.
+""", flush=True)
+
+    def stay(self):
+        status = self.belfryd.process.wait()
+        raise lab.Failed(f"belfryd ended with {status}:\n"
+                         + self.belfryd.log()[-4000:])
+
+
+def run(demo, leave):
+    demo.belfryd.start()
+    print(f"belfryd listens on 127.0.0.1:{demo.belfryd.smtp}, its smarthost is a "
+          f"small server on port {demo.sink.port}", flush=True)
+    demo.send_all()
+    if not demo.wait():
+        print(f"demo: not all has arrived after {PATIENCE_S} s; see {SHOWN}/belfryd.log",
+              file=sys.stderr)
+        return 1
+    print("All four have arrived.", flush=True)
+    if not leave:
+        demo.tell_where()
+        demo.stay()
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev demo")
+    parser.add_argument("--exit", action="store_true",
+                        help="end when all mail has arrived")
+    leave = parser.parse_args().exit
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    demo = Demo()
+    status = 1
+    try:
+        status = run(demo, leave)
+    except KeyboardInterrupt:
+        status = 0
+        print()
+    except lab.Failed as why:
+        print(f"demo: {why}", file=sys.stderr)
+    finally:
+        if demo.belfryd.stop() not in (0, None):
+            status = status or 1
+        demo.sink.stop()
+    return status
+
+
+sys.exit(main())
