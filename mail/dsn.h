@@ -1,7 +1,9 @@
 /*
  * dsn - a delivery status notification (RFC 3464 in RFC 6522's multipart/report).
  *
- * Pure: what to say in, text out. UTF-8 reports (RFC 6533) come with SMTPUTF8.
+ * Pure: what to say in, text out. Whatever an address or a server's words hold,
+ * it makes no field, part or line of its own. No line is longer than 998 but
+ * those of a whole original. UTF-8 reports (RFC 6533) come with SMTPUTF8.
  */
 #ifndef MAIL_DSN_H
 #define MAIL_DSN_H
@@ -19,7 +21,8 @@ struct dsn_recipient {
 	const char *orcpt;    /* RFC 3461 original recipient; NULL: none */
 	enum dsn_action action;
 	const char *status;     /* "5.1.1" */
-	const char *remote_mta; /* host that said it; NULL: ourselves */
+	const char *remote_mta; /* who said it, "host[ip]:port" or "host"; NULL:
+				 * ourselves */
 	const char *reply;      /* its words, one line; NULL: none */
 	const char *reason; /* one sentence for a human: what happened */
 	int64_t last_attempt_ms; /* wall time; 0: never tried */
@@ -31,15 +34,17 @@ struct dsn {
 	const char *message_id;    /* ours, for this report: "id@host" */
 	const char *queue_id;      /* of the original */
 	int64_t arrival_ms, now_ms; /* wall */
-	const char *original;       /* header of the original, or all of it */
+	/* Header of the original, or all of it; with ORIGINAL_LEN 0 that part is
+	 * left out. */
+	const char *original;
 	size_t original_len;
 	bool original_whole; /* message/rfc822, else text/rfc822-headers */
 	const struct dsn_recipient *rcpt;
 	size_t nrcpt;
 };
 
-/* Append the whole message, CRLF line ends, 7 bit clean headers. 0, or -EMSGSIZE
- * when OUT's ceiling is hit. */
+/* Append the whole message, CRLF line ends, 7 bit clean headers. At least one
+ * recipient. 0, or -EMSGSIZE when OUT's ceiling is hit; then OUT holds rubbish. */
 int dsn_compose(const struct dsn *dsn, struct buf *out);
 
 #endif

@@ -1,0 +1,454 @@
+#include "mail/dsn.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/crc32c.h"
+
+/*
+ * Everything that comes from elsewhere (addresses, a server's words) passes
+ * through dsn_words(): printable ASCII only, wrapped, each line of it behind a
+ * blank. So it can make no field, no boundary and no line of its own.
+ *
+ * When the buf refuses a piece the rest goes on; the error is kept and
+ * returned.
+ */
+struct dsn_out {
+	struct buf *buf; /* borrowed */
+	int error;
+};
+
+#define LINE_WISH 76  /* where text is wrapped at a blank */
+#define LINE_HARD 900 /* where it is wrapped in any case; below the 998 */
+
+static const struct dsn_phrase {
+	const char *action;   /* RFC 3464, 2.3.3 */
+	const char *subject;  /* these two: in front of */
+	const char *sentence; /* the recipient */
+	const char *next;     /* what will happen now */
+} phrases[] = {
+	[DSN_FAILED] = {"failed", "Subject: Not delivered to ",
+                        "Your message could not be delivered to ",
+                        "It will not be tried again."},
+	[DSN_DELAYED] = {"delayed", "Subject: Still not delivered to ",
+                         "Your message has not yet been delivered to ",
+                         "It goes on being tried; there is no need to send it "
+                         "again."},
+	[DSN_RELAYED] = {"relayed", "Subject: Passed on to ",
+                         "Your message was passed on for ",
+                         "The next server does not report any further."},
+	[DSN_DELIVERED] = {"delivered", "Subject: Delivered to ",
+                           "Your message was delivered to ",
+                           "There is nothing left to do."},
+};
+
+#define NPHRASES (sizeof(phrases) / sizeof(phrases[0]))
+
+static void
+dsn_put(struct dsn_out *o, const char *data, size_t len)
+{
+	int r = buf_append(o->buf, data, len);
+
+	if (r < 0 && o->error == 0)
+		o->error = r;
+}
+
+static void
+dsn_str(struct dsn_out *o, const char *s)
+{
+	dsn_put(o, s, strlen(s));
+}
+
+static char
+dsn_clean(char c)
+{
+	if (c == '\n' || c == '\r' || c == '\t')
+		return ' ';
+	return c >= ' ' && c <= '~' ? c : '?';
+}
+
+/* How much of S goes on a line with room for WISH: up to the last blank there;
+ * when there is none to the first one behind it, or LINE_HARD. */
+static size_t
+wrap_len(const char *s, size_t wish)
+{
+	size_t len = strnlen(s, LINE_HARD), blank = 0;
+
+	if (len <= wish)
+		return len;
+	for (size_t i = 1; i < len; i++) {
+		if (dsn_clean(s[i]) != ' ')
+			continue;
+		if (i > wish && blank > 0)
+			break;
+		blank = i;
+	}
+	return blank > 0 ? blank : len;
+}
+
+/* S, made harmless, from column AT on, its later lines behind INDENT. */
+static void
+dsn_words(struct dsn_out *o, const char *s, size_t at, const char *indent)
+{
+	for (;;) {
+		size_t len = wrap_len(s, at < LINE_WISH ? LINE_WISH - at : 0);
+
+		for (size_t i = 0; i < len; i++) {
+			char c = dsn_clean(s[i]);
+
+			dsn_put(o, &c, 1);
+		}
+		s += len;
+		while (*s != '\0' && dsn_clean(*s) == ' ')
+			s++;
+		if (*s == '\0')
+			return;
+		dsn_str(o, "\r\n");
+		dsn_str(o, indent);
+		at = strlen(indent);
+	}
+}
+
+/* A line of text: LEAD, which is ours, and S. */
+static void
+dsn_line(struct dsn_out *o, const char *lead, const char *s, const char *indent)
+{
+	dsn_str(o, lead);
+	dsn_words(o, s, strlen(lead), indent);
+	dsn_str(o, "\r\n");
+}
+
+/* "Name: type; value". */
+static void
+dsn_field(struct dsn_out *o, const char *name, const char *value)
+{
+	dsn_line(o, name, value, "\t");
+}
+
+static void
+dsn_date(struct dsn_out *o, const char *name, int64_t wall_ms)
+{
+	char date[CLOCK_RFC5322_LEN];
+
+	clock_rfc5322(wall_ms, date);
+	dsn_field(o, name, date);
+}
+
+/* --- for people ---------------------------------------------------------- */
+
+/* The recipients of ACTION: how many, and the first one. */
+static size_t
+dsn_count(const struct dsn *d, enum dsn_action action,
+          const struct dsn_recipient **ret_first)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->nrcpt; i++) {
+		if (d->rcpt[i].action == action && n++ == 0)
+			*ret_first = &d->rcpt[i];
+	}
+	return n;
+}
+
+/* The address that the sender knows. */
+static const char *
+dsn_known_address(const struct dsn_recipient *r)
+{
+	return r->original != NULL ? r->original : r->final;
+}
+
+/* "LEAD anna@example.org and 2 others" and TAIL. The later lines begin with a
+ * blank: in the text, so that none can look like a boundary. */
+static void
+dsn_say_who(struct dsn_out *o, const char *lead,
+            const struct dsn_recipient *first, size_t n, const char *tail)
+{
+	char words[1024], others[64] = "";
+
+	if (n > 1)
+		snprintf(others, sizeof(others), " and %zu other%s", n - 1,
+		         n > 2 ? "s" : "");
+	snprintf(words, sizeof(words), "%s%s%s", dsn_known_address(first),
+	         others, tail);
+	dsn_line(o, lead, words, "  ");
+}
+
+static void
+dsn_subject(struct dsn_out *o, const struct dsn *d)
+{
+	const struct dsn_recipient *first;
+
+	for (size_t a = 0; a < NPHRASES; a++) {
+		size_t n = dsn_count(d, (enum dsn_action)a, &first);
+
+		if (n > 0) {
+			dsn_say_who(o, phrases[a].subject, first, n, "");
+			return;
+		}
+	}
+}
+
+static void
+dsn_sentences(struct dsn_out *o, const struct dsn *d)
+{
+	const struct dsn_recipient *first;
+
+	for (size_t a = 0; a < NPHRASES; a++) {
+		size_t n = dsn_count(d, (enum dsn_action)a, &first);
+
+		if (n == 0)
+			continue;
+		dsn_say_who(o, phrases[a].sentence, first, n, ".");
+		dsn_str(o, phrases[a].next);
+		dsn_str(o, "\r\n\r\n");
+	}
+}
+
+static void
+dsn_explain(struct dsn_out *o, const struct dsn_recipient *r)
+{
+	dsn_line(o, "  ", dsn_known_address(r), "  ");
+	if (r->original != NULL && strcmp(r->original, r->final) != 0)
+		dsn_line(o, "    which leads to ", r->final, "    ");
+	if (r->reason != NULL)
+		dsn_line(o, "    ", r->reason, "    ");
+	if (r->reply != NULL) {
+		dsn_line(o, "    The last answer, from ",
+		         r->remote_mta != NULL ? r->remote_mta
+		                               : "this server itself",
+		         "    ");
+		dsn_line(o, "        ", r->reply, "        ");
+	}
+	dsn_str(o, "\r\n");
+}
+
+static void
+dsn_text(struct dsn_out *o, const struct dsn *d)
+{
+	dsn_str(o, "Content-Type: text/plain; charset=us-ascii\r\n\r\n");
+	dsn_sentences(o, d);
+	dsn_str(o, "Each recipient, and what was said there:\r\n\r\n");
+	for (size_t i = 0; i < d->nrcpt; i++)
+		dsn_explain(o, &d->rcpt[i]);
+	dsn_line(o, "This report comes from the mail server ", d->reporting_mta,
+	         "  ");
+	dsn_line(o, "where your message has the number ", d->queue_id, "  ");
+	dsn_date(o, "and arrived on ", d->arrival_ms);
+	if (d->original_len > 0)
+		dsn_str(o, d->original_whole ? "Your message is attached.\r\n"
+		                             : "Its header is attached.\r\n");
+}
+
+/* --- for programs: RFC 3464 ----------------------------------------------- */
+
+/* The host's name without the address and port that we add to it: the field
+ * wants a name (RFC 3464, 2.3.5). */
+static void
+dsn_remote_mta(struct dsn_out *o, const char *remote)
+{
+	char name[256];
+	size_t len = strcspn(remote, "[");
+
+	if (len == 0)
+		len = strcspn(remote, "]") + 1;
+	len = strnlen(remote, len < sizeof(name) ? len : sizeof(name) - 1);
+	memcpy(name, remote, len);
+	name[len] = '\0';
+	dsn_field(o, "Remote-MTA: dns; ", name);
+}
+
+static void
+dsn_status_of(struct dsn_out *o, const struct dsn_recipient *r)
+{
+	dsn_str(o, "\r\n");
+	if (r->orcpt != NULL)
+		dsn_field(o, "Original-Recipient: ", r->orcpt);
+	else if (r->original != NULL)
+		dsn_field(o, "Original-Recipient: rfc822; ", r->original);
+	dsn_field(o, "Final-Recipient: rfc822; ", r->final);
+	dsn_field(o, "Action: ", phrases[r->action].action);
+	dsn_field(o, "Status: ", r->status);
+	if (r->remote_mta != NULL)
+		dsn_remote_mta(o, r->remote_mta);
+	if (r->reply != NULL)
+		dsn_field(o,
+		          r->remote_mta != NULL ? "Diagnostic-Code: smtp; "
+		                                : "Diagnostic-Code: x-belfry; ",
+		          r->reply);
+	if (r->last_attempt_ms != 0)
+		dsn_date(o, "Last-Attempt-Date: ", r->last_attempt_ms);
+}
+
+static void
+dsn_status(struct dsn_out *o, const struct dsn *d)
+{
+	dsn_str(o, "Content-Type: message/delivery-status\r\n\r\n");
+	dsn_field(o, "Reporting-MTA: dns; ", d->reporting_mta);
+	dsn_field(o, "X-Belfry-Queue-ID: ", d->queue_id);
+	dsn_date(o, "Arrival-Date: ", d->arrival_ms);
+	for (size_t i = 0; i < d->nrcpt; i++)
+		dsn_status_of(o, &d->rcpt[i]);
+}
+
+/* --- the original ----------------------------------------------------------
+ */
+
+enum dsn_encoding { DSN_7BIT, DSN_8BIT, DSN_QUOTED };
+
+static const char *const encoding_names[] = {
+	[DSN_7BIT] = "7bit",
+	[DSN_8BIT] = "8bit",
+	[DSN_QUOTED] = "quoted-printable",
+};
+
+static bool
+has_long_line(const char *data, size_t len)
+{
+	while (len > 0) {
+		const char *nl = memchr(data, '\n', len);
+		size_t line = nl != NULL ? (size_t)(nl - data) + 1 : len;
+
+		if (line > 1000)
+			return true;
+		data += line;
+		len -= line;
+	}
+	return false;
+}
+
+/* A header may be encoded (RFC 6522, 4), a message/rfc822 may not (RFC 2046,
+ * 5.2.1): its long lines leave as they came. */
+static enum dsn_encoding
+dsn_encoding(const struct dsn *d)
+{
+	if (!d->original_whole && has_long_line(d->original, d->original_len))
+		return DSN_QUOTED;
+	for (size_t i = 0; i < d->original_len; i++) {
+		if ((unsigned char)d->original[i] >= 0x80)
+			return DSN_8BIT;
+	}
+	return DSN_7BIT;
+}
+
+/* RFC 2045, 6.7. A blank at the end of a line is encoded too, since relays may
+ * cut it off there. */
+static void
+dsn_quoted(struct dsn_out *o, const char *data, size_t len)
+{
+	size_t column = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)data[i];
+		bool at_end = i + 1 == len || data[i + 1] == '\r';
+		bool plain = c > ' ' && c <= '~' && c != '=';
+		char code[4];
+
+		if (c == '\n')
+			column = 0;
+		if (c == '\r' || c == '\n') {
+			dsn_put(o, data + i, 1);
+			continue;
+		}
+		if (column > 72) {
+			dsn_str(o, "=\r\n");
+			column = 0;
+		}
+		if (plain || ((c == ' ' || c == '\t') && !at_end)) {
+			dsn_put(o, data + i, 1);
+			column++;
+		} else {
+			snprintf(code, sizeof(code), "=%02X", c);
+			dsn_put(o, code, 3);
+			column += 3;
+		}
+	}
+}
+
+static void
+dsn_original(struct dsn_out *o, const struct dsn *d, enum dsn_encoding e)
+{
+	dsn_str(o, d->original_whole ? "Content-Type: message/rfc822\r\n"
+	                             : "Content-Type: text/rfc822-headers\r\n");
+	dsn_str(o, "Content-Transfer-Encoding: ");
+	dsn_str(o, encoding_names[e]);
+	dsn_str(o, "\r\n\r\n");
+	if (e == DSN_QUOTED)
+		dsn_quoted(o, d->original, d->original_len);
+	else
+		dsn_put(o, d->original, d->original_len);
+}
+
+/* --- the whole -------------------------------------------------------------
+ */
+
+#define BOUNDARY_MAX 40
+
+/* A boundary that the original does not hold. The other parts can't: none of
+ * their lines begins with two hyphens. */
+static void
+dsn_boundary(const struct dsn *d, char ret[static BOUNDARY_MAX])
+{
+	uint32_t crc = crc32c(0, d->message_id, strlen(d->message_id));
+
+	do {
+		snprintf(ret, BOUNDARY_MAX, "=_belfry_%08x", crc);
+		crc = crc32c(crc, ret, strlen(ret));
+	} while (d->original_len > 0 && memmem(d->original, d->original_len,
+	                                       ret, strlen(ret)) != NULL);
+}
+
+static void
+dsn_header(struct dsn_out *o, const struct dsn *d, const char *boundary,
+           enum dsn_encoding e)
+{
+	dsn_str(o, "From: \"Mail Delivery\" <MAILER-DAEMON@");
+	dsn_words(o, d->reporting_mta, 37, "\t");
+	dsn_str(o, ">\r\nTo: <");
+	dsn_words(o, d->to, 5, "\t");
+	dsn_str(o, ">\r\n");
+	dsn_subject(o, d);
+	dsn_date(o, "Date: ", d->now_ms);
+	dsn_str(o, "Message-ID: <");
+	dsn_words(o, d->message_id, 13, "\t");
+	dsn_str(o, ">\r\nAuto-Submitted: auto-replied\r\n"
+	           "MIME-Version: 1.0\r\n"
+	           "Content-Type: multipart/report; "
+	           "report-type=delivery-status;\r\n\tboundary=\"");
+	dsn_str(o, boundary);
+	dsn_str(o, "\"\r\n");
+	if (e == DSN_8BIT)
+		dsn_str(o, "Content-Transfer-Encoding: 8bit\r\n");
+	dsn_str(o, "\r\n");
+}
+
+static void
+dsn_part(struct dsn_out *o, const char *boundary, const char *end)
+{
+	dsn_str(o, "\r\n--");
+	dsn_str(o, boundary);
+	dsn_str(o, end);
+	dsn_str(o, "\r\n");
+}
+
+int
+dsn_compose(const struct dsn *d, struct buf *out)
+{
+	struct dsn_out o = {out, 0};
+	enum dsn_encoding e = dsn_encoding(d);
+	char boundary[BOUNDARY_MAX];
+
+	dsn_boundary(d, boundary);
+	dsn_header(&o, d, boundary, e);
+	dsn_str(&o, "This is a delivery report in MIME format.\r\n");
+	dsn_part(&o, boundary, "");
+	dsn_text(&o, d);
+	dsn_part(&o, boundary, "");
+	dsn_status(&o, d);
+	if (d->original_len > 0) {
+		dsn_part(&o, boundary, "");
+		dsn_original(&o, d, e);
+	}
+	dsn_part(&o, boundary, "--");
+	return o.error;
+}

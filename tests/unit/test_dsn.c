@@ -1,0 +1,254 @@
+/*
+ * With a row's name as argument the report is printed, for read_dsn.py.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mail/dsn.h"
+#include "tests/unit/test.h"
+
+#define ROWS(t) (sizeof(t) / sizeof((t)[0]))
+
+#define A50   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define A250  A50 A50 A50 A50 A50
+#define A1000 A250 A250 A250 A250
+
+#define WHEN INT64_C(880134906000)
+#define HEAD "From: a@b\r\nSubject: hello\r\nMessage-ID: <1@b>\r\n"
+
+static const struct dsn_recipient plain_rcpt[] = {
+	{.final = "anna@example.org",
+         .action = DSN_FAILED,
+         .status = "5.1.1",
+         .remote_mta = "mx.example.org[192.0.2.1]:25",
+         .reply = "550 5.1.1 no such user here",
+         .reason = "The server of the recipient refused it for good.",
+         .last_attempt_ms = WHEN + 60000},
+};
+
+static const struct dsn_recipient three_rcpt[] = {
+	{.final = "late@example.org",
+         .action = DSN_DELAYED,
+         .status = "4.4.1",
+         .reason = "The server can't be reached."},
+	{.final = "bob@example.net",
+         .original = "team@example.org",
+         .orcpt = "rfc822;team@example.org",
+         .action = DSN_FAILED,
+         .status = "5.4.4",
+         .reply = "no route to this domain"},
+	{.final = "eva@example.net",
+         .original = "team@example.org",
+         .action = DSN_FAILED,
+         .status = "5.2.2",
+         .remote_mta = "[192.0.2.9]:25",
+         .reply = "552 5.2.2 full"},
+};
+
+/* Words that would be fields, parts and lines if they were let. */
+static const struct dsn_recipient evil_rcpt[] = {
+	{.final = "\"x\r\nBcc: victim@example.org\r\n\r\n--=_\"@example.org",
+         .original = "\"" A50 " --=_belfry_00000000 " A50 "\"@example.org",
+         .action = DSN_FAILED,
+         .status = "5.0.0\r\nAction: delivered",
+         .remote_mta = "mx\r\nX-Evil: 1[::1]:25",
+         .reply = "550 no\r\n\r\nFinal-Recipient: rfc822; other@example.org"
+                  "\n.\n\033[2J\xff\xc3\xa4 " A1000 " end",
+         .reason = "why\r\n.\r\n\x07--=_"},
+};
+
+static const struct row {
+	const char *name;
+	struct dsn dsn;
+	const char *first; /* sentence of the text */
+} rows[] = {
+	{"plain",
+         {.original = HEAD "\r\n",
+          .original_len = sizeof(HEAD "\r\n") - 1,
+          .rcpt = plain_rcpt,
+          .nrcpt = 1},
+         "Your message could not be delivered to anna@example.org."},
+	{"three",
+         {.original = HEAD "\r\nbody\r\n",
+          .original_len = sizeof(HEAD "\r\nbody\r\n") - 1,
+          .original_whole = true,
+          .rcpt = three_rcpt,
+          .nrcpt = 3},
+         "Your message could not be delivered to team@example.org and 1 "
+         "other."},
+	{"delayed",
+         {.rcpt = three_rcpt, .nrcpt = 1},
+         "Your message has not yet been delivered to late@example.org."},
+	{"eight_bit",
+         {.original = "Subject: gr\xc3\xbc\xc3\x9f\r\n\r\n\xe4\r\n",
+          .original_len = 22,
+          .original_whole = true,
+          .rcpt = plain_rcpt,
+          .nrcpt = 1},
+         "Your message could not be delivered to anna@example.org."},
+	{"eight_bit_header",
+         {.original = "Subject: gr\xc3\xbc\xc3\x9f\r\n",
+          .original_len = 17,
+          .rcpt = plain_rcpt,
+          .nrcpt = 1},
+         "Your message could not be delivered to anna@example.org."},
+	{"long_header",
+         {.original = "X: = " A1000 "\xc3\xbc \r\nSubject: s\r\n",
+          .original_len =
+                  sizeof("X: = " A1000 "\xc3\xbc \r\nSubject: s\r\n") - 1,
+          .rcpt = plain_rcpt,
+          .nrcpt = 1},
+         "Your message could not be delivered to anna@example.org."},
+	{"evil",
+         {.original = HEAD,
+          .original_len = sizeof(HEAD) - 1,
+          .rcpt = evil_rcpt,
+          .nrcpt = 1},
+         "Your message could not be delivered to"},
+};
+
+static int
+compose(const struct row *row, struct buf *out)
+{
+	struct dsn d = row->dsn;
+
+	d.reporting_mta = "mx.example.com";
+	d.to = "sender@example.com";
+	d.message_id = "r1@mx.example.com";
+	d.queue_id = "1F2E";
+	d.arrival_ms = WHEN;
+	d.now_ms = WHEN + 120000;
+	return dsn_compose(&d, out);
+}
+
+/* Only CRLF ends lines, none is too long, and outside of the original all is
+ * printable ASCII. */
+static void
+lines_check(const char *s, size_t len, size_t ours)
+{
+	size_t column = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] == '\n') {
+			assert_int_equal(s[i - 1], '\r');
+			assert_true(column - 1 <= 998);
+			column = 0;
+			continue;
+		}
+		column++;
+		if (s[i] == '\r')
+			assert_int_equal(s[i + 1], '\n');
+		else if (i < ours && s[i] != '\t')
+			assert_in_range(s[i], ' ', '~');
+	}
+	assert_int_equal(column, 0);
+}
+
+static void
+test_rows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		const struct dsn *d = &rows[i].dsn;
+		const char *text, *original = NULL;
+		struct buf out;
+
+		print_message("%s\n", rows[i].name);
+		buf_init(&out, 65536);
+		assert_int_equal(compose(&rows[i], &out), 0);
+		if (d->original_len > 0)
+			original = memmem(out.data, out.len, d->original,
+			                  d->original_len);
+		lines_check(out.data, out.len,
+		            original != NULL ? (size_t)(original - out.data)
+		                             : out.len);
+		text = strstr(out.data, "charset=us-ascii\r\n\r\n");
+		assert_non_null(text);
+		text += strlen("charset=us-ascii\r\n\r\n");
+		assert_memory_equal(text, rows[i].first, strlen(rows[i].first));
+		if (strcmp(rows[i].name, "long_header") != 0 &&
+		    d->original_len > 0)
+			assert_non_null(original);
+		buf_done(&out);
+	}
+}
+
+/* A boundary that stands in the original is not taken. */
+static void
+test_boundary(void **state)
+{
+	struct buf first, second;
+	char boundary[64];
+	struct row row = rows[0];
+	char *at;
+
+	(void)state;
+	buf_init(&first, 65536);
+	buf_init(&second, 65536);
+	assert_int_equal(compose(&row, &first), 0);
+	at = strstr(first.data, "boundary=\"");
+	assert_non_null(at);
+	at += strlen("boundary=\"");
+	memcpy(boundary, at, strcspn(at, "\""));
+	boundary[strcspn(at, "\"")] = '\0';
+
+	row.dsn.original = boundary;
+	row.dsn.original_len = strlen(boundary);
+	assert_int_equal(compose(&row, &second), 0);
+	at = strstr(second.data, "boundary=\"");
+	assert_non_null(at);
+	assert_int_not_equal(strncmp(at + 10, boundary, strlen(boundary)), 0);
+	buf_done(&first);
+	buf_done(&second);
+}
+
+static void
+test_ceiling(void **state)
+{
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 65536);
+	assert_int_equal(compose(&rows[0], &out), 0);
+	for (size_t max = 0; max < out.len; max++) {
+		struct buf small;
+
+		buf_init(&small, max);
+		assert_int_equal(compose(&rows[0], &small), -EMSGSIZE);
+		buf_done(&small);
+	}
+	buf_done(&out);
+}
+
+static int
+print_row(const char *name)
+{
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct buf out;
+
+		if (strcmp(rows[i].name, name) != 0)
+			continue;
+		buf_init(&out, 65536);
+		compose(&rows[i], &out);
+		fwrite(out.data, 1, out.len, stdout);
+		buf_done(&out);
+		return 0;
+	}
+	return 1;
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_boundary),
+		cmocka_unit_test(test_ceiling),
+	};
+
+	if (argc == 2)
+		return print_row(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
