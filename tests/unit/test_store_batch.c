@@ -25,7 +25,7 @@ check_whole(const struct store_kit *kit)
 struct gate {
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
-	bool open;
+	bool entered, open;
 	int left; /* jobs whose AFTER did not run */
 };
 
@@ -36,6 +36,8 @@ gate_fn(struct store_txn *txn, void *arg)
 
 	(void)txn;
 	pthread_mutex_lock(&g->mutex);
+	g->entered = true;
+	pthread_cond_broadcast(&g->cond);
 	while (!g->open)
 		pthread_cond_wait(&g->cond, &g->mutex);
 	pthread_mutex_unlock(&g->mutex);
@@ -108,6 +110,10 @@ run_steps(struct store *store, struct step *st, size_t n)
 	struct store_job hold = {.fn = gate_fn, .arg = &g};
 
 	store_run(store, &hold);
+	pthread_mutex_lock(&g.mutex);
+	while (!g.entered)
+		pthread_cond_wait(&g.cond, &g.mutex);
+	pthread_mutex_unlock(&g.mutex);
 	for (size_t i = 0; i < n; i++) {
 		st[i].gate = &g;
 		st[i].job.fn = step_fn;
