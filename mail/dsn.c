@@ -177,7 +177,7 @@ dsn_say_who(struct dsn_out *o, const char *lead,
 static void
 dsn_subject(struct dsn_out *o, const struct dsn *d)
 {
-	const struct dsn_recipient *first;
+	const struct dsn_recipient *first = NULL;
 
 	for (size_t a = 0; a < NPHRASES; a++) {
 		size_t n = dsn_count(d, (enum dsn_action)a, &first);
@@ -192,7 +192,7 @@ dsn_subject(struct dsn_out *o, const struct dsn *d)
 static void
 dsn_sentences(struct dsn_out *o, const struct dsn *d)
 {
-	const struct dsn_recipient *first;
+	const struct dsn_recipient *first = NULL;
 
 	for (size_t a = 0; a < NPHRASES; a++) {
 		size_t n = dsn_count(d, (enum dsn_action)a, &first);
