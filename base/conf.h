@@ -10,9 +10,12 @@
  * Pointers in the filled struct belong to the arena given to conf_load().
  *
  * Grammar beyond YAML: `include: GLOB` at the top (relative to the including
- * file); `${NAME}` and `${NAME:-default}` in a value come from the environment,
+ * file, not from memory): sections that several files have are put together,
+ * lists one behind the other, and a value may be given only once; `${NAME}` and `${NAME:-default}` in a value come from the environment,
  * an unset one is an error, `$${` is a literal `${`. Times: `500ms 30s 5m 1h30m
- * 5d 1w`; sizes `50M` (2^20), `20G`, `64K`.
+ * 5d 1w`; sizes `50M` (2^20), `20G`, `64K`. Less than YAML: no anchors, aliases,
+ * tags or second documents, no key twice, `true` and `false` as the only
+ * booleans.
  */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
@@ -20,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/arena.h"
 
@@ -110,6 +114,11 @@ void conf_error(struct conf_errors *e, const struct conf_mark *mark,
 void conf_warning(struct conf_errors *e, const struct conf_mark *mark,
 		  const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* By file, line and column. */
+void conf_errors_sort(struct conf_errors *e);
+/* `file:line:column: text`, a line each, warnings marked as such. */
+void conf_errors_print(const struct conf_errors *e, FILE *out);
+
 /* Read PATH (with what it includes) into *RET, a struct of TABLE, filled with
  * defaults first. 0, or -EINVAL with at least one error in E. */
 int conf_load(const char *path, const struct conf_table *table,
@@ -130,5 +139,7 @@ void conf_walk(const struct conf_table *table, conf_walk_fn *fn, void *arg);
 /* "string", "time", "submission|inbound", ... as the reference says it. Owned
  * by the caller. */
 char *conf_type_name(const struct conf_option *option);
+/* "1s to 1d"; NULL without a range. Owned by the caller. */
+char *conf_range_name(const struct conf_option *option);
 
 #endif
