@@ -41,9 +41,16 @@ enum conf_type {
 	CONF_MAP,     /* struct conf_map: free names, each a list of strings */
 };
 
+/* Where a value stood; for errors found after parsing. */
+struct conf_mark {
+	const char *file; /* borrowed from the arena of conf_load */
+	int line, column; /* from 1 */
+};
+
 struct conf_strings {
 	size_t n;
 	char **v;
+	struct conf_mark *marks; /* N of them */
 };
 
 struct conf_list {
@@ -54,13 +61,8 @@ struct conf_list {
 struct conf_map {
 	size_t n;
 	char **names;
+	struct conf_mark *marks; /* of the names */
 	struct conf_strings *v;
-};
-
-/* Where a value stood; for errors found after parsing. */
-struct conf_mark {
-	const char *file; /* borrowed from the arena of conf_load */
-	int line, column; /* from 1 */
 };
 
 struct conf_errors;

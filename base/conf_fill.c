@@ -166,8 +166,10 @@ cf_strings(struct cf *cf, const char *name, const struct conf_node *node,
 		return false;
 	}
 	s.v = arena_alloc(cf->arena, (node->n + 1) * sizeof(*s.v));
+	s.marks = arena_alloc(cf->arena, (node->n + 1) * sizeof(*s.marks));
 	for (const struct conf_node *c = node->first; c != NULL; c = c->next) {
 		if (c->kind == CONF_SCALAR && !cf_is_null(c)) {
+			s.marks[s.n] = c->mark;
 			s.v[s.n++] = arena_strdup(cf->arena, c->text);
 			continue;
 		}
@@ -195,8 +197,10 @@ cf_map(struct cf *cf, const struct conf_option *o,
 		return false;
 	}
 	m.names = arena_alloc(cf->arena, (node->n + 1) * sizeof(*m.names));
+	m.marks = arena_alloc(cf->arena, (node->n + 1) * sizeof(*m.marks));
 	m.v = arena_alloc(cf->arena, (node->n + 1) * sizeof(*m.v));
 	for (const struct conf_node *c = node->first; c != NULL; c = c->next) {
+		m.marks[m.n] = c->key_mark;
 		m.names[m.n] = arena_strdup(cf->arena, c->key);
 		ok = cf_strings(cf, c->key, c, &m.v[m.n++]) && ok;
 	}

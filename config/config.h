@@ -71,6 +71,9 @@ struct limits_conf {
 	int64_t received_fields;
 };
 
+/* The label of what comes through the submit socket; no listener's name. */
+#define CONFIG_SUBMIT_NAME "submit"
+
 struct config {
 	char *hostname;
 	struct conf_map networks;

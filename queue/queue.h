@@ -29,6 +29,8 @@ struct queue_store_conf {
 	char *reserve; /* "5%" or a size */
 };
 extern const struct conf_table queue_store_conf_table;
+/* RESERVE in bytes; a percentage is one of MAX_SIZE. */
+int64_t queue_store_reserve(const struct queue_store_conf *conf);
 
 struct queue_retry_conf {
 	int64_t first_ms, max_ms;

@@ -1,0 +1,228 @@
+#include "config/config_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct cc {
+	struct config *config;
+	struct arena *arena;
+	struct conf_errors *errors;
+};
+
+/* --- networks -------------------------------------------------------------- */
+
+static bool
+cc_networks(struct cc *cc, const struct conf_strings *texts,
+	    struct network_list *ret)
+{
+	return networks_resolve(texts, &cc->config->networks, cc->arena,
+				cc->errors, ret);
+}
+
+static void
+cc_warn_wide(struct cc *cc, const struct listener_conf *l)
+{
+	for (size_t i = 0; i < l->trusted.n; i++) {
+		if (!network_is_wide(&l->trusted.v[i]))
+			continue;
+		conf_warning(cc->errors,
+			     l->trust.n > 0 ? &l->trust.marks[0] : &l->mark,
+			     "listener `%s` trusts more than private networks: "
+			     "whoever is there may send mail to anybody", l->name);
+		return;
+	}
+}
+
+/* --- listeners ------------------------------------------------------------- */
+
+static bool
+cc_listener_name(struct cc *cc, size_t at)
+{
+	const struct listener_conf *l = config_listener(cc->config, at);
+
+	if (strcmp(l->name, CONFIG_SUBMIT_NAME) == 0) {
+		conf_error(cc->errors, &l->mark,
+			   "`%s` is the name of the submit socket; call the "
+			   "listener otherwise", l->name);
+		return false;
+	}
+	for (size_t i = 0; i < at; i++) {
+		const struct listener_conf *o = config_listener(cc->config, i);
+
+		if (strcmp(o->name, l->name) != 0)
+			continue;
+		conf_error(cc->errors, &l->mark,
+			   "two listeners are called `%s`; the first is in "
+			   "line %d", l->name, o->mark.line);
+		return false;
+	}
+	return true;
+}
+
+static bool
+cc_address_is_free(struct cc *cc, const char *address,
+		   const struct conf_mark *mark, const char *other,
+		   const struct conf_mark *other_mark)
+{
+	if (strcmp(address, other) != 0)
+		return true;
+	conf_error(cc->errors, mark, "`%s` is taken by the entry in line %d",
+		   address, other_mark->line);
+	return false;
+}
+
+static bool
+cc_listeners(struct cc *cc)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < cc->config->listeners.n; i++) {
+		struct listener_conf *l =
+			(struct listener_conf *)cc->config->listeners.v + i;
+
+		ok = cc_listener_name(cc, i) && ok;
+		for (size_t j = 0; j < i; j++)
+			ok = cc_address_is_free(
+				     cc, l->address, &l->mark,
+				     config_listener(cc->config, j)->address,
+				     &config_listener(cc->config, j)->mark) &&
+			     ok;
+		ok = cc_networks(cc, &l->trust, &l->trusted) && ok;
+		if (l->trust.n == 0)
+			conf_warning(cc->errors, &l->mark,
+				     "listener `%s` trusts nobody, so nobody "
+				     "may submit there", l->name);
+		cc_warn_wide(cc, l);
+	}
+	return ok;
+}
+
+/* --- http ------------------------------------------------------------------ */
+
+static void
+cc_warn_plain_http(struct cc *cc, const struct http_conf *h)
+{
+	struct sockaddr_any sa[2];
+	size_t n;
+
+	if (sockaddr_parse_listen(h->address, sa, &n) < 0 ||
+	    sa[0].ss.ss_family == AF_UNIX || sockaddr_is_loopback(&sa[0]))
+		return;
+	conf_warning(cc->errors, &h->mark,
+		     "HTTP at `%s` is not encrypted; put a proxy with TLS in "
+		     "front and listen on loopback", h->address);
+}
+
+static bool
+cc_http(struct cc *cc)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < cc->config->http.n; i++) {
+		struct http_conf *h =
+			(struct http_conf *)cc->config->http.v + i;
+
+		for (size_t j = 0; j < i; j++)
+			ok = cc_address_is_free(
+				     cc, h->address, &h->mark,
+				     config_http(cc->config, j)->address,
+				     &config_http(cc->config, j)->mark) &&
+			     ok;
+		for (size_t j = 0; j < cc->config->listeners.n; j++)
+			ok = cc_address_is_free(
+				     cc, h->address, &h->mark,
+				     config_listener(cc->config, j)->address,
+				     &config_listener(cc->config, j)->mark) &&
+			     ok;
+		ok = cc_networks(cc, &h->trust, &h->trusted) && ok;
+		ok = cc_networks(cc, &h->proxy, &h->proxies) && ok;
+		cc_warn_plain_http(cc, h);
+	}
+	return ok;
+}
+
+/* --- the rest -------------------------------------------------------------- */
+
+static int64_t
+cc_processors(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > 64 ? 64 : n;
+}
+
+static void
+cc_resolve_numbers(struct cc *cc)
+{
+	struct config *c = cc->config;
+
+	c->nloops = strcmp(c->loops, "auto") == 0 ? 0
+						  : strtol(c->loops, NULL, 10);
+	if (c->nloops == 0)
+		c->nloops = cc_processors();
+	c->store_reserve = queue_store_reserve(&c->store);
+}
+
+static bool
+cc_sizes(struct cc *cc)
+{
+	const struct config *c = cc->config;
+	bool ok = true;
+
+	if (c->limits.message_size >
+	    (c->store.max_size - c->store_reserve) / 2) {
+		conf_error(cc->errors, &c->mark,
+			   "limits.message_size is more than half of what "
+			   "store.max_size leaves; make the store larger");
+		ok = false;
+	}
+	if (c->limits.header_size > c->limits.message_size) {
+		conf_error(cc->errors, &c->mark,
+			   "limits.header_size is larger than "
+			   "limits.message_size");
+		ok = false;
+	}
+	return ok;
+}
+
+static bool
+cc_sockets(struct cc *cc)
+{
+	const struct config *c = cc->config;
+
+	if (strcmp(c->admin_socket, c->submit_socket) != 0)
+		return true;
+	conf_error(cc->errors, &c->mark,
+		   "admin_socket and submit_socket are the same path");
+	return false;
+}
+
+static void
+cc_warn_no_route(struct cc *cc)
+{
+	const struct delivery_conf *d = &cc->config->delivery;
+
+	if (d->smarthost.n == 0 && d->by_domain.n == 0)
+		conf_warning(cc->errors, &cc->config->mark,
+			     "neither delivery.smarthost nor delivery.by_domain "
+			     "is given: every recipient is refused");
+}
+
+bool
+config_resolve(struct config *c, struct arena *arena, struct conf_errors *e)
+{
+	struct cc cc = {c, arena, e};
+	bool ok = networks_check(&c->networks, arena, e);
+
+	cc_resolve_numbers(&cc);
+	ok = cc_sizes(&cc) && ok;
+	ok = cc_sockets(&cc) && ok;
+	/* An unknown name would be told of once more at each place it is used. */
+	if (ok)
+		ok = cc_listeners(&cc);
+	if (ok)
+		ok = cc_http(&cc);
+	cc_warn_no_route(&cc);
+	return ok;
+}

@@ -1,0 +1,30 @@
+/*
+ * config_impl - what the files of config/ share.
+ */
+#ifndef CONFIG_CONFIG_IMPL_H
+#define CONFIG_CONFIG_IMPL_H
+
+#include "config/config.h"
+
+extern const struct conf_table listener_conf_table;
+extern const struct conf_table http_conf_table;
+extern const struct conf_table limits_conf_table;
+extern const struct conf_table log_conf_table;
+
+/* TEXTS as networks: CIDR, addresses, `loopback` and names of NETWORKS. False
+ * after reporting. */
+bool networks_resolve(const struct conf_strings *texts,
+		      const struct conf_map *networks, struct arena *arena,
+		      struct conf_errors *e, struct network_list *ret);
+/* Every name of NETWORKS, whether something uses it or not. */
+bool networks_check(const struct conf_map *networks, struct arena *arena,
+		    struct conf_errors *e);
+/* More than a /24 (IPv4) or /48 (IPv6) outside of the private ranges. */
+bool network_is_wide(const struct network *n);
+
+/* What one section can't see by itself, and what is written short. False after
+ * reporting. */
+bool config_resolve(struct config *c, struct arena *arena,
+		    struct conf_errors *e);
+
+#endif

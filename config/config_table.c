@@ -1,0 +1,175 @@
+#include "config/config_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+static bool
+config_check_hostname(void *field, const struct conf_mark *mark,
+		      struct conf_errors *errors)
+{
+	const char *name = *(char **)field;
+
+	if (name[0] != '[' && address_is_domain(name, strlen(name)))
+		return true;
+	conf_error(errors, mark,
+		   "`hostname` is this host's full name, like "
+		   "relay1.example.org, not `%s`", name);
+	return false;
+}
+
+static bool
+config_check_path(void *field, const struct conf_mark *mark,
+		  struct conf_errors *errors)
+{
+	const char *path = *(char **)field;
+
+	if (path[0] == '/')
+		return true;
+	conf_error(errors, mark, "a path begins with `/`; `%s` doesn't", path);
+	return false;
+}
+
+static bool
+config_check_socket(void *field, const struct conf_mark *mark,
+		    struct conf_errors *errors)
+{
+	const char *path = *(char **)field;
+
+	if (!config_check_path(field, mark, errors))
+		return false;
+	if (strlen(path) < sizeof(((struct sockaddr_un *)0)->sun_path))
+		return true;
+	conf_error(errors, mark,
+		   "the path of a socket has at most %zu characters",
+		   sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+	return false;
+}
+
+static bool
+config_check_loops(void *field, const struct conf_mark *mark,
+		   struct conf_errors *errors)
+{
+	const char *text = *(char **)field;
+	size_t len = strlen(text);
+
+	if (strcmp(text, "auto") == 0)
+		return true;
+	if (len > 0 && len <= 2 && strspn(text, "0123456789") == len &&
+	    strtol(text, NULL, 10) <= 64)
+		return true;
+	conf_error(errors, mark,
+		   "`loops` is auto or a number from 1 to 64, not `%s`", text);
+	return false;
+}
+
+static const struct conf_option config_options[] = {
+	{.name = "hostname",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct config, hostname),
+	 .help = "This host's full name, for the greeting, EHLO, Received and "
+		 "reports.",
+	 .check = config_check_hostname,
+	 .example = "relay1.example.org"},
+	{.name = "networks",
+	 .type = CONF_MAP,
+	 .offset = offsetof(struct config, networks),
+	 .dflt = "{}",
+	 .help = "Names for lists of networks, to be used wherever networks "
+		 "are listed; `loopback` is built in.",
+	 .example = "{servers: [10.1.0.0/16]}"},
+	{.name = "state_dir",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct config, state_dir),
+	 .dflt = "/var/lib/belfry",
+	 .help = "Where the queue's store is kept, on a local disk.",
+	 .check = config_check_path},
+	{.name = "admin_socket",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct config, admin_socket),
+	 .dflt = "/run/belfry/admin.sock",
+	 .help = "The socket that `belfry` commands of the operator use.",
+	 .check = config_check_socket},
+	{.name = "admin_group",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct config, admin_group),
+	 .dflt = "belfry-admin",
+	 .help = "The group that may use admin_socket; empty: only root and "
+		 "`user`.",
+	 .example = "adm"},
+	{.name = "submit_socket",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct config, submit_socket),
+	 .dflt = "/run/belfry/submit.sock",
+	 .help = "The socket through which anybody on this machine may submit "
+		 "mail.",
+	 .check = config_check_socket},
+	{.name = "user",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct config, user),
+	 .dflt = "belfry",
+	 .help = "The user that belfryd becomes when root starts it; empty: "
+		 "whoever starts it, but not root."},
+	{.name = "loops",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct config, loops),
+	 .dflt = "auto",
+	 .help = "How many threads serve connections: auto is one a processor, "
+		 "or a number from 1 to 64.",
+	 .check = config_check_loops,
+	 .example = "4"},
+	{.name = "log",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct config, log),
+	 .dflt = "{}",
+	 .help = "One line an event.",
+	 .table = &log_conf_table},
+	{.name = "store",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct config, store),
+	 .dflt = "{}",
+	 .help = "Where messages are until their fate is known.",
+	 .table = &queue_store_conf_table},
+	{.name = "dns",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct config, dns),
+	 .dflt = "{}",
+	 .help = "How names are looked up.",
+	 .table = &dns_conf_table},
+	{.name = "listeners",
+	 .type = CONF_LIST,
+	 .offset = offsetof(struct config, listeners),
+	 .dflt = "[]",
+	 .help = "Ports where mail comes in; without any, only submit_socket "
+		 "takes mail.",
+	 .table = &listener_conf_table,
+	 .example = "[{name: apps, address: \"127.0.0.1:587\", "
+		    "role: submission}]"},
+	{.name = "http",
+	 .type = CONF_LIST,
+	 .offset = offsetof(struct config, http),
+	 .dflt = "[]",
+	 .help = "Ports for HTTP: health, metrics and the interface for "
+		 "programs.",
+	 .table = &http_conf_table,
+	 .example = "[{address: \"127.0.0.1:8025\"}]"},
+	{.name = "limits",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct config, limits),
+	 .dflt = "{}",
+	 .help = "What a client may ask of every listener.",
+	 .table = &limits_conf_table},
+	{.name = "delivery",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct config, delivery),
+	 .dflt = "{}",
+	 .help = "Where mail goes and how hard it is tried.",
+	 .table = &delivery_conf_table},
+	{.name = NULL},
+};
+
+const struct conf_table config_table = {
+	.size = sizeof(struct config),
+	.options = config_options,
+	.mark_offset = offsetof(struct config, mark),
+};

@@ -1,0 +1,44 @@
+#include "config/config_impl.h"
+
+#define LIMIT(key, kind, field, value, least, most, text)                     \
+	{.name = key,                                                         \
+	 .type = kind,                                                        \
+	 .offset = offsetof(struct limits_conf, field),                       \
+	 .dflt = value,                                                       \
+	 .help = text,                                                        \
+	 .min = least,                                                        \
+	 .max = most}
+
+static const struct conf_option limits_options[] = {
+	LIMIT("message_size", CONF_SIZE, message_size, "50M", 1 << 10,
+	      2LL << 30, "The largest message that is taken."),
+	LIMIT("header_size", CONF_SIZE, header_size, "256K", 4 << 10, 1 << 20,
+	      "The largest header of a message; beyond it 552 5.3.4."),
+	LIMIT("text_line", CONF_SIZE, text_line, "64K", 1000, 1 << 20,
+	      "The longest line of a message, its end included; lines are "
+	      "never altered."),
+	LIMIT("command_line", CONF_SIZE, command_line, "4K", 512, 64 << 10,
+	      "The longest command line, its end included."),
+	LIMIT("recipients", CONF_INT, recipients, "1000", 1, 100000,
+	      "Recipients of one message; beyond it 452, and the client sends "
+	      "the message again for the others."),
+	LIMIT("connections", CONF_INT, connections, "4000", 1, 100000,
+	      "Clients connected at the same time, in all."),
+	LIMIT("connections_per_ip", CONF_INT, connections_per_ip, "50", 1,
+	      100000, "Clients connected at the same time from one address."),
+	LIMIT("messages_per_connection", CONF_INT, messages_per_connection,
+	      "1000", 1, 1000000000,
+	      "Messages taken over one connection before it is closed."),
+	LIMIT("errors", CONF_INT, errors, "20", 1, 10000,
+	      "Refused commands after which a connection is closed."),
+	LIMIT("command_time", CONF_TIME, command_time_ms, "5m", 100, 3600000,
+	      "How long a client may take for a whole command."),
+	LIMIT("received_fields", CONF_INT, received_fields, "50", 1, 1000,
+	      "Received fields of a message; more are a loop."),
+	{.name = NULL},
+};
+
+const struct conf_table limits_conf_table = {
+	.size = sizeof(struct limits_conf),
+	.options = limits_options,
+};

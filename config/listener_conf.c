@@ -1,0 +1,94 @@
+#include "config/config_impl.h"
+
+#include <string.h>
+
+const char *const config_role_names[] = {"submission", NULL};
+const char *const config_tls_names[] = {"none", NULL};
+const char *const config_class_names[] = {"by_header", "normal", "bulk", NULL};
+
+static bool
+listener_check_address(void *field, const struct conf_mark *mark,
+		       struct conf_errors *errors)
+{
+	const char *text = *(char **)field;
+	struct sockaddr_any sa[2];
+	size_t n;
+
+	if (sockaddr_parse_listen(text, sa, &n) < 0) {
+		conf_error(errors, mark,
+			   "`address` is ADDRESS:PORT, [ADDRESS]:PORT or :PORT "
+			   "(both families), not `%s`", text);
+		return false;
+	}
+	if (sa[0].ss.ss_family == AF_UNIX) {
+		conf_error(errors, mark,
+			   "a listener has a TCP port; programs on this machine "
+			   "use `submit_socket`");
+		return false;
+	}
+	return true;
+}
+
+static const struct conf_option listener_options[] = {
+	{.name = "name",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct listener_conf, name),
+	 .dflt = "\"\"",
+	 .help = "What logs and metrics call it; empty: the address.",
+	 .example = "apps"},
+	{.name = "address",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct listener_conf, address),
+	 .help = "Where it listens: ADDRESS:PORT, [ADDRESS]:PORT, or :PORT for "
+		 "both families.",
+	 .check = listener_check_address,
+	 .example = "\"127.0.0.1:587\""},
+	{.name = "role",
+	 .type = CONF_ENUM,
+	 .offset = offsetof(struct listener_conf, role),
+	 .help = "Whose mail it takes: `submission` is for the clients in "
+		 "trust, to any recipient that has a route.",
+	 .names = config_role_names,
+	 .example = "submission"},
+	{.name = "trust",
+	 .type = CONF_STRINGS,
+	 .offset = offsetof(struct listener_conf, trust),
+	 .dflt = "[loopback]",
+	 .help = "Networks whose clients may submit here.",
+	 .example = "[loopback, 10.1.0.0/16]"},
+	{.name = "tls",
+	 .type = CONF_ENUM,
+	 .offset = offsetof(struct listener_conf, tls),
+	 .dflt = "none",
+	 .help = "Whether the connection is encrypted.",
+	 .names = config_tls_names},
+	{.name = "class",
+	 .type = CONF_ENUM,
+	 .offset = offsetof(struct listener_conf, class),
+	 .dflt = "by_header",
+	 .help = "The class of its messages; `by_header` makes mail of lists "
+		 "and bulk mail bulk, by its header, and other mail normal.",
+	 .names = config_class_names},
+	{.name = NULL},
+};
+
+/* An unnamed listener is called by its address. */
+static bool
+listener_check(void *field, const struct conf_mark *mark,
+	       struct conf_errors *errors)
+{
+	struct listener_conf *l = field;
+
+	(void)mark;
+	(void)errors;
+	if (l->name[0] == '\0')
+		l->name = l->address;
+	return true;
+}
+
+const struct conf_table listener_conf_table = {
+	.size = sizeof(struct listener_conf),
+	.options = listener_options,
+	.mark_offset = offsetof(struct listener_conf, mark),
+	.check = listener_check,
+};

@@ -1,2 +1,0 @@
-extern int belfry_config_placeholder;
-int belfry_config_placeholder;

@@ -1,0 +1,416 @@
+#include "deliver/route.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/sockaddr.h"
+
+/* --- one next hop ---------------------------------------------------------- */
+
+/* HOST is "[host]", "[host]:port" or "host:port": what habit writes. Its parts,
+ * or false. */
+static bool
+hop_split(const char *host, int *ret_len, const char **ret_host,
+	  const char **ret_port)
+{
+	bool brackets = host[0] == '[';
+	const char *name = host + brackets;
+	size_t len = strcspn(name, brackets ? "]" : ":");
+	const char *rest = name + len + (brackets && name[len] == ']');
+	size_t digits;
+
+	if (rest[0] == '\0' && brackets) {
+		*ret_port = "25";
+	} else {
+		digits = rest[0] == ':' ? strspn(rest + 1, "0123456789") : 0;
+		if (digits == 0 || rest[1 + digits] != '\0')
+			return false;
+		*ret_port = rest + 1;
+	}
+	*ret_host = name;
+	*ret_len = (int)len;
+	return len > 0;
+}
+
+static bool
+hop_check_host(void *field, const struct conf_mark *mark,
+	       struct conf_errors *errors)
+{
+	const char *host = *(char **)field, *name, *port;
+	struct sockaddr_any sa;
+	int len;
+
+	if (sockaddr_parse_ip(host, 25, &sa) == 0)
+		return true;
+	if (hop_split(host, &len, &name, &port)) {
+		conf_error(errors, mark,
+			   "`host` takes neither port nor brackets; write "
+			   "`host: \"%.*s\", port: %s` instead of `%s`",
+			   len, name, port, host);
+		return false;
+	}
+	if (host[0] != '[' && address_is_domain(host, strlen(host)))
+		return true;
+	conf_error(errors, mark, "`%s` is neither a host name nor an address",
+		   host);
+	return false;
+}
+
+static bool
+hop_check_helo(void *field, const struct conf_mark *mark,
+	       struct conf_errors *errors)
+{
+	const char *helo = *(char **)field;
+
+	if (helo[0] == '\0' || address_is_domain(helo, strlen(helo)))
+		return true;
+	conf_error(errors, mark,
+		   "`helo` is a host name or an address literal like "
+		   "\"[192.0.2.1]\", not `%s`", helo);
+	return false;
+}
+
+static bool
+hop_check_bind(void *field, const struct conf_mark *mark,
+	       struct conf_errors *errors)
+{
+	const char *bind = *(char **)field;
+	struct sockaddr_any sa;
+
+	if (bind[0] == '\0' || sockaddr_parse_ip(bind, 0, &sa) == 0)
+		return true;
+	conf_error(errors, mark, "`bind` is an address of this host, not `%s`",
+		   bind);
+	return false;
+}
+
+/* TLS to next hops is not there yet; the key is, so that `none` can be said. */
+static const char *const hop_tls_names[] = {"none", NULL};
+
+static const struct conf_option hop_options[] = {
+	{.name = "name",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct hop, name),
+	 .dflt = "\"\"",
+	 .help = "What logs, metrics and `queue list` call this destination; "
+		 "empty: host and port.",
+	 .example = "provider"},
+	{.name = "host",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct hop, host),
+	 .help = "The name or address to connect to, without port or "
+		 "brackets.",
+	 .check = hop_check_host,
+	 .example = "smtp.example.net"},
+	{.name = "port",
+	 .type = CONF_INT,
+	 .offset = offsetof(struct hop, port),
+	 .dflt = "25",
+	 .help = "The port to connect to.",
+	 .min = 1,
+	 .max = 65535},
+	{.name = "tls",
+	 .type = CONF_ENUM,
+	 .offset = offsetof(struct hop, tls),
+	 .dflt = "none",
+	 .help = "Whether the connection is encrypted.",
+	 .names = hop_tls_names},
+	{.name = "helo",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct hop, helo),
+	 .dflt = "\"\"",
+	 .help = "The name said in EHLO; empty: delivery.helo.",
+	 .check = hop_check_helo,
+	 .example = "relay1.example.org"},
+	{.name = "bind",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct hop, bind),
+	 .dflt = "\"\"",
+	 .help = "The address of this host to connect from; empty: "
+		 "delivery.bind.",
+	 .check = hop_check_bind,
+	 .example = "192.0.2.7"},
+	{.name = "connections",
+	 .type = CONF_INT,
+	 .offset = offsetof(struct hop, connections),
+	 .dflt = "0",
+	 .help = "Connections to this next hop at the same time; 0: only "
+		 "per_destination limits them.",
+	 .min = 0,
+	 .max = 10000},
+	{.name = NULL},
+};
+
+const struct conf_table hop_conf_table = {
+	.size = sizeof(struct hop),
+	.options = hop_options,
+	.mark_offset = offsetof(struct hop, mark),
+};
+
+/* --- by_domain ------------------------------------------------------------- */
+
+static bool
+rule_check_via(void *field, const struct conf_mark *mark,
+	       struct conf_errors *errors)
+{
+	const struct conf_list *via = field;
+
+	if (via->n > 0)
+		return true;
+	conf_error(errors, mark, "`via` names no next hop; write for example "
+				 "`via: [{host: 10.0.0.5}]`");
+	return false;
+}
+
+static const struct conf_option rule_options[] = {
+	{.name = "match",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct delivery_rule, match),
+	 .help = "The recipients it is for, as a pattern: `anna@example.com`, "
+		 "`example.com`, `.example.com` (subdomains), a glob with `*`, "
+		 "or `/regular expression/`.",
+	 .example = "example.com"},
+	{.name = "via",
+	 .type = CONF_LIST,
+	 .offset = offsetof(struct delivery_rule, via),
+	 .help = "Next hops, tried in this order.",
+	 .table = &hop_conf_table,
+	 .check = rule_check_via,
+	 .example = "[{host: 10.0.0.5}]"},
+	{.name = NULL},
+};
+
+static const struct conf_table rule_table = {
+	.size = sizeof(struct delivery_rule),
+	.options = rule_options,
+	.mark_offset = offsetof(struct delivery_rule, mark),
+};
+
+/* --- delivery -------------------------------------------------------------- */
+
+#define DELIVERY_TIMEOUT(key, field, value, text)                             \
+	{.name = key,                                                         \
+	 .type = CONF_TIME,                                                   \
+	 .offset = offsetof(struct delivery_timeouts, field),                 \
+	 .dflt = value,                                                       \
+	 .help = text,                                                        \
+	 .min = 100,                                                          \
+	 .max = 3600000}
+
+static const struct conf_option timeout_options[] = {
+	DELIVERY_TIMEOUT("connect", connect_ms, "30s",
+			 "For the connection to one address."),
+	DELIVERY_TIMEOUT("banner", banner_ms, "5m", "For the greeting."),
+	DELIVERY_TIMEOUT("command", command_ms, "5m",
+			 "For the answer to each command."),
+	DELIVERY_TIMEOUT("data", data_ms, "3m",
+			 "For each piece of the message to be taken."),
+	DELIVERY_TIMEOUT("after_dot", after_dot_ms, "10m",
+			 "For the answer to the whole message; too short makes "
+			 "duplicates."),
+	{.name = NULL},
+};
+
+static const struct conf_table timeout_table = {
+	.size = sizeof(struct delivery_timeouts),
+	.options = timeout_options,
+};
+
+static const struct conf_option per_address_options[] = {
+	{.name = "connections",
+	 .type = CONF_INT,
+	 .offset = 0,
+	 .dflt = "20",
+	 .help = "Connections to one address at the same time, whatever "
+		 "destinations lead there.",
+	 .min = 1,
+	 .max = 10000},
+	{.name = NULL},
+};
+
+static const struct conf_table per_address_table = {
+	.size = sizeof(((struct delivery_conf *)0)->per_address),
+	.options = per_address_options,
+};
+
+static bool
+delivery_check_bind(void *field, const struct conf_mark *mark,
+		    struct conf_errors *errors)
+{
+	const struct conf_strings *s = field;
+	struct sockaddr_any sa;
+	bool seen4 = false, seen6 = false;
+
+	(void)mark;
+	for (size_t i = 0; i < s->n; i++) {
+		bool *seen;
+
+		if (sockaddr_parse_ip(s->v[i], 0, &sa) < 0) {
+			conf_error(errors, &s->marks[i],
+				   "`bind` lists addresses of this host; `%s` "
+				   "is none", s->v[i]);
+			return false;
+		}
+		seen = sa.ss.ss_family == AF_INET ? &seen4 : &seen6;
+		if (*seen) {
+			conf_error(errors, &s->marks[i],
+				   "`bind` takes at most one IPv4 and one IPv6 "
+				   "address");
+			return false;
+		}
+		*seen = true;
+	}
+	return true;
+}
+
+static const struct conf_option delivery_options[] = {
+	{.name = "smarthost",
+	 .type = CONF_LIST,
+	 .offset = offsetof(struct delivery_conf, smarthost),
+	 .dflt = "[]",
+	 .help = "Next hops for whatever by_domain does not cover, tried in "
+		 "this order.",
+	 .table = &hop_conf_table,
+	 .example = "[{host: smtp.example.net}]"},
+	{.name = "by_domain",
+	 .type = CONF_LIST,
+	 .offset = offsetof(struct delivery_conf, by_domain),
+	 .dflt = "[]",
+	 .help = "Next hops of their own for some recipients; the first rule "
+		 "that matches is taken.",
+	 .table = &rule_table,
+	 .example = "[{match: example.com, via: [{host: 10.0.0.5}]}]"},
+	{.name = "retry",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct delivery_conf, retry),
+	 .dflt = "{}",
+	 .help = "When what was deferred is tried again.",
+	 .table = &queue_retry_conf_table},
+	{.name = "lifetime",
+	 .type = CONF_TIME,
+	 .offset = offsetof(struct delivery_conf, lifetime_ms),
+	 .dflt = "5d",
+	 .help = "How long a message is tried before its sender is told that "
+		 "it failed.",
+	 .min = 1000,
+	 .max = 60LL * 86400000},
+	{.name = "connections",
+	 .type = CONF_INT,
+	 .offset = offsetof(struct delivery_conf, connections),
+	 .dflt = "1000",
+	 .help = "Deliveries under way at the same time, in all; 20 of them "
+		 "are kept for alerts.",
+	 .min = 1,
+	 .max = 100000},
+	{.name = "per_destination",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct delivery_conf, per_destination),
+	 .dflt = "{}",
+	 .help = "Limits of each destination.",
+	 .table = &queue_destination_conf_table},
+	{.name = "per_address",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct delivery_conf, per_address),
+	 .dflt = "{}",
+	 .help = "Limits of each address connected to.",
+	 .table = &per_address_table},
+	{.name = "timeouts",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct delivery_conf, timeouts),
+	 .dflt = "{}",
+	 .help = "How long a next hop may take; then the message is tried "
+		 "again later.",
+	 .table = &timeout_table},
+	{.name = "strict_8bit",
+	 .type = CONF_BOOL,
+	 .offset = offsetof(struct delivery_conf, strict_8bit),
+	 .dflt = "false",
+	 .help = "true: return 8-bit mail (5.6.3) where the next hop does not "
+		 "offer 8BITMIME; false: send it unchanged, logged and "
+		 "counted."},
+	{.name = "helo",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct delivery_conf, helo),
+	 .dflt = "\"\"",
+	 .help = "The name said in EHLO; empty: hostname.",
+	 .check = hop_check_helo,
+	 .example = "relay1.example.org"},
+	{.name = "bind",
+	 .type = CONF_STRINGS,
+	 .offset = offsetof(struct delivery_conf, bind),
+	 .dflt = "[]",
+	 .help = "Addresses of this host to connect from, at most one of each "
+		 "family; empty: the system's choice.",
+	 .check = delivery_check_bind,
+	 .example = "[192.0.2.7, \"2001:db8::7\"]"},
+	{.name = NULL},
+};
+
+/* A destination bears its first next hop's name, so two different ones with one
+ * name would share their queue. */
+static bool
+delivery_name_is_free(const struct hop *a, const struct hop *b,
+		      struct conf_errors *errors)
+{
+	if (a == b || a->name[0] == '\0' || strcmp(a->name, b->name) != 0 ||
+	    (strcmp(a->host, b->host) == 0 && a->port == b->port))
+		return true;
+	conf_error(errors, &a->mark,
+		   "the name `%s` is taken by another next hop, in line %d",
+		   a->name, b->mark.line);
+	return false;
+}
+
+static bool
+delivery_check_names_in(const struct conf_list *list, const struct hop *hop,
+			struct conf_errors *errors)
+{
+	const struct hop *v = list->v;
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < list->n && &v[i] != hop; i++)
+		ok = delivery_name_is_free(hop, &v[i], errors);
+	return ok;
+}
+
+/* HOP's name against all that were written before it. */
+static bool
+delivery_check_name(const struct delivery_conf *conf, const struct hop *hop,
+		    size_t nrules, struct conf_errors *errors)
+{
+	const struct delivery_rule *rules = conf->by_domain.v;
+	bool ok = delivery_check_names_in(&conf->smarthost, hop, errors);
+
+	for (size_t i = 0; ok && i < nrules; i++)
+		ok = delivery_check_names_in(&rules[i].via, hop, errors);
+	return ok;
+}
+
+static bool
+delivery_check(void *field, const struct conf_mark *mark,
+	       struct conf_errors *errors)
+{
+	const struct delivery_conf *conf = field;
+	const struct delivery_rule *rules = conf->by_domain.v;
+	const struct hop *hops = conf->smarthost.v;
+	bool ok = true;
+
+	(void)mark;
+	for (size_t i = 0; i < conf->smarthost.n; i++)
+		ok = delivery_check_name(conf, &hops[i], 0, errors) && ok;
+	for (size_t i = 0; i < conf->by_domain.n; i++) {
+		hops = rules[i].via.v;
+		for (size_t j = 0; j < rules[i].via.n; j++)
+			ok = delivery_check_name(conf, &hops[j], i + 1,
+						 errors) &&
+			     ok;
+	}
+	return ok;
+}
+
+const struct conf_table delivery_conf_table = {
+	.size = sizeof(struct delivery_conf),
+	.options = delivery_options,
+	.check = delivery_check,
+};

@@ -1,0 +1,1 @@
+belfry_unit_test(config belfry_config)

@@ -1,0 +1,356 @@
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/config.h"
+
+#define HOST "hostname: relay1.example.org\n"
+#define OUT  "delivery: {smarthost: [{host: smtp.example.net}]}\n"
+
+/* What config_load_text() says of TEXT, a line each; "" is fine. */
+static char *
+complaints(const char *text)
+{
+	struct conf_errors e;
+	struct config *c = NULL;
+	char *out = NULL;
+	size_t len;
+	FILE *f = open_memstream(&out, &len);
+	int r;
+
+	conf_errors_init(&e);
+	r = config_load_text("t", text, strlen(text), &c, &e);
+	assert_int_equal(r, e.total > 0 ? -EINVAL : 0);
+	assert_int_equal(c != NULL, r == 0);
+	conf_errors_print(&e, f);
+	fclose(f);
+	config_unref(&c);
+	conf_errors_done(&e);
+	return out;
+}
+
+static const struct {
+	const char *name, *text, *says;
+} rows[] = {
+	{"smallest", HOST OUT, ""},
+	{"nothing", "", "t:1:1: `hostname` is missing; write for example "
+			"`relay1.example.org`\n"},
+	{"hostname with a space", "hostname: a b\n" OUT,
+	 "t:1:11: `hostname` is this host's full name, like "
+	 "relay1.example.org, not `a b`\n"},
+	{"key not built", HOST OUT "tls: {}\n", "t:3:1: unknown key `tls`\n"},
+	{"typing error", HOST OUT "listners: []\n",
+	 "t:3:1: unknown key `listners`; did you mean `listeners`?\n"},
+	{"relative path", HOST OUT "state_dir: var\n",
+	 "t:3:12: a path begins with `/`; `var` doesn't\n"},
+	{"loops", HOST OUT "loops: many\n",
+	 "t:3:8: `loops` is auto or a number from 1 to 64, not `many`\n"},
+	{"65 loops", HOST OUT "loops: 65\n",
+	 "t:3:8: `loops` is auto or a number from 1 to 64, not `65`\n"},
+	{"same sockets",
+	 HOST OUT "admin_socket: /a\nsubmit_socket: /a\n",
+	 "t:1:1: admin_socket and submit_socket are the same path\n"},
+	{"log target", HOST OUT "log: {to: syslog:nobody}\n",
+	 "t:3:11: `to` is stderr, syslog:FACILITY (like syslog:mail) or a path "
+	 "that begins with `/`, not `syslog:nobody`\n"},
+	{"reserve", HOST OUT "store: {reserve: 5 %}\n",
+	 "t:3:8: `reserve` is a percentage of max_size or a size, like 5% or "
+	 "1G, not `5 %`\n"},
+	{"reserve too large", HOST OUT "store: {max_size: 1G, reserve: 600M}\n",
+	 "t:3:8: `reserve` takes more than half of max_size\n"},
+	{"message larger than the store",
+	 HOST OUT "store: {max_size: 64M}\n",
+	 "t:1:1: limits.message_size is more than half of what store.max_size "
+	 "leaves; make the store larger\n"},
+	{"dns server", HOST OUT "dns: {servers: [127.0.0.1@5353, a.b]}\n",
+	 "t:3:33: `a.b` is no server: write an address, or ADDRESS@PORT, like "
+	 "127.0.0.1@5353\n"},
+	{"header too large", HOST OUT "limits: {header_size: 2M}\n",
+	 "t:3:23: `header_size` is 2M, which is out of range: from 4K to 1M\n"},
+	{"header larger than the message",
+	 HOST OUT "limits: {message_size: 64K}\n",
+	 "t:1:1: limits.header_size is larger than limits.message_size\n"},
+
+	{"listener without role", HOST OUT "listeners:\n- address: ':25'\n",
+	 "t:4:3: `role` is missing; write for example `submission`\n"},
+	{"role not built",
+	 HOST OUT "listeners: [{address: ':25', role: inbound}]\n",
+	 "t:3:36: `role` can't be `inbound`; only submission is known\n"},
+	{"tls not built",
+	 HOST OUT "listeners: [{address: ':25', role: submission, "
+		  "tls: starttls}]\n",
+	 "t:3:53: `tls` can't be `starttls`; only none is known\n"},
+	{"address without port",
+	 HOST OUT "listeners: [{address: 127.0.0.1, role: submission}]\n",
+	 "t:3:23: `address` is ADDRESS:PORT, [ADDRESS]:PORT or :PORT (both "
+	 "families), not `127.0.0.1`\n"},
+	{"unix listener",
+	 HOST OUT "listeners: [{address: 'unix:/s', role: submission}]\n",
+	 "t:3:23: a listener has a TCP port; programs on this machine use "
+	 "`submit_socket`\n"},
+	{"names twice",
+	 HOST OUT "listeners:\n"
+		  "- {name: a, address: ':25', role: submission}\n"
+		  "- {name: a, address: ':26', role: submission}\n",
+	 "t:5:3: two listeners are called `a`; the first is in line 4\n"},
+	{"address twice",
+	 HOST OUT "listeners:\n"
+		  "- {name: a, address: ':25', role: submission}\n"
+		  "- {name: b, address: ':25', role: submission}\n"
+		  "http: [{address: ':25'}]\n",
+	 "t:5:3: `:25` is taken by the entry in line 4\n"},
+	{"name of the submit socket",
+	 HOST OUT "listeners:\n"
+		  "- {name: submit, address: ':25', role: submission}\n",
+	 "t:4:3: `submit` is the name of the submit socket; call the listener "
+	 "otherwise\n"},
+	{"trust nobody",
+	 HOST OUT "listeners:\n"
+		  "- {address: ':25', role: submission, trust: []}\n",
+	 "t:4:3: warning: listener `:25` trusts nobody, so nobody may submit "
+	 "there\n"},
+	{"trust everybody",
+	 HOST OUT "listeners:\n"
+		  "- {address: ':25', role: submission, trust: [0.0.0.0/0]}\n",
+	 "t:4:46: warning: listener `:25` trusts more than private networks: "
+	 "whoever is there may send mail to anybody\n"},
+	{"trust private and a public address",
+	 HOST OUT "listeners:\n"
+		  "- {address: ':25', role: submission, trust: [10.0.0.0/8, "
+		  "192.168.1.0/24, loopback, 'fd00::/8', 203.0.113.7]}\n",
+	 ""},
+	{"trust a name", HOST OUT
+	 "networks: {servers: [10.1.0.0/16], all: [servers, loopback]}\n"
+	 "listeners: [{address: ':25', role: submission, trust: [all]}]\n",
+	 ""},
+	{"unknown name",
+	 HOST OUT "listeners:\n"
+		  "- {address: ':25', role: submission, trust: [servers]}\n",
+	 "t:4:46: no network is called `servers`; the names are those in "
+	 "`networks`, and `loopback`\n"},
+	{"bits below the prefix",
+	 HOST OUT "networks: {servers: [10.1.0.1/16]}\n",
+	 "t:3:22: `10.1.0.1/16` is no network; write ADDRESS or ADDRESS/BITS, "
+	 "with all bits below the prefix zero\n"},
+	{"network of itself", HOST OUT "networks: {a: [a]}\n",
+	 "t:3:16: networks that name networks: deeper than 8\n"},
+	{"network called loopback", HOST OUT "networks: {loopback: ['::1']}\n",
+	 "t:3:12: `loopback` can't be the name of a network: it means "
+	 "something already\n"},
+
+	{"plain http elsewhere", HOST OUT "http: [{address: ':8025'}]\n",
+	 "t:3:8: warning: HTTP at `:8025` is not encrypted; put a proxy with "
+	 "TLS in front and listen on loopback\n"},
+	{"http here",
+	 HOST OUT "http: [{address: '127.0.0.1:8025'}, "
+		  "{address: 'unix:/run/x', serve: [metrics]}]\n",
+	 ""},
+	{"serve", HOST OUT "http: [{address: '[::1]:80', serve: [alerts]}]\n",
+	 "t:3:38: `serve` lists api and metrics, not `alerts`\n"},
+
+	{"no route", HOST,
+	 "t:1:1: warning: neither delivery.smarthost nor delivery.by_domain is "
+	 "given: every recipient is refused\n"},
+	{"brackets and port",
+	 HOST "delivery: {smarthost: [{host: '[smtp.example.net]:587'}]}\n",
+	 "t:2:31: `host` takes neither port nor brackets; write `host: "
+	 "\"smtp.example.net\", port: 587` instead of "
+	 "`[smtp.example.net]:587`\n"},
+	{"brackets",
+	 HOST "delivery: {smarthost: [{host: '[smtp.example.net]'}]}\n",
+	 "t:2:31: `host` takes neither port nor brackets; write `host: "
+	 "\"smtp.example.net\", port: 25` instead of `[smtp.example.net]`\n"},
+	{"port", HOST "delivery: {smarthost: [{host: 'a.example:587'}]}\n",
+	 "t:2:31: `host` takes neither port nor brackets; write `host: "
+	 "\"a.example\", port: 587` instead of `a.example:587`\n"},
+	{"IPv6 next hop",
+	 HOST "delivery: {smarthost: [{host: '2001:db8::5'}]}\n", ""},
+	{"scheme",
+	 HOST "delivery: {smarthost: [{host: 'smtp://a.example'}]}\n",
+	 "t:2:31: `smtp://a.example` is neither a host name nor an address\n"},
+	{"no host", HOST "delivery: {smarthost: [{name: a}]}\n",
+	 "t:2:24: `host` is missing; write for example `smtp.example.net`\n"},
+	{"tls of a next hop not built",
+	 HOST "delivery: {smarthost: [{host: a.example, tls: verify}]}\n",
+	 "t:2:47: `tls` can't be `verify`; only none is known\n"},
+	{"login not built",
+	 HOST "delivery: {smarthost: [{host: a.example, user: u}]}\n",
+	 "t:2:42: unknown key `user`\n"},
+	{"one name, two next hops",
+	 HOST "delivery:\n  smarthost: [{name: a, host: a.example}]\n"
+	      "  by_domain: [{match: b.example, via: [{name: a, host: "
+	      "b.example}]}]\n",
+	 "t:4:40: the name `a` is taken by another next hop, in line 3\n"},
+	{"one name, one next hop",
+	 HOST "delivery:\n  smarthost: [{name: a, host: a.example}]\n"
+	      "  by_domain: [{match: b.example, via: [{name: a, host: "
+	      "a.example}]}]\n",
+	 ""},
+	{"no via", HOST "delivery: {by_domain: [{match: a.example, via: []}]}\n",
+	 "t:2:48: `via` names no next hop; write for example `via: [{host: "
+	 "10.0.0.5}]`\n"},
+	{"retry", HOST "delivery: {smarthost: [{host: a.example}], retry: "
+		       "{first: 2h, factor: 0.5}}\n",
+	 "t:2:71: `factor` is out of range: from 1 to 10\n"},
+	{"retry too late",
+	 HOST "delivery: {smarthost: [{host: a.example}], retry: "
+	      "{first: 2h}}\n",
+	 "t:2:51: `first` is longer than `max`\n"},
+	{"bind twice",
+	 HOST "delivery: {smarthost: [{host: a.example}], bind: [10.0.0.1, "
+	      "10.0.0.2]}\n",
+	 "t:2:61: `bind` takes at most one IPv4 and one IPv6 address\n"},
+	{"all mistakes at once",
+	 "hostname: relay1.example.org\nloops: x\nlimits: {errors: 0}\n"
+	 "dns: {timeout: 5}\nnope: 1\n" OUT,
+	 "t:2:8: `loops` is auto or a number from 1 to 64, not `x`\n"
+	 "t:3:18: `errors` is 0, which is out of range: from 1 to 10000\n"
+	 "t:4:16: `timeout` is a time, like 500ms, 30s, 1h30m or 5d, not `5`\n"
+	 "t:5:1: unknown key `nope`\n"},
+};
+
+static void
+test_rows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *says = complaints(rows[i].text);
+
+		if (strcmp(says, rows[i].says) != 0)
+			fail_msg("%s:\n%s", rows[i].name, says);
+		free(says);
+	}
+}
+
+static struct config *
+load(const char *text)
+{
+	struct conf_errors e;
+	struct config *c = NULL;
+
+	conf_errors_init(&e);
+	if (config_load_text("t", text, strlen(text), &c, &e) < 0)
+		conf_errors_print(&e, stderr);
+	assert_non_null(c);
+	conf_errors_done(&e);
+	return c;
+}
+
+static bool
+is_in(const struct network_list *l, const char *ip)
+{
+	struct sockaddr_any sa;
+
+	assert_int_equal(sockaddr_parse_ip(ip, 1, &sa), 0);
+	return network_list_has(l, &sa);
+}
+
+static void
+test_defaults(void **state)
+{
+	struct config *c = load(HOST OUT);
+	const struct hop *hop = c->delivery.smarthost.v;
+
+	(void)state;
+	assert_string_equal(c->state_dir, "/var/lib/belfry");
+	assert_string_equal(c->user, "belfry");
+	assert_true(c->nloops >= 1);
+	assert_string_equal(c->log.to, "stderr");
+	assert_int_equal(c->log.level, LOG_INFO);
+	assert_int_equal(c->store.max_size, 20LL << 30);
+	assert_int_equal(c->store_reserve, (20LL << 30) / 100 * 5);
+	assert_int_equal(c->dns.timeout_ms, 5000);
+	assert_int_equal(c->listeners.n, 0);
+	assert_int_equal(c->http.n, 0);
+	assert_int_equal(c->limits.message_size, 50 << 20);
+	assert_int_equal(c->limits.command_time_ms, 300000);
+	assert_int_equal(c->delivery.lifetime_ms, 5LL * 86400000);
+	assert_true(c->delivery.retry.factor == 2);
+	assert_true(c->delivery.retry.jitter == 0.1);
+	assert_int_equal(c->delivery.per_address.connections, 20);
+	assert_int_equal(c->delivery.timeouts.after_dot_ms, 600000);
+	assert_int_equal(hop->port, 25);
+	assert_string_equal(hop->name, "");
+	config_unref(&c);
+}
+
+static void
+test_resolved(void **state)
+{
+	struct config *c = load(
+		HOST OUT
+		"loops: 3\nstore: {reserve: 1G}\n"
+		"networks: {servers: [10.1.0.0/16, '2001:db8::/64']}\n"
+		"listeners:\n"
+		"- {address: '127.0.0.1:25', role: submission}\n"
+		"- {name: lan, address: ':26', role: submission, class: bulk, "
+		"trust: [servers, 192.0.2.1]}\n"
+		"http: [{address: 'unix:/x', serve: [metrics], proxy: "
+		"[loopback]}]\n");
+	const struct listener_conf *l = config_listener(c, 0);
+	struct config *other = config_ref(c);
+
+	(void)state;
+	config_unref(&c);
+	assert_null(c);
+	c = other;
+	assert_int_equal(c->nloops, 3);
+	assert_int_equal(c->store_reserve, 1 << 30);
+	assert_string_equal(l->name, "127.0.0.1:25");
+	assert_true(is_in(&l->trusted, "127.0.0.9"));
+	assert_true(is_in(&l->trusted, "::1"));
+	assert_false(is_in(&l->trusted, "10.1.2.3"));
+	l = config_listener(c, 1);
+	assert_string_equal(l->name, "lan");
+	assert_int_equal(l->class, CONFIG_CLASS_BULK);
+	assert_true(is_in(&l->trusted, "10.1.2.3"));
+	assert_true(is_in(&l->trusted, "2001:db8::7"));
+	assert_true(is_in(&l->trusted, "192.0.2.1"));
+	assert_false(is_in(&l->trusted, "127.0.0.1"));
+	assert_int_equal(config_http(c, 0)->serves, CONFIG_SERVE_METRICS);
+	assert_true(is_in(&config_http(c, 0)->proxies, "127.0.0.1"));
+	config_unref(&c);
+}
+
+/* Lists of lists end, whatever is in them. */
+static void
+test_networks_bounded(void **state)
+{
+	static const char level[] = "b,b,b,b,b,b,b,b,b,b,b,b,b,b,b,b";
+	char text[2048], line[128];
+	char *says;
+
+	(void)state;
+	snprintf(text, sizeof(text), "%s", HOST OUT "networks:\n");
+	for (char name = 'a'; name < 'i'; name++) {
+		char items[sizeof(level)];
+
+		memcpy(items, level, sizeof(level));
+		for (char *s = items; *s != '\0'; s++)
+			if (*s == 'b')
+				*s = (char)(name + 1);
+		snprintf(line, sizeof(line), "  %c: [%s]\n", name, items);
+		strncat(text, line, sizeof(text) - strlen(text) - 1);
+	}
+	strncat(text, "  i: []\n", sizeof(text) - strlen(text) - 1);
+	says = complaints(text);
+	assert_non_null(strstr(says, "too many networks"));
+	free(says);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_resolved),
+		cmocka_unit_test(test_networks_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
