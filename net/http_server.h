@@ -29,13 +29,15 @@ typedef void http_handle_fn(void *arg, struct http_request *r);
 
 struct http_limits {
 	size_t body_bytes;   /* 413 above it */
-	int64_t deadline_ms; /* header, body and all */
-	unsigned connections;
+	int64_t deadline_ms; /* header, body and all; again for the answer */
+	unsigned connections; /* what comes above it is closed */
 };
 
 int http_server_new(struct loop *loop, const struct http_limits *limits,
 		    http_gate_fn *gate, http_handle_fn *handle, void *arg,
 		    struct http_server **ret_server);
+/* Not from within GATE or HANDLE. Connections end; requests that are with their
+ * handler still want their http_answer(), which then goes nowhere. */
 void http_server_free(struct http_server **server);
 /* Take over a connection; FROM_LISTENER (borrowed) comes back by
  * http_request_listener(). On the server's loop. */
@@ -55,6 +57,7 @@ uid_t http_request_uid(const struct http_request *r);
 const void *http_request_listener(const struct http_request *r);
 
 /* Answer, now or later, on the server's loop; the request is gone afterwards.
+ * The strings of a request live until then. CONTENT_TYPE may be NULL.
  * BODY is copied. A client that went away meanwhile is fine. */
 void http_answer(struct http_request *r, int status, const char *content_type,
 		 const void *body, size_t len);
