@@ -90,6 +90,21 @@ sc_param_body(struct sc_word value, struct smtp_command *c, struct reply *reply)
 	return 0;
 }
 
+/* esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-"). Only such a one may
+ * stand in a reply of ours. */
+static bool
+sc_is_keyword(struct sc_word w)
+{
+	for (size_t i = 0; i < w.len; i++) {
+		char c = w.s[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+		    !(c >= '0' && c <= '9') && (c != '-' || i == 0))
+			return false;
+	}
+	return w.len > 0 && w.len <= PARAM_NAME_MAX;
+}
+
 /* One "keyword[=value]" behind the path. RCPT has none that we offer. */
 static int
 sc_param(struct sc_word word, struct smtp_command *c, struct reply *reply)
@@ -106,8 +121,9 @@ sc_param(struct sc_word word, struct smtp_command *c, struct reply *reply)
 		return sc_param_size(value, c, reply);
 	if (c->verb == SMTP_MAIL && sc_is(name, "BODY"))
 		return sc_param_body(value, c, reply);
-	if (name.len > PARAM_NAME_MAX)
-		name.len = PARAM_NAME_MAX;
+	if (!sc_is_keyword(name))
+		return sc_syntax(reply, "a parameter is KEYWORD or "
+		                        "KEYWORD=value");
 	reply_set(reply, 555, "5.5.4", "%s parameter %.*s is not known here",
 	          smtp_verb_names[c->verb], (int)name.len, name.s);
 	return -EINVAL;
