@@ -169,6 +169,7 @@ cf_strings(struct cf *cf, const char *name, const struct conf_node *node,
 	s.marks = arena_alloc(cf->arena, (node->n + 1) * sizeof(*s.marks));
 	for (const struct conf_node *c = node->first; c != NULL; c = c->next) {
 		if (c->kind == CONF_SCALAR && !cf_is_null(c)) {
+			ok = ok && !c->broken;
 			s.marks[s.n] = c->mark;
 			s.v[s.n++] = arena_strdup(cf->arena, c->text);
 			continue;
@@ -238,6 +239,8 @@ static bool
 cf_value(struct cf *cf, const struct conf_option *o,
 	 const struct conf_node *node, void *field)
 {
+	if (node->broken)
+		return false;
 	switch (o->type) {
 	case CONF_STRINGS:
 		return cf_strings(cf, o->name, node, field);
@@ -307,8 +310,7 @@ cf_option(struct cf *cf, const struct conf_option *o,
 			   o->example != NULL ? "`" : "");
 		return false;
 	}
-	if (child == NULL || child->kind == CONF_SCALAR ||
-	    o->type != CONF_TABLE)
+	if (child == NULL || o->type != CONF_TABLE)
 		cf_default(cf, o, mark, field);
 	if (child != NULL)
 		ok = cf_value(cf, o, child, field);

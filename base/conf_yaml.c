@@ -240,11 +240,14 @@ cy_value(struct cy *cy, const yaml_event_t *ev, int depth)
 	if (ev->type != YAML_SCALAR_EVENT)
 		return cy_collection(cy, ev, depth);
 	node = cy_scalar(cy, ev);
-	if (node == NULL || !cy->env)
+	if (node == NULL || !cy->env || strchr(node->text, '$') == NULL)
 		return node;
+	node->quoted = true;
 	node->text = conf_env_expand(node->text, &mark, cy->arena, cy->errors);
-	if (node->text == NULL) /* go on: find the other mistakes too */
+	if (node->text == NULL) { /* go on: find the other mistakes too */
 		node->text = "";
+		node->broken = true;
+	}
 	return node;
 }
 
