@@ -6,8 +6,9 @@
  *	Local-part    = Dot-string / Quoted-string
  *
  * Control characters are refused everywhere, also quoted ones. ASCII only until
- * SMTPUTF8 is offered. Underscores in host names are taken. Sizes: local part 64, domain 255, path 256 octets
- * (4.5.3.1); we take local parts of up to 255, since they exist.
+ * SMTPUTF8 is offered. Underscores in host names are taken, since they exist.
+ * Sizes: local part 64, domain 255, path 256 octets (4.5.3.1); we take local
+ * parts of up to 255.
  */
 #ifndef MAIL_ADDRESS_H
 #define MAIL_ADDRESS_H
