@@ -257,6 +257,9 @@ dns_set_options(struct dns *dns, const struct dns_conf *conf, char **ret_why)
 
 	ub_ctx_debugout(dns->ctx, NULL); /* stderr is the log's */
 	dns_set_option(dns, "do-not-query-localhost:", "no");
+	/* As a library it has 16 sockets: eight silent names would stop all
+	 * others. One is open only while it is used. */
+	dns_set_option(dns, "outgoing-range:", "512");
 	/* A server that was down is asked again as soon as it answers, not
 	 * after the 15 minutes its bad name is kept. */
 	dns_set_option(dns, "infra-keep-probing:", "yes");

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/xalloc.h"
@@ -431,6 +432,44 @@ test_client_that_left(void **state)
 	fixture_free(f);
 }
 
+static int64_t
+cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Whatever a connection waits for, it does not spin. */
+static void
+test_waiting_costs_nothing(void **state)
+{
+	static const char *const begun[] = {
+		"", "GET /x HTTP/1.1\r\nHo",
+		"POST /x" H "Content-Length: 900\r\n\r\nabc",
+		"GET /never HTTP/1.1\r\nHost: h\r\n\r\nGET /x" H "\r\n",
+		"GET /large" H "\r\n",
+	};
+	struct fixture *f = fixture_new(
+		(struct http_limits){BODY_MAX, 20000, 10});
+	int fd[5];
+	int64_t start;
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++) {
+		fd[i] = client(&f->tcp);
+		say(fd[i], begun[i]);
+	}
+	poll(NULL, 0, 100); /* let it get there */
+	start = cpu_ms();
+	poll(NULL, 0, 400);
+	assert_true(cpu_ms() - start < 200);
+	fixture_free(f);
+	for (size_t i = 0; i < 5; i++)
+		close(fd[i]);
+}
+
 static void
 test_free_while_a_handler_works(void **state)
 {
@@ -494,6 +533,7 @@ main(void)
 		cmocka_unit_test(test_deadline_is_total),
 		cmocka_unit_test(test_handler_is_not_hurried),
 		cmocka_unit_test(test_client_that_left),
+		cmocka_unit_test(test_waiting_costs_nothing),
 		cmocka_unit_test(test_free_while_a_handler_works),
 		cmocka_unit_test(test_connections_over_the_limit_are_closed),
 	};
