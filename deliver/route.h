@@ -10,6 +10,7 @@
 
 #include "base/conf.h"
 #include "mail/address.h"
+#include "net/sockaddr.h"
 #include "queue/queue.h"
 
 /* One next hop, as everywhere in the configuration. */
@@ -56,7 +57,8 @@ struct delivery_rule {
 	struct conf_mark mark;
 };
 
-/* The compiled snapshot. Immutable; reference counted, any thread. */
+/* The compiled snapshot: a copy, so that CONF may go. Immutable; reference
+ * counted, any thread. 0, or -EINVAL with at least one error in ERRORS. */
 struct routing;
 int routing_new(const struct delivery_conf *conf, const char *hostname,
 		struct conf_errors *errors, struct routing **ret_routing);
@@ -64,6 +66,11 @@ struct routing *routing_ref(struct routing *r);
 void routing_unref(struct routing **r);
 const struct delivery_conf *routing_conf(const struct routing *r);
 const char *routing_hostname(const struct routing *r);
+/* What HOP says in EHLO: its own, the section's, or our host name. */
+const char *routing_helo(const struct routing *r, const struct hop *hop);
+/* The source address for FAMILY; false when none is configured. */
+bool routing_bind(const struct routing *r, const struct hop *hop, int family,
+		  struct sockaddr_any *ret);
 
 struct route {
 	const char *agent;  /* "smtp" */

@@ -446,6 +446,7 @@ smtp_out_input(struct smtp_out *so, const char *data, size_t len)
 		}
 		if (r == 0)
 			return;
+		so->heard++;
 		so_move(so, so_heard(so, so_word(reply), reply));
 		data += used;
 		len -= used;

@@ -81,6 +81,7 @@ struct smtp_out {
 	struct lines_stuff stuff;
 	/* What the owner reads. */
 	unsigned carried; /* mails settled on this connection */
+	unsigned heard;   /* replies so far: each one renews the patience */
 	bool sent_8bit;   /* the mail was sent with octets above 127 though
 			   * 8BITMIME was not offered */
 	enum smtp_out_fate fate;

@@ -1,0 +1,295 @@
+/*
+ * bounce - telling the sender what failed, in one DSN for all who failed.
+ *
+ *	read the original -> draft -> compose -> route -> commit
+ *
+ * A DSN travels inside the transaction that removes the failed recipients, so
+ * it is at most what a draft keeps in memory. The original goes back whole if
+ * that fits, else its header, else the beginning of its header; with very many
+ * recipients the servers' words are left out, then what comes behind the first
+ * recipients. Never a DSN for a DSN.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "base/xalloc.h"
+#include "deliver/deliver_impl.h"
+#include "mail/dsn.h"
+#include "mail/header.h"
+
+#define BOUNCE_MAX    ((size_t)STORE_BLOB_IN_PLACE * STORE_PAGE_MAX)
+#define BOUNCE_HEADER ((size_t)8 * 1024) /* when even the header is too long */
+
+struct bounce {
+	struct deliver_loop *dl; /* borrowed */
+	struct tell *tell;       /* owned */
+	struct routing *routing; /* a reference */
+	struct route route;      /* back to the sender */
+	struct buf original;
+	size_t header_len, scanned;
+	bool header_whole;
+	struct draft *draft;        /* owned */
+	struct buf report;
+};
+
+static void
+bounce_free(struct bounce *b)
+{
+	struct deliver_loop *dl = b->dl;
+
+	must(!b->tell && !b->draft);
+	routing_unref(&b->routing);
+	buf_done(&b->original);
+	buf_done(&b->report);
+	free(b);
+	dl->under_way--;
+	deliver_loop_check(dl);
+}
+
+/* --- what is said ------------------------------------------------------------------ */
+
+/* "mx.example.net[192.0.2.1]:25": the name is what a DSN wants. */
+static const char *
+bounce_remote(const struct tell_rcpt *from, struct arena *arena)
+{
+	if (!from->relay || from->relay[0] == '\0')
+		return NULL;
+	return arena_strndup(arena, from->relay, strcspn(from->relay, "["));
+}
+
+static void
+bounce_recipient(struct bounce *b, const struct tell_rcpt *from,
+		 struct dsn_recipient *to, bool with_words)
+{
+	struct arena *arena = &b->tell->arena;
+	char line[REPLY_TEXT_MAX + 32], dsn[REPLY_DSN_MAX];
+
+	*to = (struct dsn_recipient){
+		.final = from->address,
+		.original = from->original,
+		.orcpt = from->orcpt,
+		.action = DSN_FAILED,
+		.last_attempt_ms = from->last_attempt_ms,
+		.remote_mta = bounce_remote(from, arena),
+	};
+	to->status = from->expired
+			     ? "4.4.7"
+			     : arena_strdup(arena, reply_dsn(&from->reply, dsn));
+	if (from->reply.code > 0 && with_words) {
+		reply_line(&from->reply, line, sizeof(line));
+		to->reply = arena_strdup(arena, line);
+	}
+	if (from->expired)
+		to->reason = "it could not be delivered in time, and will not "
+			     "be tried again";
+	else if (to->remote_mta)
+		to->reason = arena_printf(arena, "%s refused it",
+					  to->remote_mta);
+	else
+		to->reason = "it could not be delivered";
+}
+
+static struct dsn
+bounce_dsn(struct bounce *b)
+{
+	const struct tell *t = b->tell;
+	const char *host = routing_hostname(b->routing);
+	char id[QUEUE_ID_LEN], own_id[QUEUE_ID_LEN];
+	struct arena *arena = &b->tell->arena;
+
+	queue_id_text(t->id, id);
+	queue_id_text(draft_id(b->draft), own_id);
+	return (struct dsn){
+		.reporting_mta = host,
+		.to = t->sender,
+		.message_id = arena_printf(arena, "%s@%s", own_id, host),
+		.queue_id = arena_strdup(arena, id),
+		.arrival_ms = t->arrival_ms,
+		.now_ms = loop_wall_ms(b->dl->loop),
+	};
+}
+
+/* The end of the last whole line within MAX. */
+static size_t
+bounce_lines_within(const struct buf *original, size_t max)
+{
+	size_t len = original->len < max ? original->len : max;
+
+	while (len > 0 && original->data[len - 1] != '\n')
+		len--;
+	return len;
+}
+
+/* From the most that can be said to the least; the first that fits is said. */
+static int
+bounce_compose(struct bounce *b, struct dsn *dsn)
+{
+	const struct tell *t = b->tell;
+	bool whole = (int64_t)b->original.len == t->size;
+	size_t some = bounce_lines_within(&b->original, BOUNCE_HEADER);
+	const struct {
+		bool possible, whole, words;
+		size_t len, nrcpt;
+	} way[] = {
+		{whole, true, true, b->original.len, t->nrcpt},
+		{b->header_whole, false, true, b->header_len, t->nrcpt},
+		{true, false, true, some, t->nrcpt},
+		{true, false, false, some, t->nrcpt},
+		{true, false, false, some, t->nrcpt < 50 ? t->nrcpt : 50},
+	};
+	struct dsn_recipient *rcpt =
+		arena_alloc(&b->tell->arena, t->nrcpt * sizeof(*rcpt));
+	int e = -EMSGSIZE;
+
+	dsn->rcpt = rcpt;
+	dsn->original = buf_str(&b->original);
+	for (size_t i = 0; i < sizeof(way) / sizeof(way[0]) && e < 0; i++) {
+		if (!way[i].possible)
+			continue;
+		for (size_t n = 0; n < way[i].nrcpt; n++)
+			bounce_recipient(b, &t->rcpt[n], &rcpt[n],
+					 way[i].words);
+		dsn->nrcpt = way[i].nrcpt;
+		dsn->original_len = way[i].len;
+		dsn->original_whole = way[i].whole;
+		buf_clear(&b->report);
+		e = dsn_compose(dsn, &b->report);
+	}
+	return e;
+}
+
+/* --- publish ---------------------------------------------------------------------------- */
+
+static bool
+bounce_is_8bit(const struct buf *report)
+{
+	for (size_t i = 0; i < report->len; i++)
+		if ((unsigned char)report->data[i] > 127)
+			return true;
+	return false;
+}
+
+static void
+bounce_commit(struct bounce *b, const struct dsn *dsn)
+{
+	struct tell *t = b->tell;
+	struct envelope_rcpt to = {
+		.address = t->sender,
+		.agent = b->route.agent,
+		.dest = b->route.dest,
+		.route = b->route.rule,
+	};
+	struct envelope env = {
+		.sender = "",
+		.class = t->class,
+		.flow = queue_flow("", address_domain_of(t->sender)),
+		.eight_bit = bounce_is_8bit(&b->report),
+		.message_id = dsn->message_id,
+		.teller = 'm',
+		.nrcpt = 1,
+		.rcpt = &to,
+	};
+
+	b->tell = NULL;
+	tell_commit(&t, &b->draft, &env, NULL, NULL);
+}
+
+/* Nobody can be told: the queue logs and counts it. */
+static void
+bounce_nobody(struct bounce *b)
+{
+	tell_commit(&b->tell, NULL, NULL, NULL, NULL);
+}
+
+static void
+bounce_say(struct bounce *b)
+{
+	struct dsn dsn;
+
+	if (tell_draft(b->tell, &b->draft) < 0) {
+		tell_drop(&b->tell); /* no room now */
+		return;
+	}
+	dsn = bounce_dsn(b);
+	if (bounce_compose(b, &dsn) < 0 ||
+	    draft_write(b->draft, b->report.data, b->report.len) < 0) {
+		draft_abandon(&b->draft);
+		tell_drop(&b->tell);
+		return;
+	}
+	bounce_commit(b, &dsn);
+}
+
+/* --- read the original ----------------------------------------------------------------- */
+
+static void
+bounce_scan_header(struct bounce *b)
+{
+	if (!b->header_whole)
+		b->header_whole = header_end(buf_str(&b->original),
+					     b->original.len, &b->scanned,
+					     &b->header_len) == 1;
+}
+
+static void
+bounce_got(void *arg, const char *data, ssize_t len)
+{
+	struct bounce *b = arg;
+	size_t room = b->original.max - b->original.len;
+	bool more;
+
+	/* Damaged content is reported by the queue; what could be read of it is
+	 * still of use to the sender. */
+	if (len > 0)
+		must(buf_append(&b->original, data,
+				(size_t)len < room ? (size_t)len : room) == 0);
+	bounce_scan_header(b);
+	/* What does not fit into a report anyway need not be read. */
+	more = len > 0 && b->original.len < b->original.max &&
+	       (int64_t)b->original.len < b->tell->size;
+	if (more && b->tell->size > (int64_t)BOUNCE_MAX && b->header_whole)
+		more = false;
+	if (more) {
+		tell_read(b->tell, bounce_got, b);
+		return;
+	}
+	bounce_say(b);
+	bounce_free(b);
+}
+
+/* The way back to the sender; false when there is none. */
+static bool
+bounce_route(struct bounce *b)
+{
+	struct tell *t = b->tell;
+	struct address to = {t->sender, ""};
+	const char *why;
+
+	if (t->sender[0] == '\0')
+		return false;
+	if (strchr(t->sender, '@') &&
+	    address_parse(t->sender, &t->arena, &to, &why) < 0)
+		return false;
+	return route_find(b->routing, &to, &b->route) == 0;
+}
+
+void
+bounce_tell(struct deliver_loop *dl, struct tell *tell)
+{
+	struct bounce *b = xcalloc(1, sizeof(*b));
+
+	dl->under_way++;
+	b->dl = dl;
+	b->tell = tell;
+	b->routing = deliver_routing(dl->deliver);
+	buf_init(&b->original, BOUNCE_MAX);
+	buf_init(&b->report, BOUNCE_MAX);
+	if (bounce_route(b)) {
+		tell_read(tell, bounce_got, b);
+		return;
+	}
+	bounce_nobody(b);
+	bounce_free(b);
+}

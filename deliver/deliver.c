@@ -1,0 +1,224 @@
+/*
+ * deliver - the agents that take a message out of the queue, and the DSN.
+ */
+#include "deliver/deliver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "base/xalloc.h"
+#include "deliver/deliver_impl.h"
+
+static const struct metric_desc sent_8bit_desc = {
+	.name = "belfry_sent_8bit_total",
+	.type = METRIC_COUNTER,
+	.help = "Messages with octets above 127 sent to a host that does not "
+		"offer 8BITMIME.",
+};
+
+static struct deliver_loop *
+deliver_find_loop(struct deliver *d, const struct loop *loop)
+{
+	for (size_t i = 0; i < d->nloops; i++)
+		if (d->loops[i].loop == loop)
+			return &d->loops[i];
+	must(!"a loop of ours");
+	return NULL;
+}
+
+static void
+deliver_attempt(void *ctx, struct loop *loop, struct attempt *a)
+{
+	smtp_try_start(deliver_find_loop(ctx, loop), a);
+}
+
+static void
+deliver_tell(void *ctx, struct loop *loop, struct tell *tell)
+{
+	bounce_tell(deliver_find_loop(ctx, loop), tell);
+}
+
+/* --- room below a ceiling --------------------------------------------------------- */
+
+struct deliver_wanted {
+	struct post post;
+	struct deliver_loop *dl;
+	char key[];
+};
+
+static void
+deliver_make_room(void *arg)
+{
+	struct deliver_wanted *w = arg;
+
+	smtp_conn_make_room(w->dl, w->key);
+	free(w);
+}
+
+/* Idle connections hold places, perhaps on another loop. */
+static void
+deliver_on_wanted(void *ctx, const char *key)
+{
+	struct deliver *d = ctx;
+	size_t len = strlen(key);
+
+	for (size_t i = 0; i < d->nloops; i++) {
+		struct deliver_wanted *w = xcalloc(1, sizeof(*w) + len + 1);
+
+		w->dl = &d->loops[i];
+		memcpy(w->key, key, len + 1);
+		loop_post(w->dl->loop, &w->post, deliver_make_room, w);
+	}
+}
+
+/* --- the start ---------------------------------------------------------------------- */
+
+static void
+deliver_grace_over(void *arg)
+{
+	struct deliver_loop *dl = arg;
+
+	while (!TAILQ_EMPTY(&dl->busy))
+		smtp_conn_abort(TAILQ_FIRST(&dl->busy));
+	deliver_loop_check(dl);
+}
+
+static void
+deliver_loop_init(struct deliver_loop *dl, struct deliver *d,
+		  struct loop *loop, struct dns *dns)
+{
+	dl->deliver = d;
+	dl->loop = loop;
+	dl->dns = dns;
+	buf_init(&dl->out, SMTP_OUT_MAX);
+	TAILQ_INIT(&dl->tries);
+	TAILQ_INIT(&dl->waiting);
+	TAILQ_INIT(&dl->busy);
+	TAILQ_INIT(&dl->idle);
+	loop_timer_init(&dl->grace, loop, deliver_grace_over, dl);
+}
+
+struct deliver *
+deliver_new(struct queue *q, struct routing *routing,
+	    struct loop *const *loops, struct dns *const *dns, size_t nloops,
+	    const struct log_context *log, struct metrics *metrics)
+{
+	struct deliver *d = xcalloc(1, sizeof(*d));
+
+	d->queue = q;
+	d->log = log;
+	d->routing = routing_ref(routing);
+	must(pthread_mutex_init(&d->lock, NULL) == 0);
+	d->slots = slots_new(deliver_on_wanted, d);
+	if (metrics)
+		d->sent_8bit = metric_cell(
+			metric_register(metrics, &sent_8bit_desc), NULL);
+	d->nloops = nloops;
+	d->loops = xcalloc(nloops, sizeof(*d->loops));
+	for (size_t i = 0; i < nloops; i++)
+		deliver_loop_init(&d->loops[i], d, loops[i],
+				  dns ? dns[i] : NULL);
+	queue_set_agent(q, "smtp", deliver_attempt, d);
+	queue_set_teller(q, 'm', deliver_tell, d);
+	return d;
+}
+
+void
+deliver_set_routing(struct deliver *d, struct routing *routing)
+{
+	struct routing *old;
+
+	routing_ref(routing);
+	pthread_mutex_lock(&d->lock);
+	old = d->routing;
+	d->routing = routing;
+	pthread_mutex_unlock(&d->lock);
+	routing_unref(&old);
+}
+
+struct routing *
+deliver_routing(struct deliver *d)
+{
+	struct routing *r;
+
+	pthread_mutex_lock(&d->lock);
+	r = routing_ref(d->routing);
+	pthread_mutex_unlock(&d->lock);
+	return r;
+}
+
+/* --- the stop ------------------------------------------------------------------------- */
+
+void
+deliver_loop_check(struct deliver_loop *dl)
+{
+	struct deliver *d = dl->deliver;
+
+	if (!dl->stopping || dl->closed || dl->under_way > 0 ||
+	    !TAILQ_EMPTY(&dl->busy) || !TAILQ_EMPTY(&dl->idle))
+		return;
+	dl->closed = true;
+	loop_timer_done(&dl->grace);
+	if (atomic_fetch_sub(&d->open, 1) == 1)
+		loop_post(d->loops[0].loop, &d->done_post, d->done,
+			  d->done_arg);
+}
+
+static void
+deliver_loop_stop(void *arg)
+{
+	struct deliver_loop *dl = arg;
+	struct smtp_conn *c, *next_conn;
+	struct smtp_try *t, *next;
+
+	dl->stopping = true;
+	loop_timer_set(&dl->grace, dl->deliver->grace_ms);
+	while (!TAILQ_EMPTY(&dl->idle))
+		smtp_conn_quit(TAILQ_FIRST(&dl->idle));
+	while (!TAILQ_EMPTY(&dl->waiting))
+		smtp_try_give_up(TAILQ_FIRST(&dl->waiting));
+	for (t = TAILQ_FIRST(&dl->tries); t; t = next) {
+		next = TAILQ_NEXT(t, link);
+		smtp_try_give_up(t);
+	}
+	for (c = TAILQ_FIRST(&dl->busy); c; c = next_conn) {
+		next_conn = TAILQ_NEXT(c, link);
+		if (!c->try)
+			smtp_conn_quit(c);
+	}
+	deliver_loop_check(dl);
+}
+
+void
+deliver_stop(struct deliver *d, int64_t grace_ms, loop_fn *done, void *arg)
+{
+	d->grace_ms = grace_ms;
+	d->done = done;
+	d->done_arg = arg;
+	atomic_store(&d->open, d->nloops);
+	for (size_t i = 0; i < d->nloops; i++)
+		loop_post(d->loops[i].loop, &d->loops[i].stop,
+			  deliver_loop_stop, &d->loops[i]);
+}
+
+void
+deliver_free(struct deliver **dp)
+{
+	struct deliver *d = *dp;
+
+	*dp = NULL;
+	if (!d)
+		return;
+	for (size_t i = 0; i < d->nloops; i++) {
+		must(TAILQ_EMPTY(&d->loops[i].busy) &&
+		     TAILQ_EMPTY(&d->loops[i].idle));
+		buf_done(&d->loops[i].out);
+		host_memory_done(&d->loops[i].memory);
+	}
+	slots_free(&d->slots);
+	routing_unref(&d->routing);
+	pthread_mutex_destroy(&d->lock);
+	free(d->loops);
+	free(d);
+}

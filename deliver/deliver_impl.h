@@ -1,0 +1,176 @@
+/*
+ * deliver_impl - what the files of this folder know of one another.
+ *
+ *	struct deliver        one a process: routing, ceilings
+ *	struct deliver_loop   one a loop: connections and tries; the loop's own
+ *	struct smtp_try       an attempt on its way: hosts, addresses, a place
+ *	                      below the ceilings, a connection
+ *	struct smtp_conn      a socket and its machine; carries one try at a time,
+ *	                      is idle or ends
+ */
+#ifndef DELIVER_DELIVER_IMPL_H
+#define DELIVER_DELIVER_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "deliver/deliver.h"
+#include "deliver/host_memory.h"
+#include "deliver/slots.h"
+#include "deliver/smtp_out.h"
+#include "net/io.h"
+#include "queue/attempt.h"
+#include "queue/teller.h"
+
+#define SMTP_IDLE_MS  5000
+#define SMTP_RELAY_MAX 512
+
+struct smtp_try;
+struct smtp_conn;
+TAILQ_HEAD(smtp_try_list, smtp_try);
+TAILQ_HEAD(smtp_conn_list, smtp_conn);
+
+struct deliver_loop {
+	struct deliver *deliver; /* borrowed */
+	struct loop *loop;       /* borrowed */
+	struct dns *dns;         /* borrowed */
+	struct buf out; /* of the machine that runs; empty between turns */
+	struct smtp_try_list tries;   /* all, but those in WAITING */
+	struct smtp_try_list waiting; /* for a place below a ceiling */
+	struct smtp_conn_list busy, idle; /* idle: the newest first */
+	struct host_memory memory;
+	size_t under_way; /* tries and tells not yet handed back */
+	bool stopping, closed;
+	struct post stop;
+	struct loop_timer grace;
+};
+
+struct deliver {
+	struct queue *queue;           /* borrowed */
+	const struct log_context *log; /* borrowed */
+	struct metric_cell *sent_8bit; /* NULL without metrics */
+	pthread_mutex_t lock;          /* keeps ROUTING */
+	struct routing *routing;       /* a reference */
+	struct slots *slots;           /* owned */
+	size_t nloops;
+	struct deliver_loop *loops; /* owned */
+	/* deliver_stop() */
+	int64_t grace_ms;
+	atomic_size_t open; /* loops not yet closed */
+	loop_fn *done;
+	void *done_arg;
+	struct post done_post;
+};
+
+/* A reference to the routing of now; from any thread. */
+struct routing *deliver_routing(struct deliver *d);
+/* After a try, tell or connection is over: is the loop's stop complete? */
+void deliver_loop_check(struct deliver_loop *dl);
+
+/* --- bounce.c --------------------------------------------------------------- */
+
+/* Say what became of a message, in a DSN to its sender. */
+void bounce_tell(struct deliver_loop *dl, struct tell *tell);
+
+/* --- smtp_try.c --------------------------------------------------------------- */
+
+enum smtp_try_state {
+	SMTP_TRY_ROUTE,
+	SMTP_TRY_HOST_SLOT, /* waits below an entry's `connections` */
+	SMTP_TRY_RESOLVE,
+	SMTP_TRY_ADDRESS_SLOT, /* waits below `per_address.connections` */
+	SMTP_TRY_CONNECT,      /* up to EHLO's reply */
+	SMTP_TRY_MAIL,
+	SMTP_TRY_OVER, /* waits for the end of a read, then goes back */
+};
+extern const char *const smtp_try_state_names[];
+
+/* Lives in its attempt's arena. */
+struct smtp_try {
+	TAILQ_ENTRY(smtp_try) link;
+	struct deliver_loop *dl; /* borrowed */
+	struct attempt *a;       /* owned until handed back */
+	struct routing *routing; /* a reference */
+	enum smtp_try_state state;
+	bool fresh; /* a kept connection broke under it: no other one */
+	/* Hosts in the order to try them, addresses of the one at hand. */
+	const struct hop **hops;
+	size_t nhops, hop_at;
+	struct sockaddr_any *addrs;
+	size_t naddrs, addr_at;
+	struct dns_query *query;  /* owned */
+	struct slot_wait *wait;   /* owned */
+	struct slot *hop_slot;    /* owned until a connection takes it over */
+	struct smtp_conn *conn;   /* borrowed */
+	struct reply last;        /* why the last address or host failed */
+	/* The content. */
+	bool reading;  /* attempt_read() is under way */
+	bool has_piece;
+	const char *piece; /* borrowed from the queue */
+	ssize_t piece_len;
+	int64_t read_bytes;
+};
+
+/* An attempt from the queue. */
+void smtp_try_start(struct deliver_loop *dl, struct attempt *a);
+/* The connection answered EHLO: T's mail follows. */
+void smtp_try_ready(struct smtp_try *t);
+/* Read the next piece, unless one is there; smtp_conn_turn() follows. */
+void smtp_try_read(struct smtp_try *t);
+/* The piece that is there into SO, and its end. */
+void smtp_try_feed(struct smtp_try *t, struct smtp_out *so);
+/* Write down who said it. */
+void smtp_try_note(struct smtp_try *t, const char *relay);
+/* Hand back what is settled. */
+void smtp_try_finish(struct smtp_try *t);
+/* The connection could not carry it; WHY is the next address's reason. */
+void smtp_try_failed(struct smtp_try *t, const struct reply *why);
+/* A kept connection ended before it began. */
+void smtp_try_again(struct smtp_try *t);
+/* Back to the queue as it came, unless a mail is under way. */
+void smtp_try_give_up(struct smtp_try *t);
+
+/* --- smtp_conn.c ---------------------------------------------------------------- */
+
+struct smtp_conn {
+	TAILQ_ENTRY(smtp_conn) link;
+	struct deliver_loop *dl; /* borrowed */
+	struct io *io;           /* owned */
+	struct smtp_out so;
+	struct routing *routing; /* a reference: HOP and HELO are its */
+	const struct hop *hop;
+	const char *helo;
+	struct sockaddr_any addr, source; /* source.len 0: any */
+	struct slot *addr_slot, *hop_slot; /* owned */
+	struct smtp_try *try;              /* borrowed; NULL: none */
+	bool connected, idle, quitting, given, turning;
+	/* For what the deadline was set last. */
+	unsigned timed_heard;
+	enum smtp_out_state timed_state;
+	char relay[SMTP_RELAY_MAX]; /* "host[ip]:port" */
+};
+
+/* Connect to ADDR for T; takes over *ADDR_SLOT and T's hop_slot. 0, or -errno
+ * with nothing taken. */
+int smtp_conn_open(struct smtp_try *t, const struct hop *hop,
+		   const struct sockaddr_any *addr, struct slot **addr_slot);
+/* An idle connection for HOP of this very routing, or to ADDR with the same
+ * name and source address; NULL. */
+struct smtp_conn *smtp_conn_find_hop(struct deliver_loop *dl,
+				     const struct hop *hop);
+struct smtp_conn *smtp_conn_find_addr(struct smtp_try *t,
+				      const struct hop *hop,
+				      const struct sockaddr_any *addr);
+/* Give T's mail to an idle connection. */
+void smtp_conn_carry(struct smtp_conn *c, struct smtp_try *t);
+/* Go on after something happened; C may be gone afterwards. */
+void smtp_conn_turn(struct smtp_conn *c);
+/* QUIT when it expects a command, and close. Carries no try. */
+void smtp_conn_quit(struct smtp_conn *c);
+/* The time of a stop is up: close, whatever is under way. */
+void smtp_conn_abort(struct smtp_conn *c);
+/* Somebody waits for a place of KEY: close an idle connection that holds one. */
+void smtp_conn_make_room(struct deliver_loop *dl, const char *key);
+
+#endif

@@ -1,0 +1,442 @@
+/*
+ * smtp_conn - a socket and its machine.
+ *
+ * Whatever happens to the socket goes into the machine, then smtp_conn_turn()
+ * looks at what the machine wants: a mail, content, to be kept, to be closed.
+ * What the machine has to say in a turn goes out with one write.
+ */
+#include <errno.h>
+#include <event2/buffer.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "base/xalloc.h"
+#include "deliver/deliver_impl.h"
+
+#define CONN_LINGER_MS 2000
+
+static void
+conn_moved(void *arg, enum smtp_out_state from, enum smtp_out_state to)
+{
+	struct smtp_conn *c = arg;
+
+	log_event(c->dl->deliver->log, LOG_DEBUG, "smtp_out",
+		  LOG_STR("relay", c->relay),
+		  LOG_STR("from", smtp_out_state_names[from]),
+		  LOG_STR("to", smtp_out_state_names[to]));
+}
+
+static const struct delivery_conf *
+conn_conf(const struct smtp_conn *c)
+{
+	return routing_conf(c->routing);
+}
+
+/* --- the end ----------------------------------------------------------------- */
+
+static void
+conn_end(struct smtp_conn *c)
+{
+	struct deliver_loop *dl = c->dl;
+
+	if (c->quitting)
+		io_close_after_write(&c->io, CONN_LINGER_MS);
+	else
+		io_close(&c->io);
+	if (c->idle)
+		TAILQ_REMOVE(&dl->idle, c, link);
+	else
+		TAILQ_REMOVE(&dl->busy, c, link);
+	slots_give(&c->addr_slot);
+	slots_give(&c->hop_slot);
+	routing_unref(&c->routing);
+	free(c);
+	deliver_loop_check(dl);
+}
+
+static void
+conn_flush(struct smtp_conn *c)
+{
+	struct buf *out = &c->dl->out;
+
+	if (out->len > 0)
+		io_write(c->io, out->data, out->len);
+	buf_clear(out);
+}
+
+void
+smtp_conn_quit(struct smtp_conn *c)
+{
+	must(!c->try);
+	smtp_out_quit(&c->so);
+	conn_flush(c);
+	c->quitting = true;
+	conn_end(c);
+}
+
+void
+smtp_conn_abort(struct smtp_conn *c)
+{
+	struct smtp_try *t = c->try;
+	struct reply our = {0};
+
+	/* Before the final dot nothing was delivered: as if never tried. */
+	if (t && c->so.state == SMTP_OUT_DOT) {
+		reply_set(&our, 451, "4.3.2", "stopped before the reply to "
+			  "the end of the content");
+		smtp_out_break(&c->so, &our);
+		smtp_try_note(t, c->relay);
+	}
+	c->try = NULL;
+	conn_end(c);
+	if (t)
+		smtp_try_finish(t);
+}
+
+/* --- to rest, or to end -------------------------------------------------------- */
+
+static bool
+conn_same_source(const struct sockaddr_any *a, const struct sockaddr_any *b)
+{
+	return a->len == b->len && memcmp(&a->ss, &b->ss, a->len) == 0;
+}
+
+static bool
+conn_fits_addr(const struct smtp_conn *c, const struct smtp_try *t,
+	       const struct hop *hop, const struct sockaddr_any *addr)
+{
+	struct sockaddr_any source = {.len = 0};
+
+	if (!conn_same_source(&c->addr, addr) ||
+	    strcmp(c->helo, routing_helo(t->routing, hop)) != 0)
+		return false;
+	routing_bind(t->routing, hop, addr->ss.ss_family, &source);
+	return conn_same_source(&c->source, &source);
+}
+
+static bool
+conn_fits_waiting(const struct smtp_conn *c, const struct smtp_try *t)
+{
+	const struct hop *hop = t->hops[t->hop_at];
+
+	if (t->fresh)
+		return false;
+	if (c->hop == hop)
+		return true;
+	return t->state == SMTP_TRY_ADDRESS_SLOT &&
+	       conn_fits_addr(c, t, hop, &t->addrs[t->addr_at]);
+}
+
+static bool
+conn_is_used_up(const struct smtp_conn *c)
+{
+	int64_t most = conn_conf(c)->per_destination.messages_per_connection;
+
+	return c->dl->stopping || (most > 0 && c->so.carried >= most);
+}
+
+/* Ready and without a mail: the next one, a rest, or QUIT. */
+static void
+conn_rest(struct smtp_conn *c)
+{
+	struct smtp_try *t;
+
+	if (conn_is_used_up(c)) {
+		smtp_conn_quit(c);
+		return;
+	}
+	TAILQ_REMOVE(&c->dl->busy, c, link);
+	TAILQ_INSERT_HEAD(&c->dl->idle, c, link);
+	c->idle = true;
+	TAILQ_FOREACH(t, &c->dl->waiting, link)
+		if (conn_fits_waiting(c, t)) {
+			smtp_conn_carry(c, t);
+			return;
+		}
+	if (slots_wanted(c->addr_slot) || slots_wanted(c->hop_slot)) {
+		smtp_conn_quit(c);
+		return;
+	}
+	io_set_deadline(c->io, SMTP_IDLE_MS);
+}
+
+struct smtp_conn *
+smtp_conn_find_hop(struct deliver_loop *dl, const struct hop *hop)
+{
+	struct smtp_conn *c;
+
+	TAILQ_FOREACH(c, &dl->idle, link)
+		if (c->hop == hop)
+			return c;
+	return NULL;
+}
+
+struct smtp_conn *
+smtp_conn_find_addr(struct smtp_try *t, const struct hop *hop,
+		    const struct sockaddr_any *addr)
+{
+	struct smtp_conn *c;
+
+	TAILQ_FOREACH(c, &t->dl->idle, link)
+		if (conn_fits_addr(c, t, hop, addr))
+			return c;
+	return NULL;
+}
+
+void
+smtp_conn_make_room(struct deliver_loop *dl, const char *key)
+{
+	struct smtp_conn *c;
+
+	TAILQ_FOREACH_REVERSE(c, &dl->idle, smtp_conn_list, link) {
+		if (strcmp(slots_key(c->addr_slot), key) != 0 &&
+		    (!c->hop_slot || strcmp(slots_key(c->hop_slot), key) != 0))
+			continue;
+		if (slots_wanted(c->addr_slot) || slots_wanted(c->hop_slot))
+			smtp_conn_quit(c);
+		return;
+	}
+}
+
+/* --- a mail ---------------------------------------------------------------------- */
+
+static void
+conn_give(struct smtp_conn *c)
+{
+	c->given = true;
+	smtp_try_ready(c->try);
+	smtp_out_mail(&c->so, c->try->a);
+	/* The first piece is read while the server thinks of MAIL. */
+	if (c->so.state == SMTP_OUT_MAIL)
+		smtp_try_read(c->try);
+}
+
+static void
+conn_log_8bit(const struct smtp_conn *c)
+{
+	const struct deliver *d = c->dl->deliver;
+	char id[QUEUE_ID_LEN];
+
+	queue_id_text(c->try->a->id, id);
+	log_event(d->log, LOG_INFO, "sent_8bit", LOG_STR("id", id),
+		  LOG_STR("relay", c->relay));
+	if (d->sent_8bit)
+		metric_add(d->sent_8bit, 1);
+}
+
+/* True when content went out. */
+static bool
+conn_pump(struct smtp_conn *c)
+{
+	struct smtp_try *t = c->try;
+	bool fed = false;
+
+	while (c->so.state == SMTP_OUT_BODY && t->has_piece &&
+	       io_output_len(c->io) == 0) {
+		smtp_try_feed(t, &c->so);
+		fed = true;
+		conn_flush(c);
+		if (c->so.state == SMTP_OUT_DOT && c->so.sent_8bit)
+			conn_log_8bit(c);
+	}
+	return fed;
+}
+
+static void
+conn_set_deadline(struct smtp_conn *c, bool anew)
+{
+	if (!anew && c->timed_heard == c->so.heard &&
+	    c->timed_state == c->so.state)
+		return;
+	c->timed_heard = c->so.heard;
+	c->timed_state = c->so.state;
+	io_set_deadline(c->io, smtp_out_patience(&c->so,
+						 &conn_conf(c)->timeouts));
+}
+
+/* What the machine wants now. ANEW: what was awaited has gone forward. */
+static void
+conn_look(struct smtp_conn *c, bool anew)
+{
+	struct smtp_try *t = c->try;
+	enum smtp_out_fate fate;
+	struct reply why;
+	bool closed, keep;
+
+	c->turning = true;
+	if (c->so.state == SMTP_OUT_READY && t && !c->given)
+		conn_give(c);
+	conn_flush(c);
+	if (c->so.state == SMTP_OUT_BODY && conn_pump(c))
+		anew = true;
+	c->turning = false;
+
+	fate = smtp_out_take(&c->so);
+	closed = c->so.state == SMTP_OUT_CLOSED;
+	keep = !closed && !conn_is_used_up(c);
+	if (fate == SMTP_OUT_SETTLED)
+		smtp_try_note(t, c->relay);
+	if (fate != SMTP_OUT_NONE || closed)
+		c->try = NULL;
+	if (closed && t && fate == SMTP_OUT_NONE) {
+		must(c->so.failed);
+		reply_copy(&why, &c->so.why);
+		t->hop_slot = c->hop_slot;
+		c->hop_slot = NULL;
+	}
+
+	/* The connection first: it may carry what the result sets free. */
+	if (closed)
+		conn_end(c);
+	else if (c->so.state == SMTP_OUT_READY && !c->try)
+		conn_rest(c);
+	else
+		conn_set_deadline(c, anew);
+
+	if (fate == SMTP_OUT_SETTLED) {
+		t->a->keep = keep;
+		smtp_try_finish(t);
+	} else if (fate == SMTP_OUT_NOT_BEGUN) {
+		smtp_try_again(t);
+	} else if (closed && t) {
+		smtp_try_failed(t, &why);
+	}
+}
+
+void
+smtp_conn_turn(struct smtp_conn *c)
+{
+	if (!c->turning)
+		conn_look(c, false);
+}
+
+void
+smtp_conn_carry(struct smtp_conn *c, struct smtp_try *t)
+{
+	must(c->idle && !c->try && c->so.state == SMTP_OUT_READY);
+	TAILQ_REMOVE(&c->dl->idle, c, link);
+	TAILQ_INSERT_HEAD(&c->dl->busy, c, link);
+	c->idle = false;
+	c->given = false;
+	c->try = t;
+	t->conn = c;
+	conn_look(c, true);
+}
+
+/* --- the socket ------------------------------------------------------------------- */
+
+static void
+conn_feed(struct smtp_conn *c)
+{
+	struct evbuffer *in = io_input(c->io);
+	size_t n;
+
+	while ((n = evbuffer_get_contiguous_space(in)) > 0) {
+		smtp_out_input(&c->so, (char *)evbuffer_pullup(in, (ssize_t)n),
+			       n);
+		evbuffer_drain(in, n);
+	}
+}
+
+static void
+conn_connect_failed(struct smtp_conn *c, int error)
+{
+	struct reply our = {0};
+
+	reply_set(&our, 451, "4.4.1", "connect to %s: %s", c->relay,
+		  strerror(error));
+	smtp_out_break(&c->so, &our);
+}
+
+static void
+conn_event(void *arg, enum io_event event)
+{
+	struct smtp_conn *c = arg;
+
+	switch (event) {
+	case IO_CONNECTED:
+		c->connected = true;
+		break;
+	case IO_INPUT:
+		conn_feed(c);
+		break;
+	case IO_DRAINED:
+		break;
+	case IO_EOF:
+		smtp_out_closed(&c->so);
+		break;
+	case IO_FAILED:
+		if (c->connected)
+			smtp_out_closed(&c->so);
+		else
+			conn_connect_failed(c, io_error(c->io));
+		break;
+	case IO_DEADLINE:
+		if (c->idle) {
+			smtp_conn_quit(c);
+			return;
+		}
+		if (c->connected)
+			smtp_out_silent(&c->so);
+		else
+			conn_connect_failed(c, ETIMEDOUT);
+		break;
+	}
+	conn_look(c, event == IO_CONNECTED || event == IO_DRAINED);
+}
+
+static struct smtp_conn *
+conn_new(struct smtp_try *t, const struct hop *hop,
+	 const struct sockaddr_any *addr)
+{
+	struct smtp_conn *c = xcalloc(1, sizeof(*c));
+	char ip[SOCKADDR_TEXT_MAX];
+
+	c->dl = t->dl;
+	c->routing = routing_ref(t->routing);
+	c->hop = hop;
+	c->helo = routing_helo(c->routing, hop);
+	c->addr = *addr;
+	routing_bind(c->routing, hop, addr->ss.ss_family, &c->source);
+	sockaddr_ip(addr, ip);
+	snprintf(c->relay, sizeof(c->relay), "%s[%s]:%d", hop->host, ip,
+		 sockaddr_port(addr));
+	return c;
+}
+
+int
+smtp_conn_open(struct smtp_try *t, const struct hop *hop,
+	       const struct sockaddr_any *addr, struct slot **addr_slot)
+{
+	struct smtp_conn *c = conn_new(t, hop, addr);
+	bool bound = c->source.len > 0;
+	struct smtp_out_conf conf = {
+		.helo = c->helo,
+		.strict_8bit = conn_conf(c)->strict_8bit,
+		.moved = conn_moved,
+		.arg = c,
+	};
+	int r;
+
+	r = io_connect(c->dl->loop, (const struct sockaddr *)&addr->ss,
+		       addr->len,
+		       bound ? (const struct sockaddr *)&c->source.ss : NULL,
+		       c->source.len, conn_event, c, &c->io);
+	if (r < 0) {
+		routing_unref(&c->routing);
+		free(c);
+		return r;
+	}
+	smtp_out_init(&c->so, &conf, &c->dl->out);
+	c->addr_slot = *addr_slot;
+	*addr_slot = NULL;
+	c->hop_slot = t->hop_slot;
+	t->hop_slot = NULL;
+	c->try = t;
+	t->conn = c;
+	TAILQ_INSERT_HEAD(&c->dl->busy, c, link);
+	io_set_deadline(c->io, conn_conf(c)->timeouts.connect_ms);
+	return 0;
+}

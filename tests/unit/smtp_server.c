@@ -1,0 +1,332 @@
+#include "tests/unit/smtp_server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/must.h"
+#include "base/xalloc.h"
+
+#define PEERS_MAX 64
+
+static const char *const verbs[] = {"BANNER", "EHLO", "HELO", "MAIL", "RCPT",
+				    "DATA",   "BODY", "DOT",  "RSET", "QUIT"};
+#define NVERB (sizeof(verbs) / sizeof(verbs[0]))
+
+struct peer {
+	struct smtp_server *s;
+	pthread_t thread;
+	int fd;
+	struct buf in;
+};
+
+struct smtp_server {
+	int fd, port;
+	int wake[2]; /* closed at the end: every poll returns */
+	const struct smtp_rule *rules;
+	bool slow;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	unsigned count[NVERB], now;
+	struct smtp_seen seen;
+	struct peer peers[PEERS_MAX];
+	size_t npeers;
+};
+
+/* More input; false at its end or at the server's. */
+static bool
+peer_wait(struct peer *p)
+{
+	struct pollfd fds[] = {{p->fd, POLLIN, 0}, {p->s->wake[0], POLLIN, 0}};
+	char data[4096];
+	ssize_t n;
+
+	if (poll(fds, 2, -1) < 0 || fds[1].revents)
+		return false;
+	n = read(p->fd, data, p->s->slow ? 1024 : sizeof(data));
+	if (n <= 0)
+		return false;
+	must(buf_append(&p->in, data, (size_t)n) == 0);
+	return true;
+}
+
+static bool
+peer_say(struct peer *p, const char *text)
+{
+	size_t len = strlen(text);
+
+	return send(p->fd, text, len, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+static const struct smtp_rule *
+server_rule(struct smtp_server *s, const char *verb)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < NVERB; i++)
+		if (strcmp(verb, verbs[i]) == 0)
+			n = ++s->count[i];
+	pthread_mutex_unlock(&s->lock);
+	for (const struct smtp_rule *r = s->rules; r && r->verb; r++)
+		if (strcmp(r->verb, verb) == 0 && (r->nth == 0 || r->nth == n))
+			return r;
+	return NULL;
+}
+
+/* Answer VERB by its rule or with USUAL. False: this connection is over. */
+static bool
+peer_answer(struct peer *p, const char *verb, const char *usual, char *ret_code)
+{
+	const struct smtp_rule *r = server_rule(p->s, verb);
+	const char *say = r ? r->reply : usual;
+
+	*ret_code = say && !(r && r->silent) ? say[0] : '0';
+	/* Before the client hears it, or a test might look too early. */
+	pthread_mutex_lock(&p->s->lock);
+	p->s->seen.mails += strcmp(verb, "DOT") == 0 && *ret_code == '2';
+	pthread_mutex_unlock(&p->s->lock);
+	if (r && r->silent) {
+		while (peer_wait(p))
+			;
+		return false;
+	}
+	if (say && !peer_say(p, say))
+		return false;
+	return !(r && r->close);
+}
+
+/* Up to and with the final dot. */
+static bool
+peer_content(struct peer *p, size_t *ret_len)
+{
+	size_t from = 0;
+	char code;
+
+	if (!peer_answer(p, "BODY", NULL, &code))
+		return false;
+	for (;;) {
+		const char *at = buf_str(&p->in) + from;
+		char *dot = memmem(at, p->in.len - from, "\r\n.\r\n", 5);
+
+		if (dot) {
+			*ret_len = (size_t)(dot - p->in.data) + 5;
+			return true;
+		}
+		if (p->in.len >= 3 && memcmp(p->in.data, ".\r\n", 3) == 0) {
+			*ret_len = 3;
+			return true;
+		}
+		from = p->in.len > 4 ? p->in.len - 4 : 0;
+		if (p->s->slow) {
+			struct timespec pause = {0, 200 * 1000};
+
+			nanosleep(&pause, NULL);
+		}
+		if (!peer_wait(p))
+			return false;
+	}
+}
+
+static bool
+peer_data(struct peer *p)
+{
+	size_t len = 0;
+	char code;
+
+	if (!peer_answer(p, "DATA", "354 go on\r\n", &code))
+		return false;
+	if (code != '3')
+		return true;
+	if (!peer_content(p, &len))
+		return false;
+	pthread_mutex_lock(&p->s->lock);
+	p->s->seen.dots++;
+	free(p->s->seen.last);
+	p->s->seen.last = xstrndup(p->in.data, len);
+	p->s->seen.last_len = len;
+	pthread_mutex_unlock(&p->s->lock);
+	buf_consume(&p->in, len);
+	return peer_answer(p, "DOT", "250 2.0.0 taken\r\n", &code);
+}
+
+static bool
+peer_hello(struct peer *p, const char *line, size_t len)
+{
+	char code;
+
+	pthread_mutex_lock(&p->s->lock);
+	len = len > 5 ? len - 5 : 0;
+	if (len >= sizeof(p->s->seen.helo))
+		len = sizeof(p->s->seen.helo) - 1;
+	memcpy(p->s->seen.helo, line + 5, len);
+	p->s->seen.helo[len] = '\0';
+	pthread_mutex_unlock(&p->s->lock);
+	if (strncmp(line, "EHLO", 4) == 0)
+		return peer_answer(p, "EHLO",
+				   "250-test\r\n250-PIPELINING\r\n"
+				   "250-SIZE 100000000\r\n250 8BITMIME\r\n",
+				   &code);
+	return peer_answer(p, "HELO", "250 test\r\n", &code);
+}
+
+static bool
+peer_command(struct peer *p, const char *line, size_t len)
+{
+	char code;
+
+	if (strncmp(line, "EHLO", 4) == 0 || strncmp(line, "HELO", 4) == 0)
+		return peer_hello(p, line, len);
+	if (strncmp(line, "MAIL", 4) == 0)
+		return peer_answer(p, "MAIL", "250 2.1.0 ok\r\n", &code);
+	if (strncmp(line, "RCPT", 4) == 0)
+		return peer_answer(p, "RCPT", "250 2.1.5 ok\r\n", &code);
+	if (strncmp(line, "RSET", 4) == 0)
+		return peer_answer(p, "RSET", "250 2.0.0 ok\r\n", &code);
+	if (strncmp(line, "QUIT", 4) == 0) {
+		pthread_mutex_lock(&p->s->lock);
+		p->s->seen.quits++;
+		pthread_mutex_unlock(&p->s->lock);
+		peer_say(p, "221 bye\r\n");
+		return false;
+	}
+	return peer_say(p, "500 what?\r\n");
+}
+
+static void
+peer_talk(struct peer *p)
+{
+	char code;
+
+	if (!peer_answer(p, "BANNER", "220 test ESMTP\r\n", &code))
+		return;
+	for (;;) {
+		char *end = memmem(buf_str(&p->in), p->in.len, "\r\n", 2);
+		char line[1024];
+		size_t len;
+
+		if (!end) {
+			if (!peer_wait(p))
+				return;
+			continue;
+		}
+		len = (size_t)(end - p->in.data);
+		must(len < sizeof(line));
+		memcpy(line, p->in.data, len);
+		line[len] = '\0';
+		buf_consume(&p->in, len + 2);
+		if (strcmp(line, "DATA") == 0 ? !peer_data(p)
+					      : !peer_command(p, line, len))
+			return;
+	}
+}
+
+static void *
+peer_thread(void *arg)
+{
+	struct peer *p = arg;
+
+	peer_talk(p);
+	pthread_mutex_lock(&p->s->lock);
+	p->s->now--;
+	pthread_mutex_unlock(&p->s->lock);
+	close(p->fd);
+	buf_done(&p->in);
+	return NULL;
+}
+
+static void
+server_accept(struct smtp_server *s)
+{
+	struct peer *p = &s->peers[s->npeers];
+
+	must(s->npeers < PEERS_MAX);
+	p->fd = accept(s->fd, NULL, NULL);
+	if (p->fd < 0)
+		return;
+	p->s = s;
+	buf_init(&p->in, 1 << 26);
+	pthread_mutex_lock(&s->lock);
+	s->seen.connections++;
+	if (++s->now > s->seen.most_at_once)
+		s->seen.most_at_once = s->now;
+	pthread_mutex_unlock(&s->lock);
+	s->npeers++;
+	must(pthread_create(&p->thread, NULL, peer_thread, p) == 0);
+}
+
+static void *
+server_thread(void *arg)
+{
+	struct smtp_server *s = arg;
+	struct pollfd fds[] = {{s->fd, POLLIN, 0}, {s->wake[0], POLLIN, 0}};
+
+	while (poll(fds, 2, -1) > 0 && !fds[1].revents)
+		server_accept(s);
+	return NULL;
+}
+
+struct smtp_server *
+smtp_server_start(const struct smtp_rule *rules, bool slow)
+{
+	struct smtp_server *s = xcalloc(1, sizeof(*s));
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	socklen_t len = sizeof(a);
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	s->rules = rules;
+	s->slow = slow;
+	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	must(s->fd >= 0 && bind(s->fd, (struct sockaddr *)&a, len) == 0 &&
+	     listen(s->fd, 64) == 0 &&
+	     getsockname(s->fd, (struct sockaddr *)&a, &len) == 0);
+	s->port = ntohs(a.sin_port);
+	must(pipe2(s->wake, O_CLOEXEC) == 0);
+	must(pthread_mutex_init(&s->lock, NULL) == 0);
+	must(pthread_create(&s->thread, NULL, server_thread, s) == 0);
+	return s;
+}
+
+void
+smtp_server_stop(struct smtp_server **sp)
+{
+	struct smtp_server *s = *sp;
+
+	close(s->wake[1]);
+	pthread_join(s->thread, NULL);
+	for (size_t i = 0; i < s->npeers; i++)
+		pthread_join(s->peers[i].thread, NULL);
+	close(s->fd);
+	close(s->wake[0]);
+	pthread_mutex_destroy(&s->lock);
+	free(s->seen.last);
+	free(s);
+	*sp = NULL;
+}
+
+int
+smtp_server_port(const struct smtp_server *s)
+{
+	return s->port;
+}
+
+struct smtp_seen
+smtp_server_seen(struct smtp_server *s)
+{
+	struct smtp_seen seen;
+
+	pthread_mutex_lock(&s->lock);
+	seen = s->seen;
+	s->seen.last = NULL;
+	pthread_mutex_unlock(&s->lock);
+	return seen;
+}

@@ -1,0 +1,43 @@
+/*
+ * smtp_server - a server on loopback that does as it is told.
+ *
+ * It speaks SMTP with PIPELINING, SIZE and 8BITMIME and takes everything,
+ * but where a rule says otherwise. A thread a connection.
+ */
+#ifndef TESTS_UNIT_SMTP_SERVER_H
+#define TESTS_UNIT_SMTP_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct smtp_server;
+
+/* At the NTH (from 1; 0: each) VERB of this server: say REPLY (NULL: nothing),
+ * then close, or stay silent for good. Verbs: BANNER EHLO HELO MAIL RCPT DATA
+ * DOT, and BODY: while the content is read. */
+struct smtp_rule {
+	const char *verb; /* NULL ends */
+	unsigned nth;
+	const char *reply;
+	bool close, silent;
+};
+
+/* RULES is borrowed. SLOW: read the content in small pieces, with pauses. */
+struct smtp_server *smtp_server_start(const struct smtp_rule *rules, bool slow);
+void smtp_server_stop(struct smtp_server **s);
+int smtp_server_port(const struct smtp_server *s);
+
+struct smtp_seen {
+	unsigned connections, most_at_once;
+	unsigned mails;  /* answered 2xx after the dot */
+	unsigned dots;   /* how many contents were whole */
+	unsigned quits;
+	char helo[128];
+	char *last;      /* the last whole content, dots as on the wire */
+	size_t last_len;
+};
+
+/* What it has seen; LAST is the caller's. */
+struct smtp_seen smtp_server_seen(struct smtp_server *s);
+
+#endif

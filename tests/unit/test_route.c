@@ -1,0 +1,206 @@
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "deliver/route.h"
+#include "tests/unit/test.h"
+
+#define HOP(n, h, p)                                                          \
+	{.name = (char *)(uintptr_t)(n), .host = (char *)(uintptr_t)(h),      \
+	 .port = (p), .helo = (char *)(uintptr_t)"",                          \
+	 .bind = (char *)(uintptr_t)"", .mark = {"test", 1, 1}}
+#define TEXT(s) ((char *)(uintptr_t)(s))
+
+static struct hop smart[] = {HOP("ses", "smtp.example.net", 25),
+			     HOP("", "10.0.0.1", 2525)};
+static struct hop inner[] = {HOP("", "10.1.0.5", 25),
+			     HOP("", "2001:db8::5", 24)};
+static struct hop other[] = {HOP("", "10.1.0.6", 25)};
+static struct delivery_rule rules[] = {
+	{.match = TEXT("inner.example.org"), .via = {2, inner}},
+	{.match = TEXT(".example.org"), .via = {1, other}},
+	{.match = TEXT("anna@inner.example.org"), .via = {2, smart}},
+};
+
+static struct delivery_conf
+conf_new(void)
+{
+	struct delivery_conf c = {.smarthost = {2, smart},
+				  .by_domain = {3, rules},
+				  .helo = TEXT("")};
+
+	return c;
+}
+
+static struct routing *
+routing_make(const struct delivery_conf *conf)
+{
+	struct conf_errors errors;
+	struct routing *r = NULL;
+	int e;
+
+	conf_errors_init(&errors);
+	e = routing_new(conf, "relay.example.org", &errors, &r);
+	if (e < 0)
+		fail_msg("%s", errors.v[0].text);
+	conf_errors_done(&errors);
+	return r;
+}
+
+static void
+test_find(void **state)
+{
+	static const struct {
+		const char *name;
+		bool smarthost;
+		const char *rcpt, *dest, *rule;
+	} row[] = {
+		{"the first match wins", true, "anna@inner.example.org",
+		 "10.1.0.5:25,[2001:db8::5]:24", "inner.example.org"},
+		{"a subdomain", true, "a@x.example.org", "10.1.0.6:25",
+		 ".example.org"},
+		{"the rest", true, "a@example.org", "ses", "smarthost"},
+		{"nothing covers it", false, "a@example.org", NULL, NULL},
+		{"a rule without smarthost", false, "a@x.example.org",
+		 "10.1.0.6:25", ".example.org"},
+		{"bare postmaster", true, "postmaster", "ses", "smarthost"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct delivery_conf conf = conf_new();
+		struct address rcpt = {"postmaster", ""};
+		const char *why;
+		struct routing *r;
+		struct arena arena;
+		struct route route;
+		int e;
+
+		if (!row[i].smarthost)
+			conf.smarthost.n = 0;
+		r = routing_make(&conf);
+		arena_init(&arena);
+		if (strchr(row[i].rcpt, '@'))
+			assert_int_equal(address_parse(row[i].rcpt, &arena,
+						       &rcpt, &why), 0);
+		e = route_find(r, &rcpt, &route);
+		if (e != (row[i].dest ? 0 : -ENOENT))
+			fail_msg("%s: %d", row[i].name, e);
+		if (e == 0 && (strcmp(route.dest, row[i].dest) != 0 ||
+			       strcmp(route.rule, row[i].rule) != 0 ||
+			       strcmp(route.agent, "smtp") != 0))
+			fail_msg("%s: %s by %s", row[i].name, route.dest,
+				 route.rule);
+		arena_done(&arena);
+		routing_unref(&r);
+	}
+}
+
+static void
+test_refused(void **state)
+{
+	static struct hop same_name[] = {HOP("ses", "10.0.0.9", 25)};
+	static struct delivery_rule bad_pattern[] = {
+		{.match = TEXT("/(/"),
+		 .via = {1, other},
+		 .mark = {"test", 2, 1}}};
+	static struct delivery_rule twin[] = {
+		{.match = TEXT("a.example"), .via = {1, same_name}}};
+	const struct delivery_conf good = conf_new();
+	struct {
+		const char *name, *word;
+		struct delivery_conf conf;
+	} row[] = {
+		{"two lists of one name", "ses", good},
+		{"pattern", "match", good},
+	};
+
+	(void)state;
+	row[0].conf.by_domain = (struct conf_list){1, twin};
+	row[1].conf.by_domain = (struct conf_list){1, bad_pattern};
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct conf_errors errors;
+		struct routing *r = NULL;
+
+		conf_errors_init(&errors);
+		if (routing_new(&row[i].conf, "h.example", &errors, &r) !=
+			    -EINVAL ||
+		    r || errors.total != 1 ||
+		    !strstr(errors.v[0].text, row[i].word))
+			fail_msg("%s: %zu errors", row[i].name, errors.total);
+		conf_errors_done(&errors);
+	}
+}
+
+static void
+test_outlives_its_configuration(void **state)
+{
+	struct delivery_conf conf = conf_new();
+	struct address rcpt = {"a", "example.com"};
+	char host[] = "10.0.0.1";
+	struct hop hop[] = {HOP("", host, 25)};
+	struct routing *r, *second;
+	struct route route;
+
+	(void)state;
+	conf.smarthost = (struct conf_list){1, hop};
+	r = routing_make(&conf);
+	memset(host, 'x', 3);
+	memset(hop, 0, sizeof(hop));
+	second = routing_ref(r);
+	routing_unref(&r);
+	assert_null(r);
+	assert_int_equal(route_find(second, &rcpt, &route), 0);
+	assert_string_equal(route.hops[0].host, "10.0.0.1");
+	assert_string_equal(route.dest, "10.0.0.1:25");
+	routing_unref(&second);
+	routing_unref(&second);
+}
+
+static void
+test_helo_and_bind(void **state)
+{
+	static char *bind[] = {TEXT("10.0.0.1"), TEXT("2001:db8::1")};
+	struct hop hop[] = {HOP("a", "10.0.0.1", 25), HOP("", "10.0.0.2", 25)};
+	struct delivery_conf conf = conf_new();
+	char text[SOCKADDR_TEXT_MAX];
+	struct sockaddr_any addr;
+	struct routing *r;
+
+	(void)state;
+	hop[1].helo = TEXT("own.example.org");
+	hop[1].bind = TEXT("10.9.9.9");
+	conf.smarthost = (struct conf_list){2, hop};
+	r = routing_make(&conf);
+	assert_string_equal(routing_helo(r, &hop[0]), "relay.example.org");
+	assert_string_equal(routing_helo(r, &hop[1]), "own.example.org");
+	assert_false(routing_bind(r, &hop[0], AF_INET, &addr));
+	routing_unref(&r);
+
+	conf.helo = TEXT("out.example.org");
+	conf.bind = (struct conf_strings){2, bind, NULL};
+	r = routing_make(&conf);
+	assert_string_equal(routing_helo(r, &hop[0]), "out.example.org");
+	assert_true(routing_bind(r, &hop[0], AF_INET6, &addr));
+	sockaddr_ip(&addr, text);
+	assert_string_equal(text, "2001:db8::1");
+	assert_true(routing_bind(r, &hop[1], AF_INET, &addr));
+	sockaddr_ip(&addr, text);
+	assert_string_equal(text, "10.9.9.9");
+	/* A hop's own address is for its family only. */
+	assert_false(routing_bind(r, &hop[1], AF_INET6, &addr));
+	routing_unref(&r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_outlives_its_configuration),
+		cmocka_unit_test(test_helo_and_bind),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
