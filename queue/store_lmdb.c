@@ -19,10 +19,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/must.h"
 #include "base/xalloc.h"
+
+#define LE_LOCK_BYTES (16 << 10) /* more than the table of readers needs */
 
 struct engine {
 	MDB_env *env; /* owned */
@@ -82,6 +85,30 @@ le_open_env(struct engine *e, const char *path, uint64_t max_bytes,
 	return mdb_env_open(e->env, path, flags | MDB_NOTLS, 0600);
 }
 
+/* LMDB only sets the length of its lock file and then writes it through a map:
+ * on a full file system that is a SIGBUS. So its blocks are there before. */
+static int
+le_allocate_lock(const char *path)
+{
+	static const char zeros[LE_LOCK_BYTES];
+	struct stat st;
+	int fd, r = 0;
+
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	if (fallocate(fd, 0, 0, sizeof(zeros)) < 0)
+		r = -errno;
+	if (r == -EOPNOTSUPP && fstat(fd, &st) == 0)
+		r = st.st_size >= (off_t)sizeof(zeros) ||
+				    pwrite(fd, zeros, sizeof(zeros), 0) ==
+					    (ssize_t)sizeof(zeros)
+			    ? 0
+			    : -ENOSPC;
+	close(fd);
+	return r;
+}
+
 static int
 le_open_tables(struct engine *e, unsigned int create)
 {
@@ -126,7 +153,9 @@ le_make(const char *dir, const char *path, uint64_t max_bytes)
 	int r;
 
 	unlink(tmp);
-	r = le_error(le_open_env(e, tmp, max_bytes, MDB_NOSUBDIR));
+	r = le_allocate_lock(tmp_lock);
+	if (r == 0)
+		r = le_error(le_open_env(e, tmp, max_bytes, MDB_NOSUBDIR));
 	if (r == 0)
 		r = le_error(le_open_tables(e, MDB_CREATE));
 	engine_close(&e);
@@ -143,16 +172,20 @@ le_make(const char *dir, const char *path, uint64_t max_bytes)
 int
 engine_open(const char *dir, uint64_t max_bytes, struct engine **ret_engine)
 {
-	char *path = xasprintf("%s/data.mdb", dir); /* LMDB's name */
+	char *path = xasprintf("%s/data.mdb", dir); /* LMDB's names */
+	char *lock = xasprintf("%s/lock.mdb", dir);
 	struct engine *e = xcalloc(1, sizeof(*e));
 	int r = 0;
 
 	if (access(path, F_OK) < 0)
 		r = errno == ENOENT ? le_make(dir, path, max_bytes) : -errno;
 	if (r == 0)
+		r = le_allocate_lock(lock);
+	if (r == 0)
 		r = le_error(le_open_env(e, dir, max_bytes, 0));
 	if (r == 0)
 		r = le_error(le_open_tables(e, 0));
+	free(lock);
 	free(path);
 	if (r < 0)
 		engine_close(&e);

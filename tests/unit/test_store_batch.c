@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "queue/store.h"
 #include "tests/unit/store_check.h"
@@ -259,6 +260,38 @@ test_map_full(void **state)
 	store_kit_done(&kit);
 }
 
+/* A file at its limit (EFBIG; SIGXFSZ is ignored) is full too. */
+static void
+test_file_limit(void **state)
+{
+	struct rlimit old, limit;
+	struct step st = {.n = 0, .pages = 16};
+	struct store_kit kit;
+	uint64_t kept = 0;
+	int r;
+
+	(void)state;
+	store_kit_init(&kit);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	limit = old;
+	limit.rlim_cur = (3 << 20) + 1000;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	do {
+		st.n++;
+		r = store_kit_run(kit.store, step_fn, &st);
+		kept += r == 0;
+		assert_true(st.n < 100);
+	} while (r == 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(r, -ENOSPC);
+	assert_true(kept > 20);
+	assert_false(store_has_room(kit.store, STORE_NEED_MAIL));
+	assert_int_equal(store_kit_run(kit.store, has_record, &kept), 0);
+	store_kit_close(&kit);
+	check_whole(&kit);
+	store_kit_done(&kit);
+}
+
 static int
 del_step(struct store_txn *txn, void *arg)
 {
@@ -507,6 +540,7 @@ main(void)
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_batch_undone),
 		cmocka_unit_test(test_map_full),
+		cmocka_unit_test(test_file_limit),
 		cmocka_unit_test(test_map_full_drains),
 		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_turn),
