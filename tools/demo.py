@@ -16,9 +16,12 @@ import time
 
 import lab
 
-PRESET = "release"
-FOLDER = os.path.join(lab.REPO, "build", "demo")
-SHOWN = os.path.join("build", "demo")
+# Where a test names its binaries, they are used, and the state lies with them.
+TESTED = os.environ.get("BELFRY_BIN")
+PRESET = None if TESTED else "release"
+FOLDER = os.path.join(os.path.dirname(TESTED) if TESTED else
+                      os.path.join(lab.REPO, "build"), "demo")
+SHOWN = os.path.relpath(FOLDER, lab.REPO)
 PATIENCE_S = 60
 
 
@@ -33,8 +36,19 @@ def port_near(wish):
             return lab.free_port()
 
 
+def running():
+    """The pid of a demo that is under way in FOLDER, or None."""
+    try:
+        with open(os.path.join(FOLDER, "pid"), encoding="ascii") as file:
+            pid = int(file.read())
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return pid if b"demo.py" in file.read() else None
+    except (OSError, ValueError):
+        return None
+
+
 def fresh_folder():
-    """build/demo, empty. belfryd of root drops root, and then the clone may be
+    """FOLDER, empty. belfryd of root drops root, and then the clone may be
     out of its reach: its state lies below /var/tmp, linked from there."""
     os.makedirs(os.path.dirname(FOLDER), exist_ok=True)
     if os.path.islink(FOLDER):
@@ -48,6 +62,8 @@ def fresh_folder():
         os.symlink(lab.state_folder("demo"), FOLDER)
     else:
         os.mkdir(FOLDER)
+    with open(os.path.join(FOLDER, "pid"), "w", encoding="ascii") as file:
+        file.write(str(os.getpid()))
     return os.path.realpath(FOLDER)
 
 
@@ -179,6 +195,10 @@ def main():
     leave = parser.parse_args().exit
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
+    if running():
+        print(f"demo: one is running (pid {running()}); end it first",
+              file=sys.stderr)
+        return 1
     demo = Demo()
     status = 1
     try:

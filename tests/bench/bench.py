@@ -223,10 +223,9 @@ class Bench:
 
     def drain_all(self, belfry, dead, count=None):
         count = count or self.options.backlog
-        have = 0
         dead.count = 0
         dead.start()
-        dead.wait(have + 1, 120) # the destination is being probed
+        dead.wait(1, 120) # the destination is being probed
         begun = time.monotonic()
         dead.wait(count, 3600)
         rate = (count - 1) / (time.monotonic() - begun)
