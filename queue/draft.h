@@ -61,6 +61,11 @@ uint64_t draft_id(const struct draft *d);
  * committed (draft_commit answers with that error). */
 int draft_write(struct draft *d, const void *data, size_t len);
 
+/* What was written so far is ours (fields put before the content) and differs
+ * each time: it doesn't count when a key's content is compared. Within the first
+ * 16 pages. */
+void draft_begin_content(struct draft *d);
+
 /* Publish *DRAFT and leave NULL, whatever the outcome. FN runs on the draft's
  * loop, after the group commit, unless the object of the handle is gone by then.
  * RESULT 0; 1: KEY was published before with the same content, ID is that

@@ -66,6 +66,8 @@ int queue_open(const struct queue_conf *conf, struct clock *clock,
 void queue_start(struct queue *q);
 /* No new attempts; call before the loops end. */
 void queue_stop(struct queue *q);
+/* When the loops have been joined and before they are freed: what is left of it
+ * goes with them. */
 void queue_close(struct queue **q);
 /* After a reload, from any thread. */
 void queue_set_conf(struct queue *q, const struct queue_conf *conf);

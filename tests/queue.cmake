@@ -14,3 +14,10 @@ belfry_unit_test(store_record belfry_queue)
 belfry_unit_test(store_trace belfry_store_kit)
 set_tests_properties(unit.store unit.store_batch PROPERTIES LABELS threads)
 set_tests_properties(unit.store_trace PROPERTIES LABELS trace)
+
+# A queue with a clock that stands still and an agent that the test answers.
+add_library(belfry_queue_rig STATIC unit/queue_rig.c)
+target_link_libraries(belfry_queue_rig PUBLIC belfry_store_kit)
+
+belfry_unit_test(queue belfry_queue_rig)
+set_tests_properties(unit.queue PROPERTIES LABELS threads)

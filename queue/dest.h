@@ -1,0 +1,127 @@
+/*
+ * dest - destinations: the record of one that failed, and the memory of those
+ * that are active.
+ *
+ * A destination that works needs no record. When it fails as a whole only its
+ * record moves: nothing that waits there is written. The record waits for the
+ * next probe; one message probes, each time another one, and when it reaches the
+ * destination the record goes and all drain.
+ *
+ * The memory (windows, attempts out, whose flow was served last) belongs to the
+ * store thread and may vanish at any time: it is made again from the ready lists
+ * and the record.
+ */
+#ifndef QUEUE_DEST_H
+#define QUEUE_DEST_H
+
+#include <sys/queue.h>
+#include <uthash.h>
+
+#include "queue/rcpt.h"
+
+#define DEST_TIMES   32    /* times of failures that are kept */
+#define DEST_MAX     10000 /* in memory */
+#define DEST_CURSORS 8
+#define DEST_DROPS   3 /* different messages in a row that were dropped */
+
+/* The record `d`. */
+struct dest_rec {
+	const char *agent, *name;
+	uint32_t fails; /* in a row */
+	int64_t first_ms, last_ms; /* of the failures */
+	int64_t not_before_ms;
+	struct reply reply;  /* why */
+	uint64_t probe;      /* the message that probed last */
+	uint8_t probe_lane;
+	uint32_t probe_flow;
+	uint32_t ntimes; /* the latest failures, oldest first */
+	int64_t times[DEST_TIMES];
+};
+
+int dest_encode(const struct dest_rec *d, struct buf *out);
+int dest_decode(const void *value, size_t len, struct arena *a,
+		struct dest_rec *ret);
+/* 0, -ENOENT (it works), -EBADMSG. */
+int dest_get(struct store_txn *txn, uint64_t key, struct arena *a,
+	     struct dest_rec *ret);
+/* Note one more failure at NOW; NOT_BEFORE_MS is the caller's. */
+void dest_rec_failed(struct dest_rec *d, int64_t now);
+/* Failed probes since SINCE: tries of whatever waited there since then. At most
+ * DEST_TIMES are known apart. */
+uint32_t dest_rec_tries(const struct dest_rec *d, int64_t since);
+
+/*
+ * In a lane, what stands before the cursor of a flow is out: whoever puts a row
+ * back there moves it (dest_wake()).
+ */
+struct dest_cursor {
+	bool set;
+	uint8_t lane;
+	uint32_t flow;
+	uint64_t id;
+	uint32_t n; /* the next is at or after (id, n) */
+};
+
+enum dest_list { DEST_IDLE, DEST_RUN, DEST_RESTING };
+
+struct dest {
+	uint64_t key;
+	char *agent_name, *name; /* one block, owned with this */
+	struct queue_agent *agent; /* borrowed; NULL: nobody serves it */
+	enum dest_list list;
+	bool loaded;    /* its record was looked for */
+	bool on_alerts; /* also in the list of those with alerts */
+	bool down, probing, hurrying;
+	int64_t not_before_ms;
+	int64_t rest_until_mono_ms;
+	uint32_t epoch;    /* counts the times it went down or up */
+	uint32_t fruitless; /* attempts in a row that came back untried */
+	uint32_t out;
+	uint8_t lanes; /* bit: may hold a row that is not out */
+	uint8_t turn;
+	uint32_t flow[LANES]; /* served last */
+	struct dest_cursor cursor[DEST_CURSORS];
+	uint64_t drops[DEST_DROPS];
+	uint32_t ndrops;
+	TAILQ_ENTRY(dest) link;
+	TAILQ_ENTRY(dest) alert_link;
+	UT_hash_handle hh;
+	uint32_t kept[]; /* per loop: connections that live */
+};
+TAILQ_HEAD(dest_head, dest);
+
+struct dest_table {
+	size_t nloops;
+	struct dest *hash;
+	struct dest_head lists[3]; /* by enum dest_list */
+	struct dest_head alerts;   /* with alerts that may go */
+	bool forgot; /* one with rows was not taken up: scan again */
+};
+
+void dest_table_init(struct dest_table *t, size_t nloops);
+void dest_table_done(struct dest_table *t);
+struct dest *dest_find(const struct dest_table *t, uint64_t key);
+/* Find or make; NULL when there are too many (FORGOT is set). */
+struct dest *dest_enter(struct dest_table *t, uint64_t key, const char *agent,
+			const char *name);
+void dest_move(struct dest_table *t, struct dest *d, enum dest_list list);
+/* A row was put into the ready list of (LANE, FLOW) for message ID. */
+void dest_wake(struct dest_table *t, struct dest *d, uint8_t lane,
+	       uint32_t flow, uint64_t id);
+/* Nothing is known of its lanes any more: look at all. */
+void dest_wake_all(struct dest_table *t, struct dest *d);
+/* The same for some lanes (bits), without running it. */
+void dest_reset_lanes(struct dest *d, uint8_t lanes);
+void dest_run(struct dest_table *t, struct dest *d);
+void dest_on_alerts(struct dest_table *t, struct dest *d);
+void dest_off_alerts(struct dest_table *t, struct dest *d);
+/* The lane holds nothing that is not out. */
+void dest_lane_empty(struct dest_table *t, struct dest *d, uint8_t lane);
+
+/* NULL: the flow begins at its first row. */
+struct dest_cursor *dest_cursor_find(struct dest *d, uint8_t lane,
+				     uint32_t flow);
+void dest_cursor_set(struct dest *d, uint8_t lane, uint32_t flow, uint64_t id,
+		     uint32_t n);
+
+#endif

@@ -1,0 +1,90 @@
+#include "queue/message.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/pack.h"
+
+#define MESSAGE_FORMAT 1
+
+int
+message_encode(const struct message *m, struct buf *out)
+{
+	struct pack p = {.out = out};
+
+	pack_u8(&p, MESSAGE_FORMAT);
+	pack_u8(&p, m->flags);
+	pack_u8(&p, (uint8_t)m->class);
+	pack_u8(&p, m->teller);
+	pack_u32(&p, m->flow);
+	pack_u32(&p, m->nrcpt);
+	pack_u64(&p, (uint64_t)m->size);
+	pack_u64(&p, (uint64_t)m->arrival_ms);
+	pack_u64(&p, (uint64_t)m->expires_ms);
+	pack_u64(&p, (uint64_t)m->tell_ms);
+	pack_bytes(&p, m->teller_key.bytes, m->teller_key.len);
+	pack_str(&p, m->sender);
+	pack_str(&p, m->message_id);
+	return p.bad ? -EMSGSIZE : 0;
+}
+
+static void
+message_decode_teller_key(struct unpack *u, struct message *m)
+{
+	size_t len;
+	const void *bytes = unpack_bytes(u, &len);
+
+	memset(&m->teller_key, 0, sizeof(m->teller_key));
+	if (len > sizeof(m->teller_key.bytes)) {
+		u->bad = true;
+		return;
+	}
+	m->teller_key.kind = m->teller;
+	m->teller_key.len = (uint8_t)len;
+	if (len > 0)
+		memcpy(m->teller_key.bytes, bytes, len);
+}
+
+int
+message_decode(const void *value, size_t len, struct arena *a,
+	       struct message *ret)
+{
+	struct message m = {0};
+	struct unpack u;
+	uint8_t format, class;
+
+	unpack_init(&u, value, len);
+	format = unpack_u8(&u);
+	m.flags = unpack_u8(&u);
+	class = unpack_u8(&u);
+	m.class = class;
+	m.teller = unpack_u8(&u);
+	m.flow = unpack_u32(&u);
+	m.nrcpt = unpack_u32(&u);
+	m.size = (int64_t)unpack_u64(&u);
+	m.arrival_ms = (int64_t)unpack_u64(&u);
+	m.expires_ms = (int64_t)unpack_u64(&u);
+	m.tell_ms = (int64_t)unpack_u64(&u);
+	message_decode_teller_key(&u, &m);
+	m.sender = unpack_str(&u, a);
+	m.message_id = unpack_str(&u, a);
+	if (!unpack_end(&u) || format != MESSAGE_FORMAT ||
+	    class >= QUEUE_NCLASS || m.size < 0)
+		return -EBADMSG;
+	*ret = m;
+	return 0;
+}
+
+struct store_place
+message_place(const struct message *m)
+{
+	enum store_class class = store_class_of(m->class);
+
+	if (m->flags & MESSAGE_CORRUPT)
+		return store_place_none();
+	if (m->tell_ms > 0)
+		return store_place_time(class, 't', m->tell_ms);
+	if (m->flags & MESSAGE_HELD)
+		return store_place_none();
+	return store_place_time(class, 'm', m->expires_ms);
+}

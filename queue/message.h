@@ -1,0 +1,42 @@
+/*
+ * message - the record `m id 0`: what is common to a message's recipients.
+ *
+ * It owns the content (its blob) and the message's only timer: its place is "there
+ * is something to tell" (kind 't'), else "too late" (kind 'm'). It goes with the
+ * last recipient, unless its teller must still be told.
+ */
+#ifndef QUEUE_MESSAGE_H
+#define QUEUE_MESSAGE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "queue/key.h"
+
+enum message_flag {
+	MESSAGE_EIGHT_BIT = 1 << 0,
+	MESSAGE_HELD = 1 << 1,
+	MESSAGE_CORRUPT = 1 << 2, /* set aside, out of every place */
+	MESSAGE_FAILED = 1 << 3,  /* some recipient was not served */
+};
+
+struct message {
+	uint8_t flags;
+	enum queue_class class;
+	uint8_t teller; /* 'm': DSN; else the kind of TELLER_KEY */
+	struct store_key teller_key;
+	uint32_t flow;
+	uint32_t nrcpt; /* as published: the highest n */
+	int64_t size, arrival_ms, expires_ms;
+	int64_t tell_ms; /* since when something is to be told; 0: nothing */
+	const char *sender, *message_id;
+};
+
+/* Append the value. 0 or -EMSGSIZE. */
+int message_encode(const struct message *m, struct buf *out);
+/* Strings go into A. 0 or -EBADMSG. */
+int message_decode(const void *value, size_t len, struct arena *a,
+		   struct message *ret);
+/* Where it waits: nowhere while set aside; a held one only to tell. */
+struct store_place message_place(const struct message *m);
+
+#endif

@@ -1,0 +1,421 @@
+#include "queue/publish.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crc32c.h"
+#include "base/must.h"
+#include "base/pack.h"
+#include "base/xalloc.h"
+
+#define PUBLISH_KEY_MS     (24 * 60 * 60 * 1000)
+#define PUBLISH_KEY_FORMAT 1
+#define PUBLISH_MSGID_MAX  250
+#define PUBLISH_VALUES_MAX (64u << 20)
+
+uint32_t
+queue_flow(const char *who, const char *domain)
+{
+	uint32_t crc = crc32c(0, who, strlen(who) + 1);
+
+	for (const char *p = domain; p != NULL && *p != '\0'; p++) {
+		char c = *p >= 'A' && *p <= 'Z' ? (char)(*p | 0x20) : *p;
+
+		crc = crc32c(crc, &c, 1);
+	}
+	return crc;
+}
+
+struct publish *
+publish_new(struct queue *q, uint64_t id, enum store_need need, int64_t now_ms)
+{
+	struct publish *p = xcalloc(1, sizeof(*p));
+
+	p->q = q;
+	p->id = id;
+	p->need = need;
+	p->now_ms = now_ms;
+	buf_init(&p->values, PUBLISH_VALUES_MAX);
+	effects_init(&p->effects);
+	return p;
+}
+
+void
+publish_free(struct publish **pp)
+{
+	struct publish *p = *pp;
+
+	if (p == NULL)
+		return;
+	if (p->recs != p->first)
+		free(p->recs);
+	buf_done(&p->values);
+	effects_done(&p->effects);
+	free(p->data);
+	free(p);
+	*pp = NULL;
+}
+
+size_t
+publish_bytes(const struct publish *p)
+{
+	return p->data_len + 2 * p->values.len + 200 * p->nrecs;
+}
+
+/* --- the records ----------------------------------------------------------------- */
+
+static void
+publish_add(struct publish *p, struct store_key key, struct store_place place,
+	    size_t at)
+{
+	p->recs[p->nrecs++] = (struct publish_rec){
+		.key = key,
+		.place = place,
+		.at = at,
+		.len = p->values.len - at,
+	};
+}
+
+static void
+publish_add_rcpt(struct publish *p, const struct envelope *env,
+		 const struct envelope_rcpt *er, uint32_t n)
+{
+	const struct effects *e = &p->effects;
+	const struct effect *last = e->n > 0 ? &e->v[e->n - 1] : NULL;
+	struct rcpt r = {
+		.state = RCPT_LIVE,
+		.class = env->class,
+		.flow = env->flow,
+		.dest = queue_dest_key(er->agent, er->dest),
+		.arrival_ms = p->now_ms,
+		.reply_dsn = "",
+		.reply_text = "",
+		.relay = "",
+		.address = er->address,
+		.original = er->original != NULL ? er->original : "",
+		.orcpt = er->orcpt != NULL ? er->orcpt : "",
+		.agent = er->agent,
+		.dest_name = er->dest,
+		.route = er->route != NULL ? er->route : "",
+	};
+	size_t at = p->values.len;
+
+	if (strcmp(r.original, r.address) == 0)
+		r.original = "";
+	if (rcpt_encode(&r, &p->values) < 0) {
+		p->error = -EMSGSIZE;
+		return;
+	}
+	publish_add(p, key_message(p->id, n), rcpt_place_ready(&r), at);
+	if (last == NULL || last->dest != r.dest)
+		effect_wake(&p->effects, p->id, &r);
+	r.agent = p->effects.v[p->effects.n - 1].agent;
+	r.dest_name = p->effects.v[p->effects.n - 1].name;
+	count_note_rcpt(&p->effects.counts, p->id, &r, COUNT_NONE,
+			QUEUE_RCPT_READY);
+}
+
+struct once {
+	UT_hash_handle hh;
+	size_t len;
+	char text[];
+};
+
+/* False when the same delivery is there already. */
+static bool
+publish_once(struct once **seen, struct arena *a,
+	     const struct envelope_rcpt *er)
+{
+	size_t la = strlen(er->address) + 1, lg = strlen(er->agent) + 1;
+	size_t ld = strlen(er->dest) + 1;
+	struct once *o = arena_alloc(a, sizeof(*o) + la + lg + ld), *old;
+
+	memcpy(o->text, er->address, la);
+	memcpy(o->text + la, er->agent, lg);
+	memcpy(o->text + la + lg, er->dest, ld);
+	o->len = la + lg + ld;
+	HASH_FIND(hh, *seen, o->text, o->len, old);
+	if (old != NULL)
+		return false;
+	HASH_ADD_KEYPTR(hh, *seen, o->text, o->len, o);
+	return true;
+}
+
+static void
+publish_add_rcpts(struct publish *p, const struct envelope *env)
+{
+	struct once *seen = NULL;
+	struct arena a;
+	uint32_t n = 1;
+
+	arena_init(&a);
+	for (size_t i = 0; i < env->nrcpt && p->error == 0; i++)
+		if (env->nrcpt == 1 || publish_once(&seen, &a, &env->rcpt[i]))
+			publish_add_rcpt(p, env, &env->rcpt[i], n++);
+	HASH_CLEAR(hh, seen);
+	arena_done(&a);
+}
+
+static void
+publish_add_message(struct publish *p, const struct envelope *env,
+		    int64_t size)
+{
+	char id[PUBLISH_MSGID_MAX + 1] = "";
+	struct queue_conf conf;
+	struct message m = {
+		.flags = env->eight_bit ? MESSAGE_EIGHT_BIT : 0,
+		.class = env->class,
+		.teller = env->teller != 0 ? env->teller : 'm',
+		.teller_key = env->teller_key,
+		.flow = env->flow,
+		.nrcpt = (uint32_t)p->nrecs,
+		.size = size,
+		.arrival_ms = p->now_ms,
+		.sender = env->sender,
+		.message_id = id,
+	};
+	size_t at = p->values.len;
+
+	if (env->message_id != NULL)
+		memcpy(id, env->message_id,
+		       strnlen(env->message_id, PUBLISH_MSGID_MAX));
+	queue_conf_copy(p->q, &conf);
+	m.expires_ms = p->now_ms + (env->class == QUEUE_ALERT
+					    ? conf.alert_lifetime_ms
+					    : conf.lifetime_ms);
+	if (message_encode(&m, &p->values) < 0 ||
+	    p->values.len - at > STORE_VALUE_MAX)
+		p->error = -EMSGSIZE;
+	publish_add(p, key_message(p->id, 0), message_place(&m), at);
+	count_note_message(&p->effects.counts, p->id, m.class, m.arrival_ms,
+			   true);
+}
+
+void
+publish_compose(struct publish *p, const struct envelope *env, int64_t size)
+{
+	must(env->nrcpt > 0);
+	p->recs = p->first;
+	if (env->nrcpt + 1 > sizeof(p->first) / sizeof(p->first[0]))
+		p->recs = xcalloc(env->nrcpt + 1, sizeof(p->recs[0]));
+	publish_add_rcpts(p, env);
+	if (p->error == 0)
+		publish_add_message(p, env, size);
+}
+
+/* --- in the writer ------------------------------------------------------------------ */
+
+/* 0: go on; 1, -EEXIST: it was published before. */
+static int
+publish_check_key(struct store_txn *txn, struct publish *p)
+{
+	struct store_rec rec;
+	struct unpack u;
+	uint64_t id;
+	const void *digest;
+	size_t len;
+	int r;
+
+	r = store_get(txn, &p->key, &rec);
+	if (r == -ENOENT || r == -EBADMSG)
+		return 0;
+	if (r < 0)
+		return r;
+	if (place_when(&rec.place) <= p->now_ms)
+		return 0; /* a day is over */
+	unpack_init(&u, rec.value, rec.len);
+	if (unpack_u8(&u) != PUBLISH_KEY_FORMAT)
+		return 0;
+	id = unpack_u64(&u);
+	digest = unpack_bytes(&u, &len);
+	if (!unpack_end(&u) || len != sizeof(p->digest))
+		return 0;
+	if (memcmp(digest, p->digest, len) != 0)
+		return -EEXIST;
+	p->found = id;
+	return 1;
+}
+
+static int
+publish_put_key(struct store_txn *txn, struct publish *p)
+{
+	struct store_rec rec = {
+		.place = store_place_time(STORE_CLASS_OTHER, 'k',
+					  p->now_ms + PUBLISH_KEY_MS),
+	};
+	struct buf *b = &p->q->scratch;
+	struct pack pk = {.out = b};
+
+	buf_clear(b);
+	pack_u8(&pk, PUBLISH_KEY_FORMAT);
+	pack_u64(&pk, p->id);
+	pack_bytes(&pk, p->digest, sizeof(p->digest));
+	must(!pk.bad);
+	rec.value = b->data;
+	rec.len = b->len;
+	return store_put(txn, &p->key, &rec);
+}
+
+/* What is written already becomes the message's, unless it was cleared away. */
+static int
+publish_take_blob(struct store_txn *txn, struct publish *p)
+{
+	struct store_key key = key_blob(p->id);
+	struct store_rec rec;
+	int r;
+
+	if (p->loose == 0)
+		return 0;
+	r = store_get(txn, &key, &rec);
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : r;
+	return rec.pages == p->loose ? store_del(txn, &key) : -ESTALE;
+}
+
+static int
+publish_put_pages(struct store_txn *txn, struct publish *p,
+		  uint32_t *ret_pages)
+{
+	uint32_t n = p->loose;
+	size_t at = 0, len;
+	int r;
+
+	for (; at < p->data_len; at += len) {
+		len = p->data_len - at;
+		if (len > STORE_PAGE_MAX)
+			len = STORE_PAGE_MAX;
+		r = store_page_put(txn, p->id, n++, p->data + at, len);
+		if (r < 0)
+			return r;
+	}
+	*ret_pages = n;
+	return 0;
+}
+
+static int
+publish_put_recs(struct store_txn *txn, struct publish *p, uint32_t pages)
+{
+	for (size_t i = 0; i < p->nrecs; i++) {
+		const struct publish_rec *pr = &p->recs[i];
+		bool owner = i + 1 == p->nrecs; /* the message is the last */
+		struct store_rec rec = {
+			.place = pr->place,
+			.blob = owner ? p->id : 0,
+			.pages = owner ? pages : 0,
+			.value = p->values.data + pr->at,
+			.len = pr->len,
+		};
+		int r = store_put(txn, &pr->key, &rec);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int
+publish_in(struct store_txn *txn, struct publish *p)
+{
+	uint32_t pages;
+	int r = p->error;
+
+	if (r == 0 && p->has_key)
+		r = publish_check_key(txn, p);
+	if (r == 0 && !store_txn_has_room(txn, p->need))
+		r = -ENOSPC;
+	if (r != 0)
+		return r;
+	r = publish_take_blob(txn, p);
+	if (r == 0)
+		r = publish_put_pages(txn, p, &pages);
+	if (r == 0)
+		r = publish_put_recs(txn, p, pages);
+	if (r == 0 && p->has_key)
+		r = publish_put_key(txn, p);
+	return r;
+}
+
+void
+publish_after(struct publish **p, int result)
+{
+	if (result == 0)
+		effects_apply((*p)->q, &(*p)->effects);
+	publish_free(p);
+}
+
+/* --- taking one back ----------------------------------------------------------------- */
+
+/* The caller's job has no AFTER of ours, and may run again or fail: one more job
+ * looks whether the message is gone and then changes what is in memory. */
+struct withdraw {
+	struct queue *q;
+	uint64_t id;
+	bool gone;
+	struct effects effects;
+	struct store_job job;
+	UT_hash_handle hh;
+};
+
+static int
+withdraw_job(struct store_txn *txn, void *arg)
+{
+	struct withdraw *w = arg;
+	struct store_key key = key_message(w->id, 0);
+	struct store_rec rec;
+
+	w->gone = store_get(txn, &key, &rec) == -ENOENT;
+	return 0;
+}
+
+static void
+withdraw_after(void *arg, int result)
+{
+	struct withdraw *w = arg;
+
+	HASH_DEL(w->q->withdraws, w);
+	if (result == 0 && w->gone)
+		effects_apply(w->q, &w->effects);
+	effects_done(&w->effects);
+	free(w);
+}
+
+static struct withdraw *
+withdraw_enter(struct queue *q, uint64_t id)
+{
+	struct withdraw *w;
+
+	HASH_FIND(hh, q->withdraws, &id, sizeof(id), w);
+	if (w != NULL) {
+		effects_clear(&w->effects);
+		return w;
+	}
+	w = xcalloc(1, sizeof(*w));
+	w->q = q;
+	w->id = id;
+	effects_init(&w->effects);
+	HASH_ADD(hh, q->withdraws, id, sizeof(w->id), w);
+	w->job = (struct store_job){
+		.fn = withdraw_job,
+		.after = withdraw_after,
+		.arg = w,
+	};
+	queue_run(q, &w->job);
+	return w;
+}
+
+int
+publish_withdraw_in(struct store_txn *txn, struct queue *q, uint64_t id)
+{
+	struct store_key key = key_message(id, 0);
+	struct store_rec rec;
+	struct withdraw *w;
+
+	if (out_find(q, id) != NULL)
+		return -EBUSY;
+	if (store_get(txn, &key, &rec) == -ENOENT)
+		return -ENOENT;
+	w = withdraw_enter(q, id);
+	return message_del_all(q, txn, id, &w->effects,
+			       clock_wall_ms(q->clock));
+}

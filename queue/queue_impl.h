@@ -1,0 +1,302 @@
+/*
+ * queue_impl - what the parts of the queue share; nobody else includes it.
+ */
+#ifndef QUEUE_QUEUE_IMPL_H
+#define QUEUE_QUEUE_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "queue/attempt.h"
+#include "queue/count.h"
+#include "queue/dest.h"
+#include "queue/draft.h"
+#include "queue/effect.h"
+#include "queue/teller.h"
+
+#define QUEUE_AGENTS  8
+#define QUEUE_TELLERS 8
+#define QUEUE_DUES    24
+#define QUEUE_FATES   1024
+#define QUEUE_WATCHES 10000
+#define QUEUE_TELLS   64 /* at once */
+
+#define QUEUE_ALERT_SLOTS 20 /* of the connections in all */
+
+/* Grace of what happens by absence, counted from awake_since. */
+#define QUEUE_GRACE_MS (10 * 60 * 1000)
+
+struct queue_agent {
+	const char *name;
+	queue_agent_fn *fn;
+	void *ctx;
+	struct metric_cell *result_cell[3]; /* delivered, deferred, bounced */
+};
+
+struct queue_teller {
+	uint8_t kind;
+	queue_teller_fn *fn;
+	void *ctx;
+};
+
+/* One row of time: a class and a kind. One job at a time each. */
+struct due {
+	struct queue *q;
+	enum store_class class;
+	uint8_t kind;
+	queue_due_fn *fn; /* NULL: the queue's own */
+	void *ctx;
+	bool busy;
+	int64_t not_before_mono_ms; /* after an error */
+	struct store_job job;
+	struct effects effects;
+};
+
+/* Pieces of a content, read by an attempt or a tell on its loop. */
+struct reader {
+	struct queue *q;
+	struct loop *loop;
+	uint64_t blob;
+	uint32_t pages;
+	int64_t size;
+	uint32_t at;   /* the next page */
+	int64_t given; /* bytes so far */
+	char *buf;     /* owned; up to STORE_BLOB_IN_PLACE pages */
+	ssize_t result;
+	bool busy;
+	bool has_timer;
+	struct loop_timer again; /* the pool was full */
+	struct store_job job;
+	attempt_read_fn *fn;
+	void *arg;
+};
+
+void reader_init(struct reader *r, struct queue *q, struct loop *loop,
+		 uint64_t blob, uint32_t pages, int64_t size);
+void reader_done(struct reader *r);
+void reader_next(struct reader *r, attempt_read_fn *fn, void *arg);
+void reader_rewind(struct reader *r);
+
+/* An attempt and what the queue knows of it. */
+struct attempt_impl {
+	struct attempt a;
+	struct queue *q;
+	struct dest *dest;
+	size_t loop_at;
+	struct loop *loop;
+	struct queue_agent *agent;
+	uint8_t lane;
+	uint32_t flow;
+	uint32_t first, last; /* what was taken, in the order of the list */
+	uint32_t epoch;       /* of the destination when it was given */
+	bool reached, reaching, has_result;
+	bool corrupt; /* the content was found damaged */
+	struct reader reader;
+	attempt_read_fn *read_fn;
+	void *read_arg;
+	struct post post;
+	struct store_job job, reached_job;
+	struct attempt_impl *same; /* the next one of this message */
+	UT_hash_handle hh;
+	/* The result, made by the job. */
+	struct effects effects;
+	bool down;       /* the destination's record moved */
+	bool first_fail; /* ... and was made */
+	bool up;         /* it was there and is gone */
+	int64_t not_before_ms, now_ms;
+	bool *applied; /* in the attempt's arena: by recipient */
+	/* What is logged on the loop, when the queue may be gone. */
+	const struct log_context *log;
+	struct metric_cell *result_cell[3], *latency_cell;
+};
+
+struct watch {
+	uint64_t id;
+	struct queue *q;
+	struct loop *loop;
+	uint64_t handle;
+	queue_fate_fn *fn;
+	bool delivered;
+	struct reply last;
+	struct store_job job;
+	struct post post;
+	struct watch *same;
+	UT_hash_handle hh;
+};
+
+struct fate {
+	uint64_t id;
+	bool delivered;
+};
+
+struct queue_metrics {
+	struct metric_family *deliveries, *latency, *stored, *oldest;
+	struct metric_family *dest_deliveries, *dest_oldest, *paused;
+	struct metric_cell *double_bounces, *corrupt;
+	struct metric_cell *latency_cell[QUEUE_NCLASS];
+};
+
+struct queue {
+	struct store *store;
+	struct clock *clock;
+	const struct log_context *log;
+	struct metrics *metrics;
+	struct loop **loops; /* owned array of borrowed loops */
+	size_t nloops;
+	struct queue_metrics metric;
+
+	struct queue_agent agents[QUEUE_AGENTS];
+	size_t nagents;
+	struct queue_teller tellers[QUEUE_TELLERS];
+	size_t ntellers;
+	struct due dues[QUEUE_DUES];
+	size_t ndues;
+
+	pthread_mutex_t lock; /* guards from here ... */
+	struct queue_conf conf_shared;
+	bool conf_changed;
+	struct queue_paused paused_shared;
+	struct queue_stats *snapshot; /* owned; for scrapes */
+	/* ... to here */
+	_Atomic bool started, stopping, scraped;
+	_Atomic unsigned next_loop, refs;
+	struct loop_end *ends; /* owned, by loop: set once it is closed */
+
+	/* The store thread's. */
+	struct queue_conf conf;
+	struct queue_paused paused;
+	struct dest_table dests;
+	struct count count;
+	struct attempt_impl *outs; /* by message */
+	struct withdraw *withdraws;
+	uint32_t nout, nout_alert;
+	size_t next_give; /* a loop, in turns */
+	struct tell_impl *tells;
+	uint32_t ntells;
+	struct watch *watches;
+	struct fate fates[QUEUE_FATES];
+	size_t next_fate;
+	int64_t awake_since_ms;
+	int64_t wall_minus_mono_ms;
+	bool clock_known;
+	bool scanning; /* the ready lists, for destinations */
+	uint64_t scan_at;
+	int64_t scan_again_mono_ms;
+	bool poked;
+	bool count_busy;
+	struct store_job count_job;
+	struct effects count_effects;
+	uint64_t count_next;
+	bool count_end;
+	int64_t snapshot_mono_ms;
+	struct buf scratch;
+	uint32_t rng;
+};
+
+/* --- queue.c ---------------------------------------------------------------- */
+
+void queue_conf_copy(struct queue *q, struct queue_conf *ret);
+struct queue_agent *queue_find_agent(struct queue *q, const char *name);
+struct queue_teller *queue_find_teller(struct queue *q, uint8_t kind);
+/* store_run(), or the end of the job when the queue is closed already. */
+void queue_run(struct queue *q, struct store_job *job);
+/* store_read(), likewise: -ESHUTDOWN. */
+int queue_read(struct queue *q, struct store_job *job);
+/* Have the turn run soon; store thread. */
+void queue_poke(struct queue *q);
+struct loop *queue_any_loop(struct queue *q);
+/* FIRST * FACTOR^(TRIES-1), at most MAX, with jitter. */
+int64_t queue_backoff(struct queue *q, uint32_t tries);
+/* Encode and put; the record's place is set. */
+int queue_put_message(struct queue *q, struct store_txn *txn, uint64_t id,
+		      const struct message *m, struct store_rec *rec);
+int queue_put_rcpt(struct queue *q, struct store_txn *txn, uint64_t id,
+		   uint32_t n, const struct rcpt *r, struct store_place place);
+int queue_get_message(struct store_txn *txn, uint64_t id, struct arena *a,
+		      struct message *ret, struct store_rec *ret_rec);
+int queue_get_rcpt(struct store_txn *txn, uint64_t id, uint32_t n,
+		   struct arena *a, struct rcpt *ret,
+		   struct store_rec *ret_rec);
+/* The first recipient of ID at or after *N: 1 and *N is its number, 0 none,
+ * -EBADMSG (*N is set). RET may be NULL with A. */
+int queue_next_rcpt(struct store_txn *txn, uint64_t id, uint32_t *n,
+		    struct arena *a, struct rcpt *ret,
+		    struct store_rec *ret_rec);
+
+/* --- out.c: attempts that are out --------------------------------------------- */
+
+void out_add(struct queue *q, struct attempt_impl *ai);
+void out_del(struct queue *q, struct attempt_impl *ai);
+struct attempt_impl *out_find(struct queue *q, uint64_t id);
+bool out_has(struct queue *q, uint64_t id, uint32_t n);
+
+/* --- finish.c ------------------------------------------------------------------ */
+
+/* After a recipient went: when it was the last, the message goes too, or its
+ * teller is to be told. M and REC are the message's. */
+int message_settle(struct queue *q, struct store_txn *txn, uint64_t id,
+		   struct message *m, struct store_rec *rec,
+		   struct effects *e, int64_t now);
+/* The record and its content; the recipients are gone. */
+int message_del(struct store_txn *txn, uint64_t id, const struct message *m,
+		const struct store_rec *rec, struct effects *e, int64_t now);
+/* All of it, whatever its state: the operator's, or a withdrawal. */
+int message_del_all(struct queue *q, struct store_txn *txn, uint64_t id,
+		    struct effects *e, int64_t now);
+/* A loose blob is due at WHEN. */
+int blob_put_loose(struct store_txn *txn, uint64_t blob, uint32_t pages,
+		   int64_t when);
+/* Take some pages of a loose blob that is due; the record goes with the last. */
+int blob_due(struct queue *q, struct store_txn *txn,
+	     const struct store_key *key, const struct store_rec *rec,
+	     int64_t now);
+/* Put message ID out of every place. */
+int message_set_aside(struct queue *q, struct store_txn *txn, uint64_t id,
+		      struct effects *e);
+
+/* --- timer.c ---------------------------------------------------------------------- */
+
+void due_register(struct queue *q, uint8_t kind, queue_due_fn *fn, void *ctx);
+/* Start jobs for what is due; the wall time when the next is, or INT64_MAX. */
+int64_t due_turn(struct queue *q, struct store_txn *txn, int64_t now_wall_ms,
+		 int64_t now_mono_ms);
+
+/* --- turn.c ----------------------------------------------------------------------- */
+
+int64_t queue_turn(struct store_txn *txn, void *arg);
+
+/* --- attempt.c --------------------------------------------------------------------- */
+
+struct attempt_impl *attempt_new(struct queue *q, struct dest *d);
+void attempt_free(struct attempt_impl *ai);
+void attempt_give(struct attempt_impl *ai);
+
+/* --- teller.c ----------------------------------------------------------------------- */
+
+void tell_start(struct queue *q, uint64_t id);
+bool tell_is_out(struct queue *q, uint64_t id);
+
+/* --- watch.c -------------------------------------------------------------------------- */
+
+void watch_note(struct queue *q, uint64_t id, const struct reply *last);
+void watch_gone(struct queue *q, uint64_t id, bool delivered);
+void watch_done(struct queue *q);
+
+/* --- stats.c ---------------------------------------------------------------------------- */
+
+void stats_init(struct queue *q);
+void stats_turn(struct queue *q, struct store_txn *txn, int64_t now_mono_ms);
+void stats_count_turn(struct queue *q);
+void log_deliver(const struct log_context *log, uint64_t id, const struct rcpt *r,
+		 const char *relay, const char *status,
+		 const struct reply *reply, uint32_t tries, int64_t now);
+
+/* --- pause.c ------------------------------------------------------------------------------ */
+
+/* What a store says of it at open. */
+int pause_load(struct queue *q);
+int pause_due(struct queue *q, struct store_txn *txn,
+	      const struct store_key *key, struct effects *e);
+void pause_over(struct queue *q);
+
+#endif

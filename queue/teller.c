@@ -1,0 +1,386 @@
+/*
+ * teller - from "there is something to tell" to told.
+ *
+ *	due --lease--> READING --disk pool--> COMPOSING (the teller's, on a loop)
+ *	COMPOSING --tell_commit--> COMMITTING --> told, or changed: due again
+ *	COMPOSING --tell_drop--> due again in a minute
+ *
+ * At most QUEUE_TELLS are under way. The message's version is the token.
+ */
+#include "queue/teller.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "base/xalloc.h"
+#include "queue/publish.h"
+
+#define TELL_AGAIN_MS 60000
+#define TELL_SOON_MS  1000
+
+struct tell_impl {
+	struct tell t;
+	struct queue *q;
+	struct loop *loop;
+	struct queue_teller *teller;
+	uint64_t version;
+	struct reader reader;
+	struct store_job job;
+	struct post post;
+	/* tell_commit() */
+	struct publish *report; /* owned; NULL: nothing can be said */
+	store_fn *fn;
+	void *fn_arg;
+	bool changed;  /* composed in vain */
+	int64_t again_ms; /* with a drop */
+	int64_t now_ms;
+	struct effects effects;
+	UT_hash_handle hh;
+};
+
+bool
+tell_is_out(struct queue *q, uint64_t id)
+{
+	struct tell_impl *ti;
+
+	HASH_FIND(hh, q->tells, &id, sizeof(id), ti);
+	return ti != NULL;
+}
+
+static void
+tell_free(struct tell_impl *ti)
+{
+	reader_done(&ti->reader);
+	publish_free(&ti->report);
+	effects_done(&ti->effects);
+	arena_done(&ti->t.arena);
+	free(ti);
+}
+
+/* --- under way ------------------------------------------------------------------- */
+
+static void
+tell_fill_rcpt(struct tell *t, struct tell_rcpt *tr, uint32_t n,
+	       const struct rcpt *r)
+{
+	(void)t;
+	tr->n = n;
+	tr->address = r->address;
+	tr->original = r->original[0] != '\0' ? r->original : r->address;
+	tr->orcpt = r->orcpt[0] != '\0' ? r->orcpt : NULL;
+	tr->expired = r->expired;
+	rcpt_get_reply(r, &tr->reply);
+	tr->relay = r->relay;
+	tr->tries = r->tries;
+	tr->last_attempt_ms = r->last_ms;
+}
+
+static int
+tell_read_rcpts(struct tell_impl *ti, struct store_txn *txn,
+		const struct message *m)
+{
+	struct tell *t = &ti->t;
+	struct store_rec rec;
+	struct rcpt rcpt;
+	uint32_t left = 0;
+	int r;
+
+	t->rcpt = arena_alloc(&t->arena, (m->nrcpt + 1) * sizeof(t->rcpt[0]));
+	for (uint32_t n = 1; (r = queue_next_rcpt(txn, t->id, &n, &t->arena,
+						  &rcpt, &rec)) != 0; n++) {
+		if (r < 0 && r != -EBADMSG)
+			return r;
+		if (r > 0 && rcpt.state == RCPT_FAILED && t->nrcpt < m->nrcpt)
+			tell_fill_rcpt(t, &t->rcpt[t->nrcpt++], n, &rcpt);
+		else
+			left++;
+	}
+	t->delivered = t->nrcpt == 0 && left == 0 &&
+		       !(m->flags & MESSAGE_FAILED);
+	return 0;
+}
+
+/* In the disk pool. */
+static int
+tell_load(struct store_txn *txn, void *arg)
+{
+	struct tell_impl *ti = arg;
+	struct tell *t = &ti->t;
+	struct store_rec rec;
+	struct message m;
+	int r;
+
+	r = queue_get_message(txn, t->id, &t->arena, &m, &rec);
+	if (r < 0)
+		return r;
+	ti->version = rec.version;
+	t->kind = m.teller;
+	t->teller_key = m.teller_key;
+	t->sender = m.sender;
+	t->size = m.size;
+	t->arrival_ms = m.arrival_ms;
+	t->class = m.class;
+	reader_init(&ti->reader, ti->q, ti->loop, rec.blob, rec.pages, m.size);
+	return tell_read_rcpts(ti, txn, &m);
+}
+
+static void
+tell_loaded(void *arg, int result)
+{
+	struct tell_impl *ti = arg;
+	struct tell *t = &ti->t;
+
+	ti->teller = result == 0 ? queue_find_teller(ti->q, t->kind) : NULL;
+	if (ti->teller == NULL) {
+		tell_drop(&t);
+		return;
+	}
+	ti->teller->fn(ti->teller->ctx, ti->loop, t);
+}
+
+static void
+tell_done(void *arg, int result)
+{
+	(void)result;
+	tell_free(arg);
+}
+
+static void
+tell_submit(struct tell_impl *ti, store_fn *fn, store_done_fn *after,
+	    enum store_need need, size_t bytes)
+{
+	ti->job = (struct store_job){
+		.fn = fn,
+		.after = after,
+		.done = tell_done,
+		.arg = ti,
+		.loop = ti->loop,
+		.bytes = bytes,
+		.need = need,
+	};
+	queue_run(ti->q, &ti->job);
+}
+
+/* On the loop. */
+static void
+tell_begins(void *arg)
+{
+	struct tell_impl *ti = arg;
+	struct tell *t = &ti->t;
+
+	ti->job = (struct store_job){
+		.fn = tell_load,
+		.done = tell_loaded,
+		.arg = ti,
+		.loop = ti->loop,
+	};
+	if (queue_read(ti->q, &ti->job) < 0)
+		tell_drop(&t);
+}
+
+void
+tell_start(struct queue *q, uint64_t id)
+{
+	struct tell_impl *ti;
+
+	if (tell_is_out(q, id) || atomic_load(&q->stopping))
+		return;
+	ti = xcalloc(1, sizeof(*ti));
+	arena_init(&ti->t.arena);
+	effects_init(&ti->effects);
+	ti->q = q;
+	ti->loop = queue_any_loop(q);
+	ti->t.id = id;
+	ti->t.impl = ti;
+	ti->again_ms = TELL_SOON_MS;
+	q->ntells++;
+	HASH_ADD(hh, q->tells, t.id, sizeof(ti->t.id), ti);
+	loop_post(ti->loop, &ti->post, tell_begins, ti);
+}
+
+/* --- over -------------------------------------------------------------------------- */
+
+static void
+tell_forget(struct tell_impl *ti)
+{
+	HASH_DEL(ti->q->tells, ti);
+	ti->q->ntells--;
+	queue_poke(ti->q);
+}
+
+/* Due again, unless it changed and is due by itself. */
+static int
+drop_put(struct store_txn *txn, void *arg)
+{
+	struct tell_impl *ti = arg;
+	struct store_rec rec;
+	struct message m;
+	int r;
+
+	effects_clear(&ti->effects);
+	r = queue_get_message(txn, ti->t.id, &ti->effects.arena, &m, &rec);
+	if (r == -EBADMSG)
+		return message_set_aside(ti->q, txn, ti->t.id, &ti->effects);
+	if (r < 0 || m.tell_ms == 0)
+		return r == -ENOENT ? 0 : r;
+	m.tell_ms = ti->now_ms + ti->again_ms;
+	return queue_put_message(ti->q, txn, ti->t.id, &m, &rec);
+}
+
+static void
+drop_after(void *arg, int result)
+{
+	struct tell_impl *ti = arg;
+
+	if (result == 0)
+		effects_apply(ti->q, &ti->effects);
+	tell_forget(ti);
+}
+
+void
+tell_drop(struct tell **tp)
+{
+	struct tell_impl *ti = (*tp)->impl;
+
+	*tp = NULL;
+	/* The teller had it: it says "not now". Else it was only a full pool. */
+	if (ti->teller != NULL)
+		ti->again_ms = TELL_AGAIN_MS;
+	ti->now_ms = clock_wall_ms(ti->q->clock);
+	tell_submit(ti, drop_put, drop_after, STORE_NEED_RESULT, 1024);
+}
+
+void
+tell_read(struct tell *t, attempt_read_fn *fn, void *arg)
+{
+	reader_next(&t->impl->reader, fn, arg);
+}
+
+int
+tell_draft(struct tell *t, struct draft **ret_draft)
+{
+	struct tell_impl *ti = t->impl;
+
+	return draft_open(ti->q, STORE_BLOB_IN_PLACE * STORE_PAGE_MAX,
+			  STORE_NEED_NOTICE, ti->loop, 0, NULL, ret_draft);
+}
+
+static int
+commit_del_told(struct tell_impl *ti, struct store_txn *txn)
+{
+	struct store_rec rec;
+	struct store_key key;
+	struct rcpt rcpt;
+	int r;
+
+	for (size_t i = 0; i < ti->t.nrcpt; i++) {
+		uint32_t n = ti->t.rcpt[i].n;
+
+		r = queue_get_rcpt(txn, ti->t.id, n, &ti->effects.arena, &rcpt,
+				   &rec);
+		if (r == 0)
+			count_note_rcpt(&ti->effects.counts, ti->t.id, &rcpt,
+					QUEUE_RCPT_FAILED, COUNT_NONE);
+		key = key_message(ti->t.id, n);
+		r = store_del(txn, &key);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	return 0;
+}
+
+static int
+commit_message(struct tell_impl *ti, struct store_txn *txn, struct message *m,
+	       struct store_rec *rec)
+{
+	uint32_t n = 1;
+	int r = queue_next_rcpt(txn, ti->t.id, &n, NULL, NULL, NULL);
+
+	if (r < 0 && r != -EBADMSG)
+		return r;
+	if (r == 0)
+		return message_del(txn, ti->t.id, m, rec, &ti->effects,
+				   ti->now_ms);
+	m->tell_ms = 0;
+	return queue_put_message(ti->q, txn, ti->t.id, m, rec);
+}
+
+static int
+tell_put(struct store_txn *txn, void *arg)
+{
+	struct tell_impl *ti = arg;
+	struct store_rec rec;
+	struct message m;
+	int r;
+
+	effects_clear(&ti->effects);
+	ti->changed = false;
+	r = queue_get_message(txn, ti->t.id, &ti->effects.arena, &m, &rec);
+	if (r == -ENOENT || (r == 0 && rec.version != ti->version)) {
+		ti->changed = true;
+		return 0;
+	}
+	if (r == 0 && ti->report != NULL)
+		r = publish_in(txn, ti->report);
+	if (r != 0)
+		return r > 0 ? -EEXIST : r;
+	r = commit_del_told(ti, txn);
+	if (r == 0 && ti->fn != NULL)
+		r = ti->fn(txn, ti->fn_arg);
+	return r < 0 ? r : commit_message(ti, txn, &m, &rec);
+}
+
+static void
+tell_log_double(struct tell_impl *ti)
+{
+	char id[QUEUE_ID_LEN], reply[REPLY_TEXT_MAX + 32];
+
+	queue_id_text(ti->t.id, id);
+	for (size_t i = 0; i < ti->t.nrcpt; i++) {
+		reply_line(&ti->t.rcpt[i].reply, reply, sizeof(reply));
+		log_event(ti->q->log, LOG_WARNING, "double_bounce",
+			  LOG_STR("id", id), LOG_ADDR("from", ti->t.sender),
+			  LOG_ADDR("to", ti->t.rcpt[i].address),
+			  LOG_STR("reply", reply));
+	}
+	if (ti->q->metric.double_bounces != NULL)
+		metric_add(ti->q->metric.double_bounces,
+			   (int64_t)ti->t.nrcpt);
+}
+
+static void
+tell_after(void *arg, int result)
+{
+	struct tell_impl *ti = arg;
+
+	if (result == 0 && !ti->changed) {
+		if (ti->t.kind == 'm' && ti->report == NULL)
+			tell_log_double(ti);
+		effects_apply(ti->q, &ti->effects);
+		if (ti->report != NULL)
+			effects_apply(ti->q, &ti->report->effects);
+	}
+	/* What could not be written, or has changed, is due again when its lease
+	 * is over, or at once when somebody else failed meanwhile. */
+	tell_forget(ti);
+}
+
+void
+tell_commit(struct tell **tp, struct draft **report,
+	    const struct envelope *env, store_fn *fn, void *arg)
+{
+	struct tell_impl *ti = (*tp)->impl;
+	size_t bytes = 1024 * (ti->t.nrcpt + 1);
+
+	*tp = NULL;
+	if (report != NULL && *report != NULL) {
+		ti->report = publish_prepare(report, env);
+		bytes += publish_bytes(ti->report);
+	}
+	ti->fn = fn;
+	ti->fn_arg = arg;
+	ti->now_ms = clock_wall_ms(ti->q->clock);
+	tell_submit(ti, tell_put, tell_after, STORE_NEED_NOTICE, bytes);
+}

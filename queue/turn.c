@@ -1,0 +1,764 @@
+/*
+ * turn - who is next.
+ *
+ * Runs in the store thread at the beginning of every batch and sees what is
+ * committed. A destination has a window of attempts; those that have something
+ * to do take turns. Within one, lanes (class, tried before or not) are served as
+ * the table says, and within a lane flows take turns, so that one sender's heap
+ * does not stand before another's single message.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "base/xalloc.h"
+#include "queue/queue_impl.h"
+
+#define TURN_GIVE_MAX   256 /* attempts a turn */
+#define TURN_SCAN_MAX   64  /* destinations a turn */
+#define TURN_SCAN_AGAIN_MS 1000
+#define TURN_JUMP_MS    (10 * 60 * 1000)
+#define TURN_BACK_MS    1000
+#define TURN_HURRY_MS   5000 /* alerts wait at a destination that is down */
+#define TURN_OTHER_LANES 4
+
+/*
+ * The order of lanes when all hold something: fresh before tried 3 : 1, normal
+ * before bulk 4 : 1. A lane that is empty gives its turn to the next best.
+ * Alerts come before all of it, in the same 3 : 1.
+ */
+#define LANE_NORMAL_FRESH 2
+#define LANE_NORMAL_TRIED 3
+#define LANE_BULK_FRESH   4
+#define LANE_BULK_TRIED   5
+static const uint8_t turn[] = {
+	LANE_NORMAL_FRESH, LANE_NORMAL_FRESH, LANE_NORMAL_FRESH,
+	LANE_NORMAL_TRIED, LANE_BULK_FRESH,
+	LANE_NORMAL_FRESH, LANE_NORMAL_FRESH, LANE_NORMAL_TRIED,
+	LANE_NORMAL_FRESH, LANE_BULK_FRESH,
+	LANE_NORMAL_FRESH, LANE_NORMAL_TRIED, LANE_NORMAL_FRESH,
+	LANE_NORMAL_FRESH, LANE_BULK_FRESH,
+	LANE_NORMAL_TRIED, LANE_NORMAL_FRESH, LANE_NORMAL_FRESH,
+	LANE_NORMAL_FRESH, LANE_BULK_TRIED,
+};
+#define TURNS (sizeof(turn) / sizeof(turn[0]))
+
+enum give { GIVE_DONE, GIVE_NOTHING, GIVE_BLOCKED };
+
+/* --- the next row of a lane --------------------------------------------------- */
+
+struct walk {
+	struct queue *q;
+	struct store_txn *txn;
+	struct dest *d;
+	uint8_t lane;
+	bool wrapped;
+	struct store_place at;
+	struct store_key key;
+	bool has_key;
+	struct store_place place; /* what was found */
+	uint64_t id;
+	uint32_t n;
+};
+
+static void
+walk_to(struct walk *w, uint32_t flow, uint64_t id, uint32_t n)
+{
+	w->at = store_place_ready(w->d->key, w->lane, flow);
+	w->key = key_message(id, n);
+	w->has_key = true;
+}
+
+static void
+walk_start(struct walk *w)
+{
+	uint32_t flow = w->d->flow[w->lane] + 1;
+
+	w->wrapped = flow == 0;
+	w->has_key = false;
+	w->at = store_place_ready(w->d->key, w->lane, flow);
+}
+
+/* The attempt of this destination and lane that holds row (ID, N). */
+static const struct attempt_impl *
+walk_out(const struct walk *w)
+{
+	for (struct attempt_impl *ai = out_find(w->q, w->id); ai != NULL;
+	     ai = ai->same)
+		if (ai->dest == w->d && ai->lane == w->lane &&
+		    ai->first <= w->n && w->n <= ai->last)
+			return ai;
+	return NULL;
+}
+
+/* 1: W has a row; 0: the lane is through. */
+static int
+walk_seek(struct walk *w)
+{
+	struct store_key key;
+	int r;
+
+	for (;;) {
+		r = store_next_waiting(w->txn, &w->at,
+				       w->has_key ? &w->key : NULL,
+				       PLACE_PREFIX_LANE, &w->place, &key);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			break;
+		if (w->wrapped)
+			return 0;
+		w->wrapped = true;
+		w->has_key = false;
+		w->at = store_place_ready(w->d->key, w->lane, 0);
+	}
+	/* All flows above the last one were looked at before the wrap. */
+	if (w->wrapped && place_flow(&w->place) > w->d->flow[w->lane])
+		return 0;
+	if (!key_message_parse(&key, &w->id, &w->n))
+		return -EBADMSG;
+	return 1;
+}
+
+/* The next row that is not out, flows in turns. */
+static int
+walk_next(struct walk *w)
+{
+	const struct dest_cursor *c;
+	const struct attempt_impl *out;
+	uint32_t flow;
+	int r;
+
+	while ((r = walk_seek(w)) > 0) {
+		flow = place_flow(&w->place);
+		c = dest_cursor_find(w->d, w->lane, flow);
+		if (c != NULL && (w->id < c->id ||
+				  (w->id == c->id && w->n < c->n))) {
+			walk_to(w, flow, c->id, c->n);
+			continue;
+		}
+		out = walk_out(w);
+		if (out == NULL)
+			return 1;
+		walk_to(w, flow, w->id, out->last + 1);
+	}
+	return r;
+}
+
+/* --- jobs for what the turn may not write itself ----------------------------------- */
+
+struct mend {
+	struct queue *q;
+	struct store_place place;
+	struct store_key key;
+	struct effects effects;
+	struct store_job job;
+};
+
+/* A row that its record does not name goes; a damaged record, or one whose
+ * message is damaged or gone, is set aside. */
+static int
+mend_job(struct store_txn *txn, void *arg)
+{
+	struct mend *me = arg;
+	struct message m;
+	struct rcpt rcpt;
+	struct store_rec rec;
+	uint64_t id;
+	uint32_t n;
+	int r;
+
+	effects_clear(&me->effects);
+	if (!key_message_parse(&me->key, &id, &n))
+		return store_drop_hint(txn, &me->place, &me->key);
+	r = queue_get_rcpt(txn, id, n, &me->effects.arena, &rcpt, &rec);
+	if (r == -ENOENT || r == -EBADMSG ||
+	    (r == 0 && !store_place_equal(&rec.place, &me->place))) {
+		if (r == -EBADMSG)
+			effect_corrupt(&me->effects, 'm', id, n);
+		return store_drop_hint(txn, &me->place, &me->key);
+	}
+	if (r < 0)
+		return r;
+	r = queue_get_message(txn, id, &me->effects.arena, &m, &rec);
+	if (r == -EBADMSG || r == -ENOENT)
+		return message_set_aside(me->q, txn, id, &me->effects);
+	return r;
+}
+
+static void
+mend_after(void *arg, int result)
+{
+	struct mend *me = arg;
+
+	if (result == 0)
+		effects_apply(me->q, &me->effects);
+	effects_done(&me->effects);
+	free(me);
+}
+
+static void
+turn_mend(struct queue *q, const struct store_place *place,
+	  const struct store_key *key)
+{
+	struct mend *me = xcalloc(1, sizeof(*me));
+
+	me->q = q;
+	me->place = *place;
+	me->key = *key;
+	effects_init(&me->effects);
+	me->job = (struct store_job){
+		.fn = mend_job,
+		.need = STORE_NEED_RESULT,
+		.after = mend_after,
+		.arg = me,
+		.bytes = 4096,
+	};
+	queue_run(q, &me->job);
+}
+
+/* --- an attempt -------------------------------------------------------------------- */
+
+static void
+take_fill_rcpt(struct attempt_rcpt *ar, uint32_t n, uint64_t version,
+	       const struct rcpt *r)
+{
+	ar->n = n;
+	ar->version = version;
+	ar->address = r->address;
+	ar->original = r->original[0] != '\0' ? r->original : r->address;
+	ar->orcpt = r->orcpt[0] != '\0' ? r->orcpt : NULL;
+	ar->route = r->route;
+	ar->tries = r->tries;
+	ar->relay = "";
+}
+
+static void
+take_fill(struct attempt_impl *ai, uint64_t id, const struct message *m,
+	  const struct store_rec *rec)
+{
+	struct attempt *a = &ai->a;
+
+	a->id = id;
+	a->sender = m->sender;
+	a->size = m->size;
+	a->arrival_ms = m->arrival_ms;
+	a->eight_bit = m->flags & MESSAGE_EIGHT_BIT;
+	a->class = m->class;
+	reader_init(&ai->reader, ai->q, ai->loop, rec->blob, rec->pages,
+		    m->size);
+}
+
+/* The neighbours of W's row that belong to the same message and wait at the same
+ * place: one transaction for all. */
+static void
+take_neighbours(struct walk *w, struct attempt_impl *ai, size_t most)
+{
+	struct store_place place = w->place, got;
+	struct store_key key;
+	struct store_rec rec;
+	struct rcpt rcpt;
+	uint64_t id;
+	uint32_t n = w->n;
+
+	while (ai->a.nrcpt < most) {
+		key = key_message(w->id, n + 1);
+		if (store_next_waiting(w->txn, &place, &key, place.len, &got,
+				       &key) <= 0 ||
+		    !key_message_parse(&key, &id, &n) || id != w->id)
+			return;
+		if (queue_get_rcpt(w->txn, id, n, &ai->a.arena, &rcpt, &rec) <
+			    0 ||
+		    !store_place_equal(&rec.place, &place))
+			return;
+		/* Another attempt that is out may hold it. */
+		w->n = n;
+		if (walk_out(w) != NULL)
+			return;
+		take_fill_rcpt(&ai->a.rcpt[ai->a.nrcpt++], n, rec.version,
+			       &rcpt);
+		ai->last = n;
+	}
+}
+
+/* W's row becomes an attempt. 0; -EAGAIN: the row was no good. */
+static int
+take_row(struct walk *w, struct attempt_impl **ret)
+{
+	struct attempt_impl *ai = attempt_new(w->q, w->d);
+	struct attempt *a = &ai->a;
+	size_t most = (size_t)w->q->conf.destination.recipients_per_message;
+	struct store_rec rec, of_message;
+	struct store_key key;
+	struct message m;
+	struct rcpt rcpt;
+	int r;
+
+	r = queue_get_rcpt(w->txn, w->id, w->n, &a->arena, &rcpt, &rec);
+	if (r == 0 && !store_place_equal(&rec.place, &w->place))
+		r = -ENOENT;
+	if (r == 0)
+		r = queue_get_message(w->txn, w->id, &a->arena, &m,
+				      &of_message);
+	if (r < 0) {
+		key = key_message(w->id, w->n);
+		attempt_free(ai);
+		turn_mend(w->q, &w->place, &key);
+		return -EAGAIN;
+	}
+	if (most > m.nrcpt)
+		most = m.nrcpt > 0 ? m.nrcpt : 1;
+	a->rcpt = arena_alloc(&a->arena, most * sizeof(a->rcpt[0]));
+	take_fill(ai, w->id, &m, &of_message);
+	take_fill_rcpt(&a->rcpt[0], w->n, rec.version, &rcpt);
+	a->nrcpt = 1;
+	ai->lane = w->lane;
+	ai->flow = place_flow(&w->place);
+	ai->first = ai->last = w->n;
+	if (most > 1)
+		take_neighbours(w, ai, most);
+	*ret = ai;
+	return 0;
+}
+
+/* 0, or -ENOENT when the lane holds nothing that is not out. */
+static int
+take_lane(struct queue *q, struct store_txn *txn, struct dest *d, uint8_t lane,
+	  struct attempt_impl **ret)
+{
+	struct walk w = {.q = q, .txn = txn, .d = d, .lane = lane};
+	int r;
+
+	walk_start(&w);
+	while ((r = walk_next(&w)) > 0) {
+		r = take_row(&w, ret);
+		if (r == 0) {
+			d->flow[lane] = (*ret)->flow;
+			dest_cursor_set(d, lane, (*ret)->flow, (*ret)->a.id,
+					(*ret)->last + 1);
+			return 0;
+		}
+		walk_to(&w, place_flow(&w.place), w.id, w.n + 1);
+	}
+	dest_lane_empty(&q->dests, d, lane);
+	return -ENOENT;
+}
+
+static int
+take_lanes(struct queue *q, struct store_txn *txn, struct dest *d,
+	   const uint8_t *lanes, size_t n, struct attempt_impl **ret)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((d->lanes & (1u << lanes[i])) &&
+		    take_lane(q, txn, d, lanes[i], ret) == 0)
+			return 0;
+	return -ENOENT;
+}
+
+static int
+take_alert(struct queue *q, struct store_txn *txn, struct dest *d,
+	   struct attempt_impl **ret)
+{
+	bool tried = turn[d->turn] == LANE_NORMAL_TRIED ||
+		     turn[d->turn] == LANE_BULK_TRIED;
+	uint8_t lanes[2] = {lane_of(QUEUE_ALERT, tried),
+			    lane_of(QUEUE_ALERT, !tried)};
+
+	return take_lanes(q, txn, d, lanes, 2, ret);
+}
+
+static int
+take_other(struct queue *q, struct store_txn *txn, struct dest *d,
+	   struct attempt_impl **ret)
+{
+	uint8_t first = turn[d->turn];
+	uint8_t other = first >= LANE_BULK_FRESH ? LANE_NORMAL_FRESH
+						 : LANE_BULK_FRESH;
+	uint8_t lanes[TURN_OTHER_LANES] = {first, first ^ 1, other, other + 1};
+
+	return take_lanes(q, txn, d, lanes, TURN_OTHER_LANES, ret);
+}
+
+/* --- a destination ------------------------------------------------------------------ */
+
+/* What its record says, once. */
+static void
+turn_load(struct queue *q, struct store_txn *txn, struct dest *d)
+{
+	struct dest_rec rec;
+	struct arena a;
+
+	arena_init(&a);
+	d->agent = queue_find_agent(q, d->agent_name);
+	d->loaded = true;
+	d->down = dest_get(txn, d->key, &a, &rec) == 0;
+	if (d->down) {
+		d->not_before_ms = rec.not_before_ms;
+		if (rec.probe != 0) {
+			d->flow[rec.probe_lane] = rec.probe_flow;
+			dest_cursor_set(d, rec.probe_lane, rec.probe_flow,
+					rec.probe + 1, 0);
+		}
+	}
+	arena_done(&a);
+}
+
+struct hurry {
+	struct queue *q;
+	uint64_t dest;
+	int64_t when;
+	struct store_job job;
+};
+
+static int
+hurry_job(struct store_txn *txn, void *arg)
+{
+	struct hurry *h = arg;
+	struct store_key key = key_dest(h->dest);
+	struct store_rec rec;
+	struct dest_rec dr;
+	struct arena a;
+	int r;
+
+	arena_init(&a);
+	r = store_get(txn, &key, &rec);
+	if (r == 0)
+		r = dest_decode(rec.value, rec.len, &a, &dr);
+	if (r == 0 && dr.not_before_ms > h->when) {
+		dr.not_before_ms = h->when;
+		buf_clear(&h->q->scratch);
+		must(dest_encode(&dr, &h->q->scratch) == 0);
+		rec.value = h->q->scratch.data;
+		rec.len = h->q->scratch.len;
+		rec.place = store_place_time(STORE_CLASS_ALERT, 'd', h->when);
+		r = store_put(txn, &key, &rec);
+	}
+	arena_done(&a);
+	return r == -ENOENT ? 0 : r;
+}
+
+static void
+hurry_after(void *arg, int result)
+{
+	struct hurry *h = arg;
+	struct dest *d = dest_find(&h->q->dests, h->dest);
+
+	if (d != NULL) {
+		d->hurrying = false;
+		if (result == 0 && d->not_before_ms > h->when)
+			d->not_before_ms = h->when;
+	}
+	queue_poke(h->q);
+	free(h);
+}
+
+/* An alert waits where the next probe is far: have it soon. */
+static void
+turn_hurry(struct queue *q, struct store_txn *txn, struct dest *d, int64_t now)
+{
+	struct store_place list = store_place_ready(d->key, 0, 0), place;
+	struct store_key key;
+	struct hurry *h;
+
+	if (d->hurrying || d->not_before_ms <= now + 6 * TURN_HURRY_MS ||
+	    !(d->lanes & LANES_ALERT))
+		return;
+	if (store_next_waiting(txn, &list, NULL, PLACE_PREFIX_DEST, &place,
+			       &key) <= 0 ||
+	    place_lane(&place) > lane_of(QUEUE_ALERT, true))
+		return;
+	h = xcalloc(1, sizeof(*h));
+	h->q = q;
+	h->dest = d->key;
+	h->when = now + TURN_HURRY_MS;
+	h->job = (struct store_job){
+		.fn = hurry_job,
+		.need = STORE_NEED_RESULT,
+		.after = hurry_after,
+		.arg = h,
+		.bytes = 4096,
+	};
+	d->hurrying = true;
+	queue_run(q, &h->job);
+}
+
+static size_t
+turn_loop_for(struct queue *q, const struct dest *d)
+{
+	size_t best = q->next_give++ % q->nloops;
+
+	for (size_t i = 0; i < q->nloops; i++)
+		if (d->kept[i] > d->kept[best])
+			best = i;
+	return best;
+}
+
+static void
+turn_hand_out(struct queue *q, struct dest *d, struct attempt_impl *ai)
+{
+	size_t at = turn_loop_for(q, d);
+
+	if (d->kept[at] > 0)
+		d->kept[at]--;
+	d->turn = (uint8_t)((d->turn + 1) % TURNS);
+	ai->loop_at = at;
+	ai->loop = ai->reader.loop = q->loops[at];
+	ai->agent = d->agent;
+	ai->epoch = d->epoch;
+	ai->a.probe = d->down;
+	if (d->down)
+		d->probing = true;
+	out_add(q, ai);
+	attempt_give(ai);
+}
+
+static bool
+turn_has_slot(const struct queue *q, bool alert)
+{
+	uint32_t all = (uint32_t)q->conf.connections;
+	uint32_t kept = all / 4 < QUEUE_ALERT_SLOTS ? all / 4
+						    : QUEUE_ALERT_SLOTS;
+
+	if (alert)
+		return q->nout < all;
+	return q->nout - q->nout_alert < all - kept && q->nout < all;
+}
+
+/* A destination that is down: one message, each time another one. */
+static enum give
+turn_probe(struct queue *q, struct store_txn *txn, struct dest *d, bool alerts,
+	   int64_t now, struct attempt_impl **ret)
+{
+	if (d->probing || d->out > 0)
+		return GIVE_BLOCKED;
+	if (now < d->not_before_ms) {
+		turn_hurry(q, txn, d, now);
+		return GIVE_BLOCKED;
+	}
+	for (int again = 0; again < 2; again++) {
+		if (take_alert(q, txn, d, ret) == 0 ||
+		    (!alerts && take_other(q, txn, d, ret) == 0))
+			return GIVE_DONE;
+		/* All had their turn: from the beginning. */
+		dest_reset_lanes(d, alerts ? LANES_ALERT : LANES_ALL);
+	}
+	return GIVE_NOTHING;
+}
+
+static enum give
+turn_take(struct queue *q, struct store_txn *txn, struct dest *d, bool alerts,
+	  int64_t now, struct attempt_impl **ret)
+{
+	uint32_t window = (uint32_t)q->conf.destination.connections;
+
+	if (!d->loaded)
+		turn_load(q, txn, d);
+	if (d->agent == NULL || d->list == DEST_RESTING)
+		return GIVE_BLOCKED;
+	if (d->down)
+		return turn_probe(q, txn, d, alerts, now, ret);
+	if ((d->lanes & LANES_ALERT) && d->out <= window &&
+	    turn_has_slot(q, true) && take_alert(q, txn, d, ret) == 0)
+		return GIVE_DONE;
+	if (alerts)
+		return GIVE_NOTHING;
+	if (d->out >= window)
+		return GIVE_BLOCKED;
+	if (!turn_has_slot(q, false))
+		return GIVE_BLOCKED;
+	return take_other(q, txn, d, ret) == 0 ? GIVE_DONE : GIVE_NOTHING;
+}
+
+/* --- all destinations ------------------------------------------------------------------ */
+
+/* The number of attempts that were given. */
+static int
+turn_give_alerts(struct queue *q, struct store_txn *txn, int64_t now, int most)
+{
+	struct dest_head *list = &q->dests.alerts;
+	struct attempt_impl *ai;
+	struct dest *d;
+	int given = 0;
+
+	while (given < most && turn_has_slot(q, true) &&
+	       (d = TAILQ_FIRST(list)) != NULL) {
+		enum give give = turn_take(q, txn, d, true, now, &ai);
+
+		dest_off_alerts(&q->dests, d);
+		if (give != GIVE_DONE)
+			continue;
+		turn_hand_out(q, d, ai);
+		dest_on_alerts(&q->dests, d);
+		given++;
+	}
+	return given;
+}
+
+static int
+turn_give_all(struct queue *q, struct store_txn *txn, int64_t now, int most)
+{
+	struct dest_head *list = &q->dests.lists[DEST_RUN];
+	struct attempt_impl *ai;
+	struct dest *d;
+	int given = 0;
+
+	while (given < most && turn_has_slot(q, false) &&
+	       (d = TAILQ_FIRST(list)) != NULL) {
+		if (turn_take(q, txn, d, false, now, &ai) == GIVE_DONE) {
+			turn_hand_out(q, d, ai);
+			dest_move(&q->dests, d, DEST_RUN);
+			given++;
+		} else {
+			dest_move(&q->dests, d, DEST_IDLE);
+		}
+	}
+	return given;
+}
+
+/* Those that gave everything back had a rest. */
+static int64_t
+turn_wake_rested(struct queue *q, int64_t now_mono)
+{
+	struct dest_head *list = &q->dests.lists[DEST_RESTING];
+	struct dest *d;
+
+	while ((d = TAILQ_FIRST(list)) != NULL) {
+		if (d->rest_until_mono_ms > now_mono)
+			return d->rest_until_mono_ms;
+		dest_move(&q->dests, d, DEST_IDLE);
+		dest_wake_all(&q->dests, d);
+	}
+	return INT64_MAX;
+}
+
+/* After a start, and when there were too many to remember: find what has ready
+ * lists, destination by destination. */
+static void
+turn_scan(struct queue *q, struct store_txn *txn, int64_t wall)
+{
+	struct store_place at, place;
+	struct dest_rec dr;
+	struct store_key key;
+	struct store_rec rec;
+	struct rcpt rcpt;
+	struct arena a;
+	struct dest *d;
+
+	arena_init(&a);
+	for (int i = 0; i < TURN_SCAN_MAX && q->scanning; i++) {
+		at = store_place_ready(q->scan_at, 0, 0);
+		if (store_next_waiting(txn, &at, NULL, 1, &place, &key) <= 0) {
+			q->scanning = false;
+			break;
+		}
+		q->scan_at = place_dest(&place) + 1;
+		q->scanning = q->scan_at != 0;
+		/* One that is down comes back by its own timer. */
+		if (dest_get(txn, place_dest(&place), &a, &dr) == 0 &&
+		    dr.not_before_ms > wall)
+			continue;
+		if (store_get(txn, &key, &rec) < 0 ||
+		    rcpt_decode(rec.value, rec.len, &a, &rcpt) < 0) {
+			turn_mend(q, &place, &key);
+			continue;
+		}
+		d = dest_enter(&q->dests, place_dest(&place), rcpt.agent,
+			       rcpt.dest_name);
+		if (d != NULL)
+			dest_wake_all(&q->dests, d);
+		else
+			q->scanning = false;
+	}
+	arena_done(&a);
+}
+
+/* "Time that did not pass": a jump of the wall against the monotonic clock. */
+static void
+turn_look_at_clock(struct queue *q, int64_t wall, int64_t mono)
+{
+	int64_t offset = wall - mono;
+	int64_t jump = offset - q->wall_minus_mono_ms;
+
+	if (q->clock_known && (jump > TURN_JUMP_MS || jump < -TURN_BACK_MS)) {
+		q->awake_since_ms = wall;
+		log_event(q->log, LOG_WARNING, "clock_jump",
+			  LOG_INT("ms", jump));
+	}
+	q->clock_known = true;
+	q->wall_minus_mono_ms = offset;
+}
+
+static void
+turn_take_conf(struct queue *q, int64_t wall)
+{
+	pthread_mutex_lock(&q->lock);
+	if (q->conf_changed) {
+		q->conf = q->conf_shared;
+		q->conf_changed = false;
+		q->awake_since_ms = wall;
+		/* Windows may be larger now. */
+		q->scanning = true;
+		q->scan_at = 0;
+	}
+	pthread_mutex_unlock(&q->lock);
+}
+
+/* Some did not fit into memory: look for them now and then. */
+static int64_t
+turn_scan_again(struct queue *q, int64_t mono)
+{
+	if (!q->dests.forgot || q->scanning)
+		return INT64_MAX;
+	if (mono < q->scan_again_mono_ms)
+		return q->scan_again_mono_ms;
+	q->scan_again_mono_ms = mono + TURN_SCAN_AGAIN_MS;
+	q->dests.forgot = false;
+	q->scanning = true;
+	q->scan_at = 0;
+	return mono;
+}
+
+static int64_t
+turn_earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static bool
+turn_give(struct queue *q, struct store_txn *txn, int64_t wall)
+{
+	int given;
+
+	if (q->paused.paused && q->paused.alerts)
+		return false;
+	given = turn_give_alerts(q, txn, wall, TURN_GIVE_MAX);
+	if (!q->paused.paused)
+		given += turn_give_all(q, txn, wall, TURN_GIVE_MAX - given);
+	return given >= TURN_GIVE_MAX;
+}
+
+int64_t
+queue_turn(struct store_txn *txn, void *arg)
+{
+	struct queue *q = arg;
+	int64_t wall = clock_wall_ms(q->clock), mono = clock_mono_ms(q->clock);
+	int64_t next, due;
+
+	q->poked = false;
+	turn_look_at_clock(q, wall, mono);
+	turn_take_conf(q, wall);
+	if (!atomic_load(&q->started) || atomic_load(&q->stopping))
+		return INT64_MAX;
+	due = due_turn(q, txn, wall, mono);
+	next = due < INT64_MAX - wall ? mono + due - wall : INT64_MAX;
+	next = turn_earlier(next, turn_wake_rested(q, mono));
+	if (q->scanning)
+		turn_scan(q, txn, wall);
+	if (turn_give(q, txn, wall) || q->scanning)
+		next = mono;
+	next = turn_earlier(next, turn_scan_again(q, mono));
+	stats_count_turn(q);
+	stats_turn(q, txn, mono);
+	return next;
+}

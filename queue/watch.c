@@ -1,0 +1,135 @@
+/*
+ * watch - who waits for a message's fate.
+ *
+ * The fates of the last messages are remembered, so that one may also ask right
+ * after the commit. Store thread, but for queue_watch().
+ */
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "queue/queue_impl.h"
+
+static void
+watch_tell(void *arg)
+{
+	struct watch *w = arg;
+	void *object = loop_handle_find(w->loop, w->handle);
+
+	if (object != NULL)
+		w->fn(object, w->delivered, &w->last);
+	free(w);
+}
+
+static void
+watch_answer(struct watch *w, bool delivered)
+{
+	w->delivered = delivered;
+	loop_post(w->loop, &w->post, watch_tell, w);
+}
+
+static struct watch *
+watch_find(struct queue *q, uint64_t id)
+{
+	struct watch *w;
+
+	HASH_FIND(hh, q->watches, &id, sizeof(id), w);
+	return w;
+}
+
+void
+watch_note(struct queue *q, uint64_t id, const struct reply *last)
+{
+	for (struct watch *w = watch_find(q, id); w != NULL; w = w->same)
+		reply_copy(&w->last, last);
+}
+
+void
+watch_gone(struct queue *q, uint64_t id, bool delivered)
+{
+	struct watch *w = watch_find(q, id), *next;
+
+	q->fates[q->next_fate] = (struct fate){id, delivered};
+	q->next_fate = (q->next_fate + 1) % QUEUE_FATES;
+	if (w == NULL)
+		return;
+	HASH_DEL(q->watches, w);
+	for (; w != NULL; w = next) {
+		next = w->same;
+		watch_answer(w, delivered);
+	}
+}
+
+/* Only the way into the store thread. */
+static int
+watch_job(struct store_txn *txn, void *arg)
+{
+	(void)txn;
+	(void)arg;
+	return 0;
+}
+
+static void
+watch_enter(struct queue *q, struct watch *w)
+{
+	struct watch *first = watch_find(q, w->id);
+
+	if (first != NULL) {
+		w->same = first->same;
+		first->same = w;
+		return;
+	}
+	/* The one that waits longest goes: nobody leaves without an answer. */
+	if (HASH_COUNT(q->watches) >= QUEUE_WATCHES)
+		watch_gone(q, q->watches->id, false);
+	HASH_ADD(hh, q->watches, id, sizeof(w->id), w);
+}
+
+static void
+watch_after(void *arg, int result)
+{
+	struct watch *w = arg;
+	struct queue *q = w->q;
+
+	(void)result;
+	for (size_t i = 0; i < QUEUE_FATES; i++) {
+		if (q->fates[i].id == w->id) {
+			watch_answer(w, q->fates[i].delivered);
+			return;
+		}
+	}
+	watch_enter(q, w);
+}
+
+void
+queue_watch(struct queue *q, uint64_t id, struct loop *loop, uint64_t handle,
+	    queue_fate_fn *fn)
+{
+	struct watch *w = xcalloc(1, sizeof(*w));
+
+	w->id = id;
+	w->q = q;
+	w->loop = loop;
+	w->handle = handle;
+	w->fn = fn;
+	w->job = (struct store_job){
+		.fn = watch_job,
+		.need = STORE_NEED_RESULT,
+		.after = watch_after,
+		.arg = w,
+	};
+	queue_run(q, &w->job);
+}
+
+void
+watch_done(struct queue *q)
+{
+	struct watch *w, *next, *same;
+
+	HASH_ITER(hh, q->watches, w, next) {
+		HASH_DEL(q->watches, w);
+		for (; w != NULL; w = same) {
+			same = w->same;
+			free(w);
+		}
+	}
+}
