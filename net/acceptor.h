@@ -42,8 +42,8 @@ void acceptor_set_limits(struct acceptor *a,
  * is what a client over a limit is sent; ON_REFUSED (may be NULL) is told on
  * the home loop, for log and counter, with "connections" or
  * "connections_per_ip". Like stop and free: before the home loop runs, or on
- * it but not from within FN. When the machine has no descriptor left, accepting pauses for a second
- * and event=accept_paused says why. */
+ * it but not from within FN. When the machine has no descriptor left, accepting
+ * pauses for a second and event=accept_paused says why. */
 void acceptor_add(struct acceptor *a, int fd, const char *refusal,
 		  void (*on_refused)(void *arg, const struct sockaddr_any *peer,
 				     const char *limit),

@@ -46,8 +46,8 @@ struct dns_answer {
 typedef void dns_fn(void *arg, const struct dns_answer *answer);
 
 /* 0 or -errno; -EINVAL with a line in *RET_WHY (owned by the caller). */
-int dns_new(struct loop *loop, const struct dns_conf *conf, struct dns **ret_dns,
-	    char **ret_why);
+int dns_new(struct loop *loop, const struct dns_conf *conf,
+	    struct dns **ret_dns, char **ret_why);
 /* Questions under way end without a callback. */
 void dns_free(struct dns **dns);
 /* A and AAAA of NAME, asked side by side; a literal address (without brackets)

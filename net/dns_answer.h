@@ -7,8 +7,8 @@
 #include "net/dns.h"
 
 /* Append the addresses of record type TYPE (ns_t_a or ns_t_aaaa) that the
- * answer section holds to ANSWER, as many as fit. The answer's RCODE (ns_r_noerror
- * is 0), or -EBADMSG. */
+ * answer section holds to ANSWER, as many as fit. The answer's RCODE
+ * (ns_r_noerror is 0), or -EBADMSG. */
 int dns_answer_add(struct dns_answer *answer, const void *packet, size_t len,
 		   int type);
 

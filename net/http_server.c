@@ -182,7 +182,8 @@ framing_field(void *arg, enum MHD_ValueKind kind, const char *name,
 }
 
 /* 0, or the status that refuses it. Where two readers could see two different
- * ends of the body there is a second request for one of them (RFC 9112, 6.3). */
+ * ends of the body there is a second request for one of them (RFC 9112,
+ * 6.3). */
 static int
 framing_check(struct MHD_Connection *mhd, size_t max_bytes)
 {

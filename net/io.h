@@ -33,8 +33,8 @@ enum io_event {
 
 typedef void io_fn(void *arg, enum io_event event);
 
-/* Take FD, a connected non-blocking stream socket, and read from it. TCP_NODELAY
- * is the caller's (the acceptor sets it on its listeners). */
+/* Take FD, a connected non-blocking stream socket, and read from it.
+ * TCP_NODELAY is the caller's (the acceptor sets it on its listeners). */
 struct io *io_new(struct loop *loop, int fd, io_fn *fn, void *arg);
 /* Connect to ADDR from BIND_ADDR (NULL: any). Later one IO_CONNECTED or
  * IO_FAILED, never from within this call. 0 or -errno when no socket could be
@@ -51,8 +51,8 @@ void io_close_after_write(struct io **io, int64_t linger_ms);
 struct evbuffer *io_input(struct io *io);
 /* Bytes not yet with the kernel: what the owner watches for backpressure. */
 size_t io_output_len(const struct io *io);
-/* Never calls back; a failure is told by IO_FAILED at the end of the turn, after
- * what the peer had still said. */
+/* Never calls back; a failure is told by IO_FAILED at the end of the turn,
+ * after what the peer had still said. */
 void io_write(struct io *io, const void *data, size_t len);
 /* Collect writes between cork and uncork; uncork sends them with one call. */
 void io_cork(struct io *io);

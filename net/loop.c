@@ -137,7 +137,8 @@ loop_new(struct clock *clock)
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	must(loop->wake_fd >= 0);
 	loop->wake = event_new(loop->base, loop->wake_fd,
-			       EV_READ | EV_ET | EV_PERSIST, loop_wake_cb, loop);
+			       EV_READ | EV_ET | EV_PERSIST, loop_wake_cb,
+			       loop);
 	must(loop->wake != NULL && event_add(loop->wake, NULL) == 0);
 	return loop;
 }

@@ -48,8 +48,8 @@ void loop_post(struct loop *loop, struct post *post, loop_fn *fn, void *arg);
  * sessions that were closed are reaped. */
 void loop_defer(struct loop *loop, struct post *post, loop_fn *fn, void *arg);
 
-/* What lives on a loop without an owner is ended by loop_free(): FN(ARG), unless
- * it has ended before and took itself off the list. */
+/* What lives on a loop without an owner is ended by loop_free(): FN(ARG),
+ * unless it has ended before and took itself off the list. */
 struct loop_end {
 	TAILQ_ENTRY(loop_end) link;
 	loop_fn *fn;

@@ -280,7 +280,8 @@ test_out_of_descriptors_pauses(void **state)
 	start(f, "127.0.0.1:0", (struct acceptor_limits){9, 9});
 	fd = client(f);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
-	none = (struct rlimit){.rlim_cur = (rlim_t)fd, .rlim_max = old.rlim_max};
+	none = old;
+	none.rlim_cur = (rlim_t)fd;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	assert_false(run_until(f, 1, 100));
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);

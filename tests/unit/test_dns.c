@@ -204,7 +204,9 @@ setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	char *servers[1] = {f->server.address};
-	struct dns_conf conf = {.servers = {.n = 1, .v = servers}, .timeout_ms = 500};
+	struct dns_conf conf = {
+		.servers = {.n = 1, .v = servers}, .timeout_ms = 500,
+	};
 	char *why = NULL;
 
 	f->loop = loop_new(clock_system());
@@ -522,7 +524,9 @@ test_bad_configuration(void **state)
 {
 	char name[] = "dns.example", file[] = "/no/such/file";
 	char *bad[1] = {name};
-	struct dns_conf server = {.servers = {.n = 1, .v = bad}, .timeout_ms = 100};
+	struct dns_conf server = {
+		.servers = {.n = 1, .v = bad}, .timeout_ms = 100,
+	};
 	struct dns_conf anchor = {.timeout_ms = 100, .trust_anchor = file};
 	struct fixture *f = *state;
 	struct dns *dns = NULL;

@@ -265,6 +265,36 @@ test_close_in_its_own_callback(void **state)
 	assert_int_equal(f->told[IO_INPUT], 1);
 }
 
+/* Close, and take the same descriptor number again in the same turn. */
+static void
+reopen_hook(struct fixture *f, enum io_event event)
+{
+	int old = io_fd(f->io), fd[2];
+
+	(void)event;
+	f->hook = NULL;
+	io_close(&f->io);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
+				    fd), 0);
+	assert_int_equal(fd[0], old);
+	close(f->far);
+	f->far = fd[1];
+	f->io = io_new(f->loop, fd[0], heard, f);
+}
+
+static void
+test_descriptor_used_again_in_the_same_turn(void **state)
+{
+	struct fixture *f = *state;
+
+	f->hook = reopen_hook;
+	assert_int_equal(write(f->far, "old", 3), 3);
+	assert_true(run_until(f, IO_INPUT, 5000));
+	assert_int_equal(write(f->far, "new", 3), 3);
+	assert_true(run_until(f, IO_INPUT, 5000));
+	assert_input(f, "new");
+}
+
 static void
 test_deadline_fires_once_and_is_cleared(void **state)
 {
@@ -441,6 +471,7 @@ main(void)
 		T(test_full_kernel_keeps_the_rest),
 		T(test_last_words_before_a_write_fails),
 		T(test_close_in_its_own_callback),
+		T(test_descriptor_used_again_in_the_same_turn),
 		T(test_deadline_fires_once_and_is_cleared),
 		T(test_close_after_write),
 		T(test_close_after_write_lingers_no_longer),
