@@ -20,6 +20,9 @@
 #include "net/sockaddr.h"
 #include "queue/queue.h"
 
+/* Where programs look without -c. */
+#define CONFIG_PATH "/etc/belfry/belfry.yaml"
+
 enum config_role { CONFIG_SUBMISSION };
 extern const char *const config_role_names[];
 

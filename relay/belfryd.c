@@ -15,7 +15,7 @@ belfryd_usage(FILE *out)
 	fputs("usage: belfryd -c FILE\n"
 	      "\n"
 	      "  -c, --config FILE  the configuration (default: "
-	      BELFRY_CONFIG ")\n"
+	      CONFIG_PATH ")\n"
 	      "  -h, --help         this text\n"
 	      "  -V, --version      name and version\n"
 	      "\n"
@@ -33,7 +33,7 @@ main(int argc, char **argv)
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
-	const char *path = BELFRY_CONFIG;
+	const char *path = CONFIG_PATH;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {

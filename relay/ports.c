@@ -16,9 +16,9 @@
 #define PORT_ADMIN_MODE  0660
 #define PORT_HTTP_MODE   0666 /* who may what is asked of each request */
 
-static struct port *
-port_new(struct relay *r, enum port_kind kind, const char *address,
-	 const char *name)
+static void
+port_add(struct relay *r, struct port_list *list, enum port_kind kind,
+	 const char *address, const char *name)
 {
 	struct port *p = xcalloc(1, sizeof(*p));
 
@@ -26,7 +26,7 @@ port_new(struct relay *r, enum port_kind kind, const char *address,
 	p->kind = kind;
 	p->address = xstrdup(address);
 	p->name = xstrdup(name);
-	return p;
+	TAILQ_INSERT_TAIL(list, p, entry);
 }
 
 static void
@@ -48,7 +48,7 @@ port_add_unix(struct relay *r, struct port_list *list, enum port_kind kind,
 	if (path[0] == '\0')
 		return;
 	address = xasprintf("unix:%s", path);
-	TAILQ_INSERT_TAIL(list, port_new(r, kind, address, name), entry);
+	port_add(r, list, kind, address, name);
 	free(address);
 }
 
@@ -60,16 +60,12 @@ ports_wanted(struct relay *r, const struct config *config,
 	for (size_t i = 0; i < config->listeners.n; i++) {
 		const struct listener_conf *l = config_listener(config, i);
 
-		TAILQ_INSERT_TAIL(ret,
-				  port_new(r, PORT_SMTP, l->address, l->name),
-				  entry);
+		port_add(r, ret, PORT_SMTP, l->address, l->name);
 	}
 	for (size_t i = 0; i < config->http.n; i++) {
 		const struct http_conf *h = config_http(config, i);
 
-		TAILQ_INSERT_TAIL(
-			ret, port_new(r, PORT_HTTP, h->address, h->address),
-			entry);
+		port_add(r, ret, PORT_HTTP, h->address, h->address);
 	}
 	port_add_unix(r, ret, PORT_SUBMIT, config->submit_socket,
 		      SERVICE_SUBMIT);
@@ -104,6 +100,23 @@ port_bind_admin(struct port *p, const struct config *config)
 	if (r == -ENOENT || r == -EPERM)
 		r = acceptor_bind(p->address, PORT_ADMIN_MODE & ~077u, -1,
 				  p->fds, &p->nfds);
+	return r;
+}
+
+/* Bound as root, but the daemon's: it takes the file away again. */
+static int
+port_give(const struct port *p, const struct config *config)
+{
+	uid_t uid;
+	gid_t gid;
+	int r;
+
+	if (strncmp(p->address, "unix:", 5) != 0 || geteuid() != 0 ||
+	    config->user[0] == '\0')
+		return 0;
+	r = jail_find_user(config->user, &uid, &gid);
+	if (r == 0 && lchown(p->address + 5, uid, (gid_t)-1) < 0)
+		r = -errno;
 	return r;
 }
 
@@ -202,6 +215,8 @@ ports_apply(struct relay *r, const struct config *config,
 		if (ports_find(&r->ports, p) != NULL)
 			continue;
 		result = port_bind(p, config);
+		if (result == 0)
+			result = port_give(p, config);
 		if (result < 0) {
 			*ret_address = xstrdup(p->address);
 			ports_free(&wanted);

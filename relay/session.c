@@ -36,13 +36,6 @@ struct sessions {
 	void *stopped_arg;
 };
 
-/* What became of the last message of a submit session. */
-struct session_fate {
-	uint64_t id, handle;
-	bool known, delivered;
-	struct reply last;
-};
-
 #define SESSION_ID_LEN 32
 
 struct session {
@@ -54,7 +47,8 @@ struct session {
 	struct smtp_in smtp;
 	struct smtp_in_client client;
 	struct draft *draft; /* owned */
-	struct session_fate *fate; /* owned; NULL: not the submit socket */
+	uint64_t last_id;     /* of the message accepted last */
+	uint64_t fate_handle; /* while its fate is asked for; else 0 */
 	struct acceptor_ticket *ticket; /* owned */
 	struct sockaddr_any peer;
 	uint64_t handle;
@@ -62,7 +56,7 @@ struct session {
 	bool hung_up;
 	uint64_t progress; /* what the deadline was last set for */
 	struct log_context log;
-	struct post told, reap;
+	struct post reap;
 	char *login, *mailbox; /* owned; NULL: not the submit socket */
 	char id[SESSION_ID_LEN];
 	char client_text[SOCKADDR_TEXT_MAX + 16]; /* for logs */
@@ -96,7 +90,6 @@ session_free(void *arg)
 	smtp_in_done(&s->smtp);
 	must(s->draft == NULL);
 	snapshot_unref(&s->snapshot);
-	free(s->fate);
 	free(s->login);
 	free(s->mailbox);
 	free(s);
@@ -119,13 +112,20 @@ session_hang_up(struct session *s, const char *reason)
 }
 
 static void
+session_forget_fate(struct session *s)
+{
+	if (s->fate_handle != 0)
+		loop_handle_free(s->all->loop, s->fate_handle);
+	s->fate_handle = 0;
+}
+
+static void
 session_end(struct session *s, const char *reason)
 {
 	session_hang_up(s, reason);
 	if (s->smtp.state == SMTP_IN_COMMIT || s->handle == 0)
 		return;
-	if (s->fate != NULL && s->fate->handle != 0)
-		loop_handle_free(s->all->loop, s->fate->handle);
+	session_forget_fate(s);
 	loop_handle_free(s->all->loop, s->handle);
 	s->handle = 0;
 	loop_defer(s->all->loop, &s->reap, session_free, s);
@@ -238,41 +238,10 @@ session_committed(void *object, int result, uint64_t id)
 }
 
 static void
-session_fate(void *object, bool delivered, const struct reply *last)
-{
-	struct session *s = object;
-
-	s->fate->known = true;
-	s->fate->delivered = delivered;
-	reply_copy(&s->fate->last, last);
-	if (s->smtp.state == SMTP_IN_OUTCOME) {
-		smtp_in_outcome(&s->smtp, delivered, last);
-		session_run(s);
-	}
-}
-
-/* Watched from before it exists, so that no outcome is too early. */
-static void
-session_watch(struct session *s, uint64_t id)
-{
-	struct loop *loop = s->all->loop;
-
-	if (s->fate->handle != 0)
-		loop_handle_free(loop, s->fate->handle);
-	*s->fate = (struct session_fate){
-		.id = id,
-		.handle = loop_handle_new(loop, s),
-	};
-	queue_watch(s->all->queue, id, loop, s->fate->handle, session_fate);
-}
-
-static void
 session_commit(void *arg, const struct envelope *env)
 {
 	struct session *s = arg;
 
-	if (s->fate != NULL)
-		session_watch(s, draft_id(s->draft));
 	draft_commit(&s->draft, env, session_committed);
 }
 
@@ -285,25 +254,30 @@ session_abandon(void *arg)
 }
 
 static void
-session_tell_fate(void *arg)
+session_fate(void *object, bool delivered, const struct reply *last)
 {
-	struct session *s = arg;
+	struct session *s = object;
 
-	if (s->smtp.state != SMTP_IN_OUTCOME || !s->fate->known)
+	session_forget_fate(s);
+	if (s->smtp.state != SMTP_IN_OUTCOME)
 		return;
-	smtp_in_outcome(&s->smtp, s->fate->delivered, &s->fate->last);
+	smtp_in_outcome(&s->smtp, delivered, last);
 	session_run(s);
 }
 
+/* Only the last one, and only who sent it. The queue remembers for a while what
+ * is over already. */
 static int
 session_outcome(void *arg, uint64_t id)
 {
 	struct session *s = arg;
+	struct loop *loop = s->all->loop;
 
-	if (s->fate == NULL || s->fate->handle == 0 || s->fate->id != id)
+	if (s->last_id == 0 || s->last_id != id)
 		return -ENOENT;
-	if (s->fate->known)
-		loop_defer(s->all->loop, &s->told, session_tell_fate, s);
+	must(s->fate_handle == 0);
+	s->fate_handle = loop_handle_new(loop, s);
+	queue_watch(s->all->queue, id, loop, s->fate_handle, session_fate);
 	return 0;
 }
 
@@ -322,6 +296,7 @@ session_accepted(void *arg, uint64_t id, const struct envelope *env,
 	struct session *s = arg;
 	char text[QUEUE_ID_LEN];
 
+	s->last_id = id;
 	queue_id_text(id, text);
 	metric_add(s->service->accepted[env->class], 1);
 	log_event(&s->log, LOG_INFO, "accept", LOG_STR("id", text),
@@ -416,7 +391,7 @@ session_settle(struct session *s)
 	bool waits = s->smtp.state == SMTP_IN_COMMIT || s->smtp.paused;
 
 	if (s->smtp.state == SMTP_IN_CLOSED) {
-		session_end(s, "end");
+		session_end(s, "closed");
 		return;
 	}
 	if (s->io == NULL || (s->eof && !waits && io_output_len(s->io) == 0)) {
@@ -521,8 +496,6 @@ session_start(struct sessions *all, const struct accepted *accepted,
 	s->progress = UINT64_MAX;
 	s->handle = loop_handle_new(all->loop, s);
 	session_name(s, uid, login);
-	if (service->submit)
-		s->fate = xcalloc(1, sizeof(*s->fate));
 	s->client.trusted = session_trusted(s);
 	s->log = (struct log_context){
 		.log = all->log->log,

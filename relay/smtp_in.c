@@ -595,6 +595,8 @@ smtp_in_outcome(struct smtp_in *si, bool delivered, const struct reply *last)
 	must(si->state == SMTP_IN_OUTCOME);
 	if (delivered) {
 		si_say(si, "250 2.0.0 delivered");
+	} else if (last->code == 0) {
+		si_say(si, "554 5.0.0 not delivered");
 	} else {
 		reply_line(last, line, sizeof(line));
 		si_say(si, "554 5.0.0 not delivered: %s", line);

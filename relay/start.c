@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -124,9 +126,9 @@ start_bind(struct relay *r, const struct config *config)
 
 /* The folder and those above it. A new one is the daemon's. */
 static int
-start_make_dir(const struct config *config)
+start_make_dir(const struct config *config, const char *dir, mode_t mode)
 {
-	char *path = xstrdup(config->state_dir);
+	char *path = xstrdup(dir);
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 	bool made;
@@ -139,17 +141,66 @@ start_make_dir(const struct config *config)
 		mkdir(path, 0755);
 		*p = '/';
 	}
-	made = mkdir(path, 0711) == 0;
+	made = mkdir(path, mode) == 0;
 	if (!made && errno != EEXIST)
 		result = -errno;
 	if (config->user[0] != '\0' && result == 0)
 		result = jail_find_user(config->user, &uid, &gid);
 	if (made && result == 0 &&
-	    (chown(path, uid, gid) < 0 || chmod(path, 0711) < 0))
+	    (chown(path, uid, gid) < 0 || chmod(path, mode) < 0))
 		result = -errno;
 	if (result < 0)
-		result = start_failed(RELAY_EXIT_FAILED, "state_dir %s: %s",
-				      path, strerror(-result));
+		result = start_failed(RELAY_EXIT_FAILED, "%s: %s", path,
+				      strerror(-result));
+	free(path);
+	return result;
+}
+
+static int
+start_make_socket_dir(const struct config *config, const char *socket_path)
+{
+	char *path = xstrdup(socket_path), *slash = strrchr(path, '/');
+	int result = 0;
+
+	if (slash != NULL && slash != path) {
+		*slash = '\0';
+		result = start_make_dir(config, path, 0755);
+	}
+	free(path);
+	return result;
+}
+
+static int
+start_make_dirs(const struct config *config)
+{
+	int result = start_make_dir(config, config->state_dir, 0711);
+
+	if (result == 0)
+		result = start_make_socket_dir(config, config->admin_socket);
+	if (result == 0)
+		result = start_make_socket_dir(config, config->submit_socket);
+	return result;
+}
+
+/* The store refuses a second daemon too, but that would first complain of
+ * ports that are taken. */
+static int
+start_check_alone(const struct config *config)
+{
+	char *path = xasprintf("%s/lock", config->state_dir), pid[32] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC), result = 0;
+
+	if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 &&
+	    errno == EWOULDBLOCK) {
+		if (read(fd, pid, sizeof(pid) - 1) < 0)
+			pid[0] = '\0';
+		pid[strspn(pid, "0123456789")] = '\0';
+		result = start_failed(RELAY_EXIT_FAILED,
+				      "%s is in use by process %s",
+				      config->state_dir, pid);
+	}
+	if (fd >= 0)
+		close(fd);
 	free(path);
 	return result;
 }
@@ -403,7 +454,9 @@ start_as_root(struct relay *r)
 		return result;
 	result = start_check_user(config);
 	if (result == 0)
-		result = start_make_dir(config);
+		result = start_check_alone(config);
+	if (result == 0)
+		result = start_make_dirs(config);
 	if (result == 0)
 		result = start_bind(r, config);
 	if (result == 0)

@@ -1,0 +1,292 @@
+#include "tests/proto/backend.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "base/xalloc.h"
+
+#define BACKEND_MAX (256 * 1024 * 1024)
+
+static void
+be_say(void *arg, const char *data, size_t len)
+{
+	struct backend *b = arg;
+
+	must(buf_append(&b->out, data, len) == 0);
+}
+
+static const struct smtp_in_conf *
+be_begin(void *arg, bool *ret_trusted)
+{
+	struct backend *b = arg;
+
+	*ret_trusted = b->client.trusted;
+	return &b->conf;
+}
+
+static bool
+be_room(void *arg)
+{
+	struct backend *b = arg;
+
+	return !b->full;
+}
+
+static int
+be_route(void *arg, const struct address *rcpt, struct envelope_rcpt *ret)
+{
+	(void)arg;
+	if (strcmp(rcpt->domain, BACKEND_DOMAIN_NOWHERE) == 0)
+		return -ENOENT;
+	ret->agent = "smtp";
+	ret->dest = "hub";
+	ret->route = "smarthost";
+	return 0;
+}
+
+static int
+be_open(void *arg, size_t max_bytes, uint64_t *ret_id)
+{
+	struct backend *b = arg;
+
+	must(!b->drafting && !b->committing);
+	if (b->open_result < 0)
+		return b->open_result;
+	b->drafting = true;
+	buf_done(&b->draft);
+	buf_init(&b->draft, max_bytes);
+	*ret_id = ++b->last_id;
+	return 0;
+}
+
+static int
+be_write(void *arg, const void *data, size_t len)
+{
+	struct backend *b = arg;
+
+	must(b->drafting && len > 0);
+	if (b->write_result < 0)
+		return b->write_result;
+	if (buf_append(&b->draft, data, len) < 0)
+		return -EMSGSIZE;
+	return b->slow ? 1 : 0;
+}
+
+static char *
+be_rcpts(const struct envelope *env)
+{
+	struct buf text;
+
+	buf_init(&text, BACKEND_MAX);
+	for (size_t i = 0; i < env->nrcpt; i++) {
+		must(env->rcpt[i].agent != NULL && env->rcpt[i].dest != NULL);
+		buf_printf(&text, "%s%s", i > 0 ? "," : "",
+			   env->rcpt[i].address);
+	}
+	return buf_take(&text);
+}
+
+static void
+be_commit(void *arg, const struct envelope *env)
+{
+	struct backend *b = arg;
+
+	must(b->drafting && !b->committing && env->nrcpt > 0);
+	b->drafting = false;
+	b->committing = true;
+	b->pending = (struct backend_message){
+		.id = b->last_id,
+		.sender = xstrdup(env->sender),
+		.rcpts = be_rcpts(env),
+		.message_id = xstrdup(env->message_id),
+		.class = env->class,
+		.flow = env->flow,
+		.eight_bit = env->eight_bit,
+		.content = b->draft,
+	};
+	buf_init(&b->draft, BACKEND_MAX);
+}
+
+static void
+be_abandon(void *arg)
+{
+	struct backend *b = arg;
+
+	must(b->drafting);
+	b->drafting = false;
+	b->nabandoned++;
+}
+
+static int
+be_outcome(void *arg, uint64_t id)
+{
+	struct backend *b = arg;
+
+	must(!b->asking);
+	if (id != b->last_id)
+		return -ENOENT;
+	b->asking = true;
+	return 0;
+}
+
+static int64_t
+be_now_ms(void *arg)
+{
+	(void)arg;
+	return BACKEND_NOW_MS;
+}
+
+static void
+be_accepted(void *arg, uint64_t id, const struct envelope *env, int64_t size)
+{
+	struct backend *b = arg;
+
+	must(env->nrcpt > 0 && id == b->last_id);
+	must(size == (int64_t)b->messages[b->nmessages - 1].content.len);
+	b->naccepted++;
+}
+
+static void
+be_refused(void *arg, const struct smtp_in_refused *r)
+{
+	struct backend *b = arg;
+
+	must(r->code >= 400 && r->code < 600);
+	b->nrefused++;
+	b->last_no = r->no;
+}
+
+static const struct smtp_in_calls backend_calls = {
+	.say = be_say,
+	.begin = be_begin,
+	.room = be_room,
+	.route = be_route,
+	.open = be_open,
+	.write = be_write,
+	.commit = be_commit,
+	.abandon = be_abandon,
+	.outcome = be_outcome,
+	.now_ms = be_now_ms,
+	.accepted = be_accepted,
+	.refused = be_refused,
+};
+
+void
+backend_init(struct backend *b)
+{
+	*b = (struct backend){
+		.conf = {.hostname = "relay.example.org"},
+		.limits = {
+			.message_size = 50 * 1024 * 1024,
+			.header_size = 256 * 1024,
+			.text_line = 64 * 1024,
+			.command_line = 4096,
+			.recipients = 1000,
+			.messages_per_connection = 1000,
+			.errors = 20,
+			.received_fields = 50,
+		},
+		.client = {
+			.received_ip = "192.0.2.1",
+			.uid = -1,
+			.who = "192.0.2.1",
+			.trusted = true,
+		},
+		.fate_delivered = true,
+	};
+	b->conf.limits = &b->limits;
+	buf_init(&b->in, BACKEND_MAX);
+	buf_init(&b->out, BACKEND_MAX);
+	buf_init(&b->draft, BACKEND_MAX);
+}
+
+static void
+message_done(struct backend_message *m)
+{
+	free(m->sender);
+	free(m->rcpts);
+	free(m->message_id);
+	buf_done(&m->content);
+}
+
+void
+backend_done(struct backend *b)
+{
+	smtp_in_done(&b->si);
+	must(!b->drafting);
+	if (b->committing)
+		message_done(&b->pending);
+	for (size_t i = 0; i < b->nmessages; i++)
+		message_done(&b->messages[i]);
+	free(b->messages);
+	buf_done(&b->in);
+	buf_done(&b->out);
+	buf_done(&b->draft);
+}
+
+void
+backend_submit(struct backend *b, const char *mailbox)
+{
+	b->client = (struct smtp_in_client){
+		.uid = 1000,
+		.mailbox = mailbox,
+		.who = "uid:1000",
+		.trusted = true,
+	};
+}
+
+void
+backend_start(struct backend *b)
+{
+	smtp_in_init(&b->si, &backend_calls, b, &b->conf, &b->client);
+	smtp_in_start(&b->si);
+}
+
+static void
+backend_settle(struct backend *b)
+{
+	static const struct reply no = {550, "5.1.1", "no such user"};
+
+	if (b->committing) {
+		b->committing = false;
+		if (b->commit_result >= 0) {
+			b->messages = xreallocarray(b->messages,
+						    b->nmessages + 1,
+						    sizeof(*b->messages));
+			b->messages[b->nmessages++] = b->pending;
+		} else {
+			message_done(&b->pending);
+		}
+		smtp_in_committed(&b->si, b->commit_result, b->last_id);
+	}
+	if (b->asking) {
+		b->asking = false;
+		smtp_in_outcome(&b->si, b->fate_delivered, &no);
+	}
+	smtp_in_resume(&b->si);
+}
+
+/* As a session does: what is left of a line comes again with what follows. */
+void
+backend_feed(struct backend *b, const char *data, size_t len)
+{
+	size_t at = 0, n, used;
+
+	while (at < len) {
+		n = b->step > 0 && b->step < len - at ? b->step : len - at;
+		must(buf_append(&b->in, data + at, n) == 0);
+		at += n;
+		do {
+			used = smtp_in_feed(&b->si, b->in.data, b->in.len);
+			must(used <= b->in.len);
+			buf_consume(&b->in, used);
+			backend_settle(b);
+		} while (used > 0 && b->in.len > 0);
+		must(b->in.len <= (size_t)b->limits.command_line + 2 ||
+		     b->si.state == SMTP_IN_CLOSED);
+		if (b->si.state == SMTP_IN_CLOSED)
+			return;
+	}
+}

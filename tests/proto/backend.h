@@ -1,0 +1,60 @@
+/*
+ * backend - what stands behind smtp_in in tests: a queue in memory that a test
+ * can make full, slow or broken.
+ */
+#ifndef TESTS_PROTO_BACKEND_H
+#define TESTS_PROTO_BACKEND_H
+
+#include "base/buf.h"
+#include "relay/smtp_in.h"
+
+#define BACKEND_DOMAIN_NOWHERE "nowhere.example"
+#define BACKEND_NOW_MS         INT64_C(1767225600000) /* 2026-01-01 */
+
+struct backend_message {
+	uint64_t id;
+	char *sender, *rcpts; /* owned; RCPTS joined by "," */
+	char *message_id;     /* owned */
+	enum queue_class class;
+	uint32_t flow;
+	bool eight_bit;
+	struct buf content;
+};
+
+struct backend {
+	struct smtp_in si;
+	struct smtp_in_conf conf;
+	struct limits_conf limits;
+	struct smtp_in_client client;
+	struct buf in;  /* not yet taken */
+	struct buf out; /* said, not yet looked at */
+	size_t step;    /* the most that is fed at once; 0: all */
+
+	bool full;         /* no room */
+	bool slow;         /* every write asks for a pause */
+	int open_result;   /* what open answers; 0 */
+	int write_result;  /* what write answers */
+	int commit_result; /* what commit leads to */
+	bool fate_delivered;
+
+	bool drafting, committing, asking;
+	struct buf draft;
+	uint64_t last_id;
+	struct backend_message pending;
+	size_t nmessages;
+	struct backend_message *messages; /* owned */
+	size_t naccepted, nrefused, nabandoned;
+	enum smtp_in_no last_no;
+};
+
+/* A machine with the limits of the reference and a trusted client. Change
+ * what the test needs, then backend_start(). */
+void backend_init(struct backend *b);
+void backend_done(struct backend *b);
+/* The client as the submit socket has it. */
+void backend_submit(struct backend *b, const char *mailbox);
+void backend_start(struct backend *b);
+/* Bytes of the client; commits, pauses and outcomes are settled on the way. */
+void backend_feed(struct backend *b, const char *data, size_t len);
+
+#endif
