@@ -119,13 +119,6 @@ query_deadline(void *arg)
 	query_post_end(q);
 }
 
-static void
-query_check_end(struct dns_query *q)
-{
-	if (!q->asking && !q->leg[0].pending && !q->leg[1].pending)
-		query_post_end(q);
-}
-
 /* libunbound's callback. RCODE 2 without a packet is also what a resolver that
  * is being deleted says. */
 static void
@@ -151,7 +144,8 @@ leg_answered(void *arg, int rcode, void *packet, int len, int security,
 	else
 		query_failed(q, rcode < 0 ? "the DNS answer is malformed"
 					  : "the DNS server failed", NULL);
-	query_check_end(q);
+	if (!q->asking && !q->leg[0].pending && !q->leg[1].pending)
+		query_post_end(q);
 }
 
 static void
@@ -190,8 +184,10 @@ dns_addresses(struct dns *dns, const char *name, dns_fn *fn, void *arg)
 	leg_ask(q, &q->leg[0], name, ns_t_aaaa);
 	leg_ask(q, &q->leg[1], name, ns_t_a);
 	q->asking = false;
-	loop_timer_set(&q->deadline, dns->timeout_ms);
-	query_check_end(q);
+	if (q->leg[0].pending || q->leg[1].pending)
+		loop_timer_set(&q->deadline, dns->timeout_ms);
+	else
+		query_post_end(q);
 	return q;
 }
 

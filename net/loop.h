@@ -38,7 +38,8 @@ void loop_free(struct loop **loop);
 void loop_run(struct loop *loop);
 int loop_start(struct loop *loop, const char *name);
 void loop_join(struct loop *loop);
-/* From any thread: return from loop_run() after the current turn. */
+/* From any thread: return from loop_run() after the current turn, or at once
+ * from the next loop_run(). */
 void loop_stop(struct loop *loop);
 
 /* From any thread: run FN(ARG) on LOOP. POST is storage that must stay until
