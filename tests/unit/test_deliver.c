@@ -24,6 +24,7 @@ struct rig {
 	struct log *log;
 	struct log_context context;
 	struct loop *loops[NLOOPS];
+	struct dns *dns[NLOOPS];
 	struct queue *queue;
 	struct deliver *deliver;
 	struct delivery_conf conf;
@@ -80,6 +81,19 @@ rig_routing(struct rig *g)
 	return r;
 }
 
+/* A resolver that knows /etc/hosts; its server is dead. */
+static void
+rig_dns(struct rig *g, size_t i)
+{
+	static char *servers[] = {TEXT("127.0.0.1@1")};
+	const struct dns_conf conf = {.servers = {1, servers, NULL},
+				      .timeout_ms = 300,
+				      .trust_anchor = TEXT("")};
+	char *why = NULL;
+
+	assert_int_equal(dns_new(g->loops[i], &conf, &g->dns[i], &why), 0);
+}
+
 static void
 rig_start(struct rig *g)
 {
@@ -90,9 +104,11 @@ rig_start(struct rig *g)
 	g->log = log_new_capture(on_line, g);
 	g->context.log = g->log;
 	g->queue = fake_queue_new();
-	for (size_t i = 0; i < NLOOPS; i++)
+	for (size_t i = 0; i < NLOOPS; i++) {
 		g->loops[i] = loop_new(clock_system());
-	g->deliver = deliver_new(g->queue, r, g->loops, NULL, NLOOPS,
+		rig_dns(g, i);
+	}
+	g->deliver = deliver_new(g->queue, r, g->loops, g->dns, NLOOPS,
 				 &g->context, NULL);
 	routing_unref(&r);
 	for (size_t i = 0; i < NLOOPS; i++)
@@ -138,8 +154,10 @@ rig_done(struct rig *g)
 	if (!g->stopped)
 		rig_stop(g, 5000);
 	deliver_free(&g->deliver);
-	for (size_t i = 0; i < NLOOPS; i++)
+	for (size_t i = 0; i < NLOOPS; i++) {
+		dns_free(&g->dns[i]);
 		loop_free(&g->loops[i]);
+	}
 	fake_queue_free(&g->queue);
 	log_close(&g->log);
 	pthread_mutex_destroy(&g->lock);
@@ -297,6 +315,40 @@ test_dead(void **state)
 	expect(&g, &m, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, "4.4.1");
 	expect(&g, &m, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, "4.4.1");
 	rig_done(&g);
+}
+
+/* "localhost" may be ::1 too, where nobody listens. */
+static void
+test_names(void **state)
+{
+	struct smtp_server *s = smtp_server_start(NULL, false);
+	int ports[HOPS_MAX] = {smtp_server_port(s), smtp_server_port(s)};
+	struct fake_mail m = mail_new();
+	struct rig g;
+
+	(void)state;
+	rig_conf(&g, ports);
+	g.hops[0].host = TEXT("no.such.host.invalid");
+	g.hops[1].host = TEXT("localhost");
+	rig_start(&g);
+	expect_done(&g, &m);
+	expect_done(&g, &m);
+	expect_seen(s, 1, 2);
+	rig_done(&g);
+
+	ports[1] = 0;
+	rig_conf(&g, ports);
+	g.hops[0].host = TEXT("no.such.host.invalid");
+	rig_start(&g);
+	expect(&g, &m, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, "4.4.4");
+	rig_done(&g);
+
+	rig_conf(&g, ports);
+	g.hops[0].host = TEXT("mx.example.net"); /* nobody answers */
+	rig_start(&g);
+	expect(&g, &m, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, "4.4.3");
+	rig_done(&g);
+	smtp_server_stop(&s);
 }
 
 /* --- what a server does --------------------------------------------------------- */
@@ -754,6 +806,7 @@ main(void)
 		cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_failover),
 		cmocka_unit_test(test_dead),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_server_does),
 		cmocka_unit_test(test_after_a_refusal_the_next),
 		cmocka_unit_test(test_moved),
