@@ -194,9 +194,12 @@ cl_file(struct cl *cl, const char *path, const struct conf_mark *from,
 	if (r == -EFBIG)
 		conf_error(cl->errors, &here, "larger than %d bytes",
 			   CONF_FILE_MAX);
+	else if (r < 0 && from != NULL)
+		conf_error(cl->errors, from, "can't read %s: %s", path,
+			   strerror(-r));
 	else if (r < 0)
-		conf_error(cl->errors, from != NULL ? from : &here,
-			   "can't read %s: %s", path, strerror(-r));
+		conf_error(cl->errors, &here, "can't be read: %s",
+			   strerror(-r));
 	else
 		root = cl_parse(cl, path, buf_str(&b), b.len);
 	buf_done(&b);

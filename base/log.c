@@ -204,7 +204,7 @@ log_tell_dropped(struct log *log)
 	log_line_init(&l, (enum log_format)log->format, LOG_ADDR_PLAIN);
 	log_line_make(&l, NULL, LOG_WARNING, "log_dropped",
 		      (const struct log_field[]){
-			      LOG_INT("count", log->dropped), {0}});
+			      LOG_INT("lines", log->dropped), {0}});
 	if (!log_has_room(log, &l))
 		return;
 	log->dropped = 0;

@@ -11,3 +11,10 @@ add_test(NAME tools.packages
 add_test(NAME tools.check-docs-sees
          COMMAND ${Python3_EXECUTABLE}
                  ${PROJECT_SOURCE_DIR}/tests/tools/check_docs_test.py)
+add_test(NAME tools.config-docs
+         COMMAND ${Python3_EXECUTABLE}
+                 ${PROJECT_SOURCE_DIR}/tests/tools/config_docs_test.py
+                 $<TARGET_FILE:belfry>)
+add_test(NAME tools.check-docs
+         COMMAND ${PROJECT_SOURCE_DIR}/tools/check-docs
+                 --belfry $<TARGET_FILE:belfry>)

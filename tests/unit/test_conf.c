@@ -441,7 +441,7 @@ test_include(void **state)
 	fixture_done(&f);
 
 	fixture_load_file(&f, dir, "gone");
-	assert_non_null(strstr(f.says, "gone: can't read gone: No such file"));
+	assert_non_null(strstr(f.says, "gone: can't be read: No such file"));
 	fixture_done(&f);
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -325,7 +325,7 @@ reader(void *arg)
 static size_t
 sum_dropped(const char *text)
 {
-	static const char told[] = "event=log_dropped count=";
+	static const char told[] = "event=log_dropped lines=";
 	size_t sum = 0;
 
 	for (; *text != '\0'; text++)

@@ -1,0 +1,102 @@
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "config/config.h"
+
+/* Become USER for the rest of the process. 0 or an exit status. */
+static int
+check_become(const char *user)
+{
+	const struct passwd *pw = getpwnam(user);
+
+	if (pw == NULL) {
+		cli_say("there is no user `%s`", user);
+		return CLI_USAGE;
+	}
+	if (pw->pw_uid == geteuid())
+		return CLI_OK;
+	if (initgroups(user, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 ||
+	    setuid(pw->pw_uid) < 0) {
+		cli_say("can't become `%s`: %s; run this as root", user,
+			strerror(errno));
+		return CLI_NOT_ALLOWED;
+	}
+	return CLI_OK;
+}
+
+/* What belfryd will want to read or write, apart from the file itself. */
+static void
+check_access(const struct config *c, struct conf_errors *e)
+{
+	const char *anchor = c->dns.trust_anchor;
+
+	if (anchor[0] != '\0' && access(anchor, R_OK) < 0)
+		conf_error(e, &c->mark, "dns.trust_anchor: can't read %s: %s",
+			   anchor, strerror(errno));
+	if (access(c->state_dir, F_OK) == 0 &&
+	    access(c->state_dir, R_OK | W_OK | X_OK) < 0)
+		conf_error(e, &c->mark, "state_dir: can't write to %s: %s",
+			   c->state_dir, strerror(errno));
+	if (c->log.to[0] == '/' && access(c->log.to, F_OK) == 0 &&
+	    access(c->log.to, W_OK) < 0)
+		conf_error(e, &c->mark, "log.to: can't write to %s: %s",
+			   c->log.to, strerror(errno));
+}
+
+static int
+check_verdict(const struct cli *cli, const struct conf_errors *e, bool strict)
+{
+	if (e->total > 0) {
+		printf("%s: %zu mistake%s\n", cli->conf_path, e->total,
+		       e->total == 1 ? "" : "s");
+		return CLI_CONFIG;
+	}
+	if (e->warnings > 0) {
+		printf("%s: %zu warning%s\n", cli->conf_path, e->warnings,
+		       e->warnings == 1 ? "" : "s");
+		return strict ? CLI_WRONG : CLI_OK;
+	}
+	printf("%s: ok\n", cli->conf_path);
+	return CLI_OK;
+}
+
+int
+cli_check(const struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"strict", no_argument, NULL, 's'},
+		{"as", required_argument, NULL, 'a'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *as = NULL;
+	struct config *config = NULL;
+	struct conf_errors e;
+	bool strict = false;
+	int c, r;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 's')
+			strict = true;
+		else if (c == 'a')
+			as = optarg;
+		else
+			return cli_usage(cli);
+	}
+	if (optind < argc)
+		return cli_usage(cli);
+	if (as != NULL && (r = check_become(as)) != CLI_OK)
+		return r;
+	conf_errors_init(&e);
+	if (config_load(cli->conf_path, &config, &e) == 0 && as != NULL)
+		check_access(config, &e);
+	conf_errors_print(&e, stderr);
+	r = check_verdict(cli, &e, strict);
+	config_unref(&config);
+	conf_errors_done(&e);
+	return r;
+}

@@ -1,0 +1,57 @@
+#include "cli/command.h"
+
+const struct command cli_commands[] = {
+	{"check", "[--strict] [--as USER]",
+	 "Parse the configuration and check it; file:line:column for every "
+	 "mistake.",
+	 "  --strict    warnings fail too (exit status 1)\n"
+	 "  --as USER   read everything as that user would (for root)\n",
+	 cli_check},
+	{"config reference", "[--json|--markdown]",
+	 "Every key of the configuration with type, default and meaning.",
+	 NULL, cli_config_reference},
+	{"status", "[--check] [--json]",
+	 "Listeners, queue and store at a glance.",
+	 "  --check     one line and the exit status of a monitoring plugin:\n"
+	 "              0 well, 1 warning, 2 critical, 3 unknown\n"
+	 "  --json      one object\n",
+	 cli_status},
+	{"pause", "--reason R [--for TIME | --until-resumed] [--alerts]",
+	 "Accept and keep mail, deliver nothing, for four hours or TIME.",
+	 "  --reason R        why; everybody who asks is told\n"
+	 "  --for TIME        like 30m or 4h (the default)\n"
+	 "  --until-resumed   without an end of its own\n"
+	 "  --alerts          alerts wait too; else they still go out\n",
+	 cli_pause},
+	{"resume", "", "End a pause.", NULL, cli_resume},
+	{"queue list", "[--json]", "The messages that wait.",
+	 "  --json      one object a line, with the names of postqueue -j\n",
+	 cli_queue_list},
+	{"queue show", "[--json] ID...",
+	 "Messages with their recipients and the last answers.",
+	 "  --json      one object a line\n", cli_queue_show},
+	{"queue hold", "ID...",
+	 "Keep a message: no delivery, no bounce, until released.", NULL,
+	 cli_queue_hold},
+	{"queue release", "ID...", "End a hold.", NULL, cli_queue_release},
+	{"queue flush", "ID...", "Try a message now.", NULL, cli_queue_flush},
+	{"queue requeue", "ID...",
+	 "Make a message ready now, with its routes looked up anew.", NULL,
+	 cli_queue_requeue},
+	{"queue remove", "[--yes] ID...",
+	 "Take a message out of the queue; its sender is not told.",
+	 "  --yes       do not ask\n", cli_queue_remove},
+	{"queue stats", "[--json]",
+	 "By destination: waiting, active, oldest, last answer.",
+	 "  --json      one object a line\n", cli_queue_stats},
+	{"send", "FILE --from A --to B [--wait]",
+	 "Submit a message (FILE `-`: standard input) through belfryd.",
+	 "  --from A    the sender; \"\" is the null sender\n"
+	 "  --to B      a recipient; may be given several times\n"
+	 "  --wait      until its fate is known: 0 only when the far end has "
+	 "it\n",
+	 cli_send},
+	{"help", "[--json] [COMMAND]", "What the commands are.", NULL,
+	 cli_help},
+	{NULL, NULL, NULL, NULL, NULL},
+};

@@ -1,0 +1,120 @@
+#include <getopt.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "config/config.h"
+
+/* A section's own default says nothing: its keys have theirs. */
+static const char *
+cr_default(const struct conf_option *o)
+{
+	if (o->dflt == NULL)
+		return "required";
+	return o->type == CONF_TABLE ? NULL : o->dflt;
+}
+
+static void
+cr_text(void *arg, const char *path, const struct conf_option *o)
+{
+	char *type = conf_type_name(o), *range = conf_range_name(o);
+	const char *dflt = cr_default(o);
+
+	(void)arg;
+	printf("%s\n    %s", path, type);
+	if (range != NULL)
+		printf(", %s", range);
+	if (o->dflt == NULL)
+		printf("; required");
+	else if (dflt != NULL)
+		printf("; default: %s", dflt);
+	printf("\n    %s\n", o->help);
+	if (o->example != NULL)
+		printf("    e.g. %s: %s\n", o->name, o->example);
+	free(type);
+	free(range);
+}
+
+/* A bar would end the cell. */
+static void
+cr_put_cell(const char *s)
+{
+	for (; *s != '\0'; s++) {
+		if (*s == '|')
+			putchar('\\');
+		putchar(*s);
+	}
+}
+
+static void
+cr_markdown(void *arg, const char *path, const struct conf_option *o)
+{
+	char *type = conf_type_name(o), *range = conf_range_name(o);
+	const char *dflt = cr_default(o);
+
+	(void)arg;
+	printf("| `%s` | ", path);
+	cr_put_cell(type);
+	if (range != NULL)
+		printf(", %s", range);
+	printf(" | ");
+	if (o->dflt == NULL) {
+		printf("required");
+	} else if (dflt != NULL) {
+		putchar('`');
+		cr_put_cell(dflt);
+		putchar('`');
+	}
+	printf(" | ");
+	cr_put_cell(o->help);
+	if (o->example != NULL) {
+		printf(" E.g. `%s: ", o->name);
+		cr_put_cell(o->example);
+		printf("`");
+	}
+	printf(" |\n");
+	free(type);
+	free(range);
+}
+
+static void
+cr_json(void *arg, const char *path, const struct conf_option *o)
+{
+	char *type = conf_type_name(o), *range = conf_range_name(o);
+	json_t *row = json_pack("{s:s, s:s, s:b, s:s*, s:s*, s:s, s:s*}", "key",
+				path, "type", type, "required",
+				o->dflt == NULL, "default", o->dflt, "range",
+				range, "help", o->help, "example", o->example);
+
+	(void)arg;
+	json_dumpf(row, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	putchar('\n');
+	json_decref(row);
+	free(type);
+	free(range);
+}
+
+int
+cli_config_reference(const struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'},
+		{"markdown", no_argument, NULL, 'm'},
+		{NULL, 0, NULL, 0},
+	};
+	conf_walk_fn *fn = cr_text;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'j' && c != 'm')
+			return cli_usage(cli);
+		fn = c == 'j' ? cr_json : cr_markdown;
+	}
+	if (optind < argc)
+		return cli_usage(cli);
+	if (fn == cr_markdown)
+		puts("| key | type | default | meaning |\n|---|---|---|---|");
+	conf_walk(&config_table, fn, NULL);
+	return CLI_OK;
+}

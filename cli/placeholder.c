@@ -1,2 +1,0 @@
-extern int belfry_cli_placeholder;
-int belfry_cli_placeholder;

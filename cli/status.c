@@ -1,0 +1,228 @@
+#include <getopt.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "cli/api_client.h"
+#include "cli/text.h"
+
+/* Of the store's limit; above it mail will soon be refused. */
+#define STATUS_FULL_PERCENT 80
+
+static int64_t
+status_sum(const json_t *status, const char *state)
+{
+	const json_t *deliveries = json_object_get(
+		json_object_get(status, "queue"), "deliveries");
+	json_t *classes = json_object_get(deliveries, state), *n;
+	const char *class;
+	int64_t sum = 0;
+
+	json_object_foreach(classes, class, n)
+		sum += json_integer_value(n);
+	return sum;
+}
+
+/* Wall time of the oldest message of any class; 0: none. */
+static int64_t
+status_oldest(const json_t *status)
+{
+	json_t *oldest = json_object_get(json_object_get(status, "queue"),
+					 "oldest_ms"), *n;
+	const char *class;
+	int64_t first = 0;
+
+	json_object_foreach(oldest, class, n)
+	{
+		int64_t ms = json_integer_value(n);
+
+		if (ms > 0 && (first == 0 || ms < first))
+			first = ms;
+	}
+	return first;
+}
+
+static int
+status_percent(const json_t *store)
+{
+	int64_t limit = api_int(store, "limit_bytes");
+
+	if (limit <= 0)
+		return 0;
+	return (int)((double)api_int(store, "used_bytes") * 100 /
+		     (double)limit);
+}
+
+/* --- for people ------------------------------------------------------------ */
+
+static void
+status_print_listeners(const json_t *status)
+{
+	const json_t *listeners = json_object_get(status, "listeners"), *l;
+	size_t i;
+
+	json_array_foreach(listeners, i, l)
+	{
+		printf("%-10s", i == 0 ? "listeners" : "");
+		printf(" %-7s ", api_str(l, "kind"));
+		text_put(api_str(l, "address"), stdout);
+		if (strcmp(api_str(l, "name"), api_str(l, "address")) != 0) {
+			fputs(" (", stdout);
+			text_put(api_str(l, "name"), stdout);
+			putchar(')');
+		}
+		if (json_object_get(l, "sessions") != NULL)
+			printf(", %" PRId64 " connected",
+			       api_int(l, "sessions"));
+		putchar('\n');
+	}
+}
+
+static void
+status_print_queue(const json_t *status)
+{
+	static const char *const states[] = {"ready", "deferred", "held",
+					     "failed"};
+	const json_t *queue = json_object_get(status, "queue");
+	int64_t oldest = status_oldest(status);
+	char age[TEXT_MAX];
+
+	printf("%-10s %" PRId64 " messages; recipients:", "queue",
+	       api_int(queue, "messages"));
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		printf("%s %" PRId64 " %s", i > 0 ? "," : "",
+		       status_sum(status, states[i]), states[i]);
+	printf("; %" PRId64 " under way", api_int(queue, "active"));
+	if (oldest > 0) {
+		text_age(text_now() - oldest, age);
+		printf("; oldest %s", age);
+	}
+	puts(api_true(queue, "counting") ? "; still counting" : "");
+}
+
+static void
+status_print(const json_t *status)
+{
+	const json_t *store = json_object_get(status, "store");
+	char up[TEXT_MAX], used[TEXT_MAX], limit[TEXT_MAX];
+
+	text_age(text_now() - api_int(status, "start_ms"), up);
+	text_size(api_int(store, "used_bytes"), used);
+	text_size(api_int(store, "limit_bytes"), limit);
+	api_print_pause(json_object_get(status, "pause"), stdout);
+	printf("%-10s %s on %s, pid %" PRId64 ", up %s%s\n", "belfryd",
+	       api_str(status, "version"), api_str(status, "hostname"),
+	       api_int(status, "pid"), up,
+	       api_true(status, "stopping") ? ", STOPPING" : "");
+	status_print_listeners(status);
+	status_print_queue(status);
+	printf("%-10s %s of %s (%d %%)%s\n", "store", used, limit,
+	       status_percent(store),
+	       api_true(store, "room") ? "" : ", FULL: mail is refused");
+}
+
+/* --- for monitoring -------------------------------------------------------- */
+
+enum status_level { STATUS_WELL, STATUS_WARNING, STATUS_CRITICAL,
+		    STATUS_UNKNOWN };
+
+struct status_verdict {
+	enum status_level level;
+	struct buf why;
+};
+
+static void
+status_because(struct status_verdict *v, enum status_level level,
+	       const char *why)
+{
+	if (level > v->level)
+		v->level = level;
+	if (v->why.len > 0)
+		buf_append_str(&v->why, ", ");
+	buf_append_str(&v->why, why);
+}
+
+static void
+status_judge(const json_t *status, struct status_verdict *v)
+{
+	const json_t *store = json_object_get(status, "store");
+
+	if (!api_true(store, "room"))
+		status_because(v, STATUS_CRITICAL,
+			       "the store is full, mail is refused");
+	else if (status_percent(store) >= STATUS_FULL_PERCENT)
+		status_because(v, STATUS_WARNING, "the store is nearly full");
+	if (api_true(json_object_get(status, "pause"), "paused"))
+		status_because(v, STATUS_WARNING, "delivery is paused");
+	if (api_true(status, "stopping"))
+		status_because(v, STATUS_WARNING, "belfryd is stopping");
+	if (status_sum(status, "corrupt") > 0)
+		status_because(v, STATUS_WARNING, "something is corrupt");
+}
+
+/* One line, as plugins of monitoring systems print it. */
+static int
+status_check(const json_t *status)
+{
+	static const char *const words[] = {"OK", "WARNING", "CRITICAL"};
+	const json_t *queue = json_object_get(status, "queue");
+	struct status_verdict v = {.level = STATUS_WELL};
+	int64_t oldest = status_oldest(status);
+
+	buf_init(&v.why, 1024);
+	status_judge(status, &v);
+	printf("BELFRY %s - %s%s%" PRId64 " messages, store %d %% | "
+	       "messages=%" PRId64 " deferred=%" PRId64 " oldest=%" PRId64
+	       "s store=%" PRId64 "B\n",
+	       words[v.level], buf_str(&v.why), v.why.len > 0 ? "; " : "",
+	       api_int(queue, "messages"),
+	       status_percent(json_object_get(status, "store")),
+	       api_int(queue, "messages"), status_sum(status, "deferred"),
+	       oldest > 0 ? (text_now() - oldest) / 1000 : 0,
+	       api_int(json_object_get(status, "store"), "used_bytes"));
+	buf_done(&v.why);
+	return (int)v.level;
+}
+
+static int
+status_check_failed(int exit)
+{
+	bool unknown = exit == CLI_NOT_ALLOWED || exit == CLI_CONFIG;
+
+	puts(unknown ? "BELFRY UNKNOWN - belfryd can't be asked"
+		     : "BELFRY CRITICAL - belfryd does not answer");
+	return unknown ? STATUS_UNKNOWN : STATUS_CRITICAL;
+}
+
+int
+cli_status(const struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"check", no_argument, NULL, 'c'},
+		{"json", no_argument, NULL, 'j'},
+		{NULL, 0, NULL, 0},
+	};
+	bool check = false, json = false;
+	json_t *status = NULL;
+	int c, r;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'c' && c != 'j')
+			return cli_usage(cli);
+		check = check || c == 'c';
+		json = json || c == 'j';
+	}
+	if (optind < argc)
+		return cli_usage(cli);
+	r = api_call(cli, "GET", "status", NULL, NULL, &status);
+	if (r != CLI_OK)
+		return check ? status_check_failed(r) : r;
+	if (check)
+		r = status_check(status);
+	else if (json)
+		api_print_line(status);
+	else
+		status_print(status);
+	json_decref(status);
+	return r;
+}

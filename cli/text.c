@@ -1,0 +1,86 @@
+#include "cli/text.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "queue/queue.h"
+
+void
+text_age(int64_t ms, char ret[static TEXT_MAX])
+{
+	int64_t s = ms > 0 ? ms / 1000 : 0;
+
+	if (s < 60)
+		snprintf(ret, TEXT_MAX, "%" PRId64 "s", s);
+	else if (s < 3600)
+		snprintf(ret, TEXT_MAX, "%" PRId64 "m", s / 60);
+	else if (s < 86400)
+		snprintf(ret, TEXT_MAX, "%" PRId64 "h%02" PRId64 "m", s / 3600,
+			 s / 60 % 60);
+	else
+		snprintf(ret, TEXT_MAX, "%" PRId64 "d%" PRId64 "h", s / 86400,
+			 s / 3600 % 24);
+}
+
+void
+text_size(int64_t bytes, char ret[static TEXT_MAX])
+{
+	static const char units[] = "KMGT";
+	double v = (double)bytes;
+	size_t u = 0;
+
+	if (bytes < 1024) {
+		snprintf(ret, TEXT_MAX, "%" PRId64, bytes);
+		return;
+	}
+	for (v /= 1024; v >= 1024 && units[u + 1] != '\0'; v /= 1024)
+		u++;
+	snprintf(ret, TEXT_MAX, v < 10 ? "%.1f%c" : "%.0f%c", v, units[u]);
+}
+
+void
+text_time(int64_t wall_ms, char ret[static TEXT_MAX])
+{
+	time_t t = (time_t)(wall_ms / 1000);
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) == NULL ||
+	    strftime(ret, TEXT_MAX, "%Y-%m-%d %H:%M", &tm) == 0)
+		snprintf(ret, TEXT_MAX, "?");
+}
+
+int64_t
+text_now(void)
+{
+	return clock_wall_ms(clock_system());
+}
+
+void
+text_put(const char *s, FILE *out)
+{
+	size_t len = strlen(s);
+
+	for (size_t i = 0, n; i < len; i += n) {
+		uint32_t c = 0;
+
+		n = utf8_next(s + i, len - i, &c);
+		if (n == 0 || c < ' ' || (c >= 0x7f && c < 0xa0)) {
+			n = n == 0 ? 1 : n;
+			fputc('?', out);
+		} else {
+			fwrite(s + i, 1, n, out);
+		}
+	}
+}
+
+bool
+text_is_id(const char *s)
+{
+	static const char alphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+	return strlen(s) == QUEUE_ID_LEN - 1 &&
+	       strspn(s, alphabet) == QUEUE_ID_LEN - 1;
+}
