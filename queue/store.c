@@ -186,7 +186,7 @@ st_run_single(struct store *s, struct store_job *job)
 		return;
 	if (!store_room_explains(s, r))
 		st_die(s, "a commit", r);
-	store_room_full(s);
+	store_room_full(s, r);
 	job->result = -ENOSPC;
 }
 
@@ -512,9 +512,7 @@ st_start_commit(struct store *s, bool new)
 	if (r == -EIO) /* a short write on a full disk looks like this */
 		r = st_test_commit(s, new);
 	if (r < 0 && !new && store_room_explains(s, r)) {
-		log_event(s->conf.log, LOG_WARNING, "store_full",
-			  LOG_STR("error", strerror(-r)));
-		store_room_full(s);
+		store_room_full(s, r);
 		return 0;
 	}
 	return r;

@@ -33,6 +33,7 @@ struct store {
 	_Atomic int64_t full_until; /* monotonic ms: a space error was seen */
 	int64_t look_due;           /* store thread; INT64_MAX: nothing changed */
 	int64_t readers_due;        /* store thread */
+	bool told_full;             /* store thread */
 
 	_Atomic uint32_t reads; /* under way in the disk pool */
 
@@ -83,8 +84,8 @@ void store_counters_kept(struct store_txn *txn);
 void store_room_look(struct store *store);
 /* About BYTES were committed. */
 void store_room_spend(struct store *store, uint64_t bytes);
-/* A space error was seen: refuse mail for a while whatever the look says. */
-void store_room_full(struct store *store);
+/* The space error R was seen: refuse mail for a while whatever the look says. */
+void store_room_full(struct store *store, int r);
 /* Does R, from a commit, only mean that there is no space? A short write of a
  * full file system comes as EIO. */
 bool store_room_explains(struct store *store, int r);

@@ -9,6 +9,7 @@
  * same file system can't take it away.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "base/must.h"
 #include "queue/store_impl.h"
@@ -49,6 +50,21 @@ sr_show(struct store *s)
 	metric_set(s->limit_bytes, (double)store_limit_bytes(s));
 }
 
+/* Once when mail stops, once when it goes on. */
+static void
+sr_tell(struct store *s, const char *error)
+{
+	bool full = !store_has_room(s, STORE_NEED_MAIL);
+
+	if (full == s->told_full)
+		return;
+	s->told_full = full;
+	log_event(s->conf.log, full ? LOG_WARNING : LOG_INFO,
+		  full ? "store_full" : "store_room", LOG_STR("error", error),
+		  LOG_INT("used", store_used_bytes(s)),
+		  LOG_INT("limit", store_limit_bytes(s)));
+}
+
 void
 store_room_look(struct store *s)
 {
@@ -56,12 +72,14 @@ store_room_look(struct store *s)
 	int64_t fs, ahead, map, room;
 	int r;
 
-	s->look_due = INT64_MAX;
+	s->look_due = atomic_load(&s->full_until);
+	if (s->look_due <= sr_now())
+		s->look_due = INT64_MAX;
 	r = engine_usage(s->engine, &u);
 	if (r == 0)
 		r = store_fs_room(engine_fd(s->engine), &fs, &ahead);
 	if (r < 0) {
-		store_room_full(s); /* in doubt */
+		store_room_full(s, r); /* in doubt */
 		return;
 	}
 	sr_allocate(s, ahead);
@@ -73,6 +91,7 @@ store_room_look(struct store *s)
 	atomic_store(&s->limit,
 		     u.file_bytes - u.free_bytes + (uint64_t)room);
 	sr_show(s);
+	sr_tell(s, NULL);
 }
 
 void
@@ -88,10 +107,11 @@ store_room_spend(struct store *s, uint64_t bytes)
 }
 
 void
-store_room_full(struct store *s)
+store_room_full(struct store *s, int r)
 {
 	atomic_store(&s->full_until, sr_now() + SR_FULL_MS);
 	s->look_due = sr_now() + SR_FULL_MS;
+	sr_tell(s, strerror(-r));
 }
 
 bool

@@ -213,6 +213,15 @@ test_batch_undone(void **state)
 	store_kit_done(&kit);
 }
 
+/* Counts the lines that say so. */
+static void
+count_full(void *arg, const char *line)
+{
+	int *n = arg;
+
+	*n += strstr(line, "event=store_full") != NULL;
+}
+
 /* The map is too small for all: some are refused, all others are there, the
  * store stays whole, and room comes back with deletes. */
 static void
@@ -221,11 +230,13 @@ test_map_full(void **state)
 	enum { N = 60 };
 	static struct step st[N];
 	struct store_kit kit;
-	int kept = 0, refused = 0;
+	int kept = 0, refused = 0, lines = 0;
+	struct log_context log = {.log = log_new_capture(count_full, &lines)};
 
 	(void)state;
 	store_kit_init(&kit);
 	store_kit_close(&kit);
+	kit.conf.log = &log;
 	kit.conf.max_size = 1 << 20;
 	store_kit_open(&kit);
 	assert_true(store_has_room(kit.store, STORE_NEED_MAIL));
@@ -256,8 +267,10 @@ test_map_full(void **state)
 	assert_true(store_limit_bytes(kit.store) <= 1 << 20);
 	store_kit_close(&kit);
 	check_whole(&kit);
+	assert_int_equal(lines, 1);
 	store_kit_open(&kit); /* a full store opens */
 	store_kit_done(&kit);
+	log_close(&log.log);
 }
 
 /* A file at its limit (EFBIG; SIGXFSZ is ignored) is full too. */
