@@ -99,6 +99,11 @@ send_message(const struct send *s, struct submit_talk *t)
 		cli_say("can't read %s; nothing was submitted", s->path);
 		return CLI_WRONG;
 	}
+	if (r == 0) {
+		cli_say("belfryd went away before it answered; the message may "
+			"or may not have been taken (`belfry queue list`)");
+		return CLI_LATER;
+	}
 	if (r != 250)
 		return send_refused(t, "the message");
 	if (send_id(t) != NULL)

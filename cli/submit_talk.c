@@ -36,8 +36,9 @@ talk_reply(struct submit_talk *t)
 	do {
 		if (!talk_line(t, line, sizeof(line))) {
 			t->code = 0;
-			snprintf(t->text, sizeof(t->text),
-				 "the connection was closed");
+			snprintf(t->text, sizeof(t->text), "%s",
+				 feof(t->in) ? "the connection was closed"
+					     : "an answer that is not SMTP");
 			return 0;
 		}
 		t->code = (int)strtol(line, NULL, 10);

@@ -1,0 +1,4 @@
+add_test(NAME cli.commands
+         COMMAND ${Python3_EXECUTABLE}
+                 ${PROJECT_SOURCE_DIR}/tests/cli/cli_test.py
+                 $<TARGET_FILE:belfry>)

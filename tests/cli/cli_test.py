@@ -1,0 +1,440 @@
+"""`belfry` against a made-up belfryd: what it asks, what it prints, how it ends.
+
+usage: cli_test.py BELFRY
+"""
+import http.server
+import json
+import os
+import re
+import shutil
+import socketserver
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+BELFRY = sys.argv.pop(1)
+ID, OTHER = "0000000000ABC", "0000000000ABD"
+NOW = int(time.time())
+
+MESSAGE = {
+    "queue_name": "deferred", "queue_id": ID, "arrival_time": NOW - 7380,
+    "message_size": 4200, "sender": "anna@example.org", "class": "normal",
+    "expires_time": NOW + 400000, "message_id": "<m@example.org>",
+    "recipients": [{
+        "address": "ben@example.net", "delay_reason": "451 \x1b[2Jtry later",
+        "state": "deferred", "tries": 3, "agent": "smtp",
+        "destination": "provider", "next_time": NOW + 600}]}
+STATUS = {
+    "program": "belfryd", "version": "0.1.0", "hostname": "relay1.example.org",
+    "pid": 17, "start_ms": (NOW - 90) * 1000, "stopping": False,
+    "pause": {"paused": False},
+    "listeners": [{"name": "apps", "address": "127.0.0.1:587", "kind": "smtp",
+                   "sessions": 2}],
+    "queue": {"counting": False, "messages": 3, "active": 1,
+              "deliveries": {"ready": {"normal": 1, "bulk": 2},
+                             "deferred": {"normal": 4}},
+              "oldest_ms": {"alert": 0, "normal": (NOW - 7380) * 1000}},
+    "store": {"used_bytes": 1 << 20, "limit_bytes": 100 << 20, "room": True}}
+PAUSED = {"paused": True, "reason": "the \x07provider", "alerts": False,
+          "since_ms": NOW * 1000, "until_ms": 0}
+
+
+class UnixServer(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+
+class Api(http.server.BaseHTTPRequestHandler):
+    def answer(self):
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length).decode()
+        self.server.asked.append((self.command, self.path, body))
+        status, answer = self.server.answers.get(
+            (self.command, self.path.replace("/api/v1/", "")),
+            (404, {"error": "no such message", "help": "see the log"}))
+        text = answer if isinstance(answer, bytes) \
+            else json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = do_DELETE = answer
+
+    def address_string(self):
+        return "unix"
+
+    def log_message(self, *_):
+        pass
+
+
+class Submit(socketserver.StreamRequestHandler):
+    """SMTP that says what the test wants to each verb."""
+
+    def handle(self):
+        says = {"": "220 hi", "EHLO": "250-hi\r\n250 XOUTCOME",
+                "MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go",
+                ".": f"250 2.0.0 queued as {ID}", "XOUTCOME": "250 delivered",
+                "QUIT": "221 bye", **self.server.says}
+        self.say(says[""])
+        for line in self.rfile:
+            self.server.heard.append(line)
+            verb = line.split()[0].decode().upper()
+            if says[verb] is None:
+                return
+            self.say(says[verb])
+            if verb == "DATA" and says[verb].startswith("354"):
+                while (line := self.rfile.readline()) not in (b".\r\n", b""):
+                    self.server.content += line
+                if says["."] is None:
+                    return
+                self.say(says["."])
+
+    def say(self, text):
+        self.wfile.write(text.encode() + b"\r\n")
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="belfry-cli-")
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.conf = os.path.join(self.dir, "belfry.yaml")
+        with open(self.conf, "w", encoding="utf-8") as file:
+            file.write("hostname: relay1.example.org\n"
+                       f"admin_socket: {self.dir}/admin\n"
+                       f"submit_socket: {self.dir}/submit\n")
+        self.api = self.serve("admin", Api)
+        self.api.asked, self.api.answers = [], {}
+        self.smtp = self.serve("submit", Submit)
+        self.smtp.says, self.smtp.heard, self.smtp.content = {}, [], b""
+
+    def serve(self, name, handler):
+        server = UnixServer(os.path.join(self.dir, name), handler)
+        thread = threading.Thread(target=server.serve_forever,
+                                  kwargs={"poll_interval": 0.01})
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return server
+
+    def belfry(self, *arguments, stdin="", exit=0):
+        done = subprocess.run(
+            [BELFRY, "-c", self.conf, *arguments], input=stdin, timeout=30,
+            capture_output=True, text=True, check=False,
+            env={**os.environ, "TZ": "UTC", "http_proxy": "http://192.0.2.1"})
+        self.assertEqual(done.returncode, exit, done.stdout + done.stderr)
+        if exit not in (0, 1, 2, 3):
+            self.assertNotEqual(done.stderr, "")
+        return done
+
+    def asked(self):
+        return [f"{method} {path}" for method, path, _ in self.api.asked]
+
+
+class Queue(Case):
+    def test_list(self):
+        self.api.answers = {
+            ("GET", "status"): (200, STATUS),
+            ("GET", "queue?limit=500"):
+                (200, {"messages": [MESSAGE], "next": OTHER}),
+            ("GET", f"queue?from={OTHER}&limit=500"):
+                (200, {"messages": [dict(MESSAGE, queue_id=OTHER, sender="",
+                                         message_size=10)], "next": None})}
+        out = self.belfry("queue", "list").stdout
+        lines = out.splitlines()
+        self.assertEqual(lines[0].split(), ["ID", "SIZE", "AGE", "CLASS",
+                                            "QUEUE", "SENDER"])
+        self.assertEqual(lines[1].split(), [ID, "4.1K", "2h03m", "normal",
+                                            "deferred", "anna@example.org"])
+        self.assertRegex(lines[2], r"^    ben@example\.net  deferred, 3 tries,"
+                                   r" next in (9|10)m, to provider$")
+        self.assertEqual(lines[3], "        451 ?[2Jtry later")
+        self.assertTrue(lines[4].endswith(" <>"))
+        self.assertEqual(lines[-1], "2 messages, 2 recipients, 4.1K")
+
+    def test_list_json(self):
+        self.api.answers = {("GET", "queue?limit=500"): (
+            200, {"messages": [MESSAGE, MESSAGE], "next": None})}
+        out = self.belfry("queue", "list", "--json").stdout
+        self.assertEqual([json.loads(line) for line in out.splitlines()],
+                         [MESSAGE, MESSAGE])
+
+    def test_list_empty_and_paused(self):
+        self.api.answers = {
+            ("GET", "status"): (200, dict(STATUS, pause=PAUSED)),
+            ("GET", "queue?limit=500"): (200, {"messages": [], "next": None})}
+        out = self.belfry("queue", "list").stdout
+        self.assertRegex(out, r"^PAUSED since \S+ \S+ until resumed: the "
+                              r"\?provider\nThe queue is empty\.\n$")
+
+    def test_show(self):
+        self.api.answers = {("GET", f"queue/{ID}"): (200, MESSAGE)}
+        self.assertIn("Message-ID <m@example.org>",
+                      self.belfry("queue", "show", ID).stdout)
+        self.assertEqual(json.loads(
+            self.belfry("queue", "show", "--json", ID).stdout), MESSAGE)
+        done = self.belfry("queue", "show", OTHER, ID, exit=66)
+        self.assertEqual(done.stderr,
+                         f"belfry: {OTHER}: no such message; see the log\n")
+        self.assertIn(ID, done.stdout)
+
+    def test_actions(self):
+        for action, done in (("hold", "held"), ("release", "released"),
+                             ("flush", "tried now"),
+                             ("requeue", "made ready")):
+            with self.subTest(action):
+                self.api.asked.clear()
+                self.api.answers = {("POST", f"queue/{ID}/{action}"):
+                                    (200, {"result": "done"})}
+                out = self.belfry("queue", action, ID).stdout
+                self.assertEqual(out, f"{ID}: {done}\n")
+                self.assertEqual(self.asked(),
+                                 [f"POST /api/v1/queue/{ID}/{action}"])
+                self.belfry("queue", action, OTHER, ID, exit=66)
+                self.belfry("queue", action, "nonsense", exit=64)
+                self.belfry("queue", action, exit=64)
+        self.api.answers = {("POST", f"queue/{ID}/hold"):
+                            (200, {"result": "already"})}
+        self.assertEqual(self.belfry("queue", "hold", ID).stdout,
+                         f"{ID}: already held\n")
+
+    def test_remove(self):
+        self.api.answers = {("DELETE", f"queue/{ID}"):
+                            (200, {"result": "done"}),
+                            ("DELETE", f"queue/{OTHER}"):
+                            (409, {"error": "a delivery is under way",
+                                   "help": "try again"})}
+        self.belfry("queue", "remove", ID, exit=64)
+        self.assertEqual(self.asked(), [])
+        self.assertEqual(self.belfry("queue", "remove", "--yes", ID).stdout,
+                         f"{ID}: removed\n")
+        self.belfry("queue", "remove", "--yes", OTHER, exit=75)
+
+    def test_stats(self):
+        dest = {"agent": "smtp", "name": "provider", "waiting": 12,
+                "active": 0, "oldest_ms": (NOW - 60) * 1000, "down": True,
+                "not_before_ms": (NOW + 100) * 1000, "fails": 4,
+                "last_reply": "connection refused"}
+        self.api.answers = {("GET", "queue-stats"): (
+            200, {"counting": True, "destinations": [
+                dest, dict(dest, name="x" * 60, down=False)]})}
+        out = self.belfry("queue", "stats").stdout
+        self.assertRegex(out, r"(?m)^provider +12 +0 +1m  DOWN, 4 failed, "
+                              r"next in 1m: connection refused$")
+        self.assertIn("still counts", out)
+        out = self.belfry("queue", "stats", "--json").stdout
+        self.assertEqual(json.loads(out.splitlines()[0]), dest)
+
+
+class Operate(Case):
+    def test_status(self):
+        self.api.answers = {("GET", "status"): (200, STATUS)}
+        out = self.belfry("status").stdout
+        self.assertIn("0.1.0 on relay1.example.org, pid 17, up 1m", out)
+        self.assertIn("smtp    127.0.0.1:587 (apps), 2 connected", out)
+        self.assertIn("3 messages; recipients: 3 ready, 4 deferred, 0 held, "
+                      "0 failed; 1 under way; oldest 2h03m", out)
+        self.assertIn("1.0M of 100M (1 %)", out)
+        self.assertEqual(
+            json.loads(self.belfry("status", "--json").stdout), STATUS)
+
+    def test_status_check(self):
+        store = STATUS["store"]
+        rows = (({}, 0, "OK - 3 messages, store 1 % | "),
+                ({"pause": PAUSED}, 1, "WARNING - delivery is paused; 3"),
+                ({"store": dict(store, used_bytes=81 << 20)}, 1,
+                 "WARNING - the store is nearly full; 3"),
+                ({"store": dict(store, room=False), "pause": PAUSED}, 2,
+                 "CRITICAL - the store is full, mail is refused, delivery"))
+        for change, exit, text in rows:
+            with self.subTest(text):
+                self.api.answers = {("GET", "status"):
+                                    (200, dict(STATUS, **change))}
+                out = self.belfry("status", "--check", exit=exit).stdout
+                self.assertTrue(out.startswith(f"BELFRY {text}"), out)
+                self.assertEqual(out.count("\n"), 1)
+
+    def test_status_check_without_belfryd(self):
+        os.unlink(os.path.join(self.dir, "admin"))
+        out = self.belfry("status", "--check", exit=2).stdout
+        self.assertEqual(out, "BELFRY CRITICAL - belfryd does not answer\n")
+        self.belfry("status", exit=69)
+
+    def test_pause(self):
+        rows = ((["--reason", "r"], {"reason": "r", "alerts": False}),
+                (["--reason", "r", "--for", "1h30m"],
+                 {"reason": "r", "alerts": False, "for_ms": 5400000}),
+                (["--reason", "r", "--until-resumed", "--alerts"],
+                 {"reason": "r", "alerts": True, "for_ms": 0}))
+        self.api.answers = {("POST", "pause"): (200, PAUSED)}
+        for arguments, body in rows:
+            with self.subTest(arguments):
+                self.api.asked.clear()
+                out = self.belfry("pause", *arguments).stdout
+                self.assertIn("until resumed: the ?provider", out)
+                self.assertEqual(json.loads(self.api.asked[0][2]), body)
+        for arguments in ([], ["--reason", ""], ["--reason", "r", "x"],
+                          ["--reason", "r", "--for", "soon"],
+                          ["--reason", "r", "--for", "0"],
+                          ["--reason", "r", "--for", "1h",
+                           "--until-resumed"]):
+            with self.subTest(arguments):
+                self.api.asked.clear()
+                self.belfry("pause", *arguments, exit=64)
+                self.assertEqual(self.api.asked, [])
+
+    def test_resume(self):
+        self.api.answers = {("POST", "resume"): (200, {"paused": False})}
+        self.assertEqual(self.belfry("resume").stdout,
+                         "Mail is delivered again.\n")
+
+    def test_refusals(self):
+        for status, exit in ((400, 64), (403, 77), (404, 66), (409, 75),
+                             (503, 75), (500, 1)):
+            with self.subTest(status):
+                self.api.answers = {("POST", "resume"): (
+                    status, {"error": "no", "help": "do this"})}
+                done = self.belfry("resume", exit=exit)
+                self.assertEqual(done.stderr, "belfry: no; do this\n")
+        self.api.answers = {("POST", "resume"): (200, b"[")}
+        self.belfry("resume", exit=1)
+
+    def test_configuration(self):
+        """A broken file does not keep the operator out."""
+        self.api.answers = {("POST", "resume"): (200, {"paused": False})}
+        with open(self.conf, "a", encoding="utf-8") as file:
+            file.write("nonsense: 1\n")
+        done = self.belfry("resume")
+        self.assertIn("has mistakes", done.stderr)
+        self.conf += ".gone"
+        self.belfry("resume", exit=78)
+
+
+class Send(Case):
+    ARGUMENTS = ("send", "-", "--from", "anna@example.org", "--to",
+                 "ben@example.net")
+
+    def test_content(self):
+        out = self.belfry(*self.ARGUMENTS, "--to", "c@example.net",
+                          stdin="Subject: x\n\n.dot\nend\r\nlast").stdout
+        self.assertEqual(out, f"queued as {ID}\n")
+        self.assertEqual(self.smtp.content, b"Subject: x\r\n\r\n..dot\r\n"
+                                            b"end\r\nlast\r\n")
+        self.assertEqual(self.smtp.heard,
+                         [b"EHLO localhost\r\n",
+                          b"MAIL FROM:<anna@example.org>\r\n",
+                          b"RCPT TO:<ben@example.net>\r\n",
+                          b"RCPT TO:<c@example.net>\r\n", b"DATA\r\n",
+                          b"QUIT\r\n"])
+
+    def test_file_and_null_sender(self):
+        path = os.path.join(self.dir, "mail")
+        with open(path, "wb") as file:
+            file.write(b"\xff\n")
+        self.belfry("send", path, "--from", "", "--to", "b@example.net")
+        self.assertEqual(self.smtp.content, b"\xff\r\n")
+        self.assertIn(b"MAIL FROM:<>\r\n", self.smtp.heard)
+
+    def test_wait(self):
+        out = self.belfry(*self.ARGUMENTS, "--wait").stdout
+        self.assertEqual(out, f"queued as {ID}\ndelivered\n")
+        self.assertIn(f"XOUTCOME {ID}\r\n".encode(), self.smtp.heard)
+        self.smtp.says = {"XOUTCOME": "554 5.0.0 not delivered: 550 no\x1b"}
+        done = self.belfry(*self.ARGUMENTS, "--wait", exit=1)
+        self.assertIn("not delivered: 550 no?", done.stderr)
+        self.smtp.says = {"XOUTCOME": None}
+        self.belfry(*self.ARGUMENTS, "--wait", exit=75)
+
+    def test_refused(self):
+        rows = (({"": "421 busy"}, 75), ({"MAIL": "451 later"}, 75),
+                ({"MAIL": "550 no"}, 1), ({"RCPT": "550 5.4.4 no route"}, 1),
+                ({"DATA": "554 no"}, 1), ({".": "552 too large"}, 1),
+                ({".": "452 full"}, 75), ({"EHLO": None}, 75),
+                ({"MAIL": "garbage"}, 75))
+        for says, exit in rows:
+            with self.subTest(says):
+                self.smtp.says = says
+                done = self.belfry(*self.ARGUMENTS, exit=exit)
+                self.assertIn("nothing was submitted", done.stderr)
+                self.assertEqual(done.stdout, "")
+
+    def test_no_answer(self):
+        """After the final dot nobody knows."""
+        self.smtp.says = {".": None}
+        done = self.belfry(*self.ARGUMENTS, exit=75)
+        self.assertIn("may or may not have been taken", done.stderr)
+
+    def test_usage(self):
+        rows = (["-"], ["-", "--from", "a@example.org"],
+                ["-", "--to", "a@example.org"],
+                ["--from", "a@example.org", "--to", "b@example.org"],
+                ["-", "--from", "a b@example.org", "--to", "b@example.org"],
+                ["-", "--from", "a@example.org", "--to", "b@c\r\nDATA"],
+                ["-", "--from", "a@example.org", "--to", ""],
+                ["/nowhere", "--from", "a@example.org", "--to",
+                 "b@example.org"])
+        for arguments in rows:
+            with self.subTest(arguments):
+                self.belfry("send", *arguments, exit=64)
+                self.assertEqual(self.smtp.heard, [])
+
+    def test_unreachable(self):
+        os.unlink(os.path.join(self.dir, "submit"))
+        done = self.belfry(*self.ARGUMENTS, exit=69)
+        self.assertIn("is it running?", done.stderr)
+
+
+class Usage(Case):
+    def test_help(self):
+        rows = [json.loads(line) for line in
+                self.belfry("help", "--json").stdout.splitlines()]
+        out = self.belfry("help").stdout
+        for row in rows:
+            with self.subTest(row["command"]):
+                self.assertRegex(out, rf"(?m)^  {row['command']} ")
+                words = row["command"].split()
+                usage = f"usage: belfry [-c FILE] {row['command']}"
+                self.assertTrue(self.belfry(*words, "--help")
+                                .stdout.startswith(usage))
+                self.assertTrue(self.belfry("help", *words)
+                                .stdout.startswith(usage))
+                self.belfry(*words, "--no-such-option", exit=64)
+        self.assertEqual(len(re.findall("^usage:", self.belfry(
+            "help", "queue").stdout, re.M)), 8)
+
+    def test_wrong(self):
+        for arguments in ([], ["nope"], ["queue"], ["queue", "nope"],
+                          ["help", "nope"], ["--nope"], ["check", "x"],
+                          ["config", "reference", "x"]):
+            with self.subTest(arguments):
+                done = subprocess.run([BELFRY, *arguments], check=False,
+                                      capture_output=True, text=True)
+                self.assertEqual(done.returncode, 64)
+
+    def test_check(self):
+        done = self.belfry("check")
+        self.assertIn("1 warning", done.stdout)
+        self.belfry("check", "--strict", exit=1)
+        self.belfry("check", "--as", "no-such-user", exit=64)
+        with open(self.conf, "a", encoding="utf-8") as file:
+            file.write("delivery: {smarthost: [{host: a.example}]}\n"
+                       f"dns: {{trust_anchor: {self.dir}/none}}\n")
+        self.assertIn(": ok", self.belfry("check", "--strict").stdout)
+        if os.geteuid() == 0:
+            os.chmod(self.dir, 0o755)
+            done = self.belfry("check", "--as", "nobody", exit=78)
+            self.assertIn("dns.trust_anchor: can't read", done.stderr)
+            os.chmod(self.dir, 0o700)
+            done = self.belfry("check", "--as", "nobody", exit=78)
+            self.assertIn("Permission denied", done.stderr)
+        with open(self.conf, "a", encoding="utf-8") as file:
+            file.write("loop: 2\n")
+        done = self.belfry("check", exit=78)
+        self.assertEqual(done.stderr, f"{self.conf}:6:1: unknown key `loop`; "
+                                      "did you mean `loops`?\n")
+
+
+unittest.main()
