@@ -1,0 +1,59 @@
+# The dialogues of tests/proto against the machine without a socket.
+add_library(belfry_proto STATIC proto/backend.c)
+target_link_libraries(belfry_proto PUBLIC belfry_relay)
+add_executable(proto proto/proto.c)
+target_link_libraries(proto PRIVATE belfry_proto)
+
+function(belfry_proto_test)
+  foreach(name ${ARGN})
+    add_test(NAME proto.${name}
+             COMMAND proto ${CMAKE_CURRENT_SOURCE_DIR}/proto/${name}.smtp)
+    set_tests_properties(proto.${name} PROPERTIES TIMEOUT 60)
+  endforeach()
+endfunction()
+belfry_proto_test(
+  accept
+  addresses
+  bare_commands
+  bare_in_header
+  bulk
+  early_talker
+  eight_bit
+  errors
+  full
+  greeting
+  hang_up
+  header_large
+  header_size
+  http
+  long_command
+  loop
+  messages
+  missing_fields
+  no_header
+  no_route
+  no_wait
+  pipelining
+  recipients
+  sequence
+  size
+  size_patience
+  slow
+  smuggle_cr_dot_cr
+  smuggle_cr_dot_crlf
+  smuggle_crcrlf
+  smuggle_crlf_dot_cr
+  smuggle_crlf_dot_lf
+  smuggle_lf_dot_crlf
+  smuggle_lf_dot_lf
+  smuggle_nul
+  smuggle_nul_inside
+  submit
+  text_lines
+  trust)
+belfry_proto_test(wrong)
+set_tests_properties(proto.wrong PROPERTIES WILL_FAIL TRUE)
+
+belfry_unit_test(smtp_in belfry_proto)
+target_compile_definitions(test_smtp_in PRIVATE
+  SMTP_DOCS="${PROJECT_SOURCE_DIR}/docs/smtp.md")
