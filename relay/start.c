@@ -116,12 +116,14 @@ start_bind(struct relay *r, const struct config *config)
 {
 	char *address = NULL;
 	int result = ports_apply(r, config, &address);
+	int exit_code = 0;
 
 	if (result < 0)
-		result = start_failed(RELAY_EXIT_FAILED, "%s: can't listen: %s",
-				      address, strerror(-result));
+		exit_code = start_failed(RELAY_EXIT_FAILED,
+					 "%s: can't listen: %s", address,
+					 strerror(-result));
 	free(address);
-	return result > 0 ? 0 : result;
+	return exit_code;
 }
 
 /* The folder and those above it. A new one is the daemon's. */
