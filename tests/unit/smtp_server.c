@@ -26,6 +26,7 @@ struct peer {
 	struct smtp_server *s;
 	pthread_t thread;
 	int fd;
+	unsigned rcpts; /* accepted in this transaction */
 	struct buf in;
 };
 
@@ -93,7 +94,8 @@ peer_answer(struct peer *p, const char *verb, const char *usual, char *ret_code)
 	*ret_code = say && !(r && r->silent) ? say[0] : '0';
 	/* Before the client hears it, or a test might look too early. */
 	pthread_mutex_lock(&p->s->lock);
-	p->s->seen.mails += strcmp(verb, "DOT") == 0 && *ret_code == '2';
+	p->s->seen.mails += strcmp(verb, "DOT") == 0 && *ret_code == '2' &&
+			    p->rcpts > 0;
 	pthread_mutex_unlock(&p->s->lock);
 	if (r && r->silent) {
 		while (peer_wait(p))
@@ -143,7 +145,10 @@ peer_data(struct peer *p)
 	size_t len = 0;
 	char code;
 
-	if (!peer_answer(p, "DATA", "354 go on\r\n", &code))
+	if (!peer_answer(p, "DATA",
+			 p->rcpts > 0 ? "354 go on\r\n"
+				      : "554 5.5.1 no valid recipients\r\n",
+			 &code))
 		return false;
 	if (code != '3')
 		return true;
@@ -186,10 +191,16 @@ peer_command(struct peer *p, const char *line, size_t len)
 
 	if (strncmp(line, "EHLO", 4) == 0 || strncmp(line, "HELO", 4) == 0)
 		return peer_hello(p, line, len);
-	if (strncmp(line, "MAIL", 4) == 0)
+	if (strncmp(line, "MAIL", 4) == 0) {
+		p->rcpts = 0;
 		return peer_answer(p, "MAIL", "250 2.1.0 ok\r\n", &code);
-	if (strncmp(line, "RCPT", 4) == 0)
-		return peer_answer(p, "RCPT", "250 2.1.5 ok\r\n", &code);
+	}
+	if (strncmp(line, "RCPT", 4) == 0) {
+		bool on = peer_answer(p, "RCPT", "250 2.1.5 ok\r\n", &code);
+
+		p->rcpts += code == '2';
+		return on;
+	}
 	if (strncmp(line, "RSET", 4) == 0)
 		return peer_answer(p, "RSET", "250 2.0.0 ok\r\n", &code);
 	if (strncmp(line, "QUIT", 4) == 0) {
