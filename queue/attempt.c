@@ -139,6 +139,10 @@ ar_dest_fails(struct attempt_impl *ai, struct store_txn *txn)
 	r = dest_get(txn, ai->dest->key, &ai->effects.arena, &dr);
 	if (r < 0 && r != -ENOENT && r != -EBADMSG)
 		return r;
+	/* Others that were out failed with it: one failure, counted once, also
+	 * when all of them come back in one batch. */
+	if (r == 0 && !ai->a.probe)
+		return 0;
 	ai->first_fail = r < 0;
 	dest_rec_failed(&dr, ai->now_ms);
 	reply_copy(&dr.reply, &ai->a.dest_reply);

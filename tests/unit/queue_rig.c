@@ -341,7 +341,9 @@ rig_commit(struct rig *rig, const struct rig_mail *mail, draft_commit_fn *fn)
 	struct envelope env = {
 		.sender = mail->sender != NULL ? mail->sender
 					       : "a@example.org",
-		.class = mail->class,
+		.class = mail->alert  ? QUEUE_ALERT
+			 : mail->bulk ? QUEUE_BULK
+				      : QUEUE_NORMAL,
 		.flow = mail->flow,
 		.message_id = "<1@example.org>",
 		.key = mail->key,

@@ -72,7 +72,7 @@ struct rig_mail {
 	const char *sender; /* NULL: a@example.org */
 	const char *to[8];  /* NULL ends; the first is needed */
 	const char *dest;   /* NULL: "hop" */
-	enum queue_class class;
+	bool alert, bulk; /* else of class normal */
 	uint32_t flow;
 	const char *key;
 	size_t size; /* of the content; 0: a few bytes */
@@ -82,7 +82,7 @@ struct rig_mail {
 	struct store_key teller_key;
 	const char *prefix; /* fields of ours, before the content */
 };
-#define RIG_MAIL(...) (&(struct rig_mail){.class = QUEUE_NORMAL, __VA_ARGS__})
+#define RIG_MAIL(...) (&(struct rig_mail){__VA_ARGS__})
 
 /* DIR NULL: a new folder, removed at the end. */
 void rig_init(struct rig *rig, const char *dir);

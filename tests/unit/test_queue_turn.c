@@ -1,0 +1,430 @@
+/*
+ * Who is next: lanes, flows, windows, destinations that are down.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/queue_rig.h"
+#include "tests/unit/test.h"
+
+#define MINUTE 60000
+
+static int
+setup(void **state)
+{
+	static struct rig rig;
+
+	rig_init(&rig, NULL);
+	rig_open(&rig);
+	rig_start(&rig);
+	*state = &rig;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	rig_done(*state);
+	return 0;
+}
+
+/* SENDER's message is among the next MOST that leave, one by one. */
+static void
+leaves_within(struct rig *rig, const char *sender, int most)
+{
+	for (int i = 0; i < most; i++) {
+		bool it;
+
+		assert_true(rig->nout > 0);
+		it = strcmp(rig->out[0]->sender, sender) == 0;
+		rig_answer(rig, 0, ATTEMPT_DONE, 250);
+		rig_settle(rig);
+		if (it)
+			return;
+	}
+	fail_msg("%s did not leave within %d", sender, most);
+}
+
+static size_t
+backlog(void)
+{
+	const char *n = getenv("QUEUE_BACKLOG");
+
+	return n != NULL ? (size_t)atol(n) : 2000;
+}
+
+static void
+fill(struct rig *rig, size_t n, const struct rig_mail *mail)
+{
+	for (size_t i = 0; i < n; i++) {
+		rig_post(rig, mail);
+		if (i % 500 == 499)
+			rig_settle(rig);
+	}
+	rig_settle(rig);
+}
+
+static void
+test_one_flow_does_not_stand_before_another(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->conf.destination.connections = 1;
+	queue_set_conf(rig->q, &rig->conf);
+	fill(rig, backlog(), RIG_MAIL(.sender = "news@x.org", .flow = 7));
+	rig_post(rig, RIG_MAIL(.sender = "reset@x.org", .flow = 3));
+	rig_settle(rig);
+	leaves_within(rig, "reset@x.org", 10);
+	rig_post(rig, RIG_MAIL(.sender = "again@x.org", .flow = 9));
+	rig_settle(rig);
+	leaves_within(rig, "again@x.org", 10);
+}
+
+static void
+test_deferred_do_not_delay_a_fresh_one(void **state)
+{
+	struct rig *rig = *state;
+	size_t n = backlog();
+
+	fill(rig, n, RIG_MAIL(.sender = "old@x.org", .flow = 7));
+	for (size_t i = 0; i < n; i++) {
+		while (rig->nout == 0)
+			rig_settle(rig);
+		rig_answer(rig, 0, ATTEMPT_LATER, 450);
+	}
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 0);
+	rig->conf.destination.connections = 1;
+	queue_set_conf(rig->q, &rig->conf);
+	rig_advance(rig, 2 * MINUTE);
+	assert_int_equal(rig->nout, 1);
+	/* The same flow, even. */
+	rig_post(rig, RIG_MAIL(.sender = "fresh@x.org", .flow = 7));
+	rig_settle(rig);
+	leaves_within(rig, "fresh@x.org", 10);
+}
+
+static void
+test_lanes_have_their_shares(void **state)
+{
+	struct rig *rig = *state;
+	int normal = 0, bulk = 0;
+
+	rig->conf.destination.connections = 1;
+	queue_set_conf(rig->q, &rig->conf);
+	rig_post(rig, RIG_MAIL(.sender = "first@x.org"));
+	rig_settle(rig);
+	for (int i = 0; i < 100; i++) {
+		rig_post(rig, RIG_MAIL(.bulk = true));
+		rig_post(rig, RIG_MAIL(.flow = 0));
+	}
+	rig_post(rig, RIG_MAIL(.sender = "alert@x.org", .alert = true));
+	rig_settle(rig);
+	/* An alert does not wait for the window. */
+	assert_int_equal(rig->nout, 2);
+	assert_string_equal(rig->out[1]->sender, "alert@x.org");
+	rig_answer(rig, 1, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 1);
+	for (int i = 0; i < 101; i++) {
+		if (i > 0 && rig->out[0]->class == QUEUE_BULK)
+			bulk++;
+		else if (i > 0)
+			normal++;
+		rig_answer(rig, 0, ATTEMPT_DONE, 250);
+		rig_settle(rig);
+	}
+	assert_int_equal(normal, 80);
+	assert_int_equal(bulk, 20);
+}
+
+static void
+test_windows(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->conf.destination.connections = 3;
+	rig->conf.connections = 8;
+	queue_set_conf(rig->q, &rig->conf);
+	for (int i = 0; i < 10; i++) {
+		rig_post(rig, RIG_MAIL(.dest = "one"));
+		rig_post(rig, RIG_MAIL(.dest = "two"));
+		rig_post(rig, RIG_MAIL(.dest = "three"));
+	}
+	rig_settle(rig);
+	/* A quarter of eight is kept for alerts. */
+	assert_int_equal(rig->nout, 6);
+	for (int i = 0; i < 4; i++)
+		rig_post(rig, RIG_MAIL(.dest = "one", .alert = true));
+	rig_settle(rig);
+	assert_in_range(rig->nout, 7, 8);
+	while (rig->given < 34) {
+		rig_answer(rig, 0, ATTEMPT_DONE, 250);
+		rig_settle(rig);
+		assert_in_range(rig->nout, 0, 8);
+	}
+}
+
+static void
+test_neighbours_travel_together(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->conf.destination.recipients_per_message = 4;
+	queue_set_conf(rig->q, &rig->conf);
+	rig_post(rig, RIG_MAIL(.nrcpt = 10));
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 3);
+	assert_int_equal(rig->out[0]->nrcpt, 4);
+	assert_int_equal(rig->out[1]->nrcpt, 4);
+	assert_int_equal(rig->out[2]->nrcpt, 2);
+	assert_string_equal(rig->out[1]->rcpt[0].address, "r4@x.org");
+	for (int i = 0; i < 3; i++)
+		rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+	assert_int_equal(rig_stats(rig)->messages, 0);
+}
+
+static void
+test_retry_backs_off(void **state)
+{
+	static const int64_t wait[] = {1, 2, 4, 8, 16, 32, 60, 60};
+	struct rig *rig = *state;
+
+	assert_int_equal(rig_send(rig, RIG_MAIL(.to = {"b@x.org"})), 0);
+	rig_settle(rig);
+	for (size_t i = 0; i < sizeof(wait) / sizeof(wait[0]); i++) {
+		struct queue_message_info *mi;
+
+		assert_int_equal(rig->nout, 1);
+		assert_int_equal(rig->out[0]->rcpt[0].tries, i);
+		rig_answer(rig, 0, ATTEMPT_LATER, 450);
+		rig_advance(rig, wait[i] * MINUTE - 1);
+		assert_int_equal(rig->nout, 0);
+		mi = rig_show(rig, rig->id);
+		assert_int_equal(mi->rcpt[0].state, QUEUE_RCPT_DEFERRED);
+		assert_int_equal(mi->rcpt[0].tries, i + 1);
+		assert_string_equal(mi->rcpt[0].last_reply, "450 said so");
+		rig_advance(rig, 1);
+	}
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+	assert_int_equal(rig_stats(rig)->messages, 0);
+}
+
+/* Down: one probe at a time, each time another message; up: all drain. */
+static void
+test_a_destination_fails_and_returns(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t first;
+
+	for (int i = 0; i < 5; i++)
+		rig_post(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 5);
+	for (int i = 0; i < 5; i++)
+		rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED,
+				421);
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 0);
+	assert_int_equal(rig_logged(rig, "destination_down"), 1);
+	rig_advance(rig, MINUTE - 1);
+	assert_int_equal(rig->nout, 0);
+	rig_advance(rig, 1);
+	assert_int_equal(rig->nout, 1);
+	assert_true(rig->out[0]->probe);
+	first = rig->out[0]->id;
+	rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, 421);
+	rig_advance(rig, 2 * MINUTE - 1);
+	assert_int_equal(rig->nout, 0);
+	rig_advance(rig, 1);
+	assert_int_equal(rig->nout, 1);
+	assert_true(rig->out[0]->id != first);
+	/* A failed probe is a try of all that waits. */
+	assert_int_equal(rig_show(rig, rig->id)->rcpt[0].tries, 2);
+	assert_string_equal(rig_show(rig, rig->id)->rcpt[0].last_reply,
+			    "421 no connection");
+	assert_true(rig_stats(rig)->v[0].down);
+	assert_int_equal(rig_stats(rig)->v[0].fails, 2);
+	attempt_reached(rig->out[0]);
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 5);
+	assert_int_equal(rig_logged(rig, "destination_up"), 1);
+	while (rig->nout > 0)
+		rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+	assert_int_equal(rig_stats(rig)->messages, 0);
+}
+
+static void
+test_a_probe_without_reached_is_enough(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_post(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_post(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, 421);
+	rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, 421);
+	rig_advance(rig, MINUTE);
+	assert_int_equal(rig->nout, 1);
+	/* Learnt nothing: soon again. */
+	rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_UNKNOWN, 0);
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 0);
+	rig_advance(rig, 5000);
+	assert_int_equal(rig->nout, 1);
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 1);
+	assert_false(rig->out[0]->probe);
+}
+
+static void
+test_three_drops_are_the_destinations(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->conf.destination.connections = 1;
+	queue_set_conf(rig->q, &rig->conf);
+	for (int i = 0; i < 5; i++)
+		rig_post(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(rig->nout, 1);
+		rig_answer_dest(rig, 0, ATTEMPT_LATER, ATTEMPT_DEST_DROPPED,
+				421);
+		rig_settle(rig);
+	}
+	assert_int_equal(rig->nout, 0);
+	assert_int_equal(rig_logged(rig, "destination_down"), 1);
+}
+
+static void
+test_alerts_have_a_dead_destination_probed(void **state)
+{
+	struct rig *rig = *state;
+	int probes = 0;
+
+	rig_post(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, 421);
+	rig_settle(rig);
+	rig_post(rig, RIG_MAIL(.alert = true, .to = {"c@x.org"}));
+	rig_settle(rig);
+	for (int s = 0; s < 15 * 60; s += 5) {
+		rig_advance(rig, 5000);
+		if (rig->nout == 0)
+			continue;
+		probes++;
+		rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED,
+				421);
+		rig_settle(rig);
+	}
+	assert_in_range(probes, 170, 180);
+	probes = 0;
+	for (int s = 0; s < 15 * 60; s += 5) {
+		rig_advance(rig, 5000);
+		if (rig->nout == 0)
+			continue;
+		probes++;
+		rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED,
+				421);
+		rig_settle(rig);
+	}
+	assert_in_range(probes, 28, 32);
+}
+
+static void
+test_moved(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_post(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	rig->out[0]->rcpt[0].moved_agent = "test";
+	rig->out[0]->rcpt[0].moved_dest = "elsewhere";
+	rig_answer_dest(rig, 0, ATTEMPT_MOVED, ATTEMPT_DEST_UNKNOWN, 0);
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 1);
+	assert_string_equal(rig->out[0]->dest, "elsewhere");
+	assert_int_equal(rig->out[0]->rcpt[0].tries, 0);
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+	assert_int_equal(rig_stats(rig)->messages, 0);
+}
+
+/* An agent that can only hand back gets a rest instead of a busy loop. */
+static void
+hand_back(struct rig *rig, struct attempt *a)
+{
+	(void)rig;
+	attempt_result(&a);
+}
+
+static void
+test_untried_without_end(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->agent = hand_back;
+	rig_post(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	assert_in_range(rig->given, 1, 200);
+	rig->agent = rig_deliver;
+	rig_advance(rig, 1000);
+	assert_int_equal(rig_stats(rig)->messages, 0);
+}
+
+static void
+test_restart_finds_all_destinations(void **state)
+{
+	struct rig *rig = *state;
+	char dest[16];
+
+	rig->conf.connections = 1;
+	queue_set_conf(rig->q, &rig->conf);
+	for (int i = 0; i < 300; i++) {
+		snprintf(dest, sizeof(dest), "hop%d", i);
+		rig_post(rig, RIG_MAIL(.dest = dest, .nrcpt = 2));
+	}
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 1);
+	rig_close(rig);
+	rig->conf.connections = 1000;
+	rig->given = 0;
+	rig_open(rig);
+	rig_start(rig);
+	assert_int_equal(rig->nout, 300);
+	assert_int_equal(rig_stats(rig)->messages, 300);
+	assert_int_equal(rig->stats->deliveries[QUEUE_RCPT_READY][QUEUE_NORMAL],
+			 600);
+	assert_false(rig->stats->counting);
+	assert_int_equal(rig->stats->n, 50);
+	assert_int_equal(rig->stats->v[0].waiting, 2);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_one_flow_does_not_stand_before_another),
+		CASE(test_deferred_do_not_delay_a_fresh_one),
+		CASE(test_lanes_have_their_shares),
+		CASE(test_windows),
+		CASE(test_neighbours_travel_together),
+		CASE(test_retry_backs_off),
+		CASE(test_a_destination_fails_and_returns),
+		CASE(test_a_probe_without_reached_is_enough),
+		CASE(test_three_drops_are_the_destinations),
+		CASE(test_alerts_have_a_dead_destination_probed),
+		CASE(test_moved),
+		CASE(test_untried_without_end),
+		CASE(test_restart_finds_all_destinations),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
