@@ -123,10 +123,14 @@ act_hold(struct act *x, struct store_txn *txn, bool hold)
 
 	if (held == hold)
 		return -EALREADY;
-	if (hold)
+	if (hold) {
 		x->m.flags |= MESSAGE_HELD;
-	else
+	} else {
 		x->m.flags &= (uint8_t)~MESSAGE_HELD;
+		/* It did not age meanwhile: time for another try. */
+		if (x->m.expires_ms < x->now_ms + QUEUE_GRACE_MS)
+			x->m.expires_ms = x->now_ms + QUEUE_GRACE_MS;
+	}
 	r = queue_put_message(x->q, txn, x->id, &x->m, &x->rec);
 	return r < 0 ? r : act_rcpts(x, txn);
 }
