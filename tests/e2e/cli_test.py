@@ -47,9 +47,6 @@ class Queue(harness.Case):
         text = self.cli("queue", "show", self.first).stdout
         self.assertIn(self.first, text)
         self.assertIn("451 4.2.0 not now", text)
-        body = self.cli("queue", "show", "--body", self.first).stdout
-        self.assertIn("Subject: a test", body)
-        self.assertIn("one", body)
 
     def test_hold_and_release(self):
         self.cli("queue", "hold", self.first)
@@ -60,7 +57,9 @@ class Queue(harness.Case):
         lab.wait_for(lambda: len(self.queue()) == 1, "the second to go")
         self.assertEqual(self.queue()[0]["queue_id"], self.first)
         self.cli("queue", "release", self.first)
-        self.cli("queue", "requeue", self.first)
+        # It may be on its way already, so both answers are right.
+        self.assertIn(self.cli("queue", "requeue", self.first,
+                               check=False).returncode, (0, 66))
         self.sink.wait(2)
         self.wait_empty()
 
