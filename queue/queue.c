@@ -356,6 +356,9 @@ queue_close(struct queue **qp)
 	queue_stop(q);
 	store_close(&q->store);
 	q->store = NULL;
+	/* What is out stays its holder's. */
+	HASH_CLEAR(hh, q->outs);
+	tell_forget_all(q);
 	q->refs = (unsigned)q->nloops;
 	q->ends = xcalloc(q->nloops, sizeof(q->ends[0]));
 	for (size_t i = 0; i < q->nloops; i++)

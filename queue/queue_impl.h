@@ -275,6 +275,7 @@ void attempt_give(struct attempt_impl *ai);
 
 void tell_start(struct queue *q, uint64_t id);
 bool tell_is_out(struct queue *q, uint64_t id);
+void tell_forget_all(struct queue *q);
 
 /* --- watch.c -------------------------------------------------------------------------- */
 

@@ -49,6 +49,12 @@ tell_is_out(struct queue *q, uint64_t id)
 	return ti != NULL;
 }
 
+void
+tell_forget_all(struct queue *q)
+{
+	HASH_CLEAR(hh, q->tells);
+}
+
 static void
 tell_free(struct tell_impl *ti)
 {

@@ -20,7 +20,9 @@ add_library(belfry_queue_rig STATIC unit/queue_rig.c)
 target_link_libraries(belfry_queue_rig PUBLIC belfry_store_kit)
 
 belfry_unit_test(queue belfry_queue_rig)
+belfry_unit_test(queue_draft belfry_queue_rig)
 belfry_unit_test(queue_fate belfry_queue_rig)
+belfry_unit_test(queue_story belfry_queue_rig)
 belfry_unit_test(queue_turn belfry_queue_rig)
-set_tests_properties(unit.queue unit.queue_fate unit.queue_turn
+set_tests_properties(unit.queue unit.queue_draft unit.queue_fate unit.queue_turn
                      PROPERTIES LABELS threads)

@@ -130,6 +130,7 @@ test_expires_after_its_lifetime(void **state)
 	while (rig->ntold == 0) {
 		if (rig->nout > 0) {
 			rig_answer(rig, 0, ATTEMPT_LATER, 450);
+			rig_settle(rig);
 			tries++;
 		}
 		rig_advance(rig, HOUR);
@@ -155,6 +156,7 @@ test_a_dead_destination_expires_too(void **state)
 		if (rig->nout > 0) {
 			rig_answer_dest(rig, 0, ATTEMPT_UNTRIED,
 					ATTEMPT_DEST_FAILED, 421);
+			rig_settle(rig);
 			probes++;
 		}
 		rig_advance(rig, 30 * MINUTE);

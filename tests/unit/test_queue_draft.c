@@ -1,0 +1,255 @@
+/*
+ * Drafts: keys, large contents, what is left when one is cut off.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/queue_rig.h"
+#include "tests/unit/store_check.h"
+#include "tests/unit/test.h"
+
+#define HOUR INT64_C(3600000)
+
+static int
+setup(void **state)
+{
+	static struct rig rig;
+
+	rig_init(&rig, NULL);
+	rig_open(&rig);
+	rig_start(&rig);
+	*state = &rig;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	rig_done(*state);
+	return 0;
+}
+
+/* Nothing is left behind and the invariant holds. */
+static void
+check_empty(struct rig *rig, uint64_t pages)
+{
+	struct store_check check;
+
+	rig_close(rig);
+	assert_int_equal(store_check(rig->dir, &check), 0);
+	assert_string_equal(check.fault, "");
+	assert_int_equal(check.pages, pages);
+}
+
+static void
+test_key(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t id;
+
+	rig_pause(rig, true, 0);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.key = "one", .size = 10,
+						.prefix = "Received: a\r\n")),
+			 0);
+	id = rig->id;
+	/* Ours may differ, the caller's may not. */
+	assert_int_equal(rig_send(rig, RIG_MAIL(.key = "one", .size = 10,
+						.prefix = "Received: bb\r\n")),
+			 1);
+	assert_true(rig->id == id);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.key = "one", .size = 11)),
+			 -EEXIST);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.key = "one", .size = 10,
+						.to = {"other@x.org"})),
+			 -EEXIST);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.key = "two", .size = 10)), 0);
+	assert_int_equal(rig_stats(rig)->messages, 2);
+	rig_advance(rig, 24 * HOUR - 1);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.key = "one", .size = 11)),
+			 -EEXIST);
+	rig_advance(rig, 1);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.key = "one", .size = 11)), 0);
+}
+
+static void
+test_key_of_a_large_one(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_pause(rig, true, 0);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.key = "k", .size = 300000)),
+			 0);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.key = "k", .size = 300000)),
+			 1);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.key = "k", .size = 300000,
+						.fill = 'y')), -EEXIST);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.key = "k", .size = 300001)),
+			 -EEXIST);
+	/* The copies are cleared away. */
+	rig_settle(rig);
+	check_empty(rig, (300000 + STORE_PAGE_MAX - 1) / STORE_PAGE_MAX);
+}
+
+static void
+test_equal_recipients_are_made_once(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org", "c@x.org", "b@x.org"}));
+	rig_settle(rig);
+	assert_int_equal(rig->out[0]->nrcpt, 2);
+	assert_string_equal(rig->out[0]->rcpt[1].address, "c@x.org");
+}
+
+static void
+test_a_thousand_recipients_of_one_body(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->conf.destination.connections = 100;
+	queue_set_conf(rig->q, &rig->conf);
+	rig_pause(rig, true, 0);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.nrcpt = 1000, .size = 9000)),
+			 0);
+	rig_settle(rig);
+	check_empty(rig, 3);
+	rig_open(rig);
+	rig_start(rig);
+	rig_resume(rig);
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 10);
+	while (rig->nout > 0)
+		rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+	assert_int_equal(rig_stats(rig)->messages, 0);
+	check_empty(rig, 0);
+}
+
+static void
+test_too_large(void **state)
+{
+	struct rig *rig = *state;
+	struct draft *d;
+	char piece[1000] = {0};
+
+	assert_int_equal(draft_open(rig->q, 1500, STORE_NEED_MAIL, rig->loop,
+				    rig->handle, NULL, &d), 0);
+	assert_int_equal(draft_write(d, piece, sizeof(piece)), 0);
+	assert_int_equal(draft_write(d, piece, sizeof(piece)), -EMSGSIZE);
+	assert_int_equal(draft_write(d, piece, 1), -EMSGSIZE);
+	draft_abandon(&d);
+	assert_null(d);
+}
+
+struct reading {
+	struct rig *rig;
+	int64_t len;
+	ssize_t last;
+	bool same;
+};
+
+static void
+read_on(void *arg, const char *data, ssize_t len)
+{
+	struct reading *x = arg;
+
+	for (ssize_t i = 0; i < len; i++)
+		x->same &= data[i] == 'z';
+	x->last = len;
+	if (len > 0) {
+		x->len += len;
+		attempt_read(x->rig->out[0], read_on, x);
+		return;
+	}
+	loop_stop(x->rig->loop);
+}
+
+static void
+test_fifty_megabytes(void **state)
+{
+	struct rig *rig = *state;
+	struct reading x = {.rig = rig, .same = true};
+	const size_t size = 50 << 20;
+	struct mallinfo2 before = mallinfo2(), after;
+	struct draft *d = rig_draft(rig, RIG_MAIL(.size = size, .fill = 'z'));
+
+	after = mallinfo2();
+	assert_non_null(d);
+	/* Bounded by the pieces under way, not by the message. */
+	assert_true(after.uordblks + after.hblkhd <
+		    before.uordblks + before.hblkhd + (1 << 20));
+	draft_abandon(&d);
+	rig_settle(rig);
+	for (int i = 0; i < 300; i++)
+		rig_settle(rig);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.size = size, .fill = 'z')), 0);
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 1);
+	attempt_read(rig->out[0], read_on, &x);
+	loop_run(rig->loop);
+	assert_int_equal(x.last, 0);
+	assert_int_equal(x.len, size);
+	assert_true(x.same);
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	for (int i = 0; i < 300; i++)
+		rig_settle(rig);
+	check_empty(rig, 0);
+}
+
+static void
+committed(void *object, int result, uint64_t id)
+{
+	struct rig *rig = object;
+
+	(void)id;
+	rig->result = result;
+	loop_stop(rig->loop);
+}
+
+/* The client went: what was written goes too. */
+static void
+test_cut_off(void **state)
+{
+	struct envelope_rcpt to = {.address = "b@x.org",
+				   .agent = "test",
+				   .dest = "hop"};
+	struct envelope env = {.sender = "", .nrcpt = 1, .rcpt = &to};
+	struct rig *rig = *state;
+	struct draft *d = rig_draft(rig, RIG_MAIL(.size = 1 << 20));
+
+	rig_settle(rig);
+	assert_int_equal(rig_stats(rig)->messages, 0);
+	draft_abandon(&d);
+	d = rig_draft(rig, RIG_MAIL(.size = 1 << 20));
+	rig_settle(rig);
+	/* One that hangs for an hour is cleared away as well, and can't be
+	 * published any more. */
+	rig_advance(rig, HOUR);
+	for (int i = 0; i < 20; i++)
+		rig_settle(rig);
+	draft_commit(&d, &env, committed);
+	loop_run(rig->loop);
+	assert_int_equal(rig->result, -ESTALE);
+	rig_settle(rig);
+	check_empty(rig, 0);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_key),
+		CASE(test_key_of_a_large_one),
+		CASE(test_equal_recipients_are_made_once),
+		CASE(test_a_thousand_recipients_of_one_body),
+		CASE(test_too_large),
+		CASE(test_fifty_megabytes),
+		CASE(test_cut_off),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

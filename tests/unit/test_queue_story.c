@@ -1,0 +1,476 @@
+/*
+ * The queue's meaning as a table of stories. Each is told to a child that is
+ * killed at every point where something becomes durable, then to the next life,
+ * which drives the same story to its end. Whatever the moment: what was said to
+ * be accepted is served, one report a message, nothing is left over, and the
+ * store's invariant holds.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/must.h"
+#include "queue/key.h"
+#include "tests/unit/queue_rig.h"
+#include "tests/unit/store_check.h"
+#include "tests/unit/store_fail.h"
+#include "tests/unit/store_kit.h"
+#include "tests/unit/test.h"
+
+#define MINUTE INT64_C(60000)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+
+/* What the world saw; outlives every child. */
+struct seen {
+	int accepted;     /* answers of 0 */
+	int64_t wall_ms;  /* of the last life */
+	int served[8];    /* deliveries, by the digit of rN@x.org */
+	int reports;      /* delivered to the sender */
+	int told;         /* a record was told of its message */
+	int withdrawn;
+	bool over;
+	long calls; /* that made something durable, when it is over */
+};
+
+static struct seen *seen; /* shared with the children */
+
+struct story {
+	const char *name;
+	void (*tell)(struct rig *rig, bool again);
+	/* AGAIN: a later life; what it must find at the end. */
+	void (*judge)(const struct seen *s);
+	int least; /* points it must have */
+};
+
+/* --- the far end ------------------------------------------------------------------ */
+
+static void
+far_note(const struct attempt_rcpt *ar)
+{
+	if (ar->outcome != ATTEMPT_DONE)
+		return;
+	if (ar->address[0] == 'a')
+		seen->reports++;
+	else if (ar->address[0] == 'r')
+		seen->served[ar->address[1] - '0']++;
+}
+
+/* r0 is delivered, r1 deferred twice, r2 refused; `dead` can't be reached. */
+static void
+far_end(struct rig *rig, struct attempt *a)
+{
+	int64_t age = clock_wall_ms(rig->clock) - a->arrival_ms;
+
+	a->dest_state = ATTEMPT_DEST_OK;
+	if (strcmp(a->dest, "dead") == 0 && age < DAY) {
+		a->dest_state = ATTEMPT_DEST_FAILED;
+		reply_set(&a->dest_reply, 421, "4.4.1", "no route to host");
+		attempt_result(&a);
+		return;
+	}
+	if (a->probe)
+		attempt_reached(a);
+	for (size_t i = 0; i < a->nrcpt; i++) {
+		struct attempt_rcpt *ar = &a->rcpt[i];
+
+		ar->outcome = ATTEMPT_DONE;
+		reply_set(&ar->reply, 250, "2.0.0", "ok");
+		if (strncmp(ar->address, "r1", 2) == 0 && ar->tries < 2) {
+			ar->outcome = ATTEMPT_LATER;
+			reply_set(&ar->reply, 450, "4.2.0", "later");
+		}
+		if (strncmp(ar->address, "r2", 2) == 0) {
+			ar->outcome = ATTEMPT_NEVER;
+			reply_set(&ar->reply, 550, "5.1.1", "no");
+			seen->served[2]++;
+		}
+		far_note(ar);
+	}
+	attempt_result(&a);
+}
+
+static void
+drive(struct rig *rig, int64_t step, int64_t most)
+{
+	for (int64_t t = 0; t < most; t += step) {
+		rig_advance(rig, step);
+		seen->wall_ms = clock_wall_ms(rig->clock);
+		if (rig_stats(rig)->messages == 0)
+			return;
+	}
+}
+
+static void
+send(struct rig *rig, const struct rig_mail *mail)
+{
+	if (rig_send(rig, mail) == 0)
+		seen->accepted++;
+	rig_settle(rig);
+}
+
+/* --- stories ----------------------------------------------------------------------- */
+
+static void
+tell_accept(struct rig *rig, bool again)
+{
+	if (!again)
+		send(rig, RIG_MAIL(.nrcpt = 1));
+	drive(rig, MINUTE, HOUR);
+}
+
+static void
+judge_accept(const struct seen *s)
+{
+	if (s->accepted)
+		assert_in_range(s->served[0], 1, 2);
+}
+
+static void
+tell_three(struct rig *rig, bool again)
+{
+	if (!again)
+		send(rig, RIG_MAIL(.nrcpt = 3));
+	drive(rig, MINUTE, 2 * HOUR);
+}
+
+static void
+judge_three(const struct seen *s)
+{
+	if (!s->accepted && s->served[0] == 0)
+		return;
+	assert_in_range(s->served[0], 1, 2);
+	assert_in_range(s->served[1], 1, 2);
+	assert_in_range(s->served[2], 1, 2);
+	assert_in_range(s->reports, 1, 2); /* one, that may repeat in flight */
+}
+
+static void
+tell_dead(struct rig *rig, bool again)
+{
+	if (!again)
+		for (int i = 0; i < 2; i++)
+			send(rig, RIG_MAIL(.nrcpt = 1, .dest = "dead"));
+	drive(rig, 30 * MINUTE, 3 * DAY);
+}
+
+static void
+judge_dead(const struct seen *s)
+{
+	assert_in_range(s->served[0], s->accepted, 2 + 1);
+	assert_int_equal(s->reports, 0);
+}
+
+static void
+tell_pause(struct rig *rig, bool again)
+{
+	if (!again) {
+		if (rig_pause(rig, true,
+			      clock_wall_ms(rig->clock) + HOUR) == 0)
+			send(rig, RIG_MAIL(.nrcpt = 1));
+		assert_int_equal(rig->given, 0);
+	}
+	drive(rig, MINUTE, 3 * HOUR);
+}
+
+static void
+tell_large(struct rig *rig, bool again)
+{
+	if (!again) {
+		struct draft *d = rig_draft(rig, RIG_MAIL(.size = 50 << 20));
+
+		rig_settle(rig);
+		draft_abandon(&d);
+		send(rig, RIG_MAIL(.nrcpt = 1, .size = 300000));
+	}
+	drive(rig, MINUTE, 3 * HOUR);
+	rig_advance(rig, HOUR);
+	for (int i = 0; i < 300; i++)
+		rig_settle(rig);
+}
+
+/* --- a record that publishes, is told, and withdraws -------------------------------- */
+
+struct bell {
+	struct rig *rig;
+	struct publish *publish;
+	uint64_t id; /* of the message: the record's value */
+};
+
+static int
+bell_delete(struct store_txn *txn, void *arg)
+{
+	struct store_key key = store_kit_key('i', 1);
+	int r = store_del(txn, &key);
+
+	(void)arg;
+	return r == -ENOENT ? 0 : r;
+}
+
+static void
+bell_publish(struct bell *b, const char *to)
+{
+	struct rig *rig = b->rig;
+	struct envelope_rcpt rcpt = {
+		.address = to, .agent = "test", .dest = "dead"};
+	struct envelope env = {.sender = "alert@x.org",
+			       .class = QUEUE_ALERT,
+			       .teller = 'i',
+			       .teller_key = store_kit_key('i', 1),
+			       .nrcpt = 1,
+			       .rcpt = &rcpt};
+	struct draft *d = rig_draft(rig, RIG_MAIL(.flow = 0));
+
+	b->id = draft_id(d);
+	b->publish = publish_prepare(&d, &env);
+}
+
+/* The record comes with its message, or not at all. */
+static int
+bell_put(struct store_txn *txn, void *arg)
+{
+	struct bell *b = arg;
+	struct store_key key = store_kit_key('i', 1);
+	struct store_rec rec = {
+		.place = store_place_time(STORE_CLASS_ALERT, 'i',
+					  clock_wall_ms(b->rig->clock) + HOUR),
+		.value = &b->id,
+		.len = sizeof(b->id)};
+	int r = publish_in(txn, b->publish);
+
+	return r == 0 ? store_put(txn, &key, &rec) : r;
+}
+
+static void
+bell_after(void *arg, int result)
+{
+	struct bell *b = arg;
+
+	publish_after(&b->publish, result);
+}
+
+static void
+bell_done(void *arg, int result)
+{
+	struct bell *b = arg;
+
+	if (result == 0)
+		seen->accepted++;
+	loop_stop(b->rig->loop);
+}
+
+/* Nobody was told within the hour: withdraw and forget. */
+static int
+bell_due(struct store_txn *txn, void *ctx, const struct store_key *key,
+	 const struct store_rec *rec, int64_t now)
+{
+	struct rig *rig = ctx;
+	struct store_rec next = *rec;
+	uint64_t id;
+	int r;
+
+	must(rec->len == sizeof(id));
+	memcpy(&id, rec->value, sizeof(id));
+	next.value = &id;
+	r = publish_withdraw_in(txn, rig->q, id);
+
+	if (r == 0 || r == -ENOENT)
+		return store_del(txn, key);
+	next.place = store_place_time(STORE_CLASS_ALERT, 'i', now + MINUTE);
+	return r == -EBUSY ? store_put(txn, key, &next) : r;
+}
+
+static void
+tell_bell(struct rig *rig, bool again)
+{
+	struct bell b = {.rig = rig};
+	struct store_job job = {.fn = bell_put,
+				.after = bell_after,
+				.done = bell_done,
+				.arg = &b,
+				.loop = rig->loop};
+
+	rig->tell_fn = bell_delete;
+	if (!again) {
+		bell_publish(&b, "r5@x.org");
+		store_run(queue_store(rig->q), &job);
+		loop_run(rig->loop);
+		rig_settle(rig);
+	}
+	drive(rig, MINUTE, 2 * HOUR);
+	rig_advance(rig, 2 * HOUR);
+}
+
+static void
+judge_bell(const struct seen *s)
+{
+	/* Its destination is dead for a day: withdrawn, never delivered. */
+	assert_int_equal(s->served[5], 0);
+	assert_int_equal(s->reports, 0);
+}
+
+static const struct story stories[] = {
+	{"accept", tell_accept, judge_accept, 5},
+	{"three recipients", tell_three, judge_three, 8},
+	{"dead for a day", tell_dead, judge_dead, 8},
+	{"paused", tell_pause, judge_accept, 8},
+	{"fifty megabytes cut off", tell_large, judge_accept, 8},
+	{"a bell", tell_bell, judge_bell, 8},
+};
+
+/* --- lives -------------------------------------------------------------------------- */
+
+static void
+begin(struct rig *rig, const char *dir)
+{
+	rig_init(rig, dir);
+	if (seen->wall_ms > 0)
+		clock_advance(rig->clock,
+			      seen->wall_ms - clock_wall_ms(rig->clock));
+	rig->agent = far_end;
+	rig->report = true;
+	rig_open(rig);
+	queue_set_due(rig->q, 'i', bell_due, rig);
+}
+
+static _Noreturn void
+live(const struct story *story, const char *dir, long n)
+{
+	static struct rig rig;
+	struct store_fail fail = {
+		.n = n, .how = STORE_FAIL_KILL_AFTER, .durable_only = true};
+
+	begin(&rig, dir);
+	store_fail_arm(&fail);
+	rig_start(&rig);
+	story->tell(&rig, false);
+	seen->calls = store_fail_calls();
+	store_fail_disarm();
+	seen->over = true;
+	_exit(0);
+}
+
+static bool
+first_life(const struct story *story, const char *dir, long n)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		live(story, dir, n);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFSIGNALED(status)) {
+		assert_int_equal(WTERMSIG(status), SIGKILL);
+		return true;
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_true(seen->over);
+	return false;
+}
+
+static _Noreturn void
+live_again(const struct story *story, const char *dir)
+{
+	static struct rig rig;
+
+	begin(&rig, dir);
+	rig_start(&rig);
+	story->tell(&rig, true);
+	/* Keys and what else has a time. */
+	rig_advance(&rig, 2 * DAY);
+	must(rig_stats(&rig)->messages == 0);
+	rig_done(&rig);
+	_exit(0);
+}
+
+static void
+second_life(const struct story *story, const char *dir)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		live_again(story, dir);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void
+check(const struct story *story, const char *dir, long n)
+{
+	struct store_check sc;
+
+	assert_int_equal(store_check(dir, &sc), 0);
+	if (sc.faults > 0)
+		fail_msg("%s %ld: %s", story->name, n, sc.fault);
+	assert_int_equal(sc.pages, 0);
+	assert_int_equal(sc.waits, 0);
+	story->judge(seen);
+}
+
+/* Killed at call N (0: not at all), and told again. */
+static bool
+run_once(const struct story *story, long n)
+{
+	char dir[] = "/tmp/belfry-story-XXXXXX";
+	bool killed;
+
+	assert_non_null(mkdtemp(dir));
+	memset(seen, 0, sizeof(*seen));
+	killed = first_life(story, dir, n);
+	second_life(story, dir);
+	check(story, dir, n);
+	store_kit_remove(dir);
+	return killed;
+}
+
+/* Every point, or POINTS of them where there are more. */
+static void
+run(const struct story *story)
+{
+	const char *env = getenv("STORY_POINTS");
+	long points = env != NULL ? atol(env) : 12, calls, step, n, killed = 0;
+
+	assert_false(run_once(story, 0));
+	calls = seen->calls;
+	step = calls > points ? calls / points : 1;
+	for (n = 1; n <= calls; n += step)
+		killed += run_once(story, n);
+	print_message("%s: %ld points, killed at %ld\n", story->name, calls,
+		      killed);
+	/* A run may need a call less than the one that was counted. */
+	assert_true(killed >= story->least);
+}
+
+static void
+test_stories(void **state)
+{
+	const char *only = getenv("STORY");
+
+	(void)state;
+	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(seen != MAP_FAILED);
+	for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++)
+		if (only == NULL || strcmp(only, stories[i].name) == 0)
+			run(&stories[i]);
+	munmap(seen, sizeof(*seen));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stories),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
