@@ -1,0 +1,28 @@
+# Programs on loopback: belfryd between a client and a sink.
+# belfry_e2e_test(name script arguments...)
+function(belfry_e2e_test name script)
+  add_test(NAME e2e.${name}
+           COMMAND ${Python3_EXECUTABLE}
+                   ${PROJECT_SOURCE_DIR}/tests/e2e/${script} ${ARGN})
+  set_tests_properties(e2e.${name} PROPERTIES
+    LABELS e2e TIMEOUT 300 SKIP_RETURN_CODE 77
+    ENVIRONMENT "BELFRY_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
+endfunction()
+
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+belfry_e2e_test(daemon daemon_test.py)
+belfry_e2e_test(delivery delivery_test.py)
+belfry_e2e_test(kill kill_test.py 5)
+belfry_e2e_test(kill-50 kill_test.py 50)
+belfry_e2e_test(peers peers_test.py)
+belfry_e2e_test(trace trace_test.py)
+set_tests_properties(e2e.delivery PROPERTIES LABELS "e2e;threads")
+set_tests_properties(e2e.kill-50 PROPERTIES LABELS "e2e;slow" TIMEOUT 1800)
+set_tests_properties(e2e.trace PROPERTIES LABELS "e2e;trace")
+
+add_test(NAME e2e.demo
+         COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/demo.py --exit)
+set_tests_properties(e2e.demo PROPERTIES
+  LABELS e2e TIMEOUT 120
+  ENVIRONMENT "BELFRY_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")

@@ -5,6 +5,7 @@ what to answer, and waiting that has an end.
 Only Python's standard library.
 """
 import grp
+import http.client
 import json
 import os
 import pwd
@@ -152,6 +153,29 @@ class Belfryd:
         except urllib.error.HTTPError as answer:
             return answer.code, answer.read().decode()
 
+    def api(self, method, path, body=None):
+        """What the admin socket answers to a request below /api/v1/."""
+        connection = AdminConnection(self.config["admin_socket"])
+        try:
+            connection.request(method, f"/api/v1/{path}",
+                               body and json.dumps(body))
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise Failed(f"{method} {path}: {answer.status} {text!r}")
+        return json.loads(text)
+
+    def queue(self):
+        """Every message that is in the queue."""
+        messages, place = [], ""
+        while place is not None:
+            page = self.api("GET", f"queue?limit=1000{place}")
+            messages += page["messages"]
+            place = f"&from={page['next']}" if page["next"] else None
+        return messages
+
     def metric(self, name, **labels):
         """The sum over the cells of NAME that have these LABELS."""
         total = 0.0
@@ -211,6 +235,17 @@ class Belfryd:
         if self.process and self.process.poll() is None:
             self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class AdminConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=30)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
 
 
 # --- a sink ----------------------------------------------------------------------

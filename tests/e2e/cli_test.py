@@ -29,7 +29,8 @@ class Queue(harness.Case):
         self.sink.script = lambda verb, argument: None
 
     def test_list(self):
-        rows = {row["queue_id"]: row for row in self.queue()}
+        rows = {row["queue_id"]: row for row in map(json.loads, self.cli(
+            "queue", "list", "--json").stdout.splitlines())}
         self.assertEqual(set(rows), {self.first, self.second})
         row = rows[self.second]
         self.assertEqual(row["sender"], "anna@example.org")

@@ -91,7 +91,8 @@ class Trouble(harness.Case):
         self.sink.start()
         self.sink.wait(1)
         self.wait_empty()
-        self.assertTrue(self.belfryd.events("destination_up"))
+        lab.wait_for(lambda: self.belfryd.events("destination_up"),
+                     "the destination to be seen up")
 
     def test_deferred(self):
         times = []

@@ -96,9 +96,7 @@ class Case(unittest.TestCase):
                      + str(self.queue())[:2000], timeout)
 
     def queue(self):
-        import json
-        listing = self.belfryd.cli("queue", "list", "--json").stdout
-        return [json.loads(line) for line in listing.splitlines()]
+        return self.belfryd.queue()
 
 
 def show_log(belfryd):
