@@ -11,11 +11,13 @@
  *
  * Grammar beyond YAML: `include: GLOB` at the top (relative to the including
  * file, not from memory): sections that several files have are put together,
- * lists one behind the other, and a value may be given only once; `${NAME}` and `${NAME:-default}` in a value come from the environment,
- * an unset one is an error, `$${` is a literal `${`. Times: `500ms 30s 5m 1h30m
- * 5d 1w`; sizes `50M` (2^20), `20G`, `64K`. Less than YAML: no anchors, aliases,
- * tags or second documents, no key twice, `true` and `false` as the only
- * booleans.
+ * lists one behind the other, and a value may be given only once; `${NAME}` and
+ * `${NAME:-default}` in a value come from the environment, an unset one is an
+ * error, `$${` is a literal `${`. Times: `500ms 30s 5m 1h30m 5d 1w`; sizes `50M`
+ * (2^20), `20G`, `64K`.
+ *
+ * Less than YAML: no anchors, aliases, tags or second documents, no key twice,
+ * `true` and `false` as the only booleans.
  */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H

@@ -18,7 +18,7 @@
 #include "base/must.h"
 #include "base/xalloc.h"
 
-#define LOG_HALF      (256 * 1024)
+#define LOG_HALF      ((size_t)256 * 1024)
 #define LOG_HEAD_MAX  48 /* time or <N>, in either format */
 #define LOG_GATHER_MS 10
 

@@ -29,13 +29,25 @@ check_become(const char *user)
 	return CLI_OK;
 }
 
+/* What must be there, whoever asks; that it can be read is a question of who
+ * (--as). */
+static void
+check_files(const struct config *c, struct conf_errors *e)
+{
+	const char *anchor = c->dns.trust_anchor;
+
+	if (anchor[0] != '\0' && access(anchor, F_OK) < 0 && errno == ENOENT)
+		conf_error(e, &c->mark, "dns.trust_anchor: there is no %s",
+			   anchor);
+}
+
 /* What belfryd will want to read or write, apart from the file itself. */
 static void
 check_access(const struct config *c, struct conf_errors *e)
 {
 	const char *anchor = c->dns.trust_anchor;
 
-	if (anchor[0] != '\0' && access(anchor, R_OK) < 0)
+	if (anchor[0] != '\0' && access(anchor, R_OK) < 0 && errno != ENOENT)
 		conf_error(e, &c->mark, "dns.trust_anchor: can't read %s: %s",
 			   anchor, strerror(errno));
 	if (access(c->state_dir, F_OK) == 0 &&
@@ -92,8 +104,11 @@ cli_check(const struct cli *cli, int argc, char **argv)
 	if (as != NULL && (r = check_become(as)) != CLI_OK)
 		return r;
 	conf_errors_init(&e);
-	if (config_load(cli->conf_path, &config, &e) == 0 && as != NULL)
-		check_access(config, &e);
+	if (config_load(cli->conf_path, &config, &e) == 0) {
+		check_files(config, &e);
+		if (as != NULL)
+			check_access(config, &e);
+	}
 	conf_errors_print(&e, stderr);
 	r = check_verdict(cli, &e, strict);
 	config_unref(&config);

@@ -111,7 +111,7 @@ ql_pages(const struct cli *cli, struct ql *ql, bool json)
 {
 	char *path = xasprintf("queue?limit=%d", QL_PAGE);
 
-	while (path != NULL) {
+	while (path != NULL && !ferror(stdout)) {
 		json_t *page = NULL;
 		const char *next;
 		int r = api_call(cli, "GET", path, NULL, NULL, &page);
@@ -126,6 +126,7 @@ ql_pages(const struct cli *cli, struct ql *ql, bool json)
 						   next, QL_PAGE);
 		json_decref(page);
 	}
+	free(path); /* left when nobody reads us any more */
 	return CLI_OK;
 }
 

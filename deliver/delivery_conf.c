@@ -209,11 +209,11 @@ static const struct conf_table rule_table = {
 /* --- delivery -------------------------------------------------------------- */
 
 #define DELIVERY_TIMEOUT(key, field, value, text)                             \
-	{.name = key,                                                         \
+	{.name = (key),                                                       \
 	 .type = CONF_TIME,                                                   \
 	 .offset = offsetof(struct delivery_timeouts, field),                 \
-	 .dflt = value,                                                       \
-	 .help = text,                                                        \
+	 .dflt = (value),                                                     \
+	 .help = (text),                                                      \
 	 .min = 100,                                                          \
 	 .max = 3600000}
 

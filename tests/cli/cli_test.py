@@ -419,9 +419,14 @@ class Usage(Case):
         self.assertIn("1 warning", done.stdout)
         self.belfry("check", "--strict", exit=1)
         self.belfry("check", "--as", "no-such-user", exit=64)
+        anchor = os.path.join(self.dir, "anchor")
         with open(self.conf, "a", encoding="utf-8") as file:
             file.write("delivery: {smarthost: [{host: a.example}]}\n"
-                       f"dns: {{trust_anchor: {self.dir}/none}}\n")
+                       f"dns: {{trust_anchor: {anchor}}}\n")
+        done = self.belfry("check", exit=78)
+        self.assertIn("dns.trust_anchor: there is no", done.stderr)
+        with open(anchor, "w", encoding="utf-8"):
+            os.chmod(anchor, 0o600)
         self.assertIn(": ok", self.belfry("check", "--strict").stdout)
         if os.geteuid() == 0:
             os.chmod(self.dir, 0o755)
@@ -435,6 +440,17 @@ class Usage(Case):
         done = self.belfry("check", exit=78)
         self.assertEqual(done.stderr, f"{self.conf}:6:1: unknown key `loop`; "
                                       "did you mean `loops`?\n")
+
+    def test_closed_pipe(self):
+        """Who reads only the first lines does not make us ask for all."""
+        page = {"messages": [MESSAGE] * 400, "next": ID}
+        self.api.answers = {("GET", "queue?limit=500"): (200, page),
+                            ("GET", f"queue?from={ID}&limit=500"): (200, page)}
+        done = subprocess.run(
+            f"'{BELFRY}' -c '{self.conf}' queue list --json | head -1",
+            shell=True, capture_output=True, text=True, timeout=30,
+            check=False)
+        self.assertEqual(json.loads(done.stdout), MESSAGE)
 
 
 unittest.main()
