@@ -198,6 +198,19 @@ cc_sockets(struct cc *cc)
 	return false;
 }
 
+/* Compiled once for its own checks; who delivers compiles it again. */
+static bool
+cc_routing(struct cc *cc)
+{
+	struct routing *routing = NULL;
+	int r = routing_new(&cc->config->delivery, cc->config->hostname,
+			    cc->errors, &routing);
+
+	if (r == 0)
+		routing_unref(&routing);
+	return r == 0;
+}
+
 static void
 cc_warn_no_route(struct cc *cc)
 {
@@ -218,6 +231,7 @@ config_resolve(struct config *c, struct arena *arena, struct conf_errors *e)
 	cc_resolve_numbers(&cc);
 	ok = cc_sizes(&cc) && ok;
 	ok = cc_sockets(&cc) && ok;
+	ok = cc_routing(&cc) && ok;
 	/* An unknown name would be told of once more at each place it is used. */
 	if (ok)
 		ok = cc_listeners(&cc);

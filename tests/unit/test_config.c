@@ -190,6 +190,12 @@ static const struct {
 	      "  by_domain: [{match: b.example, via: [{name: a, host: "
 	      "a.example}]}]\n",
 	 ""},
+	{"one name, two lists",
+	 HOST "delivery:\n  smarthost: [{name: a, host: a.example}]\n"
+	      "  by_domain: [{match: b.example, via: [{name: a, host: "
+	      "a.example}, {host: c.example}]}]\n",
+	 "t:3:15: another list of hosts is named \"a\" too, and is not the "
+	 "same; give this one its own name\n"},
 	{"no via", HOST "delivery: {by_domain: [{match: a.example, via: []}]}\n",
 	 "t:2:48: `via` names no next hop; write for example `via: [{host: "
 	 "10.0.0.5}]`\n"},
