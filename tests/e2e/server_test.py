@@ -1,0 +1,339 @@
+"""belfryd's sockets: what a client can do to a session, and who may ask what
+over HTTP. The protocol itself is tests/proto's."""
+import http.client
+import json
+import os
+import signal
+import socket
+import time
+
+import harness
+import lab
+
+
+class Raw:
+    """A client that sends bytes as it is told."""
+
+    def __init__(self, case, port, path=None):
+        if path:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.connect(path)
+        else:
+            self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.settimeout(30)
+        case.addCleanup(self.socket.close)
+        self.file = self.socket.makefile("rb")
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def line(self):
+        """The last line of the next reply; "" when the server hung up."""
+        while True:
+            line = self.file.readline().decode()
+            if line[3:4] != "-":
+                return line
+
+    def say(self, text):
+        self.send(text.encode() + b"\r\n")
+        return self.line()
+
+
+BEGIN = (b"EHLO c.example.org\r\n",
+         b"MAIL FROM:<anna@example.org>\r\nRCPT TO:<ben@example.net>\r\n"
+         b"DATA\r\n")
+BODY = b"Subject: raw\r\n\r\nhello\r\n.\r\n"
+
+
+class Session(harness.Case):
+    def raw(self):
+        client = Raw(self, self.belfryd.smtp)
+        self.assertTrue(client.line().startswith("220 "))
+        return client
+
+    def begin(self):
+        client = self.raw()
+        client.send(BEGIN[0])
+        self.assertEqual(client.line()[:3], "250")
+        client.send(BEGIN[1])
+        for code in ("250", "250", "354"):
+            self.assertEqual(client.line()[:3], code)
+        return client
+
+    def test_byte_by_byte(self):
+        self.start()
+        client = self.raw()
+        for part, replies in ((BEGIN[0], 1), (BEGIN[1], 3),
+                              (BODY + b"QUIT\r\n", 2)):
+            for i in range(len(part)):
+                client.send(part[i:i + 1])
+            said = [client.line() for _ in range(replies)]
+        self.assertEqual([line[:3] for line in said], ["250", "221"])
+        self.assertEqual(client.line(), "")
+        self.assertIn(b"hello", self.sink.wait(1)[0].content)
+
+    def test_lost_in_data(self):
+        belfryd = self.start()
+        client = self.begin()
+        client.send(b"Subject: lost\r\n\r\nhalf a li")
+        client.socket.close()
+        client.file.close()
+        lab.wait_for(lambda: belfryd.events("disconnect", reason="lost"),
+                     "the end of the session")
+        self.assertEqual(self.queue(), [])
+        self.assertEqual(belfryd.events("accept"), [])
+
+    def test_half_close(self):
+        """A client that sends all it has and closes its side is answered."""
+        self.start()
+        client = self.begin()
+        client.send(BODY)
+        client.socket.shutdown(socket.SHUT_WR)
+        self.assertEqual(client.line()[:3], "250")
+        self.assertEqual(client.line(), "")
+        self.sink.wait(1)
+
+    def test_gone_before_the_reply(self):
+        """What was committed is logged although nobody listens."""
+        belfryd = self.start()
+        client = self.begin()
+        client.send(BODY)
+        client.socket.close()
+        client.file.close()
+        self.sink.wait(1)
+        belfryd.stop()
+        self.assertEqual(len(belfryd.events("accept")), 1)
+
+    def test_command_time(self):
+        """A byte now and then does not move the deadline."""
+        belfryd = self.start({"limits": {"command_time": "1s"}})
+        client = self.raw()
+        started = time.monotonic()
+        said = ""
+        client.socket.settimeout(0.2)
+        while not said and time.monotonic() < started + 20:
+            client.send(b"N")
+            try:
+                said = client.socket.recv(100).decode()
+            except TimeoutError:
+                pass
+        self.assertTrue(said.startswith("421 4.4.2 "), said)
+        self.assertLess(time.monotonic() - started, 10)
+        self.assertEqual(
+            belfryd.metric("belfry_messages_refused_total",
+                           listener="smtp", reason="timeout"), 1)
+
+    def test_no_replies_read(self):
+        """Who sends and never reads is not kept in memory."""
+        self.start()
+        client = self.raw()
+        client.socket.settimeout(2)
+        sent = 0
+        with self.assertRaises(TimeoutError):
+            while sent < 200 * 1024 * 1024:
+                sent += client.socket.send(b"NOOP\r\n" * 10000)
+        with open(f"/proc/{self.belfryd.pid}/status",
+                  encoding="ascii") as status:
+            for line in status:
+                if line.startswith("RssAnon:") and "BELFRY_BIN" not in \
+                        os.environ:
+                    self.assertLess(int(line.split()[1]), 64 * 1024)
+        self.send()
+        self.sink.wait(1)
+
+    def test_connections_per_ip(self):
+        belfryd = self.start({"limits": {"connections_per_ip": 2}})
+        first, second = self.raw(), self.raw()
+        third = Raw(self, belfryd.smtp)
+        self.assertTrue(third.line().startswith("421 4.7.0 "))
+        self.assertEqual(third.line(), "")
+        self.assertEqual(belfryd.metric("belfry_sessions", listener="smtp"),
+                         2)
+        first.say("QUIT")
+        lab.wait_for(lambda: belfryd.metric("belfry_sessions",
+                                            listener="smtp") == 1,
+                     "the first to go")
+        self.raw()
+        self.assertEqual(second.say("NOOP")[:3], "250")
+        self.assertEqual(
+            belfryd.metric("belfry_messages_refused_total",
+                           reason="connections_per_ip"), 1)
+
+    def test_not_trusted(self):
+        belfryd = self.prepare()
+        belfryd.config["listeners"][0]["trust"] = ["192.0.2.0/24"]
+        belfryd.write_config()
+        belfryd.start()
+        client = self.raw()
+        client.say("EHLO c.example.org")
+        client.say("MAIL FROM:<anna@example.org>")
+        self.assertEqual(client.say("RCPT TO:<ben@example.net>")[:9],
+                         "550 5.7.1")
+        refused = lab.wait_for(
+            lambda: belfryd.events("refuse", reason="trust"), "the log")
+        self.assertEqual(refused[0]["verb"], "RCPT")
+        self.assertEqual(refused[0]["session"],
+                         belfryd.events("connect")[0]["session"])
+
+    def test_stop_while_committing(self):
+        """Under load a stop loses no 250 and gives every client an end."""
+        belfryd = self.start()
+        clients = [self.begin() for _ in range(20)]
+        for client in clients:
+            client.send(BODY)
+        belfryd.signal(signal.SIGTERM)
+        accepted = sum(client.line()[:3] == "250" for client in clients)
+        self.assertEqual(belfryd.process.wait(30), 0)
+        belfryd.start()
+        self.sink.wait(accepted)
+        self.assertEqual(len(belfryd.events("accept")), accepted)
+
+
+class Submit(harness.Case):
+    def test_identity(self):
+        """The socket's own verb, and the Sender field of another sender."""
+        belfryd = self.start()
+        client = Raw(self, None, belfryd.config["submit_socket"])
+        self.assertEqual(client.line()[:3], "220")
+        for said in ("EHLO c.example.org", "MAIL FROM:<other@example.org>",
+                     "RCPT TO:<ben@example.net>"):
+            self.assertEqual(client.say(said)[:3], "250")
+        self.assertEqual(client.say("DATA")[:3], "354")
+        client.send(BODY)
+        ident = client.line().split()[-1]
+        self.assertEqual(client.say(f"XOUTCOME {ident}"),
+                         "250 2.0.0 delivered\r\n")
+        self.assertEqual(client.say("XOUTCOME 0000000000001")[:3], "550")
+        message = self.sink.wait(1)[0]
+        self.assertTrue(message.header("Sender").endswith(
+            "@relay.example.org>"))
+        accepted = lab.wait_for(
+            lambda: belfryd.events("accept", listener="submit"), "the log")
+        self.assertTrue(accepted[0]["user"])
+
+
+class Listeners(harness.Case):
+    def test_reload_moves_a_listener(self):
+        belfryd = self.start()
+        old, new = belfryd.smtp, lab.free_port()
+        client = self.client()
+        belfryd.config["listeners"][0]["address"] = f"127.0.0.1:{new}"
+        belfryd.write_config()
+        belfryd.signal(signal.SIGHUP)
+        lab.wait_for(lambda: belfryd.events("reload"), "the reload")
+        with self.assertRaises(OSError):
+            socket.create_connection(("127.0.0.1", old)).close()
+        self.assertEqual(client.noop()[0], 250)
+        belfryd.smtp = new
+        self.send()
+        self.sink.wait(1)
+
+    def test_reload_keeps_a_listener(self):
+        """A reload that changes another one loses no connection."""
+        belfryd = self.start()
+        belfryd.config["listeners"].append(
+            {"name": "two", "role": "submission",
+             "address": f"127.0.0.1:{lab.free_port()}"})
+        belfryd.write_config()
+        belfryd.signal(signal.SIGHUP)
+        for _ in range(40):
+            self.client().close()
+        lab.wait_for(lambda: belfryd.events("reload"), "the reload")
+        self.send()
+        self.sink.wait(1)
+
+
+class Http(harness.Case):
+    def ask(self, method, path, headers=None, body=None, admin=True):
+        connection = http.client.HTTPConnection("127.0.0.1",
+                                                self.belfryd.http, timeout=30)
+        if admin:
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.settimeout(30)
+            connection.sock.connect(self.belfryd.config["admin_socket"])
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, text
+
+    def test_rights(self):
+        self.start()
+        for path, tcp in (("/api/v1/status", 200),
+                          ("/api/v1/queue-stats", 200),
+                          ("/api/v1/queue", 403),
+                          ("/api/v1/nothing", 404),
+                          ("/api/v1/queue/nonsense", 404)):
+            with self.subTest(path):
+                status, text = self.ask("GET", path, admin=False)
+                self.assertEqual(status, tcp, text)
+                self.assertEqual({"error", "help"} <= set(json.loads(text)),
+                                 tcp != 200)
+        for path in ("/api/v1/pause", "/api/v1/resume"):
+            self.assertEqual(self.ask("POST", path, admin=False)[0], 403)
+        self.assertEqual(self.ask("GET", "/api/v1/pause")[0], 405)
+        self.assertEqual(self.ask("POST", "/metrics")[0], 405)
+
+    def test_forwarded(self):
+        belfryd = self.start()
+        for name in ("X-Forwarded-For", "Forwarded"):
+            for _ in range(2):
+                self.assertEqual(
+                    self.ask("GET", "/metrics", {name: "127.0.0.1"},
+                             admin=False)[0], 401)
+        self.assertEqual(
+            self.ask("GET", "/healthz", {"X-Forwarded-For": "192.0.2.1"},
+                     admin=False)[0], 200)
+        belfryd.stop()
+        self.assertEqual(len(belfryd.events("forwarded_refused")), 1)
+
+    def test_behind_a_proxy(self):
+        belfryd = self.prepare()
+        belfryd.config["http"][0].update(
+            {"proxy": ["loopback"], "trust": ["192.0.2.0/24"]})
+        belfryd.write_config()
+        belfryd.start()
+        for chain, status in (("192.0.2.7", 200), ("198.51.100.1", 401),
+                              ("192.0.2.7, 198.51.100.1", 401),
+                              ("198.51.100.1, 192.0.2.7, 127.0.0.1", 200),
+                              ("nonsense", 401), ("", 401)):
+            with self.subTest(chain):
+                self.assertEqual(
+                    self.ask("GET", "/metrics", {"X-Forwarded-For": chain},
+                             admin=False)[0], status)
+        self.assertEqual(self.ask("GET", "/metrics", admin=False)[0], 401)
+
+    def test_bad_bodies(self):
+        self.start()
+        for body in ("", "[]", "{", '{"reason": ""}', '{"reason": 1}',
+                     '{"reason": "r", "for_ms": -1}',
+                     '{"reason": "r", "for_ms": "4h"}',
+                     '{"reason": "r", "for_ms": 1, "until_ms": 1}',
+                     '{"reason": "r", "until_ms": 5}',
+                     '{"reason": "r", "alerts": "no"}',
+                     '{"reason": "%s"}' % ("r" * 256)):
+            with self.subTest(body):
+                status, text = self.ask("POST", "/api/v1/pause", body=body)
+                self.assertEqual(status, 400, text)
+        self.assertEqual(
+            self.ask("GET", "/api/v1/queue?limit=0")[0], 400)
+        self.assertEqual(
+            self.ask("GET", "/api/v1/queue?from=nonsense")[0], 400)
+
+    def test_pages_of_the_queue(self):
+        self.sink.stop()
+        self.start(harness.SOON)
+        ids = [self.send() for _ in range(5)]
+        seen, path = [], "/api/v1/queue?limit=2"
+        for _ in range(10):
+            page = json.loads(self.ask("GET", path)[1])
+            seen += [message["queue_id"] for message in page["messages"]]
+            if page["next"] is None:
+                break
+            path = f"/api/v1/queue?limit=2&from={page['next']}"
+        self.assertEqual(seen, sorted(ids))
+        self.sink.start()
+
+
+if __name__ == "__main__":
+    harness.main()
