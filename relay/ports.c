@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -86,6 +87,23 @@ ports_find(struct port_list *list, const struct port *like)
 
 /* Without the group, or the right to give a file to it, only the daemon's user
  * and root get in. */
+static void
+port_warn_group(const struct port *p, const struct config *config, int error)
+{
+	static const char help[] = "only root and the user of belfryd can use "
+				   "the admin socket";
+	struct relay *r = p->relay;
+
+	if (r->log == NULL) /* at the start, while still root */
+		fprintf(stderr, "belfryd: admin_group %s: %s; %s\n",
+			config->admin_group, strerror(-error), help);
+	else
+		log_event(&r->log_root, LOG_WARNING, "admin_group",
+			  LOG_STR("group", config->admin_group),
+			  LOG_STR("error", strerror(-error)),
+			  LOG_STR("help", help));
+}
+
 static int
 port_bind_admin(struct port *p, const struct config *config)
 {
@@ -97,9 +115,12 @@ port_bind_admin(struct port *p, const struct config *config)
 	if (r == 0)
 		r = acceptor_bind(p->address, PORT_ADMIN_MODE, (long)gid,
 				  p->fds, &p->nfds);
-	if (r == -ENOENT || r == -EPERM)
+	if (r == -ENOENT || r == -EPERM) {
+		if (config->admin_group[0] != '\0')
+			port_warn_group(p, config, r);
 		r = acceptor_bind(p->address, PORT_ADMIN_MODE & ~077u, -1,
 				  p->fds, &p->nfds);
+	}
 	return r;
 }
 

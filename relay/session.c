@@ -290,6 +290,16 @@ session_now_ms(void *arg)
 }
 
 static void
+session_moved(void *arg, enum smtp_in_state from, enum smtp_in_state to)
+{
+	struct session *s = arg;
+
+	log_event(&s->log, LOG_DEBUG, "smtp_in",
+		  LOG_STR("from", smtp_in_state_names[from]),
+		  LOG_STR("to", smtp_in_state_names[to]));
+}
+
+static void
 session_accepted(void *arg, uint64_t id, const struct envelope *env,
 		 int64_t size)
 {
@@ -332,6 +342,7 @@ static const struct smtp_in_calls session_calls = {
 	.abandon = session_abandon,
 	.outcome = session_outcome,
 	.now_ms = session_now_ms,
+	.moved = session_moved,
 	.accepted = session_accepted,
 	.refused = session_refused,
 };

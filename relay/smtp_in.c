@@ -83,6 +83,16 @@ const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO] = {
 				 "shutdown", false, true},
 };
 
+void
+si_move(struct smtp_in *si, enum smtp_in_state next)
+{
+	enum smtp_in_state from = si->state;
+
+	si->state = next;
+	if (from != next)
+		si->calls->moved(si->arg, from, next);
+}
+
 /* --- saying -------------------------------------------------------------- */
 
 static void __attribute__((format(printf, 2, 3)))
@@ -462,7 +472,7 @@ si_skip_line(struct smtp_in *si, const char *data, size_t len)
 	si->skip_line = false;
 	si->commands++;
 	si->verb = SMTP_UNKNOWN;
-	si->state = si_refuse(si, SMTP_IN_NO_LONG, si->state);
+	si_move(si, si_refuse(si, SMTP_IN_NO_LONG, si->state));
 	return (size_t)(end - data) + 1;
 }
 
@@ -488,13 +498,13 @@ si_command_feed(struct smtp_in *si, const char *data, size_t len)
 	si->verb = SMTP_UNKNOWN;
 	si->behind = len - used;
 	if (r > 0)
-		si->state = si_command(si, data, line_len);
+		si_move(si, si_command(si, data, line_len));
 	else
-		si->state = si_refuse(si,
+		si_move(si, si_refuse(si,
 				      fault == LINES_TOO_LONG ?
 					      SMTP_IN_NO_LONG :
 					      SMTP_IN_NO_LINE,
-				      si->state);
+				      si->state));
 	return used;
 }
 
@@ -577,12 +587,12 @@ smtp_in_committed(struct smtp_in *si, int result, uint64_t id)
 		queue_id_text(id, text);
 		si_say(si, "250 2.0.0 queued as %s", text);
 		si->calls->accepted(si->arg, id, &si->env, si->stored);
-		si->state = SMTP_IN_READY;
+		si_move(si, SMTP_IN_READY);
 	} else {
-		si->state = si_refuse(si,
+		si_move(si, si_refuse(si,
 				      result == -ENOSPC ? SMTP_IN_NO_FULL :
 							  SMTP_IN_NO_STORE,
-				      SMTP_IN_READY);
+				      SMTP_IN_READY));
 	}
 	si_reset(si);
 }
@@ -601,7 +611,7 @@ smtp_in_outcome(struct smtp_in *si, bool delivered, const struct reply *last)
 		reply_line(last, line, sizeof(line));
 		si_say(si, "554 5.0.0 not delivered: %s", line);
 	}
-	si->state = SMTP_IN_READY;
+	si_move(si, SMTP_IN_READY);
 }
 
 void
@@ -610,5 +620,5 @@ smtp_in_end(struct smtp_in *si, enum smtp_in_no no)
 	must(smtp_in_refusals[no].closes);
 	if (si->state == SMTP_IN_COMMIT || si->state == SMTP_IN_CLOSED)
 		return;
-	si->state = si_refuse(si, no, SMTP_IN_CLOSED);
+	si_move(si, si_refuse(si, no, SMTP_IN_CLOSED));
 }

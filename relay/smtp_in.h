@@ -133,6 +133,8 @@ struct smtp_in_calls {
 	int (*outcome)(void *arg, uint64_t id);
 	int64_t (*now_ms)(void *arg); /* wall */
 	/* For log and metrics. */
+	void (*moved)(void *arg, enum smtp_in_state from,
+		      enum smtp_in_state to);
 	void (*accepted)(void *arg, uint64_t id, const struct envelope *env,
 			 int64_t size);
 	void (*refused)(void *arg, const struct smtp_in_refused *r);

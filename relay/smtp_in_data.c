@@ -236,7 +236,7 @@ si_data_end(struct smtp_in *si)
 	si->paused = false;
 	si->draft = false; /* consumed, whatever the outcome */
 	si->env.eight_bit = si->lines.eight_bit;
-	si->state = SMTP_IN_COMMIT;
+	si_move(si, SMTP_IN_COMMIT);
 	si->calls->commit(si->arg, &si->env);
 	return SMTP_IN_COMMIT;
 }
@@ -269,13 +269,13 @@ si_data_feed(struct smtp_in *si, const char *data, size_t len)
 		len = SI_CHUNK;
 	end = lines_data_feed(&si->lines, data, len, out, &used, &out_len);
 	si->size += (int64_t)(si->state == SMTP_IN_REFUSED ? used : out_len);
-	si->state = si_data_take(si, out, out_len);
-	si->state = si_data_faults(si);
+	si_move(si, si_data_take(si, out, out_len));
+	si_move(si, si_data_faults(si));
 	if (end > 0) {
 		si->verb = SMTP_DATA;
 		si->commands++;
 		if (si->state != SMTP_IN_CLOSED)
-			si->state = si_data_end(si);
+			si_move(si, si_data_end(si));
 	}
 	return used;
 }

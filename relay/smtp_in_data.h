@@ -11,7 +11,9 @@ int si_data_begin(struct smtp_in *si);
 /* Take from DATA; returns how many bytes. Moves the state. */
 size_t si_data_feed(struct smtp_in *si, const char *data, size_t len);
 
-/* Of smtp_in.c: say NO; returns STAY, or CLOSED when it was one too many. */
+/* Of smtp_in.c: the one place where the state changes. */
+void si_move(struct smtp_in *si, enum smtp_in_state next);
+/* Say NO; returns STAY, or CLOSED when it was one too many. */
 enum smtp_in_state si_refuse(struct smtp_in *si, enum smtp_in_no no,
 			     enum smtp_in_state stay);
 /* Forget the transaction. */

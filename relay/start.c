@@ -103,6 +103,11 @@ start_check_user(const struct config *config)
 				    "user %s: no such account; make it with "
 				    "`adduser --system --group %s`",
 				    config->user, config->user);
+	if (uid == 0)
+		return start_failed(RELAY_EXIT_CONFIG,
+				    "user %s: it is root; name an account "
+				    "without rights",
+				    config->user);
 	if (geteuid() != 0 && geteuid() != uid)
 		return start_failed(RELAY_EXIT_CONFIG,
 				    "user %s: only root can become it; start "

@@ -138,6 +138,15 @@ be_now_ms(void *arg)
 	return BACKEND_NOW_MS;
 }
 
+/* Nothing leads out of closed, and no state comes after itself. */
+static void
+be_moved(void *arg, enum smtp_in_state from, enum smtp_in_state to)
+{
+	struct backend *b = arg;
+
+	must(from != SMTP_IN_CLOSED && from != to && b->si.state == to);
+}
+
 static void
 be_accepted(void *arg, uint64_t id, const struct envelope *env, int64_t size)
 {
@@ -169,6 +178,7 @@ static const struct smtp_in_calls backend_calls = {
 	.abandon = be_abandon,
 	.outcome = be_outcome,
 	.now_ms = be_now_ms,
+	.moved = be_moved,
 	.accepted = be_accepted,
 	.refused = be_refused,
 };
