@@ -92,16 +92,17 @@ port_warn_group(const struct port *p, const struct config *config, int error)
 {
 	static const char help[] = "only root and the user of belfryd can use "
 				   "the admin socket";
+	const char *why = error == -ENOENT ? "no such group" :
+					     strerror(-error);
 	struct relay *r = p->relay;
 
 	if (r->log == NULL) /* at the start, while still root */
 		fprintf(stderr, "belfryd: admin_group %s: %s; %s\n",
-			config->admin_group, strerror(-error), help);
+			config->admin_group, why, help);
 	else
 		log_event(&r->log_root, LOG_WARNING, "admin_group",
 			  LOG_STR("group", config->admin_group),
-			  LOG_STR("error", strerror(-error)),
-			  LOG_STR("help", help));
+			  LOG_STR("error", why), LOG_STR("help", help));
 }
 
 static int

@@ -54,6 +54,7 @@ struct relay_loop {
 	struct dns *dns;           /* owned */
 	struct sessions *sessions; /* owned */
 	struct post post;          /* one message at a time: the stop */
+	bool running;              /* in a thread of its own */
 };
 
 struct relay {

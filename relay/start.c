@@ -432,6 +432,7 @@ start_threads(struct relay *r)
 		result = loop_start(r->loops[i].loop, name);
 		if (result < 0)
 			return start_error(r, name, result, NULL);
+		r->loops[i].running = true;
 	}
 	return 0;
 }

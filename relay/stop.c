@@ -82,9 +82,12 @@ release_loops(struct relay *r)
 void
 relay_release(struct relay *r)
 {
-	stop_loops(r);
-	for (size_t i = 1; i < r->nloops; i++)
+	for (size_t i = 0; i < r->nloops; i++) {
+		if (!r->loops[i].running)
+			continue;
+		loop_stop(r->loops[i].loop);
 		loop_join(r->loops[i].loop);
+	}
 	ports_close(r);
 	http_server_free(&r->http);
 	acceptor_free(&r->mail_acceptor);
