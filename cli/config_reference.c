@@ -6,6 +6,8 @@
 #include "cli/command.h"
 #include "config/config.h"
 
+#define CR_WIDTH 78
+
 /* A section's own default says nothing: its keys have theirs. */
 static const char *
 cr_default(const struct conf_option *o)
@@ -13,6 +15,29 @@ cr_default(const struct conf_option *o)
 	if (o->dflt == NULL)
 		return "required";
 	return o->type == CONF_TABLE ? NULL : o->dflt;
+}
+
+/* The words of S behind four blanks, in lines that a terminal shows whole. */
+static void
+cr_put_wrapped(const char *s)
+{
+	size_t column = 0;
+
+	while (*s != '\0') {
+		size_t n = strcspn(s, " ");
+
+		if (column == 0 || column + 1 + n > CR_WIDTH) {
+			printf("%s    ", column == 0 ? "" : "\n");
+			column = 4;
+		} else {
+			putchar(' ');
+			column++;
+		}
+		printf("%.*s", (int)n, s);
+		column += n;
+		s += n + (s[n] == ' ');
+	}
+	putchar('\n');
 }
 
 static void
@@ -29,7 +54,8 @@ cr_text(void *arg, const char *path, const struct conf_option *o)
 		printf("; required");
 	else if (dflt != NULL)
 		printf("; default: %s", dflt);
-	printf("\n    %s\n", o->help);
+	putchar('\n');
+	cr_put_wrapped(o->help);
 	if (o->example != NULL)
 		printf("    e.g. %s: %s\n", o->name, o->example);
 	free(type);

@@ -92,6 +92,9 @@ status_print_queue(const json_t *status)
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
 		printf("%s %" PRId64 " %s", i > 0 ? "," : "",
 		       status_sum(status, states[i]), states[i]);
+	if (status_sum(status, "set_aside") > 0)
+		printf(", %" PRId64 " SET ASIDE (damaged)",
+		       status_sum(status, "set_aside"));
 	printf("; %" PRId64 " under way", api_int(queue, "active"));
 	if (oldest > 0) {
 		text_age(text_now() - oldest, age);
@@ -156,8 +159,9 @@ status_judge(const json_t *status, struct status_verdict *v)
 		status_because(v, STATUS_WARNING, "delivery is paused");
 	if (api_true(status, "stopping"))
 		status_because(v, STATUS_WARNING, "belfryd is stopping");
-	if (status_sum(status, "corrupt") > 0)
-		status_because(v, STATUS_WARNING, "something is corrupt");
+	if (status_sum(status, "set_aside") > 0)
+		status_because(v, STATUS_WARNING,
+			       "damaged messages were set aside");
 }
 
 /* One line, as plugins of monitoring systems print it. */

@@ -245,6 +245,9 @@ class Operate(Case):
         store = STATUS["store"]
         rows = (({}, 0, "OK - 3 messages, store 1 % | "),
                 ({"pause": PAUSED}, 1, "WARNING - delivery is paused; 3"),
+                ({"queue": dict(STATUS["queue"], deliveries={
+                    "set_aside": {"normal": 1}})}, 1,
+                 "WARNING - damaged messages were set aside; 3"),
                 ({"store": dict(store, used_bytes=81 << 20)}, 1,
                  "WARNING - the store is nearly full; 3"),
                 ({"store": dict(store, room=False), "pause": PAUSED}, 2,
