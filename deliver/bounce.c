@@ -6,8 +6,8 @@
  * A DSN travels inside the transaction that removes the failed recipients, so
  * it is at most what a draft keeps in memory. The original goes back whole if
  * that fits, else its header, else the beginning of its header; with very many
- * recipients the servers' words are left out, then what comes behind the first
- * recipients. Never a DSN for a DSN.
+ * recipients the servers' words are left out, and with more still they are told
+ * in several DSNs. Never a DSN for a DSN.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -68,7 +68,9 @@ bounce_recipient(struct bounce *b, const struct tell_rcpt *from,
 
 	*to = (struct dsn_recipient){
 		.final = from->address,
-		.original = from->original,
+		.original = strcmp(from->original, from->address) != 0
+				    ? from->original
+				    : NULL,
 		.orcpt = from->orcpt,
 		.action = DSN_FAILED,
 		.last_attempt_ms = from->last_attempt_ms,
@@ -122,40 +124,54 @@ bounce_lines_within(const struct buf *original, size_t max)
 	return len;
 }
 
-/* From the most that can be said to the least; the first that fits is said. */
+struct bounce_way {
+	size_t original_len;
+	bool possible, whole, words;
+};
+
+static int
+bounce_compose_way(struct bounce *b, struct dsn *dsn,
+		   struct dsn_recipient *rcpt, const struct bounce_way *way,
+		   size_t nrcpt)
+{
+	for (size_t i = 0; i < nrcpt; i++)
+		bounce_recipient(b, &b->tell->rcpt[i], &rcpt[i], way->words);
+	dsn->rcpt = rcpt;
+	dsn->nrcpt = nrcpt;
+	dsn->original_len = way->original_len;
+	dsn->original_whole = way->whole;
+	buf_clear(&b->report);
+	return dsn_compose(dsn, &b->report);
+}
+
+/* From the most that can be said to the least; the first that fits is said. At
+ * last fewer recipients: the rest is told in a report of its own. */
 static int
 bounce_compose(struct bounce *b, struct dsn *dsn)
 {
-	const struct tell *t = b->tell;
-	bool whole = (int64_t)b->original.len == t->size;
+	struct tell *t = b->tell;
 	size_t some = bounce_lines_within(&b->original, BOUNCE_HEADER);
-	const struct {
-		bool possible, whole, words;
-		size_t len, nrcpt;
-	} way[] = {
-		{whole, true, true, b->original.len, t->nrcpt},
-		{b->header_whole, false, true, b->header_len, t->nrcpt},
-		{true, false, true, some, t->nrcpt},
-		{true, false, false, some, t->nrcpt},
-		{true, false, false, some, t->nrcpt < 50 ? t->nrcpt : 50},
+	const struct bounce_way way[] = {
+		{b->original.len, (int64_t)b->original.len == t->size, true,
+		 true},
+		{b->header_len, b->header_whole, false, true},
+		{some, true, false, true},
+		{some, true, false, false},
 	};
+	const size_t nways = sizeof(way) / sizeof(way[0]);
 	struct dsn_recipient *rcpt =
-		arena_alloc(&b->tell->arena, t->nrcpt * sizeof(*rcpt));
+		arena_alloc(&t->arena, t->nrcpt * sizeof(*rcpt));
 	int e = -EMSGSIZE;
 
-	dsn->rcpt = rcpt;
 	dsn->original = buf_str(&b->original);
-	for (size_t i = 0; i < sizeof(way) / sizeof(way[0]) && e < 0; i++) {
-		if (!way[i].possible)
-			continue;
-		for (size_t n = 0; n < way[i].nrcpt; n++)
-			bounce_recipient(b, &t->rcpt[n], &rcpt[n],
-					 way[i].words);
-		dsn->nrcpt = way[i].nrcpt;
-		dsn->original_len = way[i].len;
-		dsn->original_whole = way[i].whole;
-		buf_clear(&b->report);
-		e = dsn_compose(dsn, &b->report);
+	for (size_t i = 0; i < nways && e < 0; i++)
+		if (way[i].possible)
+			e = bounce_compose_way(b, dsn, rcpt, &way[i],
+					       t->nrcpt);
+	while (e < 0 && t->nrcpt > 1) {
+		t->nrcpt = (t->nrcpt + 1) / 2;
+		e = bounce_compose_way(b, dsn, rcpt, &way[nways - 1],
+				       t->nrcpt);
 	}
 	return e;
 }

@@ -26,6 +26,7 @@ struct tell_impl {
 	struct loop *loop;
 	struct queue_teller *teller;
 	uint64_t version;
+	size_t nfailed; /* NRCPT as the teller got it */
 	struct reader reader;
 	struct store_job job;
 	struct post post;
@@ -103,6 +104,7 @@ tell_read_rcpts(struct tell_impl *ti, struct store_txn *txn,
 		else
 			left++;
 	}
+	ti->nfailed = t->nrcpt;
 	t->delivered = t->nrcpt == 0 && left == 0 &&
 		       !(m->flags & MESSAGE_FAILED);
 	return 0;
@@ -309,7 +311,7 @@ commit_message(struct tell_impl *ti, struct store_txn *txn, struct message *m,
 	if (r == 0)
 		return message_del(txn, ti->t.id, m, rec, &ti->effects,
 				   ti->now_ms);
-	m->tell_ms = 0;
+	m->tell_ms = ti->t.nrcpt < ti->nfailed ? ti->now_ms : 0;
 	return queue_put_message(ti->q, txn, ti->t.id, m, rec);
 }
 

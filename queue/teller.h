@@ -33,7 +33,8 @@ struct tell {
 	int64_t size, arrival_ms;
 	enum queue_class class;
 	bool delivered; /* all recipients were served; only for kinds but 'm' */
-	size_t nrcpt;   /* the untold ones */
+	size_t nrcpt;   /* the untold ones; a teller whose report can't hold
+			 * them all lowers it: the rest is due at once */
 	struct tell_rcpt *rcpt;
 	struct tell_impl *impl;
 };

@@ -316,6 +316,7 @@ fake_queue_tell(struct queue *q, struct loop *loop,
 	for (size_t n = 0; n < nrcpt; n++) {
 		t->rcpt[n].address = arena_printf(&t->arena,
 						  "r%zu@example.net", n);
+		t->rcpt[n].original = t->rcpt[n].address;
 		t->rcpt[n].expired = expired;
 		t->rcpt[n].relay = "mx.example.net[192.0.2.1]:25";
 		t->rcpt[n].last_attempt_ms = 1000;

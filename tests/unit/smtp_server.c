@@ -27,6 +27,7 @@ struct peer {
 	pthread_t thread;
 	int fd;
 	unsigned rcpts; /* accepted in this transaction */
+	const char *line; /* the command at hand; "" */
 	struct buf in;
 };
 
@@ -39,6 +40,7 @@ struct smtp_server {
 	pthread_mutex_t lock;
 	unsigned count[NVERB], now;
 	struct smtp_seen seen;
+	struct buf all;
 	struct peer peers[PEERS_MAX];
 	size_t npeers;
 };
@@ -69,7 +71,7 @@ peer_say(struct peer *p, const char *text)
 }
 
 static const struct smtp_rule *
-server_rule(struct smtp_server *s, const char *verb)
+server_rule(struct smtp_server *s, const char *verb, const char *line)
 {
 	unsigned n = 0;
 
@@ -79,7 +81,9 @@ server_rule(struct smtp_server *s, const char *verb)
 			n = ++s->count[i];
 	pthread_mutex_unlock(&s->lock);
 	for (const struct smtp_rule *r = s->rules; r && r->verb; r++)
-		if (strcmp(r->verb, verb) == 0 && (r->nth == 0 || r->nth == n))
+		if (strcmp(r->verb, verb) == 0 &&
+		    (r->nth == 0 || r->nth == n) &&
+		    (!r->with || strstr(line, r->with)))
 			return r;
 	return NULL;
 }
@@ -88,7 +92,7 @@ server_rule(struct smtp_server *s, const char *verb)
 static bool
 peer_answer(struct peer *p, const char *verb, const char *usual, char *ret_code)
 {
-	const struct smtp_rule *r = server_rule(p->s, verb);
+	const struct smtp_rule *r = server_rule(p->s, verb, p->line);
 	const char *say = r ? r->reply : usual;
 
 	*ret_code = say && !(r && r->silent) ? say[0] : '0';
@@ -159,6 +163,7 @@ peer_data(struct peer *p)
 	free(p->s->seen.last);
 	p->s->seen.last = xstrndup(p->in.data, len);
 	p->s->seen.last_len = len;
+	must(buf_append(&p->s->all, p->in.data, len) == 0);
 	pthread_mutex_unlock(&p->s->lock);
 	buf_consume(&p->in, len);
 	return peer_answer(p, "DOT", "250 2.0.0 taken\r\n", &code);
@@ -218,6 +223,7 @@ peer_talk(struct peer *p)
 {
 	char code;
 
+	p->line = "";
 	if (!peer_answer(p, "BANNER", "220 test ESMTP\r\n", &code))
 		return;
 	for (;;) {
@@ -235,6 +241,7 @@ peer_talk(struct peer *p)
 		memcpy(line, p->in.data, len);
 		line[len] = '\0';
 		buf_consume(&p->in, len + 2);
+		p->line = line;
 		if (strcmp(line, "DATA") == 0 ? !peer_data(p)
 					      : !peer_command(p, line, len))
 			return;
@@ -296,6 +303,7 @@ smtp_server_start(const struct smtp_rule *rules, bool slow)
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	s->rules = rules;
 	s->slow = slow;
+	buf_init(&s->all, 1 << 26);
 	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	must(s->fd >= 0 && bind(s->fd, (struct sockaddr *)&a, len) == 0 &&
 	     listen(s->fd, 64) == 0 &&
@@ -320,6 +328,7 @@ smtp_server_stop(struct smtp_server **sp)
 	close(s->wake[0]);
 	pthread_mutex_destroy(&s->lock);
 	free(s->seen.last);
+	buf_done(&s->all);
 	free(s);
 	*sp = NULL;
 }
@@ -328,6 +337,17 @@ int
 smtp_server_port(const struct smtp_server *s)
 {
 	return s->port;
+}
+
+char *
+smtp_server_all(struct smtp_server *s)
+{
+	char *all;
+
+	pthread_mutex_lock(&s->lock);
+	all = xstrdup(buf_str(&s->all));
+	pthread_mutex_unlock(&s->lock);
+	return all;
 }
 
 struct smtp_seen

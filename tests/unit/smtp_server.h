@@ -20,6 +20,7 @@ struct smtp_rule {
 	unsigned nth;
 	const char *reply;
 	bool close, silent;
+	const char *with; /* only where the command has this; NULL: any */
 };
 
 /* RULES is borrowed. SLOW: read the content in small pieces, with pauses. */
@@ -36,6 +37,9 @@ struct smtp_seen {
 	char *last;      /* the last whole content, dots as on the wire */
 	size_t last_len;
 };
+
+/* All whole contents, one after the other; the caller's. */
+char *smtp_server_all(struct smtp_server *s);
 
 /* What it has seen; LAST is the caller's. */
 struct smtp_seen smtp_server_seen(struct smtp_server *s);

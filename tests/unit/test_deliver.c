@@ -280,7 +280,7 @@ static void
 test_failover(void **state)
 {
 	static const struct smtp_rule busy[] = {
-		{"BANNER", 0, "554 5.3.2 not today\r\n", true, false}, {0}};
+		{"BANNER", 0, "554 5.3.2 not today\r\n", true, false, NULL}, {0}};
 	struct smtp_server *refuses = smtp_server_start(busy, false);
 	struct smtp_server *s = smtp_server_start(NULL, false);
 	int ports[HOPS_MAX] = {dead_port(), smtp_server_port(refuses),
@@ -366,34 +366,34 @@ test_server_does(void **state)
 		unsigned connections, mails;
 	} row[] = {
 		{"421 between two mails",
-		 {{"MAIL", 2, "421 4.3.2 enough\r\n", true, false}}, 1,
+		 {{"MAIL", 2, "421 4.3.2 enough\r\n", true, false, NULL}}, 1,
 		 ATTEMPT_DONE, ATTEMPT_DEST_OK, "2.0.0", 2, 2},
 		{"a close between two mails",
-		 {{"MAIL", 2, NULL, true, false}}, 1, ATTEMPT_DONE,
+		 {{"MAIL", 2, NULL, true, false, NULL}}, 1, ATTEMPT_DONE,
 		 ATTEMPT_DEST_OK, "2.0.0", 2, 2},
 		{"a close at the first MAIL",
-		 {{"MAIL", 1, NULL, true, false}}, 0, ATTEMPT_LATER,
+		 {{"MAIL", 1, NULL, true, false, NULL}}, 0, ATTEMPT_LATER,
 		 ATTEMPT_DEST_DROPPED, "4.4.2", 1, 0},
-		{"a close after the dot", {{"DOT", 1, NULL, true, false}}, 0,
+		{"a close after the dot", {{"DOT", 1, NULL, true, false, NULL}}, 0,
 		 ATTEMPT_LATER, ATTEMPT_DEST_DROPPED, "4.4.2", 1, 0},
-		{"silence at MAIL", {{"MAIL", 1, NULL, false, true}}, 0,
+		{"silence at MAIL", {{"MAIL", 1, NULL, false, true, NULL}}, 0,
 		 ATTEMPT_LATER, ATTEMPT_DEST_DROPPED, "4.4.2", 1, 0},
-		{"silence after the dot", {{"DOT", 1, NULL, false, true}}, 0,
+		{"silence after the dot", {{"DOT", 1, NULL, false, true, NULL}}, 0,
 		 ATTEMPT_LATER, ATTEMPT_DEST_DROPPED, "4.4.2", 1, 0},
 		{"silence at the greeting",
-		 {{"BANNER", 1, NULL, false, true}}, 0, ATTEMPT_UNTRIED,
+		 {{"BANNER", 1, NULL, false, true, NULL}}, 0, ATTEMPT_UNTRIED,
 		 ATTEMPT_DEST_FAILED, "4.4.2", 1, 0},
 		{"EHLO is not known",
-		 {{"EHLO", 1, "502 5.5.1 what?\r\n", false, false}}, 0,
+		 {{"EHLO", 1, "502 5.5.1 what?\r\n", false, false, NULL}}, 0,
 		 ATTEMPT_DONE, ATTEMPT_DEST_OK, "2.0.0", 1, 1},
 		{"a refusal of the recipient, then the next mail",
-		 {{"RCPT", 1, "550 5.1.1 who?\r\n", false, false}}, 0,
+		 {{"RCPT", 1, "550 5.1.1 who?\r\n", false, false, NULL}}, 0,
 		 ATTEMPT_NEVER, ATTEMPT_DEST_OK, "5.1.1", 1, 0},
 		{"a refusal while the content comes",
-		 {{"BODY", 1, "552 5.3.4 too much\r\n", true, false}}, 0,
+		 {{"BODY", 1, "552 5.3.4 too much\r\n", true, false, NULL}}, 0,
 		 ATTEMPT_NEVER, ATTEMPT_DEST_OK, "5.3.4", 1, 0},
 		{"too large for it",
-		 {{"EHLO", 1, "250-test\r\n250 SIZE 5\r\n", false, false}}, 0,
+		 {{"EHLO", 1, "250-test\r\n250 SIZE 5\r\n", false, false, NULL}}, 0,
 		 ATTEMPT_NEVER, ATTEMPT_DEST_OK, "5.3.4", 1, 0},
 	};
 
@@ -422,8 +422,8 @@ static void
 test_after_a_refusal_the_next(void **state)
 {
 	static const struct smtp_rule rules[] = {
-		{"RCPT", 1, "550 5.1.1 who?\r\n", false, false},
-		{"DATA", 1, "354 go on\r\n", false, false}, {0}};
+		{"RCPT", 1, "550 5.1.1 who?\r\n", false, false, NULL},
+		{"DATA", 1, "354 go on\r\n", false, false, NULL}, {0}};
 	struct smtp_server *s = smtp_server_start(rules, false);
 	int ports[HOPS_MAX] = {smtp_server_port(s)};
 	struct fake_mail m = mail_new();
@@ -560,7 +560,7 @@ static void
 test_8bit(void **state)
 {
 	static const struct smtp_rule rules[] = {
-		{"EHLO", 0, "250 test\r\n", false, false}, {0}};
+		{"EHLO", 0, "250 test\r\n", false, false, NULL}, {0}};
 
 	(void)state;
 	for (int strict = 0; strict < 2; strict++) {
@@ -651,11 +651,11 @@ test_stop(void **state)
 		struct smtp_rule rules[2];
 		enum attempt_outcome outcome;
 	} row[] = {
-		{"before MAIL", {{"BANNER", 0, NULL, false, true}},
+		{"before MAIL", {{"BANNER", 0, NULL, false, true, NULL}},
 		 ATTEMPT_UNTRIED},
-		{"before the dot", {{"MAIL", 0, NULL, false, true}},
+		{"before the dot", {{"MAIL", 0, NULL, false, true, NULL}},
 		 ATTEMPT_UNTRIED},
-		{"after the dot", {{"DOT", 0, NULL, false, true}},
+		{"after the dot", {{"DOT", 0, NULL, false, true, NULL}},
 		 ATTEMPT_LATER},
 	};
 
@@ -741,6 +741,9 @@ test_bounce(void **state)
 		 true, {"Status: 5.1.1"}, {NULL}},
 		{"many recipients", "anna@example.org", 100, 40000, 200, false,
 		 false, {"r0@example.net", "r199@example.net"}, {NULL}},
+		{"very many recipients: the first half", "anna@example.org",
+		 100, 100, 500, false, false,
+		 {"r0@example.net", "r249@example.net"}, {"r250@example.net"}},
 		{"a DSN", "", 100, 100, 1, false, false, {NULL}, {NULL}},
 	};
 	int ports[HOPS_MAX] = {25};

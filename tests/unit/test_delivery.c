@@ -109,7 +109,7 @@ rig_open_queue(struct rig *g)
 		.retry = {.first_ms = 50, .max_ms = 200, .factor = 2},
 		.destination = {.connections = 20,
 				.messages_per_connection = 100,
-				.recipients_per_message = 100},
+				.recipients_per_message = 1000},
 		.lifetime_ms = 3600000,
 		.alert_lifetime_ms = 3600000,
 		.connections = 100,
@@ -200,7 +200,6 @@ struct sending {
 	struct loop *loop;
 	const char *content;
 	size_t len;
-	const char *rcpt[4];
 	size_t nrcpt;
 	struct draft *draft;
 	size_t written;
@@ -226,26 +225,31 @@ sending_done(void *object, int result, uint64_t id)
 static void
 sending_commit(struct sending *s)
 {
-	struct envelope_rcpt rcpt[4] = {{0}};
+	struct envelope_rcpt *rcpt;
+	struct arena arena;
 	struct envelope env = {.sender = "anna@example.org",
 			       .class = QUEUE_NORMAL,
 			       .flow = 1,
 			       .message_id = "x@example.org",
 			       .teller = 'm',
-			       .nrcpt = s->nrcpt,
-			       .rcpt = rcpt};
+			       .nrcpt = s->nrcpt};
 	char dest[128] = "";
 
 	for (size_t i = 0; i < 3 && s->rig->hops[i].port; i++)
 		snprintf(dest + strlen(dest), sizeof(dest) - strlen(dest),
 			 "%s127.0.0.1:%d", i ? "," : "",
 			 (int)s->rig->hops[i].port);
+	arena_init(&arena);
+	rcpt = arena_alloc(&arena, s->nrcpt * sizeof(*rcpt));
 	for (size_t i = 0; i < s->nrcpt; i++)
-		rcpt[i] = (struct envelope_rcpt){.address = s->rcpt[i],
-						 .agent = "smtp",
-						 .dest = dest,
-						 .route = "smarthost"};
+		rcpt[i] = (struct envelope_rcpt){
+			.address = arena_printf(&arena, "r%zu@example.net", i),
+			.agent = "smtp",
+			.dest = dest,
+			.route = "smarthost"};
+	env.rcpt = rcpt;
 	draft_commit(&s->draft, &env, sending_done);
+	arena_done(&arena);
 }
 
 static void
@@ -283,8 +287,6 @@ sending_start(void *arg)
 static void
 send_content(struct rig *g, const char *content, size_t len, size_t nrcpt)
 {
-	static const char *const rcpt[] = {"a@example.net", "b@example.net",
-					   "c@example.net"};
 	struct sending *s = xcalloc(1, sizeof(*s));
 	unsigned before;
 
@@ -293,7 +295,6 @@ send_content(struct rig *g, const char *content, size_t len, size_t nrcpt)
 	s->content = content;
 	s->len = len;
 	s->nrcpt = nrcpt;
-	memcpy(s->rcpt, rcpt, sizeof(rcpt));
 	pthread_mutex_lock(&g->lock);
 	before = g->answered;
 	loop_post(s->loop, &s->post, sending_start, s);
@@ -370,25 +371,25 @@ test_stories(void **state)
 		{"the first host is dead", {{0}}, true, 3,
 		 {{"status=delivered", 3}, {"destination_down", 0}}, 1, 3},
 		{"421 in the middle",
-		 {{"MAIL", 2, "421 4.3.2 enough\r\n", true, false}}, false, 3,
+		 {{"MAIL", 2, "421 4.3.2 enough\r\n", true, false, NULL}}, false, 3,
 		 {{"status=delivered", 3}, {"status=deferred", 0}}, 2, 3},
-		{"a close after the dot", {{"DOT", 1, NULL, true, false}},
+		{"a close after the dot", {{"DOT", 1, NULL, true, false, NULL}},
 		 false, 1,
 		 {{"status=delivered", 1}, {"status=deferred", 1}}, 2, 1},
 		{"later, then taken",
-		 {{"RCPT", 1, "450 4.2.1 grey\r\n", false, false}}, false, 1,
+		 {{"RCPT", 1, "450 4.2.1 grey\r\n", false, false, NULL}}, false, 1,
 		 {{"status=delivered", 1}, {"status=deferred", 1}}, 0, 1},
 		{"the destination fails, and comes back",
-		 {{"BANNER", 1, "554 5.3.2 no\r\n", true, false},
-		  {"BANNER", 2, "421 4.3.2 no\r\n", true, false}}, false, 1,
+		 {{"BANNER", 1, "554 5.3.2 no\r\n", true, false, NULL},
+		  {"BANNER", 2, "421 4.3.2 no\r\n", true, false, NULL}}, false, 1,
 		 {{"status=delivered", 1}, {"destination_down", 1},
 		  {"destination_up", 1}}, 3, 1},
 		{"refused: one DSN goes back",
-		 {{"RCPT", 1, "550 5.1.1 who?\r\n", false, false}}, false, 1,
+		 {{"RCPT", 1, "550 5.1.1 who?\r\n", false, false, NULL}}, false, 1,
 		 {{"status=bounced", 1}, {"status=delivered", 1},
 		  {"double_bounce", 0}}, 0, 1},
 		{"the DSN is refused too: nobody can be told",
-		 {{"RCPT", 0, "550 5.1.1 who?\r\n", false, false}}, false, 1,
+		 {{"RCPT", 0, "550 5.1.1 who?\r\n", false, false, NULL}}, false, 1,
 		 {{"status=bounced", 2}, {"event=double_bounce", 1},
 		  {"status=delivered", 0}}, 0, 0},
 	};
@@ -436,8 +437,8 @@ static void
 test_one_dsn(void **state)
 {
 	static const struct smtp_rule rules[] = {
-		{"RCPT", 1, "550 5.1.1 not here\r\n", false, false},
-		{"RCPT", 3, "553 5.1.3 never heard\r\n", false, false},
+		{"RCPT", 1, "550 5.1.1 not here\r\n", false, false, NULL},
+		{"RCPT", 3, "553 5.1.3 never heard\r\n", false, false, NULL},
 		{0}};
 	struct smtp_server *s = smtp_server_start(rules, false);
 	int ports[3] = {smtp_server_port(s)};
@@ -453,12 +454,47 @@ test_one_dsn(void **state)
 	seen = smtp_server_seen(s);
 	assert_int_equal(seen.mails, 2);
 	assert_non_null(strstr(seen.last, "To: <anna@example.org>"));
-	assert_non_null(strstr(seen.last, "rfc822; a@example.net"));
-	assert_null(strstr(seen.last, "rfc822; b@example.net"));
-	assert_non_null(strstr(seen.last, "rfc822; c@example.net"));
+	assert_non_null(strstr(seen.last, "rfc822; r0@example.net"));
+	assert_null(strstr(seen.last, "rfc822; r1@example.net"));
+	assert_non_null(strstr(seen.last, "rfc822; r2@example.net"));
 	assert_non_null(strstr(seen.last, "never heard"));
 	assert_non_null(strstr(seen.last, "Subject: x\r\n\r\nhello\r\n"));
 	free(seen.last);
+	rig_done(&g);
+	smtp_server_stop(&s);
+}
+
+/* More than one report holds: every one is told, and once. */
+static void
+test_many_refused(void **state)
+{
+	static const struct smtp_rule rules[] = {
+		{"RCPT", 0, "550 5.1.1 who?\r\n", false, false,
+		 "@example.net"},
+		{0}};
+	enum { MANY = 600 };
+	struct smtp_server *s = smtp_server_start(rules, false);
+	int ports[3] = {smtp_server_port(s)};
+	struct rig g;
+	char *all;
+
+	(void)state;
+	rig_start(&g, ports);
+	send_content(&g, CONTENT, sizeof(CONTENT) - 1, MANY);
+	wait_logged(&g, "status=bounced", MANY);
+	expect_empty(&g);
+	wait_logged(&g, "double_bounce", 0);
+	all = smtp_server_all(s);
+	assert_true(count_text(all, "multipart/report") > 1);
+	for (unsigned i = 0; i < MANY; i++) {
+		char field[64];
+
+		snprintf(field, sizeof(field),
+			 "Final-Recipient: rfc822; r%u@example.net\r\n", i);
+		if (count_text(all, field) != 1)
+			fail_msg("%s: %u times", field, count_text(all, field));
+	}
+	free(all);
 	rig_done(&g);
 	smtp_server_stop(&s);
 }
@@ -495,6 +531,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stories),
 		cmocka_unit_test(test_one_dsn),
+		cmocka_unit_test(test_many_refused),
 		cmocka_unit_test(test_large),
 	};
 
