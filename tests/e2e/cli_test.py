@@ -68,7 +68,7 @@ class Queue(harness.Case):
         self.cli("queue", "remove", "--yes", self.first)
         self.assertEqual([row["queue_id"] for row in self.queue()],
                          [self.second])
-        self.assertTrue(self.belfryd.events("operator"))
+        lab.wait_for(lambda: self.belfryd.events("operator"), "the log line")
 
     def test_no_such_id(self):
         for verb in ("show", "hold", "release", "flush", "requeue"):
