@@ -180,28 +180,28 @@ io_set_error(struct io *io, int error)
 	evbuffer_drain(io->output, SIZE_MAX);
 }
 
-/* Write what is kept, as far as the kernel takes it. False: it failed. */
+#define IO_PIECES 16 /* of the output that one call sends */
+
+/* Write what is kept, with one call; what the kernel does not take, and pieces
+ * beyond IO_PIECES, wait until it has room. False: it failed. */
 static bool
 io_flush(struct io *io)
 {
-	struct evbuffer_iovec iov[16];
-	size_t left;
+	struct evbuffer_iovec iov[IO_PIECES];
 	ssize_t n;
 	int niov;
 
-	while ((left = evbuffer_get_length(io->output)) > 0) {
-		niov = evbuffer_peek(io->output, -1, NULL, iov, 16);
-		n = io_send(io, iov, niov < 16 ? (size_t)niov : 16);
-		if (n < 0) {
-			io_set_error(io, (int)-n);
-			return false;
-		}
-		evbuffer_drain(io->output, (size_t)n);
-		if ((size_t)n < left && niov <= 16) {
-			io_arm_write(io);
-			return true;
-		}
+	if (evbuffer_get_length(io->output) == 0)
+		return true;
+	niov = evbuffer_peek(io->output, -1, NULL, iov, IO_PIECES);
+	n = io_send(io, iov, (size_t)niov);
+	if (n < 0) {
+		io_set_error(io, (int)-n);
+		return false;
 	}
+	evbuffer_drain(io->output, (size_t)n);
+	if (evbuffer_get_length(io->output) > 0)
+		io_arm_write(io);
 	return true;
 }
 
@@ -253,7 +253,9 @@ static void
 io_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct io *io = arg;
-	bool kept;
+	/* Else it is armed only for what had to be kept, even when an uncork
+	 * has sent that meanwhile. */
+	bool kept = !io->connecting;
 
 	(void)fd;
 	(void)what;
@@ -261,8 +263,8 @@ io_writable(evutil_socket_t fd, short what, void *arg)
 		io_connect_done(io);
 		if (io_is_closed(io) || io->error != 0)
 			return;
+		kept = evbuffer_get_length(io->output) > 0;
 	}
-	kept = evbuffer_get_length(io->output) > 0;
 	if (!io_flush(io)) {
 		if (io->fn == NULL)
 			io_close(&io);

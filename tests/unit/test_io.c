@@ -226,6 +226,32 @@ test_full_kernel_keeps_the_rest(void **state)
 	assert_int_equal(f->told[IO_DRAINED], 1);
 }
 
+/* The kernel is full; before the loop sees that it has room again an uncork has
+ * sent the rest. Whoever waits to be told must not wait for ever. */
+static void
+test_drained_by_an_uncork_is_told(void **state)
+{
+	struct fixture *f = *state;
+	unsigned char *data = malloc(BIG);
+	size_t at = 0;
+
+	for (size_t i = 0; i < BIG; i++)
+		data[i] = (unsigned char)(i % 251);
+	io_write(f->io, data, BIG);
+	free(data);
+	assert_true(io_output_len(f->io) > 0);
+	while (io_output_len(f->io) > 0) {
+		at = far_drain(f, at);
+		io_cork(f->io);
+		io_uncork(f->io);
+	}
+	assert_int_equal(far_drain(f, at), BIG);
+	assert_int_equal(f->told[IO_DRAINED], 0);
+	assert_true(run_until(f, IO_DRAINED, 5000));
+	assert_false(run_until(f, IO_DRAINED, 30));
+	assert_int_equal(f->told[IO_DRAINED], 1);
+}
+
 static void
 test_last_words_before_a_write_fails(void **state)
 {
@@ -469,6 +495,7 @@ main(void)
 		T(test_write_goes_at_once),
 		T(test_cork_collects),
 		T(test_full_kernel_keeps_the_rest),
+		T(test_drained_by_an_uncork_is_told),
 		T(test_last_words_before_a_write_fails),
 		T(test_close_in_its_own_callback),
 		T(test_descriptor_used_again_in_the_same_turn),
