@@ -27,8 +27,10 @@ unix_remove_stale(const struct sockaddr_any *a)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
+	/* Other errors, as of rights or of the socket's type, say that somebody
+	 * is there. */
 	if (connect(fd, (const struct sockaddr *)&a->ss, a->len) == 0 ||
-	    errno == EAGAIN)
+	    errno != ECONNREFUSED)
 		r = -EADDRINUSE;
 	else if (unlink(path) < 0)
 		r = -errno;

@@ -372,6 +372,26 @@ test_bind_unix(void **state)
 			 -ENOENT);
 }
 
+/* Somebody's socket that a stream can't connect to is not stale either. */
+static void
+test_bind_leaves_a_datagram_socket(void **state)
+{
+	struct sockaddr_any a[2];
+	struct stat st;
+	int fds[2], fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	size_t n;
+
+	(void)state;
+	assert_int_equal(sockaddr_parse_listen(tmp, a, &n), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a[0].ss, a[0].len), 0);
+	assert_int_equal(acceptor_bind(tmp, 0660, -1, fds, &n), -EADDRINUSE);
+	assert_int_equal(stat(strchr(tmp, ':') + 1, &st), 0);
+	close(fd);
+	assert_int_equal(acceptor_bind(tmp, 0660, -1, fds, &n), 0);
+	close(fds[0]);
+	unlink(strchr(tmp, ':') + 1);
+}
+
 static void
 test_bind_both_families(void **state)
 {
@@ -399,6 +419,7 @@ main(void)
 		T(test_out_of_descriptors_pauses),
 		T(test_loops_take_turns),
 		cmocka_unit_test(test_bind_unix),
+		cmocka_unit_test(test_bind_leaves_a_datagram_socket),
 		cmocka_unit_test(test_bind_both_families),
 	};
 	int failed;
