@@ -162,7 +162,32 @@ http_answer(struct http_request *r, int status, const char *content_type,
 struct framing {
 	int lengths, encodings;
 	const char *length, *encoding;
+	bool odd; /* some field is read differently elsewhere */
 };
+
+/* Is NAME longer than WORD, and begins with it? */
+static bool
+goes_on_after(const char *name, const char *word)
+{
+	size_t len = strlen(word);
+
+	return strncasecmp(name, word, len) == 0 && name[len] != '\0';
+}
+
+/* The library takes blanks before the colon for a part of the name, a folded
+ * value too when nothing stands before the fold, and a bare CR for a part of
+ * the value (RFC 9112, 5.1, 5.2 and 2.2). */
+static bool
+field_is_odd(const char *name, const char *value)
+{
+	for (; value != NULL && *value != '\0'; value++)
+		if (((unsigned char)*value < ' ' && *value != '\t') ||
+		    *value == 0x7f)
+			return true;
+	return strpbrk(name, " \t\r") != NULL ||
+	       goes_on_after(name, "Content-Length") ||
+	       goes_on_after(name, "Transfer-Encoding");
+}
 
 static enum MHD_Result
 framing_field(void *arg, enum MHD_ValueKind kind, const char *name,
@@ -171,6 +196,8 @@ framing_field(void *arg, enum MHD_ValueKind kind, const char *name,
 	struct framing *f = arg;
 
 	(void)kind;
+	if (field_is_odd(name, value))
+		f->odd = true;
 	if (strcasecmp(name, "Content-Length") == 0) {
 		f->lengths++;
 		f->length = value;
@@ -185,12 +212,15 @@ framing_field(void *arg, enum MHD_ValueKind kind, const char *name,
  * ends of the body there is a second request for one of them (RFC 9112,
  * 6.3). */
 static int
-framing_check(struct MHD_Connection *mhd, size_t max_bytes)
+framing_check(struct MHD_Connection *mhd, const char *version, size_t max_bytes)
 {
-	struct framing f = {0, 0, NULL, NULL};
+	struct framing f = {0};
 
 	MHD_get_connection_values(mhd, MHD_HEADER_KIND, framing_field, &f);
-	if (f.lengths + f.encodings > 1)
+	if (f.odd || f.lengths + f.encodings > 1)
+		return MHD_HTTP_BAD_REQUEST;
+	/* An older proxy passes on what it does not know. */
+	if (f.encodings > 0 && strcmp(version, MHD_HTTP_VERSION_1_1) != 0)
 		return MHD_HTTP_BAD_REQUEST;
 	if (f.encodings > 0 &&
 	    (f.encoding == NULL || strcasecmp(f.encoding, "chunked") != 0))
@@ -202,7 +232,8 @@ framing_check(struct MHD_Connection *mhd, size_t max_bytes)
 }
 
 static void
-request_header(struct http_conn *c, const char *method, const char *path)
+request_header(struct http_conn *c, const char *method, const char *path,
+	       const char *version)
 {
 	struct http_server *server = c->server;
 	struct http_request *r = xcalloc(1, sizeof(*r));
@@ -215,7 +246,7 @@ request_header(struct http_conn *c, const char *method, const char *path)
 	r->path = xstrdup(path);
 	buf_init(&r->body, server->limits.body_bytes);
 	c->request = r;
-	status = framing_check(c->mhd, server->limits.body_bytes);
+	status = framing_check(c->mhd, version, server->limits.body_bytes);
 	if (status == 0)
 		status = server->gate(server->arg, r);
 	if (status != 0)
@@ -270,10 +301,9 @@ mhd_access(void *arg, struct MHD_Connection *mhd, const char *url,
 	struct http_conn *c = mhd_conn(mhd);
 
 	(void)arg;
-	(void)version;
 	if (*ret_begun == NULL) {
 		*ret_begun = c;
-		request_header(c, method, url);
+		request_header(c, method, url, version);
 	} else if (*data_len > 0) {
 		if (c->request != NULL)
 			request_body(c->request, data, *data_len);
