@@ -40,6 +40,7 @@ struct log {
 	int filling;     /* index of the half that callers append to */
 	bool writing;    /* the thread has the other one in hand */
 	uint64_t drains; /* how often a half was written */
+	struct timespec written; /* when the last began; monotonic */
 	bool hurry;      /* write at once: a caller waits, or the end */
 	bool ending;
 	bool prefixed;   /* of the sink */
@@ -211,15 +212,16 @@ log_tell_dropped(struct log *log)
 	log_append(log, LOG_WARNING, &l);
 }
 
-/* With the lock: wait for the first line, then a moment for more. */
+/* With the lock: wait for the first line. After a pause it goes at once; soon
+ * after another write it waits for more, so that a busy log writes 100 times a
+ * second at most. */
 static void
 log_gather(struct log *log)
 {
-	struct timespec until;
+	struct timespec until = log->written;
 
 	while (log->half[log->filling].len == 0 && !log->ending)
 		pthread_cond_wait(&log->filled, &log->lock);
-	must(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
 	until.tv_nsec += LOG_GATHER_MS * 1000000L;
 	if (until.tv_nsec >= 1000000000L) {
 		until.tv_nsec -= 1000000000L;
@@ -242,6 +244,7 @@ log_drain(struct log *log)
 	log->filling = !log->filling;
 	log->writing = true;
 	log->hurry = false;
+	must(clock_gettime(CLOCK_MONOTONIC, &log->written) == 0);
 	pthread_cond_broadcast(&log->drained);
 	pthread_mutex_unlock(&log->lock);
 

@@ -10,8 +10,8 @@
  * waits for a disk. When the ring is full, debug lines are dropped and counted
  * (event=log_dropped tells how many); event lines wait for room instead. What
  * the target itself refuses (a full disk, a closed pipe) is lost and counted
- * too: mail goes on. Lines gather for up to 10 ms, so that one write(2) takes
- * many of them.
+ * too: mail goes on. A busy log gathers its lines for up to 10 ms, so that one
+ * write(2) takes many of them.
  *
  * Every value is escaped: a peer's bytes never make a second line or a second
  * field. Thread-safe.
