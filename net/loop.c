@@ -114,11 +114,10 @@ loop_base_new(void)
 	struct event_base *base;
 
 	must(config != NULL);
-	/* The changelist makes one epoll_ctl of what is turned off and on
-	 * within a turn. */
-	must(event_config_set_flag(config,
-				   EVENT_BASE_FLAG_NOLOCK |
-				   EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0);
+	/* No changelist: it tells the kernel only at the next turn, when the
+	 * number of a descriptor that was closed may be somebody else's, and
+	 * loses count of duplicated ones (listeners over a reload). */
+	must(event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0);
 	base = event_base_new_with_config(config);
 	must(base != NULL);
 	event_config_free(config);
