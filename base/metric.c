@@ -325,6 +325,9 @@ metric_observe(struct metric_cell *c, double seconds)
 	size_t i = 0;
 
 	must(c->desc->type == METRIC_HISTOGRAM);
+	/* A wall clock may be set back; a sum never goes down. */
+	if (seconds < 0)
+		seconds = 0;
 	while (i < c->nbuckets && seconds > c->desc->buckets[i])
 		i++;
 	atomic_fetch_add_explicit(&c->bucket[i], 1, memory_order_relaxed);
