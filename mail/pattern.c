@@ -267,7 +267,7 @@ pattern_new(const char *text, char delimiter, struct pattern **ret,
 void
 pattern_free(struct pattern **p)
 {
-	if (*p == NULL)
+	if (p == NULL || *p == NULL)
 		return;
 	pcre2_code_free((*p)->code);
 	pcre2_match_context_free((*p)->limits);

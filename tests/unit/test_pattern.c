@@ -77,6 +77,7 @@ test_match(void **state)
 		                 0);
 		assert_int_equal(pattern_match(p, &a), rows[i].match);
 		pattern_free(&p);
+		pattern_free(NULL);
 		assert_null(p);
 		pattern_free(&p);
 		arena_done(&arena);
