@@ -334,6 +334,7 @@ draft_prepare(struct draft *d, const struct envelope *env)
 		draft_take_key(d, p, env);
 	p->data = d->data;
 	p->data_len = d->len;
+	p->data_cap = d->cap;
 	d->data = NULL;
 	return p;
 }
@@ -352,7 +353,7 @@ commit_after(void *arg, int result)
 	struct draft *d = arg;
 
 	if (result == 0)
-		effects_apply(d->q, &d->publish->effects);
+		publish_committed(d->publish);
 }
 
 static void

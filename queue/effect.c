@@ -180,6 +180,7 @@ effect_do(struct queue *q, const struct effect *x)
 		tell_start(q, x->id);
 		return;
 	case EFFECT_GONE:
+		body_forget(&q->bodies, x->id);
 		watch_gone(q, x->id, x->delivered);
 		return;
 	case EFFECT_EXPIRED:

@@ -337,10 +337,22 @@ publish_in(struct store_txn *txn, struct publish *p)
 }
 
 void
+publish_committed(struct publish *p)
+{
+	/* For the first attempt, which follows at once. */
+	if (p->loose == 0 && p->data_len > 0) {
+		body_keep(&p->q->bodies, p->id, p->data, p->data_len,
+			  p->data_cap);
+		p->data = NULL;
+	}
+	effects_apply(p->q, &p->effects);
+}
+
+void
 publish_after(struct publish **p, int result)
 {
 	if (result == 0)
-		effects_apply((*p)->q, &(*p)->effects);
+		publish_committed(*p);
 	publish_free(p);
 }
 

@@ -21,7 +21,7 @@ struct publish {
 	enum store_need need;
 	int error; /* of the preparation or the draft */
 	char *data; /* owned: the last pages */
-	size_t data_len;
+	size_t data_len, data_cap;
 	uint32_t loose;  /* pages that are written already */
 	bool has_key;
 	struct store_key key;
@@ -40,6 +40,8 @@ void publish_free(struct publish **p);
 /* Make the records of ENV for a content of SIZE. */
 void publish_compose(struct publish *p, const struct envelope *env,
 		     int64_t size);
+/* In the store thread, when it is committed. */
+void publish_committed(struct publish *p);
 /* Bytes it will write, roughly. */
 size_t publish_bytes(const struct publish *p);
 

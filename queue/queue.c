@@ -259,6 +259,7 @@ queue_init(struct queue *q, const struct queue_conf *conf, struct clock *clock,
 	buf_init(&q->scratch, 2 * STORE_VALUE_MAX);
 	dest_table_init(&q->dests, nloops);
 	count_init(&q->count);
+	body_table_init(&q->bodies);
 	effects_init(&q->count_effects);
 	for (size_t i = 0; i < sizeof(kinds); i++)
 		due_register(q, kinds[i], NULL, NULL);
@@ -274,6 +275,7 @@ queue_free(struct queue *q)
 	queue_stats_free(&q->snapshot);
 	effects_done(&q->count_effects);
 	count_done(&q->count);
+	body_table_done(&q->bodies);
 	dest_table_done(&q->dests);
 	buf_done(&q->scratch);
 	pthread_mutex_destroy(&q->lock);

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "queue/attempt.h"
+#include "queue/body.h"
 #include "queue/count.h"
 #include "queue/dest.h"
 #include "queue/draft.h"
@@ -62,6 +63,8 @@ struct reader {
 	uint32_t at;   /* the next page */
 	int64_t given; /* bytes so far */
 	char *buf;     /* owned; up to STORE_BLOB_IN_PLACE pages */
+	struct body *body; /* a reference: all of it, in memory; or NULL */
+	struct post post;  /* ... and how it is given */
 	ssize_t result;
 	bool busy;
 	bool has_timer;
@@ -167,6 +170,7 @@ struct queue {
 	struct queue_paused paused;
 	struct dest_table dests;
 	struct count count;
+	struct body_table bodies;
 	struct attempt_impl *outs; /* by message */
 	struct withdraw *withdraws;
 	uint32_t nout, nout_alert;

@@ -1,6 +1,7 @@
 /*
  * reader - the content, in pieces of at most 64 KiB, through the disk pool.
  *
+ * That of a small message that was just published is still in memory.
  * Every page's checksum is looked at before its bytes leave, and the sum of all
  * is the message's size, or the message is damaged.
  */
@@ -33,6 +34,7 @@ reader_done(struct reader *r)
 	if (r->has_timer)
 		loop_timer_done(&r->again);
 	r->has_timer = false;
+	body_unref(&r->body);
 	free(r->buf);
 	r->buf = NULL;
 }
@@ -114,6 +116,18 @@ reader_submit(void *arg)
 		reader_answer(r, e);
 }
 
+/* At the end of the turn: the caller may count on being called back. */
+static void
+reader_give_body(void *arg)
+{
+	struct reader *r = arg;
+
+	r->busy = false;
+	r->at = r->pages;
+	r->given = (int64_t)r->body->len;
+	r->fn(r->arg, r->body->data, (ssize_t)r->body->len);
+}
+
 void
 reader_next(struct reader *r, attempt_read_fn *fn, void *arg)
 {
@@ -128,6 +142,10 @@ reader_next(struct reader *r, attempt_read_fn *fn, void *arg)
 	r->fn = fn;
 	r->arg = arg;
 	r->busy = true;
+	if (r->body != NULL) {
+		loop_defer(r->loop, &r->post, reader_give_body, r);
+		return;
+	}
 	if (r->buf == NULL)
 		r->buf = xmalloc((size_t)most * STORE_PAGE_MAX);
 	reader_submit(r);

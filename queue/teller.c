@@ -368,7 +368,7 @@ tell_after(void *arg, int result)
 			tell_log_double(ti);
 		effects_apply(ti->q, &ti->effects);
 		if (ti->report != NULL)
-			effects_apply(ti->q, &ti->report->effects);
+			publish_committed(ti->report);
 	}
 	/* What could not be written, or has changed, is due again when its lease
 	 * is over, or at once when somebody else failed meanwhile. */

@@ -248,6 +248,7 @@ take_fill(struct attempt_impl *ai, uint64_t id, const struct message *m,
 	a->class = m->class;
 	reader_init(&ai->reader, ai->q, ai->loop, rec->blob, rec->pages,
 		    m->size);
+	ai->reader.body = body_ref(&ai->q->bodies, id);
 }
 
 /* The neighbours of W's row that belong to the same message and wait at the same

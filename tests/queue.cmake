@@ -26,3 +26,13 @@ belfry_unit_test(queue_story belfry_queue_rig)
 belfry_unit_test(queue_turn belfry_queue_rig)
 set_tests_properties(unit.queue unit.queue_draft unit.queue_fate unit.queue_turn
                      PROPERTIES LABELS threads)
+
+# The same with a backlog of 100,000, and every point of the stories.
+add_test(NAME unit.queue_turn_100000 COMMAND test_queue_turn)
+add_test(NAME unit.queue_story_all COMMAND test_queue_story)
+set_tests_properties(unit.queue_turn_100000 unit.queue_story_all
+                     PROPERTIES LABELS slow)
+set_tests_properties(unit.queue_turn_100000 PROPERTIES
+                     TIMEOUT 600 ENVIRONMENT QUEUE_BACKLOG=100000)
+set_tests_properties(unit.queue_story_all PROPERTIES
+                     TIMEOUT 900 ENVIRONMENT STORY_POINTS=600)

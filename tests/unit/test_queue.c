@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "queue/body.h"
 #include "queue/key.h"
 #include "tests/unit/queue_rig.h"
 #include "tests/unit/test.h"
@@ -74,6 +75,90 @@ test_accepted_and_delivered(void **state)
 	assert_int_equal(rig_logged(rig, "status=delivered"), 1);
 }
 
+struct reading {
+	struct rig *rig;
+	char data[70000];
+	size_t len;
+	ssize_t last;
+};
+
+static void
+read_on(void *arg, const char *data, ssize_t len)
+{
+	struct reading *x = arg;
+
+	x->last = len;
+	if (len <= 0) {
+		loop_stop(x->rig->loop);
+		return;
+	}
+	assert_true(x->len + (size_t)len <= sizeof(x->data));
+	memcpy(x->data + x->len, data, (size_t)len);
+	x->len += (size_t)len;
+	attempt_read(x->rig->out[0], read_on, x);
+}
+
+static void
+expect_content(struct rig *rig, size_t len, char fill)
+{
+	static struct reading x;
+
+	x.rig = rig;
+	x.len = 0;
+	attempt_read(rig->out[0], read_on, &x);
+	loop_run(rig->loop);
+	assert_int_equal(x.last, 0);
+	assert_int_equal(x.len, len);
+	for (size_t i = 0; i < len; i++)
+		assert_int_equal(x.data[i], fill);
+}
+
+/* Whether it is still in memory or not. */
+static void
+test_content(void **state)
+{
+	static const size_t size[] = {1, 4076, 4077, 8152, 65215, 65216, 65217};
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < sizeof(size) / sizeof(size[0]); i++) {
+		char fill = (char)('a' + i);
+
+		rig_send(rig, RIG_MAIL(.size = size[i], .fill = fill));
+		rig_settle(rig);
+		expect_content(rig, size[i], fill);
+		attempt_rewind(rig->out[0]);
+		expect_content(rig, size[i], fill);
+		rig_close(rig);
+		rig_open(rig);
+		rig_start(rig);
+		expect_content(rig, size[i], fill);
+		rig_answer(rig, 0, ATTEMPT_DONE, 250);
+		rig_settle(rig);
+	}
+}
+
+/* More than is kept in memory. */
+static void
+test_content_of_many(void **state)
+{
+	struct rig *rig = *state;
+	int n = (int)(BODY_TABLE_BYTES / 60000) + 50;
+
+	rig->conf.destination.connections = 1;
+	queue_set_conf(rig->q, &rig->conf);
+	for (int i = 0; i < n; i++)
+		rig_send(rig, RIG_MAIL(.size = 60000,
+				       .fill = (char)('0' + i % 64)));
+	rig_settle(rig);
+	for (int i = 0; i < n; i++) {
+		assert_int_equal(rig->nout, 1);
+		expect_content(rig, 60000, (char)('0' + i % 64));
+		rig_answer(rig, 0, ATTEMPT_DONE, 250);
+		rig_settle(rig);
+	}
+	assert_int_equal(rig_stats(rig)->messages, 0);
+}
+
 int
 main(void)
 {
@@ -81,6 +166,9 @@ main(void)
 		cmocka_unit_test(test_ids_sort_as_texts),
 		cmocka_unit_test_setup_teardown(test_accepted_and_delivered,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_content, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_content_of_many, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

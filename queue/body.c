@@ -1,0 +1,89 @@
+#include "queue/body.h"
+
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+
+void
+body_table_init(struct body_table *t)
+{
+	t->hash = NULL;
+	t->bytes = 0;
+	TAILQ_INIT(&t->list);
+}
+
+void
+body_unref(struct body **bp)
+{
+	struct body *b = *bp;
+
+	*bp = NULL;
+	if (b == NULL || atomic_fetch_sub(&b->refs, 1) > 1)
+		return;
+	free(b->data);
+	free(b);
+}
+
+static void
+body_drop(struct body_table *t, struct body *b)
+{
+	HASH_DEL(t->hash, b);
+	TAILQ_REMOVE(&t->list, b, link);
+	t->bytes -= b->cap;
+	body_unref(&b);
+}
+
+void
+body_table_done(struct body_table *t)
+{
+	struct body *b;
+
+	while ((b = TAILQ_FIRST(&t->list)) != NULL)
+		body_drop(t, b);
+}
+
+static struct body *
+body_find(struct body_table *t, uint64_t id)
+{
+	struct body *b;
+
+	HASH_FIND(hh, t->hash, &id, sizeof(id), b);
+	return b;
+}
+
+void
+body_keep(struct body_table *t, uint64_t id, char *data, size_t len,
+	  size_t cap)
+{
+	struct body *b = xcalloc(1, sizeof(*b));
+
+	b->id = id;
+	b->data = data;
+	b->len = len;
+	b->cap = cap + sizeof(*b);
+	atomic_init(&b->refs, 1);
+	HASH_ADD(hh, t->hash, id, sizeof(b->id), b);
+	TAILQ_INSERT_TAIL(&t->list, b, link);
+	t->bytes += b->cap;
+	while (t->bytes > BODY_TABLE_BYTES)
+		body_drop(t, TAILQ_FIRST(&t->list));
+}
+
+struct body *
+body_ref(struct body_table *t, uint64_t id)
+{
+	struct body *b = body_find(t, id);
+
+	if (b != NULL)
+		atomic_fetch_add(&b->refs, 1);
+	return b;
+}
+
+void
+body_forget(struct body_table *t, uint64_t id)
+{
+	struct body *b = body_find(t, id);
+
+	if (b != NULL)
+		body_drop(t, b);
+}
