@@ -30,8 +30,8 @@ struct post {
 
 struct loop *loop_new(struct clock *clock);
 /* After loop_run() has returned and the threads that post to it have ended: a
- * post may already be run while its loop_post() has still to wake the loop. What
- * is posted, deferred or to be run at the end is run first. */
+ * post may already be run while its loop_post() has still to wake the loop.
+ * What is posted, deferred or to be run at the end is run first. */
 void loop_free(struct loop **loop);
 
 /* Run until loop_stop(); loop_start() does so in a thread of its own, which
