@@ -11,13 +11,6 @@
 #include "base/xalloc.h"
 #include "queue/queue_impl.h"
 
-#define ATTEMPT_ALERT_PROBE_MS 5000
-#define ATTEMPT_ALERT_SLOW_MS  30000
-#define ATTEMPT_ALERT_EAGER_MS (15 * 60 * 1000)
-#define ATTEMPT_UNKNOWN_MS     5000
-#define ATTEMPT_REST_MS        1000
-#define ATTEMPT_FRUITLESS      64
-
 const char *const attempt_outcome_names[] = {
 	[ATTEMPT_UNTRIED] = "untried", [ATTEMPT_DONE] = "done",
 	[ATTEMPT_LATER] = "later",     [ATTEMPT_NEVER] = "never",
@@ -58,8 +51,13 @@ static void
 attempt_arrives(void *arg)
 {
 	struct attempt_impl *ai = arg;
+	struct attempt *a = &ai->a;
 
-	ai->agent->fn(ai->agent->ctx, ai->loop, &ai->a);
+	/* The agent may be gone already. */
+	if (atomic_load(&ai->q->stopping))
+		attempt_result(&a);
+	else
+		ai->agent->fn(ai->agent->ctx, ai->loop, a);
 }
 
 void
@@ -69,7 +67,7 @@ attempt_give(struct attempt_impl *ai)
 	loop_post(ai->loop, &ai->post, attempt_arrives, ai);
 }
 
-/* --- the content ------------------------------------------------------------- */
+/* --- the content --------------------------------------------------------- */
 
 static void
 attempt_read_cb(void *arg, const char *data, ssize_t len)
@@ -97,261 +95,7 @@ attempt_rewind(struct attempt *a)
 	reader_rewind(&a->impl->reader);
 }
 
-/* --- the destination ------------------------------------------------------------ */
-
-static int
-dest_put(struct queue *q, struct store_txn *txn, uint64_t dest,
-	 const struct dest_rec *dr, enum store_class class)
-{
-	struct store_key key = key_dest(dest);
-	struct store_rec rec = {
-		.place = store_place_time(class, 'd', dr->not_before_ms),
-	};
-
-	buf_clear(&q->scratch);
-	must(dest_encode(dr, &q->scratch) == 0);
-	rec.value = q->scratch.data;
-	rec.len = q->scratch.len;
-	return store_put(txn, &key, &rec);
-}
-
-static bool
-dest_alerts_wait(struct store_txn *txn, uint64_t dest)
-{
-	struct store_place list = store_place_ready(dest, 0, 0), place;
-	struct store_key key;
-
-	return store_next_waiting(txn, &list, NULL, PLACE_PREFIX_DEST, &place,
-				  &key) > 0 &&
-	       place_lane(&place) <= lane_of(QUEUE_ALERT, true);
-}
-
-/* One more failure: only the record moves. */
-static int
-ar_dest_fails(struct attempt_impl *ai, struct store_txn *txn)
-{
-	struct queue *q = ai->q;
-	struct dest_rec dr = {.agent = ai->dest->agent_name,
-			      .name = ai->dest->name};
-	enum store_class class = STORE_CLASS_OTHER;
-	int r;
-
-	r = dest_get(txn, ai->dest->key, &ai->effects.arena, &dr);
-	if (r < 0 && r != -ENOENT && r != -EBADMSG)
-		return r;
-	/* Others that were out failed with it: one failure, counted once, also
-	 * when all of them come back in one batch. */
-	if (r == 0 && !ai->a.probe)
-		return 0;
-	ai->first_fail = r < 0;
-	dest_rec_failed(&dr, ai->now_ms);
-	reply_copy(&dr.reply, &ai->a.dest_reply);
-	dr.probe = ai->a.id;
-	dr.probe_lane = ai->lane;
-	dr.probe_flow = ai->flow;
-	dr.not_before_ms = ai->now_ms + queue_backoff(q, dr.fails);
-	if (dest_alerts_wait(txn, ai->dest->key)) {
-		int64_t every = ai->now_ms - dr.first_ms <
-						ATTEMPT_ALERT_EAGER_MS
-					? ATTEMPT_ALERT_PROBE_MS
-					: ATTEMPT_ALERT_SLOW_MS;
-
-		class = STORE_CLASS_ALERT;
-		if (dr.not_before_ms > ai->now_ms + every)
-			dr.not_before_ms = ai->now_ms + every;
-	}
-	ai->down = true;
-	ai->not_before_ms = dr.not_before_ms;
-	return dest_put(q, txn, ai->dest->key, &dr, class);
-}
-
-static int
-ar_dest_works(struct attempt_impl *ai, struct store_txn *txn)
-{
-	struct store_key key = key_dest(ai->dest->key);
-	int r = store_del(txn, &key);
-
-	ai->up = r == 0;
-	return r == -ENOENT ? 0 : r;
-}
-
-/* The probe came back without having learnt anything. */
-static int
-ar_dest_unknown(struct attempt_impl *ai, struct store_txn *txn)
-{
-	struct dest_rec dr;
-	int r = dest_get(txn, ai->dest->key, &ai->effects.arena, &dr);
-
-	if (r < 0)
-		return r == -ENOENT || r == -EBADMSG ? 0 : r;
-	dr.not_before_ms = ai->now_ms + ATTEMPT_UNKNOWN_MS;
-	ai->not_before_ms = dr.not_before_ms;
-	return dest_put(ai->q, txn, ai->dest->key, &dr,
-			store_class_of(ai->a.class));
-}
-
-/* Would this one be the third different message in a row? */
-static bool
-ar_third_drop(const struct attempt_impl *ai)
-{
-	const struct dest *d = ai->dest;
-
-	for (uint32_t i = 0; i < d->ndrops; i++)
-		if (d->drops[i] == ai->a.id)
-			return false;
-	return d->ndrops + 1 >= DEST_DROPS;
-}
-
-static int
-ar_dest(struct attempt_impl *ai, struct store_txn *txn)
-{
-	/* Went down or up since: that was counted then. */
-	bool old = ai->epoch != ai->dest->epoch;
-
-	switch (ai->a.dest_state) {
-	case ATTEMPT_DEST_FAILED:
-		return old ? 0 : ar_dest_fails(ai, txn);
-	case ATTEMPT_DEST_DROPPED:
-		if (ai->reached || old || !ar_third_drop(ai))
-			return ai->a.probe && !old && !ai->reached
-				       ? ar_dest_works(ai, txn)
-				       : 0;
-		return ar_dest_fails(ai, txn);
-	case ATTEMPT_DEST_OK:
-		return ai->a.probe && !old ? ar_dest_works(ai, txn) : 0;
-	case ATTEMPT_DEST_UNKNOWN:
-		return ai->a.probe && !old ? ar_dest_unknown(ai, txn) : 0;
-	}
-	return 0;
-}
-
-static void
-dest_log(struct queue *q, const struct dest *d, const char *event,
-	 const struct reply *reply)
-{
-	char line[REPLY_TEXT_MAX + 32] = "";
-
-	if (reply != NULL && reply->code != 0)
-		reply_line(reply, line, sizeof(line));
-	log_event(q->log, reply != NULL ? LOG_WARNING : LOG_INFO, event,
-		  LOG_STR("agent", d->agent_name), LOG_STR("dest", d->name),
-		  LOG_STR("reply", reply != NULL ? line : NULL));
-}
-
-static void
-dest_came_up(struct queue *q, struct dest *d)
-{
-	d->down = d->probing = false;
-	d->epoch++;
-	d->ndrops = 0;
-	dest_wake_all(&q->dests, d);
-	dest_log(q, d, "destination_up", NULL);
-}
-
-static void
-dest_went_down(struct attempt_impl *ai)
-{
-	struct dest *d = ai->dest;
-
-	d->down = true;
-	d->probing = false;
-	d->not_before_ms = ai->not_before_ms;
-	d->epoch++;
-	d->ndrops = 0;
-	memset(d->kept, 0, ai->q->nloops * sizeof(d->kept[0]));
-	if (ai->first_fail)
-		dest_log(ai->q, d, "destination_down", &ai->a.dest_reply);
-}
-
-static void
-dest_note_drop(struct attempt_impl *ai)
-{
-	struct dest *d = ai->dest;
-
-	if (ai->a.dest_state == ATTEMPT_DEST_OK)
-		d->ndrops = 0;
-	if (ai->a.dest_state != ATTEMPT_DEST_DROPPED)
-		return;
-	for (uint32_t i = 0; i < d->ndrops; i++)
-		if (d->drops[i] == ai->a.id)
-			return;
-	if (d->ndrops < DEST_DROPS)
-		d->drops[d->ndrops++] = ai->a.id;
-}
-
-/* An agent that hands everything back untried, again and again, gets a rest. */
-static void
-dest_note_fruit(struct attempt_impl *ai)
-{
-	struct dest *d = ai->dest;
-	bool fruit = false;
-
-	for (size_t i = 0; i < ai->a.nrcpt; i++)
-		fruit |= ai->a.rcpt[i].outcome != ATTEMPT_UNTRIED;
-	d->fruitless = fruit || d->down ? 0 : d->fruitless + 1;
-	if (d->fruitless < ATTEMPT_FRUITLESS || d->list == DEST_RESTING)
-		return;
-	d->fruitless = 0;
-	d->rest_until_mono_ms = clock_mono_ms(ai->q->clock) + ATTEMPT_REST_MS;
-	dest_move(&ai->q->dests, d, DEST_RESTING);
-}
-
-/* --- a probe that got through ------------------------------------------------------ */
-
-static int
-reached_job(struct store_txn *txn, void *arg)
-{
-	struct attempt_impl *ai = arg;
-
-	ai->up = false;
-	return ai->epoch == ai->dest->epoch ? ar_dest_works(ai, txn) : 0;
-}
-
-static void
-reached_after(void *arg, int result)
-{
-	struct attempt_impl *ai = arg;
-
-	if (result == 0 && ai->up) {
-		dest_came_up(ai->q, ai->dest);
-		queue_poke(ai->q);
-	}
-}
-
-static void ar_submit(struct attempt_impl *ai);
-
-static void
-reached_done(void *arg, int result)
-{
-	struct attempt_impl *ai = arg;
-
-	(void)result;
-	ai->reaching = false;
-	if (ai->has_result)
-		ar_submit(ai);
-}
-
-void
-attempt_reached(struct attempt *a)
-{
-	struct attempt_impl *ai = a->impl;
-
-	if (!a->probe || ai->reached)
-		return;
-	ai->reached = ai->reaching = true;
-	ai->reached_job = (struct store_job){
-		.fn = reached_job,
-		.need = STORE_NEED_RESULT,
-		.after = reached_after,
-		.done = reached_done,
-		.arg = ai,
-		.loop = ai->loop,
-		.bytes = 256,
-	};
-	queue_run(ai->q, &ai->reached_job);
-}
-
-/* --- the result ------------------------------------------------------------------------ */
+/* --- the result ---------------------------------------------------------- */
 
 struct ar {
 	struct attempt_impl *ai;
@@ -529,7 +273,7 @@ ar_job(struct store_txn *txn, void *arg)
 	ai->down = ai->up = ai->first_fail = false;
 	ai->not_before_ms = 0;
 	r = ar_message(ai, txn);
-	return r < 0 ? r : ar_dest(ai, txn);
+	return r < 0 ? r : attempt_dest_result(ai, txn);
 }
 
 /* The last words, for who waits for this message's fate. */
@@ -555,19 +299,10 @@ ar_after(void *arg, int result)
 		d->kept[ai->loop_at]++;
 	if (result == 0) {
 		ar_note_words(ai);
-		dest_note_drop(ai);
-		if (ai->down)
-			dest_went_down(ai);
-		else if (ai->up)
-			dest_came_up(q, d);
-		else if (ai->not_before_ms > 0)
-			d->not_before_ms = ai->not_before_ms;
-		if (ai->a.probe && ai->epoch == d->epoch)
-			d->probing = false;
-		dest_note_fruit(ai);
+		attempt_dest_after(ai);
 		effects_apply(q, &ai->effects);
 	} else {
-		/* What could not be written is ready again, as after a crash. */
+		/* Not written: ready again, as after a crash. */
 		d->probing = ai->a.probe ? false : d->probing;
 		dest_wake_all(&q->dests, d);
 	}
@@ -576,7 +311,7 @@ ar_after(void *arg, int result)
 	queue_poke(q);
 }
 
-/* --- what is said of it ------------------------------------------------------------------- */
+/* --- what is said of it -------------------------------------------------- */
 
 static void
 ar_log_rcpt(struct attempt_impl *ai, const struct attempt_rcpt *ar, int64_t now)
@@ -618,8 +353,8 @@ ar_told(void *arg, int result)
 	attempt_free(ai);
 }
 
-static void
-ar_submit(struct attempt_impl *ai)
+void
+attempt_submit(struct attempt_impl *ai)
 {
 	ai->job = (struct store_job){
 		.fn = ar_job,
@@ -646,5 +381,5 @@ attempt_result(struct attempt **a)
 				  ai->a.nrcpt * sizeof(ai->applied[0]));
 	/* Else it follows when the news of the probe is written. */
 	if (!ai->reaching)
-		ar_submit(ai);
+		attempt_submit(ai);
 }

@@ -95,7 +95,7 @@ draft_free(struct draft *d)
 	free(d);
 }
 
-/* --- what does not stay in memory ------------------------------------------------ */
+/* --- what does not stay in memory ---------------------------------------- */
 
 static int
 piece_put(struct store_txn *txn, void *arg)
@@ -243,7 +243,7 @@ draft_write(struct draft *d, const void *data, size_t len)
 	return d->wants_ready ? 1 : 0;
 }
 
-/* --- the end ----------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------- */
 
 static int
 abandon_put(struct store_txn *txn, void *arg)

@@ -190,7 +190,7 @@ pause_over(struct queue *q)
 		  LOG_STR("reason", "the pause is over"));
 }
 
-/* --- at open -------------------------------------------------------------------- */
+/* --- at open ------------------------------------------------------------- */
 
 struct pause_read {
 	struct queue *q;

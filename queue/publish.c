@@ -63,7 +63,7 @@ publish_bytes(const struct publish *p)
 	return p->data_len + 2 * p->values.len + 200 * p->nrecs;
 }
 
-/* --- the records ----------------------------------------------------------------- */
+/* --- the records --------------------------------------------------------- */
 
 static void
 publish_add(struct publish *p, struct store_key key, struct store_place place,
@@ -204,7 +204,7 @@ publish_compose(struct publish *p, const struct envelope *env, int64_t size)
 		publish_add_message(p, env, size);
 }
 
-/* --- in the writer ------------------------------------------------------------------ */
+/* --- in the writer ------------------------------------------------------- */
 
 /* 0: go on; 1, -EEXIST: it was published before. */
 static int
@@ -356,10 +356,10 @@ publish_after(struct publish **p, int result)
 	publish_free(p);
 }
 
-/* --- taking one back ----------------------------------------------------------------- */
+/* --- taking one back ----------------------------------------------------- */
 
-/* The caller's job has no AFTER of ours, and may run again or fail: one more job
- * looks whether the message is gone and then changes what is in memory. */
+/* The caller's job has no AFTER of ours, and may run again or fail: one more
+ * job looks whether the message is gone and then changes what is in memory. */
 struct withdraw {
 	struct queue *q;
 	uint64_t id;

@@ -23,7 +23,7 @@ const char *const queue_rcpt_state_names[] = {
 	[QUEUE_RCPT_SET_ASIDE] = "set_aside",
 };
 
-/* --- records ---------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------- */
 
 int
 queue_put_message(struct queue *q, struct store_txn *txn, uint64_t id,
@@ -104,7 +104,7 @@ queue_next_rcpt(struct store_txn *txn, uint64_t id, uint32_t *n,
 	return r;
 }
 
-/* --- small things all parts use ------------------------------------------------ */
+/* --- small things all parts use ------------------------------------------ */
 
 void
 queue_conf_copy(struct queue *q, struct queue_conf *ret)
@@ -196,7 +196,7 @@ queue_store(struct queue *q)
 	return q->store;
 }
 
-/* --- who takes part -------------------------------------------------------------- */
+/* --- who takes part ------------------------------------------------------ */
 
 void
 queue_set_agent(struct queue *q, const char *agent, queue_agent_fn *fn,
@@ -238,7 +238,7 @@ queue_set_conf(struct queue *q, const struct queue_conf *conf)
 	store_poke(q->store);
 }
 
-/* --- opened and closed -------------------------------------------------------------- */
+/* --- opened and closed --------------------------------------------------- */
 
 static void
 queue_init(struct queue *q, const struct queue_conf *conf, struct clock *clock,

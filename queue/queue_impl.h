@@ -197,7 +197,7 @@ struct queue {
 	uint32_t rng;
 };
 
-/* --- queue.c ---------------------------------------------------------------- */
+/* --- queue.c ------------------------------------------------------------- */
 
 void queue_conf_copy(struct queue *q, struct queue_conf *ret);
 struct queue_agent *queue_find_agent(struct queue *q, const char *name);
@@ -227,14 +227,14 @@ int queue_next_rcpt(struct store_txn *txn, uint64_t id, uint32_t *n,
 		    struct arena *a, struct rcpt *ret,
 		    struct store_rec *ret_rec);
 
-/* --- out.c: attempts that are out --------------------------------------------- */
+/* --- out.c: attempts that are out ---------------------------------------- */
 
 void out_add(struct queue *q, struct attempt_impl *ai);
 void out_del(struct queue *q, struct attempt_impl *ai);
 struct attempt_impl *out_find(struct queue *q, uint64_t id);
 bool out_has(struct queue *q, uint64_t id, uint32_t n);
 
-/* --- finish.c ------------------------------------------------------------------ */
+/* --- finish.c ------------------------------------------------------------ */
 
 /* After a recipient went: when it was the last, the message goes too, or its
  * teller is to be told. M and REC are the message's. */
@@ -258,36 +258,53 @@ int blob_due(struct queue *q, struct store_txn *txn,
 int message_set_aside(struct queue *q, struct store_txn *txn, uint64_t id,
 		      struct effects *e);
 
-/* --- timer.c ---------------------------------------------------------------------- */
+/* --- timer.c ------------------------------------------------------------- */
 
 void due_register(struct queue *q, uint8_t kind, queue_due_fn *fn, void *ctx);
 /* Start jobs for what is due; the wall time when the next is, or INT64_MAX. */
 int64_t due_turn(struct queue *q, struct store_txn *txn, int64_t now_wall_ms,
 		 int64_t now_mono_ms);
 
-/* --- turn.c ----------------------------------------------------------------------- */
+/* --- turn.c -------------------------------------------------------------- */
 
 int64_t queue_turn(struct store_txn *txn, void *arg);
 
-/* --- attempt.c --------------------------------------------------------------------- */
+/* --- take.c -------------------------------------------------------------- */
+
+/* The first of LANES that has something, in their order. 0 or -ENOENT. */
+int take_lanes(struct queue *q, struct store_txn *txn, struct dest *d,
+	       const uint8_t *lanes, size_t n, struct attempt_impl **ret);
+/* The wait row (PLACE, KEY) leads nowhere, or to what is damaged. */
+void take_mend(struct queue *q, const struct store_place *place,
+	       const struct store_key *key);
+
+/* --- attempt.c ----------------------------------------------------------- */
 
 struct attempt_impl *attempt_new(struct queue *q, struct dest *d);
 void attempt_free(struct attempt_impl *ai);
 void attempt_give(struct attempt_impl *ai);
+/* Its result to the writer. */
+void attempt_submit(struct attempt_impl *ai);
 
-/* --- teller.c ----------------------------------------------------------------------- */
+/* --- attempt_dest.c ------------------------------------------------------ */
+
+/* In the result's job, and after it. */
+int attempt_dest_result(struct attempt_impl *ai, struct store_txn *txn);
+void attempt_dest_after(struct attempt_impl *ai);
+
+/* --- teller.c ------------------------------------------------------------ */
 
 void tell_start(struct queue *q, uint64_t id);
 bool tell_is_out(struct queue *q, uint64_t id);
 void tell_forget_all(struct queue *q);
 
-/* --- watch.c -------------------------------------------------------------------------- */
+/* --- watch.c ------------------------------------------------------------- */
 
 void watch_note(struct queue *q, uint64_t id, const struct reply *last);
 void watch_gone(struct queue *q, uint64_t id, bool delivered);
 void watch_done(struct queue *q);
 
-/* --- stats.c ---------------------------------------------------------------------------- */
+/* --- stats.c ------------------------------------------------------------- */
 
 void stats_init(struct queue *q);
 void stats_turn(struct queue *q, struct store_txn *txn, int64_t now_mono_ms);
@@ -296,7 +313,7 @@ void log_deliver(const struct log_context *log, uint64_t id, const struct rcpt *
 		 const char *relay, const char *status,
 		 const struct reply *reply, uint32_t tries, int64_t now);
 
-/* --- pause.c ------------------------------------------------------------------------------ */
+/* --- pause.c ------------------------------------------------------------- */
 
 /* What a store says of it at open. */
 int pause_load(struct queue *q);

@@ -77,7 +77,7 @@ static const struct metric_desc stats_corrupt = {
 	.help = "Stored values that were found damaged and set aside.",
 };
 
-/* --- the log line ------------------------------------------------------------------ */
+/* --- the log line -------------------------------------------------------- */
 
 void
 log_deliver(const struct log_context *log, uint64_t id, const struct rcpt *r,
@@ -104,7 +104,7 @@ log_deliver(const struct log_context *log, uint64_t id, const struct rcpt *r,
 		  LOG_STR("reply", line));
 }
 
-/* --- the background count ------------------------------------------------------------- */
+/* --- the background count ------------------------------------------------ */
 
 static int
 count_one(struct queue *q, uint64_t id, const struct store_key *key,
@@ -191,7 +191,7 @@ stats_count_turn(struct queue *q)
 	queue_run(q, &q->count_job);
 }
 
-/* --- figures ------------------------------------------------------------------------------ */
+/* --- figures ------------------------------------------------------------- */
 
 void
 queue_stats_free(struct queue_stats **sp)
@@ -375,7 +375,7 @@ queue_stats(struct queue *q, struct loop *loop, queue_stats_fn *fn, void *arg)
 	queue_run(q, &x->job);
 }
 
-/* --- for scrapes -------------------------------------------------------------------------------- */
+/* --- for scrapes --------------------------------------------------------- */
 
 void
 stats_turn(struct queue *q, struct store_txn *txn, int64_t now_mono_ms)

@@ -66,7 +66,7 @@ tell_free(struct tell_impl *ti)
 	free(ti);
 }
 
-/* --- under way ------------------------------------------------------------------- */
+/* --- under way ----------------------------------------------------------- */
 
 static void
 tell_fill_rcpt(struct tell *t, struct tell_rcpt *tr, uint32_t n,
@@ -140,7 +140,9 @@ tell_loaded(void *arg, int result)
 	struct tell_impl *ti = arg;
 	struct tell *t = &ti->t;
 
-	ti->teller = result == 0 ? queue_find_teller(ti->q, t->kind) : NULL;
+	/* While we stop the teller may be gone already. */
+	if (result == 0 && !atomic_load(&ti->q->stopping))
+		ti->teller = queue_find_teller(ti->q, t->kind);
 	if (ti->teller == NULL) {
 		tell_drop(&t);
 		return;
@@ -208,7 +210,7 @@ tell_start(struct queue *q, uint64_t id)
 	loop_post(ti->loop, &ti->post, tell_begins, ti);
 }
 
-/* --- over -------------------------------------------------------------------------- */
+/* --- over ---------------------------------------------------------------- */
 
 static void
 tell_forget(struct tell_impl *ti)

@@ -23,7 +23,7 @@
 
 enum due_next { DUE_STOP = 1 };
 
-/* --- a message's time ------------------------------------------------------- */
+/* --- a message's time ---------------------------------------------------- */
 
 static int
 due_tell(struct due *d, struct store_txn *txn, uint64_t id, struct message *m,
@@ -184,7 +184,7 @@ due_rcpt(struct due *d, struct store_txn *txn, const struct store_key *key,
 	return store_put(txn, key, rec);
 }
 
-/* --- other kinds ---------------------------------------------------------------- */
+/* --- other kinds --------------------------------------------------------- */
 
 /* A destination may be probed, when something waits there. */
 static int
@@ -256,7 +256,7 @@ due_fire(struct due *d, struct store_txn *txn, const struct store_key *key,
 	}
 }
 
-/* --- the job ---------------------------------------------------------------------- */
+/* --- the job ------------------------------------------------------------- */
 
 /* A record that cannot be read: out of the index, and said once. */
 static int

@@ -108,7 +108,7 @@ queue_flow(const char *who, const char *domain)
 	return (uint32_t)(strlen(who) + strlen(domain));
 }
 
-/* --- content ------------------------------------------------------------------ */
+/* --- content ------------------------------------------------------------- */
 
 static void
 source_run(void *arg)
@@ -146,7 +146,7 @@ attempt_rewind(struct attempt *a)
 	a->impl->source.at = 0;
 }
 
-/* --- attempts --------------------------------------------------------------------- */
+/* --- attempts ------------------------------------------------------------ */
 
 static void
 attempt_run(void *arg)
@@ -284,7 +284,7 @@ fake_queue_out(struct queue *q)
 	return n;
 }
 
-/* --- tells ---------------------------------------------------------------------------- */
+/* --- tells --------------------------------------------------------------- */
 
 static void
 tell_run(void *arg)

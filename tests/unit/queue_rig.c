@@ -64,7 +64,7 @@ rig_init(struct rig *rig, const char *dir)
 	rig->report_dest = "back";
 }
 
-/* --- the agent and the teller ------------------------------------------------- */
+/* --- the agent and the teller -------------------------------------------- */
 
 static void
 rig_agent(void *ctx, struct loop *loop, struct attempt *a)
@@ -142,7 +142,7 @@ rig_teller(void *ctx, struct loop *loop, struct tell *t)
 	tell_commit(&t, &draft, &env, rig->tell_fn, rig->tell_arg);
 }
 
-/* --- opened and closed ----------------------------------------------------------- */
+/* --- opened and closed --------------------------------------------------- */
 
 void
 rig_open(struct rig *rig)
@@ -203,7 +203,7 @@ rig_done(struct rig *rig)
 	clock_free(&rig->clock);
 }
 
-/* --- waiting ---------------------------------------------------------------------- */
+/* --- waiting ------------------------------------------------------------- */
 
 void
 rig_wait(struct rig *rig)
@@ -264,7 +264,7 @@ rig_advance(struct rig *rig, int64_t ms)
 	rig_settle(rig);
 }
 
-/* --- messages ------------------------------------------------------------------------ */
+/* --- messages ------------------------------------------------------------ */
 
 static void
 rig_ready(void *object)
@@ -419,7 +419,7 @@ rig_answer(struct rig *rig, size_t at, enum attempt_outcome outcome, int code)
 	rig_answer_dest(rig, at, outcome, ATTEMPT_DEST_OK, code);
 }
 
-/* --- asking ------------------------------------------------------------------------------ */
+/* --- asking -------------------------------------------------------------- */
 
 static void
 rig_acted(void *arg, int result)

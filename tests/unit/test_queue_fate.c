@@ -33,7 +33,7 @@ teardown(void **state)
 	return 0;
 }
 
-/* --- told --------------------------------------------------------------------- */
+/* --- told ---------------------------------------------------------------- */
 
 static void
 test_three_recipients(void **state)
@@ -116,7 +116,7 @@ test_tell_not_now(void **state)
 	assert_int_equal(rig->nout, 1);
 }
 
-/* --- too late --------------------------------------------------------------------- */
+/* --- too late ------------------------------------------------------------ */
 
 static void
 test_expires_after_its_lifetime(void **state)
@@ -217,7 +217,7 @@ test_grace_after_a_jump(void **state)
 	assert_int_equal(rig->ntold, 1);
 }
 
-/* --- the operator -------------------------------------------------------------------- */
+/* --- the operator -------------------------------------------------------- */
 
 static void
 test_hold_and_release(void **state)
@@ -339,7 +339,7 @@ test_pause_and_resume(void **state)
 	assert_false(p.paused);
 }
 
-/* --- waiting for its fate ---------------------------------------------------------------- */
+/* --- waiting for its fate ------------------------------------------------ */
 
 static void
 fated(void *object, bool delivered, const struct reply *last)
@@ -379,7 +379,7 @@ test_watch(void **state)
 	assert_int_equal(rig->fate.code, 550);
 }
 
-/* --- records of others ----------------------------------------------------------------------- */
+/* --- records of others --------------------------------------------------- */
 
 /* An alert-like record: its timer publishes, its fate is told, it withdraws. */
 struct thing {
@@ -572,7 +572,7 @@ test_a_failed_one_tells_its_record(void **state)
 	rig_done(&rig);
 }
 
-/* --- damaged -------------------------------------------------------------------------------------- */
+/* --- damaged ------------------------------------------------------------- */
 
 static ssize_t rig_read_len;
 

@@ -49,7 +49,7 @@ struct story {
 	int least; /* points it must have */
 };
 
-/* --- the far end ------------------------------------------------------------------ */
+/* --- the far end --------------------------------------------------------- */
 
 static void
 far_note(const struct attempt_rcpt *ar)
@@ -115,7 +115,7 @@ send(struct rig *rig, const struct rig_mail *mail)
 	rig_settle(rig);
 }
 
-/* --- stories ----------------------------------------------------------------------- */
+/* --- stories ------------------------------------------------------------- */
 
 static void
 tell_accept(struct rig *rig, bool again)
@@ -196,7 +196,7 @@ tell_large(struct rig *rig, bool again)
 		rig_settle(rig);
 }
 
-/* --- a record that publishes, is told, and withdraws -------------------------------- */
+/* --- a record that publishes, is told, and withdraws --------------------- */
 
 struct bell {
 	struct rig *rig;
@@ -325,7 +325,7 @@ static const struct story stories[] = {
 	{"a bell", tell_bell, judge_bell, 8},
 };
 
-/* --- lives -------------------------------------------------------------------------- */
+/* --- lives --------------------------------------------------------------- */
 
 static void
 begin(struct rig *rig, const char *dir)
