@@ -176,7 +176,7 @@ class Bench:
         belfry = Belfry(sink, {"delivery": {
             "by_domain": [{"match": "dead.example", "via": [
                 {"name": "dead", "host": "127.0.0.1", "port": dead.port}]}],
-            "retry": {"max": "5s"}}}).start()
+            "retry": {"first": "1s", "max": "5s"}}}).start()
         try:
             fresh = self.fresh_rate(belfry)
             empty_drain = self.drain(belfry, dead, self.options.messages * 3)

@@ -76,6 +76,8 @@ class Sink:
     def wait(self, count, timeout):
         end = time.monotonic() + timeout
         while self.count < count:
+            if self.process.poll() is not None:
+                raise lab.Failed("smtp-sink ended by itself")
             if time.monotonic() > end:
                 raise lab.Failed(f"the sink has {self.count} of {count}")
             time.sleep(0.001)
@@ -129,7 +131,11 @@ class Belfry(Server):
         self.smtp = self.daemon.smtp
 
     def start(self):
-        self.daemon.start(timeout=120)
+        try:
+            self.daemon.start(timeout=120)
+        except lab.Failed:
+            self.daemon.remove()
+            raise
         return self
 
     def cpu(self):

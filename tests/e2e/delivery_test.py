@@ -51,8 +51,7 @@ class Delivery(harness.Case):
         self.wait_empty()
         self.assertEqual(len(self.sink.messages), 1)
         self.assertEqual(sorted(got[0].recipients), sorted(to))
-        self.assertEqual(
-            len(self.belfryd.events("deliver", status="delivered")), 30)
+        self.wait_events(30, "deliver", status="delivered")
 
     def test_by_domain(self):
         other = lab.Sink().start()
@@ -113,8 +112,7 @@ class Trouble(harness.Case):
         self.assertEqual(second.recipients, ["later@example.net"])
         self.wait_empty()
         self.assertEqual(len(times), 3)
-        deferred = self.belfryd.events("deliver", status="deferred")
-        self.assertEqual(len(deferred), 2)
+        deferred = self.wait_events(2, "deliver", status="deferred")
         self.assertEqual({d["dsn"] for d in deferred}, {"4.2.1"})
 
     def test_bounce(self):

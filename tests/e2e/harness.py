@@ -95,6 +95,14 @@ class Case(unittest.TestCase):
         lab.wait_for(lambda: not self.queue(), lambda: "an empty queue, not "
                      + str(self.queue())[:2000], timeout)
 
+    def wait_events(self, count, event, **fields):
+        """COUNT lines of EVENT; a line may be written after what it tells."""
+        lab.wait_for(lambda: len(self.belfryd.events(event, **fields)) >=
+                     count, f"{count} lines of event={event}")
+        found = self.belfryd.events(event, **fields)
+        self.assertEqual(len(found), count, found)
+        return found
+
     def queue(self):
         return self.belfryd.queue()
 
