@@ -50,9 +50,10 @@ bounce_free(struct bounce *b)
 
 /* --- what is said ------------------------------------------------------------------ */
 
-/* "mx.example.net[192.0.2.1]:25": the name is what a DSN wants. */
+/* "mx.example.net[192.0.2.1]:25": the name is what a DSN wants. NULL: it went
+ * to no host. */
 static const char *
-bounce_remote(const struct tell_rcpt *from, struct arena *arena)
+bounce_host(const struct tell_rcpt *from, struct arena *arena)
 {
 	if (!from->relay || from->relay[0] == '\0')
 		return NULL;
@@ -64,6 +65,7 @@ bounce_recipient(struct bounce *b, const struct tell_rcpt *from,
 		 struct dsn_recipient *to, bool with_words)
 {
 	struct arena *arena = &b->tell->arena;
+	const char *host = bounce_host(from, arena);
 	char line[REPLY_TEXT_MAX + 32], dsn[REPLY_DSN_MAX];
 
 	*to = (struct dsn_recipient){
@@ -74,7 +76,7 @@ bounce_recipient(struct bounce *b, const struct tell_rcpt *from,
 		.orcpt = from->orcpt,
 		.action = DSN_FAILED,
 		.last_attempt_ms = from->last_attempt_ms,
-		.remote_mta = bounce_remote(from, arena),
+		.remote_mta = from->reply.ours ? NULL : host,
 	};
 	to->status = from->expired
 			     ? "4.4.7"
@@ -89,6 +91,9 @@ bounce_recipient(struct bounce *b, const struct tell_rcpt *from,
 	else if (to->remote_mta)
 		to->reason = arena_printf(arena, "%s refused it",
 					  to->remote_mta);
+	else if (host)
+		to->reason = arena_printf(arena, "it can't be sent to %s",
+					  host);
 	else
 		to->reason = "it could not be delivered";
 }

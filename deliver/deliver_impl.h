@@ -124,8 +124,10 @@ void smtp_try_feed(struct smtp_try *t, struct smtp_out *so);
 void smtp_try_note(struct smtp_try *t, const char *relay);
 /* Hand back what is settled. */
 void smtp_try_finish(struct smtp_try *t);
-/* The connection could not carry it; WHY is the next address's reason. */
-void smtp_try_failed(struct smtp_try *t, const struct reply *why);
+/* The connection to RELAY could not carry it, so the next address is tried; WHY
+ * is what was said. */
+void smtp_try_failed(struct smtp_try *t, const struct reply *why,
+		     const char *relay);
 /* A kept connection ended before it began. */
 void smtp_try_again(struct smtp_try *t);
 /* Back to the queue as it came, unless a mail is under way. */

@@ -87,8 +87,9 @@ smtp_conn_abort(struct smtp_conn *c)
 		reply_set(&our, 451, "4.3.2", "stopped before the reply to "
 			  "the end of the content");
 		smtp_out_break(&c->so, &our);
-		smtp_try_note(t, c->relay);
 	}
+	if (t)
+		smtp_try_note(t, c->relay);
 	c->try = NULL;
 	conn_end(c);
 	if (t)
@@ -263,6 +264,7 @@ conn_look(struct smtp_conn *c, bool anew)
 	struct smtp_try *t = c->try;
 	enum smtp_out_fate fate;
 	struct reply why;
+	char relay[SMTP_RELAY_MAX];
 	bool closed, keep;
 
 	c->turning = true;
@@ -283,6 +285,7 @@ conn_look(struct smtp_conn *c, bool anew)
 	if (closed && t && fate == SMTP_OUT_NONE) {
 		must(c->so.failed);
 		reply_copy(&why, &c->so.why);
+		memcpy(relay, c->relay, sizeof(relay));
 		t->hop_slot = c->hop_slot;
 		c->hop_slot = NULL;
 	}
@@ -301,7 +304,7 @@ conn_look(struct smtp_conn *c, bool anew)
 	} else if (fate == SMTP_OUT_NOT_BEGUN) {
 		smtp_try_again(t);
 	} else if (closed && t) {
-		smtp_try_failed(t, &why);
+		smtp_try_failed(t, &why, relay);
 	}
 }
 
@@ -345,8 +348,7 @@ conn_connect_failed(struct smtp_conn *c, int error)
 {
 	struct reply our = {0};
 
-	reply_set(&our, 451, "4.4.1", "connect to %s: %s", c->relay,
-		  strerror(error));
+	reply_set(&our, 451, "4.4.1", "connect: %s", strerror(error));
 	smtp_out_break(&c->so, &our);
 }
 

@@ -2,10 +2,10 @@
  * smtp_out - the SMTP client as a machine without a socket.
  *
  * What is heard is a word (the class of a reply, or garbage, silence, a close)
- * and a reply: the server's, or ours where it said nothing. One function per
- * state turns it into the next state; entering a state sends its command.
+ * and a reply: the server's, or ours where it said nothing. smtp_out_heard()
+ * turns it into the next state; entering a state sends its command.
  */
-#include "deliver/smtp_out.h"
+#include "deliver/smtp_out_impl.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -27,17 +27,6 @@ const char *const smtp_out_state_names[] = {
 /* More recipients than this are sent one by one, which bounds OUT. */
 #define SO_PIPED_MAX 1000
 #define SO_PIECE     ((size_t)8 * 1024)
-
-enum so_word {
-	SO_OK,      /* 2xx */
-	SO_GO_ON,   /* 3xx */
-	SO_LATER,   /* 4xx, but 421 */
-	SO_CLOSING, /* 421 */
-	SO_NEVER,   /* 5xx */
-	SO_GARBAGE,
-	SO_SILENCE,
-	SO_CLOSE,
-};
 
 /* What the server was to speak of, for sentences. */
 static const char *const so_awaited[] = {
@@ -68,215 +57,6 @@ static void
 so_say(struct smtp_out *so, const char *s)
 {
 	must(buf_append_str(so->out, s) == 0);
-}
-
-/* --- the mail's outcome ---------------------------------------------------- */
-
-/* Give all who have no outcome yet this one; how many they were. */
-static size_t
-so_pending(struct smtp_out *so, enum attempt_outcome outcome,
-	   const struct reply *reply)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; so->mail && i < so->nsent; i++) {
-		struct attempt_rcpt *rcpt = &so->mail->rcpt[so->sent[i]];
-
-		if (rcpt->outcome != ATTEMPT_UNTRIED)
-			continue;
-		rcpt->outcome = outcome;
-		reply_copy(&rcpt->reply, reply);
-		n++;
-	}
-	return n;
-}
-
-static bool
-so_has_pending(const struct smtp_out *so)
-{
-	for (size_t i = 0; so->mail && i < so->nsent; i++)
-		if (so->mail->rcpt[so->sent[i]].outcome == ATTEMPT_UNTRIED)
-			return true;
-	return false;
-}
-
-/* The mail is the owner's again; replies still awaited go to nobody. */
-static void
-so_settle(struct smtp_out *so, enum attempt_dest dest)
-{
-	if (!so->mail)
-		return;
-	so->mail->dest_state = dest;
-	so->mail = NULL;
-	so->fate = SMTP_OUT_SETTLED;
-	so->carried++;
-}
-
-static enum smtp_out_state
-so_end(struct smtp_out *so, const struct reply *reply)
-{
-	reply_copy(&so->why, reply);
-	so->failed = so->carried == 0;
-	return SMTP_OUT_CLOSED;
-}
-
-/* The exchange broke: what is pending is tried later. */
-static enum smtp_out_state
-so_lost(struct smtp_out *so, const struct reply *reply)
-{
-	size_t n = so_pending(so, ATTEMPT_LATER, reply);
-
-	so_settle(so, n > 0 ? ATTEMPT_DEST_DROPPED : ATTEMPT_DEST_OK);
-	return so_end(so, reply);
-}
-
-/* A 4xx or 5xx to what concerns all. */
-static void
-so_refused(struct smtp_out *so, enum so_word word, const struct reply *reply)
-{
-	so_pending(so, word == SO_NEVER ? ATTEMPT_NEVER : ATTEMPT_LATER, reply);
-	so_settle(so, ATTEMPT_DEST_OK);
-}
-
-/* --- the states ------------------------------------------------------------ */
-
-static enum smtp_out_state
-so_heard_ehlo(struct smtp_out *so, enum so_word word,
-	      const struct reply *reply)
-{
-	if (word == SO_OK)
-		return SMTP_OUT_READY;
-	if (word == SO_NEVER)
-		return SMTP_OUT_HELO;
-	return so_end(so, reply);
-}
-
-static enum smtp_out_state
-so_heard_mail(struct smtp_out *so, enum so_word word,
-	      const struct reply *reply)
-{
-	if (word == SO_OK) {
-		so->mail_ok = true;
-		return SMTP_OUT_RCPT;
-	}
-	/* A server that has had enough of a kept connection says so or closes
-	 * while MAIL is on its way: it never saw the mail. */
-	if (so->carried > 0 && (word == SO_CLOSING || word == SO_SILENCE ||
-				word == SO_CLOSE)) {
-		so->mail = NULL;
-		so->fate = SMTP_OUT_NOT_BEGUN;
-		return so_end(so, reply);
-	}
-	if (word != SO_LATER && word != SO_NEVER)
-		return so_lost(so, reply);
-	so_refused(so, word, reply);
-	return so->piped ? SMTP_OUT_RCPT : SMTP_OUT_READY;
-}
-
-static void
-so_rcpt_refused(struct smtp_out *so, enum so_word word,
-		const struct reply *reply)
-{
-	struct attempt_rcpt *rcpt;
-
-	if (!so->mail)
-		return;
-	rcpt = &so->mail->rcpt[so->sent[so->rcpt_at]];
-	/* RFC 5321, 4.5.3.1.10: 552 is how old servers say "too many". */
-	rcpt->outcome = word == SO_NEVER && reply->code != 552 ? ATTEMPT_NEVER
-							       : ATTEMPT_LATER;
-	reply_copy(&rcpt->reply, reply);
-}
-
-static enum smtp_out_state
-so_heard_rcpt(struct smtp_out *so, enum so_word word,
-	      const struct reply *reply)
-{
-	if (word == SO_LATER || word == SO_NEVER)
-		so_rcpt_refused(so, word, reply);
-	else if (word != SO_OK)
-		return so_lost(so, reply);
-
-	if (++so->rcpt_at < so->nsent)
-		return SMTP_OUT_RCPT;
-	if (!so_has_pending(so))
-		so_settle(so, ATTEMPT_DEST_OK);
-	return so->mail || so->piped ? SMTP_OUT_DATA : SMTP_OUT_RSET;
-}
-
-static enum smtp_out_state
-so_heard_data(struct smtp_out *so, enum so_word word,
-	      const struct reply *reply)
-{
-	if (reply->code == 354 && word == SO_GO_ON) {
-		if (so->mail)
-			return SMTP_OUT_BODY;
-		/* RFC 2920, 3.1: nobody is left, so the content is empty. A
-		 * server that also forgets that it refused MAIL might deliver
-		 * it, so there the connection ends. */
-		return so->mail_ok ? SMTP_OUT_DOT : so_end(so, reply);
-	}
-	if (word == SO_LATER || word == SO_NEVER) {
-		so_refused(so, word, reply);
-		return so->mail_ok ? SMTP_OUT_RSET : SMTP_OUT_READY;
-	}
-	return so_lost(so, reply);
-}
-
-/* It speaks before the final dot, so the dot is never sent. */
-static enum smtp_out_state
-so_heard_body(struct smtp_out *so, enum so_word word,
-	      const struct reply *reply)
-{
-	if (word != SO_LATER && word != SO_NEVER)
-		return so_lost(so, reply);
-	so_refused(so, word, reply);
-	return so_end(so, reply);
-}
-
-static enum smtp_out_state
-so_heard_dot(struct smtp_out *so, enum so_word word, const struct reply *reply)
-{
-	if (word == SO_OK) {
-		so_pending(so, ATTEMPT_DONE, reply);
-		so_settle(so, ATTEMPT_DEST_OK);
-		return SMTP_OUT_READY;
-	}
-	if (word == SO_LATER || word == SO_NEVER) {
-		so_refused(so, word, reply);
-		return SMTP_OUT_READY;
-	}
-	return so_lost(so, reply);
-}
-
-static enum smtp_out_state
-so_heard(struct smtp_out *so, enum so_word word, const struct reply *reply)
-{
-	switch (so->state) {
-	case SMTP_OUT_BANNER:
-		return word == SO_OK ? SMTP_OUT_EHLO : so_end(so, reply);
-	case SMTP_OUT_EHLO:
-		return so_heard_ehlo(so, word, reply);
-	case SMTP_OUT_HELO:
-		return word == SO_OK ? SMTP_OUT_READY : so_end(so, reply);
-	case SMTP_OUT_READY:
-		return so_end(so, reply); /* nobody asked */
-	case SMTP_OUT_MAIL:
-		return so_heard_mail(so, word, reply);
-	case SMTP_OUT_RCPT:
-		return so_heard_rcpt(so, word, reply);
-	case SMTP_OUT_DATA:
-		return so_heard_data(so, word, reply);
-	case SMTP_OUT_BODY:
-		return so_heard_body(so, word, reply);
-	case SMTP_OUT_DOT:
-		return so_heard_dot(so, word, reply);
-	case SMTP_OUT_RSET:
-		return word == SO_OK ? SMTP_OUT_READY : so_end(so, reply);
-	case SMTP_OUT_CLOSED:
-		return SMTP_OUT_CLOSED;
-	}
-	abort();
 }
 
 /* --- what is sent on entering a state --------------------------------------- */
@@ -429,7 +209,7 @@ so_heard_nothing(struct smtp_out *so, enum so_word word)
 	else
 		reply_set(&our, 451, "4.4.2", "connection lost before %s",
 			  awaited);
-	so_move(so, so_heard(so, word, &our));
+	so_move(so, smtp_out_heard(so, word, &our));
 }
 
 void
@@ -447,7 +227,7 @@ smtp_out_input(struct smtp_out *so, const char *data, size_t len)
 		if (r == 0)
 			return;
 		so->heard++;
-		so_move(so, so_heard(so, so_word(reply), reply));
+		so_move(so, smtp_out_heard(so, so_word(reply), reply));
 		data += used;
 		len -= used;
 	}
@@ -542,7 +322,7 @@ smtp_out_mail(struct smtp_out *so, struct attempt *mail)
 
 	if (so_unfit(so, mail, &our)) {
 		so->sent_8bit = false;
-		so_refused(so, SO_NEVER, &our);
+		smtp_out_refused(so, SO_NEVER, &our);
 		return;
 	}
 	so_move(so, SMTP_OUT_MAIL);
@@ -575,9 +355,9 @@ smtp_out_body_end(struct smtp_out *so)
 void
 smtp_out_break(struct smtp_out *so, const struct reply *our)
 {
-	so_pending(so, ATTEMPT_LATER, our);
-	so_settle(so, ATTEMPT_DEST_OK);
-	so_move(so, so_end(so, our));
+	smtp_out_pending(so, ATTEMPT_LATER, our);
+	smtp_out_settle(so, ATTEMPT_DEST_OK);
+	so_move(so, smtp_out_end(so, our));
 }
 
 enum smtp_out_fate

@@ -239,7 +239,7 @@ try_connect(struct smtp_try *t, struct slot *slot)
 		return 0;
 	slots_give(&slot);
 	sockaddr_text(addr, text);
-	reply_set(&t->last, 451, "4.4.1", "connect to %s: %s", text,
+	reply_set(&t->last, 451, "4.4.1", "%s: connect: %s", text,
 		  strerror(-r));
 	t->addr_at++;
 	return r;
@@ -407,13 +407,16 @@ smtp_try_start(struct deliver_loop *dl, struct attempt *a)
 	try_host(t);
 }
 
+/* A destination may be several hosts, so its last words name the one. */
 void
-smtp_try_failed(struct smtp_try *t, const struct reply *why)
+smtp_try_failed(struct smtp_try *t, const struct reply *why,
+		const char *relay)
 {
 	char key[SOCKADDR_TEXT_MAX];
 
 	t->conn = NULL;
-	reply_copy(&t->last, why);
+	reply_set(&t->last, why->code, why->dsn, "%s%s%s", relay,
+		  why->ours ? ": " : " said: ", why->text);
 	sockaddr_text(&t->addrs[t->addr_at], key);
 	host_memory_add(&t->dl->memory, key, try_now(t));
 	t->addr_at++;

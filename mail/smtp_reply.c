@@ -63,6 +63,7 @@ reply_set(struct reply *r, int code, const char *dsn, const char *fmt, ...)
 	va_list ap;
 
 	r->code = code;
+	r->ours = true;
 	reply_set_dsn(r, dsn, strlen(dsn));
 	va_start(ap, fmt);
 	vsnprintf(r->text, sizeof(r->text), fmt, ap);
@@ -77,6 +78,7 @@ void
 reply_copy(struct reply *to, const struct reply *from)
 {
 	to->code = from->code;
+	to->ours = from->ours;
 	memcpy(to->dsn, from->dsn, sizeof(to->dsn));
 	memcpy(to->text, from->text, strlen(from->text) + 1);
 }

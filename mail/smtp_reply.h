@@ -17,6 +17,7 @@ struct reply {
 	char text[REPLY_TEXT_MAX]; /* without codes; lines joined by "\n"; ASCII
 				    * without control characters but that: others
 				    * became spaces, 8-bit octets "?" */
+	bool ours; /* no server said it: we did, by reply_set() */
 };
 
 void reply_set(struct reply *r, int code, const char *dsn, const char *fmt, ...)

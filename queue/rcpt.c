@@ -8,6 +8,9 @@
 
 #define RCPT_FORMAT 1
 
+#define RCPT_EXPIRED 0x01
+#define RCPT_OURS    0x02
+
 const char *const rcpt_state_names[] = {
 	[RCPT_LIVE] = "live",
 	[RCPT_HELD] = "held",
@@ -22,7 +25,8 @@ rcpt_pack(const struct rcpt *r, const char *text, struct buf *out)
 
 	pack_u8(&p, RCPT_FORMAT);
 	pack_u8(&p, (uint8_t)r->state);
-	pack_u8(&p, r->expired);
+	pack_u8(&p, (uint8_t)((r->expired ? RCPT_EXPIRED : 0) |
+			      (r->reply_ours ? RCPT_OURS : 0)));
 	pack_u8(&p, (uint8_t)r->class);
 	pack_u32(&p, r->flow);
 	pack_u64(&p, r->dest);
@@ -62,13 +66,15 @@ rcpt_decode(const void *value, size_t len, struct arena *a, struct rcpt *ret)
 {
 	struct rcpt r = {0};
 	struct unpack u;
-	uint8_t format, state, class;
+	uint8_t format, state, flags, class;
 
 	unpack_init(&u, value, len);
 	format = unpack_u8(&u);
 	state = unpack_u8(&u);
 	r.state = state;
-	r.expired = unpack_u8(&u) != 0;
+	flags = unpack_u8(&u);
+	r.expired = flags & RCPT_EXPIRED;
+	r.reply_ours = flags & RCPT_OURS;
 	class = unpack_u8(&u);
 	r.class = class;
 	r.flow = unpack_u32(&u);
@@ -132,6 +138,7 @@ void
 rcpt_set_reply(struct rcpt *r, const struct reply *reply, const char *relay)
 {
 	r->reply_code = reply->code;
+	r->reply_ours = reply->ours;
 	r->reply_dsn = reply->dsn;
 	r->reply_text = reply->text;
 	r->relay = relay != NULL ? relay : "";
@@ -141,6 +148,7 @@ void
 rcpt_get_reply(const struct rcpt *r, struct reply *ret)
 {
 	ret->code = r->reply_code;
+	ret->ours = r->reply_ours;
 	snprintf(ret->dsn, sizeof(ret->dsn), "%s", r->reply_dsn);
 	snprintf(ret->text, sizeof(ret->text), "%s", r->reply_text);
 }

@@ -257,7 +257,8 @@ backend_start(struct backend *b)
 static void
 backend_settle(struct backend *b)
 {
-	static const struct reply no = {550, "5.1.1", "no such user"};
+	static const struct reply no = {.code = 550, .dsn = "5.1.1",
+					 .text = "no such user"};
 
 	if (b->committing) {
 		b->committing = false;

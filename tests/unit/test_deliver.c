@@ -317,6 +317,51 @@ test_dead(void **state)
 	rig_done(&g);
 }
 
+/* Of several hosts, which one said it, and what did we say ourselves? */
+static void
+test_words(void **state)
+{
+	static const struct {
+		const char *name;
+		struct smtp_rule rules[2];
+		int code;
+		const char *text; /* behind the relay's name */
+	} row[] = {
+		{"its own", {{"BANNER", 0, "554 5.3.2 not today\r\n", true,
+			      false, NULL}}, 554, " said: not today"},
+		{"two lines", {{"EHLO", 0, "421-4.3.2 go\r\n421 4.3.2 away\r\n",
+				true, false, NULL}}, 421, " said: go\naway"},
+		{"a close", {{"BANNER", 0, NULL, true, false, NULL}}, 451,
+		 ": connection lost before the greeting"},
+		{"garbage", {{"EHLO", 0, "hello\r\n", false, false, NULL}}, 451,
+		 ": what came instead of the reply to EHLO is not SMTP"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct smtp_server *s = smtp_server_start(row[i].rules, false);
+		int ports[HOPS_MAX] = {smtp_server_port(s)};
+		struct fake_mail m = mail_new();
+		struct fake_result *r;
+		char text[256];
+		struct rig g;
+
+		print_message("%s\n", row[i].name);
+		rig_conf(&g, ports);
+		rig_start(&g);
+		r = send_mail(&g, &m);
+		snprintf(text, sizeof(text), "127.0.0.1[127.0.0.1]:%d%s",
+			 ports[0], row[i].text);
+		assert_int_equal(r->dest_state, ATTEMPT_DEST_FAILED);
+		assert_int_equal(r->dest_reply.code, row[i].code);
+		assert_string_equal(r->dest_reply.text, text);
+		assert_true(r->dest_reply.ours);
+		free(r);
+		rig_done(&g);
+		smtp_server_stop(&s);
+	}
+}
+
 /* "localhost" may be ::1 too, where nobody listens. */
 static void
 test_names(void **state)
@@ -809,6 +854,7 @@ main(void)
 		cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_failover),
 		cmocka_unit_test(test_dead),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_server_does),
 		cmocka_unit_test(test_after_a_refusal_the_next),

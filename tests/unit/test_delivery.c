@@ -458,8 +458,47 @@ test_one_dsn(void **state)
 	assert_null(strstr(seen.last, "rfc822; r1@example.net"));
 	assert_non_null(strstr(seen.last, "rfc822; r2@example.net"));
 	assert_non_null(strstr(seen.last, "never heard"));
+	assert_non_null(strstr(seen.last, "127.0.0.1 refused it"));
+	assert_non_null(strstr(seen.last, "Remote-MTA: dns; 127.0.0.1\r\n"));
+	assert_non_null(strstr(seen.last, "Diagnostic-Code: smtp; 550 5.1.1"));
 	assert_non_null(strstr(seen.last, "Subject: x\r\n\r\nhello\r\n"));
 	free(seen.last);
+	rig_done(&g);
+	smtp_server_stop(&s);
+}
+
+/* What we decided ourselves is not laid at the server's door. */
+static void
+test_own_words(void **state)
+{
+	static const struct smtp_rule rules[] = {
+		{"EHLO", 0, "250-test\r\n250 SIZE 150000\r\n", false, false,
+		 NULL},
+		{0}};
+	struct smtp_server *s = smtp_server_start(rules, false);
+	int ports[3] = {smtp_server_port(s)};
+	struct smtp_seen seen;
+	struct buf b;
+	struct rig g;
+
+	(void)state;
+	buf_init(&b, 1 << 20);
+	buf_append_str(&b, "Subject: x\r\n\r\n");
+	while (b.len < 200000)
+		buf_append_str(&b, "a line\r\n");
+	rig_start(&g, ports);
+	send_content(&g, b.data, b.len, 1);
+	wait_logged(&g, "status=bounced", 1);
+	wait_logged(&g, "status=delivered", 1);
+	expect_empty(&g);
+	seen = smtp_server_seen(s);
+	assert_non_null(strstr(seen.last, "Status: 5.3.4\r\n"));
+	assert_non_null(strstr(seen.last, "Diagnostic-Code: x-belfry; 552"));
+	assert_null(strstr(seen.last, "Remote-MTA:"));
+	assert_null(strstr(seen.last, "127.0.0.1 refused it"));
+	assert_non_null(strstr(seen.last, "can't be sent to 127.0.0.1"));
+	free(seen.last);
+	buf_done(&b);
 	rig_done(&g);
 	smtp_server_stop(&s);
 }
@@ -531,6 +570,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stories),
 		cmocka_unit_test(test_one_dsn),
+		cmocka_unit_test(test_own_words),
 		cmocka_unit_test(test_many_refused),
 		cmocka_unit_test(test_large),
 	};

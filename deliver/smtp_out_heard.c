@@ -1,0 +1,216 @@
+/*
+ * smtp_out_heard - what follows from what was heard: the recipients' outcomes
+ * and the next state, one function per state. docs/delivery.md has the table.
+ */
+#include <stdlib.h>
+
+#include "deliver/smtp_out_impl.h"
+
+/* --- the mail's outcome ---------------------------------------------------- */
+
+size_t
+smtp_out_pending(struct smtp_out *so, enum attempt_outcome outcome,
+		 const struct reply *reply)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; so->mail && i < so->nsent; i++) {
+		struct attempt_rcpt *rcpt = &so->mail->rcpt[so->sent[i]];
+
+		if (rcpt->outcome != ATTEMPT_UNTRIED)
+			continue;
+		rcpt->outcome = outcome;
+		reply_copy(&rcpt->reply, reply);
+		n++;
+	}
+	return n;
+}
+
+static bool
+so_has_pending(const struct smtp_out *so)
+{
+	for (size_t i = 0; so->mail && i < so->nsent; i++)
+		if (so->mail->rcpt[so->sent[i]].outcome == ATTEMPT_UNTRIED)
+			return true;
+	return false;
+}
+
+void
+smtp_out_settle(struct smtp_out *so, enum attempt_dest dest)
+{
+	if (!so->mail)
+		return;
+	so->mail->dest_state = dest;
+	so->mail = NULL;
+	so->fate = SMTP_OUT_SETTLED;
+	so->carried++;
+}
+
+enum smtp_out_state
+smtp_out_end(struct smtp_out *so, const struct reply *reply)
+{
+	reply_copy(&so->why, reply);
+	so->failed = so->carried == 0;
+	return SMTP_OUT_CLOSED;
+}
+
+/* The exchange broke: what is pending is tried later. */
+static enum smtp_out_state
+so_lost(struct smtp_out *so, const struct reply *reply)
+{
+	size_t n = smtp_out_pending(so, ATTEMPT_LATER, reply);
+
+	smtp_out_settle(so, n > 0 ? ATTEMPT_DEST_DROPPED : ATTEMPT_DEST_OK);
+	return smtp_out_end(so, reply);
+}
+
+void
+smtp_out_refused(struct smtp_out *so, enum so_word word,
+		 const struct reply *reply)
+{
+	smtp_out_pending(so, word == SO_NEVER ? ATTEMPT_NEVER : ATTEMPT_LATER,
+			 reply);
+	smtp_out_settle(so, ATTEMPT_DEST_OK);
+}
+
+/* --- the states ------------------------------------------------------------ */
+
+static enum smtp_out_state
+so_heard_ehlo(struct smtp_out *so, enum so_word word,
+	      const struct reply *reply)
+{
+	if (word == SO_OK)
+		return SMTP_OUT_READY;
+	if (word == SO_NEVER)
+		return SMTP_OUT_HELO;
+	return smtp_out_end(so, reply);
+}
+
+static enum smtp_out_state
+so_heard_mail(struct smtp_out *so, enum so_word word,
+	      const struct reply *reply)
+{
+	if (word == SO_OK) {
+		so->mail_ok = true;
+		return SMTP_OUT_RCPT;
+	}
+	/* A server that has had enough of a kept connection says so or closes
+	 * while MAIL is on its way: it never saw the mail. */
+	if (so->carried > 0 && (word == SO_CLOSING || word == SO_SILENCE ||
+				word == SO_CLOSE)) {
+		so->mail = NULL;
+		so->fate = SMTP_OUT_NOT_BEGUN;
+		return smtp_out_end(so, reply);
+	}
+	if (word != SO_LATER && word != SO_NEVER)
+		return so_lost(so, reply);
+	smtp_out_refused(so, word, reply);
+	return so->piped ? SMTP_OUT_RCPT : SMTP_OUT_READY;
+}
+
+static void
+so_rcpt_refused(struct smtp_out *so, enum so_word word,
+		const struct reply *reply)
+{
+	struct attempt_rcpt *rcpt;
+
+	if (!so->mail)
+		return;
+	rcpt = &so->mail->rcpt[so->sent[so->rcpt_at]];
+	/* RFC 5321, 4.5.3.1.10: 552 is how old servers say "too many". */
+	rcpt->outcome = word == SO_NEVER && reply->code != 552 ? ATTEMPT_NEVER
+							       : ATTEMPT_LATER;
+	reply_copy(&rcpt->reply, reply);
+}
+
+static enum smtp_out_state
+so_heard_rcpt(struct smtp_out *so, enum so_word word,
+	      const struct reply *reply)
+{
+	if (word == SO_LATER || word == SO_NEVER)
+		so_rcpt_refused(so, word, reply);
+	else if (word != SO_OK)
+		return so_lost(so, reply);
+
+	if (++so->rcpt_at < so->nsent)
+		return SMTP_OUT_RCPT;
+	if (!so_has_pending(so))
+		smtp_out_settle(so, ATTEMPT_DEST_OK);
+	return so->mail || so->piped ? SMTP_OUT_DATA : SMTP_OUT_RSET;
+}
+
+static enum smtp_out_state
+so_heard_data(struct smtp_out *so, enum so_word word,
+	      const struct reply *reply)
+{
+	if (reply->code == 354 && word == SO_GO_ON) {
+		if (so->mail)
+			return SMTP_OUT_BODY;
+		/* RFC 2920, 3.1: nobody is left, so the content is empty. A
+		 * server that also forgets that it refused MAIL might deliver
+		 * it, so there the connection ends. */
+		return so->mail_ok ? SMTP_OUT_DOT : smtp_out_end(so, reply);
+	}
+	if (word == SO_LATER || word == SO_NEVER) {
+		smtp_out_refused(so, word, reply);
+		return so->mail_ok ? SMTP_OUT_RSET : SMTP_OUT_READY;
+	}
+	return so_lost(so, reply);
+}
+
+/* It speaks before the final dot, so the dot is never sent. */
+static enum smtp_out_state
+so_heard_body(struct smtp_out *so, enum so_word word,
+	      const struct reply *reply)
+{
+	if (word != SO_LATER && word != SO_NEVER)
+		return so_lost(so, reply);
+	smtp_out_refused(so, word, reply);
+	return smtp_out_end(so, reply);
+}
+
+static enum smtp_out_state
+so_heard_dot(struct smtp_out *so, enum so_word word, const struct reply *reply)
+{
+	if (word == SO_OK) {
+		smtp_out_pending(so, ATTEMPT_DONE, reply);
+		smtp_out_settle(so, ATTEMPT_DEST_OK);
+		return SMTP_OUT_READY;
+	}
+	if (word == SO_LATER || word == SO_NEVER) {
+		smtp_out_refused(so, word, reply);
+		return SMTP_OUT_READY;
+	}
+	return so_lost(so, reply);
+}
+
+enum smtp_out_state
+smtp_out_heard(struct smtp_out *so, enum so_word word,
+	       const struct reply *reply)
+{
+	switch (so->state) {
+	case SMTP_OUT_BANNER:
+		return word == SO_OK ? SMTP_OUT_EHLO : smtp_out_end(so, reply);
+	case SMTP_OUT_EHLO:
+		return so_heard_ehlo(so, word, reply);
+	case SMTP_OUT_HELO:
+		return word == SO_OK ? SMTP_OUT_READY : smtp_out_end(so, reply);
+	case SMTP_OUT_READY:
+		return smtp_out_end(so, reply); /* nobody asked */
+	case SMTP_OUT_MAIL:
+		return so_heard_mail(so, word, reply);
+	case SMTP_OUT_RCPT:
+		return so_heard_rcpt(so, word, reply);
+	case SMTP_OUT_DATA:
+		return so_heard_data(so, word, reply);
+	case SMTP_OUT_BODY:
+		return so_heard_body(so, word, reply);
+	case SMTP_OUT_DOT:
+		return so_heard_dot(so, word, reply);
+	case SMTP_OUT_RSET:
+		return word == SO_OK ? SMTP_OUT_READY : smtp_out_end(so, reply);
+	case SMTP_OUT_CLOSED:
+		return SMTP_OUT_CLOSED;
+	}
+	abort();
+}

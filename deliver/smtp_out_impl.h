@@ -1,0 +1,37 @@
+/*
+ * smtp_out_impl - what the two halves of the client's machine know of one
+ * another: smtp_out.c speaks and listens, smtp_out_heard.c decides.
+ */
+#ifndef DELIVER_SMTP_OUT_IMPL_H
+#define DELIVER_SMTP_OUT_IMPL_H
+
+#include "deliver/smtp_out.h"
+
+enum so_word {
+	SO_OK,      /* 2xx */
+	SO_GO_ON,   /* 3xx */
+	SO_LATER,   /* 4xx, but 421 */
+	SO_CLOSING, /* 421 */
+	SO_NEVER,   /* 5xx */
+	SO_GARBAGE,
+	SO_SILENCE,
+	SO_CLOSE,
+};
+
+/* The next state. REPLY: the server's, or ours where it said nothing. */
+enum smtp_out_state smtp_out_heard(struct smtp_out *so, enum so_word word,
+				   const struct reply *reply);
+
+/* Give all who have no outcome yet this one; how many they were. */
+size_t smtp_out_pending(struct smtp_out *so, enum attempt_outcome outcome,
+			const struct reply *reply);
+/* The mail is the owner's again; replies still awaited go to nobody. */
+void smtp_out_settle(struct smtp_out *so, enum attempt_dest dest);
+/* A 4xx or 5xx to what concerns all. */
+void smtp_out_refused(struct smtp_out *so, enum so_word word,
+		      const struct reply *reply);
+/* CLOSED, and why. */
+enum smtp_out_state smtp_out_end(struct smtp_out *so,
+				 const struct reply *reply);
+
+#endif
