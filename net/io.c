@@ -17,7 +17,7 @@
  *
  * From each of them io_close() leads to closed: events and descriptor are gone
  * at once, the memory goes at the end of the turn. An io without FN is one that
- * io_close_after_write() left to itself.
+ * io_close_after_write() or io_hang_up() left to itself.
  */
 struct io {
 	struct loop *loop; /* borrowed */
@@ -34,6 +34,10 @@ struct io {
 	struct post late, reap;
 	bool late_posted;
 	struct loop_end end; /* while nobody listens */
+	bool drains;         /* then: throws away what comes */
+	size_t drained;
+	loop_fn *closed; /* may be NULL */
+	void *closed_arg;
 };
 
 static bool
@@ -96,7 +100,9 @@ io_receive(struct io *io)
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	if (n > 0)
+	if (io->drains)
+		io->drained += (size_t)n;
+	else if (n > 0)
 		must(evbuffer_add(io->input, data, (size_t)n) == 0);
 	return n;
 }
@@ -145,6 +151,8 @@ io_close(struct io **iop)
 	loop_timer_done(&io->deadline);
 	close(io->fd);
 	io->fd = -1;
+	if (io->closed != NULL)
+		io->closed(io->closed_arg);
 	loop_defer(io->loop, &io->reap, io_reap, io);
 }
 
@@ -205,6 +213,32 @@ io_flush(struct io *io)
 	return true;
 }
 
+/* Nobody listens, and the output is with the kernel. A close with input that
+ * was not read, or is still to come, is a reset, and that may overtake what we
+ * said last: then the peer is told the end, and heard out. */
+static void
+io_written(struct io *io)
+{
+	if (!io->drains || io->eof || shutdown(io->fd, SHUT_WR) < 0)
+		io_close(&io);
+	else
+		io_disarm_write(io);
+}
+
+static void
+io_drain(struct io *io)
+{
+	ssize_t n = io_receive(io);
+
+	if (n == -EAGAIN || (n > 0 && io->drained < IO_DRAIN_MAX))
+		return;
+	io->eof = n == 0;
+	io_disarm_read(io);
+	/* One that closed its side may still read. */
+	if (n != 0 || io_output_len(io) == 0)
+		io_close(&io);
+}
+
 static void
 io_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -213,6 +247,10 @@ io_readable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (io->drains) {
+		io_drain(io);
+		return;
+	}
 	/* A pause takes effect when something comes: most are over before. */
 	if (io->paused) {
 		io_disarm_read(io);
@@ -275,7 +313,7 @@ io_writable(evutil_socket_t fd, short what, void *arg)
 	if (evbuffer_get_length(io->output) > 0)
 		return;
 	if (io->fn == NULL) {
-		io_close(&io);
+		io_written(io);
 		return;
 	}
 	if (kept)
@@ -381,6 +419,27 @@ io_end(void *arg)
 	io_close(&io);
 }
 
+static void
+io_leave(struct io *io, bool drains, int64_t linger_ms)
+{
+	io_uncork(io);
+	if (io->error != 0 || (io_output_len(io) == 0 && !drains)) {
+		io_close(&io);
+		return;
+	}
+	io->fn = NULL;
+	io->drains = drains;
+	io->paused = true;
+	loop_end_add(io->loop, &io->end, io_end, io);
+	io_set_deadline(io, linger_ms > 0 ? linger_ms : 1);
+	if (drains)
+		io_arm_read(io);
+	else
+		io_disarm_read(io);
+	if (io_output_len(io) == 0)
+		io_written(io);
+}
+
 void
 io_close_after_write(struct io **iop, int64_t linger_ms)
 {
@@ -389,16 +448,25 @@ io_close_after_write(struct io **iop, int64_t linger_ms)
 	if (io == NULL)
 		return;
 	*iop = NULL;
-	io_uncork(io);
-	if (io->error != 0 || io_output_len(io) == 0) {
-		io_close(&io);
+	io_leave(io, false, linger_ms);
+}
+
+void
+io_hang_up(struct io **iop, int64_t linger_ms)
+{
+	struct io *io = iop != NULL ? *iop : NULL;
+
+	if (io == NULL)
 		return;
-	}
-	io->fn = NULL;
-	loop_end_add(io->loop, &io->end, io_end, io);
-	io_disarm_read(io);
-	io->paused = true;
-	io_set_deadline(io, linger_ms > 0 ? linger_ms : 1);
+	*iop = NULL;
+	io_leave(io, !io->eof && !io->connecting, linger_ms);
+}
+
+void
+io_on_close(struct io *io, loop_fn *closed, void *arg)
+{
+	io->closed = closed;
+	io->closed_arg = arg;
 }
 
 struct evbuffer *

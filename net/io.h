@@ -19,7 +19,8 @@
 struct evbuffer;
 struct io;
 
-#define IO_READ_MAX (64 * 1024)
+#define IO_READ_MAX  (64 * 1024)
+#define IO_DRAIN_MAX (1024 * 1024)
 
 enum io_event {
 	IO_CONNECTED, /* io_connect() succeeded */
@@ -47,6 +48,13 @@ void io_close(struct io **io);
 /* Close once the output is written or LINGER_MS have passed. No further
  * callback. Leaves NULL. */
 void io_close_after_write(struct io **io, int64_t linger_ms);
+/* The same for a peer that may go on sending: until it closes its side, up to
+ * IO_DRAIN_MAX bytes are read and thrown away, so that no reset takes our last
+ * words from it. All of it within LINGER_MS. */
+void io_hang_up(struct io **io, int64_t linger_ms);
+/* CLOSED(ARG) once the descriptor is gone, in whatever way: what counts
+ * descriptors counts those too that linger. It touches no io. */
+void io_on_close(struct io *io, loop_fn *closed, void *arg);
 
 struct evbuffer *io_input(struct io *io);
 /* Bytes not yet with the kernel: what the owner watches for backpressure. */

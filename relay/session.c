@@ -49,7 +49,6 @@ struct session {
 	struct draft *draft; /* owned */
 	uint64_t last_id;     /* of the message accepted last */
 	uint64_t fate_handle; /* while its fate is asked for; else 0 */
-	struct acceptor_ticket *ticket; /* owned */
 	struct sockaddr_any peer;
 	uint64_t handle;
 	bool eof;
@@ -96,6 +95,15 @@ session_free(void *arg)
 	sessions_check_stopped(all);
 }
 
+/* Nothing comes behind a QUIT: no need to wait for the client to close. */
+static bool
+session_was_quit(const struct session *s)
+{
+	return s->io != NULL && s->smtp.state == SMTP_IN_CLOSED &&
+	       s->smtp.verb == SMTP_QUIT &&
+	       evbuffer_get_length(io_input(s->io)) == 0;
+}
+
 /* The client is gone or sent away; a commit under way keeps the session. */
 static void
 session_hang_up(struct session *s, const char *reason)
@@ -103,8 +111,10 @@ session_hang_up(struct session *s, const char *reason)
 	if (s->hung_up)
 		return;
 	s->hung_up = true;
-	io_close_after_write(&s->io, SESSION_LINGER_MS);
-	acceptor_release(&s->ticket);
+	if (session_was_quit(s))
+		io_close_after_write(&s->io, SESSION_LINGER_MS);
+	else
+		io_hang_up(&s->io, SESSION_LINGER_MS);
 	metric_add(s->service->sessions, -1);
 	log_event(&s->log, LOG_INFO, "disconnect",
 		  LOG_STR("client", s->client_text), LOG_STR("reason", reason),
@@ -484,6 +494,14 @@ session_name(struct session *s, int64_t uid, const char *login)
 	s->client.received_ip = s->received_ip;
 }
 
+static void
+session_ticket_free(void *arg)
+{
+	struct acceptor_ticket *ticket = arg;
+
+	acceptor_release(&ticket);
+}
+
 void
 session_start(struct sessions *all, const struct accepted *accepted,
 	      const char *service_name, int64_t uid, const char *login)
@@ -502,7 +520,6 @@ session_start(struct sessions *all, const struct accepted *accepted,
 	s->all = all;
 	s->snapshot = snapshot_ref(all->snapshot);
 	s->service = service;
-	s->ticket = ticket;
 	s->peer = accepted->peer;
 	s->progress = UINT64_MAX;
 	s->handle = loop_handle_new(all->loop, s);
@@ -520,6 +537,7 @@ session_start(struct sessions *all, const struct accepted *accepted,
 		  LOG_STR("listener", service->name));
 
 	s->io = io_new(all->loop, accepted->fd, session_event, s);
+	io_on_close(s->io, session_ticket_free, ticket);
 	smtp_in_init(&s->smtp, &session_calls, s, &service->smtp, &s->client);
 	smtp_in_start(&s->smtp);
 	session_settle(s);

@@ -401,6 +401,154 @@ listen_here(struct sockaddr_in *ret_addr)
 	return fd;
 }
 
+/* A connection of the network in place of the socket pair. */
+static void
+use_tcp(struct fixture *f)
+{
+	struct sockaddr_in addr;
+	int lfd = listen_here(&addr), near;
+
+	io_close(&f->io);
+	close(f->far);
+	f->far = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(f->far, (struct sockaddr *)&addr,
+				 sizeof(addr)), 0);
+	near = accept4(lfd, NULL, NULL, SOCK_NONBLOCK);
+	assert_true(near >= 0);
+	close(lfd);
+	f->io = io_new(f->loop, near, heard, f);
+}
+
+static void
+count_closed(void *arg)
+{
+	(*(int *)arg)++;
+}
+
+/* The peer goes on sending, and hears what was said to its end all the same. */
+static void
+check_hang_up(struct fixture *f)
+{
+	static const char more[1000];
+	int closed = 0;
+	char c;
+
+	io_on_close(f->io, count_closed, &closed);
+	assert_int_equal(write(f->far, more, sizeof(more)), sizeof(more));
+	io_write(f->io, "421 bye", 7);
+	io_hang_up(&f->io, 60000);
+	assert_null(f->io);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(write(f->far, more, sizeof(more)),
+				 sizeof(more));
+		run_until(f, IO_FAILED, 5);
+	}
+	assert_int_equal(closed, 0);
+	assert_far_reads(f, "421 bye");
+	assert_int_equal(read(f->far, &c, 1), 0); /* and not ECONNRESET */
+	shutdown(f->far, SHUT_WR);
+	run_until(f, IO_FAILED, 5);
+	assert_int_equal(closed, 1);
+	for (int i = 0; i < EVENTS; i++)
+		assert_int_equal(f->told[i], 0);
+}
+
+static void
+test_hang_up_hears_the_peer_out(void **state)
+{
+	struct fixture *f = *state;
+
+	check_hang_up(f);
+}
+
+static void
+test_hang_up_hears_the_peer_out_tcp(void **state)
+{
+	struct fixture *f = *state;
+
+	use_tcp(f);
+	check_hang_up(f);
+}
+
+/* Output that the kernel does not take yet: the peer gets all of it, although
+ * it first sends what it has. */
+static void
+test_hang_up_with_much_to_say(void **state)
+{
+	struct fixture *f = *state;
+	unsigned char *data = malloc(BIG);
+	size_t at = 0, sent = 0;
+	ssize_t n;
+	char c;
+
+	for (size_t i = 0; i < BIG; i++)
+		data[i] = (unsigned char)(i % 251);
+	io_write(f->io, data, BIG);
+	io_hang_up(&f->io, 60000);
+	while (sent < IO_DRAIN_MAX / 2) {
+		n = write(f->far, data, 4096);
+		sent += n > 0 ? (size_t)n : 0;
+		if (n < 0)
+			run_until(f, IO_FAILED, 5);
+	}
+	shutdown(f->far, SHUT_WR);
+	while (at < BIG) {
+		at = far_drain(f, at);
+		run_until(f, IO_FAILED, 5);
+	}
+	assert_int_equal(read(f->far, &c, 1), 0);
+	free(data);
+}
+
+/* Neither bytes nor time without end. */
+static void
+test_hang_up_is_bounded(void **state)
+{
+	struct fixture *f = *state;
+	static const char data[4096];
+	size_t sent = 0;
+	int closed = 0;
+
+	io_on_close(f->io, count_closed, &closed);
+	io_hang_up(&f->io, 60000);
+	while (closed == 0) {
+		ssize_t n = send(f->far, data, sizeof(data), MSG_NOSIGNAL);
+
+		sent += n > 0 ? (size_t)n : 0;
+		assert_true(sent < 4 * IO_DRAIN_MAX);
+		if (n < 0)
+			run_until(f, IO_FAILED, 5);
+	}
+	assert_true(sent >= IO_DRAIN_MAX);
+}
+
+static void
+test_hang_up_lingers_no_longer(void **state)
+{
+	struct fixture *f = *state;
+	int closed = 0;
+
+	io_on_close(f->io, count_closed, &closed);
+	io_hang_up(&f->io, 5);
+	assert_int_equal(closed, 0);
+	assert_false(run_until(f, IO_FAILED, 40));
+	assert_int_equal(closed, 1);
+}
+
+/* A peer that has closed its side is not waited for. */
+static void
+test_hang_up_after_eof(void **state)
+{
+	struct fixture *f = *state;
+	int closed = 0;
+
+	io_on_close(f->io, count_closed, &closed);
+	shutdown(f->far, SHUT_WR);
+	assert_true(run_until(f, IO_EOF, 5000));
+	io_hang_up(&f->io, 60000);
+	assert_int_equal(closed, 1);
+}
+
 static void
 test_connect(void **state)
 {
@@ -503,6 +651,12 @@ main(void)
 		T(test_close_after_write),
 		T(test_close_after_write_lingers_no_longer),
 		T(test_loop_end_closes_what_lingers),
+		T(test_hang_up_hears_the_peer_out),
+		T(test_hang_up_hears_the_peer_out_tcp),
+		T(test_hang_up_with_much_to_say),
+		T(test_hang_up_is_bounded),
+		T(test_hang_up_lingers_no_longer),
+		T(test_hang_up_after_eof),
 		T(test_connect),
 		T(test_connect_refused),
 		T(test_connect_fails_at_once),
