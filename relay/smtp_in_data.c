@@ -42,6 +42,7 @@ si_data_refuse(struct smtp_in *si, enum smtp_in_no no)
 	if (si->draft)
 		si->calls->abandon(si->arg);
 	si->draft = false;
+	si->paused = false; /* a draft that is gone tells of no end of it */
 	si->no = no;
 	return SMTP_IN_REFUSED;
 }

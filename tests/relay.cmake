@@ -39,6 +39,7 @@ belfry_proto_test(
   size
   size_patience
   slow
+  slow_refused
   smuggle_cr_dot_cr
   smuggle_cr_dot_crlf
   smuggle_crcrlf

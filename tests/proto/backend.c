@@ -71,6 +71,7 @@ be_write(void *arg, const void *data, size_t len)
 		return b->write_result;
 	if (buf_append(&b->draft, data, len) < 0)
 		return -EMSGSIZE;
+	b->due = b->slow;
 	return b->slow ? 1 : 0;
 }
 
@@ -116,6 +117,7 @@ be_abandon(void *arg)
 
 	must(b->drafting);
 	b->drafting = false;
+	b->due = false; /* a draft that is gone tells nothing more */
 	b->nabandoned++;
 }
 
@@ -276,7 +278,9 @@ backend_settle(struct backend *b)
 		b->asking = false;
 		smtp_in_outcome(&b->si, b->fate_delivered, &no);
 	}
-	smtp_in_resume(&b->si);
+	if (b->due)
+		smtp_in_resume(&b->si);
+	b->due = false;
 }
 
 /* As a session does: what is left of a line comes again with what follows. */

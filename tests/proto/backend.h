@@ -38,6 +38,7 @@ struct backend {
 	bool fate_delivered;
 
 	bool drafting, committing, asking;
+	bool due; /* the draft will tell that it takes more */
 	struct buf draft;
 	uint64_t last_id;
 	struct backend_message pending;
