@@ -170,6 +170,14 @@ ports_free(struct port_list *list)
 	}
 }
 
+/* A socket file that stays behind would make a client wait for nobody. */
+static void
+port_unlink(const struct port *p)
+{
+	if (p->nfds > 0 && strncmp(p->address, "unix:", 5) == 0)
+		unlink(p->address + 5);
+}
+
 /* The socket of an address goes over to the port that has it from now on. */
 static void
 port_take_over(struct port *to, struct port *from)
@@ -177,14 +185,6 @@ port_take_over(struct port *to, struct port *from)
 	memcpy(to->fds, from->fds, sizeof(to->fds));
 	to->nfds = from->nfds;
 	from->nfds = 0;
-}
-
-/* A socket file that stays behind would make a client wait for nobody. */
-static void
-port_unlink(const struct port *p)
-{
-	if (p->nfds > 0 && strncmp(p->address, "unix:", 5) == 0)
-		unlink(p->address + 5);
 }
 
 /* WANTED, all of them bound or known, become the ports. True: something is not
@@ -241,6 +241,8 @@ ports_apply(struct relay *r, const struct config *config,
 			result = port_give(p, config);
 		if (result < 0) {
 			*ret_address = xstrdup(p->address);
+			TAILQ_FOREACH(p, &wanted, entry)
+				port_unlink(p);
 			ports_free(&wanted);
 			return result;
 		}

@@ -85,26 +85,33 @@ reload_loops(struct relay *r)
 	}
 }
 
-static void
-reload_ports(struct relay *r)
+/* What can fail goes first. 1: the sockets are others than before; 0; or -errno,
+ * and all is as it was. */
+static int
+reload_ports(struct relay *r, const struct config *config)
 {
 	char *address = NULL;
-	int changed = ports_apply(r, relay_config(r), &address);
+	int changed = ports_apply(r, config, &address);
 
 	if (changed < 0)
 		log_event(&r->log_root, LOG_ERROR, "listen",
 			  LOG_STR("address", address),
 			  LOG_STR("error", strerror(-changed)));
 	free(address);
-	if (changed <= 0)
-		return;
+	return changed;
+}
+
+static void
+reload_listen(struct relay *r)
+{
 	acceptor_stop(r->mail_acceptor);
 	acceptor_stop(r->http_acceptor);
 	ports_listen(r);
 }
 
 static void
-reload_apply(struct relay *r, struct snapshot *snapshot)
+reload_apply(struct relay *r, struct snapshot *snapshot,
+	     bool ports_changed)
 {
 	struct snapshot *was = r->snapshot;
 	struct queue_conf conf = relay_queue_conf(snapshot->config);
@@ -124,7 +131,8 @@ reload_apply(struct relay *r, struct snapshot *snapshot)
 	deliver_set_routing(r->deliver, snapshot->routing);
 	reload_loops(r);
 	relay_apply_limits(r);
-	reload_ports(r);
+	if (ports_changed)
+		reload_listen(r);
 	relay_metrics_reloaded(r, true);
 	log_event(&r->log_root, LOG_INFO, "reload",
 		  LOG_STR("file", r->conf_path),
@@ -136,7 +144,7 @@ reload_apply(struct relay *r, struct snapshot *snapshot)
 void
 relay_reload(struct relay *r)
 {
-	struct snapshot *snapshot;
+	struct snapshot *snapshot = NULL;
 	struct config *config;
 	struct conf_errors e;
 	struct timespec now;
@@ -154,9 +162,13 @@ relay_reload(struct relay *r)
 		config_unref(&config);
 	}
 	if (result == 0)
-		reload_apply(r, snapshot);
-	else
+		result = reload_ports(r, snapshot->config);
+	if (result >= 0) {
+		reload_apply(r, snapshot, result > 0);
+	} else {
+		snapshot_unref(&snapshot);
 		reload_refused(r, &e);
+	}
 	conf_errors_done(&e);
 	sd_notify(0, "READY=1");
 }

@@ -16,6 +16,8 @@
 
 /* A client that sends and reads no replies is waited for at this much. */
 #define SESSION_OUTPUT_MAX (64 * 1024)
+/* What a client may send ahead while it waits for a fate. */
+#define SESSION_INPUT_MAX 4096
 /* During data the deadline moves on with every so many bytes. */
 #define SESSION_DATA_STEP (64 * 1024)
 /* How long the last reply may take to leave. */
@@ -364,9 +366,8 @@ static const struct smtp_in_calls session_calls = {
 static void
 session_feed(struct session *s)
 {
-	size_t line_max = (size_t)s->service->smtp.limits->command_line + 2;
 	struct evbuffer *in = io_input(s->io);
-	size_t total, len, used;
+	size_t total, line_max, len, used;
 	unsigned char *data;
 
 	while ((total = evbuffer_get_length(in)) > 0 &&
@@ -376,6 +377,9 @@ session_feed(struct session *s)
 		data = evbuffer_pullup(in, (ev_ssize_t)len);
 		used = smtp_in_feed(&s->smtp, (char *)data, len);
 		if (used == 0 && len < total) {
+			/* A MAIL may just have brought other limits. */
+			line_max = 2 + (size_t)s->service->smtp.limits
+					       ->command_line;
 			len = total < line_max ? total : line_max;
 			data = evbuffer_pullup(in, (ev_ssize_t)len);
 			used = smtp_in_feed(&s->smtp, (char *)data, len);
@@ -406,6 +410,19 @@ session_set_deadline(struct session *s)
 	io_set_deadline(s->io, s->service->smtp.limits->command_time_ms);
 }
 
+/* Who waits for a fate is read from too: else a client that leaves would not be
+ * missed for days. */
+static bool
+session_reads(const struct session *s)
+{
+	size_t ahead = evbuffer_get_length(io_input(s->io));
+
+	if (s->smtp.state == SMTP_IN_OUTCOME)
+		return ahead < SESSION_INPUT_MAX;
+	return smtp_in_wants_input(&s->smtp) &&
+	       io_output_len(s->io) < SESSION_OUTPUT_MAX;
+}
+
 static void
 session_settle(struct session *s)
 {
@@ -420,8 +437,7 @@ session_settle(struct session *s)
 		return;
 	}
 	session_set_deadline(s);
-	if (smtp_in_wants_input(&s->smtp) &&
-	    io_output_len(s->io) < SESSION_OUTPUT_MAX)
+	if (session_reads(s))
 		io_resume_input(s->io);
 	else
 		io_pause_input(s->io);

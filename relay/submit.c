@@ -52,17 +52,6 @@ submit_look_up(void *arg)
 }
 
 static void
-submit_start(void *arg)
-{
-	struct submit *s = arg;
-
-	session_start(s->rl->sessions, &s->accepted, SERVICE_SUBMIT, s->uid,
-		      s->login);
-	free(s->login);
-	free(s);
-}
-
-static void
 submit_refuse(struct submit *s)
 {
 	/* The socket buffer is empty: a line always fits. */
@@ -71,6 +60,23 @@ submit_refuse(struct submit *s)
 			  LOG_STR("client", "local"));
 	close(s->accepted.fd);
 	acceptor_release(&s->accepted.ticket);
+	free(s->login);
+	free(s);
+}
+
+static void
+submit_start(void *arg)
+{
+	struct submit *s = arg;
+
+	/* The name may have taken longer than all that was to be ended. */
+	if (s->rl->sessions == NULL) {
+		submit_refuse(s);
+		return;
+	}
+	session_start(s->rl->sessions, &s->accepted, SERVICE_SUBMIT, s->uid,
+		      s->login);
+	free(s->login);
 	free(s);
 }
 

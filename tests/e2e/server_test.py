@@ -212,7 +212,51 @@ class Submit(harness.Case):
         self.assertTrue(accepted[0]["user"])
 
 
+    def test_leaves_while_it_waits(self):
+        """Who asks for a fate and leaves is not kept until it is known."""
+        self.sink.stop()
+        belfryd = self.start(harness.SOON)
+        client = Raw(self, None, belfryd.config["submit_socket"])
+        client.line()
+        for said in ("EHLO c.example.org", "MAIL FROM:<a@example.org>",
+                     "RCPT TO:<ben@example.net>", "DATA"):
+            client.say(said)
+        client.send(BODY)
+        ident = client.line().split()[-1]
+        client.send(f"XOUTCOME {ident}\r\nNOOP\r\n".encode())
+        self.assertEqual(belfryd.metric("belfry_sessions",
+                                        listener="submit"), 1)
+        client.file.close()
+        client.socket.close()
+        lab.wait_for(lambda: belfryd.metric("belfry_sessions") == 0,
+                     "the end of the session", 10)
+
+
 class Listeners(harness.Case):
+    def test_reload_that_can_not_listen(self):
+        """It changes nothing, and says so."""
+        belfryd = self.start()
+        taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(taken.close)
+        other = os.path.join(belfryd.folder, "other.sock")
+        belfryd.config["listeners"] = [
+            {"name": "new", "role": "submission",
+             "address": f"127.0.0.1:{lab.free_port()}"},
+            {"name": "other", "role": "submission",
+             "address": f"127.0.0.1:{taken.getsockname()[1]}"}]
+        was, belfryd.config["submit_socket"] = \
+            belfryd.config["submit_socket"], other
+        belfryd.write_config()
+        belfryd.signal(signal.SIGHUP)
+        lab.wait_for(lambda: belfryd.events("listen"), "the error")
+        self.assertEqual(belfryd.events("reload"), [])
+        self.assertEqual(
+            belfryd.metric("belfry_config_last_reload_successful"), 0)
+        self.assertTrue(os.path.exists(was))
+        self.assertFalse(os.path.exists(other))
+        self.send()
+        self.sink.wait(1)
+
     def test_reload_moves_a_listener(self):
         belfryd = self.start()
         old, new = belfryd.smtp, lab.free_port()
