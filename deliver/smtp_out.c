@@ -28,8 +28,7 @@ const char *const smtp_out_state_names[] = {
 #define SO_PIPED_MAX 1000
 #define SO_PIECE     ((size_t)8 * 1024)
 
-/* What the server was to speak of, for sentences. */
-static const char *const so_awaited[] = {
+const char *const smtp_out_awaited[] = {
 	[SMTP_OUT_BANNER] = "the greeting",
 	[SMTP_OUT_EHLO] = "the reply to EHLO",
 	[SMTP_OUT_HELO] = "the reply to HELO",
@@ -195,7 +194,7 @@ so_keyword(void *arg, int code, const char *text)
 static void
 so_heard_nothing(struct smtp_out *so, enum so_word word)
 {
-	const char *awaited = so_awaited[so->state];
+	const char *awaited = smtp_out_awaited[so->state];
 	struct reply our = {0};
 
 	if (so->state == SMTP_OUT_CLOSED)

@@ -46,10 +46,27 @@ smtp_out_settle(struct smtp_out *so, enum attempt_dest dest)
 	so->carried++;
 }
 
+/* A reason for an end: REPLY, if it is one. A 2xx or 3xx in the wrong place would
+ * read as if all were well. */
+static void
+so_reason(const struct smtp_out *so, const struct reply *reply,
+	  struct reply *ret)
+{
+	char line[REPLY_TEXT_MAX + 32];
+
+	if (reply_temporary(reply) || reply_permanent(reply)) {
+		reply_copy(ret, reply);
+		return;
+	}
+	reply_line(reply, line, sizeof(line));
+	reply_set(ret, 451, "4.5.0", "this came instead of %s: %s",
+		  smtp_out_awaited[so->state], line);
+}
+
 enum smtp_out_state
 smtp_out_end(struct smtp_out *so, const struct reply *reply)
 {
-	reply_copy(&so->why, reply);
+	so_reason(so, reply, &so->why);
 	so->failed = so->carried == 0;
 	return SMTP_OUT_CLOSED;
 }
@@ -58,8 +75,11 @@ smtp_out_end(struct smtp_out *so, const struct reply *reply)
 static enum smtp_out_state
 so_lost(struct smtp_out *so, const struct reply *reply)
 {
-	size_t n = smtp_out_pending(so, ATTEMPT_LATER, reply);
+	struct reply why;
+	size_t n;
 
+	so_reason(so, reply, &why);
+	n = smtp_out_pending(so, ATTEMPT_LATER, &why);
 	smtp_out_settle(so, n > 0 ? ATTEMPT_DEST_DROPPED : ATTEMPT_DEST_OK);
 	return smtp_out_end(so, reply);
 }

@@ -18,6 +18,9 @@ enum so_word {
 	SO_CLOSE,
 };
 
+/* What the server was to speak of, for sentences. */
+extern const char *const smtp_out_awaited[];
+
 /* The next state. REPLY: the server's, or ours where it said nothing. */
 enum smtp_out_state smtp_out_heard(struct smtp_out *so, enum so_word word,
 				   const struct reply *reply);
@@ -30,7 +33,7 @@ void smtp_out_settle(struct smtp_out *so, enum attempt_dest dest);
 /* A 4xx or 5xx to what concerns all. */
 void smtp_out_refused(struct smtp_out *so, enum so_word word,
 		      const struct reply *reply);
-/* CLOSED, and why. */
+/* CLOSED, and why; a yes that came where none was due is named as that. */
 enum smtp_out_state smtp_out_end(struct smtp_out *so,
 				 const struct reply *reply);
 

@@ -271,6 +271,28 @@ struct table_row {
 	int line;
 };
 
+/* The words that are kept must be a reason: no "deferred, since 250 ok". */
+static void
+check_words(const struct rig *g, enum moment m, const char *said)
+{
+	const struct reply *reply = NULL;
+	bool done = false;
+
+	if (m != AT_RSET && g->so.fate == SMTP_OUT_SETTLED) {
+		reply = &g->judged->rcpt[0].reply;
+		done = g->judged->rcpt[0].outcome == ATTEMPT_DONE;
+	} else if (g->so.state == SMTP_OUT_CLOSED) {
+		reply = &g->so.why;
+	}
+	if (reply && reply_ok(reply) != done)
+		fail_msg("%s, %s: %d %s", moment_names[m], said, reply->code,
+			 reply->text);
+	if (reply && !done && !reply_temporary(reply) &&
+	    !reply_permanent(reply))
+		fail_msg("%s, %s: %d %s", moment_names[m], said, reply->code,
+			 reply->text);
+}
+
 static void
 check_row(enum moment m, const char *said, const char *ehlo,
 	  const struct table_row *want)
@@ -294,6 +316,7 @@ check_row(enum moment m, const char *said, const char *ehlo,
 			 want->destination, want->connection,
 			 seen_recipients(&g, m), seen_destination(&g, m),
 			 seen_connection(&g, m));
+	check_words(&g, m, said);
 	rig_done(&g);
 }
 
