@@ -1,5 +1,6 @@
 #include "relay/api.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +70,8 @@ api_paused_done(void *arg, int result)
 	struct api_call *call = arg;
 	struct queue_paused now;
 
-	if (result < 0) {
+	/* A resume that finds no pause has what it wants. */
+	if (result < 0 && result != -EALREADY) {
 		api_error(call, 503, strerror(-result),
 			  "the store did not take it; try again");
 		return;

@@ -98,6 +98,7 @@ class Queue(harness.Case):
         self.assertIn(third, self.cli("queue", "list").stdout)
         self.assertEqual(self.sink.messages, [])
         self.cli("resume")
+        self.cli("resume") # it is resumed: nothing went wrong
         self.sink.wait(1)
         self.assertNotIn("a hand on the cable", self.cli("status").stdout)
 
