@@ -1,12 +1,12 @@
 #include "relay/smtp_in.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/must.h"
 #include "relay/smtp_in_data.h"
+#include "relay/smtp_in_refuse.h"
 
 const char *const smtp_in_state_names[] = {
 	[SMTP_IN_GREET] = "greet",
@@ -22,67 +22,6 @@ const char *const smtp_in_state_names[] = {
 	NULL,
 };
 
-/* What every session says, word for word; docs/smtp.md has the same rows. */
-const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO] = {
-	[SMTP_IN_NO_LINE] = {500, "5.5.2",
-			     "a line ends in CRLF and holds no other CR, LF "
-			     "or NUL",
-			     "line", true, false},
-	[SMTP_IN_NO_LONG] = {500, "5.5.2", "line too long", "line", true,
-			     false},
-	[SMTP_IN_NO_VERB] = {500, "5.5.2", "command not known", "syntax", true,
-			     false},
-	[SMTP_IN_NO_SYNTAX] = {501, "5.5.4", "syntax error", "syntax", true,
-			       false},
-	[SMTP_IN_NO_FOREIGN] = {554, "5.5.1", "this is SMTP and nothing else; closing",
-			     "foreign", true, true},
-	[SMTP_IN_NO_SYNC] = {554, "5.5.1",
-			     "wait for the reply before sending more; closing",
-			     "pipelining", true, true},
-	[SMTP_IN_NO_GREETING] = {503, "5.5.1", "send EHLO or HELO first",
-				 "sequence", true, false},
-	[SMTP_IN_NO_NESTED] = {503, "5.5.1", "one MAIL at a time", "sequence",
-			       true, false},
-	[SMTP_IN_NO_SENDER] = {503, "5.5.1", "send MAIL first", "sequence",
-			       true, false},
-	[SMTP_IN_NO_RCPT] = {554, "5.5.1", "no valid recipients", "sequence",
-			     true, false},
-	[SMTP_IN_NO_TRUST] = {550, "5.7.1", "this client may not send here",
-			      "trust", true, false},
-	[SMTP_IN_NO_ROUTE] = {550, "5.4.4", "no route to this domain",
-			      "no_route", false, false},
-	[SMTP_IN_NO_RECIPIENTS] = {452, "4.5.3", "too many recipients",
-				   "recipients", false, false},
-	[SMTP_IN_NO_SIZE] = {552, "5.3.4", "message too big", "size", true,
-			     false},
-	[SMTP_IN_NO_HEADER] = {552, "5.3.4", "header too big", "header", true,
-			       false},
-	[SMTP_IN_NO_LOOP] = {554, "5.4.6",
-			     "too many Received fields: mail loop", "loop",
-			     true, false},
-	[SMTP_IN_NO_DATA_LINE] = {554, "5.6.0",
-				  "a line ends in CRLF and holds no other CR, "
-				  "LF or NUL",
-				  "line", true, false},
-	[SMTP_IN_NO_DATA_LONG] = {554, "5.6.0", "text line too long", "line",
-				  true, false},
-	[SMTP_IN_NO_FULL] = {452, "4.3.1", "the store is full, try again later",
-			     "full", false, false},
-	[SMTP_IN_NO_STORE] = {451, "4.3.0", "not stored, try again later",
-			      "store", false, false},
-	[SMTP_IN_NO_ID] = {550, "5.7.1", "not a message of this session", "id",
-			   true, false},
-	[SMTP_IN_NO_ERRORS] = {421, "4.7.0", "too many errors; closing",
-			       "errors", false, true},
-	[SMTP_IN_NO_MESSAGES] = {421, "4.7.0",
-				 "enough messages for one connection; closing",
-				 "messages", false, true},
-	[SMTP_IN_NO_TIME] = {421, "4.4.2", "timeout; closing", "timeout", false,
-			     true},
-	[SMTP_IN_NO_SHUTDOWN] = {421, "4.3.2", "shutting down, try again later",
-				 "shutdown", false, true},
-};
-
 void
 si_move(struct smtp_in *si, enum smtp_in_state next)
 {
@@ -91,102 +30,6 @@ si_move(struct smtp_in *si, enum smtp_in_state next)
 	si->state = next;
 	if (from != next)
 		si->calls->moved(si->arg, from, next);
-}
-
-/* --- saying -------------------------------------------------------------- */
-
-static void __attribute__((format(printf, 2, 3)))
-si_say(struct smtp_in *si, const char *fmt, ...)
-{
-	char line[REPLY_TEXT_MAX + 64];
-	va_list ap;
-	int len;
-
-	va_start(ap, fmt);
-	len = vsnprintf(line, sizeof(line) - 2, fmt, ap);
-	va_end(ap);
-	if (len > (int)sizeof(line) - 3)
-		len = (int)sizeof(line) - 3;
-	memcpy(line + len, "\r\n", 2);
-	si->calls->say(si->arg, line, (size_t)len + 2);
-}
-
-static void
-si_refused(struct smtp_in *si, enum smtp_in_no no, int code, const char *dsn,
-	   const char *rcpt)
-{
-	const struct smtp_in_refused r = {
-		.no = no,
-		.verb = si->verb,
-		.code = code,
-		.dsn = dsn,
-		.from = si->sender,
-		.rcpt = rcpt,
-	};
-
-	si->calls->refused(si->arg, &r);
-}
-
-/* What follows a refusal: the end, when it was one too many. */
-static enum smtp_in_state
-si_count_error(struct smtp_in *si, enum smtp_in_no no, enum smtp_in_state stay)
-{
-	const struct smtp_in_refusal *last =
-		&smtp_in_refusals[SMTP_IN_NO_ERRORS];
-
-	if (smtp_in_refusals[no].closes)
-		return SMTP_IN_CLOSED;
-	if (!smtp_in_refusals[no].error ||
-	    ++si->errors < si->conf->limits->errors)
-		return stay;
-	si_say(si, "%d %s %s", last->code, last->dsn, last->text);
-	si_refused(si, SMTP_IN_NO_ERRORS, last->code, last->dsn, NULL);
-	return SMTP_IN_CLOSED;
-}
-
-static enum smtp_in_state
-si_refuse_row(struct smtp_in *si, enum smtp_in_no no, const char *rcpt,
-	      enum smtp_in_state stay)
-{
-	const struct smtp_in_refusal *row = &smtp_in_refusals[no];
-
-	si_say(si, "%d %s %s", row->code, row->dsn, row->text);
-	si_refused(si, no, row->code, row->dsn, rcpt);
-	return si_count_error(si, no, stay);
-}
-
-enum smtp_in_state
-si_refuse(struct smtp_in *si, enum smtp_in_no no, enum smtp_in_state stay)
-{
-	return si_refuse_row(si, no, NULL, stay);
-}
-
-/* A refused address is not kept in the transaction: its number has no limit. */
-static enum smtp_in_state
-si_refuse_rcpt(struct smtp_in *si, enum smtp_in_no no,
-	       const struct address *address)
-{
-	enum smtp_in_state next;
-	struct arena scratch;
-
-	arena_init(&scratch);
-	next = si_refuse_row(si, no, address_text(address, &scratch),
-			     si->state);
-	arena_done(&scratch);
-	return next;
-}
-
-/* The parser's own words. */
-static enum smtp_in_state
-si_refuse_syntax(struct smtp_in *si, const struct reply *reply)
-{
-	char line[REPLY_TEXT_MAX + 32], dsn[REPLY_DSN_MAX];
-
-	reply_line(reply, line, sizeof(line));
-	si_say(si, "%s", line);
-	si_refused(si, SMTP_IN_NO_SYNTAX, reply->code, reply_dsn(reply, dsn),
-		   NULL);
-	return si_count_error(si, SMTP_IN_NO_SYNTAX, si->state);
 }
 
 /* Forget the transaction. */

@@ -5,6 +5,7 @@
 
 #include "mail/header.h"
 #include "mail/received.h"
+#include "relay/smtp_in_refuse.h"
 
 /* What is taken at a time; also the room on the stack. */
 #define SI_CHUNK (16 * 1024)

@@ -13,9 +13,6 @@ size_t si_data_feed(struct smtp_in *si, const char *data, size_t len);
 
 /* Of smtp_in.c: the one place where the state changes. */
 void si_move(struct smtp_in *si, enum smtp_in_state next);
-/* Say NO; returns STAY, or CLOSED when it was one too many. */
-enum smtp_in_state si_refuse(struct smtp_in *si, enum smtp_in_no no,
-			     enum smtp_in_state stay);
 /* Forget the transaction. */
 void si_reset(struct smtp_in *si);
 
