@@ -72,6 +72,17 @@ class Session(harness.Case):
         self.assertEqual(client.line(), "")
         self.assertIn(b"hello", self.sink.wait(1)[0].content)
 
+    def test_goes_on_after_the_refusal(self):
+        """No reset takes the last reply from a client that still sends."""
+        belfryd = self.start()
+        client = self.raw()
+        client.send(b"POST / HTTP/1.1\r\nContent-Length: 40000\r\n\r\n")
+        lab.wait_for(lambda: belfryd.events("disconnect"), "the end")
+        for _ in range(4):
+            client.send(b"x" * 10000)
+        self.assertEqual(client.line()[:9], "554 5.5.1")
+        self.assertEqual(client.line(), "")
+
     def test_lost_in_data(self):
         belfryd = self.start()
         client = self.begin()
