@@ -29,6 +29,8 @@
 #define ST_BATCH_BYTES (16 << 20)
 #define ST_JOB_BYTES   1024 /* what a job costs at least */
 #define ST_READERS_MS  60000
+#define ST_GATHER_JOBS 4
+#define ST_GATHER_NS   300000
 #define ST_SCHEMA      1
 
 static const double st_buckets[] = {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03,
@@ -222,14 +224,45 @@ st_retry(struct store *s, struct store_job *batch, int r)
 	store_room_look(s);
 }
 
+static void
+st_time_from_now(int64_t ns, struct timespec *ret)
+{
+	clock_gettime(CLOCK_MONOTONIC, ret);
+	ns += ret->tv_nsec;
+	ret->tv_sec += ns / 1000000000;
+	ret->tv_nsec = ns % 1000000000;
+}
+
 /* --- a batch --------------------------------------------------------------- */
+
+/*
+ * A batch of several jobs says that as many clients are at work, and that their
+ * next jobs are on the way: a commit costs nearly the same for all of them, so
+ * it is worth a moment. Who is alone never waits.
+ */
+static void
+st_gather(struct store *s)
+{
+	struct timespec until;
+	int r = 0;
+
+	if (s->last_jobs < ST_GATHER_JOBS)
+		return;
+	st_time_from_now(ST_GATHER_NS, &until);
+	pthread_mutex_lock(&s->mutex);
+	s->want = s->last_jobs;
+	while (s->waiting < s->want && !s->stop && r == 0)
+		r = pthread_cond_timedwait(&s->cond, &s->mutex, &until);
+	s->want = 0;
+	pthread_mutex_unlock(&s->mutex);
+}
 
 /* What waits, in order, up to the ceiling; at least one. */
 static struct store_job *
 st_take(struct store *s, size_t *ret_bytes)
 {
 	struct store_job *batch, **end;
-	size_t bytes = 0;
+	size_t bytes = 0, jobs = 0;
 
 	pthread_mutex_lock(&s->mutex);
 	batch = s->first;
@@ -237,7 +270,10 @@ st_take(struct store *s, size_t *ret_bytes)
 		if (bytes > 0 && bytes + st_cost(*end) > ST_BATCH_BYTES)
 			break;
 		bytes += st_cost(*end);
+		jobs++;
 	}
+	s->waiting -= jobs;
+	s->last_jobs = jobs;
 	s->first = *end;
 	if (s->first == NULL)
 		s->last = &s->first;
@@ -285,6 +321,7 @@ st_batch(struct store *s)
 	if (r < 0)
 		st_die(s, "beginning a transaction", r);
 	st_turn(s, &txn);
+	st_gather(s);
 	r = txn.error;
 	batch = st_take(s, &bytes);
 	for (job = batch; job != NULL && r == 0; job = job->next)
@@ -331,13 +368,7 @@ st_sleep(struct store *s, int64_t delay_ms)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += delay_ms / 1000;
-	until.tv_nsec += delay_ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
+	st_time_from_now(delay_ms * 1000000, &until);
 	pthread_cond_timedwait(&s->cond, &s->mutex, &until);
 }
 
@@ -399,9 +430,10 @@ store_run(struct store *store, struct store_job *job)
 	job->store = store;
 	job->next = NULL;
 	pthread_mutex_lock(&store->mutex);
-	wake = store->first == NULL;
 	*store->last = job;
 	store->last = &job->next;
+	store->waiting++;
+	wake = store->waiting == (store->want > 0 ? store->want : 1);
 	pthread_mutex_unlock(&store->mutex);
 	if (wake)
 		pthread_cond_signal(&store->cond);

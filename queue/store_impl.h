@@ -34,6 +34,7 @@ struct store {
 	int64_t look_due;           /* store thread; INT64_MAX: nothing changed */
 	int64_t readers_due;        /* store thread */
 	bool told_full;             /* store thread */
+	size_t last_jobs;           /* store thread; of the batch before */
 
 	_Atomic uint32_t reads; /* under way in the disk pool */
 
@@ -42,6 +43,8 @@ struct store {
 	pthread_cond_t cond;
 	/* Under the mutex. */
 	struct store_job *first, **last;
+	size_t waiting; /* how many jobs */
+	size_t want;    /* the thread gathers until so many wait; 0: it doesn't */
 	store_turn_fn *turn;
 	void *turn_arg;
 	int64_t turn_due; /* monotonic ms of conf.clock */
