@@ -221,6 +221,8 @@ try_next_host(struct smtp_try *t)
 	host_memory_add(&t->dl->memory,
 			try_hop_key(try_hop(t), key, sizeof(key)), try_now(t));
 	slots_give(&t->hop_slot);
+	try_move(t, SMTP_TRY_ROUTE); /* the addresses were that host's */
+	t->naddrs = t->addr_at = 0;
 	t->hop_at++;
 	try_host(t);
 }

@@ -302,6 +302,40 @@ test_failover(void **state)
 	smtp_server_stop(&refuses);
 }
 
+/* The first host fails one of two late, when the other has left the second
+ * host's connection idle. */
+static void
+test_failover_to_idle(void **state)
+{
+	static const struct smtp_rule rules[] = {
+		{"BANNER", 1, "421 4.3.2 busy\r\n", true, false, NULL},
+		{"BANNER", 2, NULL, false, true, NULL}, {0}};
+	struct smtp_server *fails = smtp_server_start(rules, false);
+	struct smtp_server *s = smtp_server_start(NULL, false);
+	int ports[HOPS_MAX] = {smtp_server_port(fails), smtp_server_port(s)};
+	struct fake_mail m = mail_new();
+	struct rig g;
+
+	(void)state;
+	rig_conf(&g, ports);
+	g.conf.timeouts.banner_ms = 300;
+	rig_start(&g);
+	fake_queue_give(g.queue, g.loops[0], &m);
+	fake_queue_give(g.queue, g.loops[0], &m);
+	for (int i = 0; i < 2; i++) {
+		struct fake_result *r = fake_queue_take(g.queue);
+
+		assert_non_null(r);
+		assert_int_equal(r->rcpt[0].outcome, ATTEMPT_DONE);
+		free(r);
+	}
+	expect_seen(fails, 2, 0);
+	expect_seen(s, 1, 2);
+	rig_done(&g);
+	smtp_server_stop(&s);
+	smtp_server_stop(&fails);
+}
+
 static void
 test_dead(void **state)
 {
@@ -853,6 +887,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_failover),
+		cmocka_unit_test(test_failover_to_idle),
 		cmocka_unit_test(test_dead),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_names),
