@@ -1,18 +1,15 @@
 #include "relay/session.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/queue.h>
 #include <unistd.h>
 
 #include "base/must.h"
 #include "base/xalloc.h"
 #include "net/io.h"
-#include "relay/smtp_in.h"
+#include "relay/session_impl.h"
 
 /* A client that sends and reads no replies is waited for at this much. */
 #define SESSION_OUTPUT_MAX (64 * 1024)
@@ -22,50 +19,6 @@
 #define SESSION_DATA_STEP (64 * 1024)
 /* How long the last reply may take to leave. */
 #define SESSION_LINGER_MS 5000
-
-TAILQ_HEAD(session_list, session);
-
-struct sessions {
-	struct loop *loop;             /* borrowed */
-	struct queue *queue;           /* borrowed */
-	struct snapshot *snapshot;     /* owned reference */
-	const struct log_context *log; /* borrowed */
-	struct session_list list;
-	uint64_t epoch; /* of session ids: seconds at the start */
-	bool stopping;
-	struct loop_timer grace;
-	loop_fn *stopped;
-	void *stopped_arg;
-};
-
-#define SESSION_ID_LEN 32
-
-struct session {
-	struct sessions *all; /* borrowed */
-	TAILQ_ENTRY(session) entry;
-	struct snapshot *snapshot;     /* owned reference */
-	const struct service *service; /* in the snapshot */
-	struct io *io;                 /* owned; NULL: the client is gone */
-	struct smtp_in smtp;
-	struct smtp_in_client client;
-	struct draft *draft; /* owned */
-	uint64_t last_id;     /* of the message accepted last */
-	uint64_t fate_handle; /* while its fate is asked for; else 0 */
-	struct sockaddr_any peer;
-	uint64_t handle;
-	bool eof;
-	bool hung_up;
-	uint64_t progress; /* what the deadline was last set for */
-	struct log_context log;
-	struct post reap;
-	char *login, *mailbox; /* owned; NULL: not the submit socket */
-	char id[SESSION_ID_LEN];
-	char client_text[SOCKADDR_TEXT_MAX + 16]; /* for logs */
-	char received_ip[SOCKADDR_TEXT_MAX + 8];
-	char who[SOCKADDR_TEXT_MAX];
-};
-
-static void session_run(struct session *s);
 
 /* --- the end --------------------------------------------------------------- */
 
@@ -124,14 +77,6 @@ session_hang_up(struct session *s, const char *reason)
 }
 
 static void
-session_forget_fate(struct session *s)
-{
-	if (s->fate_handle != 0)
-		loop_handle_free(s->all->loop, s->fate_handle);
-	s->fate_handle = 0;
-}
-
-static void
 session_end(struct session *s, const char *reason)
 {
 	session_hang_up(s, reason);
@@ -142,222 +87,6 @@ session_end(struct session *s, const char *reason)
 	s->handle = 0;
 	loop_defer(s->all->loop, &s->reap, session_free, s);
 }
-
-/* --- what smtp_in asks for -------------------------------------------------- */
-
-static void
-session_say(void *arg, const char *data, size_t len)
-{
-	struct session *s = arg;
-
-	if (s->io != NULL)
-		io_write(s->io, data, len);
-}
-
-static bool
-session_trusted(const struct session *s)
-{
-	return s->service->submit ||
-	       network_list_has(s->service->trusted, &s->peer);
-}
-
-/* A reload is taken over between transactions; a listener that is gone from
- * the configuration goes on with what it had. */
-static const struct smtp_in_conf *
-session_begin(void *arg, bool *ret_trusted)
-{
-	struct session *s = arg;
-	struct snapshot *now = s->all->snapshot;
-	const struct service *service;
-
-	if (now != s->snapshot) {
-		service = snapshot_service(now, s->service->name);
-		if (service != NULL) {
-			snapshot_unref(&s->snapshot);
-			s->snapshot = snapshot_ref(now);
-			s->service = service;
-		}
-	}
-	*ret_trusted = session_trusted(s);
-	return &s->service->smtp;
-}
-
-static bool
-session_room(void *arg)
-{
-	struct session *s = arg;
-
-	return store_has_room(queue_store(s->all->queue), STORE_NEED_MAIL);
-}
-
-static int
-session_route(void *arg, const struct address *rcpt, struct envelope_rcpt *ret)
-{
-	struct session *s = arg;
-	struct route route;
-	int r;
-
-	r = route_find(s->snapshot->routing, rcpt, &route);
-	if (r < 0)
-		return r;
-	ret->agent = route.agent;
-	ret->dest = route.dest;
-	ret->route = route.rule;
-	return 0;
-}
-
-static void
-session_draft_ready(void *object)
-{
-	struct session *s = object;
-
-	smtp_in_resume(&s->smtp);
-	session_run(s);
-}
-
-static int
-session_open(void *arg, size_t max_bytes, uint64_t *ret_id)
-{
-	struct session *s = arg;
-	int r;
-
-	r = draft_open(s->all->queue, max_bytes, STORE_NEED_MAIL, s->all->loop,
-		       s->handle, session_draft_ready, &s->draft);
-	if (r == 0)
-		*ret_id = draft_id(s->draft);
-	return r;
-}
-
-static int
-session_write(void *arg, const void *data, size_t len)
-{
-	struct session *s = arg;
-
-	return draft_write(s->draft, data, len);
-}
-
-static void
-session_committed(void *object, int result, uint64_t id)
-{
-	struct session *s = object;
-
-	if (s->io != NULL)
-		io_cork(s->io);
-	smtp_in_committed(&s->smtp, result, id);
-	if (s->all->stopping)
-		smtp_in_end(&s->smtp, SMTP_IN_NO_SHUTDOWN);
-	session_run(s);
-}
-
-static void
-session_commit(void *arg, const struct envelope *env)
-{
-	struct session *s = arg;
-
-	draft_commit(&s->draft, env, session_committed);
-}
-
-static void
-session_abandon(void *arg)
-{
-	struct session *s = arg;
-
-	draft_abandon(&s->draft);
-}
-
-static void
-session_fate(void *object, bool delivered, const struct reply *last)
-{
-	struct session *s = object;
-
-	session_forget_fate(s);
-	if (s->smtp.state != SMTP_IN_OUTCOME)
-		return;
-	smtp_in_outcome(&s->smtp, delivered, last);
-	session_run(s);
-}
-
-/* Only the last one, and only who sent it. The queue remembers for a while what
- * is over already. */
-static int
-session_outcome(void *arg, uint64_t id)
-{
-	struct session *s = arg;
-	struct loop *loop = s->all->loop;
-
-	if (s->last_id == 0 || s->last_id != id)
-		return -ENOENT;
-	must(s->fate_handle == 0);
-	s->fate_handle = loop_handle_new(loop, s);
-	queue_watch(s->all->queue, id, loop, s->fate_handle, session_fate);
-	return 0;
-}
-
-static int64_t
-session_now_ms(void *arg)
-{
-	struct session *s = arg;
-
-	return loop_wall_ms(s->all->loop);
-}
-
-static void
-session_moved(void *arg, enum smtp_in_state from, enum smtp_in_state to)
-{
-	struct session *s = arg;
-
-	log_event(&s->log, LOG_DEBUG, "smtp_in",
-		  LOG_STR("from", smtp_in_state_names[from]),
-		  LOG_STR("to", smtp_in_state_names[to]));
-}
-
-static void
-session_accepted(void *arg, uint64_t id, const struct envelope *env,
-		 int64_t size)
-{
-	struct session *s = arg;
-	char text[QUEUE_ID_LEN];
-
-	s->last_id = id;
-	queue_id_text(id, text);
-	metric_add(s->service->accepted[env->class], 1);
-	log_event(&s->log, LOG_INFO, "accept", LOG_STR("id", text),
-		  LOG_STR("client", s->client_text), LOG_STR("user", s->login),
-		  LOG_ADDR("from", env->sender), LOG_INT("nrcpt", env->nrcpt),
-		  LOG_INT("size", size), LOG_STR("msgid", env->message_id),
-		  LOG_STR("listener", s->service->name));
-}
-
-static void
-session_refused(void *arg, const struct smtp_in_refused *r)
-{
-	struct session *s = arg;
-
-	metric_add(s->service->refused[r->no], 1);
-	log_event(&s->log, LOG_INFO, "refuse",
-		  LOG_STR("client", s->client_text),
-		  LOG_STR("verb", smtp_verb_names[r->verb]),
-		  LOG_INT("code", r->code), LOG_STR("dsn", r->dsn),
-		  LOG_STR("reason", smtp_in_refusals[r->no].reason),
-		  LOG_ADDR("from", r->from), LOG_ADDR("to", r->rcpt),
-		  LOG_STR("listener", s->service->name));
-}
-
-static const struct smtp_in_calls session_calls = {
-	.say = session_say,
-	.begin = session_begin,
-	.room = session_room,
-	.route = session_route,
-	.open = session_open,
-	.write = session_write,
-	.commit = session_commit,
-	.abandon = session_abandon,
-	.outcome = session_outcome,
-	.now_ms = session_now_ms,
-	.moved = session_moved,
-	.accepted = session_accepted,
-	.refused = session_refused,
-};
 
 /* --- bytes in ---------------------------------------------------------------- */
 
@@ -443,7 +172,7 @@ session_settle(struct session *s)
 		io_pause_input(s->io);
 }
 
-static void
+void
 session_run(struct session *s)
 {
 	if (s->io != NULL) {

@@ -1,0 +1,61 @@
+/* What the files of session share. */
+#ifndef RELAY_SESSION_IMPL_H
+#define RELAY_SESSION_IMPL_H
+
+#include <sys/queue.h>
+
+#include "relay/session.h"
+#include "relay/smtp_in.h"
+
+TAILQ_HEAD(session_list, session);
+
+struct sessions {
+	struct loop *loop;             /* borrowed */
+	struct queue *queue;           /* borrowed */
+	struct snapshot *snapshot;     /* owned reference */
+	const struct log_context *log; /* borrowed */
+	struct session_list list;
+	uint64_t epoch; /* of session ids: seconds at the start */
+	bool stopping;
+	struct loop_timer grace;
+	loop_fn *stopped;
+	void *stopped_arg;
+};
+
+#define SESSION_ID_LEN 32
+
+struct session {
+	struct sessions *all; /* borrowed */
+	TAILQ_ENTRY(session) entry;
+	struct snapshot *snapshot;     /* owned reference */
+	const struct service *service; /* in the snapshot */
+	struct io *io;                 /* owned; NULL: the client is gone */
+	struct smtp_in smtp;
+	struct smtp_in_client client;
+	struct draft *draft; /* owned */
+	uint64_t last_id;     /* of the message accepted last */
+	uint64_t fate_handle; /* while its fate is asked for; else 0 */
+	struct sockaddr_any peer;
+	uint64_t handle;
+	bool eof;
+	bool hung_up;
+	uint64_t progress; /* what the deadline was last set for */
+	struct log_context log;
+	struct post reap;
+	char *login, *mailbox; /* owned; NULL: not the submit socket */
+	char id[SESSION_ID_LEN];
+	char client_text[SOCKADDR_TEXT_MAX + 16]; /* for logs */
+	char received_ip[SOCKADDR_TEXT_MAX + 8];
+	char who[SOCKADDR_TEXT_MAX];
+};
+
+/* Feed what has come, and do what follows from it. */
+void session_run(struct session *s);
+
+/* session_calls.c */
+extern const struct smtp_in_calls session_calls;
+bool session_trusted(const struct session *s);
+/* Nobody waits for a fate any more. */
+void session_forget_fate(struct session *s);
+
+#endif
