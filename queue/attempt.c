@@ -17,6 +17,8 @@ const char *const attempt_outcome_names[] = {
 	[ATTEMPT_MOVED] = "moved",
 };
 
+#define ATTEMPT_UNWRITTEN_MS 1000
+
 enum { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_BOUNCED };
 
 struct attempt_impl *
@@ -163,17 +165,47 @@ ar_never(struct ar *x, uint32_t n, struct rcpt *r)
 	return ar_put(x, n, r, QUEUE_RCPT_FAILED, store_place_none());
 }
 
+/* To a destination whose name has no place in the record: it stays where it is,
+ * until the routes are better. */
+static int
+ar_too_long(struct ar *x, uint32_t n, struct rcpt *r)
+{
+	static const struct reply reply = {
+		.code = 451,
+		.dsn = "4.3.5",
+		.text = "the name of the new destination is too long",
+	};
+
+	r->tries++;
+	r->last_ms = x->ai->now_ms;
+	rcpt_set_reply(r, &reply, "");
+	return ar_later(x, n, r);
+}
+
+static bool
+ar_may_move(struct queue *q, const struct rcpt *r)
+{
+	buf_clear(&q->scratch);
+	return dest_name_fits(r->agent, r->dest_name) &&
+	       rcpt_encode(r, &q->scratch) == 0;
+}
+
 static int
 ar_moved(struct ar *x, const struct attempt_rcpt *ar, struct rcpt *r)
 {
 	struct attempt_impl *ai = x->ai;
+	struct rcpt moved = *r;
 
+	moved.agent = ar->moved_agent;
+	moved.dest_name = ar->moved_dest;
+	if (ar->moved_route != NULL)
+		moved.route = ar->moved_route;
+	if (!ar_may_move(ai->q, &moved))
+		return ar_too_long(x, ar->n, r);
 	/* Gone from here, and come there, for the counts. */
 	count_note_rcpt(&ai->effects.counts, ai->a.id, r, QUEUE_RCPT_READY,
 			COUNT_NONE);
-	r->agent = ar->moved_agent;
-	r->dest_name = ar->moved_dest;
-	r->route = ar->moved_route != NULL ? ar->moved_route : r->route;
+	*r = moved;
 	r->dest = queue_dest_key(r->agent, r->dest_name);
 	r->state = x->m.flags & MESSAGE_HELD ? RCPT_HELD : RCPT_LIVE;
 	if (r->state == RCPT_LIVE)
@@ -287,6 +319,48 @@ ar_note_words(struct attempt_impl *ai)
 			watch_note(ai->q, a->id, &a->rcpt[i].reply);
 }
 
+/* No room: it stays out, so that nothing is delivered twice for that. */
+static void
+ar_wait_for_room(struct attempt_impl *ai)
+{
+	struct queue *q = ai->q;
+
+	if (STAILQ_EMPTY(&q->unwritten))
+		q->unwritten_mono_ms =
+			clock_mono_ms(q->clock) + ATTEMPT_UNWRITTEN_MS;
+	STAILQ_INSERT_TAIL(&q->unwritten, ai, unwritten);
+	queue_poke(q);
+}
+
+int64_t
+attempt_unwritten_turn(struct queue *q, int64_t now_mono_ms)
+{
+	struct attempt_impl *ai;
+
+	if (STAILQ_EMPTY(&q->unwritten))
+		return INT64_MAX;
+	if (now_mono_ms < q->unwritten_mono_ms)
+		return q->unwritten_mono_ms;
+	while ((ai = STAILQ_FIRST(&q->unwritten)) != NULL) {
+		STAILQ_REMOVE_HEAD(&q->unwritten, unwritten);
+		attempt_submit(ai);
+	}
+	return INT64_MAX;
+}
+
+void
+attempt_unwritten_free(struct queue *q)
+{
+	struct attempt_impl *ai;
+
+	while ((ai = STAILQ_FIRST(&q->unwritten)) != NULL) {
+		STAILQ_REMOVE_HEAD(&q->unwritten, unwritten);
+		attempt_free(ai);
+	}
+}
+
+static void ar_told(void *arg);
+
 static void
 ar_after(void *arg, int result)
 {
@@ -294,6 +368,10 @@ ar_after(void *arg, int result)
 	struct dest *d = ai->dest;
 	struct queue *q = ai->q;
 
+	if (result == -ENOSPC) {
+		ar_wait_for_room(ai);
+		return;
+	}
 	out_del(q, ai);
 	if (ai->a.keep)
 		d->kept[ai->loop_at]++;
@@ -304,11 +382,13 @@ ar_after(void *arg, int result)
 	} else {
 		/* Not written: ready again, as after a crash. */
 		d->probing = ai->a.probe ? false : d->probing;
-		dest_wake_all(&q->dests, d);
+		dest_rest(q, d);
 	}
 	effects_clear(&ai->effects);
 	dest_run(&q->dests, d);
 	queue_poke(q);
+	ai->result = result;
+	loop_post(ai->loop, &ai->post, ar_told, ai);
 }
 
 /* --- what is said of it -------------------------------------------------- */
@@ -343,11 +423,11 @@ ar_log_rcpt(struct attempt_impl *ai, const struct attempt_rcpt *ar, int64_t now)
 
 /* On the loop, after the commit; the queue may be closed by now. */
 static void
-ar_told(void *arg, int result)
+ar_told(void *arg)
 {
 	struct attempt_impl *ai = arg;
 
-	for (size_t i = 0; result == 0 && i < ai->a.nrcpt; i++)
+	for (size_t i = 0; ai->result == 0 && i < ai->a.nrcpt; i++)
 		if (ai->applied[i])
 			ar_log_rcpt(ai, &ai->a.rcpt[i], ai->now_ms);
 	attempt_free(ai);
@@ -356,13 +436,15 @@ ar_told(void *arg, int result)
 void
 attempt_submit(struct attempt_impl *ai)
 {
+	if (ai->q->store == NULL) {
+		attempt_free(ai);
+		return;
+	}
 	ai->job = (struct store_job){
 		.fn = ar_job,
 		.need = STORE_NEED_RESULT,
 		.after = ar_after,
-		.done = ar_told,
 		.arg = ai,
-		.loop = ai->loop,
 		.bytes = 1024 * (ai->a.nrcpt + 1),
 	};
 	queue_run(ai->q, &ai->job);

@@ -89,7 +89,7 @@ ar_dest_works(struct attempt_impl *ai, struct store_txn *txn)
 	struct store_key key = key_dest(ai->dest->key);
 	int r = store_del(txn, &key);
 
-	ai->up = r == 0;
+	ai->up = r == 0 || (r == -ENOENT && ai->dest->down);
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -197,6 +197,16 @@ dest_note_drop(struct attempt_impl *ai)
 		d->drops[d->ndrops++] = ai->a.id;
 }
 
+void
+dest_rest(struct queue *q, struct dest *d)
+{
+	d->fruitless = 0;
+	if (d->list == DEST_RESTING)
+		return;
+	d->rest_until_mono_ms = clock_mono_ms(q->clock) + ATTEMPT_REST_MS;
+	dest_move(&q->dests, d, DEST_RESTING);
+}
+
 /* An agent that hands everything back untried, again and again, gets a rest. */
 static void
 dest_note_fruit(struct attempt_impl *ai)
@@ -207,11 +217,8 @@ dest_note_fruit(struct attempt_impl *ai)
 	for (size_t i = 0; i < ai->a.nrcpt; i++)
 		fruit |= ai->a.rcpt[i].outcome != ATTEMPT_UNTRIED;
 	d->fruitless = fruit || d->down ? 0 : d->fruitless + 1;
-	if (d->fruitless < ATTEMPT_FRUITLESS || d->list == DEST_RESTING)
-		return;
-	d->fruitless = 0;
-	d->rest_until_mono_ms = clock_mono_ms(ai->q->clock) + ATTEMPT_REST_MS;
-	dest_move(&ai->q->dests, d, DEST_RESTING);
+	if (d->fruitless >= ATTEMPT_FRUITLESS)
+		dest_rest(ai->q, d);
 }
 
 /* --- a probe that got through -------------------------------------------- */

@@ -11,6 +11,12 @@
 
 #define DEST_FORMAT 1
 
+bool
+dest_name_fits(const char *agent, const char *name)
+{
+	return strlen(agent) <= DEST_AGENT_MAX && strlen(name) <= DEST_NAME_MAX;
+}
+
 int
 dest_encode(const struct dest_rec *d, struct buf *out)
 {

@@ -38,6 +38,11 @@ struct dest_rec {
 	int64_t times[DEST_TIMES];
 };
 
+/* Longer names are refused: the record must fit, and the key tells all apart. */
+#define DEST_AGENT_MAX 255
+#define DEST_NAME_MAX  1024
+bool dest_name_fits(const char *agent, const char *name);
+
 int dest_encode(const struct dest_rec *d, struct buf *out);
 int dest_decode(const void *value, size_t len, struct arena *a,
 		struct dest_rec *ret);
@@ -95,7 +100,7 @@ struct dest_table {
 	struct dest *hash;
 	struct dest_head lists[3]; /* by enum dest_list */
 	struct dest_head alerts;   /* with alerts that may go */
-	bool forgot; /* one with rows was not taken up: scan again */
+	bool forgot; /* one with rows may not be known: scan again */
 };
 
 void dest_table_init(struct dest_table *t, size_t nloops);

@@ -173,7 +173,7 @@ message_set_aside(struct queue *q, struct store_txn *txn, uint64_t id,
 	int r;
 
 	r = queue_get_message(txn, id, &e->arena, &m, &rec);
-	if (r < 0 && r != -EBADMSG)
+	if (r < 0 && r != -EBADMSG && r != -ENOENT)
 		return r;
 	if (r == 0) {
 		if (m.flags & MESSAGE_CORRUPT)

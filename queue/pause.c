@@ -69,12 +69,12 @@ pause_set(struct queue *q, const struct queue_paused *p)
 	pthread_mutex_lock(&q->lock);
 	q->paused_shared = *p;
 	pthread_mutex_unlock(&q->lock);
+	queue_poke(q);
 	if (!resumed)
 		return;
 	q->awake_since_ms = clock_wall_ms(q->clock);
 	q->scanning = true;
 	q->scan_at = 0;
-	queue_poke(q);
 }
 
 static int

@@ -103,7 +103,8 @@ publish_add_rcpt(struct publish *p, const struct envelope *env,
 
 	if (strcmp(r.original, r.address) == 0)
 		r.original = "";
-	if (rcpt_encode(&r, &p->values) < 0) {
+	if (!dest_name_fits(er->agent, er->dest) ||
+	    rcpt_encode(&r, &p->values) < 0) {
 		p->error = -EMSGSIZE;
 		return;
 	}

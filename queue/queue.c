@@ -260,6 +260,7 @@ queue_init(struct queue *q, const struct queue_conf *conf, struct clock *clock,
 	dest_table_init(&q->dests, nloops);
 	count_init(&q->count);
 	body_table_init(&q->bodies);
+	STAILQ_INIT(&q->unwritten);
 	effects_init(&q->count_effects);
 	for (size_t i = 0; i < sizeof(kinds); i++)
 		due_register(q, kinds[i], NULL, NULL);
@@ -360,6 +361,7 @@ queue_close(struct queue **qp)
 	q->store = NULL;
 	/* What is out stays its holder's. */
 	HASH_CLEAR(hh, q->outs);
+	attempt_unwritten_free(q);
 	tell_forget_all(q);
 	q->refs = (unsigned)q->nloops;
 	q->ends = xcalloc(q->nloops, sizeof(q->ends[0]));

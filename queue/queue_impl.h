@@ -100,12 +100,14 @@ struct attempt_impl {
 	struct post post;
 	struct store_job job, reached_job;
 	struct attempt_impl *same; /* the next one of this message */
+	STAILQ_ENTRY(attempt_impl) unwritten;
+	int result; /* of the job */
 	UT_hash_handle hh;
 	/* The result, made by the job. */
 	struct effects effects;
 	bool down;       /* the destination's record moved */
 	bool first_fail; /* ... and was made */
-	bool up;         /* it was there and is gone */
+	bool up;         /* it is gone */
 	int64_t not_before_ms, now_ms;
 	bool *applied; /* in the attempt's arena: by recipient */
 	/* What is logged on the loop, when the queue may be gone. */
@@ -172,12 +174,16 @@ struct queue {
 	struct count count;
 	struct body_table bodies;
 	struct attempt_impl *outs; /* by message */
+	/* Results that found no room; they stay out until they are written. */
+	STAILQ_HEAD(, attempt_impl) unwritten;
+	int64_t unwritten_mono_ms; /* when to try again */
 	struct withdraw *withdraws;
 	uint32_t nout, nout_alert;
 	size_t next_give; /* a loop, in turns */
 	struct tell_impl *tells;
 	uint32_t ntells;
 	struct watch *watches;
+	uint32_t nwatches;
 	struct fate fates[QUEUE_FATES];
 	size_t next_fate;
 	int64_t awake_since_ms;
@@ -286,11 +292,18 @@ void attempt_give(struct attempt_impl *ai);
 /* Its result to the writer. */
 void attempt_submit(struct attempt_impl *ai);
 
+/* Try again what could not be written; when to come back, or INT64_MAX. */
+int64_t attempt_unwritten_turn(struct queue *q, int64_t now_mono_ms);
+/* The store is closed. */
+void attempt_unwritten_free(struct queue *q);
+
 /* --- attempt_dest.c ------------------------------------------------------ */
 
 /* In the result's job, and after it. */
 int attempt_dest_result(struct attempt_impl *ai, struct store_txn *txn);
 void attempt_dest_after(struct attempt_impl *ai);
+/* Nothing for a second: what it gives comes back as it was. */
+void dest_rest(struct queue *q, struct dest *d);
 
 /* --- teller.c ------------------------------------------------------------ */
 

@@ -19,7 +19,7 @@ const char *const rcpt_state_names[] = {
 };
 
 static bool
-rcpt_pack(const struct rcpt *r, const char *text, struct buf *out)
+rcpt_pack(const struct rcpt *r, struct buf *out)
 {
 	struct pack p = {.out = out};
 
@@ -35,7 +35,7 @@ rcpt_pack(const struct rcpt *r, const char *text, struct buf *out)
 	pack_u64(&p, (uint64_t)r->last_ms);
 	pack_u16(&p, (uint16_t)r->reply_code);
 	pack_str(&p, r->reply_dsn);
-	pack_str(&p, text);
+	pack_str(&p, r->reply_text);
 	pack_str(&p, r->relay);
 	pack_str(&p, r->address);
 	pack_str(&p, r->original);
@@ -50,12 +50,16 @@ int
 rcpt_encode(const struct rcpt *r, struct buf *out)
 {
 	size_t before = out->len;
+	struct rcpt bare = *r;
 
-	if (rcpt_pack(r, r->reply_text, out) &&
+	if (rcpt_pack(r, out) &&
 	    out->len - before <= STORE_VALUE_MAX)
 		return 0;
 	out->len = before;
-	if (rcpt_pack(r, "", out) && out->len - before <= STORE_VALUE_MAX)
+	/* What was published fits without an answer, and so it always will: a
+	 * result must not be refused for its words. */
+	bare.reply_text = bare.relay = bare.reply_dsn = "";
+	if (rcpt_pack(&bare, out) && out->len - before <= STORE_VALUE_MAX)
 		return 0;
 	out->len = before;
 	return -EMSGSIZE;

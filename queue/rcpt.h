@@ -39,8 +39,8 @@ struct rcpt {
 	const char *agent, *dest_name, *route;
 };
 
-/* Append the value, at most STORE_VALUE_MAX: the answer's text is left out when
- * it does not fit. 0 or -EMSGSIZE. */
+/* Append the value, at most STORE_VALUE_MAX: the answer's words and who said
+ * them are left out when they do not fit. 0 or -EMSGSIZE. */
 int rcpt_encode(const struct rcpt *r, struct buf *out);
 /* Strings go into A. 0 or -EBADMSG. */
 int rcpt_decode(const void *value, size_t len, struct arena *a,

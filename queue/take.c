@@ -46,6 +46,27 @@ walk_start(struct walk *w)
 	w->at = store_place_ready(w->d->key, w->lane, flow);
 }
 
+/* Nothing that was not ready when it was taken stands between its first and its
+ * last: such a one may be ready by now. */
+static bool
+walk_is_whole(const struct attempt_impl *ai)
+{
+	return ai->last - ai->first + 1 == ai->a.nrcpt;
+}
+
+static bool
+walk_holds(const struct attempt_impl *ai, uint32_t n)
+{
+	if (n < ai->first || n > ai->last)
+		return false;
+	if (walk_is_whole(ai))
+		return true;
+	for (size_t i = 0; i < ai->a.nrcpt; i++)
+		if (ai->a.rcpt[i].n == n)
+			return true;
+	return false;
+}
+
 /* The attempt of this destination and lane that holds row (ID, N). */
 static const struct attempt_impl *
 walk_out(const struct walk *w)
@@ -53,7 +74,7 @@ walk_out(const struct walk *w)
 	for (struct attempt_impl *ai = out_find(w->q, w->id); ai != NULL;
 	     ai = ai->same)
 		if (ai->dest == w->d && ai->lane == w->lane &&
-		    ai->first <= w->n && w->n <= ai->last)
+		    walk_holds(ai, w->n))
 			return ai;
 	return NULL;
 }
@@ -107,7 +128,8 @@ walk_next(struct walk *w)
 		out = walk_out(w);
 		if (out == NULL)
 			return 1;
-		walk_to(w, flow, w->id, out->last + 1);
+		walk_to(w, flow, w->id,
+			(walk_is_whole(out) ? out->last : w->n) + 1);
 	}
 	return r;
 }
@@ -121,6 +143,21 @@ struct mend {
 	struct effects effects;
 	struct store_job job;
 };
+
+/* Its checksum may be right and only its content make no sense: then the record
+ * still names the row. */
+static int
+mend_damaged(struct mend *me, struct store_txn *txn, uint64_t id, uint32_t n)
+{
+	struct store_rec rec;
+	int r = store_get(txn, &me->key, &rec);
+
+	effect_corrupt(&me->effects, 'm', id, n);
+	if (r < 0 || !store_place_equal(&rec.place, &me->place))
+		return store_drop_hint(txn, &me->place, &me->key);
+	rec.place = store_place_none();
+	return store_put(txn, &me->key, &rec);
+}
 
 /* A row that its record does not name goes; a damaged record, or one whose
  * message is damaged or gone, is set aside. */
@@ -139,12 +176,11 @@ mend_job(struct store_txn *txn, void *arg)
 	if (!key_message_parse(&me->key, &id, &n))
 		return store_drop_hint(txn, &me->place, &me->key);
 	r = queue_get_rcpt(txn, id, n, &me->effects.arena, &rcpt, &rec);
-	if (r == -ENOENT || r == -EBADMSG ||
-	    (r == 0 && !store_place_equal(&rec.place, &me->place))) {
-		if (r == -EBADMSG)
-			effect_corrupt(&me->effects, 'm', id, n);
+	if (r == -EBADMSG)
+		return mend_damaged(me, txn, id, n);
+	if (r == -ENOENT ||
+	    (r == 0 && !store_place_equal(&rec.place, &me->place)))
 		return store_drop_hint(txn, &me->place, &me->key);
-	}
 	if (r < 0)
 		return r;
 	r = queue_get_message(txn, id, &me->effects.arena, &m, &rec);
@@ -160,6 +196,9 @@ mend_after(void *arg, int result)
 
 	if (result == 0)
 		effects_apply(me->q, &me->effects);
+	/* More may stand behind it, of a destination that nobody knows yet. */
+	me->q->dests.forgot = true;
+	queue_poke(me->q);
 	effects_done(&me->effects);
 	free(me);
 }

@@ -359,13 +359,14 @@ due_submit(struct due *d)
 }
 
 /* While paused only class alert goes on, nothing at all with --alerts; but the
- * store's own housekeeping does. */
+ * store's own housekeeping does, and what wakes a destination: an alert may have
+ * come there since, and the turn knows who may go. */
 static bool
 due_is_paused(const struct due *d)
 {
 	const struct queue *q = d->q;
 
-	if (!q->paused.paused || strchr("bk0", d->kind) != NULL)
+	if (!q->paused.paused || strchr("bdk0", d->kind) != NULL)
 		return false;
 	return q->paused.alerts || d->class != STORE_CLASS_ALERT;
 }

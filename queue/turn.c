@@ -20,6 +20,7 @@
 #define TURN_SCAN_AGAIN_MS 1000
 #define TURN_JUMP_MS    (10 * 60 * 1000)
 #define TURN_BACK_MS    1000
+#define TURN_WALL_MS    60000 /* the wall may jump while we sleep */
 #define TURN_HURRY_MS   5000 /* alerts wait at a destination that is down */
 #define TURN_OTHER_LANES 4
 
@@ -415,6 +416,16 @@ turn_earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* The monotonic time at which to look for what is DUE. The two clocks may part:
+ * the wall is set, or the machine sleeps and only one goes on. */
+static int64_t
+turn_when(int64_t due, int64_t wall, int64_t mono)
+{
+	if (due == INT64_MAX)
+		return INT64_MAX;
+	return mono + (due - wall < TURN_WALL_MS ? due - wall : TURN_WALL_MS);
+}
+
 static bool
 turn_give(struct queue *q, struct store_txn *txn, int64_t wall)
 {
@@ -441,7 +452,8 @@ queue_turn(struct store_txn *txn, void *arg)
 	if (!atomic_load(&q->started) || atomic_load(&q->stopping))
 		return INT64_MAX;
 	due = due_turn(q, txn, wall, mono);
-	next = due < INT64_MAX - wall ? mono + due - wall : INT64_MAX;
+	next = turn_when(due, wall, mono);
+	next = turn_earlier(next, attempt_unwritten_turn(q, mono));
 	next = turn_earlier(next, turn_wake_rested(q, mono));
 	if (q->scanning)
 		turn_scan(q, txn, wall);

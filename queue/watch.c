@@ -43,20 +43,28 @@ watch_note(struct queue *q, uint64_t id, const struct reply *last)
 		reply_copy(&w->last, last);
 }
 
-void
-watch_gone(struct queue *q, uint64_t id, bool delivered)
+/* All who wait for what W waits for. */
+static void
+watch_answer_all(struct queue *q, struct watch *w, bool delivered)
 {
-	struct watch *w = watch_find(q, id), *next;
+	struct watch *next;
 
-	q->fates[q->next_fate] = (struct fate){id, delivered};
-	q->next_fate = (q->next_fate + 1) % QUEUE_FATES;
 	if (w == NULL)
 		return;
 	HASH_DEL(q->watches, w);
 	for (; w != NULL; w = next) {
 		next = w->same;
+		q->nwatches--;
 		watch_answer(w, delivered);
 	}
+}
+
+void
+watch_gone(struct queue *q, uint64_t id, bool delivered)
+{
+	q->fates[q->next_fate] = (struct fate){id, delivered};
+	q->next_fate = (q->next_fate + 1) % QUEUE_FATES;
+	watch_answer_all(q, watch_find(q, id), delivered);
 }
 
 /* Only the way into the store thread. */
@@ -71,16 +79,18 @@ watch_job(struct store_txn *txn, void *arg)
 static void
 watch_enter(struct queue *q, struct watch *w)
 {
-	struct watch *first = watch_find(q, w->id);
+	struct watch *first;
 
+	/* The one that waits longest goes: nobody leaves without an answer. */
+	if (q->nwatches >= QUEUE_WATCHES)
+		watch_answer_all(q, q->watches, false);
+	q->nwatches++;
+	first = watch_find(q, w->id);
 	if (first != NULL) {
 		w->same = first->same;
 		first->same = w;
 		return;
 	}
-	/* The one that waits longest goes: nobody leaves without an answer. */
-	if (HASH_COUNT(q->watches) >= QUEUE_WATCHES)
-		watch_gone(q, q->watches->id, false);
 	HASH_ADD(hh, q->watches, id, sizeof(w->id), w);
 }
 

@@ -1,0 +1,339 @@
+/*
+ * What could be forgotten, or done without end: a recipient between two that are
+ * out, a row that leads nowhere, a result that cannot be written, an answer that
+ * is too long, an alert at a dead destination while all else is paused.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "queue/key.h"
+#include "queue/store_impl.h"
+#include "tests/unit/queue_rig.h"
+#include "tests/unit/store_kit.h"
+#include "tests/unit/test.h"
+
+#define SECOND INT64_C(1000)
+#define MINUTE INT64_C(60000)
+#define HOUR   (60 * MINUTE)
+
+static int
+setup(void **state)
+{
+	static struct rig rig;
+
+	rig_init(&rig, NULL);
+	rig_open(&rig);
+	rig_start(&rig);
+	*state = &rig;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	rig_done(*state);
+	return 0;
+}
+
+/* Two of three are out again while the one between them becomes due. */
+static void
+test_one_between_two_that_are_out(void **state)
+{
+	struct rig *rig = *state;
+	struct attempt *a;
+
+	rig_send(rig, RIG_MAIL(.nrcpt = 3));
+	rig_settle(rig);
+	rig_answer(rig, 0, ATTEMPT_LATER, 450);
+	rig_settle(rig);
+	rig_advance(rig, 2 * MINUTE);
+	a = rig->out[0];
+	assert_int_equal(a->nrcpt, 3);
+	a->rcpt[1].outcome = ATTEMPT_LATER;
+	reply_set(&a->rcpt[1].reply, 450, "4.2.0", "later");
+	rig->nout = 0;
+	attempt_result(&a);
+	rig_settle(rig);
+	a = rig->out[0];
+	assert_int_equal(a->nrcpt, 2);
+	assert_int_equal(a->rcpt[1].n, 3);
+	rig_advance(rig, 10 * MINUTE);
+	for (int i = 0; i < 2 && rig->nout > 0; i++) {
+		rig_answer(rig, 0, ATTEMPT_DONE, 250);
+		rig_settle(rig);
+	}
+	assert_int_equal(rig_stats(rig)->messages, 0);
+	assert_int_equal(rig->given, 4);
+}
+
+/* --- rows that lead nowhere ---------------------------------------------- */
+
+static int
+del_message(struct store_txn *txn, void *arg)
+{
+	struct store_key key = key_message(*(uint64_t *)arg, 0);
+
+	return store_del(txn, &key);
+}
+
+static int
+spoil_rcpt(struct store_txn *txn, void *arg)
+{
+	struct store_key key = key_message(*(uint64_t *)arg, 1);
+	struct store_rec rec;
+	int r = store_get(txn, &key, &rec);
+
+	rec.value = "?";
+	rec.len = 1;
+	return r < 0 ? r : store_put(txn, &key, &rec);
+}
+
+static void
+restart(struct rig *rig, store_fn *fn, uint64_t *id)
+{
+	rig_close(rig);
+	rig->nout = 0;
+	rig_open(rig);
+	if (fn != NULL)
+		assert_int_equal(store_kit_run(queue_store(rig->q), fn, id), 0);
+	rig_start(rig);
+	rig_advance(rig, 2 * SECOND);
+}
+
+static void
+a_bad_row_is_said_once(struct rig *rig, store_fn *fn)
+{
+	uint64_t bad;
+
+	assert_int_equal(rig_pause(rig, true, 0), 0);
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}));
+	bad = rig->id;
+	rig_send(rig, RIG_MAIL(.to = {"c@x.org"}));
+	assert_int_equal(rig_resume(rig), 0);
+	restart(rig, fn, &bad);
+	assert_int_equal(rig_logged(rig, "event=corrupt"), 1);
+	assert_int_equal(rig->nout, 1);
+	assert_true(rig->out[0]->id == rig->id);
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+	restart(rig, NULL, NULL);
+	assert_int_equal(rig->nout, 0);
+	assert_int_equal(rig_logged(rig, "event=corrupt"), 1);
+}
+
+static void
+test_recipients_without_a_message(void **state)
+{
+	a_bad_row_is_said_once(*state, del_message);
+}
+
+static void
+test_the_first_row_is_damaged(void **state)
+{
+	a_bad_row_is_said_once(*state, spoil_rcpt);
+}
+
+/* --- results that cannot be written -------------------------------------- */
+
+static void
+limit_files(rlim_t bytes)
+{
+	struct rlimit rl;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &rl), 0);
+	rl.rlim_cur = bytes == RLIM_INFINITY ? rl.rlim_max : bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &rl), 0);
+}
+
+static void
+a_full_disk_repeats_nothing(struct rig *rig, enum attempt_outcome outcome,
+			    int code, uint64_t left)
+{
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	limit_files(8192);
+	rig_answer(rig, 0, outcome, code);
+	for (int i = 0; i < 5; i++)
+		rig_advance(rig, 2 * SECOND);
+	limit_files(RLIM_INFINITY);
+	assert_int_equal(rig->given, 1);
+	assert_int_equal(rig_logged(rig, "event=deliver"), 0);
+	rig_advance(rig, 2 * SECOND);
+	assert_int_equal(rig->given, 1);
+	assert_int_equal(rig_logged(rig, "event=deliver"), 1);
+	assert_int_equal(rig_stats(rig)->messages, left);
+}
+
+static void
+test_delivered_on_a_full_disk(void **state)
+{
+	a_full_disk_repeats_nothing(*state, ATTEMPT_DONE, 250, 0);
+}
+
+static void
+test_deferred_on_a_full_disk(void **state)
+{
+	a_full_disk_repeats_nothing(*state, ATTEMPT_LATER, 450, 1);
+}
+
+/* Closed while a result waits for room: nothing is left of it. */
+static void
+test_closed_on_a_full_disk(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	limit_files(8192);
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_advance(rig, 2 * SECOND);
+	limit_files(RLIM_INFINITY);
+	restart(rig, NULL, NULL);
+	assert_int_equal(rig->nout, 1);
+}
+
+/* --- too long ------------------------------------------------------------ */
+
+static char *
+long_text(char *text, size_t len)
+{
+	memset(text, 'a', len);
+	text[len] = '\0';
+	return text;
+}
+
+static void
+test_an_answer_that_does_not_fit(void **state)
+{
+	struct rig *rig = *state;
+	char to[3850], relay[300];
+	struct queue_message_info *mi;
+
+	assert_int_equal(rig_send(rig, RIG_MAIL(.to = {long_text(to, 3849)})),
+			 0);
+	rig_settle(rig);
+	rig->out[0]->rcpt[0].relay = long_text(relay, 299);
+	rig_answer(rig, 0, ATTEMPT_LATER, 450);
+	rig_settle(rig);
+	assert_int_equal(rig->given, 1);
+	mi = rig_show(rig, rig->id);
+	assert_int_equal(mi->rcpt[0].state, QUEUE_RCPT_DEFERRED);
+	assert_int_equal(mi->rcpt[0].tries, 1);
+}
+
+static void
+test_moved_to_where_no_name_fits(void **state)
+{
+	struct rig *rig = *state;
+	char dest[1100];
+	struct attempt *a;
+
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	a = rig->out[0];
+	rig->nout = 0;
+	a->rcpt[0].outcome = ATTEMPT_MOVED;
+	a->rcpt[0].moved_agent = "test";
+	a->rcpt[0].moved_dest = long_text(dest, 1099);
+	attempt_result(&a);
+	rig_settle(rig);
+	assert_int_equal(rig->given, 1);
+	assert_int_equal(rig_show(rig, rig->id)->rcpt[0].state,
+			 QUEUE_RCPT_DEFERRED);
+	/* Nor may a message begin there. */
+	assert_int_equal(rig_send(rig, RIG_MAIL(.to = {"b@x.org"},
+						.dest = dest)),
+			 -EMSGSIZE);
+}
+
+/* All of it at its longest: the destination's record is one page. */
+static void
+test_a_long_name_fails(void **state)
+{
+	struct rig *rig = *state;
+	char dest[1025], text[REPLY_TEXT_MAX];
+	struct attempt *a;
+
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"},
+			       .dest = long_text(dest, 1024)));
+	rig_settle(rig);
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(rig->nout, 1);
+		a = rig->out[0];
+		rig->nout = 0;
+		a->dest_state = ATTEMPT_DEST_FAILED;
+		reply_set(&a->dest_reply, 421, "4.4.2", "%s",
+			  long_text(text, sizeof(text) - 1));
+		attempt_result(&a);
+		rig_settle(rig);
+		rig_advance(rig, HOUR);
+	}
+}
+
+/* --- time ---------------------------------------------------------------- */
+
+/* The pause lets alerts through, and with them the probe of a destination that
+ * was down before the alert came. */
+static void
+test_an_alert_at_a_dead_one_while_paused(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, 421);
+	rig_settle(rig);
+	rig_advance(rig, 40 * SECOND);
+	assert_int_equal(rig_pause(rig, false, 0), 0);
+	rig_send(rig, RIG_MAIL(.to = {"c@x.org"}, .alert = true));
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 0);
+	rig_advance(rig, 25 * SECOND);
+	assert_int_equal(rig->nout, 1);
+	assert_int_equal(rig->out[0]->class, QUEUE_ALERT);
+}
+
+/* The monotonic clock says nothing of the wall: who waits for it looks. */
+static void
+test_the_wall_is_looked_at(void **state)
+{
+	struct rig *rig = *state;
+	struct store *s = queue_store(rig->q);
+	int64_t due;
+
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	for (int i = 0; i < 8; i++) {
+		rig_answer(rig, 0, ATTEMPT_LATER, 450);
+		rig_settle(rig);
+		if (i < 7)
+			rig_advance(rig, HOUR);
+	}
+	pthread_mutex_lock(&s->mutex);
+	due = s->turn_due;
+	pthread_mutex_unlock(&s->mutex);
+	assert_in_range(due - clock_mono_ms(rig->clock), 1, MINUTE);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_one_between_two_that_are_out),
+		CASE(test_recipients_without_a_message),
+		CASE(test_the_first_row_is_damaged),
+		CASE(test_delivered_on_a_full_disk),
+		CASE(test_deferred_on_a_full_disk),
+		CASE(test_closed_on_a_full_disk),
+		CASE(test_an_answer_that_does_not_fit),
+		CASE(test_moved_to_where_no_name_fits),
+		CASE(test_a_long_name_fails),
+		CASE(test_an_alert_at_a_dead_one_while_paused),
+		CASE(test_the_wall_is_looked_at),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
