@@ -175,9 +175,14 @@ session_settle(struct session *s)
 void
 session_run(struct session *s)
 {
-	if (s->io != NULL) {
+	bool full = true;
+
+	/* What an uncork gives the kernel whole is not told by IO_DRAINED. */
+	while (full && s->io != NULL &&
+	       io_output_len(s->io) < SESSION_OUTPUT_MAX) {
 		io_cork(s->io);
 		session_feed(s);
+		full = io_output_len(s->io) >= SESSION_OUTPUT_MAX;
 		io_uncork(s->io);
 	}
 	session_settle(s);
