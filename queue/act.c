@@ -186,7 +186,7 @@ act_job(struct store_txn *txn, void *arg)
 	effects_clear(&x->effects);
 	x->now_ms = clock_wall_ms(x->q->clock);
 	r = queue_get_message(txn, x->id, &x->effects.arena, &x->m, &x->rec);
-	if (r == -EBADMSG && x->action == QUEUE_REMOVE)
+	if ((r == -EBADMSG || r == -ENOENT) && x->action == QUEUE_REMOVE)
 		return act_remove(x, txn, true);
 	if (r < 0)
 		return r;

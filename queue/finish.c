@@ -125,6 +125,19 @@ blob_count_pages(struct store_txn *txn, uint64_t blob)
 	return low;
 }
 
+/* Recipients whose message was gone already: what may be left is its content. */
+static int
+orphans_gone(struct store_txn *txn, uint64_t id, bool some, struct effects *e,
+	     int64_t now)
+{
+	uint32_t pages = blob_count_pages(txn, id);
+
+	if (!some)
+		return -ENOENT;
+	effect_gone(e, id, false);
+	return pages > 0 ? blob_put_loose(txn, id, pages, now) : 0;
+}
+
 int
 message_del_all(struct queue *q, struct store_txn *txn, uint64_t id,
 		struct effects *e, int64_t now)
@@ -134,11 +147,12 @@ message_del_all(struct queue *q, struct store_txn *txn, uint64_t id,
 	struct rcpt rcpt;
 	struct store_key key;
 	uint32_t n = 1;
+	bool some = false;
 	int r, found;
 
 	(void)q;
 	found = queue_get_message(txn, id, &e->arena, &m, &rec);
-	if (found < 0 && found != -EBADMSG)
+	if (found < 0 && found != -EBADMSG && found != -ENOENT)
 		return found;
 	while ((r = queue_next_rcpt(txn, id, &n, &e->arena, &rcpt,
 				    &of_rcpt)) != 0) {
@@ -153,7 +167,10 @@ message_del_all(struct queue *q, struct store_txn *txn, uint64_t id,
 		r = store_del(txn, &key);
 		if (r < 0)
 			return r;
+		some = true;
 	}
+	if (found == -ENOENT)
+		return orphans_gone(txn, id, some, e, now);
 	m.flags |= MESSAGE_FAILED;
 	if (found < 0) {
 		rec.blob = id;

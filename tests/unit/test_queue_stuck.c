@@ -120,6 +120,12 @@ a_bad_row_is_said_once(struct rig *rig, store_fn *fn)
 	restart(rig, NULL, NULL);
 	assert_int_equal(rig->nout, 0);
 	assert_int_equal(rig_logged(rig, "event=corrupt"), 1);
+	/* Another's records stand behind it. */
+	assert_int_equal(rig_send(rig, RIG_MAIL(.to = {"d@x.org"})), 0);
+	assert_int_equal(rig_act(rig, QUEUE_REMOVE, bad), 0);
+	assert_int_equal(rig_act(rig, QUEUE_REMOVE, bad), -ENOENT);
+	rig_settle(rig);
+	assert_int_equal(rig_stats(rig)->messages, 1);
 }
 
 static void
