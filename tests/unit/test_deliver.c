@@ -308,8 +308,9 @@ static void
 test_failover_to_idle(void **state)
 {
 	static const struct smtp_rule rules[] = {
-		{"BANNER", 1, "421 4.3.2 busy\r\n", true, false, NULL},
-		{"BANNER", 2, NULL, false, true, NULL}, {0}};
+		{"BANNER", 1, NULL, false, true, NULL},
+		{"BANNER", 2, "421 4.3.2 busy\r\n", true, false, NULL}, {0}};
+	const struct timespec little = {0, 10 * 1000 * 1000};
 	struct smtp_server *fails = smtp_server_start(rules, false);
 	struct smtp_server *s = smtp_server_start(NULL, false);
 	int ports[HOPS_MAX] = {smtp_server_port(fails), smtp_server_port(s)};
@@ -318,9 +319,15 @@ test_failover_to_idle(void **state)
 
 	(void)state;
 	rig_conf(&g, ports);
-	g.conf.timeouts.banner_ms = 300;
+	g.conf.timeouts.banner_ms = 1500;
 	rig_start(&g);
 	fake_queue_give(g.queue, g.loops[0], &m);
+	for (unsigned n = 0; n == 0; nanosleep(&little, NULL)) {
+		struct smtp_seen seen = smtp_server_seen(fails);
+
+		free(seen.last);
+		n = seen.connections;
+	}
 	fake_queue_give(g.queue, g.loops[0], &m);
 	for (int i = 0; i < 2; i++) {
 		struct fake_result *r = fake_queue_take(g.queue);
