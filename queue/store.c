@@ -30,7 +30,7 @@
 #define ST_JOB_BYTES   1024 /* what a job costs at least */
 #define ST_READERS_MS  60000
 #define ST_GATHER_JOBS 4
-#define ST_GATHER_NS   300000
+#define ST_GATHER_NS   400000
 #define ST_SCHEMA      1
 
 static const double st_buckets[] = {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03,
@@ -237,8 +237,8 @@ st_time_from_now(int64_t ns, struct timespec *ret)
 
 /*
  * A batch of several jobs says that as many clients are at work, and that their
- * next jobs are on the way: a commit costs nearly the same for all of them, so
- * it is worth a moment. Who is alone never waits.
+ * next jobs are on the way: a commit costs nearly the same for one as for all,
+ * so it is worth a moment. Who is alone never waits.
  */
 static void
 st_gather(struct store *s)
@@ -250,7 +250,7 @@ st_gather(struct store *s)
 		return;
 	st_time_from_now(ST_GATHER_NS, &until);
 	pthread_mutex_lock(&s->mutex);
-	s->want = s->last_jobs;
+	s->want = 2 * s->last_jobs;
 	while (s->waiting < s->want && !s->stop && r == 0)
 		r = pthread_cond_timedwait(&s->cond, &s->mutex, &until);
 	s->want = 0;
