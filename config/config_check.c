@@ -144,10 +144,11 @@ cc_http(struct cc *cc)
 
 /* --- the rest -------------------------------------------------------------- */
 
+/* One processor is for the store's thread, which works as hard as any loop. */
 static int64_t
-cc_processors(void)
+cc_auto_loops(void)
 {
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	long n = sysconf(_SC_NPROCESSORS_ONLN) - 1;
 
 	return n < 1 ? 1 : n > 64 ? 64 : n;
 }
@@ -160,7 +161,7 @@ cc_resolve_numbers(struct cc *cc)
 	c->nloops = strcmp(c->loops, "auto") == 0 ? 0
 						  : strtol(c->loops, NULL, 10);
 	if (c->nloops == 0)
-		c->nloops = cc_processors();
+		c->nloops = cc_auto_loops();
 	c->store_reserve = queue_store_reserve(&c->store);
 }
 

@@ -114,8 +114,8 @@ static const struct conf_option config_options[] = {
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct config, loops),
 	 .dflt = "auto",
-	 .help = "How many threads serve connections: auto is one a processor, "
-		 "or a number from 1 to 64.",
+	 .help = "How many threads serve connections: a number from 1 to 64, "
+		 "or auto: one a processor, less one for the store.",
 	 .check = config_check_loops,
 	 .example = "4"},
 	{.name = "log",
