@@ -443,6 +443,7 @@ attempt_submit(struct attempt_impl *ai)
 	ai->job = (struct store_job){
 		.fn = ar_job,
 		.need = STORE_NEED_RESULT,
+		.patient = ai->patient,
 		.after = ar_after,
 		.arg = ai,
 		.bytes = 1024 * (ai->a.nrcpt + 1),

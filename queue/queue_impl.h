@@ -107,6 +107,7 @@ struct attempt_impl {
 	struct effects effects;
 	bool down;       /* the destination's record moved */
 	bool first_fail; /* ... and was made */
+	bool patient; /* most of the window is free: its result can wait */
 	bool up;         /* it is gone */
 	int64_t not_before_ms, now_ms;
 	bool *applied; /* in the attempt's arena: by recipient */

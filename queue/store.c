@@ -29,6 +29,7 @@
 #define ST_BATCH_BYTES (16 << 20)
 #define ST_JOB_BYTES   1024 /* what a job costs at least */
 #define ST_READERS_MS  60000
+#define ST_PATIENCE_NS 1000000
 #define ST_GATHER_JOBS 4
 #define ST_GATHER_NS   400000
 #define ST_SCHEMA      1
@@ -271,6 +272,7 @@ st_take(struct store *s, size_t *ret_bytes)
 			break;
 		bytes += st_cost(*end);
 		jobs++;
+		s->urgent -= !(*end)->patient;
 	}
 	s->waiting -= jobs;
 	s->last_jobs = jobs;
@@ -374,6 +376,19 @@ st_sleep(struct store *s, int64_t delay_ms)
 
 enum st_wake { ST_WAKE_BATCH, ST_WAKE_TEND, ST_WAKE_END };
 
+/* Only jobs that nobody waits for: the next one of a client may share their
+ * commit. Under the mutex. */
+static void
+st_be_patient(struct store *s)
+{
+	struct timespec until;
+	int r = 0;
+
+	st_time_from_now(ST_PATIENCE_NS, &until);
+	while (s->urgent == 0 && !s->poked && !s->stop && r == 0)
+		r = pthread_cond_timedwait(&s->cond, &s->mutex, &until);
+}
+
 static enum st_wake
 st_wait(struct store *s)
 {
@@ -387,6 +402,8 @@ st_wait(struct store *s)
 			st_sleep(s, delay);
 		delay = st_delay(s, &turn);
 	} while (delay > 0 && s->first == NULL && !s->poked && !s->stop);
+	if (s->first != NULL && !turn)
+		st_be_patient(s);
 	if (s->first != NULL || turn || (s->poked && !s->stop))
 		wake = ST_WAKE_BATCH;
 	else if (s->stop)
@@ -433,7 +450,10 @@ store_run(struct store *store, struct store_job *job)
 	*store->last = job;
 	store->last = &job->next;
 	store->waiting++;
-	wake = store->waiting == (store->want > 0 ? store->want : 1);
+	store->urgent += !job->patient;
+	wake = store->want > 0 ? store->waiting == store->want
+			       : store->waiting == 1 ||
+					 (!job->patient && store->urgent == 1);
 	pthread_mutex_unlock(&store->mutex);
 	if (wake)
 		pthread_cond_signal(&store->cond);

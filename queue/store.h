@@ -123,6 +123,7 @@ struct store_job {
 	struct loop *loop; /* borrowed; NULL: DONE is not called */
 	size_t bytes;      /* what it will write, roughly: bounds a batch */
 	enum store_need need; /* results go first when room is scarce */
+	bool patient; /* nobody waits for it: it may stay 1 ms for company */
 	int result;
 	/* The store's own. */
 	struct post post;

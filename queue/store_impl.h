@@ -44,6 +44,7 @@ struct store {
 	/* Under the mutex. */
 	struct store_job *first, **last;
 	size_t waiting; /* how many jobs */
+	size_t urgent;  /* those of them that are not patient */
 	size_t want;    /* the thread gathers until so many wait; 0: it doesn't */
 	store_turn_fn *turn;
 	void *turn_arg;

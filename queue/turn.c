@@ -201,6 +201,8 @@ turn_hand_out(struct queue *q, struct dest *d, struct attempt_impl *ai)
 	if (d->down)
 		d->probing = true;
 	out_add(q, ai);
+	ai->patient =
+		2 * (int64_t)d->out < q->conf.destination.connections;
 	attempt_give(ai);
 }
 

@@ -35,11 +35,11 @@ class Case(unittest.TestCase):
 
     def prepare(self, config=None):
         """A belfryd that is not started yet; its smarthost is the sink."""
-        config = lab.merge({"delivery": {"smarthost": [self.sink.hop()]}},
-                           config or {})
-        folder = lab.state_folder("e2e")
         # More loops than one, whatever the machine has.
-        self.belfryd = lab.Belfryd(folder, lab.merge({"loops": 2}, config or {}))
+        config = lab.merge({"loops": 2, "delivery": {
+            "smarthost": [self.sink.hop()]}}, config or {})
+        folder = lab.state_folder("e2e")
+        self.belfryd = lab.Belfryd(folder, config)
         self.addCleanup(self.finish, self.belfryd)
         return self.belfryd
 
