@@ -69,7 +69,7 @@ ports_wanted(struct relay *r, const struct config *config,
 		port_add(r, ret, PORT_HTTP, h->address, h->address);
 	}
 	port_add_unix(r, ret, PORT_SUBMIT, config->submit_socket,
-		      SERVICE_SUBMIT);
+		      CONFIG_SUBMIT_NAME);
 	port_add_unix(r, ret, PORT_ADMIN, config->admin_socket, "admin");
 }
 

@@ -41,7 +41,7 @@ snapshot_services(struct snapshot *s, const struct smtp_metrics *metrics)
 		s->services[i].smtp.class = (enum config_class)l->class;
 	}
 	submit = &s->services[n];
-	service_init(submit, config, SERVICE_SUBMIT, metrics);
+	service_init(submit, config, CONFIG_SUBMIT_NAME, metrics);
 	submit->submit = true;
 	submit->smtp.class = CONFIG_CLASS_BY_HEADER;
 }

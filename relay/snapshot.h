@@ -13,9 +13,6 @@
 #include "deliver/route.h"
 #include "relay/smtp_in.h"
 
-/* The metrics' label of what comes through the submit socket. */
-#define SERVICE_SUBMIT "submit"
-
 /* The families that services have cells in; see metrics.c. */
 struct smtp_metrics {
 	struct metric_family *accepted, *refused, *sessions;

@@ -74,7 +74,7 @@ submit_start(void *arg)
 		submit_refuse(s);
 		return;
 	}
-	session_start(s->rl->sessions, &s->accepted, SERVICE_SUBMIT, s->uid,
+	session_start(s->rl->sessions, &s->accepted, CONFIG_SUBMIT_NAME, s->uid,
 		      s->login);
 	free(s->login);
 	free(s);

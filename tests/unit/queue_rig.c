@@ -494,3 +494,22 @@ rig_show(struct rig *rig, uint64_t id)
 	must(rig->listing->result == 0);
 	return rig->listing->n == 1 ? &rig->listing->v[0] : NULL;
 }
+
+int
+rig_setup(void **state)
+{
+	static struct rig rig;
+
+	rig_init(&rig, NULL);
+	rig_open(&rig);
+	rig_start(&rig);
+	*state = &rig;
+	return 0;
+}
+
+int
+rig_teardown(void **state)
+{
+	rig_done(*state);
+	return 0;
+}

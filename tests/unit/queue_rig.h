@@ -121,4 +121,8 @@ int rig_logged(struct rig *rig, const char *text);
 /* Agents that answer at once. */
 void rig_deliver(struct rig *rig, struct attempt *a);
 
+/* cmocka's fixture: a rig that is open and started, in *STATE. */
+int rig_setup(void **state);
+int rig_teardown(void **state);
+
 #endif

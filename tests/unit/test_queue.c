@@ -6,25 +6,6 @@
 #include "tests/unit/queue_rig.h"
 #include "tests/unit/test.h"
 
-static int
-setup(void **state)
-{
-	static struct rig rig;
-
-	rig_init(&rig, NULL);
-	rig_open(&rig);
-	rig_start(&rig);
-	*state = &rig;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	rig_done(*state);
-	return 0;
-}
-
 static void
 test_ids_sort_as_texts(void **state)
 {
@@ -165,10 +146,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ids_sort_as_texts),
 		cmocka_unit_test_setup_teardown(test_accepted_and_delivered,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(test_content, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_content_of_many, setup,
-						teardown),
+						rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_content, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_content_of_many, rig_setup,
+						rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

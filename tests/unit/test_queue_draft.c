@@ -12,25 +12,6 @@
 
 #define HOUR INT64_C(3600000)
 
-static int
-setup(void **state)
-{
-	static struct rig rig;
-
-	rig_init(&rig, NULL);
-	rig_open(&rig);
-	rig_start(&rig);
-	*state = &rig;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	rig_done(*state);
-	return 0;
-}
-
 /* Nothing is left behind and the invariant holds. */
 static void
 check_empty(struct rig *rig, uint64_t pages)
@@ -236,7 +217,7 @@ test_cut_off(void **state)
 	check_empty(rig, 0);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int
 main(void)

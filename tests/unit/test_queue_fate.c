@@ -14,25 +14,6 @@
 #define HOUR   (60 * MINUTE)
 #define DAY    (24 * HOUR)
 
-static int
-setup(void **state)
-{
-	static struct rig rig;
-
-	rig_init(&rig, NULL);
-	rig_open(&rig);
-	rig_start(&rig);
-	*state = &rig;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	rig_done(*state);
-	return 0;
-}
-
 /* --- told ---------------------------------------------------------------- */
 
 static void
@@ -657,7 +638,7 @@ test_damaged_records(void **state)
 	assert_string_equal(check.fault, "");
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int
 main(void)

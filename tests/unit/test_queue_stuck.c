@@ -17,25 +17,6 @@
 #define MINUTE INT64_C(60000)
 #define HOUR   (60 * MINUTE)
 
-static int
-setup(void **state)
-{
-	static struct rig rig;
-
-	rig_init(&rig, NULL);
-	rig_open(&rig);
-	rig_start(&rig);
-	*state = &rig;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	rig_done(*state);
-	return 0;
-}
-
 /* Two of three are out again while the one between them becomes due. */
 static void
 test_one_between_two_that_are_out(void **state)
@@ -322,7 +303,7 @@ test_the_wall_is_looked_at(void **state)
 	assert_in_range(due - clock_mono_ms(rig->clock), 1, MINUTE);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int
 main(void)

@@ -9,25 +9,6 @@
 
 #define MINUTE 60000
 
-static int
-setup(void **state)
-{
-	static struct rig rig;
-
-	rig_init(&rig, NULL);
-	rig_open(&rig);
-	rig_start(&rig);
-	*state = &rig;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	rig_done(*state);
-	return 0;
-}
-
 /* SENDER's message is among the next MOST that leave, one by one. */
 static void
 leaves_within(struct rig *rig, const char *sender, int most)
@@ -405,7 +386,7 @@ test_restart_finds_all_destinations(void **state)
 	assert_int_equal(rig->stats->v[0].waiting, 2);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int
 main(void)
