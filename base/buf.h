@@ -3,8 +3,8 @@
  *
  * What a peer can grow is born with a limit: buf_init(&b, SMTP_LINE_MAX). A
  * write that would pass the limit changes nothing and returns -EMSGSIZE; out of
- * memory ends the process. The content is always followed by a NUL that does not
- * count, so buf_str() is a C string.
+ * memory ends the process. The content is always followed by a NUL that does
+ * not count, so buf_str() is a C string.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H

@@ -121,8 +121,7 @@ clock_rfc3339(int64_t wall_ms, char ret_date[static CLOCK_RFC3339_LEN])
 	must(gmtime_r(&t, &tm) != NULL);
 	snprintf(ret_date, CLOCK_RFC3339_LEN,
 		 "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-		 (unsigned)(tm.tm_year + 1900) % 10000,
-		 (unsigned)tm.tm_mon + 1, (unsigned)tm.tm_mday,
-		 (unsigned)tm.tm_hour, (unsigned)tm.tm_min, (unsigned)tm.tm_sec,
-		 (unsigned)ms);
+		 (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)tm.tm_mon + 1,
+		 (unsigned)tm.tm_mday, (unsigned)tm.tm_hour,
+		 (unsigned)tm.tm_min, (unsigned)tm.tm_sec, (unsigned)ms);
 }

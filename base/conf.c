@@ -125,15 +125,14 @@ cl_include(struct cl *cl, struct conf_node *root, const struct conf_node *node,
 		return;
 	}
 	pattern = cl_relative(cl, node->mark.file, node->text);
-	r = glob(pattern,
-		 strpbrk(pattern, "*?[") == NULL ? GLOB_NOCHECK : 0, NULL,
-		 &found);
+	r = glob(pattern, strpbrk(pattern, "*?[") == NULL ? GLOB_NOCHECK : 0,
+		 NULL, &found);
 	if (r != 0 && r != GLOB_NOMATCH)
 		conf_error(cl->errors, &node->mark, "can't look for `%s`",
 			   pattern);
 	for (size_t i = 0; r == 0 && i < found.gl_pathc; i++) {
-		struct conf_node *tree = cl_file(cl, found.gl_pathv[i],
-						 &node->mark, depth);
+		struct conf_node *tree =
+			cl_file(cl, found.gl_pathv[i], &node->mark, depth);
 
 		if (tree != NULL)
 			cl_merge(cl, root, tree);
@@ -162,8 +161,8 @@ cl_includes(struct cl *cl, struct conf_node *root, int depth)
 static struct conf_node *
 cl_parse(struct cl *cl, const char *name, const char *text, size_t len)
 {
-	struct conf_node *root = conf_yaml_parse(name, text, len, true,
-						 cl->arena, cl->errors);
+	struct conf_node *root =
+		conf_yaml_parse(name, text, len, true, cl->arena, cl->errors);
 
 	if (root == NULL || root->kind == CONF_MAPPING)
 		return root;
@@ -213,15 +212,14 @@ cl_fill(struct cl *cl, const struct conf_table *table,
 	const struct conf_node *root, void *ret)
 {
 	if (root != NULL)
-		conf_fill(table, root, &root->mark, cl->arena, cl->errors,
-			  ret);
+		conf_fill(table, root, &root->mark, cl->arena, cl->errors, ret);
 	conf_errors_sort(cl->errors);
 	return cl->errors->total > 0 ? -EINVAL : 0;
 }
 
 int
-conf_load(const char *path, const struct conf_table *table,
-	  struct arena *arena, struct conf_errors *e, void *ret)
+conf_load(const char *path, const struct conf_table *table, struct arena *arena,
+	  struct conf_errors *e, void *ret)
 {
 	struct cl cl = {.arena = arena, .errors = e};
 

@@ -13,8 +13,8 @@
  * file, not from memory): sections that several files have are put together,
  * lists one behind the other, and a value may be given only once; `${NAME}` and
  * `${NAME:-default}` in a value come from the environment, an unset one is an
- * error, `$${` is a literal `${`. Times: `500ms 30s 5m 1h30m 5d 1w`; sizes `50M`
- * (2^20), `20G`, `64K`.
+ * error, `$${` is a literal `${`. Times: `500ms 30s 5m 1h30m 5d 1w`; sizes
+ * `50M` (2^20), `20G`, `64K`.
  *
  * Less than YAML: no anchors, aliases, tags or second documents, no key twice,
  * `true` and `false` as the only booleans.
@@ -78,17 +78,17 @@ struct conf_option {
 	const char *name;
 	enum conf_type type;
 	size_t offset;
-	const char *dflt; /* as YAML; NULL: the key is required */
-	const char *help; /* one sentence for the reference */
-	int64_t min, max; /* INT, SIZE, TIME; both 0: no range */
-	const char *const *names; /* ENUM: NULL-terminated */
+	const char *dflt;               /* as YAML; NULL: the key is required */
+	const char *help;               /* one sentence for the reference */
+	int64_t min, max;               /* INT, SIZE, TIME; both 0: no range */
+	const char *const *names;       /* ENUM: NULL-terminated */
 	const struct conf_table *table; /* TABLE, LIST */
 	conf_check_fn *check;
 	const char *example; /* YAML for the reference, or NULL */
 };
 
 struct conf_table {
-	size_t size; /* of the struct */
+	size_t size;                       /* of the struct */
 	const struct conf_option *options; /* a NULL name ends */
 	size_t mark_offset; /* where a struct conf_mark goes; 0: nowhere */
 	/* A check of the whole struct, after its options. */
@@ -97,7 +97,7 @@ struct conf_table {
 
 struct conf_error {
 	struct conf_mark mark;
-	char *text; /* what is wrong and what to do */
+	char *text;   /* what is wrong and what to do */
 	bool warning; /* the file is taken all the same */
 };
 

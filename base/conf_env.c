@@ -37,7 +37,8 @@ env_value(char *inner, const struct conf_mark *mark, struct conf_errors *e)
 	if (!env_name_ok(inner)) {
 		conf_error(e, mark,
 			   "`${%s}` is no name of a variable; a literal `${` "
-			   "is written `$${`", inner);
+			   "is written `$${`",
+			   inner);
 		return NULL;
 	}
 	value = getenv(inner);
@@ -46,7 +47,8 @@ env_value(char *inner, const struct conf_mark *mark, struct conf_errors *e)
 	if (value == NULL)
 		conf_error(e, mark,
 			   "the environment variable %s is not set; set it, or "
-			   "write `${%s:-default}`", inner, inner);
+			   "write `${%s:-default}`",
+			   inner, inner);
 	return value;
 }
 

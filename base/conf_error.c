@@ -46,8 +46,7 @@ conf_verror(struct conf_errors *e, bool warning, const struct conf_mark *mark,
 	if (e->n == CONF_ERRORS_MAX)
 		return;
 	if (e->v == NULL)
-		e->v = arena_alloc(&e->arena,
-				   CONF_ERRORS_MAX * sizeof(*e->v));
+		e->v = arena_alloc(&e->arena, CONF_ERRORS_MAX * sizeof(*e->v));
 	err = &e->v[e->n++];
 	err->mark = *mark;
 	err->mark.file = arena_strdup(&e->arena, mark->file);
@@ -58,8 +57,8 @@ conf_verror(struct conf_errors *e, bool warning, const struct conf_mark *mark,
 }
 
 void
-conf_error(struct conf_errors *e, const struct conf_mark *mark,
-	   const char *fmt, ...)
+conf_error(struct conf_errors *e, const struct conf_mark *mark, const char *fmt,
+	   ...)
 {
 	va_list ap;
 

@@ -19,8 +19,8 @@ struct cf {
 static bool cf_value(struct cf *cf, const struct conf_option *o,
 		     const struct conf_node *node, void *field);
 static bool cf_table(struct cf *cf, const struct conf_table *table,
-		     const struct conf_node *node,
-		     const struct conf_mark *mark, void *base);
+		     const struct conf_node *node, const struct conf_mark *mark,
+		     void *base);
 
 /* --- scalars --------------------------------------------------------------- */
 
@@ -141,12 +141,15 @@ cf_enum(struct cf *cf, const struct conf_option *o,
 				     n > 0 ? ", " : "", o->names[n]);
 	}
 	nearest = conf_nearest(node->text, o->names, (size_t)n);
-	conf_error(cf->errors, &node->mark,
-		   "`%s` can't be `%s`; %s%s%s", o->name, node->text,
-		   nearest != NULL ? "did you mean `" : n == 1 ? "only "
-							       : "one of ",
+	conf_error(cf->errors, &node->mark, "`%s` can't be `%s`; %s%s%s",
+		   o->name, node->text,
+		   nearest != NULL ? "did you mean `"
+		   : n == 1        ? "only "
+				   : "one of ",
 		   nearest != NULL ? nearest : words,
-		   nearest != NULL ? "`?" : n == 1 ? " is known" : "");
+		   nearest != NULL ? "`?"
+		   : n == 1        ? " is known"
+				   : "");
 	return false;
 }
 
@@ -176,7 +179,8 @@ cf_strings(struct cf *cf, const char *name, const struct conf_node *node,
 		}
 		conf_error(cf->errors, &c->mark,
 			   "an item of `%s` is a single value; one that begins "
-			   "with `[` needs quotes", name);
+			   "with `[` needs quotes",
+			   name);
 		ok = false;
 	}
 	if (ok)
@@ -185,8 +189,8 @@ cf_strings(struct cf *cf, const char *name, const struct conf_node *node,
 }
 
 static bool
-cf_map(struct cf *cf, const struct conf_option *o,
-       const struct conf_node *node, struct conf_map *field)
+cf_map(struct cf *cf, const struct conf_option *o, const struct conf_node *node,
+       struct conf_map *field)
 {
 	struct conf_map m = {0};
 	bool ok = true;
@@ -351,8 +355,7 @@ cf_known_keys(struct cf *cf, const struct conf_table *table,
 
 static bool
 cf_table(struct cf *cf, const struct conf_table *table,
-	 const struct conf_node *node, const struct conf_mark *mark,
-	 void *base)
+	 const struct conf_node *node, const struct conf_mark *mark, void *base)
 {
 	bool ok = true;
 

@@ -21,10 +21,10 @@ struct conf_node {
 	struct conf_mark mark;
 	const char *key; /* in a mapping; else NULL */
 	struct conf_mark key_mark;
-	const char *text; /* SCALAR, variables put in */
-	bool quoted;      /* SCALAR; or came from a variable */
-	bool broken;      /* SCALAR; reported already */
-	size_t n;         /* children */
+	const char *text;                /* SCALAR, variables put in */
+	bool quoted;                     /* SCALAR; or came from a variable */
+	bool broken;                     /* SCALAR; reported already */
+	size_t n;                        /* children */
 	struct conf_node *first, **last; /* children */
 	struct conf_node *next;          /* sibling */
 };

@@ -13,9 +13,8 @@ struct conf_unit {
 
 /* The largest first: a time names each at most once, in this order. */
 static const struct conf_unit conf_times[] = {
-	{"w", 7 * 86400000LL}, {"d", 86400000}, {"h", 3600000},
-	{"m", 60000},          {"s", 1000},     {"ms", 1},
-	{NULL, 0},
+	{"w", 7 * 86400000LL}, {"d", 86400000}, {"h", 3600000}, {"m", 60000},
+	{"s", 1000},           {"ms", 1},       {NULL, 0},
 };
 
 static const struct conf_unit conf_sizes[] = {
@@ -23,8 +22,8 @@ static const struct conf_unit conf_sizes[] = {
 	{"K", 1LL << 10}, {"", 1},          {NULL, 0},
 };
 
-/* Digits without a sign, at most 18 of them, so that nothing overflows; how many
- * there were. */
+/* Digits without a sign, at most 18 of them, so that nothing overflows; how
+ * many there were. */
 static size_t
 conf_digits(const char *s, int64_t *ret)
 {
@@ -141,8 +140,7 @@ conf_size_text(int64_t bytes, struct arena *arena)
 
 	while (u->factor > 1 && (bytes == 0 || bytes % u->factor != 0))
 		u++;
-	return arena_printf(arena, "%" PRId64 "%s", bytes / u->factor,
-			    u->name);
+	return arena_printf(arena, "%" PRId64 "%s", bytes / u->factor, u->name);
 }
 
 const char *

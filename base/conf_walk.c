@@ -10,9 +10,9 @@ walk_table(const struct conf_table *table, const char *prefix,
 	   struct arena *arena, conf_walk_fn *fn, void *arg)
 {
 	for (const struct conf_option *o = table->options; o->name; o++) {
-		const char *path = arena_printf(
-			arena, "%s%s%s", prefix, prefix[0] != '\0' ? "." : "",
-			o->name);
+		const char *path =
+			arena_printf(arena, "%s%s%s", prefix,
+				     prefix[0] != '\0' ? "." : "", o->name);
 
 		fn(arg, path, o);
 		if (o->type == CONF_TABLE)

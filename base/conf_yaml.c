@@ -214,8 +214,7 @@ cy_collection(struct cy *cy, const yaml_event_t *ev, int depth)
 	}
 	if (map ? !cy_is_plain(cy, &node->mark, ev->data.mapping_start.anchor,
 			       ev->data.mapping_start.tag)
-		: !cy_is_plain(cy, &node->mark,
-			       ev->data.sequence_start.anchor,
+		: !cy_is_plain(cy, &node->mark, ev->data.sequence_start.anchor,
 			       ev->data.sequence_start.tag))
 		return NULL;
 	if (map ? !cy_mapping(cy, node, depth + 1)

@@ -37,15 +37,15 @@ struct log {
 	pthread_mutex_t lock; /* all that follows, but the sink */
 	pthread_cond_t filled, drained;
 	struct log_half half[2];
-	int filling;     /* index of the half that callers append to */
-	bool writing;    /* the thread has the other one in hand */
-	uint64_t drains; /* how often a half was written */
+	int filling;             /* index of the half that callers append to */
+	bool writing;            /* the thread has the other one in hand */
+	uint64_t drains;         /* how often a half was written */
 	struct timespec written; /* when the last began; monotonic */
-	bool hurry;      /* write at once: a caller waits, or the end */
+	bool hurry;              /* write at once: a caller waits, or the end */
 	bool ending;
-	bool prefixed;   /* of the sink */
-	size_t dropped;  /* lines not yet told of */
-	int64_t second;  /* that STAMP is of */
+	bool prefixed;  /* of the sink */
+	size_t dropped; /* lines not yet told of */
+	int64_t second; /* that STAMP is of */
 	char stamp[CLOCK_RFC3339_LEN];
 
 	pthread_mutex_t sink_lock;
@@ -171,8 +171,8 @@ log_to_capture(struct log *log, struct log_line *l)
 }
 
 void
-log_emit(const struct log_context *ctx, enum log_level level,
-	 const char *event, const struct log_field *fields)
+log_emit(const struct log_context *ctx, enum log_level level, const char *event,
+	 const struct log_field *fields)
 {
 	struct log *log = NULL;
 	struct log_line l;
@@ -180,8 +180,9 @@ log_emit(const struct log_context *ctx, enum log_level level,
 	for (const struct log_context *c = ctx; c != NULL && log == NULL;
 	     c = c->parent)
 		log = c->log;
-	if (log == NULL || (int)level < atomic_load_explicit(
-					      &log->level, memory_order_relaxed))
+	if (log == NULL ||
+	    (int)level <
+		    atomic_load_explicit(&log->level, memory_order_relaxed))
 		return;
 	log_line_init(&l, (enum log_format)log->format,
 		      (enum log_addresses)log->addresses);
@@ -204,8 +205,8 @@ log_tell_dropped(struct log *log)
 		return;
 	log_line_init(&l, (enum log_format)log->format, LOG_ADDR_PLAIN);
 	log_line_make(&l, NULL, LOG_WARNING, "log_dropped",
-		      (const struct log_field[]){
-			      LOG_INT("lines", log->dropped), {0}});
+		      (const struct log_field[]){LOG_INT("lines", log->dropped),
+						 {0}});
 	if (!log_has_room(log, &l))
 		return;
 	log->dropped = 0;
@@ -331,8 +332,7 @@ log_start(struct log *log)
 }
 
 int
-log_open(const struct log_conf *conf, struct clock *clock,
-	 struct log **ret_log)
+log_open(const struct log_conf *conf, struct clock *clock, struct log **ret_log)
 {
 	struct log *log = log_new();
 	int r;
@@ -395,8 +395,7 @@ log_flush(struct log *log)
 	uint64_t until;
 
 	pthread_mutex_lock(&log->lock);
-	until = log->drains + log->writing +
-		(log->half[log->filling].len > 0);
+	until = log->drains + log->writing + (log->half[log->filling].len > 0);
 	while (log->drains < until) {
 		log->hurry = true;
 		pthread_cond_signal(&log->filled);

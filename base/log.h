@@ -38,10 +38,10 @@ extern const char *const log_addresses_names[];
 bool log_target_ok(const char *to);
 
 struct log_conf {
-	char *to;       /* "stderr", "syslog:FACILITY" or a file's path */
-	int format;     /* enum log_format */
-	int level;      /* enum log_level: the least that is written */
-	int addresses;  /* enum log_addresses */
+	char *to;      /* "stderr", "syslog:FACILITY" or a file's path */
+	int format;    /* enum log_format */
+	int level;     /* enum log_level: the least that is written */
+	int addresses; /* enum log_addresses */
 };
 
 struct log;
@@ -50,8 +50,7 @@ struct log;
 int log_open(const struct log_conf *conf, struct clock *clock,
 	     struct log **ret_log);
 /* A log for tests: every line goes to FN in the caller's thread. */
-struct log *log_new_capture(void (*fn)(void *arg, const char *line),
-			    void *arg);
+struct log *log_new_capture(void (*fn)(void *arg, const char *line), void *arg);
 /* Write what is in the ring and end the thread. */
 void log_close(struct log **log);
 /* Other level, format and addresses from now on; the file is opened again
@@ -67,8 +66,8 @@ struct log_field {
 	int64_t num;
 };
 
-#define LOG_STR(k, v)  ((struct log_field){(k), LOG_TYPE_STR, (v), 0})
-#define LOG_INT(k, v)  ((struct log_field){(k), LOG_TYPE_INT, 0, (int64_t)(v)})
+#define LOG_STR(k, v) ((struct log_field){(k), LOG_TYPE_STR, (v), 0})
+#define LOG_INT(k, v) ((struct log_field){(k), LOG_TYPE_INT, 0, (int64_t)(v)})
 /* A mail address, shown as log.addresses says. */
 #define LOG_ADDR(k, v) ((struct log_field){(k), LOG_TYPE_ADDR, (v), 0})
 
@@ -79,10 +78,10 @@ struct log_context {
 };
 
 /* log_event(ctx, LOG_INFO, "accept", LOG_STR("id", id), LOG_INT("size", n)) */
-#define log_event(ctx, level, event, ...)                                     \
-	log_emit((ctx), (level), (event),                                     \
-		 (const struct log_field[]){__VA_ARGS__ __VA_OPT__(,)         \
-					    {0, LOG_END, 0, 0}})
+#define log_event(ctx, level, event, ...)                                      \
+	log_emit((ctx), (level), (event),                                      \
+		 (const struct log_field[]){                                   \
+			 __VA_ARGS__ __VA_OPT__(, ){0, LOG_END, 0, 0}})
 
 /* FIELDS ends in LOG_END. */
 void log_emit(const struct log_context *ctx, enum log_level level,

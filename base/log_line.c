@@ -213,7 +213,8 @@ ll_context(struct log_line *l, const struct log_context *ctx)
 static void
 ll_end(struct log_line *l)
 {
-	static const char cut_logfmt[] = " cut=true", cut_json[] = ",\"cut\":true";
+	static const char cut_logfmt[] = " cut=true",
+			  cut_json[] = ",\"cut\":true";
 	const char *cut = l->format == LOG_LOGFMT ? cut_logfmt : cut_json;
 	size_t n = strlen(cut);
 

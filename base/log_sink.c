@@ -55,8 +55,10 @@ log_sink_open(const char *to, struct log_sink *ret)
 			return -EINVAL;
 		openlog("belfry", LOG_PID | LOG_NDELAY, s.facility);
 	} else {
-		s.fd = open(to, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
-					O_NOCTTY, 0640);
+		s.fd = open(to,
+			    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
+				    O_NOCTTY,
+			    0640);
 		if (s.fd < 0)
 			return -errno;
 	}

@@ -12,8 +12,8 @@
 #include <stddef.h>
 
 struct log_sink {
-	int fd;        /* owned unless stderr; -1: syslog */
-	int facility;  /* of syslog */
+	int fd;       /* owned unless stderr; -1: syslog */
+	int facility; /* of syslog */
 	bool prefixed;
 };
 

@@ -33,12 +33,12 @@ struct metric_cell {
 	_Atomic uint64_t bits; /* of a gauge */
 	_Atomic int64_t sum_ns;
 	_Atomic int64_t *bucket; /* owned; NBUCKETS + 1, the last is +Inf */
-	char *labels; /* owned: `a="x",b="y"`, the key of the hash */
+	char *labels;            /* owned: `a="x",b="y"`, the key of the hash */
 };
 
 struct metric_family {
 	struct metric_family *next;
-	struct metrics *registry; /* borrowed */
+	struct metrics *registry;       /* borrowed */
 	const struct metric_desc *desc; /* borrowed */
 	size_t nlabels;
 	struct metric_cell *cells; /* owned; by labels, oldest first */
@@ -51,7 +51,7 @@ struct metric_hook {
 };
 
 struct metrics {
-	pthread_mutex_t lock; /* families, cells and hooks */
+	pthread_mutex_t lock;   /* families, cells and hooks */
 	pthread_mutex_t scrape; /* one scrape at a time */
 	struct metric_family *families, **last;
 	struct metric_hook *hooks;
@@ -116,8 +116,7 @@ metric_labels(const struct metric_family *f, const char *const *values)
 	buf_init(&b, SIZE_MAX / 2);
 	buf_append_str(&b, "");
 	for (size_t i = 0; i < f->nlabels; i++) {
-		buf_printf(&b, "%s%s=\"", i > 0 ? "," : "",
-			   f->desc->labels[i]);
+		buf_printf(&b, "%s%s=\"", i > 0 ? "," : "", f->desc->labels[i]);
 		metric_put_value(&b, values[i]);
 		buf_append_char(&b, '"');
 	}

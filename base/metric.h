@@ -4,7 +4,8 @@
  * A family has a name, a help text and label names; a cell is one combination
  * of label values. Cells are found once and kept (the lookup takes a lock, an
  * update is one atomic add). A gauge may instead be computed by a function when
- * somebody scrapes. Families and cells live as long as the registry. Thread-safe.
+ * somebody scrapes. Families and cells live as long as the registry.
+ * Thread-safe.
  */
 #ifndef BASE_METRIC_H
 #define BASE_METRIC_H
@@ -13,7 +14,7 @@
 
 #include "base/buf.h"
 
-struct metrics;       /* the registry */
+struct metrics; /* the registry */
 struct metric_family;
 struct metric_cell;
 
@@ -25,8 +26,8 @@ struct metric_desc {
 	const char *name;
 	enum metric_type type;
 	const char *help;
-	const char *labels[4];  /* up to three names, NULL ends */
-	const double *buckets;  /* histogram: upper bounds in seconds, 0 ends */
+	const char *labels[4]; /* up to three names, NULL ends */
+	const double *buckets; /* histogram: upper bounds in seconds, 0 ends */
 };
 
 struct metrics *metrics_new(void);

@@ -9,7 +9,6 @@
 
 _Noreturn void must_failed(const char *cond, const char *file, int line);
 
-#define must(cond)                                                            \
-	((cond) ? (void)0 : must_failed(#cond, __FILE__, __LINE__))
+#define must(cond) ((cond) ? (void)0 : must_failed(#cond, __FILE__, __LINE__))
 
 #endif

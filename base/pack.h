@@ -3,9 +3,9 @@
  * strings.
  *
  * Big-endian, so that packed numbers sort as keys do. A writer appends to a buf
- * and never fails short of the buf's ceiling, which it remembers; a reader never
- * reads past the end: it turns bad, returns zeros and stays bad, so a parser
- * checks once, at its end.
+ * and never fails short of the buf's ceiling, which it remembers; a reader
+ * never reads past the end: it turns bad, returns zeros and stays bad, so a
+ * parser checks once, at its end.
  */
 #ifndef BASE_PACK_H
 #define BASE_PACK_H

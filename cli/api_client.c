@@ -21,8 +21,8 @@
 static char *
 api_socket_of(const struct config *c, enum api_socket which)
 {
-	const char *path = which == API_ADMIN_SOCKET ? c->admin_socket
-						     : c->submit_socket;
+	const char *path =
+		which == API_ADMIN_SOCKET ? c->admin_socket : c->submit_socket;
 
 	if (path != NULL)
 		return xstrdup(path);
@@ -50,7 +50,8 @@ api_socket_path(const struct cli *cli, enum api_socket which)
 	path = api_socket_of(&c, which);
 	if (e.total > 0)
 		cli_say("%s has mistakes (`belfry check` shows them); using "
-			"the socket %s", cli->conf_path, path);
+			"the socket %s",
+			cli->conf_path, path);
 	conf_errors_done(&e);
 	arena_done(&arena);
 	return path;
@@ -72,7 +73,8 @@ api_unreachable(CURL *curl, CURLcode code, const char *socket)
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_errno);
 	if (os_errno == EACCES || os_errno == EPERM) {
 		cli_say("not allowed to use %s; run this as root or as a "
-			"member of the socket's group", socket);
+			"member of the socket's group",
+			socket);
 		return CLI_NOT_ALLOWED;
 	}
 	if (code == CURLE_OPERATION_TIMEDOUT) {
@@ -246,8 +248,7 @@ api_print_pause(const json_t *pause, FILE *out)
 	if (api_int(pause, "until_ms") > 0)
 		text_time(api_int(pause, "until_ms"), until);
 	fprintf(out, "PAUSED%s since %s until %s: ",
-		api_true(pause, "alerts") ? ", alerts too," : "", since,
-		until);
+		api_true(pause, "alerts") ? ", alerts too," : "", since, until);
 	text_put(api_str(pause, "reason"), out);
 	fputc('\n', out);
 }

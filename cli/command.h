@@ -1,10 +1,10 @@
 /*
  * command - the commands of `belfry`, as a table.
  *
- * A command's words, how to call it and what it does stand in one row; help, the
- * documentation's check and the dispatch read it. RUN gets the arguments behind
- * the command's words (argv[0] is the last word, for getopt) and returns the
- * exit status.
+ * A command's words, how to call it and what it does stand in one row; help,
+ * the documentation's check and the dispatch read it. RUN gets the arguments
+ * behind the command's words (argv[0] is the last word, for getopt) and returns
+ * the exit status.
  */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
@@ -15,7 +15,7 @@
 /* The exit statuses, those of sysexits(3) where there is one. */
 enum cli_exit {
 	CLI_OK = 0,
-	CLI_WRONG = 1,        /* the verdict or the state is not right */
+	CLI_WRONG = 1, /* the verdict or the state is not right */
 	CLI_USAGE = 64,
 	CLI_NO_ID = 66,
 	CLI_UNREACHABLE = 69, /* belfryd */

@@ -8,8 +8,8 @@ const struct command cli_commands[] = {
 	 "  --as USER   read everything as that user would (for root)\n",
 	 cli_check},
 	{"config reference", "[--json|--markdown]",
-	 "Every key of the configuration with type, default and meaning.",
-	 NULL, cli_config_reference},
+	 "Every key of the configuration with type, default and meaning.", NULL,
+	 cli_config_reference},
 	{"status", "[--check] [--json]",
 	 "Listeners, queue and store at a glance.",
 	 "  --check     one line and the exit status of a monitoring plugin:\n"

@@ -109,9 +109,9 @@ cr_json(void *arg, const char *path, const struct conf_option *o)
 {
 	char *type = conf_type_name(o), *range = conf_range_name(o);
 	json_t *row = json_pack("{s:s, s:s, s:b, s:s*, s:s*, s:s, s:s*}", "key",
-				path, "type", type, "required",
-				o->dflt == NULL, "default", o->dflt, "range",
-				range, "help", o->help, "example", o->example);
+				path, "type", type, "required", o->dflt == NULL,
+				"default", o->dflt, "range", range, "help",
+				o->help, "example", o->example);
 
 	(void)arg;
 	json_dumpf(row, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);

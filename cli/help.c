@@ -34,9 +34,9 @@ static void
 help_json(void)
 {
 	for (const struct command *c = cli_commands; c->name != NULL; c++) {
-		json_t *row = json_pack("{s:s, s:s, s:s}", "command", c->name,
-					"synopsis", c->synopsis, "help",
-					c->help);
+		json_t *row =
+			json_pack("{s:s, s:s, s:s}", "command", c->name,
+				  "synopsis", c->synopsis, "help", c->help);
 
 		json_dumpf(row, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
 		putchar('\n');

@@ -28,8 +28,7 @@ cli_usage(const struct cli *cli)
 {
 	fflush(stdout);
 	fprintf(stderr, "usage: belfry %s %s\n(see `belfry help %s`)\n",
-		cli->command->name, cli->command->synopsis,
-		cli->command->name);
+		cli->command->name, cli->command->synopsis, cli->command->name);
 	return CLI_USAGE;
 }
 
@@ -61,7 +60,8 @@ cli_unknown(const char *word)
 		if (strncmp(c->name, word, len) != 0 || c->name[len] != ' ')
 			continue;
 		cli_say("`%s` is no command by itself; `belfry help %s` lists "
-			"those that begin so", word, word);
+			"those that begin so",
+			word, word);
 		return CLI_USAGE;
 	}
 	cli_say("there is no command `%s`; `belfry help` lists them", word);
@@ -82,7 +82,8 @@ cli_run(struct cli *cli, char *program, int argc, char **argv)
 		for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 			if (strcmp(argv[i], "--help") == 0)
 				return cli_help(cli, 0, NULL);
-		optind = 0; /* begins anew, also with what the first pass kept */
+		optind =
+			0; /* begins anew, also with what the first pass kept */
 		argv[0] = program; /* getopt's errors begin with it */
 		return c->run(cli, argc, argv);
 	}

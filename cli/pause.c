@@ -56,7 +56,8 @@ cli_pause(const struct cli *cli, int argc, char **argv)
 			if (conf_parse_time(optarg, &for_ms) < 0 ||
 			    for_ms == 0) {
 				cli_say("`%s` is no time; write for example "
-					"30m, 4h or 1d", optarg);
+					"30m, 4h or 1d",
+					optarg);
 				return CLI_USAGE;
 			}
 		} else {

@@ -14,7 +14,8 @@ qa_ids_ok(int n, char **ids)
 		if (text_is_id(ids[i]))
 			continue;
 		cli_say("`%s` is no id of a message; `belfry queue list` shows "
-			"them", ids[i]);
+			"them",
+			ids[i]);
 		return false;
 	}
 	return n > 0;
@@ -109,7 +110,8 @@ qa_confirm(int n)
 		return false;
 	}
 	printf("Remove %d message%s for good, without telling the sender? "
-	       "[y/N] ", n, n == 1 ? "" : "s");
+	       "[y/N] ",
+	       n, n == 1 ? "" : "s");
 	fflush(stdout);
 	return fgets(answer, sizeof(answer), stdin) != NULL &&
 	       (answer[0] == 'y' || answer[0] == 'Y');

@@ -58,8 +58,7 @@ ql_print(struct ql *ql, const json_t *m)
 	       age, api_str(m, "class"), api_str(m, "queue_name"));
 	text_put(sender[0] != '\0' ? sender : "<>", stdout);
 	putchar('\n');
-	json_array_foreach(rcpts, i, rcpt)
-		ql_print_rcpt(ql, rcpt);
+	json_array_foreach(rcpts, i, rcpt) ql_print_rcpt(ql, rcpt);
 	ql->messages++;
 	ql->recipients += json_array_size(rcpts);
 	ql->bytes += api_int(m, "message_size");
@@ -182,7 +181,8 @@ ql_show_id(const struct cli *cli, struct ql *ql, const char *id, bool json)
 
 	if (!text_is_id(id)) {
 		cli_say("`%s` is no id of a message; `belfry queue list` shows "
-			"them", id);
+			"them",
+			id);
 		return CLI_USAGE;
 	}
 	path = xasprintf("queue/%s", id);

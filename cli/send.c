@@ -77,7 +77,8 @@ send_wait(struct submit_talk *t, const char *id)
 	if (code == 0)
 		fprintf(stderr,
 			"belfry: belfryd went away before the fate of %s was "
-			"known; it keeps the message", id);
+			"known; it keeps the message",
+			id);
 	else
 		fprintf(stderr, "belfry: %s: ", id);
 	if (code != 0)
@@ -133,7 +134,8 @@ send_connect(const struct cli *cli, const struct send *s)
 		r = CLI_NOT_ALLOWED;
 	} else {
 		cli_say("can't reach belfryd at %s: %s; is it running? Nothing "
-			"was submitted", path, strerror(-r));
+			"was submitted",
+			path, strerror(-r));
 		r = CLI_UNREACHABLE;
 	}
 	free(path);

@@ -12,14 +12,13 @@
 static int64_t
 status_sum(const json_t *status, const char *state)
 {
-	const json_t *deliveries = json_object_get(
-		json_object_get(status, "queue"), "deliveries");
+	const json_t *deliveries =
+		json_object_get(json_object_get(status, "queue"), "deliveries");
 	json_t *classes = json_object_get(deliveries, state), *n;
 	const char *class;
 	int64_t sum = 0;
 
-	json_object_foreach(classes, class, n)
-		sum += json_integer_value(n);
+	json_object_foreach(classes, class, n) sum += json_integer_value(n);
 	return sum;
 }
 
@@ -28,7 +27,8 @@ static int64_t
 status_oldest(const json_t *status)
 {
 	json_t *oldest = json_object_get(json_object_get(status, "queue"),
-					 "oldest_ms"), *n;
+					 "oldest_ms"),
+	       *n;
 	const char *class;
 	int64_t first = 0;
 
@@ -126,8 +126,12 @@ status_print(const json_t *status)
 
 /* --- for monitoring -------------------------------------------------------- */
 
-enum status_level { STATUS_WELL, STATUS_WARNING, STATUS_CRITICAL,
-		    STATUS_UNKNOWN };
+enum status_level {
+	STATUS_WELL,
+	STATUS_WARNING,
+	STATUS_CRITICAL,
+	STATUS_UNKNOWN
+};
 
 struct status_verdict {
 	enum status_level level;

@@ -18,8 +18,7 @@ talk_line(struct submit_talk *t, char *line, size_t size)
 	if (fgets(line, (int)size, t->in) == NULL)
 		return false;
 	len = strcspn(line, "\r\n");
-	if (line[len] == '\0' || len < 3 ||
-	    strspn(line, "0123456789") != 3)
+	if (line[len] == '\0' || len < 3 || strspn(line, "0123456789") != 3)
 		return false;
 	line[len] = '\0';
 	return true;

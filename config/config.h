@@ -55,7 +55,7 @@ enum config_serve { CONFIG_SERVE_API = 1, CONFIG_SERVE_METRICS = 2 };
 struct http_conf {
 	char *address;
 	struct conf_strings serve, trust, proxy;
-	unsigned serves;                     /* SERVE, resolved */
+	unsigned serves;                      /* SERVE, resolved */
 	struct network_list trusted, proxies; /* TRUST and PROXY, resolved */
 	struct conf_mark mark;
 };
@@ -84,8 +84,8 @@ struct config {
 	char *admin_socket;
 	char *admin_group;
 	char *submit_socket;
-	char *user; /* "": stay the caller */
-	char *loops; /* as written */
+	char *user;     /* "": stay the caller */
+	char *loops;    /* as written */
 	int64_t nloops; /* LOOPS, resolved: at least 1 */
 	struct log_conf log;
 	struct queue_store_conf store;

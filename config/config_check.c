@@ -29,7 +29,8 @@ cc_warn_wide(struct cc *cc, const struct listener_conf *l)
 		conf_warning(cc->errors,
 			     l->trust.n > 0 ? &l->trust.marks[0] : &l->mark,
 			     "listener `%s` trusts more than private networks: "
-			     "whoever is there may send mail to anybody", l->name);
+			     "whoever is there may send mail to anybody",
+			     l->name);
 		return;
 	}
 }
@@ -44,7 +45,8 @@ cc_listener_name(struct cc *cc, size_t at)
 	if (strcmp(l->name, CONFIG_SUBMIT_NAME) == 0) {
 		conf_error(cc->errors, &l->mark,
 			   "`%s` is the name of the submit socket; call the "
-			   "listener otherwise", l->name);
+			   "listener otherwise",
+			   l->name);
 		return false;
 	}
 	for (size_t i = 0; i < at; i++) {
@@ -54,7 +56,8 @@ cc_listener_name(struct cc *cc, size_t at)
 			continue;
 		conf_error(cc->errors, &l->mark,
 			   "two listeners are called `%s`; the first is in "
-			   "line %d", l->name, o->mark.line);
+			   "line %d",
+			   l->name, o->mark.line);
 		return false;
 	}
 	return true;
@@ -92,7 +95,8 @@ cc_listeners(struct cc *cc)
 		if (l->trust.n == 0)
 			conf_warning(cc->errors, &l->mark,
 				     "listener `%s` trusts nobody, so nobody "
-				     "may submit there", l->name);
+				     "may submit there",
+				     l->name);
 		cc_warn_wide(cc, l);
 	}
 	return ok;
@@ -111,7 +115,8 @@ cc_warn_plain_http(struct cc *cc, const struct http_conf *h)
 		return;
 	conf_warning(cc->errors, &h->mark,
 		     "HTTP at `%s` is not encrypted; put a proxy with TLS in "
-		     "front and listen on loopback", h->address);
+		     "front and listen on loopback",
+		     h->address);
 }
 
 static bool
@@ -158,8 +163,8 @@ cc_resolve_numbers(struct cc *cc)
 {
 	struct config *c = cc->config;
 
-	c->nloops = strcmp(c->loops, "auto") == 0 ? 0
-						  : strtol(c->loops, NULL, 10);
+	c->nloops =
+		strcmp(c->loops, "auto") == 0 ? 0 : strtol(c->loops, NULL, 10);
 	if (c->nloops == 0)
 		c->nloops = cc_auto_loops();
 	c->store_reserve = queue_store_reserve(&c->store);
@@ -218,9 +223,10 @@ cc_warn_no_route(struct cc *cc)
 	const struct delivery_conf *d = &cc->config->delivery;
 
 	if (d->smarthost.n == 0 && d->by_domain.n == 0)
-		conf_warning(cc->errors, &cc->config->mark,
-			     "neither delivery.smarthost nor delivery.by_domain "
-			     "is given: every recipient is refused");
+		conf_warning(
+			cc->errors, &cc->config->mark,
+			"neither delivery.smarthost nor delivery.by_domain "
+			"is given: every recipient is refused");
 }
 
 bool
@@ -233,7 +239,8 @@ config_resolve(struct config *c, struct arena *arena, struct conf_errors *e)
 	ok = cc_sizes(&cc) && ok;
 	ok = cc_sockets(&cc) && ok;
 	ok = cc_routing(&cc) && ok;
-	/* An unknown name would be told of once more at each place it is used. */
+	/* An unknown name would be told of once more at each place it is used.
+	 */
 	if (ok)
 		ok = cc_listeners(&cc);
 	if (ok)

@@ -14,7 +14,8 @@ config_check_hostname(void *field, const struct conf_mark *mark,
 		return true;
 	conf_error(errors, mark,
 		   "`hostname` is this host's full name, like "
-		   "relay1.example.org, not `%s`", name);
+		   "relay1.example.org, not `%s`",
+		   name);
 	return false;
 }
 

@@ -14,7 +14,8 @@ http_check_address(void *field, const struct conf_mark *mark,
 		return true;
 	conf_error(errors, mark,
 		   "`address` is ADDRESS:PORT, [ADDRESS]:PORT, :PORT (both "
-		   "families) or unix:/PATH, not `%s`", text);
+		   "families) or unix:/PATH, not `%s`",
+		   text);
 	return false;
 }
 

@@ -1,13 +1,11 @@
 #include "config/config_impl.h"
 
-#define LIMIT(key, kind, field, value, least, most, text)                     \
-	{.name = (key),                                                       \
-	 .type = (kind),                                                      \
-	 .offset = offsetof(struct limits_conf, field),                       \
-	 .dflt = (value),                                                     \
-	 .help = (text),                                                      \
-	 .min = (least),                                                      \
-	 .max = (most)}
+#define LIMIT(key, kind, field, value, least, most, text)                      \
+	{                                                                      \
+		.name = (key), .type = (kind),                                 \
+		.offset = offsetof(struct limits_conf, field),                 \
+		.dflt = (value), .help = (text), .min = (least), .max = (most) \
+	}
 
 static const struct conf_option limits_options[] = {
 	LIMIT("message_size", CONF_SIZE, message_size, "50M", 1 << 10,

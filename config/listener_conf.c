@@ -17,13 +17,15 @@ listener_check_address(void *field, const struct conf_mark *mark,
 	if (sockaddr_parse_listen(text, sa, &n) < 0) {
 		conf_error(errors, mark,
 			   "`address` is ADDRESS:PORT, [ADDRESS]:PORT or :PORT "
-			   "(both families), not `%s`", text);
+			   "(both families), not `%s`",
+			   text);
 		return false;
 	}
 	if (sa[0].ss.ss_family == AF_UNIX) {
-		conf_error(errors, mark,
-			   "a listener has a TCP port; programs on this machine "
-			   "use `submit_socket`");
+		conf_error(
+			errors, mark,
+			"a listener has a TCP port; programs on this machine "
+			"use `submit_socket`");
 		return false;
 	}
 	return true;

@@ -10,7 +10,8 @@ log_check_to(void *field, const struct conf_mark *mark,
 		return true;
 	conf_error(errors, mark,
 		   "`to` is stderr, syslog:FACILITY (like syslog:mail) or a "
-		   "path that begins with `/`, not `%s`", to);
+		   "path that begins with `/`, not `%s`",
+		   to);
 	return false;
 }
 

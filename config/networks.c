@@ -67,11 +67,13 @@ nr_unknown(struct nr *nr, const char *text, const struct conf_mark *mark)
 	if (nr_is_numeric(text))
 		conf_error(nr->errors, mark,
 			   "`%s` is no network; write ADDRESS or ADDRESS/BITS, "
-			   "with all bits below the prefix zero", text);
+			   "with all bits below the prefix zero",
+			   text);
 	else
 		conf_error(nr->errors, mark,
 			   "no network is called `%s`; the names are those in "
-			   "`networks`, and `loopback`", text);
+			   "`networks`, and `loopback`",
+			   text);
 }
 
 static bool
@@ -93,7 +95,8 @@ nr_list(struct nr *nr, const struct conf_strings *texts, int depth)
 		} else if (named != NULL && depth == NETWORKS_DEPTH_MAX) {
 			conf_error(nr->errors, mark,
 				   "networks that name networks: deeper than "
-				   "%d", NETWORKS_DEPTH_MAX);
+				   "%d",
+				   NETWORKS_DEPTH_MAX);
 			return false;
 		} else if (named != NULL) {
 			ok = nr_list(nr, named, depth + 1) && ok;
@@ -143,7 +146,8 @@ networks_check(const struct conf_map *networks, struct arena *arena,
 		    network_parse(name, &n) == 0) {
 			conf_error(e, &networks->marks[i],
 				   "`%s` can't be the name of a network: it "
-				   "means something already", name);
+				   "means something already",
+				   name);
 			ok = false;
 		}
 		ok = networks_resolve(&networks->v[i], networks, arena, e,
@@ -172,8 +176,8 @@ network_is_wide(const struct network *n)
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	bool v4 = n->prefix >= 96 && memcmp(n->addr, mapped, 12) == 0;
 
-	for (size_t i = 0;
-	     i < sizeof(private_texts) / sizeof(private_texts[0]); i++) {
+	for (size_t i = 0; i < sizeof(private_texts) / sizeof(private_texts[0]);
+	     i++) {
 		struct network private;
 
 		if (network_parse(private_texts[i], &private) == 0 &&

@@ -19,8 +19,9 @@
 #include "mail/dsn.h"
 #include "mail/header.h"
 
-#define BOUNCE_MAX    ((size_t)STORE_BLOB_IN_PLACE * STORE_PAGE_MAX)
-#define BOUNCE_HEADER ((size_t)8 * 1024) /* when even the header is too long */
+#define BOUNCE_MAX ((size_t)STORE_BLOB_IN_PLACE * STORE_PAGE_MAX)
+/* When even the header is too long for BOUNCE_MAX. */
+#define BOUNCE_HEADER ((size_t)8 * 1024)
 
 struct bounce {
 	struct deliver_loop *dl; /* borrowed */
@@ -30,7 +31,7 @@ struct bounce {
 	struct buf original;
 	size_t header_len, scanned;
 	bool header_whole;
-	struct draft *draft;        /* owned */
+	struct draft *draft; /* owned */
 	struct buf report;
 };
 
@@ -78,9 +79,9 @@ bounce_recipient(struct bounce *b, const struct tell_rcpt *from,
 		.last_attempt_ms = from->last_attempt_ms,
 		.remote_mta = from->reply.ours ? NULL : host,
 	};
-	to->status = from->expired
-			     ? "4.4.7"
-			     : arena_strdup(arena, reply_dsn(&from->reply, dsn));
+	to->status = from->expired ? "4.4.7"
+				   : arena_strdup(arena,
+						  reply_dsn(&from->reply, dsn));
 	if (from->reply.code > 0 && with_words) {
 		reply_line(&from->reply, line, sizeof(line));
 		to->reply = arena_strdup(arena, line);
@@ -89,11 +90,11 @@ bounce_recipient(struct bounce *b, const struct tell_rcpt *from,
 		to->reason = "it could not be delivered in time, and will not "
 			     "be tried again";
 	else if (to->remote_mta)
-		to->reason = arena_printf(arena, "%s refused it",
-					  to->remote_mta);
+		to->reason =
+			arena_printf(arena, "%s refused it", to->remote_mta);
 	else if (host)
-		to->reason = arena_printf(arena, "it can't be sent to %s",
-					  host);
+		to->reason =
+			arena_printf(arena, "it can't be sent to %s", host);
 	else
 		to->reason = "it could not be delivered";
 }
@@ -171,12 +172,10 @@ bounce_compose(struct bounce *b, struct dsn *dsn)
 	dsn->original = buf_str(&b->original);
 	for (size_t i = 0; i < nways && e < 0; i++)
 		if (way[i].possible)
-			e = bounce_compose_way(b, dsn, rcpt, &way[i],
-					       t->nrcpt);
+			e = bounce_compose_way(b, dsn, rcpt, &way[i], t->nrcpt);
 	while (e < 0 && t->nrcpt > 1) {
 		t->nrcpt = (t->nrcpt + 1) / 2;
-		e = bounce_compose_way(b, dsn, rcpt, &way[nways - 1],
-				       t->nrcpt);
+		e = bounce_compose_way(b, dsn, rcpt, &way[nways - 1], t->nrcpt);
 	}
 	return e;
 }
@@ -249,9 +248,9 @@ static void
 bounce_scan_header(struct bounce *b)
 {
 	if (!b->header_whole)
-		b->header_whole = header_end(buf_str(&b->original),
-					     b->original.len, &b->scanned,
-					     &b->header_len) == 1;
+		b->header_whole =
+			header_end(buf_str(&b->original), b->original.len,
+				   &b->scanned, &b->header_len) == 1;
 }
 
 static void

@@ -85,8 +85,8 @@ deliver_grace_over(void *arg)
 }
 
 static void
-deliver_loop_init(struct deliver_loop *dl, struct deliver *d,
-		  struct loop *loop, struct dns *dns)
+deliver_loop_init(struct deliver_loop *dl, struct deliver *d, struct loop *loop,
+		  struct dns *dns)
 {
 	dl->deliver = d;
 	dl->loop = loop;
@@ -100,8 +100,8 @@ deliver_loop_init(struct deliver_loop *dl, struct deliver *d,
 }
 
 struct deliver *
-deliver_new(struct queue *q, struct routing *routing,
-	    struct loop *const *loops, struct dns *const *dns, size_t nloops,
+deliver_new(struct queue *q, struct routing *routing, struct loop *const *loops,
+	    struct dns *const *dns, size_t nloops,
 	    const struct log_context *log, struct metrics *metrics)
 {
 	struct deliver *d = xcalloc(1, sizeof(*d));

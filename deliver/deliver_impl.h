@@ -5,8 +5,8 @@
  *	struct deliver_loop   one a loop: connections and tries; the loop's own
  *	struct smtp_try       an attempt on its way: hosts, addresses, a place
  *	                      below the ceilings, a connection
- *	struct smtp_conn      a socket and its machine; carries one try at a time,
- *	                      is idle or ends
+ *	struct smtp_conn      a socket and its machine; carries one try at a
+ *time, is idle or ends
  */
 #ifndef DELIVER_DELIVER_IMPL_H
 #define DELIVER_DELIVER_IMPL_H
@@ -23,7 +23,7 @@
 #include "queue/attempt.h"
 #include "queue/teller.h"
 
-#define SMTP_IDLE_MS  5000
+#define SMTP_IDLE_MS   5000
 #define SMTP_RELAY_MAX 512
 
 struct smtp_try;
@@ -36,8 +36,8 @@ struct deliver_loop {
 	struct loop *loop;       /* borrowed */
 	struct dns *dns;         /* borrowed */
 	struct buf out; /* of the machine that runs; empty between turns */
-	struct smtp_try_list tries;   /* all, but those in WAITING */
-	struct smtp_try_list waiting; /* for a place below a ceiling */
+	struct smtp_try_list tries;       /* all, but those in WAITING */
+	struct smtp_try_list waiting;     /* for a place below a ceiling */
 	struct smtp_conn_list busy, idle; /* idle: the newest first */
 	struct host_memory memory;
 	size_t under_way; /* tries and tells not yet handed back */
@@ -99,13 +99,13 @@ struct smtp_try {
 	size_t nhops, hop_at;
 	struct sockaddr_any *addrs;
 	size_t naddrs, addr_at;
-	struct dns_query *query;  /* owned */
-	struct slot_wait *wait;   /* owned */
-	struct slot *hop_slot;    /* owned until a connection takes it over */
-	struct smtp_conn *conn;   /* borrowed */
-	struct reply last;        /* why the last address or host failed */
+	struct dns_query *query; /* owned */
+	struct slot_wait *wait;  /* owned */
+	struct slot *hop_slot;   /* owned until a connection takes it over */
+	struct smtp_conn *conn;  /* borrowed */
+	struct reply last;       /* why the last address or host failed */
 	/* The content. */
-	bool reading;  /* attempt_read() is under way */
+	bool reading; /* attempt_read() is under way */
 	bool has_piece;
 	const char *piece; /* borrowed from the queue */
 	ssize_t piece_len;
@@ -143,7 +143,7 @@ struct smtp_conn {
 	struct routing *routing; /* a reference: HOP and HELO are its */
 	const struct hop *hop;
 	const char *helo;
-	struct sockaddr_any addr, source; /* source.len 0: any */
+	struct sockaddr_any addr, source;  /* source.len 0: any */
 	struct slot *addr_slot, *hop_slot; /* owned */
 	struct smtp_try *try;              /* borrowed; NULL: none */
 	bool connected, idle, quitting, given, turning;
@@ -161,8 +161,7 @@ int smtp_conn_open(struct smtp_try *t, const struct hop *hop,
  * name and source address; NULL. */
 struct smtp_conn *smtp_conn_find_hop(struct deliver_loop *dl,
 				     const struct hop *hop);
-struct smtp_conn *smtp_conn_find_addr(struct smtp_try *t,
-				      const struct hop *hop,
+struct smtp_conn *smtp_conn_find_addr(struct smtp_try *t, const struct hop *hop,
 				      const struct sockaddr_any *addr);
 /* Give T's mail to an idle connection. */
 void smtp_conn_carry(struct smtp_conn *c, struct smtp_try *t);
@@ -172,7 +171,8 @@ void smtp_conn_turn(struct smtp_conn *c);
 void smtp_conn_quit(struct smtp_conn *c);
 /* The time of a stop is up: close, whatever is under way. */
 void smtp_conn_abort(struct smtp_conn *c);
-/* Somebody waits for a place of KEY: close an idle connection that holds one. */
+/* Somebody waits for a place of KEY: close an idle connection that holds one.
+ */
 void smtp_conn_make_room(struct deliver_loop *dl, const char *key);
 
 #endif

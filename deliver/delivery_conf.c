@@ -68,7 +68,8 @@ hop_check_helo(void *field, const struct conf_mark *mark,
 		return true;
 	conf_error(errors, mark,
 		   "`helo` is a host name or an address literal like "
-		   "\"[192.0.2.1]\", not `%s`", helo);
+		   "\"[192.0.2.1]\", not `%s`",
+		   helo);
 	return false;
 }
 
@@ -176,8 +177,9 @@ rule_check_via(void *field, const struct conf_mark *mark,
 
 	if (via->n > 0)
 		return true;
-	conf_error(errors, mark, "`via` names no next hop; write for example "
-				 "`via: [{host: 10.0.0.5}]`");
+	conf_error(errors, mark,
+		   "`via` names no next hop; write for example "
+		   "`via: [{host: 10.0.0.5}]`");
 	return false;
 }
 
@@ -208,14 +210,12 @@ static const struct conf_table rule_table = {
 
 /* --- delivery -------------------------------------------------------------- */
 
-#define DELIVERY_TIMEOUT(key, field, value, text)                             \
-	{.name = (key),                                                       \
-	 .type = CONF_TIME,                                                   \
-	 .offset = offsetof(struct delivery_timeouts, field),                 \
-	 .dflt = (value),                                                     \
-	 .help = (text),                                                      \
-	 .min = 100,                                                          \
-	 .max = 3600000}
+#define DELIVERY_TIMEOUT(key, field, value, text)                              \
+	{                                                                      \
+		.name = (key), .type = CONF_TIME,                              \
+		.offset = offsetof(struct delivery_timeouts, field),           \
+		.dflt = (value), .help = (text), .min = 100, .max = 3600000    \
+	}
 
 static const struct conf_option timeout_options[] = {
 	DELIVERY_TIMEOUT("connect", connect_ms, "30s",
@@ -268,7 +268,8 @@ delivery_check_bind(void *field, const struct conf_mark *mark,
 		if (sockaddr_parse_ip(s->v[i], 0, &sa) < 0) {
 			conf_error(errors, &s->marks[i],
 				   "`bind` lists addresses of this host; `%s` "
-				   "is none", s->v[i]);
+				   "is none",
+				   s->v[i]);
 			return false;
 		}
 		seen = sa.ss.ss_family == AF_INET ? &seen4 : &seen6;

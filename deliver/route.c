@@ -130,7 +130,8 @@ rt_check_names(const struct routing *r, struct conf_errors *errors)
 			conf_error(errors, &a->hops[0].mark,
 				   "another list of hosts is named \"%s\" too, "
 				   "and is not the same; give this one its own "
-				   "name", a->dest);
+				   "name",
+				   a->dest);
 			break;
 		}
 }

@@ -18,9 +18,9 @@ struct hop {
 	char *name;
 	char *host; /* a name or address, no port, no brackets */
 	int64_t port;
-	int tls; /* `none` only */
-	char *helo; /* "": delivery.helo */
-	char *bind; /* "": delivery.bind */
+	int tls;             /* `none` only */
+	char *helo;          /* "": delivery.helo */
+	char *bind;          /* "": delivery.bind */
 	int64_t connections; /* its own ceiling; 0: none */
 	struct conf_mark mark;
 };
@@ -42,7 +42,9 @@ struct delivery_conf {
 	int64_t lifetime_ms;
 	int64_t connections;
 	struct queue_destination_conf per_destination;
-	struct { int64_t connections; } per_address;
+	struct {
+		int64_t connections;
+	} per_address;
 	struct delivery_timeouts timeouts;
 	bool strict_8bit;
 	char *helo;
@@ -52,7 +54,7 @@ extern const struct conf_table delivery_conf_table;
 
 struct delivery_rule {
 	char *match;
-	struct conf_list via; /* of struct hop */
+	struct conf_list via;    /* of struct hop */
 	struct pattern *pattern; /* compiled by routing_new */
 	struct conf_mark mark;
 };
@@ -73,10 +75,10 @@ bool routing_bind(const struct routing *r, const struct hop *hop, int family,
 		  struct sockaddr_any *ret);
 
 struct route {
-	const char *agent;  /* "smtp" */
-	const char *dest;   /* the list's name: its first entry's name, else all
-			     * its host:port joined by "," */
-	const char *rule;   /* "smarthost" or the pattern of by_domain */
+	const char *agent; /* "smtp" */
+	const char *dest;  /* the list's name: its first entry's name, else all
+			    * its host:port joined by "," */
+	const char *rule;  /* "smarthost" or the pattern of by_domain */
 	const struct hop *hops; /* borrowed from the routing */
 	size_t nhops;
 };

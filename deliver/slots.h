@@ -28,8 +28,8 @@ struct slots *slots_new(void (*wanted)(void *ctx, const char *key), void *ctx);
 /* No place is out any more. */
 void slots_free(struct slots **s);
 
-/* The place, or NULL with *RET_WAIT: FN(ARG) comes later, never from within this
- * call, unless cancelled. */
+/* The place, or NULL with *RET_WAIT: FN(ARG) comes later, never from within
+ * this call, unless cancelled. */
 struct slot *slots_take(struct slots *s, const char *key, int64_t max,
 			struct loop *loop, slot_fn *fn, void *arg,
 			struct slot_wait **ret_wait);

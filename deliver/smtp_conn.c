@@ -84,7 +84,8 @@ smtp_conn_abort(struct smtp_conn *c)
 
 	/* Before the final dot nothing was delivered: as if never tried. */
 	if (t && c->so.state == SMTP_OUT_DOT) {
-		reply_set(&our, 451, "4.3.2", "stopped before the reply to "
+		reply_set(&our, 451, "4.3.2",
+			  "stopped before the reply to "
 			  "the end of the content");
 		smtp_out_break(&c->so, &our);
 	}
@@ -151,7 +152,7 @@ conn_rest(struct smtp_conn *c)
 	TAILQ_REMOVE(&c->dl->busy, c, link);
 	TAILQ_INSERT_HEAD(&c->dl->idle, c, link);
 	c->idle = true;
-	TAILQ_FOREACH(t, &c->dl->waiting, link)
+	TAILQ_FOREACH (t, &c->dl->waiting, link)
 		if (conn_fits_waiting(c, t)) {
 			smtp_conn_carry(c, t);
 			return;
@@ -168,7 +169,7 @@ smtp_conn_find_hop(struct deliver_loop *dl, const struct hop *hop)
 {
 	struct smtp_conn *c;
 
-	TAILQ_FOREACH(c, &dl->idle, link)
+	TAILQ_FOREACH (c, &dl->idle, link)
 		if (c->hop == hop)
 			return c;
 	return NULL;
@@ -180,7 +181,7 @@ smtp_conn_find_addr(struct smtp_try *t, const struct hop *hop,
 {
 	struct smtp_conn *c;
 
-	TAILQ_FOREACH(c, &t->dl->idle, link)
+	TAILQ_FOREACH (c, &t->dl->idle, link)
 		if (conn_fits_addr(c, t, hop, addr))
 			return c;
 	return NULL;
@@ -191,7 +192,8 @@ smtp_conn_make_room(struct deliver_loop *dl, const char *key)
 {
 	struct smtp_conn *c;
 
-	TAILQ_FOREACH_REVERSE(c, &dl->idle, smtp_conn_list, link) {
+	TAILQ_FOREACH_REVERSE(c, &dl->idle, smtp_conn_list, link)
+	{
 		if (strcmp(slots_key(c->addr_slot), key) != 0 &&
 		    (!c->hop_slot || strcmp(slots_key(c->hop_slot), key) != 0))
 			continue;
@@ -253,8 +255,8 @@ conn_set_deadline(struct smtp_conn *c, bool anew)
 		return;
 	c->timed_heard = c->so.heard;
 	c->timed_state = c->so.state;
-	io_set_deadline(c->io, smtp_out_patience(&c->so,
-						 &conn_conf(c)->timeouts));
+	io_set_deadline(c->io,
+			smtp_out_patience(&c->so, &conn_conf(c)->timeouts));
 }
 
 /* What the machine wants now. ANEW: what was awaited has gone forward. */

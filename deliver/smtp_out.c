@@ -76,8 +76,7 @@ so_send_mail(struct smtp_out *so)
 static void
 so_send_rcpt(struct smtp_out *so, size_t at)
 {
-	so_printf(so, "RCPT TO:<%s>\r\n",
-		  so->mail->rcpt[so->sent[at]].address);
+	so_printf(so, "RCPT TO:<%s>\r\n", so->mail->rcpt[so->sent[at]].address);
 }
 
 static void
@@ -200,8 +199,10 @@ so_heard_nothing(struct smtp_out *so, enum so_word word)
 	if (so->state == SMTP_OUT_CLOSED)
 		return;
 	if (word == SO_GARBAGE)
-		reply_set(&our, 451, "4.5.0", "what came instead of %s is not "
-			  "SMTP", awaited);
+		reply_set(&our, 451, "4.5.0",
+			  "what came instead of %s is not "
+			  "SMTP",
+			  awaited);
 	else if (word == SO_SILENCE)
 		reply_set(&our, 451, "4.4.2", "timed out waiting for %s",
 			  awaited);
@@ -290,11 +291,13 @@ so_unfit(const struct smtp_out *so, const struct attempt *mail,
 	if (so->size && so->size_max > 0 && mail->size > so->size_max) {
 		reply_set(ret_our, 552, "5.3.4",
 			  "message of %" PRId64 " bytes is above the server's "
-			  "limit of %" PRId64, mail->size, so->size_max);
+			  "limit of %" PRId64,
+			  mail->size, so->size_max);
 		return true;
 	}
 	if (mail->eight_bit && !so->eight_bit_mime && so->conf.strict_8bit) {
-		reply_set(ret_our, 554, "5.6.3", "the server does not offer "
+		reply_set(ret_our, 554, "5.6.3",
+			  "the server does not offer "
 			  "8BITMIME, which the content needs");
 		return true;
 	}

@@ -46,8 +46,8 @@ smtp_out_settle(struct smtp_out *so, enum attempt_dest dest)
 	so->carried++;
 }
 
-/* A reason for an end: REPLY, if it is one. A 2xx or 3xx in the wrong place would
- * read as if all were well. */
+/* A reason for an end: REPLY, if it is one. A 2xx or 3xx in the wrong place
+ * would read as if all were well. */
 static void
 so_reason(const struct smtp_out *so, const struct reply *reply,
 	  struct reply *ret)
@@ -96,8 +96,7 @@ smtp_out_refused(struct smtp_out *so, enum so_word word,
 /* --- the states ------------------------------------------------------------ */
 
 static enum smtp_out_state
-so_heard_ehlo(struct smtp_out *so, enum so_word word,
-	      const struct reply *reply)
+so_heard_ehlo(struct smtp_out *so, enum so_word word, const struct reply *reply)
 {
 	if (word == SO_OK)
 		return SMTP_OUT_READY;
@@ -107,8 +106,7 @@ so_heard_ehlo(struct smtp_out *so, enum so_word word,
 }
 
 static enum smtp_out_state
-so_heard_mail(struct smtp_out *so, enum so_word word,
-	      const struct reply *reply)
+so_heard_mail(struct smtp_out *so, enum so_word word, const struct reply *reply)
 {
 	if (word == SO_OK) {
 		so->mail_ok = true;
@@ -116,8 +114,8 @@ so_heard_mail(struct smtp_out *so, enum so_word word,
 	}
 	/* A server that has had enough of a kept connection says so or closes
 	 * while MAIL is on its way: it never saw the mail. */
-	if (so->carried > 0 && (word == SO_CLOSING || word == SO_SILENCE ||
-				word == SO_CLOSE)) {
+	if (so->carried > 0 &&
+	    (word == SO_CLOSING || word == SO_SILENCE || word == SO_CLOSE)) {
 		so->mail = NULL;
 		so->fate = SMTP_OUT_NOT_BEGUN;
 		return smtp_out_end(so, reply);
@@ -144,8 +142,7 @@ so_rcpt_refused(struct smtp_out *so, enum so_word word,
 }
 
 static enum smtp_out_state
-so_heard_rcpt(struct smtp_out *so, enum so_word word,
-	      const struct reply *reply)
+so_heard_rcpt(struct smtp_out *so, enum so_word word, const struct reply *reply)
 {
 	if (word == SO_LATER || word == SO_NEVER)
 		so_rcpt_refused(so, word, reply);
@@ -160,8 +157,7 @@ so_heard_rcpt(struct smtp_out *so, enum so_word word,
 }
 
 static enum smtp_out_state
-so_heard_data(struct smtp_out *so, enum so_word word,
-	      const struct reply *reply)
+so_heard_data(struct smtp_out *so, enum so_word word, const struct reply *reply)
 {
 	if (reply->code == 354 && word == SO_GO_ON) {
 		if (so->mail)
@@ -180,8 +176,7 @@ so_heard_data(struct smtp_out *so, enum so_word word,
 
 /* It speaks before the final dot, so the dot is never sent. */
 static enum smtp_out_state
-so_heard_body(struct smtp_out *so, enum so_word word,
-	      const struct reply *reply)
+so_heard_body(struct smtp_out *so, enum so_word word, const struct reply *reply)
 {
 	if (word != SO_LATER && word != SO_NEVER)
 		return so_lost(so, reply);

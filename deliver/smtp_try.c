@@ -277,8 +277,8 @@ try_address(struct smtp_try *t)
 		}
 		sockaddr_text(addr, key);
 		try_move(t, SMTP_TRY_ADDRESS_SLOT);
-		slot = slots_take(t->dl->deliver->slots, key, max,
-				  t->dl->loop, try_address_slot, t, &t->wait);
+		slot = slots_take(t->dl->deliver->slots, key, max, t->dl->loop,
+				  try_address_slot, t, &t->wait);
 		if (!slot || try_connect(t, slot) == 0)
 			return;
 	}
@@ -411,8 +411,7 @@ smtp_try_start(struct deliver_loop *dl, struct attempt *a)
 
 /* A destination may be several hosts, so its last words name the one. */
 void
-smtp_try_failed(struct smtp_try *t, const struct reply *why,
-		const char *relay)
+smtp_try_failed(struct smtp_try *t, const struct reply *why, const char *relay)
 {
 	char key[SOCKADDR_TEXT_MAX];
 
@@ -484,8 +483,8 @@ smtp_try_read(struct smtp_try *t)
 	attempt_read(t->a, try_got, t);
 }
 
-/* The final dot follows when all of it was read and is as long as it was when it
- * was taken in. */
+/* The final dot follows when all of it was read and is as long as it was when
+ * it was taken in. */
 void
 smtp_try_feed(struct smtp_try *t, struct smtp_out *so)
 {

@@ -71,14 +71,14 @@ ar_dot_string(struct reader *r)
 		if (r->at < r->end && *r->at != '.' && *r->at != '@' &&
 		    *r->at != '>')
 			return ar_fail(r, ar_why_not(*r->at,
-			                             "this character needs "
-			                             "\"quotes\" in the part "
-			                             "before the @"));
+						     "this character needs "
+						     "\"quotes\" in the part "
+						     "before the @"));
 		if (r->at == atom && r->at == start && !ar_at(r, '.'))
 			return ar_fail(r, "nothing stands before the @");
 		if (r->at == atom)
 			return ar_fail(r, "a dot begins, ends or doubles in "
-			                  "the part before the @");
+					  "the part before the @");
 		if (!ar_at(r, '.'))
 			return 0;
 		r->at++;
@@ -135,7 +135,7 @@ domain_why_not(const char *s, size_t len)
 		if (i < len && s[i] != '.') {
 			if (!is_alnum(s[i]) && s[i] != '-' && s[i] != '_')
 				return ar_why_not(s[i], "this character can't "
-				                        "stand in a domain");
+							"stand in a domain");
 			continue;
 		}
 		if (i == label)
@@ -199,7 +199,7 @@ ar_literal(struct reader *r, struct arena *arena, const char **ret_domain)
 		return ar_fail(r, "the ] of the address literal is missing");
 	if (!literal_parse(r->at, (size_t)(close + 1 - r->at), text))
 		return ar_fail(r, "an address literal is [192.0.2.1] or "
-		                  "[IPv6:2001:db8::1]");
+				  "[IPv6:2001:db8::1]");
 	*ret_domain = arena_strdup(arena, text);
 	r->at = close + 1;
 	return 0;
@@ -207,7 +207,7 @@ ar_literal(struct reader *r, struct arena *arena, const char **ret_domain)
 
 static int
 ar_domain(struct reader *r, const char *stop, struct arena *arena,
-          const char **ret_domain)
+	  const char **ret_domain)
 {
 	const char *start = r->at, *why;
 	char *domain;
@@ -223,7 +223,7 @@ ar_domain(struct reader *r, const char *stop, struct arena *arena,
 	domain = arena_strndup(arena, start, (size_t)(r->at - start));
 	if (is_naked_ip(domain))
 		return ar_fail(r, "an IP address as a domain needs brackets: "
-		                  "[192.0.2.1]");
+				  "[192.0.2.1]");
 	for (char *p = domain; *p != '\0'; p++) {
 		if (*p >= 'A' && *p <= 'Z')
 			*p = (char)(*p - 'A' + 'a');
@@ -235,7 +235,7 @@ ar_domain(struct reader *r, const char *stop, struct arena *arena,
 /* Mailbox = Local-part "@" Domain, or "postmaster" alone. */
 static int
 ar_mailbox(struct reader *r, const char *stop, struct arena *arena,
-           struct address *ret)
+	   struct address *ret)
 {
 	int e = ar_local(r, arena, &ret->local);
 
@@ -278,7 +278,7 @@ ar_source_route(struct reader *r, struct arena *arena)
 /* Behind "<", up to and with ">". */
 static int
 ar_path(struct reader *r, bool null_ok, struct arena *arena,
-        struct address *ret)
+	struct address *ret)
 {
 	if (ar_at(r, '>') && !null_ok)
 		return ar_fail(r, "the address is empty");
@@ -299,7 +299,7 @@ ar_path(struct reader *r, bool null_ok, struct arena *arena,
 
 int
 address_parse_path(const char *s, size_t len, bool null_ok, struct arena *arena,
-                   struct address *ret, size_t *ret_used, const char **ret_why)
+		   struct address *ret, size_t *ret_used, const char **ret_why)
 {
 	struct reader r = {s, s + len, NULL};
 	struct address a;
@@ -322,7 +322,7 @@ address_parse_path(const char *s, size_t len, bool null_ok, struct arena *arena,
 
 int
 address_parse(const char *s, struct arena *arena, struct address *ret,
-              const char **ret_why)
+	      const char **ret_why)
 {
 	struct reader r = {s, s + strlen(s), NULL};
 	struct address a;
@@ -334,7 +334,7 @@ address_parse(const char *s, struct arena *arena, struct address *ret,
 		e = ar_mailbox(&r, "", arena, &a);
 	if (e == 0 && r.at < r.end)
 		e = ar_fail(&r, ar_why_not(*r.at, "something follows the "
-		                                  "address"));
+						  "address"));
 	if (e < 0) {
 		*ret_why = r.why;
 		return e;

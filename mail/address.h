@@ -1,9 +1,9 @@
 /*
  * address - a mailbox of SMTP (RFC 5321, 4.1.2).
  *
- *	Path          = "<" [ A-d-l ":" ] Mailbox ">"    source routes are dropped
- *	Mailbox       = Local-part "@" ( Domain / address-literal )
- *	Local-part    = Dot-string / Quoted-string
+ *	Path          = "<" [ A-d-l ":" ] Mailbox ">"    source routes are
+ *dropped Mailbox       = Local-part "@" ( Domain / address-literal ) Local-part
+ *= Dot-string / Quoted-string
  *
  * Control characters are refused everywhere, also quoted ones. ASCII only until
  * SMTPUTF8 is offered. Underscores in host names are taken, since they exist.
@@ -26,9 +26,9 @@ struct address {
 			     * the null path and for bare <postmaster> */
 };
 
-/* The path at S ("<...>"), e.g. behind "MAIL FROM:". *RET_USED is how many bytes
- * it took. Null path "<>" only when NULL_OK; "<postmaster>" without a domain is
- * taken. 0, or -EINVAL with a reason in *RET_WHY (static). */
+/* The path at S ("<...>"), e.g. behind "MAIL FROM:". *RET_USED is how many
+ * bytes it took. Null path "<>" only when NULL_OK; "<postmaster>" without a
+ * domain is taken. 0, or -EINVAL with a reason in *RET_WHY (static). */
 int address_parse_path(const char *s, size_t len, bool null_ok,
 		       struct arena *arena, struct address *ret,
 		       size_t *ret_used, const char **ret_why);

@@ -29,18 +29,18 @@ static const struct dsn_phrase {
 	const char *next;     /* what will happen now */
 } phrases[] = {
 	[DSN_FAILED] = {"failed", "Subject: Not delivered to ",
-                        "Your message could not be delivered to ",
-                        "It will not be tried again."},
+			"Your message could not be delivered to ",
+			"It will not be tried again."},
 	[DSN_DELAYED] = {"delayed", "Subject: Still not delivered to ",
-                         "Your message has not yet been delivered to ",
-                         "It goes on being tried; there is no need to send it "
-                         "again."},
+			 "Your message has not yet been delivered to ",
+			 "It goes on being tried; there is no need to send it "
+			 "again."},
 	[DSN_RELAYED] = {"relayed", "Subject: Passed on to ",
-                         "Your message was passed on for ",
-                         "The next server does not report any further."},
+			 "Your message was passed on for ",
+			 "The next server does not report any further."},
 	[DSN_DELIVERED] = {"delivered", "Subject: Delivered to ",
-                           "Your message was delivered to ",
-                           "There is nothing left to do."},
+			   "Your message was delivered to ",
+			   "There is nothing left to do."},
 };
 
 #define NPHRASES (sizeof(phrases) / sizeof(phrases[0]))
@@ -140,7 +140,7 @@ dsn_date(struct dsn_out *o, const char *name, int64_t wall_ms)
 /* The recipients of ACTION: how many, and the first one. */
 static size_t
 dsn_count(const struct dsn *d, enum dsn_action action,
-          const struct dsn_recipient **ret_first)
+	  const struct dsn_recipient **ret_first)
 {
 	size_t n = 0;
 
@@ -162,15 +162,15 @@ dsn_known_address(const struct dsn_recipient *r)
  * blank: in the text, so that none can look like a boundary. */
 static void
 dsn_say_who(struct dsn_out *o, const char *lead,
-            const struct dsn_recipient *first, size_t n, const char *tail)
+	    const struct dsn_recipient *first, size_t n, const char *tail)
 {
 	char words[1024], others[64] = "";
 
 	if (n > 1)
 		snprintf(others, sizeof(others), " and %zu other%s", n - 1,
-		         n > 2 ? "s" : "");
+			 n > 2 ? "s" : "");
 	snprintf(words, sizeof(words), "%s%s%s", dsn_known_address(first),
-	         others, tail);
+		 others, tail);
 	dsn_line(o, lead, words, "  ");
 }
 
@@ -215,9 +215,9 @@ dsn_explain(struct dsn_out *o, const struct dsn_recipient *r)
 		dsn_line(o, "    ", r->reason, "    ");
 	if (r->reply != NULL) {
 		dsn_line(o, "    The last answer, from ",
-		         r->remote_mta != NULL ? r->remote_mta
-		                               : "this server itself",
-		         "    ");
+			 r->remote_mta != NULL ? r->remote_mta
+					       : "this server itself",
+			 "    ");
 		dsn_line(o, "        ", r->reply, "        ");
 	}
 	dsn_str(o, "\r\n");
@@ -232,12 +232,12 @@ dsn_text(struct dsn_out *o, const struct dsn *d)
 	for (size_t i = 0; i < d->nrcpt; i++)
 		dsn_explain(o, &d->rcpt[i]);
 	dsn_line(o, "This report comes from the mail server ", d->reporting_mta,
-	         "  ");
+		 "  ");
 	dsn_line(o, "where your message has the number ", d->queue_id, "  ");
 	dsn_date(o, "and arrived on ", d->arrival_ms);
 	if (d->original_len > 0)
 		dsn_str(o, d->original_whole ? "Your message is attached.\r\n"
-		                             : "Its header is attached.\r\n");
+					     : "Its header is attached.\r\n");
 }
 
 /* --- for programs: RFC 3464 ----------------------------------------------- */
@@ -273,9 +273,9 @@ dsn_status_of(struct dsn_out *o, const struct dsn_recipient *r)
 		dsn_remote_mta(o, r->remote_mta);
 	if (r->reply != NULL)
 		dsn_field(o,
-		          r->remote_mta != NULL ? "Diagnostic-Code: smtp; "
-		                                : "Diagnostic-Code: x-belfry; ",
-		          r->reply);
+			  r->remote_mta != NULL ? "Diagnostic-Code: smtp; "
+						: "Diagnostic-Code: x-belfry; ",
+			  r->reply);
 	if (r->last_attempt_ms != 0)
 		dsn_date(o, "Last-Attempt-Date: ", r->last_attempt_ms);
 }
@@ -369,7 +369,7 @@ static void
 dsn_original(struct dsn_out *o, const struct dsn *d, enum dsn_encoding e)
 {
 	dsn_str(o, d->original_whole ? "Content-Type: message/rfc822\r\n"
-	                             : "Content-Type: text/rfc822-headers\r\n");
+				     : "Content-Type: text/rfc822-headers\r\n");
 	dsn_str(o, "Content-Transfer-Encoding: ");
 	dsn_str(o, encoding_names[e]);
 	dsn_str(o, "\r\n\r\n");
@@ -395,12 +395,12 @@ dsn_boundary(const struct dsn *d, char ret[static BOUNDARY_MAX])
 		snprintf(ret, BOUNDARY_MAX, "=_belfry_%08x", crc);
 		crc = crc32c(crc, ret, strlen(ret));
 	} while (d->original_len > 0 && memmem(d->original, d->original_len,
-	                                       ret, strlen(ret)) != NULL);
+					       ret, strlen(ret)) != NULL);
 }
 
 static void
 dsn_header(struct dsn_out *o, const struct dsn *d, const char *boundary,
-           enum dsn_encoding e)
+	   enum dsn_encoding e)
 {
 	dsn_str(o, "From: \"Mail Delivery\" <MAILER-DAEMON@");
 	dsn_words(o, d->reporting_mta, 37, "\t");
@@ -412,9 +412,9 @@ dsn_header(struct dsn_out *o, const struct dsn *d, const char *boundary,
 	dsn_str(o, "Message-ID: <");
 	dsn_words(o, d->message_id, 13, "\t");
 	dsn_str(o, ">\r\nAuto-Submitted: auto-replied\r\n"
-	           "MIME-Version: 1.0\r\n"
-	           "Content-Type: multipart/report; "
-	           "report-type=delivery-status;\r\n\tboundary=\"");
+		   "MIME-Version: 1.0\r\n"
+		   "Content-Type: multipart/report; "
+		   "report-type=delivery-status;\r\n\tboundary=\"");
 	dsn_str(o, boundary);
 	dsn_str(o, "\"\r\n");
 	if (e == DSN_8BIT)

@@ -1,5 +1,6 @@
 /*
- * dsn - a delivery status notification (RFC 3464 in RFC 6522's multipart/report).
+ * dsn - a delivery status notification (RFC 3464 in RFC 6522's
+ * multipart/report).
  *
  * Pure: what to say in, text out. Whatever an address or a server's words hold,
  * it makes no field, part or line of its own. No line is longer than 998 but
@@ -24,18 +25,18 @@ struct dsn_recipient {
 	const char *remote_mta; /* who said it, "host[ip]:port" or "host"; NULL:
 				 * ourselves */
 	const char *reply;      /* its words, one line; NULL: none */
-	const char *reason; /* one sentence for a human: what happened */
+	const char *reason;     /* one sentence for a human: what happened */
 	int64_t last_attempt_ms; /* wall time; 0: never tried */
 };
 
 struct dsn {
-	const char *reporting_mta; /* our host name */
-	const char *to;            /* the original's envelope sender */
-	const char *message_id;    /* ours, for this report: "id@host" */
-	const char *queue_id;      /* of the original */
+	const char *reporting_mta;  /* our host name */
+	const char *to;             /* the original's envelope sender */
+	const char *message_id;     /* ours, for this report: "id@host" */
+	const char *queue_id;       /* of the original */
 	int64_t arrival_ms, now_ms; /* wall */
-	/* Header of the original, or all of it; with ORIGINAL_LEN 0 that part is
-	 * left out. */
+	/* Header of the original, or all of it; with ORIGINAL_LEN 0 that part
+	 * is left out. */
 	const char *original;
 	size_t original_len;
 	bool original_whole; /* message/rfc822, else text/rfc822-headers */
@@ -44,7 +45,8 @@ struct dsn {
 };
 
 /* Append the whole message, CRLF line ends, 7 bit clean headers. At least one
- * recipient. 0, or -EMSGSIZE when OUT's ceiling is hit; then OUT holds rubbish. */
+ * recipient. 0, or -EMSGSIZE when OUT's ceiling is hit; then OUT holds rubbish.
+ */
 int dsn_compose(const struct dsn *dsn, struct buf *out);
 
 #endif

@@ -168,7 +168,7 @@ header_facts(const char *data, size_t len, struct header_facts *ret)
 		} else if (header_is(&f, "Message-ID")) {
 			if (!ret->has_message_id)
 				header_value(&f, ret->message_id,
-				             sizeof(ret->message_id));
+					     sizeof(ret->message_id));
 			ret->has_message_id = true;
 		}
 	}

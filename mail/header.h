@@ -13,11 +13,10 @@
  * header before it, without an empty line (the body begins there, perhaps at
  * 0). 0: it is not whole yet. *SCANNED is 0 at first and where an earlier call
  * on the same data stopped. */
-int header_end(const char *data, size_t len, size_t *scanned,
-	       size_t *ret_len);
+int header_end(const char *data, size_t len, size_t *scanned, size_t *ret_len);
 
 struct header_field {
-	const char *name;  /* borrowed */
+	const char *name; /* borrowed */
 	size_t name_len;
 	const char *value; /* raw, folded, without the last CRLF */
 	size_t value_len;

@@ -29,7 +29,7 @@ command_fault(const char *line, size_t len, size_t max)
 
 int
 lines_command(const char *data, size_t len, size_t max, size_t *ret_len,
-              size_t *ret_used, enum lines_fault *ret_fault)
+	      size_t *ret_used, enum lines_fault *ret_fault)
 {
 	const char *nl = len > 0 ? memchr(data, '\n', len) : NULL;
 	enum lines_fault fault;
@@ -121,7 +121,7 @@ struct data_out {
 
 static void
 data_write(struct lines_data *d, struct data_out *out, const char *data,
-           size_t len)
+	   size_t len)
 {
 	if (d->fault != LINES_OK)
 		return;
@@ -133,7 +133,7 @@ data_write(struct lines_data *d, struct data_out *out, const char *data,
  */
 static size_t
 data_text(struct lines_data *d, const char *data, size_t len,
-          struct data_out *out)
+	  struct data_out *out)
 {
 	uint64_t bits;
 	size_t run = text_run(data, len, &bits);
@@ -174,7 +174,7 @@ data_octet(struct lines_data *d, char c, struct data_out *out)
 
 int
 lines_data_feed(struct lines_data *d, const char *data, size_t len, char *out,
-                size_t *ret_used, size_t *ret_out)
+		size_t *ret_used, size_t *ret_out)
 {
 	struct data_out to = {out};
 	size_t at = 0;
@@ -190,7 +190,7 @@ lines_data_feed(struct lines_data *d, const char *data, size_t len, char *out,
 			end = true;
 			at++;
 		} else if (c == '\r' || c == '\n' || c == '\0' ||
-		           d->state == DATA_CR || d->state == DATA_DOT_CR) {
+			   d->state == DATA_CR || d->state == DATA_DOT_CR) {
 			d->state = (int)data_octet(d, c, &to);
 			at++;
 		} else {

@@ -25,9 +25,9 @@ extern const char *const lines_fault_names[];
 /*
  * Commands: find one line in DATA. 1: a line of *RET_LEN bytes (without CRLF),
  * *RET_USED taken; 0: no end of line yet; -EINVAL: *RET_FAULT (the line up to
- * and with the next LF is in *RET_USED, so the session can go on). MAX is without
- * CRLF. When no LF came in MAX + 2 bytes it is LINES_TOO_LONG with all of LEN in
- * *RET_USED: the rest of the line is still to come.
+ * and with the next LF is in *RET_USED, so the session can go on). MAX is
+ * without CRLF. When no LF came in MAX + 2 bytes it is LINES_TOO_LONG with all
+ * of LEN in *RET_USED: the rest of the line is still to come.
  */
 int lines_command(const char *data, size_t len, size_t max, size_t *ret_len,
 		  size_t *ret_used, enum lines_fault *ret_fault);
@@ -46,9 +46,9 @@ struct lines_data {
 };
 
 void lines_data_init(struct lines_data *d, size_t max_line);
-/* Take from DATA into OUT (room for at least LEN + 2 bytes). *RET_USED bytes taken,
- * *RET_OUT written. 1: the final dot was seen, the rest of DATA belongs to the
- * next command; 0: more. */
+/* Take from DATA into OUT (room for at least LEN + 2 bytes). *RET_USED bytes
+ * taken, *RET_OUT written. 1: the final dot was seen, the rest of DATA belongs
+ * to the next command; 0: more. */
 int lines_data_feed(struct lines_data *d, const char *data, size_t len,
 		    char *out, size_t *ret_used, size_t *ret_out);
 

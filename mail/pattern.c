@@ -120,7 +120,7 @@ regex_match(const struct pattern *p, const struct pattern_subject *s)
 
 	must(data != NULL);
 	r = pcre2_match(p->code, (PCRE2_SPTR)s->text, s->len, 0, 0, data,
-	                p->limits);
+			p->limits);
 	pcre2_match_data_free(data);
 	return r >= 0;
 }
@@ -151,7 +151,7 @@ pattern_match(const struct pattern *p, const struct address *a)
 		subject_make(a, &s);
 		return text_match(p, &s) ||
 		       (subject_drop_extension(&s, p->extension) &&
-		        text_match(p, &s));
+			text_match(p, &s));
 	}
 	return false;
 }
@@ -166,18 +166,18 @@ pt_regex(struct pattern *p, const char *text, char **ret_why)
 
 	if (len < 3 || text[len - 1] != '/') {
 		*ret_why = xstrdup("a regular expression stands between two "
-		                   "slashes: /expression/");
+				   "slashes: /expression/");
 		return -EINVAL;
 	}
 	p->code = pcre2_compile((PCRE2_SPTR)text + 1, len - 2,
-	                        PCRE2_CASELESS | PCRE2_DOLLAR_ENDONLY |
-	                                PCRE2_NEVER_BACKSLASH_C,
-	                        &code, &at, NULL);
+				PCRE2_CASELESS | PCRE2_DOLLAR_ENDONLY |
+					PCRE2_NEVER_BACKSLASH_C,
+				&code, &at, NULL);
 	if (p->code == NULL) {
 		pcre2_get_error_message(code, words, sizeof(words));
 		*ret_why = xasprintf("at character %zu of the regular "
-		                     "expression: %s",
-		                     at + 1, (const char *)words);
+				     "expression: %s",
+				     at + 1, (const char *)words);
 		return -EINVAL;
 	}
 	p->limits = pcre2_match_context_create(NULL);
@@ -198,8 +198,8 @@ pt_address(const char *text, char **ret_why)
 
 	if (text[0] == '@') {
 		*ret_why = xasprintf("everyone at a domain is written without "
-		                     "the @: %s",
-		                     text + 1);
+				     "the @: %s",
+				     text + 1);
 		return -EINVAL;
 	}
 	arena_init(&arena);
@@ -229,7 +229,7 @@ pt_set(struct pattern *p, const char *text, char **ret_why)
 	}
 	if (strlen(text) >= ADDRESS_MAX || text[0] == '\0') {
 		*ret_why = xstrdup(text[0] == '\0' ? "a pattern can't be empty"
-		                                   : "the pattern is too long");
+						   : "the pattern is too long");
 		return -EINVAL;
 	}
 	if (strchr(text, '*') != NULL) {
@@ -246,7 +246,7 @@ pt_set(struct pattern *p, const char *text, char **ret_why)
 
 int
 pattern_new(const char *text, char delimiter, struct pattern **ret,
-            char **ret_why)
+	    char **ret_why)
 {
 	struct pattern *p = xcalloc(1, sizeof(*p));
 	int r = pt_set(p, text, ret_why);

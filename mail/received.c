@@ -15,9 +15,9 @@ rv_word(const char *s, char ret[static WORD_MAX])
 
 	for (; *s != '\0' && n + 1 < WORD_MAX; s++)
 		ret[n++] = *s > ' ' && *s < 0x7f && *s != '(' && *s != ')' &&
-		                           *s != ';'
-		                   ? *s
-		                   : '?';
+					   *s != ';'
+				   ? *s
+				   : '?';
 	ret[n] = '\0';
 	return n > 0 ? ret : "unknown";
 }
@@ -32,10 +32,10 @@ received_write(const struct received *r, struct buf *out)
 	rv_word(r->by, by);
 	if (r->client_ip != NULL)
 		snprintf(who, sizeof(who), "from %s ([%s])\r\n\tby %s (Belfry)",
-		         rv_word(r->helo, helo), r->client_ip, by);
+			 rv_word(r->helo, helo), r->client_ip, by);
 	else
 		snprintf(who, sizeof(who), "by %s (Belfry, from userid %lld)",
-		         by, (long long)r->client_uid);
+			 by, (long long)r->client_uid);
 	clock_rfc5322(r->now_ms, date);
 	return buf_printf(
 		out, "Received: %s\r\n\twith %s id %s%s%s%s;\r\n\t%s\r\n", who,

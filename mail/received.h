@@ -9,14 +9,15 @@
 #include "base/buf.h"
 
 struct received {
-	const char *helo;      /* as the client said it */
-	const char *client_ip; /* "192.0.2.1", "IPv6:2001:db8::1"; NULL: by uid */
-	int64_t client_uid;    /* with client_ip NULL */
-	const char *by;        /* our host name */
-	const char *with;      /* "ESMTP", "SMTP", "ESMTPS", ... */
-	const char *id;        /* queue id */
-	const char *for_rcpt;  /* the only recipient, else NULL */
-	int64_t now_ms;        /* wall */
+	const char *helo; /* as the client said it */
+	const char
+		*client_ip; /* "192.0.2.1", "IPv6:2001:db8::1"; NULL: by uid */
+	int64_t client_uid; /* with client_ip NULL */
+	const char *by;     /* our host name */
+	const char *with;   /* "ESMTP", "SMTP", "ESMTPS", ... */
+	const char *id;     /* queue id */
+	const char *for_rcpt; /* the only recipient, else NULL */
+	int64_t now_ms;       /* wall */
 };
 
 /* Folded, ends in CRLF. 0 or -EMSGSIZE. */

@@ -123,9 +123,9 @@ sc_param(struct sc_word word, struct smtp_command *c, struct reply *reply)
 		return sc_param_body(value, c, reply);
 	if (!sc_is_keyword(name))
 		return sc_syntax(reply, "a parameter is KEYWORD or "
-		                        "KEYWORD=value");
+					"KEYWORD=value");
 	reply_set(reply, 555, "5.5.4", "%s parameter %.*s is not known here",
-	          smtp_verb_names[c->verb], (int)name.len, name.s);
+		  smtp_verb_names[c->verb], (int)name.len, name.s);
 	return -EINVAL;
 }
 
@@ -133,7 +133,7 @@ sc_param(struct sc_word word, struct smtp_command *c, struct reply *reply)
  * too many send it. */
 static int
 sc_path(struct sc_word rest, const char *keyword, struct arena *arena,
-        struct smtp_command *c, struct reply *reply)
+	struct smtp_command *c, struct reply *reply)
 {
 	bool null_ok = c->verb == SMTP_MAIL;
 	const char *why;
@@ -141,7 +141,7 @@ sc_path(struct sc_word rest, const char *keyword, struct arena *arena,
 
 	if (rest.len < klen || strncasecmp(rest.s, keyword, klen) != 0) {
 		reply_set(reply, 501, "5.5.4", "say %s %s<address>",
-		          smtp_verb_names[c->verb], keyword);
+			  smtp_verb_names[c->verb], keyword);
 		return -EINVAL;
 	}
 	rest.s += klen;
@@ -151,9 +151,9 @@ sc_path(struct sc_word rest, const char *keyword, struct arena *arena,
 		rest.len--;
 	}
 	if (address_parse_path(rest.s, rest.len, null_ok, arena, &c->address,
-	                       &used, &why) < 0) {
+			       &used, &why) < 0) {
 		reply_set(reply, 501, null_ok ? "5.1.7" : "5.1.3",
-		          "bad address: %s", why);
+			  "bad address: %s", why);
 		return -EINVAL;
 	}
 
@@ -171,12 +171,12 @@ sc_path(struct sc_word rest, const char *keyword, struct arena *arena,
 
 static int
 sc_greeting(struct sc_word rest, struct arena *arena, struct smtp_command *c,
-            struct reply *reply)
+	    struct reply *reply)
 {
 	if (!address_is_domain(rest.s, rest.len)) {
 		reply_set(reply, 501, "5.5.4",
-		          "say %s and the name of your host or its [address]",
-		          smtp_verb_names[c->verb]);
+			  "say %s and the name of your host or its [address]",
+			  smtp_verb_names[c->verb]);
 		return -EINVAL;
 	}
 	c->arg = arena_strndup(arena, rest.s, rest.len);
@@ -189,17 +189,17 @@ sc_no_argument(struct sc_word rest, struct smtp_command *c, struct reply *reply)
 	if (rest.len == 0)
 		return 0;
 	reply_set(reply, 501, "5.5.4", "%s stands alone",
-	          smtp_verb_names[c->verb]);
+		  smtp_verb_names[c->verb]);
 	return -EINVAL;
 }
 
 static int
 sc_argument(struct sc_word rest, bool needed, struct arena *arena,
-            struct smtp_command *c, struct reply *reply)
+	    struct smtp_command *c, struct reply *reply)
 {
 	if (rest.len == 0 && needed) {
 		reply_set(reply, 501, "5.5.4", "%s needs an argument",
-		          smtp_verb_names[c->verb]);
+			  smtp_verb_names[c->verb]);
 		return -EINVAL;
 	}
 	c->arg = arena_strndup(arena, rest.s, rest.len);
@@ -208,7 +208,7 @@ sc_argument(struct sc_word rest, bool needed, struct arena *arena,
 
 static int
 sc_arguments(struct sc_word rest, struct arena *arena, struct smtp_command *c,
-             struct reply *reply)
+	     struct reply *reply)
 {
 	switch (c->verb) {
 	case SMTP_EHLO:
@@ -248,7 +248,7 @@ sc_is_foreign(struct sc_word verb)
 
 int
 smtp_command_parse(const char *line, size_t len, struct arena *arena,
-                   struct smtp_command *ret, struct reply *ret_reply)
+		   struct smtp_command *ret, struct reply *ret_reply)
 {
 	struct sc_word rest = {line, len}, verb;
 
@@ -258,9 +258,9 @@ smtp_command_parse(const char *line, size_t len, struct arena *arena,
 	verb = sc_next_word(&rest);
 
 	*ret = (struct smtp_command){.verb = SMTP_UNKNOWN,
-	                             .arg = "",
-	                             .address = {"", ""},
-	                             .size = -1};
+				     .arg = "",
+				     .address = {"", ""},
+				     .size = -1};
 	for (int v = 0; v < SMTP_UNKNOWN; v++) {
 		if (sc_is(verb, smtp_verb_names[v]))
 			ret->verb = (enum smtp_verb)v;

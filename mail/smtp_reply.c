@@ -122,7 +122,7 @@ reply_line(const struct reply *r, char *ret, size_t size)
 	if (r->code != 0)
 		snprintf(code, sizeof(code), "%d ", r->code);
 	snprintf(ret, size, "%s%s%s%s", code, r->dsn,
-	         r->dsn[0] != '\0' && r->text[0] != '\0' ? " " : "", r->text);
+		 r->dsn[0] != '\0' && r->text[0] != '\0' ? " " : "", r->text);
 	for (char *p = ret; size > 0 && *p != '\0'; p++) {
 		if (*p == '\n')
 			*p = ' ';
@@ -142,7 +142,7 @@ reply_add_text(struct reply_parser *p, const char *text)
 	size_t have = strlen(p->reply.text);
 
 	snprintf(p->reply.text + have, sizeof(p->reply.text) - have, "%s%s",
-	         p->lines > 0 ? "\n" : "", text);
+		 p->lines > 0 ? "\n" : "", text);
 }
 
 /*
@@ -192,7 +192,7 @@ reply_take_line(struct reply_parser *p)
 
 int
 reply_parse(struct reply_parser *p, const char *data, size_t len,
-            size_t *ret_used)
+	    size_t *ret_used)
 {
 	size_t at = 0;
 	int r = 0;

@@ -15,8 +15,8 @@ struct reply {
 	int code;                  /* 200-599; 0: nothing was said yet */
 	char dsn[REPLY_DSN_MAX];   /* "2.1.5"; "" when not given */
 	char text[REPLY_TEXT_MAX]; /* without codes; lines joined by "\n"; ASCII
-				    * without control characters but that: others
-				    * became spaces, 8-bit octets "?" */
+				    * without control characters but that:
+				    * others became spaces, 8-bit octets "?" */
 	bool ours; /* no server said it: we did, by reply_set() */
 };
 
@@ -50,7 +50,8 @@ struct reply_parser {
 void reply_parser_init(struct reply_parser *p);
 /* Feed LEN bytes. *RET_USED is how many were taken: it stops behind the end of
  * one reply. 1: a reply is in P->reply (the next call starts anew); 0: more is
- * needed; -EPROTO: this is not SMTP, close. Bare LF ends a line too: servers do that. */
+ * needed; -EPROTO: this is not SMTP, close. Bare LF ends a line too: servers do
+ * that. */
 int reply_parse(struct reply_parser *p, const char *data, size_t len,
 		size_t *ret_used);
 

@@ -39,7 +39,7 @@ struct listener {
 	int fd;                    /* owned */
 	struct event *event;       /* owned */
 	struct sockaddr_any local;
-	const char *refusal;       /* borrowed; may be NULL */
+	const char *refusal; /* borrowed; may be NULL */
 	void (*on_refused)(void *arg, const struct sockaddr_any *peer,
 			   const char *limit);
 	accepted_fn *fn;
@@ -51,8 +51,8 @@ struct listener {
  * from any thread, so they have a lock; it is never held over a system call.
  */
 struct acceptor {
-	struct loop *home;               /* borrowed */
-	const struct log_context *log;   /* borrowed */
+	struct loop *home;                /* borrowed */
+	const struct log_context *log;    /* borrowed */
 	TAILQ_HEAD(, listener) listeners; /* owned */
 	struct loop_timer pause;
 	size_t turn; /* the loop that gets the next one */
@@ -175,7 +175,10 @@ acceptor_hand_out(struct acceptor *a, const struct listener *l,
 	}
 	h = xcalloc(1, sizeof(*h));
 	*h = (struct handover){
-		.accepted = *accepted, .fn = l->fn, .arg = l->arg, .loop = loop,
+		.accepted = *accepted,
+		.fn = l->fn,
+		.arg = l->arg,
+		.loop = loop,
 	};
 	loop_post(loop, &h->post, handover_fn, h);
 }
@@ -219,7 +222,7 @@ acceptor_resume(void *arg)
 	struct acceptor *a = arg;
 	struct listener *l;
 
-	TAILQ_FOREACH(l, &a->listeners, link)
+	TAILQ_FOREACH (l, &a->listeners, link)
 		must(event_add(l->event, NULL) == 0);
 }
 
@@ -232,7 +235,7 @@ acceptor_pause(struct acceptor *a, int error)
 
 	log_event(a->log, LOG_WARNING, "accept_paused",
 		  LOG_STR("reason", strerrordesc_np(error)));
-	TAILQ_FOREACH(l, &a->listeners, link)
+	TAILQ_FOREACH (l, &a->listeners, link)
 		event_del(l->event);
 	loop_timer_set(&a->pause, ACCEPT_PAUSE_MS);
 }
@@ -287,8 +290,8 @@ struct acceptor *
 acceptor_new(struct loop *home, struct loop *const *loops, size_t nloops,
 	     const struct log_context *log)
 {
-	struct acceptor *a = xcalloc(1, sizeof(*a) +
-					nloops * sizeof(a->loops[0]));
+	struct acceptor *a =
+		xcalloc(1, sizeof(*a) + nloops * sizeof(a->loops[0]));
 
 	must(nloops > 0);
 	a->home = home;
@@ -320,8 +323,12 @@ acceptor_add(struct acceptor *a, int fd, const char *refusal,
 	static const int on = 1;
 
 	*l = (struct listener){
-		.acceptor = a, .fd = fd, .refusal = refusal,
-		.on_refused = on_refused, .fn = fn, .arg = arg,
+		.acceptor = a,
+		.fd = fd,
+		.refusal = refusal,
+		.on_refused = on_refused,
+		.fn = fn,
+		.arg = arg,
 	};
 	l->local.len = sizeof(l->local.ss);
 	getsockname(fd, (struct sockaddr *)&l->local.ss, &l->local.len);

@@ -61,8 +61,8 @@ bind_one(const struct sockaddr_any *a, unsigned mode, long group)
 	r = is_unix ? unix_remove_stale(a) : 0;
 	if (r < 0)
 		return r;
-	fd = socket(a->ss.ss_family,
-		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(a->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+		    0);
 	if (fd < 0)
 		return -errno;
 	if (!is_unix)
@@ -88,8 +88,8 @@ close:
 }
 
 int
-acceptor_bind(const char *address, unsigned mode, long group,
-	      int fds[static 2], size_t *ret_n)
+acceptor_bind(const char *address, unsigned mode, long group, int fds[static 2],
+	      size_t *ret_n)
 {
 	struct sockaddr_any a[2];
 	size_t n = 0, bound = 0;

@@ -101,9 +101,7 @@ query_post_end(struct dns_query *q)
 {
 	struct dns_answer *a = &q->answer;
 
-	a->status = a->n > 0    ? DNS_OK
-		    : q->failed ? DNS_TEMPFAIL
-				: DNS_NONE;
+	a->status = a->n > 0 ? DNS_OK : q->failed ? DNS_TEMPFAIL : DNS_NONE;
 	a->why = a->n > 0 ? "" : q->why;
 	query_drop_legs(q);
 	q->ending = true;
@@ -142,8 +140,10 @@ leg_answered(void *arg, int rcode, void *packet, int len, int security,
 	else if (rcode == ns_r_noerror)
 		query_none(q, "the name has no address");
 	else
-		query_failed(q, rcode < 0 ? "the DNS answer is malformed"
-					  : "the DNS server failed", NULL);
+		query_failed(q,
+			     rcode < 0 ? "the DNS answer is malformed"
+				       : "the DNS server failed",
+			     NULL);
 	if (!q->asking && !q->leg[0].pending && !q->leg[1].pending)
 		query_post_end(q);
 }
@@ -248,8 +248,8 @@ dns_set_option(struct dns *dns, const char *option, const char *value)
 static int
 dns_set_options(struct dns *dns, const struct dns_conf *conf, char **ret_why)
 {
-	bool validate = conf->trust_anchor != NULL &&
-			conf->trust_anchor[0] != '\0';
+	bool validate =
+		conf->trust_anchor != NULL && conf->trust_anchor[0] != '\0';
 
 	ub_ctx_debugout(dns->ctx, NULL); /* stderr is the log's */
 	dns_set_option(dns, "do-not-query-localhost:", "no");
@@ -269,8 +269,8 @@ dns_set_options(struct dns *dns, const struct dns_conf *conf, char **ret_why)
 		     UB_NOERROR);
 		return 0;
 	}
-	*ret_why = xasprintf("%s: %s", conf->trust_anchor,
-			     strerrordesc_np(errno));
+	*ret_why =
+		xasprintf("%s: %s", conf->trust_anchor, strerrordesc_np(errno));
 	return -EINVAL;
 }
 
@@ -286,8 +286,7 @@ dns_finish(struct dns *dns, char **ret_why)
 		r = ub_ctx_zone_remove(dns->ctx, "home.arpa.");
 	if (r == UB_NOERROR)
 		return 0;
-	*ret_why = xasprintf("the resolver does not start: %s",
-			     ub_strerror(r));
+	*ret_why = xasprintf("the resolver does not start: %s", ub_strerror(r));
 	return -EINVAL;
 }
 

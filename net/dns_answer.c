@@ -41,8 +41,8 @@ dns_answer_add(struct dns_answer *answer, const void *packet, size_t len,
 	for (int i = 0; i < ns_msg_count(msg, ns_s_an); i++) {
 		if (ns_parserr(&msg, ns_s_an, i, &rr) < 0)
 			return -EBADMSG;
-		if ((int)ns_rr_type(rr) != type ||
-		    ns_rr_class(rr) != ns_c_in || ns_rr_rdlen(rr) != size)
+		if ((int)ns_rr_type(rr) != type || ns_rr_class(rr) != ns_c_in ||
+		    ns_rr_rdlen(rr) != size)
 			continue;
 		if (answer->n == DNS_ADDRESSES_MAX)
 			break;

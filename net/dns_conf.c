@@ -42,7 +42,8 @@ dns_check_servers(void *field, const struct conf_mark *mark,
 			continue;
 		conf_error(errors, &s->marks[i],
 			   "`%s` is no server: write an address, or "
-			   "ADDRESS@PORT, like 127.0.0.1@5353", s->v[i]);
+			   "ADDRESS@PORT, like 127.0.0.1@5353",
+			   s->v[i]);
 		ok = false;
 	}
 	return ok;

@@ -48,10 +48,10 @@ struct http_request {
 };
 
 struct http_conn {
-	struct http_server *server; /* borrowed */
-	struct MHD_Connection *mhd; /* the library's; NULL until it tells */
+	struct http_server *server;   /* borrowed */
+	struct MHD_Connection *mhd;   /* the library's; NULL until it tells */
 	struct http_request *request; /* or NULL; owned until handed */
-	int fd; /* the library's */
+	int fd;                       /* the library's */
 	struct http_origin origin;
 	struct acceptor_ticket *ticket;
 	struct loop_timer deadline;
@@ -338,8 +338,9 @@ mhd_connection(void *arg, struct MHD_Connection *mhd, void **context,
 	int fd;
 
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		fd = MHD_get_connection_info(
-			mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+		fd = MHD_get_connection_info(mhd,
+					     MHD_CONNECTION_INFO_CONNECTION_FD)
+			     ->connect_fd;
 		*context = conn_find(arg, fd);
 		must(*context != NULL);
 		((struct http_conn *)*context)->mhd = mhd;
@@ -393,9 +394,8 @@ http_server_new(struct loop *loop, const struct http_limits *limits,
 	server->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET |
 			MHD_ALLOW_SUSPEND_RESUME,
-		0, NULL, NULL, mhd_access, server,
-		MHD_OPTION_CONNECTION_LIMIT, limits->connections,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		0, NULL, NULL, mhd_access, server, MHD_OPTION_CONNECTION_LIMIT,
+		limits->connections, MHD_OPTION_STRICT_FOR_CLIENT, 1,
 		MHD_OPTION_NOTIFY_COMPLETED, mhd_completed, server,
 		MHD_OPTION_NOTIFY_CONNECTION, mhd_connection, server,
 		MHD_OPTION_END);
@@ -419,7 +419,8 @@ server_abandon_suspended(struct http_server *server)
 {
 	struct http_conn *c, *next;
 
-	HASH_ITER(hh, server->conns, c, next) {
+	HASH_ITER(hh, server->conns, c, next)
+	{
 		if (!c->suspended)
 			continue;
 		c->request->conn = NULL;
@@ -445,7 +446,7 @@ http_server_free(struct http_server **serverp)
 		MHD_stop_daemon(server->daemon);
 	/* What the library had not begun with it closes without a word. */
 	HASH_ITER(hh, server->conns, c, next)
-		conn_free(c);
+	conn_free(c);
 	loop_timer_done(&server->again);
 	free(server);
 }
@@ -511,10 +512,9 @@ request_value(const struct http_request *r, enum MHD_ValueKind kind,
 {
 	const char *value = NULL;
 
-	if (r->conn == NULL ||
-	    MHD_lookup_connection_value_n(r->conn->mhd, kind, name,
-					  strlen(name), &value,
-					  NULL) != MHD_YES)
+	if (r->conn == NULL || MHD_lookup_connection_value_n(
+				       r->conn->mhd, kind, name, strlen(name),
+				       &value, NULL) != MHD_YES)
 		return NULL;
 	return value != NULL ? value : "";
 }

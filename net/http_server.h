@@ -29,8 +29,8 @@ typedef int http_gate_fn(void *arg, struct http_request *r);
 typedef void http_handle_fn(void *arg, struct http_request *r);
 
 struct http_limits {
-	size_t body_bytes;   /* 413 above it */
-	int64_t deadline_ms; /* header, body and all; again for the answer */
+	size_t body_bytes;    /* 413 above it */
+	int64_t deadline_ms;  /* header, body and all; again for the answer */
 	unsigned connections; /* what comes above it is closed */
 };
 
@@ -49,8 +49,7 @@ const char *http_request_method(const struct http_request *r);
 const char *http_request_path(const struct http_request *r); /* no query */
 const char *http_request_query(const struct http_request *r,
 			       const char *name); /* NULL: not given */
-const char *http_request_header(const struct http_request *r,
-				const char *name);
+const char *http_request_header(const struct http_request *r, const char *name);
 const void *http_request_body(const struct http_request *r, size_t *ret_len);
 const struct sockaddr_any *http_request_peer(const struct http_request *r);
 /* Of a unix socket's peer; -1 otherwise. */

@@ -348,8 +348,8 @@ io_make(struct loop *loop, int fd, io_fn *fn, void *arg)
 	io->output = evbuffer_new();
 	must(io->input != NULL && io->output != NULL);
 	loop_timer_init(&io->deadline, loop, io_deadline, io);
-	event_assign(&io->readable, base, fd, EV_READ | EV_PERSIST,
-		     io_readable, io);
+	event_assign(&io->readable, base, fd, EV_READ | EV_PERSIST, io_readable,
+		     io);
 	event_assign(&io->writable, base, fd, EV_WRITE | EV_PERSIST,
 		     io_writable, io);
 	return io;

@@ -27,7 +27,7 @@ struct loop {
 	 * the loop. */
 	struct post *_Atomic mailbox;
 	int wake_fd;
-	struct event *wake;      /* owned */
+	struct event *wake; /* owned */
 	_Atomic bool stop;
 	pthread_t thread;
 	struct post *deferred, **deferred_end;
@@ -135,9 +135,9 @@ loop_new(struct clock *clock)
 	loop->base = loop_base_new();
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	must(loop->wake_fd >= 0);
-	loop->wake = event_new(loop->base, loop->wake_fd,
-			       EV_READ | EV_ET | EV_PERSIST, loop_wake_cb,
-			       loop);
+	loop->wake =
+		event_new(loop->base, loop->wake_fd,
+			  EV_READ | EV_ET | EV_PERSIST, loop_wake_cb, loop);
 	must(loop->wake != NULL && event_add(loop->wake, NULL) == 0);
 	return loop;
 }
@@ -166,7 +166,8 @@ loop_free(struct loop **loopp)
 		end->fn(end->arg);
 	}
 	loop_run_rest(loop);
-	HASH_ITER(hh, loop->handles, handle, next) {
+	HASH_ITER(hh, loop->handles, handle, next)
+	{
 		HASH_DEL(loop->handles, handle);
 		free(handle);
 	}
@@ -187,8 +188,8 @@ void
 loop_run(struct loop *loop)
 {
 	while (!atomic_exchange(&loop->stop, false)) {
-		int flags = loop->deferred != NULL ? EVLOOP_NONBLOCK
-						   : EVLOOP_ONCE;
+		int flags =
+			loop->deferred != NULL ? EVLOOP_NONBLOCK : EVLOOP_ONCE;
 
 		loop_forget_times(loop);
 		loop->in_turn = true;
@@ -409,8 +410,8 @@ loop_timer_set(struct loop_timer *t, int64_t after_ms)
 	int64_t now = loop_real_ms(t->loop);
 
 	if (t->event == NULL) {
-		t->event = event_new(loop_base(t->loop), -1, 0, loop_timer_cb,
-				     t);
+		t->event =
+			event_new(loop_base(t->loop), -1, 0, loop_timer_cb, t);
 		must(t->event != NULL);
 	}
 	t->due_mono_ms = now + (after_ms > 0 ? after_ms : 0);

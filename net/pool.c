@@ -57,8 +57,8 @@ pool_thread(void *arg)
 struct pool *
 pool_new(const char *name, size_t nthreads, size_t max_jobs)
 {
-	struct pool *pool = xcalloc(1, sizeof(*pool) +
-				       nthreads * sizeof(pool->threads[0]));
+	struct pool *pool =
+		xcalloc(1, sizeof(*pool) + nthreads * sizeof(pool->threads[0]));
 	sigset_t all, old;
 
 	must(nthreads > 0);
@@ -105,7 +105,10 @@ pool_run(struct pool *pool, struct pool_job *job, loop_fn *fn,
 	int r = -EAGAIN;
 
 	*job = (struct pool_job){
-		.fn = fn, .done = done, .arg = arg, .loop = loop,
+		.fn = fn,
+		.done = done,
+		.arg = arg,
+		.loop = loop,
 	};
 	pthread_mutex_lock(&pool->lock);
 	if (pool->njobs < pool->max_jobs) {

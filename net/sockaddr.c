@@ -8,7 +8,8 @@
 #include <sys/un.h>
 
 static const uint8_t mapped_prefix[12] = {
-	[10] = 0xff, [11] = 0xff,
+	[10] = 0xff,
+	[11] = 0xff,
 };
 
 bool

@@ -25,10 +25,9 @@ static int
 act_put(struct act *x, struct store_txn *txn, uint32_t n, struct rcpt *r,
 	const struct store_place *old, struct store_place place)
 {
-	count_note_rcpt(&x->effects.counts, x->id, r,
-			(int)rcpt_shown_state(r, old),
-			place_is_ready(&place) ? QUEUE_RCPT_READY
-					       : QUEUE_RCPT_HELD);
+	count_note_rcpt(
+		&x->effects.counts, x->id, r, (int)rcpt_shown_state(r, old),
+		place_is_ready(&place) ? QUEUE_RCPT_READY : QUEUE_RCPT_HELD);
 	if (place_is_ready(&place)) {
 		r->state = RCPT_LIVE;
 		effect_wake(&x->effects, x->id, r);
@@ -71,15 +70,13 @@ act_rcpt(struct act *x, struct store_txn *txn, uint32_t n, struct rcpt *r,
 
 	switch (x->action) {
 	case QUEUE_HOLD:
-		return r->state == RCPT_LIVE
-			       ? act_put(x, txn, n, r, place,
-					 store_place_none())
-			       : 0;
+		return r->state == RCPT_LIVE ? act_put(x, txn, n, r, place,
+						       store_place_none())
+					     : 0;
 	case QUEUE_RELEASE:
-		return r->state == RCPT_HELD
-			       ? act_put(x, txn, n, r, place,
-					 rcpt_place_ready(r))
-			       : 0;
+		return r->state == RCPT_HELD ? act_put(x, txn, n, r, place,
+						       rcpt_place_ready(r))
+					     : 0;
 	case QUEUE_FLUSH:
 	case QUEUE_REQUEUE:
 		if (r->state != RCPT_LIVE)
@@ -101,9 +98,10 @@ act_rcpts(struct act *x, struct store_txn *txn)
 	struct rcpt rcpt;
 	int r;
 
-	for (uint32_t n = 1; (r = queue_next_rcpt(txn, x->id, &n,
-						  &x->effects.arena, &rcpt,
-						  &rec)) != 0; n++) {
+	for (uint32_t n = 1;
+	     (r = queue_next_rcpt(txn, x->id, &n, &x->effects.arena, &rcpt,
+				  &rec)) != 0;
+	     n++) {
 		if (r < 0 && r != -EBADMSG)
 			return r;
 		if (r < 0 || out_has(x->q, x->id, n))
@@ -145,9 +143,10 @@ act_fail_all(struct act *x, struct store_txn *txn)
 	int r;
 
 	reply_set(&reply, 550, "5.7.1", "removed by the operator");
-	for (uint32_t n = 1; (r = queue_next_rcpt(txn, x->id, &n,
-						  &x->effects.arena, &rcpt,
-						  &rec)) > 0; n++) {
+	for (uint32_t n = 1;
+	     (r = queue_next_rcpt(txn, x->id, &n, &x->effects.arena, &rcpt,
+				  &rec)) > 0;
+	     n++) {
 		count_note_rcpt(&x->effects.counts, x->id, &rcpt,
 				(int)rcpt_shown_state(&rcpt, &rec.place),
 				QUEUE_RCPT_FAILED);
@@ -170,8 +169,7 @@ act_remove(struct act *x, struct store_txn *txn, bool damaged)
 {
 	if (out_find(x->q, x->id) != NULL || tell_is_out(x->q, x->id))
 		return -EBUSY;
-	if (!damaged && x->m.teller != 'm' &&
-	    !(x->m.flags & MESSAGE_CORRUPT) &&
+	if (!damaged && x->m.teller != 'm' && !(x->m.flags & MESSAGE_CORRUPT) &&
 	    queue_find_teller(x->q, x->m.teller) != NULL)
 		return act_fail_all(x, txn);
 	return message_del_all(x->q, txn, x->id, &x->effects, x->now_ms);

@@ -34,8 +34,7 @@ attempt_new(struct queue *q, struct dest *d)
 	ai->q = q;
 	ai->dest = d;
 	ai->log = q->log;
-	memcpy(ai->result_cell, d->agent->result_cell,
-	       sizeof(ai->result_cell));
+	memcpy(ai->result_cell, d->agent->result_cell, sizeof(ai->result_cell));
 	return ai;
 }
 
@@ -113,8 +112,7 @@ ar_put(struct ar *x, uint32_t n, const struct rcpt *r, int to,
 {
 	struct attempt_impl *ai = x->ai;
 
-	count_note_rcpt(&ai->effects.counts, ai->a.id, r, QUEUE_RCPT_READY,
-			to);
+	count_note_rcpt(&ai->effects.counts, ai->a.id, r, QUEUE_RCPT_READY, to);
 	return queue_put_rcpt(ai->q, x->txn, ai->a.id, n, r, place);
 }
 
@@ -290,8 +288,8 @@ ar_message(struct attempt_impl *ai, struct store_txn *txn)
 		r = queue_put_message(ai->q, txn, ai->a.id, &x.m, &x.rec);
 	if (r < 0)
 		return r;
-	return message_settle(ai->q, txn, ai->a.id, &x.m, &x.rec,
-			      &ai->effects, ai->now_ms);
+	return message_settle(ai->q, txn, ai->a.id, &x.m, &x.rec, &ai->effects,
+			      ai->now_ms);
 }
 
 static int
@@ -460,8 +458,8 @@ attempt_result(struct attempt **a)
 	must(!ai->reader.busy && !ai->has_result);
 	ai->has_result = true;
 	ai->now_ms = clock_wall_ms(ai->q->clock);
-	ai->applied = arena_alloc(&ai->a.arena,
-				  ai->a.nrcpt * sizeof(ai->applied[0]));
+	ai->applied =
+		arena_alloc(&ai->a.arena, ai->a.nrcpt * sizeof(ai->applied[0]));
 	/* Else it follows when the news of the probe is written. */
 	if (!ai->reaching)
 		attempt_submit(ai);

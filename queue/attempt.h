@@ -2,9 +2,9 @@
  * attempt - one try to deliver a message to some recipients at one destination.
  *
  * The turn gives it to an agent on a loop; the agent owns it until it hands it
- * back with attempt_result(), exactly once, also when its session died. While an
- * attempt is out nobody else changes its recipients. After a crash what was out
- * is ready again: a delivery in flight may repeat, never be lost.
+ * back with attempt_result(), exactly once, also when its session died. While
+ * an attempt is out nobody else changes its recipients. After a crash what was
+ * out is ready again: a delivery in flight may repeat, never be lost.
  */
 #ifndef QUEUE_ATTEMPT_H
 #define QUEUE_ATTEMPT_H
@@ -30,7 +30,8 @@ struct attempt_rcpt {
 	/* What the agent fills in. */
 	enum attempt_outcome outcome;
 	struct reply reply; /* what was said; empty for UNTRIED */
-	const char *relay;  /* "host[ip]:port" that said it; in the arena, or "" */
+	const char
+		*relay; /* "host[ip]:port" that said it; in the arena, or "" */
 	const char *moved_agent, *moved_dest, *moved_route; /* in the arena */
 };
 
@@ -38,8 +39,9 @@ struct attempt_rcpt {
 enum attempt_dest {
 	ATTEMPT_DEST_UNKNOWN, /* nothing was learnt of it */
 	ATTEMPT_DEST_OK,
-	ATTEMPT_DEST_FAILED, /* no address, connect, banner, EHLO, 421 before the
-			      * first MAIL: only the destination's record moves */
+	ATTEMPT_DEST_FAILED,  /* no address, connect, banner, EHLO, 421 before
+			       * the  first MAIL: only the destination's record
+			       * moves */
 	ATTEMPT_DEST_DROPPED, /* the message's exchange ended in a disconnect:
 			       * three different messages in a row make it
 			       * the destination's failure */
@@ -66,8 +68,8 @@ struct attempt {
 
 /* The next piece of the content, at most 64 KiB: FN runs on the attempt's loop.
  * LEN 0: the end; -EBADMSG (corrupt: close before the final dot), other -errno.
- * DATA is valid until the next attempt_read() or attempt_result(). One read at a time;
- * attempt_rewind() starts anew. */
+ * DATA is valid until the next attempt_read() or attempt_result(). One read at
+ * a time; attempt_rewind() starts anew. */
 typedef void attempt_read_fn(void *arg, const char *data, ssize_t len);
 void attempt_read(struct attempt *a, attempt_read_fn *fn, void *arg);
 void attempt_rewind(struct attempt *a);
@@ -76,8 +78,8 @@ void attempt_rewind(struct attempt *a);
  * attempt itself has an outcome. */
 void attempt_reached(struct attempt *a);
 
-/* Hand back and leave NULL. No read may be under way. Logs one `deliver` event a recipient
- * once the outcome is durable. */
+/* Hand back and leave NULL. No read may be under way. Logs one `deliver` event
+ * a recipient once the outcome is durable. */
 void attempt_result(struct attempt **a);
 
 #endif

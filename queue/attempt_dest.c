@@ -69,10 +69,10 @@ ar_dest_fails(struct attempt_impl *ai, struct store_txn *txn)
 	dr.probe_flow = ai->flow;
 	dr.not_before_ms = ai->now_ms + queue_backoff(q, dr.fails);
 	if (dest_alerts_wait(txn, ai->dest->key)) {
-		int64_t every = ai->now_ms - dr.first_ms <
-						ATTEMPT_ALERT_EAGER_MS
-					? ATTEMPT_ALERT_PROBE_MS
-					: ATTEMPT_ALERT_SLOW_MS;
+		int64_t every =
+			ai->now_ms - dr.first_ms < ATTEMPT_ALERT_EAGER_MS
+				? ATTEMPT_ALERT_PROBE_MS
+				: ATTEMPT_ALERT_SLOW_MS;
 
 		class = STORE_CLASS_ALERT;
 		if (dr.not_before_ms > ai->now_ms + every)

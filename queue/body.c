@@ -52,8 +52,7 @@ body_find(struct body_table *t, uint64_t id)
 }
 
 void
-body_keep(struct body_table *t, uint64_t id, char *data, size_t len,
-	  size_t cap)
+body_keep(struct body_table *t, uint64_t id, char *data, size_t len, size_t cap)
 {
 	struct body *b = xcalloc(1, sizeof(*b));
 

@@ -5,7 +5,7 @@
 
 #include "base/xalloc.h"
 
-#define COUNT_MINUTE_MS 60000
+#define COUNT_MINUTE_MS  60000
 #define COUNT_DESTS_KEPT 10000 /* empty ones are forgotten above this */
 
 void
@@ -53,7 +53,7 @@ count_note_message(struct count_list *l, uint64_t id, enum queue_class class,
 	*count_list_add(l) = (struct count_change){
 		.id = id,
 		.arrival_ms = arrival_ms,
-		.class = (uint8_t)class,
+		.class = (uint8_t) class,
 		.from = came ? COUNT_NONE : 0,
 		.to = came ? 0 : COUNT_NONE,
 	};
@@ -100,7 +100,7 @@ count_done(struct count *c)
 	struct count_dest *d, *next;
 
 	HASH_ITER(hh, c->dests, d, next)
-		count_dest_free(c, d);
+	count_dest_free(c, d);
 	for (int i = 0; i < QUEUE_NCLASS; i++)
 		free(c->minutes[i]);
 	memset(c, 0, sizeof(*c));
@@ -168,8 +168,8 @@ count_message(struct count *c, const struct count_change *ch)
 		c->first_minute[k] = minute;
 	if (minute < c->first_minute[k]) {
 		/* Older than the ring reaches: held for more than a week. */
-		if (came && (c->ancient[k] == 0 ||
-			     ch->arrival_ms < c->ancient_ms[k]))
+		if (came &&
+		    (c->ancient[k] == 0 || ch->arrival_ms < c->ancient_ms[k]))
 			c->ancient_ms[k] = ch->arrival_ms;
 		if (came || c->ancient[k] > 0)
 			c->ancient[k] += came ? 1 : (uint64_t)-1;

@@ -4,8 +4,8 @@
  * A start doesn't scan: after it a background count goes over the messages, a
  * few hundred rows a turn. What stands before its cursor is counted and follows
  * every change; what stands behind it will be counted when the cursor comes
- * there. A job notes its changes while it runs and they are applied in its AFTER,
- * so a batch that is split counts once. Store thread only.
+ * there. A job notes its changes while it runs and they are applied in its
+ * AFTER, so a batch that is split counts once. Store thread only.
  */
 #ifndef QUEUE_COUNT_H
 #define QUEUE_COUNT_H
@@ -63,8 +63,8 @@ struct count {
 	struct count_dest *dests;
 	uint32_t *minutes[QUEUE_NCLASS]; /* owned; by minute modulo the ring */
 	int64_t first_minute[QUEUE_NCLASS]; /* none is older, but in ANCIENT */
-	uint64_t ancient[QUEUE_NCLASS]; /* before the ring at counting */
-	int64_t ancient_ms[QUEUE_NCLASS]; /* the oldest of those */
+	uint64_t ancient[QUEUE_NCLASS];     /* before the ring at counting */
+	int64_t ancient_ms[QUEUE_NCLASS];   /* the oldest of those */
 	uint64_t in_ring[QUEUE_NCLASS];
 };
 

@@ -158,7 +158,7 @@ dest_table_done(struct dest_table *t)
 	struct dest *d, *next;
 
 	HASH_ITER(hh, t->hash, d, next)
-		dest_forget(t, d);
+	dest_forget(t, d);
 }
 
 struct dest *
@@ -178,7 +178,7 @@ dest_make_room(struct dest_table *t)
 
 	if (HASH_COUNT(t->hash) < DEST_MAX)
 		return true;
-	TAILQ_FOREACH(d, &t->lists[DEST_IDLE], link) {
+	TAILQ_FOREACH (d, &t->lists[DEST_IDLE], link) {
 		if (d->out == 0) {
 			dest_forget(t, d);
 			return true;
@@ -263,7 +263,7 @@ dest_wake_all(struct dest_table *t, struct dest *d)
 void
 dest_lane_empty(struct dest_table *t, struct dest *d, uint8_t lane)
 {
-	d->lanes &= (uint8_t)~(1u << lane);
+	d->lanes &= (uint8_t) ~(1u << lane);
 	if (!(d->lanes & LANES_ALERT))
 		dest_off_alerts(t, d);
 }

@@ -4,12 +4,12 @@
  *
  * A destination that works needs no record. When it fails as a whole only its
  * record moves: nothing that waits there is written. The record waits for the
- * next probe; one message probes, each time another one, and when it reaches the
- * destination the record goes and all drain.
+ * next probe; one message probes, each time another one, and when it reaches
+ * the destination the record goes and all drain.
  *
  * The memory (windows, attempts out, whose flow was served last) belongs to the
- * store thread and may vanish at any time: it is made again from the ready lists
- * and the record.
+ * store thread and may vanish at any time: it is made again from the ready
+ * lists and the record.
  */
 #ifndef QUEUE_DEST_H
 #define QUEUE_DEST_H
@@ -27,18 +27,19 @@
 /* The record `d`. */
 struct dest_rec {
 	const char *agent, *name;
-	uint32_t fails; /* in a row */
+	uint32_t fails;            /* in a row */
 	int64_t first_ms, last_ms; /* of the failures */
 	int64_t not_before_ms;
-	struct reply reply;  /* why */
-	uint64_t probe;      /* the message that probed last */
+	struct reply reply; /* why */
+	uint64_t probe;     /* the message that probed last */
 	uint8_t probe_lane;
 	uint32_t probe_flow;
 	uint32_t ntimes; /* the latest failures, oldest first */
 	int64_t times[DEST_TIMES];
 };
 
-/* Longer names are refused: the record must fit, and the key tells all apart. */
+/* Longer names are refused: the record must fit, and the key tells all apart.
+ */
 #define DEST_AGENT_MAX 255
 #define DEST_NAME_MAX  1024
 bool dest_name_fits(const char *agent, const char *name);
@@ -71,7 +72,7 @@ enum dest_list { DEST_IDLE, DEST_RUN, DEST_RESTING };
 
 struct dest {
 	uint64_t key;
-	char *agent_name, *name; /* one block, owned with this */
+	char *agent_name, *name;   /* one block, owned with this */
 	struct queue_agent *agent; /* borrowed; NULL: nobody serves it */
 	enum dest_list list;
 	bool loaded;    /* its record was looked for */
@@ -79,7 +80,7 @@ struct dest {
 	bool down, probing, hurrying;
 	int64_t not_before_ms;
 	int64_t rest_until_mono_ms;
-	uint32_t epoch;    /* counts the times it went down or up */
+	uint32_t epoch;     /* counts the times it went down or up */
 	uint32_t fruitless; /* attempts in a row that came back untried */
 	uint32_t out;
 	uint8_t lanes; /* bit: may hold a row that is not out */

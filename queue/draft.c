@@ -9,10 +9,10 @@
 #include "base/xalloc.h"
 #include "queue/publish.h"
 
-#define DRAFT_PIECE    ((size_t)STORE_BLOB_IN_PLACE * STORE_PAGE_MAX)
-#define DRAFT_LOOSE_MS (60 * 60 * 1000)
-#define DRAFT_FIRST    8192 /* bytes: most messages are smaller */
-#define DRAFT_IN_FLIGHT 2   /* pieces; then the writer must wait */
+#define DRAFT_PIECE     ((size_t)STORE_BLOB_IN_PLACE * STORE_PAGE_MAX)
+#define DRAFT_LOOSE_MS  (60 * 60 * 1000)
+#define DRAFT_FIRST     8192 /* bytes: most messages are smaller */
+#define DRAFT_IN_FLIGHT 2    /* pieces; then the writer must wait */
 
 /*
  *	OPEN --commit--> COMMITTING --outcome--> freed
@@ -34,10 +34,10 @@ struct draft {
 	char *data; /* owned: the piece that is being filled */
 	size_t len, cap;
 	size_t content_at; /* where the caller's content begins */
-	uint32_t pages; /* given to the writer */
+	uint32_t pages;    /* given to the writer */
 	unsigned in_flight;
 	bool wants_ready;
-	EVP_MD_CTX *digest; /* of what is no longer in memory */
+	EVP_MD_CTX *digest;      /* of what is no longer in memory */
 	struct publish *publish; /* while COMMITTING */
 	int result;
 	struct store_job job;
@@ -324,8 +324,8 @@ draft_take_key(struct draft *d, struct publish *p, const struct envelope *env)
 static struct publish *
 draft_prepare(struct draft *d, const struct envelope *env)
 {
-	struct publish *p = publish_new(d->q, d->id, d->need,
-					loop_wall_ms(d->loop));
+	struct publish *p =
+		publish_new(d->q, d->id, d->need, loop_wall_ms(d->loop));
 
 	p->error = d->error;
 	p->loose = d->pages;
@@ -389,8 +389,7 @@ draft_publish(struct draft *d)
 }
 
 void
-draft_commit(struct draft **dp, const struct envelope *env,
-	     draft_commit_fn *fn)
+draft_commit(struct draft **dp, const struct envelope *env, draft_commit_fn *fn)
 {
 	struct draft *d = *dp;
 

@@ -1,8 +1,8 @@
 /*
  * draft - a message on its way into the queue.
  *
- * A draft is invisible to delivery. It ends in exactly one of two ways, and both
- * consume it:
+ * A draft is invisible to delivery. It ends in exactly one of two ways, and
+ *both consume it:
  *
  *	draft_commit()   the message is in the store and would survive a power
  *	                 cut; only when the callback says 0 may the client be
@@ -22,9 +22,9 @@
 struct draft;
 
 struct envelope_rcpt {
-	const char *address;  /* where it goes */
-	const char *original; /* as the client gave it; NULL: the same */
-	const char *orcpt;    /* RFC 3461; NULL: none */
+	const char *address;      /* where it goes */
+	const char *original;     /* as the client gave it; NULL: the same */
+	const char *orcpt;        /* RFC 3461; NULL: none */
 	const char *agent, *dest; /* the destination */
 	const char *route;        /* name of the rule that chose it */
 };
@@ -35,8 +35,8 @@ struct envelope {
 	uint32_t flow;          /* queue_flow() */
 	bool eight_bit;         /* the body holds octets above 127 */
 	const char *message_id; /* for listings; may be "" */
-	const char *key;  /* idempotency key of the caller; NULL: none */
-	uint8_t teller;   /* 'm': DSN; else a kind of record ... */
+	const char *key;        /* idempotency key of the caller; NULL: none */
+	uint8_t teller;         /* 'm': DSN; else a kind of record ... */
 	struct store_key teller_key; /* ... and which; len 0 with 'm' */
 	size_t nrcpt;
 	const struct envelope_rcpt *rcpt; /* equal ones are made once */
@@ -62,13 +62,13 @@ uint64_t draft_id(const struct draft *d);
 int draft_write(struct draft *d, const void *data, size_t len);
 
 /* What was written so far is ours (fields put before the content) and differs
- * each time: it doesn't count when a key's content is compared. Within the first
- * 16 pages. */
+ * each time: it doesn't count when a key's content is compared. Within the
+ * first 16 pages. */
 void draft_begin_content(struct draft *d);
 
 /* Publish *DRAFT and leave NULL, whatever the outcome. FN runs on the draft's
- * loop, after the group commit, unless the object of the handle is gone by then.
- * RESULT 0; 1: KEY was published before with the same content, ID is that
+ * loop, after the group commit, unless the object of the handle is gone by
+ * then. RESULT 0; 1: KEY was published before with the same content, ID is that
  * message's; -EEXIST: KEY with other content; -ENOSPC; other -errno. */
 typedef void draft_commit_fn(void *object, int result, uint64_t id);
 void draft_commit(struct draft **draft, const struct envelope *env,

@@ -153,7 +153,8 @@ effect_do_expired(struct queue *q, const struct effect *x)
 	watch_note(q, x->id, &reply);
 	if (q->metric.deliveries != NULL)
 		metric_add(metric_cell(q->metric.deliveries, x->rcpt->agent,
-				       "expired", NULL), 1);
+				       "expired", NULL),
+			   1);
 }
 
 static void

@@ -53,8 +53,7 @@ void effect_wake(struct effects *e, uint64_t id, const struct rcpt *r);
 void effect_tell(struct effects *e, uint64_t id);
 void effect_gone(struct effects *e, uint64_t id, bool delivered);
 void effect_expired(struct effects *e, uint64_t id, const struct rcpt *r);
-void effect_corrupt(struct effects *e, uint8_t record, uint64_t id,
-		    uint32_t n);
+void effect_corrupt(struct effects *e, uint8_t record, uint64_t id, uint32_t n);
 void effect_probe(struct effects *e, uint64_t dest, const char *agent,
 		  const char *name);
 void effect_resume(struct effects *e);

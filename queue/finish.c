@@ -23,8 +23,7 @@ blob_put_loose(struct store_txn *txn, uint64_t blob, uint32_t pages,
 }
 
 static int
-blob_del_pages(struct store_txn *txn, uint64_t blob, uint32_t from,
-	       uint32_t to)
+blob_del_pages(struct store_txn *txn, uint64_t blob, uint32_t from, uint32_t to)
 {
 	int r;
 
@@ -125,7 +124,8 @@ blob_count_pages(struct store_txn *txn, uint64_t blob)
 	return low;
 }
 
-/* Recipients whose message was gone already: what may be left is its content. */
+/* Recipients whose message was gone already: what may be left is its content.
+ */
 static int
 orphans_gone(struct store_txn *txn, uint64_t id, bool some, struct effects *e,
 	     int64_t now)
@@ -154,15 +154,15 @@ message_del_all(struct queue *q, struct store_txn *txn, uint64_t id,
 	found = queue_get_message(txn, id, &e->arena, &m, &rec);
 	if (found < 0 && found != -EBADMSG && found != -ENOENT)
 		return found;
-	while ((r = queue_next_rcpt(txn, id, &n, &e->arena, &rcpt,
-				    &of_rcpt)) != 0) {
+	while ((r = queue_next_rcpt(txn, id, &n, &e->arena, &rcpt, &of_rcpt)) !=
+	       0) {
 		if (r < 0 && r != -EBADMSG)
 			return r;
 		if (r > 0)
-			count_note_rcpt(&e->counts, id, &rcpt,
-					(int)rcpt_shown_state(&rcpt,
-							      &of_rcpt.place),
-					COUNT_NONE);
+			count_note_rcpt(
+				&e->counts, id, &rcpt,
+				(int)rcpt_shown_state(&rcpt, &of_rcpt.place),
+				COUNT_NONE);
 		key = key_message(id, n++);
 		r = store_del(txn, &key);
 		if (r < 0)
@@ -200,8 +200,9 @@ message_set_aside(struct queue *q, struct store_txn *txn, uint64_t id,
 		if (r < 0)
 			return r;
 	}
-	for (n = 1; (r = queue_next_rcpt(txn, id, &n, &e->arena, &rcpt,
-					 &rec)) != 0; n++) {
+	for (n = 1;
+	     (r = queue_next_rcpt(txn, id, &n, &e->arena, &rcpt, &rec)) != 0;
+	     n++) {
 		if (r < 0 && r != -EBADMSG)
 			return r;
 		if (r < 0 || rcpt.state == RCPT_ASIDE)

@@ -184,8 +184,7 @@ lane_of(enum queue_class class, bool tried)
 	return (uint8_t)(2 * class + (tried ? 1 : 0));
 }
 
-enum store_class
-store_class_of(enum queue_class class)
+enum store_class store_class_of(enum queue_class class)
 {
 	return class == QUEUE_ALERT ? STORE_CLASS_ALERT : STORE_CLASS_OTHER;
 }

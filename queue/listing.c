@@ -66,8 +66,8 @@ listing_rcpt(struct listing *x, struct store_txn *txn, uint32_t n,
 	     struct queue_rcpt_info *ri)
 {
 	struct reply reply;
-	int64_t since = r->last_ms > r->arrival_ms ? r->last_ms + 1
-						   : r->arrival_ms;
+	int64_t since =
+		r->last_ms > r->arrival_ms ? r->last_ms + 1 : r->arrival_ms;
 
 	rcpt_get_reply(r, &reply);
 	ri->n = n;
@@ -110,9 +110,9 @@ listing_rcpts(struct listing *x, struct store_txn *txn,
 	struct rcpt rcpt;
 	int r;
 
-	for (uint32_t n = 1; (r = queue_next_rcpt(txn, mi->id, &n,
-						  &x->l->arena, &rcpt,
-						  &rec)) != 0; n++) {
+	for (uint32_t n = 1; (r = queue_next_rcpt(txn, mi->id, &n, &x->l->arena,
+						  &rcpt, &rec)) != 0;
+	     n++) {
 		if (r < 0 && r != -EBADMSG)
 			break;
 		if (mi->nrcpt == cap) {

@@ -1,9 +1,9 @@
 /*
  * message - the record `m id 0`: what is common to a message's recipients.
  *
- * It owns the content (its blob) and the message's only timer: its place is "there
- * is something to tell" (kind 't'), else "too late" (kind 'm'). It goes with the
- * last recipient, unless its teller must still be told.
+ * It owns the content (its blob) and the message's only timer: its place is
+ * "there is something to tell" (kind 't'), else "too late" (kind 'm'). It goes
+ * with the last recipient, unless its teller must still be told.
  */
 #ifndef QUEUE_MESSAGE_H
 #define QUEUE_MESSAGE_H

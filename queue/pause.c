@@ -91,8 +91,8 @@ pause_put(struct store_txn *txn, void *arg)
 		return r == -ENOENT ? -EALREADY : r;
 	}
 	if (x->p.until_ms > 0)
-		rec.place = store_place_time(STORE_CLASS_OTHER, '0',
-					     x->p.until_ms);
+		rec.place =
+			store_place_time(STORE_CLASS_OTHER, '0', x->p.until_ms);
 	buf_clear(b);
 	pause_encode(&x->p, b);
 	rec.value = b->data;
@@ -154,8 +154,7 @@ queue_pause(struct queue *q, const struct queue_paused *p, struct loop *loop,
 }
 
 void
-queue_resume(struct queue *q, struct loop *loop, queue_done_fn *done,
-	     void *arg)
+queue_resume(struct queue *q, struct loop *loop, queue_done_fn *done, void *arg)
 {
 	struct queue_paused none = {0};
 

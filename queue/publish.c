@@ -159,8 +159,7 @@ publish_add_rcpts(struct publish *p, const struct envelope *env)
 }
 
 static void
-publish_add_message(struct publish *p, const struct envelope *env,
-		    int64_t size)
+publish_add_message(struct publish *p, const struct envelope *env, int64_t size)
 {
 	char id[PUBLISH_MSGID_MAX + 1] = "";
 	struct queue_conf conf;
@@ -182,9 +181,9 @@ publish_add_message(struct publish *p, const struct envelope *env,
 		memcpy(id, env->message_id,
 		       strnlen(env->message_id, PUBLISH_MSGID_MAX));
 	queue_conf_copy(p->q, &conf);
-	m.expires_ms = p->now_ms + (env->class == QUEUE_ALERT
-					    ? conf.alert_lifetime_ms
-					    : conf.lifetime_ms);
+	m.expires_ms =
+		p->now_ms + (env->class == QUEUE_ALERT ? conf.alert_lifetime_ms
+						       : conf.lifetime_ms);
 	if (message_encode(&m, &p->values) < 0 ||
 	    p->values.len - at > STORE_VALUE_MAX)
 		p->error = -EMSGSIZE;
@@ -275,8 +274,7 @@ publish_take_blob(struct store_txn *txn, struct publish *p)
 }
 
 static int
-publish_put_pages(struct store_txn *txn, struct publish *p,
-		  uint32_t *ret_pages)
+publish_put_pages(struct store_txn *txn, struct publish *p, uint32_t *ret_pages)
 {
 	uint32_t n = p->loose;
 	size_t at = 0, len;

@@ -19,10 +19,10 @@ struct publish {
 	struct queue *q;
 	uint64_t id, found; /* FOUND: what a key named before */
 	enum store_need need;
-	int error; /* of the preparation or the draft */
+	int error;  /* of the preparation or the draft */
 	char *data; /* owned: the last pages */
 	size_t data_len, data_cap;
-	uint32_t loose;  /* pages that are written already */
+	uint32_t loose; /* pages that are written already */
 	bool has_key;
 	struct store_key key;
 	uint8_t digest[SHA256_DIGEST_LENGTH];
@@ -34,8 +34,8 @@ struct publish {
 	struct effects effects; /* made before, applied after */
 };
 
-struct publish *publish_new(struct queue *q, uint64_t id,
-			    enum store_need need, int64_t now_ms);
+struct publish *publish_new(struct queue *q, uint64_t id, enum store_need need,
+			    int64_t now_ms);
 void publish_free(struct publish **p);
 /* Make the records of ENV for a content of SIZE. */
 void publish_compose(struct publish *p, const struct envelope *env,

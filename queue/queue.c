@@ -18,8 +18,10 @@ const char *const queue_class_names[] = {
 };
 
 const char *const queue_rcpt_state_names[] = {
-	[QUEUE_RCPT_READY] = "ready",	[QUEUE_RCPT_DEFERRED] = "deferred",
-	[QUEUE_RCPT_HELD] = "held",	[QUEUE_RCPT_FAILED] = "failed",
+	[QUEUE_RCPT_READY] = "ready",
+	[QUEUE_RCPT_DEFERRED] = "deferred",
+	[QUEUE_RCPT_HELD] = "held",
+	[QUEUE_RCPT_FAILED] = "failed",
 	[QUEUE_RCPT_SET_ASIDE] = "set_aside",
 };
 
@@ -72,8 +74,8 @@ queue_get_message(struct store_txn *txn, uint64_t id, struct arena *a,
 }
 
 int
-queue_get_rcpt(struct store_txn *txn, uint64_t id, uint32_t n,
-	       struct arena *a, struct rcpt *ret, struct store_rec *ret_rec)
+queue_get_rcpt(struct store_txn *txn, uint64_t id, uint32_t n, struct arena *a,
+	       struct rcpt *ret, struct store_rec *ret_rec)
 {
 	struct store_key key = key_message(id, n);
 	int r = store_get(txn, &key, ret_rec);
@@ -96,8 +98,7 @@ queue_next_rcpt(struct store_txn *txn, uint64_t id, uint32_t *n,
 		return r;
 	if (!key_message_parse(&key, &found, n) || found != id)
 		return 0;
-	if (r > 0 && a != NULL &&
-	    rcpt_decode(rec.value, rec.len, a, ret) < 0)
+	if (r > 0 && a != NULL && rcpt_decode(rec.value, rec.len, a, ret) < 0)
 		r = -EBADMSG;
 	if (ret_rec != NULL)
 		*ret_rec = rec;
@@ -313,8 +314,8 @@ queue_open(const struct queue_conf *conf, struct clock *clock,
 	if (r < 0) {
 		store_close(&q->store);
 		queue_free(q);
-		*ret_why = xasprintf("the store cannot be read: %s",
-				     strerror(-r));
+		*ret_why =
+			xasprintf("the store cannot be read: %s", strerror(-r));
 		return r;
 	}
 	*ret_queue = q;

@@ -140,7 +140,7 @@ enum queue_rcpt_state {
 	QUEUE_RCPT_READY, /* waits for its turn */
 	QUEUE_RCPT_DEFERRED,
 	QUEUE_RCPT_HELD,
-	QUEUE_RCPT_FAILED, /* the sender is being told */
+	QUEUE_RCPT_FAILED,    /* the sender is being told */
 	QUEUE_RCPT_SET_ASIDE, /* corrupt */
 };
 extern const char *const queue_rcpt_state_names[];
@@ -151,7 +151,7 @@ struct queue_rcpt_info {
 	const char *agent, *dest;       /* "smtp", name */
 	enum queue_rcpt_state state;
 	uint32_t tries;
-	int64_t next_ms; /* wall time of the next try; 0: now or never */
+	int64_t next_ms;        /* wall time of the next try; 0: now or never */
 	const char *last_reply; /* one line; "" none */
 };
 
@@ -187,8 +187,8 @@ void queue_listing_free(struct queue_listing **l);
 
 struct queue_dest_info {
 	const char *agent, *name;
-	uint64_t waiting; /* deliveries ready or deferred, as counted */
-	uint32_t active;  /* attempts out */
+	uint64_t waiting;  /* deliveries ready or deferred, as counted */
+	uint32_t active;   /* attempts out */
 	int64_t oldest_ms; /* wall time of arrival; 0: none */
 	bool down;         /* it failed and is being probed */
 	int64_t not_before_ms;
@@ -207,7 +207,8 @@ struct queue_stats {
 	uint64_t used_bytes, limit_bytes;
 	struct queue_paused paused;
 	size_t n;
-	struct queue_dest_info *v; /* the 50 longest that are active or failing */
+	struct queue_dest_info
+		*v; /* the 50 longest that are active or failing */
 };
 typedef void queue_stats_fn(void *arg, struct queue_stats *s);
 void queue_stats(struct queue *q, struct loop *loop, queue_stats_fn *fn,
@@ -217,8 +218,8 @@ void queue_stats_free(struct queue_stats **s);
 /* --- waiting for a message's fate ------------------------------------------- */
 
 /* FN once, on LOOP, when the message is gone: every recipient delivered
- * (DELIVERED true), or something else became of some. For `send --wait`. The object of HANDLE
- * is looked up on LOOP and FN not called when it is gone. */
+ * (DELIVERED true), or something else became of some. For `send --wait`. The
+ * object of HANDLE is looked up on LOOP and FN not called when it is gone. */
 typedef void queue_fate_fn(void *object, bool delivered,
 			   const struct reply *last);
 void queue_watch(struct queue *q, uint64_t id, struct loop *loop,

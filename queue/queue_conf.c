@@ -39,7 +39,8 @@ queue_check_store(void *field, const struct conf_mark *mark,
 	    conf_parse_size(conf->reserve, &bytes) < 0) {
 		conf_error(errors, mark,
 			   "`reserve` is a percentage of max_size or a size, "
-			   "like 5%% or 1G, not `%s`", conf->reserve);
+			   "like 5%% or 1G, not `%s`",
+			   conf->reserve);
 		return false;
 	}
 	if (queue_store_reserve(conf) > conf->max_size / 2) {

@@ -60,9 +60,9 @@ struct reader {
 	uint64_t blob;
 	uint32_t pages;
 	int64_t size;
-	uint32_t at;   /* the next page */
-	int64_t given; /* bytes so far */
-	char *buf;     /* owned; up to STORE_BLOB_IN_PLACE pages */
+	uint32_t at;       /* the next page */
+	int64_t given;     /* bytes so far */
+	char *buf;         /* owned; up to STORE_BLOB_IN_PLACE pages */
 	struct body *body; /* a reference: all of it, in memory; or NULL */
 	struct post post;  /* ... and how it is given */
 	ssize_t result;
@@ -107,7 +107,7 @@ struct attempt_impl {
 	struct effects effects;
 	bool down;       /* the destination's record moved */
 	bool first_fail; /* ... and was made */
-	bool patient; /* most of the window is free: its result can wait */
+	bool patient;    /* most of the window is free: its result can wait */
 	bool up;         /* it is gone */
 	int64_t not_before_ms, now_ms;
 	bool *applied; /* in the attempt's arena: by recipient */
@@ -246,8 +246,8 @@ bool out_has(struct queue *q, uint64_t id, uint32_t n);
 /* After a recipient went: when it was the last, the message goes too, or its
  * teller is to be told. M and REC are the message's. */
 int message_settle(struct queue *q, struct store_txn *txn, uint64_t id,
-		   struct message *m, struct store_rec *rec,
-		   struct effects *e, int64_t now);
+		   struct message *m, struct store_rec *rec, struct effects *e,
+		   int64_t now);
 /* The record and its content; the recipients are gone. */
 int message_del(struct store_txn *txn, uint64_t id, const struct message *m,
 		const struct store_rec *rec, struct effects *e, int64_t now);
@@ -257,7 +257,8 @@ int message_del_all(struct queue *q, struct store_txn *txn, uint64_t id,
 /* A loose blob is due at WHEN. */
 int blob_put_loose(struct store_txn *txn, uint64_t blob, uint32_t pages,
 		   int64_t when);
-/* Take some pages of a loose blob that is due; the record goes with the last. */
+/* Take some pages of a loose blob that is due; the record goes with the last.
+ */
 int blob_due(struct queue *q, struct store_txn *txn,
 	     const struct store_key *key, const struct store_rec *rec,
 	     int64_t now);
@@ -323,8 +324,8 @@ void watch_done(struct queue *q);
 void stats_init(struct queue *q);
 void stats_turn(struct queue *q, struct store_txn *txn, int64_t now_mono_ms);
 void stats_count_turn(struct queue *q);
-void log_deliver(const struct log_context *log, uint64_t id, const struct rcpt *r,
-		 const char *relay, const char *status,
+void log_deliver(const struct log_context *log, uint64_t id,
+		 const struct rcpt *r, const char *relay, const char *status,
 		 const struct reply *reply, uint32_t tries, int64_t now);
 
 /* --- pause.c ------------------------------------------------------------- */

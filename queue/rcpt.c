@@ -52,8 +52,7 @@ rcpt_encode(const struct rcpt *r, struct buf *out)
 	size_t before = out->len;
 	struct rcpt bare = *r;
 
-	if (rcpt_pack(r, out) &&
-	    out->len - before <= STORE_VALUE_MAX)
+	if (rcpt_pack(r, out) && out->len - before <= STORE_VALUE_MAX)
 		return 0;
 	out->len = before;
 	/* What was published fits without an answer, and so it always will: a
@@ -96,8 +95,8 @@ rcpt_decode(const void *value, size_t len, struct arena *a, struct rcpt *ret)
 	r.agent = unpack_str(&u, a);
 	r.dest_name = unpack_str(&u, a);
 	r.route = unpack_str(&u, a);
-	if (!unpack_end(&u) || format != RCPT_FORMAT ||
-	    state >= RCPT_NSTATE || class >= QUEUE_NCLASS)
+	if (!unpack_end(&u) || format != RCPT_FORMAT || state >= RCPT_NSTATE ||
+	    class >= QUEUE_NCLASS)
 		return -EBADMSG;
 	*ret = r;
 	return 0;

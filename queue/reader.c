@@ -16,8 +16,8 @@
 #define READER_AGAIN_MS 20
 
 void
-reader_init(struct reader *r, struct queue *q, struct loop *loop,
-	    uint64_t blob, uint32_t pages, int64_t size)
+reader_init(struct reader *r, struct queue *q, struct loop *loop, uint64_t blob,
+	    uint32_t pages, int64_t size)
 {
 	memset(r, 0, sizeof(*r));
 	r->q = q;
@@ -131,8 +131,8 @@ reader_give_body(void *arg)
 void
 reader_next(struct reader *r, attempt_read_fn *fn, void *arg)
 {
-	uint32_t most = r->pages < STORE_BLOB_IN_PLACE ? r->pages
-						       : STORE_BLOB_IN_PLACE;
+	uint32_t most =
+		r->pages < STORE_BLOB_IN_PLACE ? r->pages : STORE_BLOB_IN_PLACE;
 
 	must(!r->busy);
 	if (r->at >= r->pages) {

@@ -87,8 +87,8 @@ log_deliver(const struct log_context *log, uint64_t id, const struct rcpt *r,
 	char text[QUEUE_ID_LEN], line[REPLY_TEXT_MAX + 32] = "";
 	char dsn[REPLY_DSN_MAX], delay[32];
 	int64_t ms = now > r->arrival_ms ? now - r->arrival_ms : 0;
-	bool other = r->original[0] != '\0' &&
-		     strcmp(r->original, r->address) != 0;
+	bool other =
+		r->original[0] != '\0' && strcmp(r->original, r->address) != 0;
 
 	queue_id_text(id, text);
 	if (reply->code != 0)
@@ -246,8 +246,8 @@ stats_dests(struct queue *q, struct queue_stats *s)
 	size_t n = 0;
 
 	HASH_ITER(hh, q->count.dests, cd, next)
-		if (cd->waiting > 0)
-			stats_offer(top, &n, cd);
+	if (cd->waiting > 0)
+		stats_offer(top, &n, cd);
 	s->v = arena_alloc(&s->arena, (n + 1) * sizeof(s->v[0]));
 	for (size_t i = 0; i < n; i++)
 		stats_dest(q, s, top[i]);
@@ -264,8 +264,7 @@ stats_take(struct queue *q)
 	s->messages = q->count.messages;
 	s->active = q->nout;
 	for (int c = 0; c < QUEUE_NCLASS; c++)
-		s->oldest_ms[c] = count_oldest(&q->count,
-					       (enum queue_class)c);
+		s->oldest_ms[c] = count_oldest(&q->count, (enum queue_class)c);
 	s->used_bytes = store_used_bytes(q->store);
 	s->limit_bytes = store_limit_bytes(q->store);
 	s->paused = q->paused;
@@ -474,10 +473,10 @@ stats_init(struct queue *q)
 		metric_register(q->metrics, &stats_dest_deliveries);
 	m->dest_oldest = metric_register(q->metrics, &stats_dest_oldest);
 	m->paused = metric_register(q->metrics, &stats_paused);
-	m->double_bounces = metric_cell(
-		metric_register(q->metrics, &stats_double), NULL);
-	m->corrupt = metric_cell(metric_register(q->metrics, &stats_corrupt),
-				 NULL);
+	m->double_bounces =
+		metric_cell(metric_register(q->metrics, &stats_double), NULL);
+	m->corrupt =
+		metric_cell(metric_register(q->metrics, &stats_corrupt), NULL);
 	for (int c = 0; c < QUEUE_NCLASS; c++)
 		m->latency_cell[c] =
 			metric_cell(m->latency, queue_class_names[c], NULL);

@@ -35,7 +35,7 @@
 #define ST_SCHEMA      1
 
 static const double st_buckets[] = {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03,
-				    0.1,    0.3,    1,	   3,	  10,	0};
+				    0.1,    0.3,    1,     3,     10,   0};
 
 static const struct metric_desc st_commit_seconds = {
 	.name = "belfry_store_commit_seconds",
@@ -69,8 +69,8 @@ st_now(void)
 static _Noreturn void
 st_die(struct store *s, const char *what, int r)
 {
-	log_event(s->conf.log, LOG_ERROR, "store_failed", LOG_STR("doing", what),
-		  LOG_STR("error", strerror(-r)));
+	log_event(s->conf.log, LOG_ERROR, "store_failed",
+		  LOG_STR("doing", what), LOG_STR("error", strerror(-r)));
 	dprintf(STDERR_FILENO, "store: %s failed: %s; ending\n", what,
 		strerror(-r));
 	_exit(1);
@@ -563,7 +563,7 @@ st_start_commit(struct store *s, bool new)
 	r = st_test_commit(s, new);
 	if (r == -EIO) /* a short write on a full disk looks like this */
 		r = st_test_commit(s, new);
-	if (r < 0 && !new && store_room_explains(s, r)) {
+	if (r < 0 && !new &&store_room_explains(s, r)) {
 		store_room_full(s, r);
 		return 0;
 	}
@@ -595,8 +595,7 @@ st_register(struct store *s)
 	s->commit_seconds =
 		metric_cell(metric_register(m, &st_commit_seconds), NULL);
 	s->used_bytes = metric_cell(metric_register(m, &st_used_bytes), NULL);
-	s->limit_bytes =
-		metric_cell(metric_register(m, &st_limit_bytes), NULL);
+	s->limit_bytes = metric_cell(metric_register(m, &st_limit_bytes), NULL);
 }
 
 static struct store *

@@ -12,12 +12,12 @@
  * a hint; the record must name the same place. Invariant: wait rows and records
  * with a place are one to one.
  *
- * One writer: store_run() queues a job whose FN runs in the store thread, checks
- * first and then writes, does no I/O of its own and a bounded number of
+ * One writer: store_run() queues a job whose FN runs in the store thread,
+ *checks first and then writes, does no I/O of its own and a bounded number of
  * operations. What waits is committed together; DONE runs on the caller's loop
- * after the commit returned, AFTER (may be NULL) in the store thread before it. FN
- * may run again when a batch is split, so it changes nothing but the store; what
- * belongs to the store thread's memory is changed in AFTER.
+ * after the commit returned, AFTER (may be NULL) in the store thread before it.
+ *FN may run again when a batch is split, so it changes nothing but the store;
+ *what belongs to the store thread's memory is changed in AFTER.
  *
  * Nothing of the engine's own types is seen here.
  */
@@ -35,11 +35,11 @@
 #include "net/loop.h"
 #include "net/pool.h"
 
-#define STORE_KEY_MAX   64
-#define STORE_PLACE_MAX 24
-#define STORE_VALUE_MAX 4000 /* of a record */
-#define STORE_PAGE_MAX  4076 /* payload of a page of a blob */
-#define STORE_BLOB_IN_PLACE 16 /* pages that travel with their publish */
+#define STORE_KEY_MAX       64
+#define STORE_PLACE_MAX     24
+#define STORE_VALUE_MAX     4000 /* of a record */
+#define STORE_PAGE_MAX      4076 /* payload of a page of a blob */
+#define STORE_BLOB_IN_PLACE 16   /* pages that travel with their publish */
 
 struct store;
 struct store_txn;
@@ -67,8 +67,7 @@ struct store_place store_place_ready(uint64_t dest, uint8_t lane,
 bool store_place_equal(const struct store_place *a,
 		       const struct store_place *b);
 /* What a place says, when it is of that shape. */
-bool store_place_is_time(const struct store_place *place,
-			 int64_t *ret_wall_ms);
+bool store_place_is_time(const struct store_place *place, int64_t *ret_wall_ms);
 bool store_place_is_ready(const struct store_place *place, uint64_t *ret_dest,
 			  uint8_t *ret_lane, uint32_t *ret_flow);
 
@@ -97,11 +96,11 @@ struct store_conf {
 };
 
 /* Open or make the store, check its schema (an unknown one: -EPROTONOSUPPORT,
- * nothing changed), take the lock (-EBUSY names the pid), make a test commit and
- * start the thread. 0, or -errno with one line for the operator in *RET_WHY
- * (owned by the caller). A store that is full opens: it must be drained. SIGXFSZ
- * is ignored from here on, so that a file at its limit is an error, not the
- * end. */
+ * nothing changed), take the lock (-EBUSY names the pid), make a test commit
+ * and start the thread. 0, or -errno with one line for the operator in *RET_WHY
+ * (owned by the caller). A store that is full opens: it must be drained.
+ * SIGXFSZ is ignored from here on, so that a file at its limit is an error, not
+ * the end. */
 int store_open(const struct store_conf *conf, struct store **ret_store,
 	       char **ret_why);
 /* Run what is queued, commit, end the thread, close. No read may be under way:
@@ -120,8 +119,8 @@ struct store_job {
 	store_fn *fn;
 	store_done_fn *after, *done;
 	void *arg;
-	struct loop *loop; /* borrowed; NULL: DONE is not called */
-	size_t bytes;      /* what it will write, roughly: bounds a batch */
+	struct loop *loop;    /* borrowed; NULL: DONE is not called */
+	size_t bytes;         /* what it will write, roughly: bounds a batch */
 	enum store_need need; /* results go first when room is scarce */
 	bool patient; /* nobody waits for it: it may stay 1 ms for company */
 	int result;
@@ -134,8 +133,8 @@ struct store_job {
 /* From any thread. */
 void store_run(struct store *store, struct store_job *job);
 /* A read transaction in the disk pool: bounded, never kept (a reader that stays
- * makes the file grow). AFTER runs in the pool's thread, when the transaction is
- * over. 0 or -EAGAIN when the pool's queue is full. */
+ * makes the file grow). AFTER runs in the pool's thread, when the transaction
+ * is over. 0 or -EAGAIN when the pool's queue is full. */
 int store_read(struct store *store, struct store_job *job);
 /* FN(ARG) in the store thread at the beginning of every batch, and at the time
  * (monotonic ms) it returned last: it sees only what is committed, hands out
@@ -145,8 +144,8 @@ void store_set_turn(struct store *store, store_turn_fn *fn, void *arg);
 /* From any thread: run the turn soon. */
 void store_poke(struct store *store);
 
-/* From any thread: is there room? A fact of the last look, so a commit may still
- * answer -ENOSPC. */
+/* From any thread: is there room? A fact of the last look, so a commit may
+ * still answer -ENOSPC. */
 bool store_has_room(struct store *store, enum store_need need);
 uint64_t store_used_bytes(struct store *store);
 uint64_t store_limit_bytes(struct store *store);

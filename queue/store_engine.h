@@ -3,9 +3,9 @@
  * transaction.
  *
  * Private to queue/. The engine knows keys and values as bytes; what they mean,
- * their checksums, jobs and retries are store.c's and the same for every engine.
- * At most one transaction that writes at a time, always from one thread;
- * transactions that read may come from any thread.
+ * their checksums, jobs and retries are store.c's and the same for every
+ * engine. At most one transaction that writes at a time, always from one
+ * thread; transactions that read may come from any thread.
  *
  * Every call returns 0 or -errno. A call that failed for want of space answers
  * -ENOSPC, -EDQUOT or -EFBIG; an engine whose own structure is broken answers
@@ -59,16 +59,16 @@ int engine_commit(struct engine_txn **txn);
 void engine_abort(struct engine_txn **txn);
 
 /* 0 or -ENOENT. */
-int engine_get(struct engine_txn *txn, enum engine_table table,
-	       const void *key, size_t key_len, struct engine_bytes *ret_value);
+int engine_get(struct engine_txn *txn, enum engine_table table, const void *key,
+	       size_t key_len, struct engine_bytes *ret_value);
 /* The first row at or after KEY. 0 or -ENOENT. */
 int engine_seek(struct engine_txn *txn, enum engine_table table,
 		const void *key, size_t key_len, struct engine_bytes *ret_key,
 		struct engine_bytes *ret_value);
-int engine_put(struct engine_txn *txn, enum engine_table table,
-	       const void *key, size_t key_len, const void *value, size_t len);
+int engine_put(struct engine_txn *txn, enum engine_table table, const void *key,
+	       size_t key_len, const void *value, size_t len);
 /* 0 or -ENOENT. */
-int engine_del(struct engine_txn *txn, enum engine_table table,
-	       const void *key, size_t key_len);
+int engine_del(struct engine_txn *txn, enum engine_table table, const void *key,
+	       size_t key_len);
 
 #endif

@@ -22,22 +22,19 @@ static const struct {
 	uint32_t magic;
 	const char *name;
 } fs_network[] = {
-	{0x00006969, "nfs"},	 {0x0000517b, "smb"},
-	{0xff534d42, "cifs"},	 {0xfe534d42, "smb2"},
-	{0x00c36400, "ceph"},	 {0x01021997, "9p"},
-	{0x5346414f, "afs"},	 {0x73757245, "coda"},
-	{0x0000564c, "ncp"},	 {0x0bd00bd0, "lustre"},
-	{0x01161970, "gfs2"},	 {0x7461636f, "ocfs2"},
-	{0x47504653, "gpfs"},	 {0x19830326, "beegfs"},
-	{0xaad7aaea, "panfs"},
+	{0x00006969, "nfs"},    {0x0000517b, "smb"},    {0xff534d42, "cifs"},
+	{0xfe534d42, "smb2"},   {0x00c36400, "ceph"},   {0x01021997, "9p"},
+	{0x5346414f, "afs"},    {0x73757245, "coda"},   {0x0000564c, "ncp"},
+	{0x0bd00bd0, "lustre"}, {0x01161970, "gfs2"},   {0x7461636f, "ocfs2"},
+	{0x47504653, "gpfs"},   {0x19830326, "beegfs"}, {0xaad7aaea, "panfs"},
 };
 
 /* Programs behind FUSE that reach over a network. */
 static const char *const fs_network_type[] = {
-	"fuse.sshfs",  "fuse.glusterfs", "fuse.s3fs",	"fuse.rclone",
-	"fuse.davfs",  "fuse.curlftpfs", "fuse.ceph",	"fuse.ceph-fuse",
-	"fuse.juicefs", "fuse.goofys",	 "fuse.gcsfuse", "fuse.seaweedfs",
-	"fuse.mfs",    "fuse.moosefs",
+	"fuse.sshfs",   "fuse.glusterfs", "fuse.s3fs",    "fuse.rclone",
+	"fuse.davfs",   "fuse.curlftpfs", "fuse.ceph",    "fuse.ceph-fuse",
+	"fuse.juicefs", "fuse.goofys",    "fuse.gcsfuse", "fuse.seaweedfs",
+	"fuse.mfs",     "fuse.moosefs",
 };
 
 const char *

@@ -19,8 +19,8 @@ const char *store_fs_network_name(uint32_t magic);
 /* The same for a type as /proc/self/mountinfo has it ("fuse.sshfs"). */
 bool store_fs_type_is_network(const char *type);
 
-/* Allocate space for SIZE more bytes behind the end of FD's file, where the file
- * system can. 0 or -errno. */
+/* Allocate space for SIZE more bytes behind the end of FD's file, where the
+ * file system can. 0 or -errno. */
 int store_fs_allocate(int fd, int64_t size);
 /* How many bytes FD's file can still grow: what is allocated ahead (in
  * *RET_AHEAD) and what the file system has left. 0 or -errno. */

@@ -31,10 +31,10 @@ struct store {
 	_Atomic int64_t room;
 	_Atomic uint64_t used, limit;
 	_Atomic int64_t full_until; /* monotonic ms: a space error was seen */
-	int64_t look_due;           /* store thread; INT64_MAX: nothing changed */
-	int64_t readers_due;        /* store thread */
-	bool told_full;             /* store thread */
-	size_t last_jobs;           /* store thread; of the batch before */
+	int64_t look_due;    /* store thread; INT64_MAX: nothing changed */
+	int64_t readers_due; /* store thread */
+	bool told_full;      /* store thread */
+	size_t last_jobs;    /* store thread; of the batch before */
 
 	_Atomic uint32_t reads; /* under way in the disk pool */
 
@@ -45,7 +45,7 @@ struct store {
 	struct store_job *first, **last;
 	size_t waiting; /* how many jobs */
 	size_t urgent;  /* those of them that are not patient */
-	size_t want;    /* the thread gathers until so many wait; 0: it doesn't */
+	size_t want; /* the thread gathers until so many wait; 0: it doesn't */
 	store_turn_fn *turn;
 	void *turn_arg;
 	int64_t turn_due; /* monotonic ms of conf.clock */
@@ -53,7 +53,7 @@ struct store {
 };
 
 struct store_txn {
-	struct store *store; /* borrowed */
+	struct store *store;           /* borrowed */
 	struct engine_txn *engine_txn; /* owned */
 	bool write;
 	int error;       /* the first that ends the transaction; 0: none */
@@ -62,10 +62,9 @@ struct store_txn {
 	uint64_t id_limit, version_limit;
 };
 
-int store_txn_begin(struct store *store, bool write,
-		    struct store_txn *ret_txn);
-/* 0 or -errno; the transaction is over. Without a write nothing is committed and
- * the disk is left alone. */
+int store_txn_begin(struct store *store, bool write, struct store_txn *ret_txn);
+/* 0 or -errno; the transaction is over. Without a write nothing is committed
+ * and the disk is left alone. */
 int store_txn_commit(struct store_txn *txn);
 void store_txn_abort(struct store_txn *txn);
 
@@ -88,7 +87,8 @@ void store_counters_kept(struct store_txn *txn);
 void store_room_look(struct store *store);
 /* About BYTES were committed. */
 void store_room_spend(struct store *store, uint64_t bytes);
-/* The space error R was seen: refuse mail for a while whatever the look says. */
+/* The space error R was seen: refuse mail for a while whatever the look says.
+ */
 void store_room_full(struct store *store, int r);
 /* Does R, from a commit, only mean that there is no space? A short write of a
  * full file system comes as EIO. */

@@ -8,8 +8,8 @@
  * Values have at most ENGINE_VALUE_MAX bytes: with LMDB's own header of 16 that
  * is one page of 4,096, so no run of neighbouring pages is ever searched for.
  *
- * Each table is a named database of one environment. A cursor per table lives as
- * long as its transaction.
+ * Each table is a named database of one environment. A cursor per table lives
+ * as long as its transaction.
  */
 #include "queue/store_engine.h"
 
@@ -33,8 +33,8 @@ struct engine {
 };
 
 struct engine_txn {
-	struct engine *engine; /* borrowed */
-	MDB_txn *txn;          /* owned */
+	struct engine *engine;             /* borrowed */
+	MDB_txn *txn;                      /* owned */
 	MDB_cursor *cursor[ENGINE_NTABLE]; /* owned; NULL until a seek */
 };
 

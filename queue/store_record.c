@@ -75,7 +75,7 @@ store_place_time(enum store_class class, uint8_t kind, int64_t wall_ms)
 	uint8_t *at = p.bytes;
 
 	*at++ = 'T';
-	*at++ = (uint8_t)class;
+	*at++ = (uint8_t) class;
 	*at++ = kind;
 	sr_put64(at, wall_ms > 0 ? (uint64_t)wall_ms : 0);
 	return p;
@@ -248,8 +248,9 @@ store_rec_decode(const struct store_row *row, const void *data, size_t len,
 	if (len < SR_FIXED_LEN + SR_CRC_LEN || len > ENGINE_VALUE_MAX)
 		return -EBADMSG;
 	end = at + len - SR_CRC_LEN;
-	r = sr_get_place(at + SR_FIXED_LEN - 1, len - SR_CRC_LEN -
-			 (SR_FIXED_LEN - 1), &ret_rec->place);
+	r = sr_get_place(at + SR_FIXED_LEN - 1,
+			 len - SR_CRC_LEN - (SR_FIXED_LEN - 1),
+			 &ret_rec->place);
 	if (r < 0)
 		return r;
 	if (sr_get32(end) != sr_crc(row, data, len - SR_CRC_LEN))

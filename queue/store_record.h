@@ -9,9 +9,9 @@
  *	page key   blob(8) n(4)
  *	page value bytes crc(4)
  *
- * The CRC-32C stands over key and value, so a row that lies under another key is
- * found as well as a flipped bit. The length of a place follows from its first
- * byte.
+ * The CRC-32C stands over key and value, so a row that lies under another key
+ *is found as well as a flipped bit. The length of a place follows from its
+ *first byte.
  */
 #ifndef QUEUE_STORE_RECORD_H
 #define QUEUE_STORE_RECORD_H
@@ -31,8 +31,7 @@ void store_row_wait(const struct store_place *place,
 void store_row_page(uint64_t blob, uint32_t n, struct store_row *ret_row);
 
 /* 0 or -EBADMSG. */
-int store_row_parse_rec(const void *row, size_t len,
-			struct store_key *ret_key);
+int store_row_parse_rec(const void *row, size_t len, struct store_key *ret_key);
 int store_row_parse_wait(const void *row, size_t len,
 			 struct store_place *ret_place,
 			 struct store_key *ret_key);

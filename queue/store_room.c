@@ -2,8 +2,8 @@
  * store_room - how much the store can still take: the smaller of the map and of
  * what the file system gives.
  *
- * A look counts LMDB's free list, so it is taken at most 20 times a second, once
- * a second while commits go on, and between looks what is committed is
+ * A look counts LMDB's free list, so it is taken at most 20 times a second,
+ * once a second while commits go on, and between looks what is committed is
  * subtracted. Mail stops at the reserve, notices at half of it, results never.
  * The reserve is allocated behind the end of the file, so that others on the
  * same file system can't take it away.
@@ -88,8 +88,7 @@ store_room_look(struct store *s)
 	room = sr_least(map > 0 ? map : 0, fs) + (int64_t)u.free_bytes;
 	atomic_store(&s->room, room);
 	atomic_store(&s->used, u.file_bytes - u.free_bytes);
-	atomic_store(&s->limit,
-		     u.file_bytes - u.free_bytes + (uint64_t)room);
+	atomic_store(&s->limit, u.file_bytes - u.free_bytes + (uint64_t)room);
 	sr_show(s);
 	sr_tell(s, NULL);
 }

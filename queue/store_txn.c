@@ -208,9 +208,9 @@ store_del(struct store_txn *txn, const struct store_key *key)
 	return tx_del(txn, ENGINE_REC, &row);
 }
 
-/* Step ROW behind the row FOUND, which makes no sense here: LMDB's structure has
- * no checksum, and what it shows after a flipped bit must not stand in the way
- * of what lies behind it. False: it can't be passed. */
+/* Step ROW behind the row FOUND, which makes no sense here: LMDB's structure
+ * has no checksum, and what it shows after a flipped bit must not stand in the
+ * way of what lies behind it. False: it can't be passed. */
 static bool
 tx_step_over(struct store_row *row, const struct engine_bytes *found)
 {

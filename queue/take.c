@@ -3,8 +3,8 @@
  * attempt.
  *
  * In a lane flows take turns, and within a flow the oldest message goes first.
- * Rows of what is out are passed over; what no record stands behind is mended by
- * a job, since the turn itself writes nothing.
+ * Rows of what is out are passed over; what no record stands behind is mended
+ * by a job, since the turn itself writes nothing.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -120,8 +120,8 @@ walk_next(struct walk *w)
 	while ((r = walk_seek(w)) > 0) {
 		flow = place_flow(&w->place);
 		c = dest_cursor_find(w->d, w->lane, flow);
-		if (c != NULL && (w->id < c->id ||
-				  (w->id == c->id && w->n < c->n))) {
+		if (c != NULL &&
+		    (w->id < c->id || (w->id == c->id && w->n < c->n))) {
 			walk_to(w, flow, c->id, c->n);
 			continue;
 		}
@@ -256,8 +256,8 @@ take_fill(struct attempt_impl *ai, uint64_t id, const struct message *m,
 	ai->reader.body = body_ref(&ai->q->bodies, id);
 }
 
-/* The neighbours of W's row that belong to the same message and wait at the same
- * place: one transaction for all. */
+/* The neighbours of W's row that belong to the same message and wait at the
+ * same place: one transaction for all. */
 static void
 take_neighbours(struct walk *w, struct attempt_impl *ai, size_t most)
 {

@@ -1,8 +1,8 @@
 /*
  * teller - from "there is something to tell" to told.
  *
- *	due --lease--> READING --disk pool--> COMPOSING (the teller's, on a loop)
- *	COMPOSING --tell_commit--> COMMITTING --> told, or changed: due again
+ *	due --lease--> READING --disk pool--> COMPOSING (the teller's, on a
+ *loop) COMPOSING --tell_commit--> COMMITTING --> told, or changed: due again
  *	COMPOSING --tell_drop--> due again in a minute
  *
  * At most QUEUE_TELLS are under way. The message's version is the token.
@@ -34,7 +34,7 @@ struct tell_impl {
 	struct publish *report; /* owned; NULL: nothing can be said */
 	store_fn *fn;
 	void *fn_arg;
-	bool changed;  /* composed in vain */
+	bool changed;     /* composed in vain */
 	int64_t again_ms; /* with a drop */
 	int64_t now_ms;
 	struct effects effects;
@@ -95,8 +95,9 @@ tell_read_rcpts(struct tell_impl *ti, struct store_txn *txn,
 	int r;
 
 	t->rcpt = arena_alloc(&t->arena, (m->nrcpt + 1) * sizeof(t->rcpt[0]));
-	for (uint32_t n = 1; (r = queue_next_rcpt(txn, t->id, &n, &t->arena,
-						  &rcpt, &rec)) != 0; n++) {
+	for (uint32_t n = 1;
+	     (r = queue_next_rcpt(txn, t->id, &n, &t->arena, &rcpt, &rec)) != 0;
+	     n++) {
 		if (r < 0 && r != -EBADMSG)
 			return r;
 		if (r > 0 && rcpt.state == RCPT_FAILED && t->nrcpt < m->nrcpt)
@@ -105,8 +106,8 @@ tell_read_rcpts(struct tell_impl *ti, struct store_txn *txn,
 			left++;
 	}
 	ti->nfailed = t->nrcpt;
-	t->delivered = t->nrcpt == 0 && left == 0 &&
-		       !(m->flags & MESSAGE_FAILED);
+	t->delivered =
+		t->nrcpt == 0 && left == 0 && !(m->flags & MESSAGE_FAILED);
 	return 0;
 }
 
@@ -255,7 +256,8 @@ tell_drop(struct tell **tp)
 	struct tell_impl *ti = (*tp)->impl;
 
 	*tp = NULL;
-	/* The teller had it: it says "not now". Else it was only a full pool. */
+	/* The teller had it: it says "not now". Else it was only a full pool.
+	 */
 	if (ti->teller != NULL)
 		ti->again_ms = TELL_AGAIN_MS;
 	ti->now_ms = clock_wall_ms(ti->q->clock);
@@ -356,8 +358,7 @@ tell_log_double(struct tell_impl *ti)
 			  LOG_STR("reply", reply));
 	}
 	if (ti->q->metric.double_bounces != NULL)
-		metric_add(ti->q->metric.double_bounces,
-			   (int64_t)ti->t.nrcpt);
+		metric_add(ti->q->metric.double_bounces, (int64_t)ti->t.nrcpt);
 }
 
 static void
@@ -372,14 +373,14 @@ tell_after(void *arg, int result)
 		if (ti->report != NULL)
 			publish_committed(ti->report);
 	}
-	/* What could not be written, or has changed, is due again when its lease
-	 * is over, or at once when somebody else failed meanwhile. */
+	/* What could not be written, or has changed, is due again when its
+	 * lease is over, or at once when somebody else failed meanwhile. */
 	tell_forget(ti);
 }
 
 void
-tell_commit(struct tell **tp, struct draft **report,
-	    const struct envelope *env, store_fn *fn, void *arg)
+tell_commit(struct tell **tp, struct draft **report, const struct envelope *env,
+	    store_fn *fn, void *arg)
 {
 	struct tell_impl *ti = (*tp)->impl;
 	size_t bytes = 1024 * (ti->t.nrcpt + 1);

@@ -17,7 +17,7 @@
 struct tell_rcpt {
 	uint32_t n;
 	const char *address, *original, *orcpt;
-	bool expired; /* too late, rather than refused */
+	bool expired;       /* too late, rather than refused */
 	struct reply reply; /* the last that was said */
 	const char *relay;  /* who said it; "" ourselves */
 	uint32_t tries;
@@ -45,8 +45,9 @@ void tell_read(struct tell *t, attempt_read_fn *fn, void *arg);
 int tell_draft(struct tell *t, struct draft **ret_draft);
 
 /* Consume *T and *REPORT (NULL: nothing can be said to anyone; the untold are
- * removed all the same, logged and counted as double_bounce). With a kind but 'm', FN
- * (may be NULL) runs in the same transaction for the record's own change. */
+ * removed all the same, logged and counted as double_bounce). With a kind but
+ * 'm', FN (may be NULL) runs in the same transaction for the record's own
+ * change. */
 void tell_commit(struct tell **t, struct draft **report,
 		 const struct envelope *env, store_fn *fn, void *arg);
 /* Not now (e.g. the store is full): due again in a minute. Leaves NULL. */

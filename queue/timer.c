@@ -90,8 +90,8 @@ due_expire_rcpt(struct due_expiry *x, uint32_t n, struct rcpt *r,
 	if (x->dest_failed && x->dest.last_ms > last &&
 	    x->dest.last_ms >= r->arrival_ms)
 		last = x->dest.last_ms;
-	if (out_has(q, x->id, n) || (last < q->awake_since_ms &&
-				     place_is_ready(&rec->place))) {
+	if (out_has(q, x->id, n) ||
+	    (last < q->awake_since_ms && place_is_ready(&rec->place))) {
 		x->again = true;
 		return 0;
 	}
@@ -115,8 +115,8 @@ due_expire_rcpt(struct due_expiry *x, uint32_t n, struct rcpt *r,
 }
 
 static int
-due_expire(struct due *d, struct store_txn *txn, uint64_t id,
-	   struct message *m, struct store_rec *rec, int64_t now)
+due_expire(struct due *d, struct store_txn *txn, uint64_t id, struct message *m,
+	   struct store_rec *rec, int64_t now)
 {
 	struct due_expiry x = {.d = d, .txn = txn, .id = id, .now = now};
 	struct arena *a = &d->effects.arena;
@@ -124,8 +124,8 @@ due_expire(struct due *d, struct store_txn *txn, uint64_t id,
 	struct rcpt rcpt;
 	int r;
 
-	for (uint32_t n = 1; (r = queue_next_rcpt(txn, id, &n, a, &rcpt,
-						  &of_rcpt)) > 0; n++) {
+	for (uint32_t n = 1;
+	     (r = queue_next_rcpt(txn, id, &n, a, &rcpt, &of_rcpt)) > 0; n++) {
 		if (rcpt.state != RCPT_LIVE)
 			continue;
 		r = due_expire_rcpt(&x, n, &rcpt, &of_rcpt);
@@ -359,8 +359,8 @@ due_submit(struct due *d)
 }
 
 /* While paused only class alert goes on, nothing at all with --alerts; but the
- * store's own housekeeping does, and what wakes a destination: an alert may have
- * come there since, and the turn knows who may go. */
+ * store's own housekeeping does, and what wakes a destination: an alert may
+ * have come there since, and the turn knows who may go. */
 static bool
 due_is_paused(const struct due *d)
 {
@@ -400,7 +400,7 @@ due_turn(struct queue *q, struct store_txn *txn, int64_t now_wall_ms,
 	int64_t next = INT64_MAX;
 
 	for (int class = STORE_CLASS_ALERT; class <= STORE_CLASS_OTHER;
-	     class++) {
+	     class ++) {
 		for (size_t i = 0; i < q->ndues; i++) {
 			int64_t when;
 
@@ -419,12 +419,12 @@ void
 due_register(struct queue *q, uint8_t kind, queue_due_fn *fn, void *ctx)
 {
 	for (int class = STORE_CLASS_ALERT; class <= STORE_CLASS_OTHER;
-	     class++) {
+	     class ++) {
 		struct due *d = &q->dues[q->ndues++];
 
 		must(q->ndues <= QUEUE_DUES);
 		d->q = q;
-		d->class = (enum store_class)class;
+		d->class = (enum store_class) class;
 		d->kind = kind;
 		d->fn = fn;
 		d->ctx = ctx;

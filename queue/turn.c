@@ -3,9 +3,9 @@
  *
  * Runs in the store thread at the beginning of every batch and sees what is
  * committed. A destination has a window of attempts; those that have something
- * to do take turns. Within one, lanes (class, tried before or not) are served as
- * the table says, and within a lane flows take turns, so that one sender's heap
- * does not stand before another's single message.
+ * to do take turns. Within one, lanes (class, tried before or not) are served
+ * as the table says, and within a lane flows take turns, so that one sender's
+ * heap does not stand before another's single message.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,14 +15,14 @@
 #include "base/xalloc.h"
 #include "queue/queue_impl.h"
 
-#define TURN_GIVE_MAX   256 /* attempts a turn */
-#define TURN_SCAN_MAX   64  /* destinations a turn */
+#define TURN_GIVE_MAX      256 /* attempts a turn */
+#define TURN_SCAN_MAX      64  /* destinations a turn */
 #define TURN_SCAN_AGAIN_MS 1000
-#define TURN_JUMP_MS    (10 * 60 * 1000)
-#define TURN_BACK_MS    1000
-#define TURN_WALL_MS    60000 /* the wall may jump while we sleep */
-#define TURN_HURRY_MS   5000 /* alerts wait at a destination that is down */
-#define TURN_OTHER_LANES 4
+#define TURN_JUMP_MS       (10 * 60 * 1000)
+#define TURN_BACK_MS       1000
+#define TURN_WALL_MS       60000 /* the wall may jump while we sleep */
+#define TURN_HURRY_MS      5000  /* alerts wait at a destination that is down */
+#define TURN_OTHER_LANES   4
 
 /*
  * The order of lanes when all hold something: fresh before tried 3 : 1, normal
@@ -35,11 +35,10 @@
 #define LANE_BULK_TRIED   5
 static const uint8_t turn[] = {
 	LANE_NORMAL_FRESH, LANE_NORMAL_FRESH, LANE_NORMAL_FRESH,
-	LANE_NORMAL_TRIED, LANE_BULK_FRESH,
-	LANE_NORMAL_FRESH, LANE_NORMAL_FRESH, LANE_NORMAL_TRIED,
-	LANE_NORMAL_FRESH, LANE_BULK_FRESH,
+	LANE_NORMAL_TRIED, LANE_BULK_FRESH,   LANE_NORMAL_FRESH,
 	LANE_NORMAL_FRESH, LANE_NORMAL_TRIED, LANE_NORMAL_FRESH,
-	LANE_NORMAL_FRESH, LANE_BULK_FRESH,
+	LANE_BULK_FRESH,   LANE_NORMAL_FRESH, LANE_NORMAL_TRIED,
+	LANE_NORMAL_FRESH, LANE_NORMAL_FRESH, LANE_BULK_FRESH,
 	LANE_NORMAL_TRIED, LANE_NORMAL_FRESH, LANE_NORMAL_FRESH,
 	LANE_NORMAL_FRESH, LANE_BULK_TRIED,
 };
@@ -64,8 +63,8 @@ take_other(struct queue *q, struct store_txn *txn, struct dest *d,
 	   struct attempt_impl **ret)
 {
 	uint8_t first = turn[d->turn];
-	uint8_t other = first >= LANE_BULK_FRESH ? LANE_NORMAL_FRESH
-						 : LANE_BULK_FRESH;
+	uint8_t other =
+		first >= LANE_BULK_FRESH ? LANE_NORMAL_FRESH : LANE_BULK_FRESH;
 	uint8_t lanes[TURN_OTHER_LANES] = {first, first ^ 1, other, other + 1};
 
 	return take_lanes(q, txn, d, lanes, TURN_OTHER_LANES, ret);
@@ -201,8 +200,7 @@ turn_hand_out(struct queue *q, struct dest *d, struct attempt_impl *ai)
 	if (d->down)
 		d->probing = true;
 	out_add(q, ai);
-	ai->patient =
-		2 * (int64_t)d->out < q->conf.destination.connections;
+	ai->patient = 2 * (int64_t)d->out < q->conf.destination.connections;
 	attempt_give(ai);
 }
 
@@ -210,8 +208,8 @@ static bool
 turn_has_slot(const struct queue *q, bool alert)
 {
 	uint32_t all = (uint32_t)q->conf.connections;
-	uint32_t kept = all / 4 < QUEUE_ALERT_SLOTS ? all / 4
-						    : QUEUE_ALERT_SLOTS;
+	uint32_t kept =
+		all / 4 < QUEUE_ALERT_SLOTS ? all / 4 : QUEUE_ALERT_SLOTS;
 
 	if (alert)
 		return q->nout < all;

@@ -135,7 +135,8 @@ watch_done(struct queue *q)
 {
 	struct watch *w, *next, *same;
 
-	HASH_ITER(hh, q->watches, w, next) {
+	HASH_ITER(hh, q->watches, w, next)
+	{
 		HASH_DEL(q->watches, w);
 		for (; w != NULL; w = same) {
 			same = w->same;

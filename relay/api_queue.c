@@ -75,16 +75,14 @@ api_message_json(const struct queue_message_info *m)
 	char id[QUEUE_ID_LEN];
 
 	queue_id_text(m->id, id);
-	json_object_set_new(json, "queue_name",
-			    json_string(api_queue_name(m)));
+	json_object_set_new(json, "queue_name", json_string(api_queue_name(m)));
 	json_object_set_new(json, "queue_id", json_string(id));
 	json_object_set_new(json, "arrival_time", api_seconds(m->arrival_ms));
 	json_object_set_new(json, "message_size", json_integer(m->size));
 	json_object_set_new(json, "sender", api_text(m->sender));
 	json_object_set_new(json, "class",
 			    json_string(queue_class_names[m->class]));
-	json_object_set_new(json, "expires_time",
-			    api_seconds(m->expires_ms));
+	json_object_set_new(json, "expires_time", api_seconds(m->expires_ms));
 	json_object_set_new(json, "message_id", api_text(m->message_id));
 	for (size_t i = 0; i < m->nrcpt; i++)
 		json_array_append_new(rcpts, api_rcpt_json(&m->rcpt[i]));
@@ -239,8 +237,8 @@ api_queue_act(struct api_call *call)
 		action = api_actions[i].action;
 	}
 	api_log(call, name != NULL ? name : "remove", NULL);
-	queue_act(call->relay->queue, action, call->id,
-		  relay_home(call->relay), api_acted, call);
+	queue_act(call->relay->queue, action, call->id, relay_home(call->relay),
+		  api_acted, call);
 }
 
 /* --- figures ------------------------------------------------------------------------ */
@@ -253,11 +251,12 @@ api_deliveries_json(const struct queue_stats *s)
 	for (int state = 0; state < 5; state++) {
 		json_t *classes = json_object();
 
-		for (int class = 0; class < QUEUE_NCLASS; class++)
+		for (int class = 0; class < QUEUE_NCLASS; class ++)
 			json_object_set_new(
 				classes, queue_class_names[class],
-				json_integer((json_int_t)
-						     s->deliveries[state][class]));
+				json_integer(
+					(json_int_t)
+						s->deliveries[state][class]));
 		json_object_set_new(json, queue_rcpt_state_names[state],
 				    classes);
 	}
@@ -269,7 +268,7 @@ api_oldest_json(const struct queue_stats *s)
 {
 	json_t *json = json_object();
 
-	for (int class = 0; class < QUEUE_NCLASS; class++)
+	for (int class = 0; class < QUEUE_NCLASS; class ++)
 		json_object_set_new(json, queue_class_names[class],
 				    json_integer(s->oldest_ms[class]));
 	return json;
@@ -325,8 +324,8 @@ api_stats_done(void *arg, struct queue_stats *s)
 void
 api_queue_stats(struct api_call *call)
 {
-	queue_stats(call->relay->queue, relay_home(call->relay),
-		    api_stats_done, call);
+	queue_stats(call->relay->queue, relay_home(call->relay), api_stats_done,
+		    call);
 }
 
 static const char *const api_kind_names[] = {
@@ -342,7 +341,7 @@ api_ports_json(const struct relay *r)
 	json_t *json = json_array();
 	struct port *p;
 
-	TAILQ_FOREACH(p, &r->ports, entry) {
+	TAILQ_FOREACH (p, &r->ports, entry) {
 		json_t *port = json_object();
 		const struct service *service =
 			snapshot_service(r->snapshot, p->name);
@@ -378,13 +377,12 @@ api_status_done(void *arg, struct queue_stats *s)
 	json_object_set_new(json, "pause", api_paused_json(&s->paused));
 	json_object_set_new(json, "listeners", api_ports_json(r));
 	json_object_set_new(json, "queue", api_stats_json(s));
-	json_object_set_new(
-		json, "store",
-		json_pack("{s:I, s:I, s:b}", "used_bytes",
-			  (json_int_t)s->used_bytes, "limit_bytes",
-			  (json_int_t)s->limit_bytes, "room",
-			  (int)store_has_room(queue_store(r->queue),
-					      STORE_NEED_MAIL)));
+	json_object_set_new(json, "store",
+			    json_pack("{s:I, s:I, s:b}", "used_bytes",
+				      (json_int_t)s->used_bytes, "limit_bytes",
+				      (json_int_t)s->limit_bytes, "room",
+				      (int)store_has_room(queue_store(r->queue),
+							  STORE_NEED_MAIL)));
 	queue_stats_free(&s);
 	api_answer(call, 200, json);
 }

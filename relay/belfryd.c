@@ -14,8 +14,8 @@ belfryd_usage(FILE *out)
 {
 	fputs("usage: belfryd -c FILE\n"
 	      "\n"
-	      "  -c, --config FILE  the configuration (default: "
-	      CONFIG_PATH ")\n"
+	      "  -c, --config FILE  the configuration (default: " CONFIG_PATH
+	      ")\n"
 	      "  -h, --help         this text\n"
 	      "  -V, --version      name and version\n"
 	      "\n"

@@ -233,8 +233,8 @@ relay_http_start(struct relay *r)
 	};
 	int result;
 
-	result = http_server_new(relay_home(r), &limits, http_gate,
-				 http_handle, r, &r->http);
+	result = http_server_new(relay_home(r), &limits, http_gate, http_handle,
+				 r, &r->http);
 	if (result < 0) {
 		log_event(&r->log_root, LOG_ERROR, "start_failed",
 			  LOG_STR("what", "http"),

@@ -10,7 +10,8 @@ static const struct metric_desc metric_build_info = {
 static const struct metric_desc metric_reload_ok = {
 	.name = "belfry_config_last_reload_successful",
 	.type = METRIC_GAUGE,
-	.help = "1 when the configuration was taken at the last start or reload",
+	.help = "1 when the configuration was taken at the last start or "
+		"reload",
 	.labels = {NULL},
 };
 

@@ -78,7 +78,7 @@ ports_find(struct port_list *list, const struct port *like)
 {
 	struct port *p;
 
-	TAILQ_FOREACH(p, list, entry)
+	TAILQ_FOREACH (p, list, entry)
 		if (p->kind == like->kind &&
 		    strcmp(p->address, like->address) == 0)
 			return p;
@@ -92,8 +92,7 @@ port_warn_group(const struct port *p, const struct config *config, int error)
 {
 	static const char help[] = "only root and the user of belfryd can use "
 				   "the admin socket";
-	const char *why = error == -ENOENT ? "no such group" :
-					     strerror(-error);
+	const char *why = error == -ENOENT ? "no such group" : strerror(-error);
 	struct relay *r = p->relay;
 
 	if (r->log == NULL) /* at the start, while still root */
@@ -224,8 +223,7 @@ ports_swap(struct relay *r, struct port_list *wanted)
 }
 
 int
-ports_apply(struct relay *r, const struct config *config,
-	    char **ret_address)
+ports_apply(struct relay *r, const struct config *config, char **ret_address)
 {
 	struct port_list wanted;
 	struct port *p;
@@ -233,7 +231,7 @@ ports_apply(struct relay *r, const struct config *config,
 
 	ports_wanted(r, config, &wanted);
 	/* First what can fail: the old ones stay when a new one does. */
-	TAILQ_FOREACH(p, &wanted, entry) {
+	TAILQ_FOREACH (p, &wanted, entry) {
 		if (ports_find(&r->ports, p) != NULL)
 			continue;
 		result = port_bind(p, config);
@@ -241,7 +239,7 @@ ports_apply(struct relay *r, const struct config *config,
 			result = port_give(p, config);
 		if (result < 0) {
 			*ret_address = xstrdup(p->address);
-			TAILQ_FOREACH(p, &wanted, entry)
+			TAILQ_FOREACH (p, &wanted, entry)
 				port_unlink(p);
 			ports_free(&wanted);
 			return result;
@@ -304,7 +302,7 @@ ports_listen(struct relay *r)
 {
 	struct port *p;
 
-	TAILQ_FOREACH(p, &r->ports, entry) {
+	TAILQ_FOREACH (p, &r->ports, entry) {
 		bool mail = p->kind == PORT_SMTP || p->kind == PORT_SUBMIT;
 
 		for (size_t i = 0; i < p->nfds; i++) {
@@ -316,8 +314,7 @@ ports_listen(struct relay *r)
 					  LOG_STR("error", strerror(errno)));
 				continue;
 			}
-			acceptor_add(mail ? r->mail_acceptor :
-					    r->http_acceptor,
+			acceptor_add(mail ? r->mail_acceptor : r->http_acceptor,
 				     fd, mail ? PORT_REFUSAL : NULL,
 				     port_refused, port_accepted, p);
 		}
@@ -329,7 +326,7 @@ ports_close(struct relay *r)
 {
 	struct port *p;
 
-	TAILQ_FOREACH(p, &r->ports, entry)
+	TAILQ_FOREACH (p, &r->ports, entry)
 		port_unlink(p);
 	ports_free(&r->ports);
 	ports_free(&r->retired);

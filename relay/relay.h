@@ -40,9 +40,9 @@ struct port {
 	TAILQ_ENTRY(port) entry;
 	struct relay *relay; /* borrowed */
 	enum port_kind kind;
-	char *address;       /* owned; "unix:/path" for the sockets */
-	char *name;          /* owned; of the service, or the HTTP address */
-	int fds[2];          /* owned */
+	char *address; /* owned; "unix:/path" for the sockets */
+	char *name;    /* owned; of the service, or the HTTP address */
+	int fds[2];    /* owned */
 	size_t nfds;
 };
 TAILQ_HEAD(port_list, port);
@@ -60,24 +60,24 @@ struct relay_loop {
 struct relay {
 	const char *conf_path;
 	struct clock *clock;
-	struct log *log;               /* owned */
+	struct log *log; /* owned */
 	struct log_context log_root;
-	struct metrics *metrics;       /* owned */
+	struct metrics *metrics; /* owned */
 	struct smtp_metrics smtp_metrics;
 	struct metric_family *build_info, *reload_ok, *reload_time;
-	struct snapshot *snapshot;     /* owned reference */
-	struct port_list ports;        /* owned */
-	struct port_list retired;      /* owned: loops may still name them */
+	struct snapshot *snapshot; /* owned reference */
+	struct port_list ports;    /* owned */
+	struct port_list retired;  /* owned: loops may still name them */
 	size_t nloops;
-	struct relay_loop *loops;      /* owned */
-	struct loop **loop_ptrs;       /* owned: for those who want a list */
-	struct dns **dns_ptrs;         /* owned */
-	struct pool *disk;             /* owned */
-	struct queue *queue;           /* owned */
-	struct deliver *deliver;       /* owned */
+	struct relay_loop *loops; /* owned */
+	struct loop **loop_ptrs;  /* owned: for those who want a list */
+	struct dns **dns_ptrs;    /* owned */
+	struct pool *disk;        /* owned */
+	struct queue *queue;      /* owned */
+	struct deliver *deliver;  /* owned */
 	struct acceptor *mail_acceptor, *http_acceptor; /* owned */
-	struct http_server *http;      /* owned */
-	struct event *signals;         /* owned */
+	struct http_server *http;                       /* owned */
+	struct event *signals;                          /* owned */
 	int signal_fd;
 	bool forwarded_logged; /* the hint on X-Forwarded-For was given */
 	bool stopping;
@@ -115,8 +115,8 @@ void relay_apply_limits(struct relay *r);
 
 /* ports.c */
 /* Bind what CONFIG wants and RELAY has not, drop what is no longer wanted. 1:
- * something changed; 0; or -errno with the address in *RET_ADDRESS (the caller frees it). Nothing is
- * handed out before ports_listen(). */
+ * something changed; 0; or -errno with the address in *RET_ADDRESS (the caller
+ * frees it). Nothing is handed out before ports_listen(). */
 int ports_apply(struct relay *r, const struct config *config,
 		char **ret_address);
 /* Hand all of them to the acceptors. */

@@ -20,8 +20,7 @@ reload_refused(struct relay *r, const struct conf_errors *e)
 {
 	for (size_t i = 0; i < e->n; i++) {
 		char *where = xasprintf("%s:%d:%d", e->v[i].mark.file,
-					e->v[i].mark.line,
-					e->v[i].mark.column);
+					e->v[i].mark.line, e->v[i].mark.column);
 
 		log_event(&r->log_root, LOG_ERROR, "reload_refused",
 			  LOG_STR("where", where),
@@ -44,9 +43,9 @@ reload_fixed(const struct config *was, const struct config *now,
 		{"user", strcmp(was->user, now->user) != 0},
 		{"loops", was->nloops != now->nloops},
 		{"dns", was->dns.timeout_ms != now->dns.timeout_ms ||
-			strcmp(was->dns.trust_anchor, now->dns.trust_anchor) !=
-				0 ||
-			was->dns.servers.n != now->dns.servers.n},
+				strcmp(was->dns.trust_anchor,
+				       now->dns.trust_anchor) != 0 ||
+				was->dns.servers.n != now->dns.servers.n},
 		{"store.max_size", was->store.max_size != now->store.max_size},
 	};
 
@@ -85,8 +84,8 @@ reload_loops(struct relay *r)
 	}
 }
 
-/* What can fail goes first. 1: the sockets are others than before; 0; or -errno,
- * and all is as it was. */
+/* What can fail goes first. 1: the sockets are others than before; 0; or
+ * -errno, and all is as it was. */
 static int
 reload_ports(struct relay *r, const struct config *config)
 {
@@ -110,8 +109,7 @@ reload_listen(struct relay *r)
 }
 
 static void
-reload_apply(struct relay *r, struct snapshot *snapshot,
-	     bool ports_changed)
+reload_apply(struct relay *r, struct snapshot *snapshot, bool ports_changed)
 {
 	struct snapshot *was = r->snapshot;
 	struct queue_conf conf = relay_queue_conf(snapshot->config);

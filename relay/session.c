@@ -107,8 +107,9 @@ session_feed(struct session *s)
 		used = smtp_in_feed(&s->smtp, (char *)data, len);
 		if (used == 0 && len < total) {
 			/* A MAIL may just have brought other limits. */
-			line_max = 2 + (size_t)s->service->smtp.limits
-					       ->command_line;
+			line_max =
+				2 +
+				(size_t)s->service->smtp.limits->command_line;
 			len = total < line_max ? total : line_max;
 			data = evbuffer_pullup(in, (ev_ssize_t)len);
 			used = smtp_in_feed(&s->smtp, (char *)data, len);
@@ -229,8 +230,8 @@ session_name(struct session *s, int64_t uid, const char *login)
 	s->client.who = s->who;
 	if (login != NULL) {
 		s->login = xstrdup(login);
-		s->mailbox = xasprintf("%s@%s", login,
-				       s->service->smtp.hostname);
+		s->mailbox =
+			xasprintf("%s@%s", login, s->service->smtp.hostname);
 		s->client.mailbox = s->mailbox;
 		snprintf(s->client_text, sizeof(s->client_text), "local");
 		snprintf(s->who, sizeof(s->who), "uid:%lld", (long long)uid);
@@ -301,7 +302,7 @@ sessions_grace_over(void *arg)
 	struct sessions *all = arg;
 	struct session *s;
 
-	TAILQ_FOREACH(s, &all->list, entry)
+	TAILQ_FOREACH (s, &all->list, entry)
 		session_end(s, "shutdown");
 }
 
@@ -351,7 +352,7 @@ sessions_stop(struct sessions *all, int64_t grace_ms, loop_fn *done, void *arg)
 	all->stopped = done;
 	all->stopped_arg = arg;
 	loop_timer_set(&all->grace, grace_ms);
-	TAILQ_FOREACH(s, &all->list, entry) {
+	TAILQ_FOREACH (s, &all->list, entry) {
 		smtp_in_end(&s->smtp, SMTP_IN_NO_SHUTDOWN);
 		session_settle(s);
 	}

@@ -32,7 +32,7 @@ struct session {
 	struct io *io;                 /* owned; NULL: the client is gone */
 	struct smtp_in smtp;
 	struct smtp_in_client client;
-	struct draft *draft; /* owned */
+	struct draft *draft;  /* owned */
 	uint64_t last_id;     /* of the message accepted last */
 	uint64_t fate_handle; /* while its fate is asked for; else 0 */
 	struct sockaddr_any peer;

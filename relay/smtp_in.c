@@ -146,7 +146,8 @@ si_data(struct smtp_in *si, const struct smtp_command *cmd)
 
 	(void)cmd;
 	/* The last of its group (RFC 2920, 3.1): a client that does not wait
-	 * for 354 would have its text read as commands, should it be refused. */
+	 * for 354 would have its text read as commands, should it be refused.
+	 */
 	if (si->behind > 0)
 		return si_refuse(si, SMTP_IN_NO_SYNC, SMTP_IN_CLOSED);
 	if (si->nrcpt == 0)
@@ -227,8 +228,8 @@ si_xoutcome(struct smtp_in *si, const struct smtp_command *cmd)
 
 enum si_need {
 	SI_NEEDS_NOTHING,
-	SI_NEEDS_GREETING,    /* EHLO or HELO */
-	SI_NEEDS_NO_SENDER,   /* and a greeting */
+	SI_NEEDS_GREETING,  /* EHLO or HELO */
+	SI_NEEDS_NO_SENDER, /* and a greeting */
 	SI_NEEDS_SENDER,
 };
 
@@ -272,8 +273,7 @@ si_step(struct smtp_in *si, const struct smtp_command *cmd)
 		if (verb->need == SI_NEEDS_NO_SENDER &&
 		    si->state != SMTP_IN_READY)
 			return si_refuse(si, SMTP_IN_NO_NESTED, si->state);
-		if (verb->need == SI_NEEDS_SENDER &&
-		    si->state == SMTP_IN_READY)
+		if (verb->need == SI_NEEDS_SENDER && si->state == SMTP_IN_READY)
 			return si_refuse(si, SMTP_IN_NO_SENDER, si->state);
 	}
 	return verb->step(si, cmd);
@@ -344,9 +344,8 @@ si_command_feed(struct smtp_in *si, const char *data, size_t len)
 		si_move(si, si_command(si, data, line_len));
 	else
 		si_move(si, si_refuse(si,
-				      fault == LINES_TOO_LONG ?
-					      SMTP_IN_NO_LONG :
-					      SMTP_IN_NO_LINE,
+				      fault == LINES_TOO_LONG ? SMTP_IN_NO_LONG
+							      : SMTP_IN_NO_LINE,
 				      si->state));
 	return used;
 }
@@ -433,8 +432,8 @@ smtp_in_committed(struct smtp_in *si, int result, uint64_t id)
 		si_move(si, SMTP_IN_READY);
 	} else {
 		si_move(si, si_refuse(si,
-				      result == -ENOSPC ? SMTP_IN_NO_FULL :
-							  SMTP_IN_NO_STORE,
+				      result == -ENOSPC ? SMTP_IN_NO_FULL
+							: SMTP_IN_NO_STORE,
 				      SMTP_IN_READY));
 	}
 	si_reset(si);

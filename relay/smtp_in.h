@@ -35,8 +35,8 @@
 enum smtp_in_state {
 	SMTP_IN_GREET, /* no EHLO yet */
 	SMTP_IN_READY,
-	SMTP_IN_MAIL,  /* a sender, no recipient yet */
-	SMTP_IN_RCPT,  /* at least one recipient */
+	SMTP_IN_MAIL, /* a sender, no recipient yet */
+	SMTP_IN_RCPT, /* at least one recipient */
 	SMTP_IN_HEADER,
 	SMTP_IN_BODY,
 	SMTP_IN_REFUSED, /* reads the data to its end, for nothing */
@@ -96,8 +96,9 @@ struct smtp_in_conf {
 struct smtp_in_client {
 	const char *received_ip; /* "192.0.2.1", "IPv6:..."; NULL: by uid */
 	int64_t uid;             /* with received_ip NULL */
-	const char *mailbox; /* submit socket: login name at host name; else NULL */
-	const char *who;     /* names the flow: an address or "uid:1000" */
+	const char *
+		mailbox; /* submit socket: login name at host name; else NULL */
+	const char *who; /* names the flow: an address or "uid:1000" */
 	bool trusted;
 };
 
@@ -143,15 +144,15 @@ struct smtp_in_calls {
 #define SMTP_IN_HELO_MAX 256
 
 struct smtp_in {
-	const struct smtp_in_calls *calls;    /* borrowed */
+	const struct smtp_in_calls *calls; /* borrowed */
 	void *arg;
-	const struct smtp_in_conf *conf;      /* borrowed */
-	const struct smtp_in_client *client;  /* borrowed */
+	const struct smtp_in_conf *conf;     /* borrowed */
+	const struct smtp_in_client *client; /* borrowed */
 	enum smtp_in_state state;
 	bool trusted;
 	bool esmtp;
-	bool paused;    /* the draft takes no more for now */
-	bool skip_line; /* the rest of a line that was too long goes */
+	bool paused;         /* the draft takes no more for now */
+	bool skip_line;      /* the rest of a line that was too long goes */
 	enum smtp_verb verb; /* of the command under way, for refusals */
 	size_t behind;       /* bytes that came with the command, behind it */
 	int64_t errors, messages;
@@ -168,9 +169,9 @@ struct smtp_in {
 	bool draft;         /* there is one */
 	enum smtp_in_no no; /* state REFUSED: why */
 	struct lines_data lines;
-	struct buf header;  /* as far as it came, while it is not whole */
+	struct buf header; /* as far as it came, while it is not whole */
 	size_t scanned;
-	int64_t size; /* of the content as the client sent it */
+	int64_t size;   /* of the content as the client sent it */
 	int64_t stored; /* with our fields */
 	struct envelope env;
 };

@@ -9,7 +9,8 @@
 
 /* What is taken at a time; also the room on the stack. */
 #define SI_CHUNK (16 * 1024)
-/* Our fields in front: a Received field with a path, Date, Message-ID, Sender. */
+/* Our fields in front: a Received field with a path, Date, Message-ID, Sender.
+ */
 #define SI_ADDED_MAX (8 * 1024)
 /* More than this many recipients make a message bulk. */
 #define SI_BULK_RECIPIENTS 50
@@ -22,9 +23,8 @@ si_data_begin(struct smtp_in *si)
 	const struct limits_conf *limits = si->conf->limits;
 	int r;
 
-	r = si->calls->open(si->arg,
-			    (size_t)limits->message_size + SI_ADDED_MAX,
-			    &si->id);
+	r = si->calls->open(
+		si->arg, (size_t)limits->message_size + SI_ADDED_MAX, &si->id);
 	if (r < 0)
 		return r;
 	si->draft = true;
@@ -61,16 +61,16 @@ si_data_store(struct smtp_in *si, const char *data, size_t len,
 		return stay;
 	if (r == -EMSGSIZE)
 		return si_data_refuse(si, SMTP_IN_NO_SIZE);
-	return si_data_refuse(si, r == -ENOSPC ? SMTP_IN_NO_FULL :
-						 SMTP_IN_NO_STORE);
+	return si_data_refuse(si, r == -ENOSPC ? SMTP_IN_NO_FULL
+					       : SMTP_IN_NO_STORE);
 }
 
 /* --- the header ------------------------------------------------------------ */
 
 /* The fields that go in front, Received first (RFC 5321, 4.4). */
 static int
-si_prefix(struct smtp_in *si, const struct header_facts *facts,
-	  const char *id, struct buf *out)
+si_prefix(struct smtp_in *si, const struct header_facts *facts, const char *id,
+	  struct buf *out)
 {
 	const struct received received = {
 		.helo = si->helo,
@@ -107,8 +107,8 @@ si_class(const struct smtp_in *si, const struct header_facts *facts)
 	case CONFIG_CLASS_BY_HEADER:
 		break;
 	}
-	return facts->bulk || si->nrcpt > SI_BULK_RECIPIENTS ? QUEUE_BULK :
-							       QUEUE_NORMAL;
+	return facts->bulk || si->nrcpt > SI_BULK_RECIPIENTS ? QUEUE_BULK
+							     : QUEUE_NORMAL;
 }
 
 static void
@@ -124,10 +124,11 @@ si_envelope(struct smtp_in *si, const struct header_facts *facts,
 		.class = si_class(si, facts),
 		.flow = queue_flow(si->client->who,
 				   by_uid ? "" : si->sender_domain),
-		.message_id = facts->has_message_id ?
-			arena_strdup(&si->arena, facts->message_id) :
-			arena_printf(&si->arena, "<%s@%s>", id,
-				     si->conf->hostname),
+		.message_id =
+			facts->has_message_id
+				? arena_strdup(&si->arena, facts->message_id)
+				: arena_printf(&si->arena, "<%s@%s>", id,
+					       si->conf->hostname),
 		.teller = 'm',
 		.nrcpt = si->nrcpt,
 		.rcpt = si->rcpt,
@@ -249,9 +250,9 @@ si_data_faults(struct smtp_in *si)
 	int64_t max = si->conf->limits->message_size;
 
 	if (si->state != SMTP_IN_REFUSED && si->lines.fault != LINES_OK)
-		return si_data_refuse(si, si->lines.fault == LINES_TOO_LONG ?
-						  SMTP_IN_NO_DATA_LONG :
-						  SMTP_IN_NO_DATA_LINE);
+		return si_data_refuse(si, si->lines.fault == LINES_TOO_LONG
+						  ? SMTP_IN_NO_DATA_LONG
+						  : SMTP_IN_NO_DATA_LINE);
 	if (si->state == SMTP_IN_REFUSED && si->size > 2 * max + SI_PATIENCE) {
 		si_refuse(si, si->no, SMTP_IN_CLOSED);
 		si_reset(si);

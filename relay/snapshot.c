@@ -18,9 +18,8 @@ service_init(struct service *service, const struct config *config,
 		service->accepted[i] = metric_cell(m->accepted, name,
 						   queue_class_names[i], NULL);
 	for (int i = 0; i < SMTP_IN_NNO; i++)
-		service->refused[i] = metric_cell(m->refused, name,
-						  smtp_in_refusals[i].reason,
-						  NULL);
+		service->refused[i] = metric_cell(
+			m->refused, name, smtp_in_refusals[i].reason, NULL);
 	service->sessions = metric_cell(m->sessions, name, NULL);
 }
 

@@ -3,7 +3,8 @@
  *
  * Immutable and reference counted, from any thread: the configuration, the
  * routing made of it, and for each place where mail comes in its limits and
- * metric cells. A reload makes a new one; a session moves over at its next MAIL.
+ * metric cells. A reload makes a new one; a session moves over at its next
+ * MAIL.
  */
 #ifndef RELAY_SNAPSHOT_H
 #define RELAY_SNAPSHOT_H

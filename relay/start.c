@@ -94,10 +94,12 @@ start_check_user(const struct config *config)
 	gid_t gid;
 
 	if (config->user[0] == '\0')
-		return geteuid() != 0 ? 0 :
-			start_failed(RELAY_EXIT_CONFIG,
-				     "`user: \"\"` keeps the caller, and that "
-				     "is root: name an account");
+		return geteuid() != 0
+			       ? 0
+			       : start_failed(RELAY_EXIT_CONFIG,
+					      "`user: \"\"` keeps the caller, "
+					      "and that "
+					      "is root: name an account");
 	if (jail_find_user(config->user, &uid, &gid) < 0)
 		return start_failed(RELAY_EXIT_CONFIG,
 				    "user %s: no such account; make it with "
@@ -124,9 +126,9 @@ start_bind(struct relay *r, const struct config *config)
 	int exit_code = 0;
 
 	if (result < 0)
-		exit_code = start_failed(RELAY_EXIT_FAILED,
-					 "%s: can't listen: %s", address,
-					 strerror(-result));
+		exit_code =
+			start_failed(RELAY_EXIT_FAILED, "%s: can't listen: %s",
+				     address, strerror(-result));
 	free(address);
 	return exit_code;
 }
@@ -335,9 +337,9 @@ start_queue(struct relay *r)
 static int
 start_deliver(struct relay *r)
 {
-	r->deliver = deliver_new(r->queue, r->snapshot->routing, r->loop_ptrs,
-				 r->dns_ptrs, r->nloops, &r->log_root,
-				 r->metrics);
+	r->deliver =
+		deliver_new(r->queue, r->snapshot->routing, r->loop_ptrs,
+			    r->dns_ptrs, r->nloops, &r->log_root, r->metrics);
 	return 0;
 }
 
@@ -345,13 +347,12 @@ static int
 start_sessions(struct relay *r)
 {
 	for (size_t i = 0; i < r->nloops; i++)
-		r->loops[i].sessions =
-			sessions_new(r->loops[i].loop, r->queue, r->snapshot,
-				     &r->log_root);
+		r->loops[i].sessions = sessions_new(r->loops[i].loop, r->queue,
+						    r->snapshot, &r->log_root);
 	r->mail_acceptor = acceptor_new(relay_home(r), r->loop_ptrs, r->nloops,
 					&r->log_root);
-	r->http_acceptor = acceptor_new(relay_home(r), r->loop_ptrs, 1,
-					&r->log_root);
+	r->http_acceptor =
+		acceptor_new(relay_home(r), r->loop_ptrs, 1, &r->log_root);
 	relay_apply_limits(r);
 	return 0;
 }
@@ -477,19 +478,11 @@ static int
 relay_start(struct relay *r)
 {
 	static int (*const steps[])(struct relay *) = {
-		start_as_root,
-		start_snapshot,
-		start_raise_files,
+		start_as_root,    start_snapshot, start_raise_files,
 
-		start_log,
-		start_loops,
-		start_signals,
-		start_queue,
-		start_deliver,
-		start_sessions,
-		relay_http_start,
-		start_threads,
-		start_serve,
+		start_log,        start_loops,    start_signals,
+		start_queue,      start_deliver,  start_sessions,
+		relay_http_start, start_threads,  start_serve,
 	};
 	int result = 0;
 

@@ -6,6 +6,13 @@ add_test(NAME tools.check-layers
 add_test(NAME tools.check-layers-sees
          COMMAND ${Python3_EXECUTABLE}
                  ${PROJECT_SOURCE_DIR}/tests/tools/check_layers_test.py)
+add_test(NAME tools.check-style
+         COMMAND ${PROJECT_SOURCE_DIR}/tools/check-style)
+add_test(NAME tools.check-style-sees
+         COMMAND ${Python3_EXECUTABLE}
+                 ${PROJECT_SOURCE_DIR}/tests/tools/check_style_test.py)
+set_tests_properties(tools.check-style tools.check-style-sees
+                     PROPERTIES SKIP_RETURN_CODE 77)
 add_test(NAME tools.packages
          COMMAND ${PROJECT_SOURCE_DIR}/tests/tools/packages_test.sh)
 add_test(NAME tools.check-docs-sees

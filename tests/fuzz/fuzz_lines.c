@@ -34,7 +34,7 @@ feed(const char *in, size_t len, size_t step, struct taken *ret)
 		size_t used, n;
 
 		ret->ended = lines_data_feed(&ret->d, in + ret->used, take,
-		                             piece, &used, &n);
+					     piece, &used, &n);
 		must(n <= take + 2 && used <= take);
 		must(ret->ended || used == take);
 		memcpy(ret->out + ret->out_len, piece, n);
@@ -64,7 +64,7 @@ check_rule(const char *in, size_t len, const struct taken *t)
 			bad = true;
 	}
 	must(bad ? t->d.fault != LINES_OK
-	         : t->d.fault == LINES_OK || t->d.fault == LINES_TOO_LONG);
+		 : t->d.fault == LINES_OK || t->d.fault == LINES_TOO_LONG);
 	free(all);
 }
 
@@ -77,8 +77,8 @@ stuff(const char *in, size_t len, size_t step, char *out)
 	lines_stuff_init(&s);
 	for (size_t at = 0; at < len; at += step)
 		n += lines_stuff_feed(&s, in + at,
-		                      len - at < step ? len - at : step,
-		                      out + n);
+				      len - at < step ? len - at : step,
+				      out + n);
 	memcpy(out + n, lines_stuff_end(&s), strlen(lines_stuff_end(&s)));
 	return n + strlen(lines_stuff_end(&s));
 }
@@ -108,7 +108,7 @@ check_commands(const char *in, size_t len)
 		size_t n = 0, used = 0;
 		enum lines_fault fault = LINES_OK;
 		int r = lines_command(in + at, len - at, LINE, &n, &used,
-		                      &fault);
+				      &fault);
 
 		if (r == 0)
 			break;

@@ -29,7 +29,7 @@ count_line(void *arg, int code, const char *text)
 /* Byte by byte up to where the reply ends. */
 static int
 parse_slowly(struct reply_parser *p, const char *in, size_t len,
-             size_t *ret_used)
+	     size_t *ret_used)
 {
 	int r = 0;
 	size_t used;

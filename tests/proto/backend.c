@@ -190,22 +190,24 @@ backend_init(struct backend *b)
 {
 	*b = (struct backend){
 		.conf = {.hostname = "relay.example.org"},
-		.limits = {
-			.message_size = 50 * 1024 * 1024,
-			.header_size = 256 * 1024,
-			.text_line = 64 * 1024,
-			.command_line = 4096,
-			.recipients = 1000,
-			.messages_per_connection = 1000,
-			.errors = 20,
-			.received_fields = 50,
-		},
-		.client = {
-			.received_ip = "192.0.2.1",
-			.uid = -1,
-			.who = "192.0.2.1",
-			.trusted = true,
-		},
+		.limits =
+			{
+				.message_size = 50 * 1024 * 1024,
+				.header_size = 256 * 1024,
+				.text_line = 64 * 1024,
+				.command_line = 4096,
+				.recipients = 1000,
+				.messages_per_connection = 1000,
+				.errors = 20,
+				.received_fields = 50,
+			},
+		.client =
+			{
+				.received_ip = "192.0.2.1",
+				.uid = -1,
+				.who = "192.0.2.1",
+				.trusted = true,
+			},
 		.fate_delivered = true,
 	};
 	b->conf.limits = &b->limits;
@@ -259,15 +261,15 @@ backend_start(struct backend *b)
 static void
 backend_settle(struct backend *b)
 {
-	static const struct reply no = {.code = 550, .dsn = "5.1.1",
-					 .text = "no such user"};
+	static const struct reply no = {
+		.code = 550, .dsn = "5.1.1", .text = "no such user"};
 
 	if (b->committing) {
 		b->committing = false;
 		if (b->commit_result >= 0) {
-			b->messages = xreallocarray(b->messages,
-						    b->nmessages + 1,
-						    sizeof(*b->messages));
+			b->messages =
+				xreallocarray(b->messages, b->nmessages + 1,
+					      sizeof(*b->messages));
 			b->messages[b->nmessages++] = b->pending;
 		} else {
 			message_done(&b->pending);

@@ -117,8 +117,8 @@ play_expect(struct play *p, const char *text, bool regex)
 	char line[2048];
 
 	for (;;) {
-		const char *end = p->b.out.len > 0 ?
-			strstr(p->b.out.data, "\r\n") : NULL;
+		const char *end =
+			p->b.out.len > 0 ? strstr(p->b.out.data, "\r\n") : NULL;
 		size_t len;
 		bool yes;
 
@@ -129,8 +129,8 @@ play_expect(struct play *p, const char *text, bool regex)
 		memcpy(line, p->b.out.data, len);
 		line[len] = '\0';
 		buf_consume(&p->b.out, len + 2);
-		yes = regex ? play_matches(text, line) :
-			      strncmp(line, text, strlen(text)) == 0;
+		yes = regex ? play_matches(text, line)
+			    : strncmp(line, text, strlen(text)) == 0;
 		if (yes)
 			return;
 		if (len < 4 || line[3] != '-')
@@ -155,8 +155,8 @@ play_check_body(struct play *p)
 		return;
 	m = play_last(p);
 	if (m->content.len < p->body.len ||
-	    memcmp(m->content.data + m->content.len - p->body.len,
-		   p->body.data, p->body.len) != 0)
+	    memcmp(m->content.data + m->content.len - p->body.len, p->body.data,
+		   p->body.len) != 0)
 		play_fail(p, "stored:\n%s", m->content.data);
 	buf_clear(&p->body);
 }
@@ -182,10 +182,10 @@ static void
 play_message(struct play *p, const char *text)
 {
 	struct backend_message *m = play_last(p);
-	char *got = xasprintf("%s %s%s%s",
-			      m->sender[0] != '\0' ? m->sender : "<>",
-			      m->rcpts, m->class == QUEUE_BULK ? " bulk" : "",
-			      m->eight_bit ? " 8bit" : "");
+	char *got =
+		xasprintf("%s %s%s%s", m->sender[0] != '\0' ? m->sender : "<>",
+			  m->rcpts, m->class == QUEUE_BULK ? " bulk" : "",
+			  m->eight_bit ? " 8bit" : "");
 
 	if (strcmp(got, text) != 0)
 		play_fail(p, "stored: %s", got);
@@ -240,8 +240,9 @@ play_set(struct play *p, const char *name, const char *value)
 	else if (strcmp(name, "commit") == 0)
 		p->b.commit_result = atoi(value);
 	else if (strcmp(name, "class") == 0)
-		p->b.conf.class = strcmp(value, "bulk") == 0 ?
-			CONFIG_CLASS_BULK : CONFIG_CLASS_NORMAL;
+		p->b.conf.class = strcmp(value, "bulk") == 0
+					  ? CONFIG_CLASS_BULK
+					  : CONFIG_CLASS_NORMAL;
 	else
 		play_fail(p, "no such setting");
 }

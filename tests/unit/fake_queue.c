@@ -117,8 +117,7 @@ source_run(void *arg)
 	size_t left = s->mail.len - s->at, n = left < PIECE ? left : PIECE;
 	const char *data = s->mail.content + s->at;
 
-	if (s->mail.broken_at > 0 &&
-	    s->at + n > (size_t)s->mail.broken_at) {
+	if (s->mail.broken_at > 0 && s->at + n > (size_t)s->mail.broken_at) {
 		s->fn(s->arg, NULL, -EBADMSG);
 		return;
 	}
@@ -260,8 +259,8 @@ fake_queue_take(struct queue *q)
 	struct fake_result *r;
 
 	pthread_mutex_lock(&q->lock);
-	while (!q->first && pthread_cond_timedwait(&q->changed, &q->lock,
-						   &until) == 0)
+	while (!q->first &&
+	       pthread_cond_timedwait(&q->changed, &q->lock, &until) == 0)
 		;
 	r = q->first;
 	if (r) {
@@ -314,8 +313,8 @@ fake_queue_tell(struct queue *q, struct loop *loop,
 	t->nrcpt = nrcpt;
 	t->rcpt = arena_alloc(&t->arena, nrcpt * sizeof(*t->rcpt));
 	for (size_t n = 0; n < nrcpt; n++) {
-		t->rcpt[n].address = arena_printf(&t->arena,
-						  "r%zu@example.net", n);
+		t->rcpt[n].address =
+			arena_printf(&t->arena, "r%zu@example.net", n);
 		t->rcpt[n].original = t->rcpt[n].address;
 		t->rcpt[n].expired = expired;
 		t->rcpt[n].relay = "mx.example.net[192.0.2.1]:25";
@@ -414,8 +413,8 @@ fake_queue_take_report(struct queue *q)
 	struct fake_report *r;
 
 	pthread_mutex_lock(&q->lock);
-	while (!q->report && pthread_cond_timedwait(&q->changed, &q->lock,
-						    &until) == 0)
+	while (!q->report &&
+	       pthread_cond_timedwait(&q->changed, &q->lock, &until) == 0)
 		;
 	r = q->report;
 	q->report = NULL;

@@ -42,7 +42,8 @@ rig_init(struct rig *rig, const char *dir)
 {
 	memset(rig, 0, sizeof(*rig));
 	if (dir == NULL) {
-		snprintf(rig->dir, sizeof(rig->dir), "/tmp/belfry-queue-XXXXXX");
+		snprintf(rig->dir, sizeof(rig->dir),
+			 "/tmp/belfry-queue-XXXXXX");
 		must(mkdtemp(rig->dir) != NULL);
 	} else {
 		snprintf(rig->dir, sizeof(rig->dir), "%s", dir);
@@ -337,10 +338,9 @@ rig_commit(struct rig *rig, const struct rig_mail *mail, draft_commit_fn *fn)
 	struct draft *d = rig_draft(rig, mail);
 	size_t n = mail->nrcpt;
 	struct envelope_rcpt *rcpt;
-	char (*name)[32];
+	char(*name)[32];
 	struct envelope env = {
-		.sender = mail->sender != NULL ? mail->sender
-					       : "a@example.org",
+		.sender = mail->sender != NULL ? mail->sender : "a@example.org",
 		.class = mail->alert  ? QUEUE_ALERT
 			 : mail->bulk ? QUEUE_BULK
 				      : QUEUE_NORMAL,
@@ -441,9 +441,8 @@ rig_act(struct rig *rig, enum queue_action action, uint64_t id)
 int
 rig_pause(struct rig *rig, bool alerts, int64_t until_ms)
 {
-	struct queue_paused p = {.alerts = alerts,
-				 .until_ms = until_ms,
-				 .reason = "a test"};
+	struct queue_paused p = {
+		.alerts = alerts, .until_ms = until_ms, .reason = "a test"};
 
 	queue_pause(rig->q, &p, rig->loop, rig_acted, rig);
 	loop_run(rig->loop);

@@ -72,11 +72,11 @@ struct rig_mail {
 	const char *sender; /* NULL: a@example.org */
 	const char *to[8];  /* NULL ends; the first is needed */
 	const char *dest;   /* NULL: "hop" */
-	bool alert, bulk; /* else of class normal */
+	bool alert, bulk;   /* else of class normal */
 	uint32_t flow;
 	const char *key;
-	size_t size; /* of the content; 0: a few bytes */
-	char fill;   /* of it */
+	size_t size;  /* of the content; 0: a few bytes */
+	char fill;    /* of it */
 	size_t nrcpt; /* more than TO: r0, r1, ... */
 	uint8_t teller;
 	struct store_key teller_key;

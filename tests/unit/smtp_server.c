@@ -26,7 +26,7 @@ struct peer {
 	struct smtp_server *s;
 	pthread_t thread;
 	int fd;
-	unsigned rcpts; /* accepted in this transaction */
+	unsigned rcpts;   /* accepted in this transaction */
 	const char *line; /* the command at hand; "" */
 	struct buf in;
 };
@@ -98,8 +98,8 @@ peer_answer(struct peer *p, const char *verb, const char *usual, char *ret_code)
 	*ret_code = say && !(r && r->silent) ? say[0] : '0';
 	/* Before the client hears it, or a test might look too early. */
 	pthread_mutex_lock(&p->s->lock);
-	p->s->seen.mails += strcmp(verb, "DOT") == 0 && *ret_code == '2' &&
-			    p->rcpts > 0;
+	p->s->seen.mails +=
+		strcmp(verb, "DOT") == 0 && *ret_code == '2' && p->rcpts > 0;
 	pthread_mutex_unlock(&p->s->lock);
 	if (r && r->silent) {
 		while (peer_wait(p))

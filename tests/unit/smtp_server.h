@@ -30,11 +30,11 @@ int smtp_server_port(const struct smtp_server *s);
 
 struct smtp_seen {
 	unsigned connections, most_at_once;
-	unsigned mails;  /* answered 2xx after the dot */
-	unsigned dots;   /* how many contents were whole */
+	unsigned mails; /* answered 2xx after the dot */
+	unsigned dots;  /* how many contents were whole */
 	unsigned quits;
 	char helo[128];
-	char *last;      /* the last whole content, dots as on the wire */
+	char *last; /* the last whole content, dots as on the wire */
 	size_t last_len;
 };
 

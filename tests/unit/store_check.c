@@ -72,8 +72,8 @@ sc_own(struct sc_walk *w, const struct store_key *key,
 	if (rec->blob == 0)
 		return;
 	w->blob = xreallocarray(w->blob, w->n + 1, sizeof(*w->blob));
-	w->blob[w->n++] = (struct sc_blob){
-		rec->blob, rec->pages, 0, key->kind == 'b'};
+	w->blob[w->n++] =
+		(struct sc_blob){rec->blob, rec->pages, 0, key->kind == 'b'};
 }
 
 static void

@@ -11,8 +11,8 @@
 
 struct store_check {
 	uint64_t recs, waits, pages;
-	uint64_t faults;  /* how much is wrong */
-	char fault[200];  /* the first of it; "" none */
+	uint64_t faults; /* how much is wrong */
+	char fault[200]; /* the first of it; "" none */
 };
 
 /*
@@ -26,8 +26,8 @@ struct store_check {
  */
 int store_check(const char *dir, struct store_check *ret_check);
 
-/* Flip one bit of a stored value, OFFSET bytes into it (negative: from its end).
- * 0 or -errno. */
+/* Flip one bit of a stored value, OFFSET bytes into it (negative: from its
+ * end). 0 or -errno. */
 int store_check_flip_rec(const char *dir, const struct store_key *key,
 			 int64_t offset);
 int store_check_flip_page(const char *dir, uint64_t blob, uint32_t n,

@@ -105,8 +105,8 @@ pwrite(int fd, const void *data, size_t len, off_t at)
 
 	if (sf_before(hit))
 		return -1;
-	return sf_after(hit, syscall(SYS_pwrite64, fd, data, sf_len(hit, len),
-				     at));
+	return sf_after(hit,
+			syscall(SYS_pwrite64, fd, data, sf_len(hit, len), at));
 }
 
 /* Half of the pieces, or half of the only one. */
@@ -180,8 +180,8 @@ open(const char *path, int flags, ...)
 	}
 	if (sf_before(hit))
 		return -1;
-	return (int)sf_after(hit, syscall(SYS_openat, AT_FDCWD, path, flags,
-					  mode));
+	return (int)sf_after(hit,
+			     syscall(SYS_openat, AT_FDCWD, path, flags, mode));
 }
 
 void *
@@ -191,8 +191,8 @@ mmap(void *at, size_t len, int prot, int flags, int fd, off_t offset)
 
 	if (sf_before(hit))
 		return MAP_FAILED;
-	return (void *)sf_after(hit, syscall(SYS_mmap, at, len, prot, flags, fd,
-					     offset));
+	return (void *)sf_after(
+		hit, syscall(SYS_mmap, at, len, prot, flags, fd, offset));
 }
 
 int

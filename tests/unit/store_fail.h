@@ -1,5 +1,6 @@
 /*
- * store_fail - make the n-th call of this process to the disk fail, or its last.
+ * store_fail - make the n-th call of this process to the disk fail, or its
+ * last.
  *
  * Linked into a test, it stands before libc's write, writev, pwrite, pwritev,
  * fdatasync, fsync, open, mmap, ftruncate and fallocate, for LMDB and for us.
@@ -21,7 +22,7 @@ struct store_fail {
 	long n; /* the first is 1; 0: only count */
 	enum store_fail_how how;
 	int error;
-	bool sticky; /* and every later one */
+	bool sticky;       /* and every later one */
 	bool durable_only; /* count only writes and syncs */
 };
 

@@ -228,9 +228,8 @@ sw_run_batch(struct store *store, int fd, int first, int n)
 	for (int i = 0; i < n; i++) {
 		job[i].n = first + i;
 		job[i].run = &run;
-		job[i].job = (struct store_job){.fn = sw_job_fn,
-						.after = sw_job_after,
-						.arg = &job[i]};
+		job[i].job = (struct store_job){
+			.fn = sw_job_fn, .after = sw_job_after, .arg = &job[i]};
 		store_run(store, &job[i].job);
 	}
 	pthread_mutex_lock(&run.mutex);

@@ -3,9 +3,10 @@
  * the judge of what is left of it.
  *
  * The work is a row of jobs that put, move, rewrite and delete a few records
- * with blobs; what each does follows from the record it finds and its own number.
- * So the state after any of them can be told without the store, and a store is
- * right when it is one of the states that what was answered leaves open.
+ * with blobs; what each does follows from the record it finds and its own
+ * number. So the state after any of them can be told without the store, and a
+ * store is right when it is one of the states that what was answered leaves
+ * open.
  */
 #ifndef TESTS_UNIT_STORE_WORK_H
 #define TESTS_UNIT_STORE_WORK_H

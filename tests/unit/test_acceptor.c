@@ -28,8 +28,8 @@ struct fixture {
 	struct sockaddr_any address;
 	struct loop_timer timer;
 	bool timed_out;
-	int paused;        /* log lines of a pause */
-	int want;          /* connections or refusals until the loop stops */
+	int paused;         /* log lines of a pause */
+	int want;           /* connections or refusals until the loop stops */
 	int taken, refused; /* of the home loop */
 	struct accepted got[16];
 	const char *limit;
@@ -131,8 +131,7 @@ start(struct fixture *f, const char *address, struct acceptor_limits limits)
 	assert_int_equal(acceptor_bind(address, 0600, -1, fds, &n), 0);
 	assert_int_equal(n, 1);
 	f->address.len = sizeof(f->address.ss);
-	getsockname(fds[0], (struct sockaddr *)&f->address.ss,
-		    &f->address.len);
+	getsockname(fds[0], (struct sockaddr *)&f->address.ss, &f->address.len);
 	f->acceptor = acceptor_new(f->loops[0], f->loops, 1, &f->ctx);
 	acceptor_set_limits(f->acceptor, &limits);
 	acceptor_add(f->acceptor, fds[0], "421 busy\r\n", refused, taken, f);
@@ -145,7 +144,8 @@ client(const struct fixture *f)
 
 	assert_true(fd >= 0);
 	assert_int_equal(connect(fd, (const struct sockaddr *)&f->address.ss,
-				 f->address.len), 0);
+				 f->address.len),
+			 0);
 	return fd;
 }
 
@@ -241,7 +241,8 @@ test_other_addresses_are_counted_apart(void **state)
 	assert_int_equal(sockaddr_parse_ip("127.0.0.2", 0, &from), 0);
 	assert_int_equal(bind(fd[1], (struct sockaddr *)&from.ss, from.len), 0);
 	assert_int_equal(connect(fd[1], (struct sockaddr *)&f->address.ss,
-				 f->address.len), 0);
+				 f->address.len),
+			 0);
 	assert_true(run_until(f, 2, 5000));
 	assert_int_equal(f->taken, 2);
 	end(f);
@@ -261,7 +262,8 @@ test_stop_closes_the_listeners_only(void **state)
 	acceptor_stop(f->acceptor);
 	late = socket(AF_INET, SOCK_STREAM, 0);
 	assert_int_equal(connect(late, (struct sockaddr *)&f->address.ss,
-				 f->address.len), -1);
+				 f->address.len),
+			 -1);
 	assert_int_equal(errno, ECONNREFUSED);
 	assert_int_equal(write(f->got[0].fd, "x", 1), 1);
 	end(f);
@@ -325,8 +327,7 @@ test_loops_take_turns(void **state)
 
 	assert_int_equal(acceptor_bind("127.0.0.1:0", 0, -1, fds, &nfds), 0);
 	f->address.len = sizeof(f->address.ss);
-	getsockname(fds[0], (struct sockaddr *)&f->address.ss,
-		    &f->address.len);
+	getsockname(fds[0], (struct sockaddr *)&f->address.ss, &f->address.len);
 	f->acceptor = acceptor_new(f->loops[0], f->loops, LOOPS, &f->ctx);
 	acceptor_add(f->acceptor, fds[0], NULL, NULL, spread_taken, &s);
 	for (int i = 0; i < LOOPS; i++)

@@ -25,24 +25,24 @@ static const struct path_row path_rows[] = {
 	{"plain", STR("<anna@example.org>"), "anna@example.org", 18, NULL},
 	{"what follows stays", STR("<a@b> SIZE=3"), "a@b", 5, NULL},
 	{"domain in lower case", STR("<Anna@EXAMPLE.Org>"), "Anna@example.org",
-         18, NULL},
+	 18, NULL},
 	{"null", STR("<>"), "", 2, NULL},
 	{"postmaster", STR("<PostMaster>"), "PostMaster", 12, NULL},
 	{"odd atoms", STR("<a+b=c/d!#$%&'*-?^_`{|}~@x.y>"),
-         "a+b=c/d!#$%&'*-?^_`{|}~@x.y", 29, NULL},
+	 "a+b=c/d!#$%&'*-?^_`{|}~@x.y", 29, NULL},
 	{"dots in the local part", STR("<a.b.c@d>"), "a.b.c@d", 9, NULL},
 	{"quoted", STR("<\"a b@c>\"@d>"), "\"a b@c>\"@d", 12, NULL},
 	{"quoted quote", STR("<\"a\\\"b\\\\\"@d>"), "\"a\\\"b\\\\\"@d", 12,
-         NULL},
+	 NULL},
 	{"quoted, empty", STR("<\"\"@d>"), "\"\"@d", 6, NULL},
 	{"IPv4 literal", STR("<a@[192.0.2.1]>"), "a@[192.0.2.1]", 15, NULL},
 	{"IPv6 literal", STR("<a@[IPv6:2001:DB8:0::1]>"),
-         "a@[IPv6:2001:db8::1]", 24, NULL},
+	 "a@[IPv6:2001:db8::1]", 24, NULL},
 	{"tag in small letters", STR("<a@[ipv6:::1]>"), "a@[IPv6:::1]", 14,
-         NULL},
+	 NULL},
 	{"source route", STR("<@one,@two.x:a@b>"), "a@b", 17, NULL},
 	{"underscore", STR("<a@my_host.example>"), "a@my_host.example", 19,
-         NULL},
+	 NULL},
 	{"label of 63", STR("<a@" A63 ".b>"), "a@" A63 ".b", 69, NULL},
 	{"local of 255", STR("<" A250 "aaaaa@b>"), A250 "aaaaa@b", 259, NULL},
 
@@ -69,7 +69,7 @@ static const struct path_row path_rows[] = {
 	{"domain: an address", STR("<a@192.0.2.1>"), NULL, 0, "brackets"},
 	{"label of 64", STR("<a@" A63 "a.b>"), NULL, 0, "label"},
 	{"domain of 256", STR("<a@" A50 "." A50 "." A50 "." A50 "." A50 ".b>"),
-         NULL, 0, "too long"},
+	 NULL, 0, "too long"},
 	{"local of 256", STR("<" A250 "aaaaaa@b>"), NULL, 0, "too long"},
 	{"NUL", STR("<a\0b@c>"), NULL, 0, "control"},
 	{"NUL in the domain", STR("<a@b\0c>"), NULL, 0, "control"},
@@ -220,8 +220,8 @@ test_domains(void **state)
 	for (size_t i = 0; i < ROWS(domain_rows); i++) {
 		print_message("%s\n", domain_rows[i].name);
 		assert_int_equal(address_is_domain(domain_rows[i].in,
-		                                   domain_rows[i].in_len),
-		                 domain_rows[i].ok);
+						   domain_rows[i].in_len),
+				 domain_rows[i].ok);
 	}
 }
 

@@ -52,10 +52,17 @@ check_inner(void *field, const struct conf_mark *mark, struct conf_errors *e)
 static const char *const colours[] = {"red", "green", NULL};
 
 static const struct conf_option inner_options[] = {
-	{.name = "name", .type = CONF_STRING, .help = "Name.",
+	{.name = "name",
+	 .type = CONF_STRING,
+	 .help = "Name.",
 	 .offset = offsetof(struct inner, name)},
-	{.name = "wait", .type = CONF_TIME, .help = "Wait.", .dflt = "1s",
-	 .offset = offsetof(struct inner, wait_ms), .min = 1, .max = 60000},
+	{.name = "wait",
+	 .type = CONF_TIME,
+	 .help = "Wait.",
+	 .dflt = "1s",
+	 .offset = offsetof(struct inner, wait_ms),
+	 .min = 1,
+	 .max = 60000},
 	{.name = NULL},
 };
 static const struct conf_table inner_table = {
@@ -65,9 +72,11 @@ static const struct conf_table inner_table = {
 	.check = check_inner,
 };
 
-#define OPTION(key, kind, field, value, ...)                                  \
-	{.name = key, .type = kind, .help = "Help.", .dflt = value,           \
-	 .offset = offsetof(struct outer, field), __VA_ARGS__}
+#define OPTION(key, kind, field, value, ...)                                   \
+	{                                                                      \
+		.name = key, .type = kind, .help = "Help.", .dflt = value,     \
+		.offset = offsetof(struct outer, field), __VA_ARGS__           \
+	}
 
 static const struct conf_option outer_options[] = {
 	OPTION("text", CONF_STRING, text, "\"\""),
@@ -115,8 +124,8 @@ fixture_load(struct fixture *f, const char *text, size_t len)
 	memset(f, 0, sizeof(*f));
 	arena_init(&f->arena);
 	conf_errors_init(&f->errors);
-	r = conf_load_text("t", text, len, &outer_table, &f->arena,
-			   &f->errors, &f->out);
+	r = conf_load_text("t", text, len, &outer_table, &f->arena, &f->errors,
+			   &f->out);
 	assert_int_equal(r, f->errors.total > 0 ? -EINVAL : 0);
 	fixture_say(f);
 }
@@ -242,7 +251,8 @@ static const struct {
 	 "t:2:7: aliases are not supported; a value that begins with `*` needs "
 	 "quotes\n"},
 	{"glob", ONE "text: *@example.org\n",
-	 "t:2:8: not valid YAML: while scanning an alias, did not find expected "
+	 "t:2:8: not valid YAML: while scanning an alias, did not find "
+	 "expected "
 	 "alphabetic or numeric character" HINT},
 	{"at", ONE "text: @a\n",
 	 "t:2:7: not valid YAML: while scanning for the next token, found "
@@ -257,8 +267,7 @@ static const struct {
 	 "t:2:1: a second document begins here; write one document a file\n"},
 	{"list at the top", "- a\n",
 	 "t:1:1: a configuration is a section of `key: value` lines\n"},
-	{"key that is no word", "{[a]: b}\n",
-	 "t:1:2: a key is a word" HINT},
+	{"key that is no word", "{[a]: b}\n", "t:1:2: a key is a word" HINT},
 	{"NUL", ONE "text: \"\\0\"\n",
 	 "t:2:7: a value holds no NUL and at most 65536 bytes\n"},
 	{"unset variable", ONE "text: ${CONF_NONE}\n",
@@ -332,18 +341,30 @@ static const struct {
 	const char *text;
 	int64_t time_ms, bytes; /* -1: none */
 } numbers[] = {
-	{"0", 0, 0},          {"500ms", 500, -1},
-	{"30s", 30000, -1},   {"5m", 300000, -1},
-	{"1h30m", 5400000, -1}, {"5d", 432000000, -1},
-	{"1w", 604800000, -1}, {"1w1d1h1m1s1ms", 694861001, -1},
-	{"30m1h", -1, -1},    {"1h1h", -1, -1},
-	{"1.5h", -1, -1},     {"-1s", -1, -1},
-	{"s", -1, -1},        {"", -1, -1},
-	{"1 s", -1, -1},      {"1S", -1, -1},
-	{"64K", -1, 65536},   {"50M", -1, 50 << 20},
-	{"20G", -1, 20LL << 30}, {"1T", -1, 1LL << 40},
-	{"17", -1, 17},       {"1k", -1, -1},
-	{"1KB", -1, -1},      {"1K1", -1, -1},
+	{"0", 0, 0},
+	{"500ms", 500, -1},
+	{"30s", 30000, -1},
+	{"5m", 300000, -1},
+	{"1h30m", 5400000, -1},
+	{"5d", 432000000, -1},
+	{"1w", 604800000, -1},
+	{"1w1d1h1m1s1ms", 694861001, -1},
+	{"30m1h", -1, -1},
+	{"1h1h", -1, -1},
+	{"1.5h", -1, -1},
+	{"-1s", -1, -1},
+	{"s", -1, -1},
+	{"", -1, -1},
+	{"1 s", -1, -1},
+	{"1S", -1, -1},
+	{"64K", -1, 65536},
+	{"50M", -1, 50 << 20},
+	{"20G", -1, 20LL << 30},
+	{"1T", -1, 1LL << 40},
+	{"17", -1, 17},
+	{"1k", -1, -1},
+	{"1KB", -1, -1},
+	{"1K1", -1, -1},
 	{"999999999999999999w", -1, -1},
 	{"999999999999999999T", -1, -1},
 	{"9999999999999999999999", -1, -1},
@@ -401,8 +422,8 @@ fixture_load_file(struct fixture *f, const char *dir, const char *name)
 static void
 test_include(void **state)
 {
-	static const char *const names[] = {"main", "1.yaml", "2.yaml", "loop",
-					    "lost", "twice"};
+	static const char *const names[] = {"main", "1.yaml", "2.yaml",
+					    "loop", "lost",   "twice"};
 	char dir[] = "/tmp/belfry-conf-XXXXXX", path[64];
 	struct fixture f;
 
@@ -473,16 +494,17 @@ test_walk(void **state)
 	(void)state;
 	conf_walk(&outer_table, walk, f);
 	fclose(f);
-	assert_string_equal(text, "text string -\nother string -\n"
-				  "flag true|false -\ncount integer 0 to 10\n"
-				  "size size -\ntime time -\nratio number -\n"
-				  "colour red|green -\nwords list of strings -\n"
-				  "map names, each with a list -\n"
-				  "list list of sections -\n"
-				  "list[].name string -\n"
-				  "list[].wait time 1ms to 1m\n"
-				  "one section -\none.name string -\n"
-				  "one.wait time 1ms to 1m\n");
+	assert_string_equal(text,
+			    "text string -\nother string -\n"
+			    "flag true|false -\ncount integer 0 to 10\n"
+			    "size size -\ntime time -\nratio number -\n"
+			    "colour red|green -\nwords list of strings -\n"
+			    "map names, each with a list -\n"
+			    "list list of sections -\n"
+			    "list[].name string -\n"
+			    "list[].wait time 1ms to 1m\n"
+			    "one section -\none.name string -\n"
+			    "one.wait time 1ms to 1m\n");
 	free(text);
 }
 

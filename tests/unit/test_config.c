@@ -37,8 +37,9 @@ static const struct {
 	const char *name, *text, *says;
 } rows[] = {
 	{"smallest", HOST OUT, ""},
-	{"nothing", "", "t:1:1: `hostname` is missing; write for example "
-			"`relay1.example.org`\n"},
+	{"nothing", "",
+	 "t:1:1: `hostname` is missing; write for example "
+	 "`relay1.example.org`\n"},
 	{"hostname with a space", "hostname: a b\n" OUT,
 	 "t:1:11: `hostname` is this host's full name, like "
 	 "relay1.example.org, not `a b`\n"},
@@ -51,8 +52,7 @@ static const struct {
 	 "t:3:8: `loops` is auto or a number from 1 to 64, not `many`\n"},
 	{"65 loops", HOST OUT "loops: 65\n",
 	 "t:3:8: `loops` is auto or a number from 1 to 64, not `65`\n"},
-	{"same sockets",
-	 HOST OUT "admin_socket: /a\nsubmit_socket: /a\n",
+	{"same sockets", HOST OUT "admin_socket: /a\nsubmit_socket: /a\n",
 	 "t:1:1: admin_socket and submit_socket are the same path\n"},
 	{"log target", HOST OUT "log: {to: syslog:nobody}\n",
 	 "t:3:11: `to` is stderr, syslog:FACILITY (like syslog:mail) or a path "
@@ -62,8 +62,7 @@ static const struct {
 	 "1G, not `5 %`\n"},
 	{"reserve too large", HOST OUT "store: {max_size: 1G, reserve: 600M}\n",
 	 "t:3:8: `reserve` takes more than half of max_size\n"},
-	{"message larger than the store",
-	 HOST OUT "store: {max_size: 64M}\n",
+	{"message larger than the store", HOST OUT "store: {max_size: 64M}\n",
 	 "t:1:1: limits.message_size is more than half of what store.max_size "
 	 "leaves; make the store larger\n"},
 	{"dns server", HOST OUT "dns: {servers: [127.0.0.1@5353, a.b]}\n",
@@ -123,7 +122,8 @@ static const struct {
 		  "- {address: ':25', role: submission, trust: [10.0.0.0/8, "
 		  "192.168.1.0/24, loopback, 'fd00::/8', 203.0.113.7]}\n",
 	 ""},
-	{"trust a name", HOST OUT
+	{"trust a name",
+	 HOST OUT
 	 "networks: {servers: [10.1.0.0/16], all: [servers, loopback]}\n"
 	 "listeners: [{address: ':25', role: submission, trust: [all]}]\n",
 	 ""},
@@ -169,8 +169,7 @@ static const struct {
 	 "\"a.example\", port: 587` instead of `a.example:587`\n"},
 	{"IPv6 next hop",
 	 HOST "delivery: {smarthost: [{host: '2001:db8::5'}]}\n", ""},
-	{"scheme",
-	 HOST "delivery: {smarthost: [{host: 'smtp://a.example'}]}\n",
+	{"scheme", HOST "delivery: {smarthost: [{host: 'smtp://a.example'}]}\n",
 	 "t:2:31: `smtp://a.example` is neither a host name nor an address\n"},
 	{"no host", HOST "delivery: {smarthost: [{name: a}]}\n",
 	 "t:2:24: `host` is missing; write for example `smtp.example.net`\n"},
@@ -196,14 +195,17 @@ static const struct {
 	      "a.example}, {host: c.example}]}]\n",
 	 "t:3:15: another list of hosts is named \"a\" too, and is not the "
 	 "same; give this one its own name\n"},
-	{"no via", HOST "delivery: {by_domain: [{match: a.example, via: []}]}\n",
+	{"no via",
+	 HOST "delivery: {by_domain: [{match: a.example, via: []}]}\n",
 	 "t:2:48: `via` names no next hop; write for example `via: [{host: "
 	 "10.0.0.5}]`\n"},
-	{"pattern", HOST "delivery: {by_domain: [{match: '/(/', via: [{host: "
-			 "a.example}]}]}\n",
+	{"pattern",
+	 HOST "delivery: {by_domain: [{match: '/(/', via: [{host: "
+	      "a.example}]}]}\n",
 	 NULL},
-	{"retry", HOST "delivery: {smarthost: [{host: a.example}], retry: "
-		       "{first: 2h, factor: 0.5}}\n",
+	{"retry",
+	 HOST "delivery: {smarthost: [{host: a.example}], retry: "
+	      "{first: 2h, factor: 0.5}}\n",
 	 "t:2:71: `factor` is out of range: from 1 to 10\n"},
 	{"retry too late",
 	 HOST "delivery: {smarthost: [{host: a.example}], retry: "

@@ -55,8 +55,8 @@ rig_conf(struct rig *g, const int *ports)
 	g->conf.connections = 100;
 	g->conf.per_destination.messages_per_connection = 100;
 	g->conf.per_address.connections = 20;
-	g->conf.timeouts = (struct delivery_timeouts){5000, 5000, 5000, 5000,
-						      5000};
+	g->conf.timeouts =
+		(struct delivery_timeouts){5000, 5000, 5000, 5000, 5000};
 	for (size_t i = 0; i < HOPS_MAX && ports[i]; i++) {
 		g->hops[i] = (struct hop){.name = TEXT(i ? "" : "dest"),
 					  .host = TEXT("127.0.0.1"),
@@ -75,8 +75,8 @@ rig_routing(struct rig *g)
 	struct routing *r = NULL;
 
 	conf_errors_init(&errors);
-	assert_int_equal(routing_new(&g->conf, "relay.example.org", &errors,
-				     &r), 0);
+	assert_int_equal(
+		routing_new(&g->conf, "relay.example.org", &errors, &r), 0);
 	conf_errors_done(&errors);
 	return r;
 }
@@ -136,8 +136,8 @@ rig_stop(struct rig *g, int64_t grace_ms)
 	until.tv_sec += 10;
 	deliver_stop(g->deliver, grace_ms, on_stopped, g);
 	pthread_mutex_lock(&g->lock);
-	while (!g->stopped && pthread_cond_timedwait(&g->changed, &g->lock,
-						     &until) == 0)
+	while (!g->stopped &&
+	       pthread_cond_timedwait(&g->changed, &g->lock, &until) == 0)
 		;
 	stopped = g->stopped;
 	pthread_mutex_unlock(&g->lock);
@@ -203,9 +203,9 @@ expect(struct rig *g, const struct fake_mail *m, enum attempt_outcome outcome,
 
 	if (r->rcpt[0].outcome != outcome || r->dest_state != dest ||
 	    strcmp(reply->dsn, dsn) != 0)
-		fail_msg("%s, dest %d, %s %s", attempt_outcome_names[
-			 r->rcpt[0].outcome], (int)r->dest_state, reply->dsn,
-			 reply->text);
+		fail_msg("%s, dest %d, %s %s",
+			 attempt_outcome_names[r->rcpt[0].outcome],
+			 (int)r->dest_state, reply->dsn, reply->text);
 	free(r);
 }
 
@@ -280,7 +280,8 @@ static void
 test_failover(void **state)
 {
 	static const struct smtp_rule busy[] = {
-		{"BANNER", 0, "554 5.3.2 not today\r\n", true, false, NULL}, {0}};
+		{"BANNER", 0, "554 5.3.2 not today\r\n", true, false, NULL},
+		{0}};
 	struct smtp_server *refuses = smtp_server_start(busy, false);
 	struct smtp_server *s = smtp_server_start(NULL, false);
 	int ports[HOPS_MAX] = {dead_port(), smtp_server_port(refuses),
@@ -309,7 +310,8 @@ test_failover_to_idle(void **state)
 {
 	static const struct smtp_rule rules[] = {
 		{"BANNER", 1, NULL, false, true, NULL},
-		{"BANNER", 2, "421 4.3.2 busy\r\n", true, false, NULL}, {0}};
+		{"BANNER", 2, "421 4.3.2 busy\r\n", true, false, NULL},
+		{0}};
 	const struct timespec little = {0, 10 * 1000 * 1000};
 	struct smtp_server *fails = smtp_server_start(rules, false);
 	struct smtp_server *s = smtp_server_start(NULL, false);
@@ -368,13 +370,22 @@ test_words(void **state)
 		int code;
 		const char *text; /* behind the relay's name */
 	} row[] = {
-		{"its own", {{"BANNER", 0, "554 5.3.2 not today\r\n", true,
-			      false, NULL}}, 554, " said: not today"},
-		{"two lines", {{"EHLO", 0, "421-4.3.2 go\r\n421 4.3.2 away\r\n",
-				true, false, NULL}}, 421, " said: go\naway"},
-		{"a close", {{"BANNER", 0, NULL, true, false, NULL}}, 451,
+		{"its own",
+		 {{"BANNER", 0, "554 5.3.2 not today\r\n", true, false, NULL}},
+		 554,
+		 " said: not today"},
+		{"two lines",
+		 {{"EHLO", 0, "421-4.3.2 go\r\n421 4.3.2 away\r\n", true, false,
+		   NULL}},
+		 421,
+		 " said: go\naway"},
+		{"a close",
+		 {{"BANNER", 0, NULL, true, false, NULL}},
+		 451,
 		 ": connection lost before the greeting"},
-		{"garbage", {{"EHLO", 0, "hello\r\n", false, false, NULL}}, 451,
+		{"garbage",
+		 {{"EHLO", 0, "hello\r\n", false, false, NULL}},
+		 451,
 		 ": what came instead of the reply to EHLO is not SMTP"},
 	};
 
@@ -452,35 +463,94 @@ test_server_does(void **state)
 		unsigned connections, mails;
 	} row[] = {
 		{"421 between two mails",
-		 {{"MAIL", 2, "421 4.3.2 enough\r\n", true, false, NULL}}, 1,
-		 ATTEMPT_DONE, ATTEMPT_DEST_OK, "2.0.0", 2, 2},
+		 {{"MAIL", 2, "421 4.3.2 enough\r\n", true, false, NULL}},
+		 1,
+		 ATTEMPT_DONE,
+		 ATTEMPT_DEST_OK,
+		 "2.0.0",
+		 2,
+		 2},
 		{"a close between two mails",
-		 {{"MAIL", 2, NULL, true, false, NULL}}, 1, ATTEMPT_DONE,
-		 ATTEMPT_DEST_OK, "2.0.0", 2, 2},
+		 {{"MAIL", 2, NULL, true, false, NULL}},
+		 1,
+		 ATTEMPT_DONE,
+		 ATTEMPT_DEST_OK,
+		 "2.0.0",
+		 2,
+		 2},
 		{"a close at the first MAIL",
-		 {{"MAIL", 1, NULL, true, false, NULL}}, 0, ATTEMPT_LATER,
-		 ATTEMPT_DEST_DROPPED, "4.4.2", 1, 0},
-		{"a close after the dot", {{"DOT", 1, NULL, true, false, NULL}}, 0,
-		 ATTEMPT_LATER, ATTEMPT_DEST_DROPPED, "4.4.2", 1, 0},
-		{"silence at MAIL", {{"MAIL", 1, NULL, false, true, NULL}}, 0,
-		 ATTEMPT_LATER, ATTEMPT_DEST_DROPPED, "4.4.2", 1, 0},
-		{"silence after the dot", {{"DOT", 1, NULL, false, true, NULL}}, 0,
-		 ATTEMPT_LATER, ATTEMPT_DEST_DROPPED, "4.4.2", 1, 0},
+		 {{"MAIL", 1, NULL, true, false, NULL}},
+		 0,
+		 ATTEMPT_LATER,
+		 ATTEMPT_DEST_DROPPED,
+		 "4.4.2",
+		 1,
+		 0},
+		{"a close after the dot",
+		 {{"DOT", 1, NULL, true, false, NULL}},
+		 0,
+		 ATTEMPT_LATER,
+		 ATTEMPT_DEST_DROPPED,
+		 "4.4.2",
+		 1,
+		 0},
+		{"silence at MAIL",
+		 {{"MAIL", 1, NULL, false, true, NULL}},
+		 0,
+		 ATTEMPT_LATER,
+		 ATTEMPT_DEST_DROPPED,
+		 "4.4.2",
+		 1,
+		 0},
+		{"silence after the dot",
+		 {{"DOT", 1, NULL, false, true, NULL}},
+		 0,
+		 ATTEMPT_LATER,
+		 ATTEMPT_DEST_DROPPED,
+		 "4.4.2",
+		 1,
+		 0},
 		{"silence at the greeting",
-		 {{"BANNER", 1, NULL, false, true, NULL}}, 0, ATTEMPT_UNTRIED,
-		 ATTEMPT_DEST_FAILED, "4.4.2", 1, 0},
+		 {{"BANNER", 1, NULL, false, true, NULL}},
+		 0,
+		 ATTEMPT_UNTRIED,
+		 ATTEMPT_DEST_FAILED,
+		 "4.4.2",
+		 1,
+		 0},
 		{"EHLO is not known",
-		 {{"EHLO", 1, "502 5.5.1 what?\r\n", false, false, NULL}}, 0,
-		 ATTEMPT_DONE, ATTEMPT_DEST_OK, "2.0.0", 1, 1},
+		 {{"EHLO", 1, "502 5.5.1 what?\r\n", false, false, NULL}},
+		 0,
+		 ATTEMPT_DONE,
+		 ATTEMPT_DEST_OK,
+		 "2.0.0",
+		 1,
+		 1},
 		{"a refusal of the recipient, then the next mail",
-		 {{"RCPT", 1, "550 5.1.1 who?\r\n", false, false, NULL}}, 0,
-		 ATTEMPT_NEVER, ATTEMPT_DEST_OK, "5.1.1", 1, 0},
+		 {{"RCPT", 1, "550 5.1.1 who?\r\n", false, false, NULL}},
+		 0,
+		 ATTEMPT_NEVER,
+		 ATTEMPT_DEST_OK,
+		 "5.1.1",
+		 1,
+		 0},
 		{"a refusal while the content comes",
-		 {{"BODY", 1, "552 5.3.4 too much\r\n", true, false, NULL}}, 0,
-		 ATTEMPT_NEVER, ATTEMPT_DEST_OK, "5.3.4", 1, 0},
+		 {{"BODY", 1, "552 5.3.4 too much\r\n", true, false, NULL}},
+		 0,
+		 ATTEMPT_NEVER,
+		 ATTEMPT_DEST_OK,
+		 "5.3.4",
+		 1,
+		 0},
 		{"too large for it",
-		 {{"EHLO", 1, "250-test\r\n250 SIZE 5\r\n", false, false, NULL}}, 0,
-		 ATTEMPT_NEVER, ATTEMPT_DEST_OK, "5.3.4", 1, 0},
+		 {{"EHLO", 1, "250-test\r\n250 SIZE 5\r\n", false, false,
+		   NULL}},
+		 0,
+		 ATTEMPT_NEVER,
+		 ATTEMPT_DEST_OK,
+		 "5.3.4",
+		 1,
+		 0},
 	};
 
 	(void)state;
@@ -509,7 +579,8 @@ test_after_a_refusal_the_next(void **state)
 {
 	static const struct smtp_rule rules[] = {
 		{"RCPT", 1, "550 5.1.1 who?\r\n", false, false, NULL},
-		{"DATA", 1, "354 go on\r\n", false, false, NULL}, {0}};
+		{"DATA", 1, "354 go on\r\n", false, false, NULL},
+		{0}};
 	struct smtp_server *s = smtp_server_start(rules, false);
 	int ports[HOPS_MAX] = {smtp_server_port(s)};
 	struct fake_mail m = mail_new();
@@ -737,11 +808,14 @@ test_stop(void **state)
 		struct smtp_rule rules[2];
 		enum attempt_outcome outcome;
 	} row[] = {
-		{"before MAIL", {{"BANNER", 0, NULL, false, true, NULL}},
+		{"before MAIL",
+		 {{"BANNER", 0, NULL, false, true, NULL}},
 		 ATTEMPT_UNTRIED},
-		{"before the dot", {{"MAIL", 0, NULL, false, true, NULL}},
+		{"before the dot",
+		 {{"MAIL", 0, NULL, false, true, NULL}},
 		 ATTEMPT_UNTRIED},
-		{"after the dot", {{"DOT", 0, NULL, false, true, NULL}},
+		{"after the dot",
+		 {{"DOT", 0, NULL, false, true, NULL}},
 		 ATTEMPT_LATER},
 	};
 
@@ -808,28 +882,72 @@ test_bounce(void **state)
 		const char *name, *sender;
 		size_t header, body, nrcpt;
 		bool expired, eight_bit;
-		const char *has[4], *not[2];
+		const char *has[4], *not [2];
 	} row[] = {
-		{"small: all of it", "anna@example.org", 100, 100, 2, false,
+		{"small: all of it",
+		 "anna@example.org",
+		 100,
+		 100,
+		 2,
+		 false,
 		 false,
 		 {"Final-Recipient: rfc822; r1@example.net", "Status: 5.1.1",
-		  "message/rfc822", "b b b"}, {NULL}},
-		{"large: the header", "anna@example.org", 100, 100000, 1, false,
+		  "message/rfc822", "b b b"},
+		 {NULL}},
+		{"large: the header",
+		 "anna@example.org",
+		 100,
+		 100000,
+		 1,
+		 false,
 		 false,
 		 {"text/rfc822-headers", "X-0: h", "words of the server"},
 		 {"b b b", "message/rfc822"}},
-		{"a very large header: its beginning", "anna@example.org",
-		 100000, 10, 1, false, false,
-		 {"text/rfc822-headers", "X-0: h"}, {"b b b"}},
-		{"expired", "anna@example.org", 100, 100, 1, true, false,
-		 {"Status: 4.4.7", "450"}, {NULL}},
-		{"octets above 127", "anna@example.org", 100, 100, 1, false,
-		 true, {"Status: 5.1.1"}, {NULL}},
-		{"many recipients", "anna@example.org", 100, 40000, 200, false,
-		 false, {"r0@example.net", "r199@example.net"}, {NULL}},
-		{"very many recipients: the first half", "anna@example.org",
-		 100, 100, 500, false, false,
-		 {"r0@example.net", "r249@example.net"}, {"r250@example.net"}},
+		{"a very large header: its beginning",
+		 "anna@example.org",
+		 100000,
+		 10,
+		 1,
+		 false,
+		 false,
+		 {"text/rfc822-headers", "X-0: h"},
+		 {"b b b"}},
+		{"expired",
+		 "anna@example.org",
+		 100,
+		 100,
+		 1,
+		 true,
+		 false,
+		 {"Status: 4.4.7", "450"},
+		 {NULL}},
+		{"octets above 127",
+		 "anna@example.org",
+		 100,
+		 100,
+		 1,
+		 false,
+		 true,
+		 {"Status: 5.1.1"},
+		 {NULL}},
+		{"many recipients",
+		 "anna@example.org",
+		 100,
+		 40000,
+		 200,
+		 false,
+		 false,
+		 {"r0@example.net", "r199@example.net"},
+		 {NULL}},
+		{"very many recipients: the first half",
+		 "anna@example.org",
+		 100,
+		 100,
+		 500,
+		 false,
+		 false,
+		 {"r0@example.net", "r249@example.net"},
+		 {"r250@example.net"}},
 		{"a DSN", "", 100, 100, 1, false, false, {NULL}, {NULL}},
 	};
 	int ports[HOPS_MAX] = {25};
@@ -878,10 +996,10 @@ test_bounce(void **state)
 			if (!strstr(r->text, row[i].has[n]))
 				fail_msg("%s: no %s in %s", row[i].name,
 					 row[i].has[n], r->text);
-		for (size_t n = 0; n < 2 && row[i].not[n]; n++)
-			if (strstr(r->text, row[i].not[n]))
+		for (size_t n = 0; n < 2 && row[i].not [n]; n++)
+			if (strstr(r->text, row[i].not [n]))
 				fail_msg("%s: %s in %s", row[i].name,
-					 row[i].not[n], r->text);
+					 row[i].not [n], r -> text);
 		fake_report_free(&r);
 		buf_done(&b);
 	}

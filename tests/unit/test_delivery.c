@@ -130,10 +130,12 @@ rig_start(struct rig *g, const int *ports)
 
 	memset(g, 0, sizeof(*g));
 	for (; ports[nhops]; nhops++)
-		g->hops[nhops] = (struct hop){
-			.name = TEXT(""), .host = TEXT("127.0.0.1"),
-			.port = ports[nhops], .helo = TEXT(""),
-			.bind = TEXT(""), .mark = {"test", 1, 1}};
+		g->hops[nhops] = (struct hop){.name = TEXT(""),
+					      .host = TEXT("127.0.0.1"),
+					      .port = ports[nhops],
+					      .helo = TEXT(""),
+					      .bind = TEXT(""),
+					      .mark = {"test", 1, 1}};
 	snprintf(g->dir, sizeof(g->dir), "/tmp/belfry-delivery-XXXXXX");
 	assert_non_null(mkdtemp(g->dir));
 	pthread_mutex_init(&g->lock, NULL);
@@ -366,32 +368,69 @@ test_stories(void **state)
 		unsigned connections; /* 0: any */
 		unsigned mails;
 	} row[] = {
-		{"all is well, the connection kept", {{0}}, false, 5,
-		 {{"status=delivered", 5}}, 1, 5},
-		{"the first host is dead", {{0}}, true, 3,
-		 {{"status=delivered", 3}, {"destination_down", 0}}, 1, 3},
+		{"all is well, the connection kept",
+		 {{0}},
+		 false,
+		 5,
+		 {{"status=delivered", 5}},
+		 1,
+		 5},
+		{"the first host is dead",
+		 {{0}},
+		 true,
+		 3,
+		 {{"status=delivered", 3}, {"destination_down", 0}},
+		 1,
+		 3},
 		{"421 in the middle",
-		 {{"MAIL", 2, "421 4.3.2 enough\r\n", true, false, NULL}}, false, 3,
-		 {{"status=delivered", 3}, {"status=deferred", 0}}, 2, 3},
-		{"a close after the dot", {{"DOT", 1, NULL, true, false, NULL}},
-		 false, 1,
-		 {{"status=delivered", 1}, {"status=deferred", 1}}, 2, 1},
+		 {{"MAIL", 2, "421 4.3.2 enough\r\n", true, false, NULL}},
+		 false,
+		 3,
+		 {{"status=delivered", 3}, {"status=deferred", 0}},
+		 2,
+		 3},
+		{"a close after the dot",
+		 {{"DOT", 1, NULL, true, false, NULL}},
+		 false,
+		 1,
+		 {{"status=delivered", 1}, {"status=deferred", 1}},
+		 2,
+		 1},
 		{"later, then taken",
-		 {{"RCPT", 1, "450 4.2.1 grey\r\n", false, false, NULL}}, false, 1,
-		 {{"status=delivered", 1}, {"status=deferred", 1}}, 0, 1},
+		 {{"RCPT", 1, "450 4.2.1 grey\r\n", false, false, NULL}},
+		 false,
+		 1,
+		 {{"status=delivered", 1}, {"status=deferred", 1}},
+		 0,
+		 1},
 		{"the destination fails, and comes back",
 		 {{"BANNER", 1, "554 5.3.2 no\r\n", true, false, NULL},
-		  {"BANNER", 2, "421 4.3.2 no\r\n", true, false, NULL}}, false, 1,
-		 {{"status=delivered", 1}, {"destination_down", 1},
-		  {"destination_up", 1}}, 3, 1},
+		  {"BANNER", 2, "421 4.3.2 no\r\n", true, false, NULL}},
+		 false,
+		 1,
+		 {{"status=delivered", 1},
+		  {"destination_down", 1},
+		  {"destination_up", 1}},
+		 3,
+		 1},
 		{"refused: one DSN goes back",
-		 {{"RCPT", 1, "550 5.1.1 who?\r\n", false, false, NULL}}, false, 1,
-		 {{"status=bounced", 1}, {"status=delivered", 1},
-		  {"double_bounce", 0}}, 0, 1},
+		 {{"RCPT", 1, "550 5.1.1 who?\r\n", false, false, NULL}},
+		 false,
+		 1,
+		 {{"status=bounced", 1},
+		  {"status=delivered", 1},
+		  {"double_bounce", 0}},
+		 0,
+		 1},
 		{"the DSN is refused too: nobody can be told",
-		 {{"RCPT", 0, "550 5.1.1 who?\r\n", false, false, NULL}}, false, 1,
-		 {{"status=bounced", 2}, {"event=double_bounce", 1},
-		  {"status=delivered", 0}}, 0, 0},
+		 {{"RCPT", 0, "550 5.1.1 who?\r\n", false, false, NULL}},
+		 false,
+		 1,
+		 {{"status=bounced", 2},
+		  {"event=double_bounce", 1},
+		  {"status=delivered", 0}},
+		 0,
+		 0},
 	};
 
 	(void)state;
@@ -508,8 +547,7 @@ static void
 test_many_refused(void **state)
 {
 	static const struct smtp_rule rules[] = {
-		{"RCPT", 0, "550 5.1.1 who?\r\n", false, false,
-		 "@example.net"},
+		{"RCPT", 0, "550 5.1.1 who?\r\n", false, false, "@example.net"},
 		{0}};
 	enum { MANY = 600 };
 	struct smtp_server *s = smtp_server_start(rules, false);

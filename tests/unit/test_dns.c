@@ -205,7 +205,8 @@ setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 	char *servers[1] = {f->server.address};
 	struct dns_conf conf = {
-		.servers = {.n = 1, .v = servers}, .timeout_ms = 500,
+		.servers = {.n = 1, .v = servers},
+		.timeout_ms = 500,
 	};
 	char *why = NULL;
 
@@ -468,7 +469,8 @@ test_unsigned_below_a_trust_anchor(void **state)
 	char path[] = "/tmp/anchor.XXXXXX";
 	char *servers[1] = {f->server.address};
 	struct dns_conf conf = {
-		.servers = {.n = 1, .v = servers}, .timeout_ms = 5000,
+		.servers = {.n = 1, .v = servers},
+		.timeout_ms = 5000,
 		.trust_anchor = path,
 	};
 	char *why = NULL;
@@ -485,8 +487,8 @@ test_unsigned_below_a_trust_anchor(void **state)
 	assert_int_equal(f->status, DNS_TEMPFAIL);
 	assert_int_equal(f->n, 0);
 	print_message("%s\n", f->why);
-	assert_int_equal(strncmp(f->why, "the DNS answer is not authentic: ",
-				 33), 0);
+	assert_int_equal(
+		strncmp(f->why, "the DNS answer is not authentic: ", 33), 0);
 }
 
 static void
@@ -525,7 +527,8 @@ test_bad_configuration(void **state)
 	char name[] = "dns.example", file[] = "/no/such/file";
 	char *bad[1] = {name};
 	struct dns_conf server = {
-		.servers = {.n = 1, .v = bad}, .timeout_ms = 100,
+		.servers = {.n = 1, .v = bad},
+		.timeout_ms = 100,
 	};
 	struct dns_conf anchor = {.timeout_ms = 100, .trust_anchor = file};
 	struct fixture *f = *state;

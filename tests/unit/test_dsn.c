@@ -20,43 +20,43 @@
 
 static const struct dsn_recipient plain_rcpt[] = {
 	{.final = "anna@example.org",
-         .action = DSN_FAILED,
-         .status = "5.1.1",
-         .remote_mta = "mx.example.org[192.0.2.1]:25",
-         .reply = "550 5.1.1 no such user here",
-         .reason = "The server of the recipient refused it for good.",
-         .last_attempt_ms = WHEN + 60000},
+	 .action = DSN_FAILED,
+	 .status = "5.1.1",
+	 .remote_mta = "mx.example.org[192.0.2.1]:25",
+	 .reply = "550 5.1.1 no such user here",
+	 .reason = "The server of the recipient refused it for good.",
+	 .last_attempt_ms = WHEN + 60000},
 };
 
 static const struct dsn_recipient three_rcpt[] = {
 	{.final = "late@example.org",
-         .action = DSN_DELAYED,
-         .status = "4.4.1",
-         .reason = "The server can't be reached."},
+	 .action = DSN_DELAYED,
+	 .status = "4.4.1",
+	 .reason = "The server can't be reached."},
 	{.final = "bob@example.net",
-         .original = "team@example.org",
-         .orcpt = "rfc822;team@example.org",
-         .action = DSN_FAILED,
-         .status = "5.4.4",
-         .reply = "no route to this domain"},
+	 .original = "team@example.org",
+	 .orcpt = "rfc822;team@example.org",
+	 .action = DSN_FAILED,
+	 .status = "5.4.4",
+	 .reply = "no route to this domain"},
 	{.final = "eva@example.net",
-         .original = "team@example.org",
-         .action = DSN_FAILED,
-         .status = "5.2.2",
-         .remote_mta = "[192.0.2.9]:25",
-         .reply = "552 5.2.2 full"},
+	 .original = "team@example.org",
+	 .action = DSN_FAILED,
+	 .status = "5.2.2",
+	 .remote_mta = "[192.0.2.9]:25",
+	 .reply = "552 5.2.2 full"},
 };
 
 /* Words that would be fields, parts and lines if they were let. */
 static const struct dsn_recipient evil_rcpt[] = {
 	{.final = "\"x\r\nBcc: victim@example.org\r\n\r\n--=_\"@example.org",
-         .original = "\"" A50 " --=_belfry_00000000 " A50 "\"@example.org",
-         .action = DSN_FAILED,
-         .status = "5.0.0\r\nAction: delivered",
-         .remote_mta = "mx\r\nX-Evil: 1[::1]:25",
-         .reply = "550 no\r\n\r\nFinal-Recipient: rfc822; other@example.org"
-                  "\n.\n\033[2J\xff\xc3\xa4 " A1000 " end",
-         .reason = "why\r\n.\r\n\x07--=_"},
+	 .original = "\"" A50 " --=_belfry_00000000 " A50 "\"@example.org",
+	 .action = DSN_FAILED,
+	 .status = "5.0.0\r\nAction: delivered",
+	 .remote_mta = "mx\r\nX-Evil: 1[::1]:25",
+	 .reply = "550 no\r\n\r\nFinal-Recipient: rfc822; other@example.org"
+		  "\n.\n\033[2J\xff\xc3\xa4 " A1000 " end",
+	 .reason = "why\r\n.\r\n\x07--=_"},
 };
 
 static const struct row {
@@ -65,48 +65,48 @@ static const struct row {
 	const char *first; /* sentence of the text */
 } rows[] = {
 	{"plain",
-         {.original = HEAD "\r\n",
-          .original_len = sizeof(HEAD "\r\n") - 1,
-          .rcpt = plain_rcpt,
-          .nrcpt = 1},
-         "Your message could not be delivered to anna@example.org."},
+	 {.original = HEAD "\r\n",
+	  .original_len = sizeof(HEAD "\r\n") - 1,
+	  .rcpt = plain_rcpt,
+	  .nrcpt = 1},
+	 "Your message could not be delivered to anna@example.org."},
 	{"three",
-         {.original = HEAD "\r\nbody\r\n",
-          .original_len = sizeof(HEAD "\r\nbody\r\n") - 1,
-          .original_whole = true,
-          .rcpt = three_rcpt,
-          .nrcpt = 3},
-         "Your message could not be delivered to team@example.org and 1 "
-         "other."},
+	 {.original = HEAD "\r\nbody\r\n",
+	  .original_len = sizeof(HEAD "\r\nbody\r\n") - 1,
+	  .original_whole = true,
+	  .rcpt = three_rcpt,
+	  .nrcpt = 3},
+	 "Your message could not be delivered to team@example.org and 1 "
+	 "other."},
 	{"delayed",
-         {.rcpt = three_rcpt, .nrcpt = 1},
-         "Your message has not yet been delivered to late@example.org."},
+	 {.rcpt = three_rcpt, .nrcpt = 1},
+	 "Your message has not yet been delivered to late@example.org."},
 	{"eight_bit",
-         {.original = "Subject: gr\xc3\xbc\xc3\x9f\r\n\r\n\xe4\r\n",
-          .original_len = 22,
-          .original_whole = true,
-          .rcpt = plain_rcpt,
-          .nrcpt = 1},
-         "Your message could not be delivered to anna@example.org."},
+	 {.original = "Subject: gr\xc3\xbc\xc3\x9f\r\n\r\n\xe4\r\n",
+	  .original_len = 22,
+	  .original_whole = true,
+	  .rcpt = plain_rcpt,
+	  .nrcpt = 1},
+	 "Your message could not be delivered to anna@example.org."},
 	{"eight_bit_header",
-         {.original = "Subject: gr\xc3\xbc\xc3\x9f\r\n",
-          .original_len = 17,
-          .rcpt = plain_rcpt,
-          .nrcpt = 1},
-         "Your message could not be delivered to anna@example.org."},
+	 {.original = "Subject: gr\xc3\xbc\xc3\x9f\r\n",
+	  .original_len = 17,
+	  .rcpt = plain_rcpt,
+	  .nrcpt = 1},
+	 "Your message could not be delivered to anna@example.org."},
 	{"long_header",
-         {.original = "X: = " A1000 "\xc3\xbc \r\nSubject: s\r\n",
-          .original_len =
-                  sizeof("X: = " A1000 "\xc3\xbc \r\nSubject: s\r\n") - 1,
-          .rcpt = plain_rcpt,
-          .nrcpt = 1},
-         "Your message could not be delivered to anna@example.org."},
+	 {.original = "X: = " A1000 "\xc3\xbc \r\nSubject: s\r\n",
+	  .original_len =
+		  sizeof("X: = " A1000 "\xc3\xbc \r\nSubject: s\r\n") - 1,
+	  .rcpt = plain_rcpt,
+	  .nrcpt = 1},
+	 "Your message could not be delivered to anna@example.org."},
 	{"evil",
-         {.original = HEAD,
-          .original_len = sizeof(HEAD) - 1,
-          .rcpt = evil_rcpt,
-          .nrcpt = 1},
-         "Your message could not be delivered to"},
+	 {.original = HEAD,
+	  .original_len = sizeof(HEAD) - 1,
+	  .rcpt = evil_rcpt,
+	  .nrcpt = 1},
+	 "Your message could not be delivered to"},
 };
 
 static int
@@ -160,10 +160,10 @@ test_rows(void **state)
 		assert_int_equal(compose(&rows[i], &out), 0);
 		if (d->original_len > 0)
 			original = memmem(out.data, out.len, d->original,
-			                  d->original_len);
+					  d->original_len);
 		lines_check(out.data, out.len,
-		            original != NULL ? (size_t)(original - out.data)
-		                             : out.len);
+			    original != NULL ? (size_t)(original - out.data)
+					     : out.len);
 		text = strstr(out.data, "charset=us-ascii\r\n\r\n");
 		assert_non_null(text);
 		text += strlen("charset=us-ascii\r\n\r\n");

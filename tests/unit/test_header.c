@@ -84,9 +84,9 @@ static const struct {
 	{"cut off", "A: b", 4, "A", " b", "b"},
 	{"old custom", "A \t: b\r\n", 8, "A", " b", "b"},
 	{"control characters", "A: b\033\x7f\x80\r\n", 9, "A", " b\033\x7f\x80",
-         "b  \x80"},
+	 "b  \x80"},
 	{"cut to size", "A: 0123456789abcdef\r\n", 21, "A", " 0123456789abcdef",
-         "0123456789abcde"},
+	 "0123456789abcde"},
 	{"end of the header", "\r\nA: b\r\n", 0, NULL, NULL, NULL},
 	{"nothing", "", 0, NULL, NULL, NULL},
 	{"body", "hello\r\n", 0, NULL, NULL, NULL},
@@ -113,7 +113,7 @@ test_fields(void **state)
 		assert_int_equal(f.value_len, strlen(field_rows[i].raw));
 		assert_memory_equal(f.value, field_rows[i].raw, f.value_len);
 		assert_string_equal(header_value(&f, value, sizeof(value)),
-		                    field_rows[i].value);
+				    field_rows[i].value);
 	}
 }
 
@@ -123,27 +123,27 @@ static const struct {
 } facts_rows[] = {
 	{"nothing", "\r\n", {0}},
 	{"all",
-         "Received: a\r\nreceived: b\r\n c\r\nDATE: d\r\n"
-         "Message-Id: <x@y>\r\nFrom: f\r\nSender: s\r\n\r\nDate: x\r\n",
-         {.received = 2,
-          .has_date = true,
-          .has_message_id = true,
-          .has_from = true,
-          .has_sender = true,
-          .message_id = "<x@y>"}},
+	 "Received: a\r\nreceived: b\r\n c\r\nDATE: d\r\n"
+	 "Message-Id: <x@y>\r\nFrom: f\r\nSender: s\r\n\r\nDate: x\r\n",
+	 {.received = 2,
+	  .has_date = true,
+	  .has_message_id = true,
+	  .has_from = true,
+	  .has_sender = true,
+	  .message_id = "<x@y>"}},
 	{"stops at the empty line", "A: b\r\n\r\nDate: x\r\nFrom: y\r\n", {0}},
 	{"folded id",
-         "Message-ID:\r\n <x@y>\r\n",
-         {.has_message_id = true, .message_id = "<x@y>"}},
+	 "Message-ID:\r\n <x@y>\r\n",
+	 {.has_message_id = true, .message_id = "<x@y>"}},
 	{"the first id counts",
-         "Message-ID: <1@y>\r\nMessage-ID: <2@y>\r\n",
-         {.has_message_id = true, .message_id = "<1@y>"}},
+	 "Message-ID: <1@y>\r\nMessage-ID: <2@y>\r\n",
+	 {.has_message_id = true, .message_id = "<1@y>"}},
 	{"names alike", "X-Date: a\r\nDates: b\r\nResent-From: c\r\n", {0}},
 	{"bulk", "Precedence: Bulk\r\n", {.bulk = true}},
 	{"list", "Precedence: list\r\n", {.bulk = true}},
 	{"junk, then another",
-         "Precedence: junk\r\nPrecedence: x\r\n",
-         {.bulk = true}},
+	 "Precedence: junk\r\nPrecedence: x\r\n",
+	 {.bulk = true}},
 	{"List-Id", "List-ID: <a.b>\r\n", {.bulk = true}},
 	{"first-class", "Precedence: first-class\r\n", {0}},
 	{"bulky", "Precedence: bulky\r\n", {0}},

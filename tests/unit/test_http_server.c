@@ -58,14 +58,14 @@ answer_echo(struct fixture *f, struct http_request *r)
 {
 	size_t len;
 	const char *body = http_request_body(r, &len);
-	char *text = xasprintf(
-		"%s %s a=%s b=%s x=%s uid=%ld from=%s body=%zu:%s",
-		http_request_method(r), http_request_path(r),
-		or_dash(http_request_query(r, "a")),
-		or_dash(http_request_query(r, "b")),
-		or_dash(http_request_header(r, "x-test")),
-		(long)(int)http_request_uid(r),
-		(const char *)http_request_listener(r), len, body);
+	char *text =
+		xasprintf("%s %s a=%s b=%s x=%s uid=%ld from=%s body=%zu:%s",
+			  http_request_method(r), http_request_path(r),
+			  or_dash(http_request_query(r, "a")),
+			  or_dash(http_request_query(r, "b")),
+			  or_dash(http_request_header(r, "x-test")),
+			  (long)(int)http_request_uid(r),
+			  (const char *)http_request_listener(r), len, body);
 
 	(void)f;
 	http_answer(r, 200, "text/plain", text, strlen(text));
@@ -153,8 +153,9 @@ fixture_new(struct http_limits limits)
 	f->ctx.log = f->log;
 	f->loop = loop_new(clock_system());
 	loop_timer_init(&f->timer, f->loop, late_fn, f);
-	assert_int_equal(http_server_new(f->loop, &limits, gate, handle, f,
-					 &f->server), 0);
+	assert_int_equal(
+		http_server_new(f->loop, &limits, gate, handle, f, &f->server),
+		0);
 	f->acceptor = acceptor_new(f->loop, &f->loop, 1, &f->ctx);
 	listen_on(f, "127.0.0.1:0", &f->tcp, take_tcp);
 	listen_on(f, f->path, &f->local, take_local);
@@ -235,11 +236,11 @@ static const struct row {
 	 "GET /x a=- b=- x=- uid=-1 from=tcp body=0:"},
 	{"query", "GET /x?a=1%202&b" H "\r\n", 200, "a=1 2 b= x=-"},
 	{"header", "GET /x" H "X-Test: yes\r\n\r\n", 200, "x=yes"},
-	{"POST", "POST /x" H "Content-Length: 3\r\n\r\nabc", 200,
-	 "body=3:abc"},
+	{"POST", "POST /x" H "Content-Length: 3\r\n\r\nabc", 200, "body=3:abc"},
 	{"chunked",
 	 "POST /x" H "Transfer-Encoding: chunked\r\n\r\n"
-	 "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", 200, "body=3:abc"},
+	 "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+	 200, "body=3:abc"},
 	{"answered later", "POST /late" H "Content-Length: 1\r\n\r\nx", 200,
 	 "POST /late"},
 	{"answered by a post", "GET /soon" H "\r\n", 200, "GET /soon"},
@@ -256,47 +257,55 @@ static const struct row {
 	 NULL},
 	{"length and encoding",
 	 "POST /x" H "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
-	 "0\r\n\r\n", 400, NULL},
+	 "0\r\n\r\n",
+	 400, NULL},
 	{"two encodings",
 	 "POST /x" H "Transfer-Encoding: chunked\r\n"
-	 "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, NULL},
+	 "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	 400, NULL},
 	{"unknown encoding",
 	 "POST /x" H "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501,
 	 NULL},
-	{"length over the ceiling",
-	 "POST /x" H "Content-Length: 1001\r\n\r\n", 413, NULL},
+	{"length over the ceiling", "POST /x" H "Content-Length: 1001\r\n\r\n",
+	 413, NULL},
 	{"length that does not fit",
 	 "POST /x" H "Content-Length: 99999999999999999999999\r\n\r\n", 413,
 	 NULL},
 	{"length that is no number",
 	 "POST /x" H "Content-Length: -3\r\n\r\nabc", 400, NULL},
-	{"length with a sign",
-	 "POST /x" H "Content-Length: +3\r\n\r\nabc", 400, NULL},
+	{"length with a sign", "POST /x" H "Content-Length: +3\r\n\r\nabc", 400,
+	 NULL},
 	{"length twice in one field",
 	 "POST /x" H "Content-Length: 3, 3\r\n\r\nabc", 400, NULL},
 	{"a space before the colon",
 	 "POST /x" H "Content-Length : 3\r\n\r\nabc", 400, NULL},
 	{"a folded encoding",
 	 "POST /x" H "Transfer-Encoding:\r\n chunked\r\n\r\n"
-	 "1\r\na\r\n0\r\n\r\n", 400, NULL},
+	 "1\r\na\r\n0\r\n\r\n",
+	 400, NULL},
 	{"an encoding with a rest",
 	 "POST /x" H "Transfer-Encoding: chunked\v\r\n\r\n0\r\n\r\n", 400,
 	 NULL},
 	{"an encoding for HTTP/1.0",
 	 "POST /x HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-	 "1\r\na\r\n0\r\n\r\n", 400, NULL},
+	 "1\r\na\r\n0\r\n\r\n",
+	 400, NULL},
 	{"a chunk of a hexadecimal prefix",
 	 "POST /x" H "Transfer-Encoding: chunked\r\n\r\n"
-	 "0x1\r\na\r\n0\r\n\r\n", 400, NULL},
+	 "0x1\r\na\r\n0\r\n\r\n",
+	 400, NULL},
 	{"a chunk with a sign",
 	 "POST /x" H "Transfer-Encoding: chunked\r\n\r\n"
-	 "+1\r\na\r\n0\r\n\r\n", 400, NULL},
+	 "+1\r\na\r\n0\r\n\r\n",
+	 400, NULL},
 	{"a chunk without its end",
 	 "POST /x" H "Transfer-Encoding: chunked\r\n\r\n"
-	 "1\r\nab0\r\n\r\n", 400, NULL},
+	 "1\r\nab0\r\n\r\n",
+	 400, NULL},
 	{"a length in the trailer",
 	 "POST /x" H "Transfer-Encoding: chunked\r\n\r\n"
-	 "1\r\na\r\n0\r\nContent-Length: 50\r\n\r\n", 200, "body=1:a"},
+	 "1\r\na\r\n0\r\nContent-Length: 50\r\n\r\n",
+	 200, "body=1:a"},
 	{"a field that is only like one of them",
 	 "POST /x" H "X-Content-Length: 5\r\n\r\n", 200, "body=0:"},
 	{"a bare CR ends no line",
@@ -307,8 +316,8 @@ static const struct row {
 static void
 test_requests(void **state)
 {
-	struct fixture *f = fixture_new(
-		(struct http_limits){BODY_MAX, 20000, 10});
+	struct fixture *f =
+		fixture_new((struct http_limits){BODY_MAX, 20000, 10});
 	char text[4096];
 
 	(void)state;
@@ -328,8 +337,8 @@ test_requests(void **state)
 static void
 test_chunked_over_the_ceiling(void **state)
 {
-	struct fixture *f = fixture_new(
-		(struct http_limits){BODY_MAX, 20000, 10});
+	struct fixture *f =
+		fixture_new((struct http_limits){BODY_MAX, 20000, 10});
 	char text[4096], chunk[512];
 	int fd = client(&f->tcp);
 
@@ -348,8 +357,8 @@ test_chunked_over_the_ceiling(void **state)
 static void
 test_kept_connection_and_pipelining(void **state)
 {
-	struct fixture *f = fixture_new(
-		(struct http_limits){BODY_MAX, 20000, 10});
+	struct fixture *f =
+		fixture_new((struct http_limits){BODY_MAX, 20000, 10});
 	char text[4096];
 	int fd = client(&f->tcp);
 
@@ -372,8 +381,8 @@ test_kept_connection_and_pipelining(void **state)
 static void
 test_unix_peer_has_a_uid(void **state)
 {
-	struct fixture *f = fixture_new(
-		(struct http_limits){BODY_MAX, 20000, 10});
+	struct fixture *f =
+		fixture_new((struct http_limits){BODY_MAX, 20000, 10});
 	char text[4096], expected[64];
 	int fd = client(&f->local);
 
@@ -393,12 +402,13 @@ static void
 test_deadline_is_total(void **state)
 {
 	static const char *const begun[] = {
-		"", "GET /x HTTP/1.1\r\nHo",
+		"",
+		"GET /x HTTP/1.1\r\nHo",
 		"POST /x" H "Content-Length: 900\r\n\r\nabc",
 		"GET /large" H "\r\n",
 	};
-	struct fixture *f = fixture_new(
-		(struct http_limits){BODY_MAX, 200, 10});
+	struct fixture *f =
+		fixture_new((struct http_limits){BODY_MAX, 200, 10});
 	int64_t start;
 
 	(void)state;
@@ -424,8 +434,8 @@ test_deadline_is_total(void **state)
 static void
 test_handler_is_not_hurried(void **state)
 {
-	struct fixture *f = fixture_new(
-		(struct http_limits){BODY_MAX, 300, 10});
+	struct fixture *f =
+		fixture_new((struct http_limits){BODY_MAX, 300, 10});
 	char text[4096];
 	int fd = client(&f->tcp);
 
@@ -440,8 +450,8 @@ test_handler_is_not_hurried(void **state)
 static void
 test_client_that_left(void **state)
 {
-	struct fixture *f = fixture_new(
-		(struct http_limits){BODY_MAX, 20000, 10});
+	struct fixture *f =
+		fixture_new((struct http_limits){BODY_MAX, 20000, 10});
 	struct linger reset = {.l_onoff = 1};
 	char text[4096];
 	int fd = client(&f->tcp);
@@ -476,13 +486,14 @@ static void
 test_waiting_costs_nothing(void **state)
 {
 	static const char *const begun[] = {
-		"", "GET /x HTTP/1.1\r\nHo",
+		"",
+		"GET /x HTTP/1.1\r\nHo",
 		"POST /x" H "Content-Length: 900\r\n\r\nabc",
 		"GET /never HTTP/1.1\r\nHost: h\r\n\r\nGET /x" H "\r\n",
 		"GET /large" H "\r\n",
 	};
-	struct fixture *f = fixture_new(
-		(struct http_limits){BODY_MAX, 20000, 10});
+	struct fixture *f =
+		fixture_new((struct http_limits){BODY_MAX, 20000, 10});
 	int fd[5];
 	int64_t start;
 
@@ -503,8 +514,8 @@ test_waiting_costs_nothing(void **state)
 static void
 test_free_while_a_handler_works(void **state)
 {
-	struct fixture *f = fixture_new(
-		(struct http_limits){BODY_MAX, 20000, 10});
+	struct fixture *f =
+		fixture_new((struct http_limits){BODY_MAX, 20000, 10});
 	char text[4096];
 	int fd = client(&f->tcp), other = client(&f->tcp);
 
@@ -526,8 +537,8 @@ test_free_while_a_handler_works(void **state)
 static void
 test_connections_over_the_limit_are_closed(void **state)
 {
-	struct fixture *f = fixture_new(
-		(struct http_limits){BODY_MAX, 20000, 2});
+	struct fixture *f =
+		fixture_new((struct http_limits){BODY_MAX, 20000, 2});
 	char text[4096];
 	int fd[3];
 

@@ -300,8 +300,8 @@ reopen_hook(struct fixture *f, enum io_event event)
 	(void)event;
 	f->hook = NULL;
 	io_close(&f->io);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
-				    fd), 0);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
 	assert_int_equal(fd[0], old);
 	close(f->far);
 	f->far = fd[1];
@@ -411,8 +411,8 @@ use_tcp(struct fixture *f)
 	io_close(&f->io);
 	close(f->far);
 	f->far = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(connect(f->far, (struct sockaddr *)&addr,
-				 sizeof(addr)), 0);
+	assert_int_equal(
+		connect(f->far, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	near = accept4(lfd, NULL, NULL, SOCK_NONBLOCK);
 	assert_true(near >= 0);
 	close(lfd);
@@ -561,7 +561,8 @@ test_connect(void **state)
 	io_close(&f->io);
 	assert_int_equal(io_connect(f->loop, (struct sockaddr *)&addr,
 				    sizeof(addr), (struct sockaddr *)&from,
-				    sizeof(from), heard, f, &f->io), 0);
+				    sizeof(from), heard, f, &f->io),
+			 0);
 	io_write(f->io, "early", 5);
 	assert_int_equal(f->told[IO_CONNECTED], 0);
 	assert_true(run_until(f, IO_CONNECTED, 5000));
@@ -607,7 +608,8 @@ test_connect_fails_at_once(void **state)
 
 	io_close(&f->io);
 	assert_int_equal(io_connect(f->loop, &gone, sizeof(gone), NULL, 0,
-				    heard, f, &f->io), 0);
+				    heard, f, &f->io),
+			 0);
 	assert_int_equal(f->told[IO_FAILED], 0);
 	assert_true(run_until(f, IO_FAILED, 5000));
 	assert_int_equal(io_error(f->io), ENOENT);

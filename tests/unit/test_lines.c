@@ -29,9 +29,9 @@ static const struct {
 	{"NUL", STR("NO\0OP\r\n"), -EINVAL, 0, 7, LINES_NUL},
 	{"as long as may be", STR("0123456789\r\n"), 1, 10, 12, 0},
 	{"one too long", STR("0123456789a\r\nX"), -EINVAL, 0, 13,
-         LINES_TOO_LONG},
+	 LINES_TOO_LONG},
 	{"too long, end not in sight", STR("0123456789ab"), -EINVAL, 0, 12,
-         LINES_TOO_LONG},
+	 LINES_TOO_LONG},
 	{"long, end may be near", STR("0123456789\r"), 0, 0, 0, 0},
 };
 
@@ -43,7 +43,7 @@ test_commands(void **state)
 		size_t len = 0, used = 0;
 		enum lines_fault fault = LINES_OK;
 		int r = lines_command(commands[i].in, commands[i].in_len, 10,
-		                      &len, &used, &fault);
+				      &len, &used, &fault);
 
 		print_message("%s\n", commands[i].name);
 		assert_int_equal(r, commands[i].result);
@@ -70,11 +70,11 @@ static const struct data_row data_rows[] = {
 	{"nothing at all", STR(".\r\n" REST), "", 3, 0},
 	{"an empty line", STR("\r\n.\r\n"), "\r\n", 5, 0},
 	{"dot-stuffed", STR("..\r\n...\r\n.a\r\n.\r\n"), ".\r\n..\r\na\r\n", 16,
-         0},
+	 0},
 	{"dot at the end of a line", STR("a.\r\n.\r\n"), "a.\r\n", 7, 0},
 	{"dot inside", STR("a\r\nb.c\r\n.\r\n"), "a\r\nb.c\r\n", 11, 0},
 	{"tab and escape are text", STR("\t\033[m\r\n.\r\n"), "\t\033[m\r\n", 9,
-         0},
+	 0},
 	{"8 bit", STR("\xc3\xa4\xff\r\n.\r\n"), "\xc3\xa4\xff\r\n", 8, 0},
 	{"cut off", STR("a\r\nb"), NULL, 4, 0},
 	{"cut off before the last LF", STR("a\r\n.\r"), NULL, 5, 0},
@@ -88,7 +88,7 @@ static const struct data_row data_rows[] = {
 	{"CRLF.CR", STR("a\r\n.\rX\r\n.\r\n"), "", 11, LINES_BARE_CR},
 	{"LF.CR", STR("a\n.\rX\r\n.\r\n"), "", 10, LINES_BARE_LF},
 	{"CRCRLF.CRCRLF", STR("a\r\r\n.\r\r\nX\r\n.\r\n"), "", 14,
-         LINES_BARE_CR},
+	 LINES_BARE_CR},
 	{"CRLF.CRCRLF", STR("a\r\n.\r\r\nX\r\n.\r\n"), "", 13, LINES_BARE_CR},
 	{"CRLF.NULCRLF", STR("a\r\n.\0\r\nX\r\n.\r\n"), "", 13, LINES_NUL},
 	{"CRLFNUL.CRLF", STR("a\r\n\0.\r\nX\r\n.\r\n"), "", 13, LINES_NUL},
@@ -102,14 +102,14 @@ static const struct data_row data_rows[] = {
 	{"first dot and LF", STR(".\nX\r\n.\r\n"), "", 8, LINES_BARE_LF},
 	{"NUL", STR("a\r\nb\0c\r\n.\r\n"), "", 11, LINES_NUL},
 	{"NUL in a long run", STR("0123456789abcdef\0\r\n.\r\n"), "", 22,
-         LINES_NUL},
+	 LINES_NUL},
 	{"the first fault is kept", STR("\0\n\r.\r\n.\r\n"), "", 9, LINES_NUL},
 	{"as long as may be", STR("0123456789abcdefghij\r\n.\r\n"),
-         "0123456789abcdefghij\r\n", 25, 0},
+	 "0123456789abcdefghij\r\n", 25, 0},
 	{"its dot does not count", STR("..123456789abcdefghij\r\n.\r\n"),
-         ".123456789abcdefghij\r\n", 26, 0},
+	 ".123456789abcdefghij\r\n", 26, 0},
 	{"too long", STR("0123456789abcdefghijk\r\n.\r\n"), "", 26,
-         LINES_TOO_LONG},
+	 LINES_TOO_LONG},
 };
 
 /* Feed ROW in pieces that end at FIRST and then every STEP bytes. Pieces are
@@ -198,7 +198,7 @@ test_data_exhaustive(void **state)
 
 		lines_data_init(&d, 100);
 		assert_int_equal(lines_data_feed(&d, in + 2, 7, out, &used, &n),
-		                 end != NULL);
+				 end != NULL);
 		assert_int_equal(used, want - 2);
 		assert_int_equal(d.fault != LINES_OK, bad);
 		ended += end != NULL && !bad;
@@ -284,7 +284,7 @@ test_stuff(void **state)
 		stuff_check(stuff_rows[i].content, stuff_rows[i].wire, 1, 1);
 		for (size_t at = 1; at <= len; at++)
 			stuff_check(stuff_rows[i].content, stuff_rows[i].wire,
-			            at, len);
+				    at, len);
 	}
 }
 

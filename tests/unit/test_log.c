@@ -32,8 +32,8 @@ static void
 fixture_init(struct fixture *f, enum log_format format, enum log_level level,
 	     enum log_addresses addresses)
 {
-	struct log_conf conf = {.format = format, .level = level,
-				.addresses = addresses};
+	struct log_conf conf = {
+		.format = format, .level = level, .addresses = addresses};
 
 	memset(f, 0, sizeof(*f));
 	buf_init(&f->out, 1 << 20);
@@ -82,8 +82,10 @@ test_values(void **state)
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		buf_clear(&f.out);
 		buf_clear(&j.out);
-		log_event(&f.root, LOG_INFO, "e", LOG_STR("k", values[i].value));
-		log_event(&j.root, LOG_INFO, "e", LOG_STR("k", values[i].value));
+		log_event(&f.root, LOG_INFO, "e",
+			  LOG_STR("k", values[i].value));
+		log_event(&j.root, LOG_INFO, "e",
+			  LOG_STR("k", values[i].value));
 		snprintf(text, sizeof(text), "level=info event=e k=%s\n",
 			 values[i].logfmt);
 		if (strcmp(buf_str(&f.out), text) != 0)
@@ -232,8 +234,9 @@ test_file_reopen(void **state)
 	assert_int_equal(log_reopen(root.log, &conf), -ENOENT);
 	log_event(&root, LOG_INFO, "four");
 	log_close(&root.log);
-	assert_file(old, "time=1997-11-21T09:55:06.123Z level=info event=one\n"
-			 "time=1997-11-21T09:55:07.023Z level=info event=two\n");
+	assert_file(old,
+		    "time=1997-11-21T09:55:06.123Z level=info event=one\n"
+		    "time=1997-11-21T09:55:07.023Z level=info event=two\n");
 	assert_file(path, "{\"time\":\"1997-11-21T09:55:07.023Z\","
 			  "\"level\":\"info\",\"event\":\"three\"}\n"
 			  "{\"time\":\"1997-11-21T09:55:07.023Z\","

@@ -226,7 +226,7 @@ test_timers_go_by_real_time(void **state)
 }
 
 #define POSTERS 4
-#define POSTS 5000
+#define POSTS   5000
 
 struct poster {
 	struct fixture *f;

@@ -60,24 +60,25 @@ test_text(void **state)
 	metric_observe(metric_cell(f, "normal", NULL), 99);
 	/* A wall clock that was set back. */
 	metric_observe(metric_cell(f, "normal", NULL), -3600);
-	assert_text(m, "# HELP t_plain_total Plain.\n"
-		       "# TYPE t_plain_total counter\n"
-		       "t_plain_total 3\n"
-		       "# HELP t_labelled_total Labelled.\n"
-		       "# TYPE t_labelled_total counter\n"
-		       "t_labelled_total{a=\"x\",b=\"q\\\"\\\\\\n?\xc3\xa4\"} 1\n"
-		       "t_labelled_total{a=\"x\",b=\"y\"} 4\n"
-		       "# HELP t_gauge A gauge.\n"
-		       "# TYPE t_gauge gauge\n"
-		       "t_gauge -1.5\n"
-		       "# HELP t_seconds How long.\n"
-		       "# TYPE t_seconds histogram\n"
-		       "t_seconds_bucket{class=\"normal\",le=\"0.001\"} 2\n"
-		       "t_seconds_bucket{class=\"normal\",le=\"0.5\"} 3\n"
-		       "t_seconds_bucket{class=\"normal\",le=\"10\"} 3\n"
-		       "t_seconds_bucket{class=\"normal\",le=\"+Inf\"} 4\n"
-		       "t_seconds_sum{class=\"normal\"} 99.251\n"
-		       "t_seconds_count{class=\"normal\"} 4\n");
+	assert_text(m,
+		    "# HELP t_plain_total Plain.\n"
+		    "# TYPE t_plain_total counter\n"
+		    "t_plain_total 3\n"
+		    "# HELP t_labelled_total Labelled.\n"
+		    "# TYPE t_labelled_total counter\n"
+		    "t_labelled_total{a=\"x\",b=\"q\\\"\\\\\\n?\xc3\xa4\"} 1\n"
+		    "t_labelled_total{a=\"x\",b=\"y\"} 4\n"
+		    "# HELP t_gauge A gauge.\n"
+		    "# TYPE t_gauge gauge\n"
+		    "t_gauge -1.5\n"
+		    "# HELP t_seconds How long.\n"
+		    "# TYPE t_seconds histogram\n"
+		    "t_seconds_bucket{class=\"normal\",le=\"0.001\"} 2\n"
+		    "t_seconds_bucket{class=\"normal\",le=\"0.5\"} 3\n"
+		    "t_seconds_bucket{class=\"normal\",le=\"10\"} 3\n"
+		    "t_seconds_bucket{class=\"normal\",le=\"+Inf\"} 4\n"
+		    "t_seconds_sum{class=\"normal\"} 99.251\n"
+		    "t_seconds_count{class=\"normal\"} 4\n");
 	metrics_free(&m);
 }
 

@@ -53,7 +53,7 @@ static const struct {
 	{"regex, end is the end", "/b$/", "a@bc", false},
 	{"regex, null", "/^$/", "", true},
 	{"regex, explosion", "/^(a+)+$/",
-         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@b", false},
+	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@b", false},
 };
 
 static void
@@ -71,10 +71,10 @@ test_match(void **state)
 		arena_init(&arena);
 		if (rows[i].address[0] != '\0')
 			assert_int_equal(address_parse(rows[i].address, &arena,
-			                               &a, &why),
-			                 0);
+						       &a, &why),
+					 0);
 		assert_int_equal(pattern_new(rows[i].pattern, '+', &p, &text),
-		                 0);
+				 0);
 		assert_int_equal(pattern_match(p, &a), rows[i].match);
 		pattern_free(&p);
 		pattern_free(NULL);

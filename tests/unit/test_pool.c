@@ -49,7 +49,8 @@ test_done_comes_back_to_the_loop(void **state)
 	for (int i = 0; i < JOBS; i++) {
 		w[i] = (struct work){.loop = loop, .done = &done};
 		assert_int_equal(pool_run(pool, &w[i].job, work_fn, loop,
-					  work_done, &w[i]), 0);
+					  work_done, &w[i]),
+				 0);
 	}
 	loop_run(loop);
 	assert_int_equal(done, JOBS);
@@ -105,9 +106,11 @@ test_full_is_told_and_free_finishes(void **state)
 	pthread_barrier_wait(&g.entered);
 	for (int i = 1; i <= 2; i++)
 		assert_int_equal(pool_run(pool, &job[i], nothing_fn, NULL,
-					  gate_done, &g), 0);
-	assert_int_equal(pool_run(pool, &job[3], nothing_fn, NULL, gate_done,
-				  &g), -EAGAIN);
+					  gate_done, &g),
+				 0);
+	assert_int_equal(
+		pool_run(pool, &job[3], nothing_fn, NULL, gate_done, &g),
+		-EAGAIN);
 	pthread_mutex_unlock(&g.closed);
 	pool_free(&pool);
 	assert_int_equal(atomic_load(&g.done), 3);

@@ -128,8 +128,8 @@ test_content_of_many(void **state)
 	rig->conf.destination.connections = 1;
 	queue_set_conf(rig->q, &rig->conf);
 	for (int i = 0; i < n; i++)
-		rig_send(rig, RIG_MAIL(.size = 60000,
-				       .fill = (char)('0' + i % 64)));
+		rig_send(rig,
+			 RIG_MAIL(.size = 60000, .fill = (char)('0' + i % 64)));
 	rig_settle(rig);
 	for (int i = 0; i < n; i++) {
 		assert_int_equal(rig->nout, 1);
@@ -147,7 +147,8 @@ main(void)
 		cmocka_unit_test(test_ids_sort_as_texts),
 		cmocka_unit_test_setup_teardown(test_accepted_and_delivered,
 						rig_setup, rig_teardown),
-		cmocka_unit_test_setup_teardown(test_content, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_content, rig_setup,
+						rig_teardown),
 		cmocka_unit_test_setup_teardown(test_content_of_many, rig_setup,
 						rig_teardown),
 	};

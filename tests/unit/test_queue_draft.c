@@ -65,7 +65,8 @@ test_key_of_a_large_one(void **state)
 	assert_int_equal(rig_send(rig, RIG_MAIL(.key = "k", .size = 300000)),
 			 1);
 	assert_int_equal(rig_send(rig, RIG_MAIL(.key = "k", .size = 300000,
-						.fill = 'y')), -EEXIST);
+						.fill = 'y')),
+			 -EEXIST);
 	assert_int_equal(rig_send(rig, RIG_MAIL(.key = "k", .size = 300001)),
 			 -EEXIST);
 	/* The copies are cleared away. */
@@ -116,7 +117,8 @@ test_too_large(void **state)
 	char piece[1000] = {0};
 
 	assert_int_equal(draft_open(rig->q, 1500, STORE_NEED_MAIL, rig->loop,
-				    rig->handle, NULL, &d), 0);
+				    rig->handle, NULL, &d),
+			 0);
 	assert_int_equal(draft_write(d, piece, sizeof(piece)), 0);
 	assert_int_equal(draft_write(d, piece, sizeof(piece)), -EMSGSIZE);
 	assert_int_equal(draft_write(d, piece, 1), -EMSGSIZE);
@@ -193,9 +195,8 @@ committed(void *object, int result, uint64_t id)
 static void
 test_cut_off(void **state)
 {
-	struct envelope_rcpt to = {.address = "b@x.org",
-				   .agent = "test",
-				   .dest = "hop"};
+	struct envelope_rcpt to = {
+		.address = "b@x.org", .agent = "test", .dest = "hop"};
 	struct envelope env = {.sender = "", .nrcpt = 1, .rcpt = &to};
 	struct rig *rig = *state;
 	struct draft *d = rig_draft(rig, RIG_MAIL(.size = 1 << 20));

@@ -218,13 +218,13 @@ test_hold_and_release(void **state)
 	assert_int_equal(rig_act(rig, QUEUE_HOLD, id), -EALREADY);
 	assert_true(rig_show(rig, id)->held);
 	/* One is off its place at once, the one that is out with its result. */
-	assert_int_equal(rig_stats(rig)->deliveries[QUEUE_RCPT_HELD]
-						   [QUEUE_NORMAL], 1);
+	assert_int_equal(
+		rig_stats(rig)->deliveries[QUEUE_RCPT_HELD][QUEUE_NORMAL], 1);
 	rig_answer(rig, 0, ATTEMPT_LATER, 450);
 	rig_settle(rig);
 	assert_int_equal(rig->nout, 0);
-	assert_int_equal(rig_stats(rig)->deliveries[QUEUE_RCPT_HELD]
-						   [QUEUE_NORMAL], 2);
+	assert_int_equal(
+		rig_stats(rig)->deliveries[QUEUE_RCPT_HELD][QUEUE_NORMAL], 2);
 	rig_advance(rig, 20 * DAY);
 	assert_int_equal(rig->ntold, 0);
 	assert_int_equal(rig->nout, 0);
@@ -309,8 +309,8 @@ test_pause_and_resume(void **state)
 	rig_answer(rig, 0, ATTEMPT_DONE, 250);
 	rig_settle(rig);
 	/* One with an end. */
-	assert_int_equal(rig_pause(rig, false,
-				   clock_wall_ms(rig->clock) + HOUR), 0);
+	assert_int_equal(
+		rig_pause(rig, false, clock_wall_ms(rig->clock) + HOUR), 0);
 	rig_post(rig, RIG_MAIL(.to = {"b@x.org"}));
 	rig_advance(rig, HOUR - 1);
 	assert_int_equal(rig->nout, 0);
@@ -456,9 +456,8 @@ thing_withdraw(struct store_txn *txn, void *arg)
 static void
 thing_publish(struct thing *t)
 {
-	struct envelope_rcpt to = {.address = "duty@x.org",
-				   .agent = "test",
-				   .dest = "hop"};
+	struct envelope_rcpt to = {
+		.address = "duty@x.org", .agent = "test", .dest = "hop"};
 	struct envelope env = {.sender = "alerts@example.org",
 			       .class = QUEUE_ALERT,
 			       .teller = 'i',
@@ -494,7 +493,8 @@ test_a_record_of_another_kind(void **state)
 	assert_int_equal(t.due, 0);
 	rig_advance(&rig, 1);
 	assert_int_equal(t.due, 1);
-	/* All is delivered: it is told, and changes its own record with that. */
+	/* All is delivered: it is told, and changes its own record with that.
+	 */
 	rig_answer(&rig, 0, ATTEMPT_DONE, 250);
 	rig_settle(&rig);
 	assert_int_equal(rig.ntold, 1);
@@ -521,7 +521,8 @@ test_a_record_of_another_kind(void **state)
 	rig_done(&rig);
 }
 
-/* A failed alert tells its record, never a DSN; so does the operator's remove. */
+/* A failed alert tells its record, never a DSN; so does the operator's remove.
+ */
 static void
 test_a_failed_one_tells_its_record(void **state)
 {

@@ -29,11 +29,11 @@
 
 /* What the world saw; outlives every child. */
 struct seen {
-	int accepted;     /* answers of 0 */
-	int64_t wall_ms;  /* of the last life */
-	int served[8];    /* deliveries, by the digit of rN@x.org */
-	int reports;      /* different ones that reached the sender */
-	uint64_t report;  /* the last of them; one in flight may repeat */
+	int accepted;    /* answers of 0 */
+	int64_t wall_ms; /* of the last life */
+	int served[8];   /* deliveries, by the digit of rN@x.org */
+	int reports;     /* different ones that reached the sender */
+	uint64_t report; /* the last of them; one in flight may repeat */
 	bool over;
 	long calls; /* that made something durable, when it is over */
 };
@@ -173,8 +173,7 @@ static void
 tell_pause(struct rig *rig, bool again)
 {
 	if (!again) {
-		if (rig_pause(rig, true,
-			      clock_wall_ms(rig->clock) + HOUR) == 0)
+		if (rig_pause(rig, true, clock_wall_ms(rig->clock) + HOUR) == 0)
 			send(rig, RIG_MAIL(.nrcpt = 1));
 		assert_int_equal(rig->given, 0);
 	}

@@ -1,7 +1,7 @@
 /*
- * What could be forgotten, or done without end: a recipient between two that are
- * out, a row that leads nowhere, a result that cannot be written, an answer that
- * is too long, an alert at a dead destination while all else is paused.
+ * What could be forgotten, or done without end: a recipient between two that
+ * are out, a row that leads nowhere, a result that cannot be written, an answer
+ * that is too long, an alert at a dead destination while all else is paused.
  */
 #include <errno.h>
 #include <string.h>
@@ -229,9 +229,9 @@ test_moved_to_where_no_name_fits(void **state)
 	assert_int_equal(rig_show(rig, rig->id)->rcpt[0].state,
 			 QUEUE_RCPT_DEFERRED);
 	/* Nor may a message begin there. */
-	assert_int_equal(rig_send(rig, RIG_MAIL(.to = {"b@x.org"},
-						.dest = dest)),
-			 -EMSGSIZE);
+	assert_int_equal(
+		rig_send(rig, RIG_MAIL(.to = {"b@x.org"}, .dest = dest)),
+		-EMSGSIZE);
 }
 
 /* All of it at its longest: the destination's record is one page. */
@@ -242,8 +242,8 @@ test_a_long_name_fails(void **state)
 	char dest[1025], text[REPLY_TEXT_MAX];
 	struct attempt *a;
 
-	rig_send(rig, RIG_MAIL(.to = {"b@x.org"},
-			       .dest = long_text(dest, 1024)));
+	rig_send(rig,
+		 RIG_MAIL(.to = {"b@x.org"}, .dest = long_text(dest, 1024)));
 	rig_settle(rig);
 	for (int i = 0; i < 40; i++) {
 		assert_int_equal(rig->nout, 1);

@@ -14,28 +14,28 @@ static const struct {
 	const char *out;
 } rows[] = {
 	{"over TCP",
-         {"client.example", "192.0.2.1", 0, "mx.example.org", "ESMTP", "1F2E",
-          NULL, NOW},
-         "Received: from client.example ([192.0.2.1])\r\n"
-         "\tby mx.example.org (Belfry)\r\n"
-         "\twith ESMTP id 1F2E;\r\n\t" DATE},
+	 {"client.example", "192.0.2.1", 0, "mx.example.org", "ESMTP", "1F2E",
+	  NULL, NOW},
+	 "Received: from client.example ([192.0.2.1])\r\n"
+	 "\tby mx.example.org (Belfry)\r\n"
+	 "\twith ESMTP id 1F2E;\r\n\t" DATE},
 	{"one recipient",
-         {"[192.0.2.1]", "IPv6:2001:db8::1", 0, "mx", "SMTP", "1", "a@b", NOW},
-         "Received: from [192.0.2.1] ([IPv6:2001:db8::1])\r\n"
-         "\tby mx (Belfry)\r\n"
-         "\twith SMTP id 1\r\n\tfor <a@b>;\r\n\t" DATE},
+	 {"[192.0.2.1]", "IPv6:2001:db8::1", 0, "mx", "SMTP", "1", "a@b", NOW},
+	 "Received: from [192.0.2.1] ([IPv6:2001:db8::1])\r\n"
+	 "\tby mx (Belfry)\r\n"
+	 "\twith SMTP id 1\r\n\tfor <a@b>;\r\n\t" DATE},
 	{"by uid",
-         {"localhost", NULL, 1000, "mx", "ESMTP", "1", NULL, NOW},
-         "Received: by mx (Belfry, from userid 1000)\r\n"
-         "\twith ESMTP id 1;\r\n\t" DATE},
+	 {"localhost", NULL, 1000, "mx", "ESMTP", "1", NULL, NOW},
+	 "Received: by mx (Belfry, from userid 1000)\r\n"
+	 "\twith ESMTP id 1;\r\n\t" DATE},
 	{"a name that would break out",
-         {"a) b\r\nBcc: x;\x80", "192.0.2.1", 0, "mx", "SMTP", "1", NULL, NOW},
-         "Received: from a??b??Bcc:?x?? ([192.0.2.1])\r\n"
-         "\tby mx (Belfry)\r\n\twith SMTP id 1;\r\n\t" DATE},
+	 {"a) b\r\nBcc: x;\x80", "192.0.2.1", 0, "mx", "SMTP", "1", NULL, NOW},
+	 "Received: from a??b??Bcc:?x?? ([192.0.2.1])\r\n"
+	 "\tby mx (Belfry)\r\n\twith SMTP id 1;\r\n\t" DATE},
 	{"no name at all",
-         {"", "192.0.2.1", 0, "mx", "SMTP", "1", NULL, NOW},
-         "Received: from unknown ([192.0.2.1])\r\n"
-         "\tby mx (Belfry)\r\n\twith SMTP id 1;\r\n\t" DATE},
+	 {"", "192.0.2.1", 0, "mx", "SMTP", "1", NULL, NOW},
+	 "Received: from unknown ([192.0.2.1])\r\n"
+	 "\tby mx (Belfry)\r\n\twith SMTP id 1;\r\n\t" DATE},
 };
 
 static void
@@ -68,7 +68,7 @@ test_others(void **state)
 	assert_int_equal(received_write_date(NOW, &out), 0);
 	assert_int_equal(received_write_message_id("1F.2", "mx", &out), 0);
 	assert_string_equal(buf_str(&out),
-	                    "Date: " DATE "Message-ID: <1F.2@mx>\r\n");
+			    "Date: " DATE "Message-ID: <1F.2@mx>\r\n");
 	buf_done(&out);
 }
 

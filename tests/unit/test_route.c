@@ -5,10 +5,17 @@
 #include "deliver/route.h"
 #include "tests/unit/test.h"
 
-#define HOP(n, h, p)                                                          \
-	{.name = (char *)(uintptr_t)(n), .host = (char *)(uintptr_t)(h),      \
-	 .port = (p), .helo = (char *)(uintptr_t)"",                          \
-	 .bind = (char *)(uintptr_t)"", .mark = {"test", 1, 1}}
+#define HOP(n, h, p)                                                           \
+	{                                                                      \
+		.name = (char *)(uintptr_t)(n),                                \
+		.host = (char *)(uintptr_t)(h), .port = (p),                   \
+		.helo = (char *)(uintptr_t) "",                                \
+		.bind = (char *)(uintptr_t) "", .mark = {                      \
+			"test",                                                \
+			1,                                                     \
+			1                                                      \
+		}                                                              \
+	}
 #define TEXT(s) ((char *)(uintptr_t)(s))
 
 static struct hop smart[] = {HOP("ses", "smtp.example.net", 25),
@@ -81,8 +88,9 @@ test_find(void **state)
 		r = routing_make(&conf);
 		arena_init(&arena);
 		if (strchr(row[i].rcpt, '@'))
-			assert_int_equal(address_parse(row[i].rcpt, &arena,
-						       &rcpt, &why), 0);
+			assert_int_equal(
+				address_parse(row[i].rcpt, &arena, &rcpt, &why),
+				0);
 		e = route_find(r, &rcpt, &route);
 		if (e != (row[i].dest ? 0 : -ENOENT))
 			fail_msg("%s: %d", row[i].name, e);
@@ -100,10 +108,9 @@ static void
 test_refused(void **state)
 {
 	static struct hop same_name[] = {HOP("ses", "10.0.0.9", 25)};
-	static struct delivery_rule bad_pattern[] = {
-		{.match = TEXT("/(/"),
-		 .via = {1, other},
-		 .mark = {"test", 2, 1}}};
+	static struct delivery_rule bad_pattern[] = {{.match = TEXT("/(/"),
+						      .via = {1, other},
+						      .mark = {"test", 2, 1}}};
 	static struct delivery_rule twin[] = {
 		{.match = TEXT("a.example"), .via = {1, same_name}}};
 	const struct delivery_conf good = conf_new();

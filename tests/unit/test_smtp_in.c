@@ -209,8 +209,8 @@ is_documented(void **state)
 			fail_msg("docs/smtp.md has no row: %s", text);
 		end = strchr(at, '\n');
 		if (row->closes)
-			assert_non_null(memmem(at, (size_t)(end - at),
-					       "closes", 6));
+			assert_non_null(
+				memmem(at, (size_t)(end - at), "closes", 6));
 		else
 			assert_int_equal(row->error,
 					 memmem(at, (size_t)(end - at),

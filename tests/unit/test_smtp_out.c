@@ -27,8 +27,8 @@ mail_init(struct attempt *a, size_t nrcpt)
 	a->rcpt = arena_alloc(&a->arena, nrcpt * sizeof(*a->rcpt));
 	for (size_t i = 0; i < nrcpt; i++) {
 		a->rcpt[i].n = (uint32_t)i + 1;
-		a->rcpt[i].address = arena_printf(&a->arena,
-						  "r%zu@example.net", i);
+		a->rcpt[i].address =
+			arena_printf(&a->arena, "r%zu@example.net", i);
 	}
 }
 
@@ -97,14 +97,23 @@ enum moment {
 };
 
 static const char *const moment_names[NMOMENT] = {
-	"greeting", "EHLO", "HELO", "before the first MAIL",
-	"between two mails", "first MAIL", "a later MAIL", "RCPT", "DATA",
-	"content", "final dot", "RSET",
+	"greeting",
+	"EHLO",
+	"HELO",
+	"before the first MAIL",
+	"between two mails",
+	"first MAIL",
+	"a later MAIL",
+	"RCPT",
+	"DATA",
+	"content",
+	"final dot",
+	"RSET",
 };
 
 static const char *const said_names[] = {
-	"2xx", "3xx", "354", "4xx", "421", "5xx", "552",
-	"garbage", "silence", "close",
+	"2xx", "3xx", "354",     "4xx",     "421",
+	"5xx", "552", "garbage", "silence", "close",
 };
 #define NSAID (sizeof(said_names) / sizeof(said_names[0]))
 
@@ -173,8 +182,8 @@ bring_to_hello(struct rig *g, enum moment m)
 		hear(g, "502 what?\r\n");
 }
 
-/* Lead the machine to the moment; what is still awaited from commands sent ahead
- * is heard in settle_down(). */
+/* Lead the machine to the moment; what is still awaited from commands sent
+ * ahead is heard in settle_down(). */
 static void
 bring_to(struct rig *g, enum moment m, const char *ehlo)
 {
@@ -311,8 +320,8 @@ check_row(enum moment m, const char *said, const char *ehlo,
 	       strcmp(seen_connection(&g, m), want->connection) == 0;
 	if (!same)
 		fail_msg("docs/delivery.md:%d: %s, %s: the table says %s, %s, "
-			 "%s; the machine %s, %s, %s", want->line,
-			 moment_names[m], said, want->recipients,
+			 "%s; the machine %s, %s, %s",
+			 want->line, moment_names[m], said, want->recipients,
 			 want->destination, want->connection,
 			 seen_recipients(&g, m), seen_destination(&g, m),
 			 seen_connection(&g, m));
@@ -372,7 +381,8 @@ check_line(char *line, int number, bool seen[NMOMENT][NSAID])
 
 		if (i < 0 || !said_belongs((size_t)m, s) || seen[m][i])
 			fail_msg("docs/delivery.md:%d: %s is wrong or there "
-				 "twice", number, s);
+				 "twice",
+				 number, s);
 		seen[m][i] = true;
 		check_row((enum moment)m, s, PLAIN, &want);
 		check_row((enum moment)m, s, PIPED, &want);
@@ -454,13 +464,15 @@ test_piped_at_once(void **state)
 
 	(void)state;
 	rig_init(&g, 2);
-	greet(&g, "250-mx\r\n250-SIZE 1000\r\n250-pipelining\r\n250 8BITMIME\r\n");
+	greet(&g,
+	      "250-mx\r\n250-SIZE 1000\r\n250-pipelining\r\n250 8BITMIME\r\n");
 	g.a[0].eight_bit = true;
 	smtp_out_mail(&g.so, &g.a[0]);
-	expect_sent(&g, "MAIL FROM:<anna@example.org> SIZE=100 BODY=8BITMIME\r\n"
-			"RCPT TO:<r0@example.net>\r\n"
-			"RCPT TO:<r1@example.net>\r\n"
-			"DATA\r\n");
+	expect_sent(&g,
+		    "MAIL FROM:<anna@example.org> SIZE=100 BODY=8BITMIME\r\n"
+		    "RCPT TO:<r0@example.net>\r\n"
+		    "RCPT TO:<r1@example.net>\r\n"
+		    "DATA\r\n");
 	assert_false(g.so.sent_8bit);
 	hear(&g, "250 ok\r\n250 ok\r\n450 4.2.0 full\r\n354 go\r\n");
 	assert_int_equal(g.so.state, SMTP_OUT_BODY);
@@ -510,12 +522,10 @@ test_piped_settlement(void **state)
 		{"MAIL refused, the rest out of order",
 		 "450 a\r\n503 b\r\n503 b\r\n503 b\r\n", "", ATTEMPT_LATER,
 		 ATTEMPT_LATER, SMTP_OUT_READY},
-		{"MAIL refused, then a close by 421",
-		 "550 a\r\n421 b\r\n", "", ATTEMPT_NEVER, ATTEMPT_NEVER,
-		 SMTP_OUT_CLOSED},
-		{"421 in the middle of RCPT",
-		 "250 a\r\n550 b\r\n421 c\r\n", "", ATTEMPT_NEVER,
-		 ATTEMPT_LATER, SMTP_OUT_CLOSED},
+		{"MAIL refused, then a close by 421", "550 a\r\n421 b\r\n", "",
+		 ATTEMPT_NEVER, ATTEMPT_NEVER, SMTP_OUT_CLOSED},
+		{"421 in the middle of RCPT", "250 a\r\n550 b\r\n421 c\r\n", "",
+		 ATTEMPT_NEVER, ATTEMPT_LATER, SMTP_OUT_CLOSED},
 		{"DATA refused for the one that was left",
 		 "250 a\r\n450 b\r\n250 c\r\n554 no\r\n", "RSET\r\n",
 		 ATTEMPT_LATER, ATTEMPT_NEVER, SMTP_OUT_RSET},
@@ -591,12 +601,11 @@ test_unfit(void **state)
 		 100, false, false, "", false},
 		{"the server's name is no keyword",
 		 "250-SIZE 1\r\n250 HELP\r\n", 100, false, false, "", false},
-		{"8 bit offered", "250-mx\r\n250 8BITMIME\r\n", 100, true,
-		 true, "", false},
+		{"8 bit offered", "250-mx\r\n250 8BITMIME\r\n", 100, true, true,
+		 "", false},
 		{"8 bit not offered, strict", "250 mx\r\n", 100, true, true,
 		 "5.6.3", false},
-		{"8 bit not offered", "250 mx\r\n", 100, true, false, "",
-		 true},
+		{"8 bit not offered", "250 mx\r\n", 100, true, false, "", true},
 		{"7 bit, strict", "250 mx\r\n", 100, false, true, "", false},
 	};
 

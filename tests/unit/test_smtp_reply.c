@@ -23,31 +23,31 @@ static const struct parse_row parse_rows[] = {
 	{"code alone", STR("250\r\n"), 1, 5, 250, "", "", "|"},
 	{"code and space", STR("250 \r\n"), 1, 6, 250, "", "", "|"},
 	{"enhanced", STR("550 5.1.1 no such user\r\n"), 1, 24, 550, "5.1.1",
-         "no such user", "no such user|"},
+	 "no such user", "no such user|"},
 	{"enhanced, long", STR("451 4.777.123 x\r\n"), 1, 17, 451, "4.777.123",
-         "x", "x|"},
+	 "x", "x|"},
 	{"enhanced alone", STR("250 2.0.0\r\n"), 1, 11, 250, "2.0.0", "", "|"},
 	{"no enhanced: a version", STR("220 5.1.1a\r\n"), 1, 12, 220, "",
-         "5.1.1a", "5.1.1a|"},
+	 "5.1.1a", "5.1.1a|"},
 	{"no enhanced: class 3", STR("354 3.0.0 go\r\n"), 1, 14, 354, "",
-         "3.0.0 go", "3.0.0 go|"},
+	 "3.0.0 go", "3.0.0 go|"},
 	{"no enhanced: four digits", STR("550 5.1.1234 x\r\n"), 1, 16, 550, "",
-         "5.1.1234 x", "5.1.1234 x|"},
+	 "5.1.1234 x", "5.1.1234 x|"},
 	{"no enhanced: two parts", STR("550 5.1 x\r\n"), 1, 11, 550, "",
-         "5.1 x", "5.1 x|"},
+	 "5.1 x", "5.1 x|"},
 	{"EHLO", STR("250-mx\r\n250-SIZE 1000\r\n250 PIPELINING\r\n"), 1, 39,
-         250, "", "mx\nSIZE 1000\nPIPELINING", "mx|SIZE 1000|PIPELINING|"},
+	 250, "", "mx\nSIZE 1000\nPIPELINING", "mx|SIZE 1000|PIPELINING|"},
 	{"enhanced on each line", STR("550-5.7.1 go\r\n550 5.7.1 away\r\n"), 1,
-         30, 550, "5.7.1", "go\naway", "go|away|"},
+	 30, 550, "5.7.1", "go\naway", "go|away|"},
 	{"stops behind one reply", STR("250 a\r\n354 b\r\n"), 1, 7, 250, "",
-         "a", "a|"},
+	 "a", "a|"},
 	{"bare LF ends", STR("250-a\n250 b\n"), 1, 12, 250, "", "a\nb", "a|b|"},
 	{"contradiction is kept", STR("450 5.0.0 x\r\n"), 1, 13, 450, "5.0.0",
-         "x", "x|"},
+	 "x", "x|"},
 	{"control characters", STR("550 a\033[2Jb\rc\0d\te\x7f\r\n"), 1, 19,
-         550, "", "a [2Jb c d e ", "a [2Jb c d e |"},
+	 550, "", "a [2Jb c d e ", "a [2Jb c d e |"},
 	{"8 bit", STR("550 gr\xc3\xbc\xdf\r\n"), 1, 11, 550, "", "gr???",
-         "gr???|"},
+	 "gr???|"},
 	{"not whole", STR("250-a\r\n250 b"), 0, 12, 250, "", "a", "a|"},
 	{"nothing", STR(""), 0, 0, 0, "", "", ""},
 	{"letters", STR("ok\r\n"), -EPROTO, 4, 0, "", "", ""},
@@ -60,9 +60,9 @@ static const struct parse_row parse_rows[] = {
 	{"tab behind the code", STR("250\tx\r\n"), -EPROTO, 7, 0, "", "", ""},
 	{"two digits", STR("25\r\n"), -EPROTO, 4, 0, "", "", ""},
 	{"codes differ", STR("250-a\r\n550 b\r\n"), -EPROTO, 14, 250, "", "a",
-         "a|"},
+	 "a|"},
 	{"garbage within", STR("250-a\r\nxyz\r\n"), -EPROTO, 12, 250, "", "a",
-         "a|"},
+	 "a|"},
 };
 
 static void
@@ -175,7 +175,7 @@ static const struct {
 	{"nothing said", 0, "", "no answer", "no answer", "4.0.0"},
 	{"several lines", 550, "5.7.1", "a\nb", "550 5.7.1 a b", "5.7.1"},
 	{"control characters", 550, "", "a\r\nQUIT\033\x80", "550 a  QUIT ?",
-         "5.0.0"},
+	 "5.0.0"},
 	{"code too long", 550, "5.1111.1111111", "x", "550 x", "5.0.0"},
 };
 
@@ -189,12 +189,12 @@ test_values(void **state)
 
 		print_message("%s\n", value_rows[i].name);
 		reply_set(&r, value_rows[i].code, value_rows[i].dsn, "%s",
-		          value_rows[i].text);
+			  value_rows[i].text);
 		reply_copy(&copy, &r);
 		reply_line(&copy, line, sizeof(line));
 		assert_string_equal(line, value_rows[i].line);
 		assert_string_equal(reply_dsn(&copy, dsn),
-		                    value_rows[i].effective);
+				    value_rows[i].effective);
 		assert_int_equal(reply_ok(&r), r.code == 250);
 		assert_int_equal(reply_temporary(&r), r.code == 450);
 		assert_int_equal(reply_permanent(&r), r.code == 550);

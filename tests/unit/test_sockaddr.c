@@ -62,7 +62,8 @@ test_parse_listen(void **state)
 	memset(long_path + 6, 'x', sizeof(long_path) - 7);
 	assert_int_equal(sockaddr_parse_listen(long_path,
 					       (struct sockaddr_any[2]){0},
-					       &(size_t){0}), -EINVAL);
+					       &(size_t){0}),
+			 -EINVAL);
 }
 
 static void
@@ -112,8 +113,9 @@ test_text_and_kind(void **state)
 static void
 test_parse_ip_refuses(void **state)
 {
-	static const char *const row[] = {"", "localhost", "1.2.3", "1.2.3.4.5",
-					  "01.2.3.4x", "::g", "fe80::1%lo"};
+	static const char *const row[] = {"",          "localhost", "1.2.3",
+					  "1.2.3.4.5", "01.2.3.4x", "::g",
+					  "fe80::1%lo"};
 	struct sockaddr_any a;
 
 	(void)state;
@@ -148,8 +150,9 @@ test_networks(void **state)
 		{"::ffff:10.0.0.0/104", "10.9.9.9", true},
 	};
 	static const char *const bad[] = {
-		"10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1",
-		"2001:db8::1/32", "::/129", "", "/8", "10.0.0.0/8/8", "x",
+		"10.0.0.1/8",     "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1",
+		"2001:db8::1/32", "::/129",      "",          "/8",
+		"10.0.0.0/8/8",   "x",
 	};
 	struct network net;
 

@@ -157,8 +157,11 @@ commits(struct metrics *m)
 static void
 test_batch(void **state)
 {
-	struct step st[5] = {{.n = 1}, {.n = 2, .refuse = -EBUSY}, {.n = 3},
-			     {.n = 4, .pages = 2}, {.n = 5}};
+	struct step st[5] = {{.n = 1},
+			     {.n = 2, .refuse = -EBUSY},
+			     {.n = 3},
+			     {.n = 4, .pages = 2},
+			     {.n = 5}};
 	struct store_kit kit;
 	double before;
 	struct metrics *m = metrics_new();
@@ -248,8 +251,8 @@ test_map_full(void **state)
 	st[N - 1].job.need = STORE_NEED_RESULT;
 	run_steps(kit.store, st, N);
 	for (size_t i = 0; i < N; i++) {
-		bool there = store_kit_run(kit.store, has_record, &st[i].n) ==
-			     0;
+		bool there =
+			store_kit_run(kit.store, has_record, &st[i].n) == 0;
 
 		assert_true(st[i].result == 0 || st[i].result == -ENOSPC);
 		assert_true(there == (st[i].result == 0));

@@ -152,8 +152,8 @@ count(struct tally *t, const struct life *life)
 		t->full += life->answer[i].result == -ENOSPC;
 }
 
-/* Once for every call that a whole life makes. FRESH: from a store that does not
- * exist; else from one that is empty. */
+/* Once for every call that a whole life makes. FRESH: from a store that does
+ * not exist; else from one that is empty. */
 static struct tally
 each_call(const char *name, struct store_fail fail, bool fresh)
 {

@@ -28,7 +28,8 @@ test_places_sort(void **state)
 		{"its next lane", store_place_ready(1, 1, 0)},
 		{"another destination", store_place_ready(256, 0, 0)},
 		{"the last", store_place_ready(UINT64_MAX, 255, UINT32_MAX)},
-		{"an alert's time", store_place_time(STORE_CLASS_ALERT, 'm', 9)},
+		{"an alert's time",
+		 store_place_time(STORE_CLASS_ALERT, 'm', 9)},
 		{"later", store_place_time(STORE_CLASS_ALERT, 'm', 300)},
 		{"another kind", store_place_time(STORE_CLASS_ALERT, 'n', 0)},
 		{"another class", store_place_time(STORE_CLASS_OTHER, 'a', -5)},
@@ -199,10 +200,14 @@ test_network_file_systems(void **state)
 		uint32_t magic;
 		const char *name;
 	} row[] = {
-		{0x6969, "nfs"},	{0xff534d42, "cifs"},
-		{0xfe534d42, "smb2"},	{0x00c36400, "ceph"},
-		{0xef53, NULL /* ext4 */}, {0x58465342, NULL /* xfs */},
-		{0x9123683e, NULL /* btrfs */}, {0x01021994, NULL /* tmpfs */},
+		{0x6969, "nfs"},
+		{0xff534d42, "cifs"},
+		{0xfe534d42, "smb2"},
+		{0x00c36400, "ceph"},
+		{0xef53, NULL /* ext4 */},
+		{0x58465342, NULL /* xfs */},
+		{0x9123683e, NULL /* btrfs */},
+		{0x01021994, NULL /* tmpfs */},
 		{0x794c7630, NULL /* overlay */},
 	};
 

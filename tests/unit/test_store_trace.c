@@ -25,8 +25,7 @@ static const char *self;
 static void
 mark(const char *text)
 {
-	must(write(STDOUT_FILENO, text, strlen(text)) ==
-	     (ssize_t)strlen(text));
+	must(write(STDOUT_FILENO, text, strlen(text)) == (ssize_t)strlen(text));
 }
 
 static int

@@ -20,8 +20,9 @@ static const struct {
 	{"surrogate", "\xed\xa0\x80", 0, 0},
 	{"lone continuation", "\x80", 0, 0},
 	{"cut off", "\xe2\x82", 0, 0},
-	{"no continuation", "\xc3"
-			    "a",
+	{"no continuation",
+	 "\xc3"
+	 "a",
 	 0, 0},
 	{"0xff", "\xff", 0, 0},
 };
