@@ -1,5 +1,8 @@
-belfry_unit_test(smtp_out belfry_deliver)
-target_compile_definitions(test_smtp_out PRIVATE
+foreach(name smtp_out smtp_out_table)
+  belfry_unit_test(${name} belfry_deliver)
+  target_sources(test_${name} PRIVATE unit/so_rig.c)
+endforeach()
+target_compile_definitions(test_smtp_out_table PRIVATE
   SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 belfry_unit_test(route belfry_deliver)
 belfry_unit_test(deliver belfry_deliver)
