@@ -419,6 +419,15 @@ rig_answer(struct rig *rig, size_t at, enum attempt_outcome outcome, int code)
 	rig_answer_dest(rig, at, outcome, ATTEMPT_DEST_OK, code);
 }
 
+void
+rig_deliver_rest(struct rig *rig)
+{
+	while (rig->nout > 0)
+		rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+	must(rig_stats(rig)->messages == 0);
+}
+
 /* --- asking -------------------------------------------------------------- */
 
 static void

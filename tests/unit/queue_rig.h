@@ -14,6 +14,10 @@
 #include "queue/queue.h"
 #include "queue/teller.h"
 
+#define MINUTE INT64_C(60000)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+
 #define RIG_OUT  2100
 #define RIG_TOLD 64
 
@@ -121,8 +125,12 @@ int rig_logged(struct rig *rig, const char *text);
 /* Agents that answer at once. */
 void rig_deliver(struct rig *rig, struct attempt *a);
 
+/* All that is out is delivered, and then nothing is left. */
+void rig_deliver_rest(struct rig *rig);
+
 /* cmocka's fixture: a rig that is open and started, in *STATE. */
 int rig_setup(void **state);
 int rig_teardown(void **state);
+#define RIG_TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 #endif

@@ -10,8 +10,6 @@
 #include "tests/unit/store_check.h"
 #include "tests/unit/test.h"
 
-#define HOUR INT64_C(3600000)
-
 /* Nothing is left behind and the invariant holds. */
 static void
 check_empty(struct rig *rig, uint64_t pages)
@@ -102,10 +100,7 @@ test_a_thousand_recipients_of_one_body(void **state)
 	rig_resume(rig);
 	rig_settle(rig);
 	assert_int_equal(rig->nout, 10);
-	while (rig->nout > 0)
-		rig_answer(rig, 0, ATTEMPT_DONE, 250);
-	rig_settle(rig);
-	assert_int_equal(rig_stats(rig)->messages, 0);
+	rig_deliver_rest(rig);
 	check_empty(rig, 0);
 }
 
@@ -218,19 +213,17 @@ test_cut_off(void **state)
 	check_empty(rig, 0);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_key),
-		CASE(test_key_of_a_large_one),
-		CASE(test_equal_recipients_are_made_once),
-		CASE(test_a_thousand_recipients_of_one_body),
-		CASE(test_too_large),
-		CASE(test_fifty_megabytes),
-		CASE(test_cut_off),
+		RIG_TEST(test_key),
+		RIG_TEST(test_key_of_a_large_one),
+		RIG_TEST(test_equal_recipients_are_made_once),
+		RIG_TEST(test_a_thousand_recipients_of_one_body),
+		RIG_TEST(test_too_large),
+		RIG_TEST(test_fifty_megabytes),
+		RIG_TEST(test_cut_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

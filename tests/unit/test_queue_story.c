@@ -23,10 +23,6 @@
 #include "tests/unit/store_kit.h"
 #include "tests/unit/test.h"
 
-#define MINUTE INT64_C(60000)
-#define HOUR   (60 * MINUTE)
-#define DAY    (24 * HOUR)
-
 /* What the world saw; outlives every child. */
 struct seen {
 	int accepted;    /* answers of 0 */

@@ -14,8 +14,6 @@
 #include "tests/unit/test.h"
 
 #define SECOND INT64_C(1000)
-#define MINUTE INT64_C(60000)
-#define HOUR   (60 * MINUTE)
 
 /* Two of three are out again while the one between them becomes due. */
 static void
@@ -303,23 +301,21 @@ test_the_wall_is_looked_at(void **state)
 	assert_in_range(due - clock_mono_ms(rig->clock), 1, MINUTE);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_one_between_two_that_are_out),
-		CASE(test_recipients_without_a_message),
-		CASE(test_the_first_row_is_damaged),
-		CASE(test_delivered_on_a_full_disk),
-		CASE(test_deferred_on_a_full_disk),
-		CASE(test_closed_on_a_full_disk),
-		CASE(test_an_answer_that_does_not_fit),
-		CASE(test_moved_to_where_no_name_fits),
-		CASE(test_a_long_name_fails),
-		CASE(test_an_alert_at_a_dead_one_while_paused),
-		CASE(test_the_wall_is_looked_at),
+		RIG_TEST(test_one_between_two_that_are_out),
+		RIG_TEST(test_recipients_without_a_message),
+		RIG_TEST(test_the_first_row_is_damaged),
+		RIG_TEST(test_delivered_on_a_full_disk),
+		RIG_TEST(test_deferred_on_a_full_disk),
+		RIG_TEST(test_closed_on_a_full_disk),
+		RIG_TEST(test_an_answer_that_does_not_fit),
+		RIG_TEST(test_moved_to_where_no_name_fits),
+		RIG_TEST(test_a_long_name_fails),
+		RIG_TEST(test_an_alert_at_a_dead_one_while_paused),
+		RIG_TEST(test_the_wall_is_looked_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,8 +7,6 @@
 #include "tests/unit/queue_rig.h"
 #include "tests/unit/test.h"
 
-#define MINUTE 60000
-
 /* SENDER's message is among the next MOST that leave, one by one. */
 static void
 leaves_within(struct rig *rig, const char *sender, int most)
@@ -160,10 +158,7 @@ test_neighbours_travel_together(void **state)
 	assert_int_equal(rig->out[1]->nrcpt, 4);
 	assert_int_equal(rig->out[2]->nrcpt, 2);
 	assert_string_equal(rig->out[1]->rcpt[0].address, "r4@x.org");
-	for (int i = 0; i < 3; i++)
-		rig_answer(rig, 0, ATTEMPT_DONE, 250);
-	rig_settle(rig);
-	assert_int_equal(rig_stats(rig)->messages, 0);
+	rig_deliver_rest(rig);
 }
 
 static void
@@ -188,9 +183,7 @@ test_retry_backs_off(void **state)
 		assert_string_equal(mi->rcpt[0].last_reply, "450 said so");
 		rig_advance(rig, 1);
 	}
-	rig_answer(rig, 0, ATTEMPT_DONE, 250);
-	rig_settle(rig);
-	assert_int_equal(rig_stats(rig)->messages, 0);
+	rig_deliver_rest(rig);
 }
 
 /* Down: one probe at a time, each time another message; up: all drain. */
@@ -232,10 +225,7 @@ test_a_destination_fails_and_returns(void **state)
 	rig_settle(rig);
 	assert_int_equal(rig->nout, 5);
 	assert_int_equal(rig_logged(rig, "destination_up"), 1);
-	while (rig->nout > 0)
-		rig_answer(rig, 0, ATTEMPT_DONE, 250);
-	rig_settle(rig);
-	assert_int_equal(rig_stats(rig)->messages, 0);
+	rig_deliver_rest(rig);
 }
 
 static void
@@ -282,11 +272,28 @@ test_three_drops_are_the_destinations(void **state)
 	assert_int_equal(rig_logged(rig, "destination_down"), 1);
 }
 
+/* In so much time, all in vain. */
+static int
+count_probes(struct rig *rig, int64_t ms)
+{
+	int n = 0;
+
+	for (; ms > 0; ms -= 5000) {
+		rig_advance(rig, 5000);
+		if (rig->nout == 0)
+			continue;
+		n++;
+		rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED,
+				421);
+		rig_settle(rig);
+	}
+	return n;
+}
+
 static void
 test_alerts_have_a_dead_destination_probed(void **state)
 {
 	struct rig *rig = *state;
-	int probes = 0;
 
 	rig_post(rig, RIG_MAIL(.to = {"b@x.org"}));
 	rig_settle(rig);
@@ -294,27 +301,8 @@ test_alerts_have_a_dead_destination_probed(void **state)
 	rig_settle(rig);
 	rig_post(rig, RIG_MAIL(.alert = true, .to = {"c@x.org"}));
 	rig_settle(rig);
-	for (int s = 0; s < 15 * 60; s += 5) {
-		rig_advance(rig, 5000);
-		if (rig->nout == 0)
-			continue;
-		probes++;
-		rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED,
-				421);
-		rig_settle(rig);
-	}
-	assert_in_range(probes, 170, 180);
-	probes = 0;
-	for (int s = 0; s < 15 * 60; s += 5) {
-		rig_advance(rig, 5000);
-		if (rig->nout == 0)
-			continue;
-		probes++;
-		rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED,
-				421);
-		rig_settle(rig);
-	}
-	assert_in_range(probes, 28, 32);
+	assert_in_range(count_probes(rig, 15 * MINUTE), 170, 180);
+	assert_in_range(count_probes(rig, 15 * MINUTE), 28, 32);
 }
 
 static void
@@ -331,9 +319,7 @@ test_moved(void **state)
 	assert_int_equal(rig->nout, 1);
 	assert_string_equal(rig->out[0]->dest, "elsewhere");
 	assert_int_equal(rig->out[0]->rcpt[0].tries, 0);
-	rig_answer(rig, 0, ATTEMPT_DONE, 250);
-	rig_settle(rig);
-	assert_int_equal(rig_stats(rig)->messages, 0);
+	rig_deliver_rest(rig);
 }
 
 /* An agent that can only hand back gets a rest instead of a busy loop. */
@@ -386,25 +372,23 @@ test_restart_finds_all_destinations(void **state)
 	assert_int_equal(rig->stats->v[0].waiting, 2);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_one_flow_does_not_stand_before_another),
-		CASE(test_deferred_do_not_delay_a_fresh_one),
-		CASE(test_lanes_have_their_shares),
-		CASE(test_windows),
-		CASE(test_neighbours_travel_together),
-		CASE(test_retry_backs_off),
-		CASE(test_a_destination_fails_and_returns),
-		CASE(test_a_probe_without_reached_is_enough),
-		CASE(test_three_drops_are_the_destinations),
-		CASE(test_alerts_have_a_dead_destination_probed),
-		CASE(test_moved),
-		CASE(test_untried_without_end),
-		CASE(test_restart_finds_all_destinations),
+		RIG_TEST(test_one_flow_does_not_stand_before_another),
+		RIG_TEST(test_deferred_do_not_delay_a_fresh_one),
+		RIG_TEST(test_lanes_have_their_shares),
+		RIG_TEST(test_windows),
+		RIG_TEST(test_neighbours_travel_together),
+		RIG_TEST(test_retry_backs_off),
+		RIG_TEST(test_a_destination_fails_and_returns),
+		RIG_TEST(test_a_probe_without_reached_is_enough),
+		RIG_TEST(test_three_drops_are_the_destinations),
+		RIG_TEST(test_alerts_have_a_dead_destination_probed),
+		RIG_TEST(test_moved),
+		RIG_TEST(test_untried_without_end),
+		RIG_TEST(test_restart_finds_all_destinations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
