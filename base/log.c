@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "base/log_line.h"
 #include "base/log_sink.h"
 #include "base/must.h"
+#include "base/thread.h"
 #include "base/xalloc.h"
 
 #define LOG_HALF      ((size_t)256 * 1024)
@@ -282,15 +282,11 @@ static struct log *
 log_new(void)
 {
 	struct log *log = xcalloc(1, sizeof(*log));
-	pthread_condattr_t attr;
 
-	must(pthread_condattr_init(&attr) == 0);
-	must(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
 	must(pthread_mutex_init(&log->lock, NULL) == 0);
 	must(pthread_mutex_init(&log->sink_lock, NULL) == 0);
-	must(pthread_cond_init(&log->filled, &attr) == 0);
-	must(pthread_cond_init(&log->drained, &attr) == 0);
-	pthread_condattr_destroy(&attr);
+	cond_init_monotonic(&log->filled);
+	cond_init_monotonic(&log->drained);
 	return log;
 }
 
@@ -314,23 +310,6 @@ log_take_conf(struct log *log, const struct log_conf *conf)
 	log->addresses = conf->addresses;
 }
 
-/* The thread takes no signal: they belong to the loops. */
-static int
-log_start(struct log *log)
-{
-	sigset_t all, old;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&log->thread, NULL, log_thread, log);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (r != 0)
-		return -r;
-	pthread_setname_np(log->thread, "log");
-	return 0;
-}
-
 int
 log_open(const struct log_conf *conf, struct clock *clock, struct log **ret_log)
 {
@@ -345,7 +324,7 @@ log_open(const struct log_conf *conf, struct clock *clock, struct log **ret_log)
 	if (r < 0)
 		goto drop;
 	log->prefixed = log->sink.prefixed;
-	r = log_start(log);
+	r = thread_start("log", log_thread, log, &log->thread);
 	if (r < 0)
 		goto close;
 	*ret_log = log;

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <uthash.h>
 
 #include "base/must.h"
+#include "base/thread.h"
 #include "base/xalloc.h"
 
 struct loop_handle {
@@ -209,18 +209,7 @@ loop_thread(void *arg)
 int
 loop_start(struct loop *loop, const char *name)
 {
-	sigset_t all, old;
-	int r;
-
-	/* Signals are the main thread's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&loop->thread, NULL, loop_thread, loop);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (r != 0)
-		return -r;
-	pthread_setname_np(loop->thread, name);
-	return 0;
+	return thread_start(name, loop_thread, loop, &loop->thread);
 }
 
 void

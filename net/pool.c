@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "base/thread.h"
 #include "base/xalloc.h"
 
 struct pool {
@@ -59,7 +59,6 @@ pool_new(const char *name, size_t nthreads, size_t max_jobs)
 {
 	struct pool *pool =
 		xcalloc(1, sizeof(*pool) + nthreads * sizeof(pool->threads[0]));
-	sigset_t all, old;
 
 	must(nthreads > 0);
 	pthread_mutex_init(&pool->lock, NULL);
@@ -67,15 +66,9 @@ pool_new(const char *name, size_t nthreads, size_t max_jobs)
 	pool->end = &pool->head;
 	pool->max_jobs = max_jobs;
 	pool->nthreads = nthreads;
-	/* Signals are the main thread's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	for (size_t i = 0; i < nthreads; i++) {
-		must(pthread_create(&pool->threads[i], NULL, pool_thread,
-				    pool) == 0);
-		pthread_setname_np(pool->threads[i], name);
-	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	for (size_t i = 0; i < nthreads; i++)
+		must(thread_start(name, pool_thread, pool, &pool->threads[i]) ==
+		     0);
 	return pool;
 }
 

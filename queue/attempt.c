@@ -90,12 +90,6 @@ attempt_read(struct attempt *a, attempt_read_fn *fn, void *arg)
 	reader_next(&ai->reader, attempt_read_cb, ai);
 }
 
-void
-attempt_rewind(struct attempt *a)
-{
-	reader_rewind(&a->impl->reader);
-}
-
 /* --- the result ---------------------------------------------------------- */
 
 struct ar {

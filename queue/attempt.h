@@ -69,10 +69,9 @@ struct attempt {
 /* The next piece of the content, at most 64 KiB: FN runs on the attempt's loop.
  * LEN 0: the end; -EBADMSG (corrupt: close before the final dot), other -errno.
  * DATA is valid until the next attempt_read() or attempt_result(). One read at
- * a time; attempt_rewind() starts anew. */
+ * a time. */
 typedef void attempt_read_fn(void *arg, const char *data, ssize_t len);
 void attempt_read(struct attempt *a, attempt_read_fn *fn, void *arg);
-void attempt_rewind(struct attempt *a);
 
 /* The destination answered a probe (EHLO went well): all may drain, before this
  * attempt itself has an outcome. */

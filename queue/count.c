@@ -110,13 +110,9 @@ static struct count_dest *
 count_dest_new(struct count *c, const struct count_change *ch)
 {
 	struct count_dest *d = xcalloc(1, sizeof(*d));
-	size_t la = strlen(ch->agent) + 1, ln = strlen(ch->name) + 1;
 
 	d->key = ch->dest;
-	d->agent = xmalloc(la + ln);
-	d->name = d->agent + la;
-	memcpy(d->agent, ch->agent, la);
-	memcpy(d->name, ch->name, ln);
+	d->agent = key_dup_names(ch->agent, ch->name, &d->name);
 	HASH_ADD(hh, c->dests, key, sizeof(d->key), d);
 	return d;
 }

@@ -192,7 +192,6 @@ dest_enter(struct dest_table *t, uint64_t key, const char *agent,
 	   const char *name)
 {
 	struct dest *d = dest_find(t, key);
-	size_t la = strlen(agent) + 1, ln = strlen(name) + 1;
 
 	if (d != NULL)
 		return d;
@@ -202,10 +201,7 @@ dest_enter(struct dest_table *t, uint64_t key, const char *agent,
 	}
 	d = xcalloc(1, sizeof(*d) + t->nloops * sizeof(d->kept[0]));
 	d->key = key;
-	d->agent_name = xmalloc(la + ln);
-	d->name = d->agent_name + la;
-	memcpy(d->agent_name, agent, la);
-	memcpy(d->name, name, ln);
+	d->agent_name = key_dup_names(agent, name, &d->name);
 	d->lanes = LANES_ALL;
 	d->list = DEST_IDLE;
 	TAILQ_INSERT_TAIL(&t->lists[DEST_IDLE], d, link);

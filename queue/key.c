@@ -5,6 +5,8 @@
 #include <openssl/sha.h>
 #include <string.h>
 
+#include "base/xalloc.h"
+
 /* Crockford's alphabet: in ASCII order, so that texts sort as the ids. */
 static const char key_digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -187,4 +189,15 @@ lane_of(enum queue_class class, bool tried)
 enum store_class store_class_of(enum queue_class class)
 {
 	return class == QUEUE_ALERT ? STORE_CLASS_ALERT : STORE_CLASS_OTHER;
+}
+
+char *
+key_dup_names(const char *agent, const char *name, char **ret_name)
+{
+	size_t la = strlen(agent) + 1, ln = strlen(name) + 1;
+	char *both = xmalloc(la + ln);
+
+	memcpy(both, agent, la);
+	*ret_name = memcpy(both + la, name, ln);
+	return both;
 }

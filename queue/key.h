@@ -45,4 +45,7 @@ uint8_t lane_of(enum queue_class class, bool tried);
 
 enum store_class store_class_of(enum queue_class class);
 
+/* Both names in one piece, owned by AGENT's copy. */
+char *key_dup_names(const char *agent, const char *name, char **ret_name);
+
 #endif

@@ -78,7 +78,6 @@ void reader_init(struct reader *r, struct queue *q, struct loop *loop,
 		 uint64_t blob, uint32_t pages, int64_t size);
 void reader_done(struct reader *r);
 void reader_next(struct reader *r, attempt_read_fn *fn, void *arg);
-void reader_rewind(struct reader *r);
 
 /* An attempt and what the queue knows of it. */
 struct attempt_impl {

@@ -39,14 +39,6 @@ reader_done(struct reader *r)
 	r->buf = NULL;
 }
 
-void
-reader_rewind(struct reader *r)
-{
-	must(!r->busy);
-	r->at = 0;
-	r->given = 0;
-}
-
 /* In the disk pool. */
 static int
 reader_read(struct store_txn *txn, void *arg)

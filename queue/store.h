@@ -66,10 +66,6 @@ struct store_place store_place_ready(uint64_t dest, uint8_t lane,
 				     uint32_t flow);
 bool store_place_equal(const struct store_place *a,
 		       const struct store_place *b);
-/* What a place says, when it is of that shape. */
-bool store_place_is_time(const struct store_place *place, int64_t *ret_wall_ms);
-bool store_place_is_ready(const struct store_place *place, uint64_t *ret_dest,
-			  uint8_t *ret_lane, uint32_t *ret_flow);
 
 struct store_rec {
 	uint64_t version;
@@ -155,7 +151,6 @@ uint64_t store_new_id(struct store *store);
 
 /* --- inside a transaction ------------------------------------------------ */
 
-struct store *store_of(struct store_txn *txn);
 bool store_txn_has_room(struct store_txn *txn, enum store_need need);
 
 /* 0, -ENOENT, -EBADMSG (checksum). */

@@ -71,6 +71,15 @@ void store_txn_abort(struct store_txn *txn);
 /* ENOSPC, EDQUOT, EFBIG. */
 bool store_is_full_error(int r);
 
+/* --- store_writer.c -------------------------------------------------------- */
+
+void store_writer_init(struct store *store);
+void store_writer_done(struct store *store);
+/* 0 or -errno. */
+int store_writer_start(struct store *store);
+/* When everything that waits is done. */
+void store_writer_stop(struct store *store);
+
 /* --- store_counters.c ------------------------------------------------------ */
 
 /* Take the limits from the store. 0, -ENOENT (a new store), -EBADMSG. */

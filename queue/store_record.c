@@ -100,27 +100,6 @@ store_place_equal(const struct store_place *a, const struct store_place *b)
 	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
-bool
-store_place_is_time(const struct store_place *place, int64_t *ret_wall_ms)
-{
-	if (place->len != SR_TIME_LEN || place->bytes[0] != 'T')
-		return false;
-	*ret_wall_ms = (int64_t)sr_get64(place->bytes + 3);
-	return true;
-}
-
-bool
-store_place_is_ready(const struct store_place *place, uint64_t *ret_dest,
-		     uint8_t *ret_lane, uint32_t *ret_flow)
-{
-	if (place->len != SR_READY_LEN || place->bytes[0] != 'R')
-		return false;
-	*ret_dest = sr_get64(place->bytes + 1);
-	*ret_lane = place->bytes[9];
-	*ret_flow = sr_get32(place->bytes + 10);
-	return true;
-}
-
 size_t
 store_place_len(uint8_t first)
 {

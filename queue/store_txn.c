@@ -39,12 +39,6 @@ store_txn_abort(struct store_txn *txn)
 	engine_abort(&txn->engine_txn);
 }
 
-struct store *
-store_of(struct store_txn *txn)
-{
-	return txn->store;
-}
-
 bool
 store_txn_has_room(struct store_txn *txn, enum store_need need)
 {

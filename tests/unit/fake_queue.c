@@ -139,12 +139,6 @@ attempt_read(struct attempt *a, attempt_read_fn *fn, void *arg)
 	source_read(&a->impl->source, fn, arg);
 }
 
-void
-attempt_rewind(struct attempt *a)
-{
-	a->impl->source.at = 0;
-}
-
 /* --- attempts ------------------------------------------------------------ */
 
 static void

@@ -412,7 +412,7 @@ turn_fn(struct store_txn *txn, void *arg)
 	if (store_get(txn, &key, &rec) == 0)
 		t->seen = t->n;
 	else if (t->n == 1) /* submitted in the turn: runs in this batch */
-		store_run(store_of(txn), &t->step.job);
+		store_run(t->store, &t->step.job);
 	return INT64_MAX;
 }
 
@@ -427,6 +427,7 @@ test_turn(void **state)
 
 	(void)state;
 	store_kit_init(&kit);
+	t.store = kit.store;
 	t.step.job = (struct store_job){
 		.fn = step_fn, .after = step_after, .arg = &t.step};
 	store_set_turn(kit.store, turn_fn, &t);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "queue/key.h"
 #include "queue/store_fs.h"
 #include "queue/store_record.h"
 #include "tests/unit/test.h"
@@ -56,19 +57,15 @@ test_places_tell(void **state)
 {
 	struct store_place t = store_place_time(STORE_CLASS_ALERT, 'm', 77);
 	struct store_place r = store_place_ready(5, 2, 9), none;
-	uint64_t dest = 0;
-	uint32_t flow = 0;
-	uint8_t lane = 0;
-	int64_t ms = 0;
 
 	(void)state;
 	none = store_place_none();
-	assert_true(store_place_is_time(&t, &ms));
-	assert_int_equal(ms, 77);
-	assert_false(store_place_is_time(&r, &ms));
-	assert_true(store_place_is_ready(&r, &dest, &lane, &flow));
-	assert_true(dest == 5 && lane == 2 && flow == 9);
-	assert_false(store_place_is_ready(&none, &dest, &lane, &flow));
+	assert_true(place_is_time(&t) && !place_is_ready(&t));
+	assert_int_equal(place_when(&t), 77);
+	assert_true(place_is_ready(&r) && !place_is_time(&r));
+	assert_true(place_dest(&r) == 5 && place_lane(&r) == 2 &&
+		    place_flow(&r) == 9);
+	assert_false(place_is_ready(&none) || place_is_time(&none));
 	assert_true(store_place_equal(&t, &t));
 	assert_false(store_place_equal(&t, &r));
 	assert_false(store_place_equal(&none, &r));
