@@ -135,6 +135,9 @@ int conf_load_text(const char *name, const char *text, size_t len,
 /* "30s", "1h30m", "500ms" to milliseconds; "50M" to bytes. 0 or -EINVAL. */
 int conf_parse_time(const char *s, int64_t *ret_ms);
 int conf_parse_size(const char *s, int64_t *ret_bytes);
+/* As these two read it back; in ARENA. */
+const char *conf_size_text(int64_t bytes, struct arena *arena);
+const char *conf_time_text(int64_t ms, struct arena *arena);
 
 /* Every option of TABLE, depth first; PATH like "listeners[].address". */
 typedef void conf_walk_fn(void *arg, const char *path,

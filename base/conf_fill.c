@@ -308,10 +308,14 @@ cf_option(struct cf *cf, const struct conf_option *o,
 	if (node != NULL)
 		child = conf_node_find(node, o->name);
 	if (child == NULL && o->dflt == NULL) {
-		conf_error(cf->errors, mark, "`%s` is missing%s%s%s", o->name,
-			   o->example != NULL ? "; write for example `" : "",
-			   o->example != NULL ? o->example : "",
-			   o->example != NULL ? "`" : "");
+		if (o->example != NULL)
+			conf_error(cf->errors, mark,
+				   "`%s` is missing; write for example "
+				   "`%s: %s`",
+				   o->name, o->name, o->example);
+		else
+			conf_error(cf->errors, mark, "`%s` is missing",
+				   o->name);
 		return false;
 	}
 	if (child == NULL || o->type != CONF_TABLE)

@@ -44,9 +44,7 @@ const char *conf_env_expand(const char *text, const struct conf_mark *mark,
 /* 0 or -EINVAL. */
 int conf_parse_int(const char *s, int64_t *ret);
 int conf_parse_float(const char *s, double *ret);
-/* As conf_parse_size() and conf_parse_time() read it back; in ARENA. */
-const char *conf_size_text(int64_t bytes, struct arena *arena);
-const char *conf_time_text(int64_t ms, struct arena *arena);
+/* As its parser reads it back; in ARENA. */
 const char *conf_number_text(enum conf_type type, int64_t v,
 			     struct arena *arena);
 

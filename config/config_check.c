@@ -37,6 +37,7 @@ cc_warn_wide(struct cc *cc, const struct listener_conf *l)
 
 /* --- listeners ------------------------------------------------------------- */
 
+/* One that took its name from its address is told of the address only. */
 static bool
 cc_listener_name(struct cc *cc, size_t at)
 {
@@ -52,7 +53,9 @@ cc_listener_name(struct cc *cc, size_t at)
 	for (size_t i = 0; i < at; i++) {
 		const struct listener_conf *o = config_listener(cc->config, i);
 
-		if (strcmp(o->name, l->name) != 0)
+		if (strcmp(o->name, l->name) != 0 ||
+		    (strcmp(l->name, l->address) == 0 &&
+		     strcmp(o->address, l->address) == 0))
 			continue;
 		conf_error(cc->errors, &l->mark,
 			   "two listeners are called `%s`; the first is in "
@@ -75,6 +78,23 @@ cc_address_is_free(struct cc *cc, const char *address,
 	return false;
 }
 
+/* None of the first N listeners has ADDRESS; one that does is told of, no
+ * more. */
+static bool
+cc_not_listener(struct cc *cc, const char *address,
+		const struct conf_mark *mark, size_t n)
+{
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < n; i++) {
+		const struct listener_conf *o = config_listener(cc->config, i);
+
+		ok = cc_address_is_free(cc, address, mark, o->address,
+					&o->mark);
+	}
+	return ok;
+}
+
 static bool
 cc_listeners(struct cc *cc)
 {
@@ -85,12 +105,7 @@ cc_listeners(struct cc *cc)
 			(struct listener_conf *)cc->config->listeners.v + i;
 
 		ok = cc_listener_name(cc, i) && ok;
-		for (size_t j = 0; j < i; j++)
-			ok = cc_address_is_free(
-				     cc, l->address, &l->mark,
-				     config_listener(cc->config, j)->address,
-				     &config_listener(cc->config, j)->mark) &&
-			     ok;
+		ok = cc_not_listener(cc, l->address, &l->mark, i) && ok;
 		ok = cc_networks(cc, &l->trust, &l->trusted) && ok;
 		if (l->trust.n == 0)
 			conf_warning(cc->errors, &l->mark,
@@ -120,6 +135,21 @@ cc_warn_plain_http(struct cc *cc, const struct http_conf *h)
 }
 
 static bool
+cc_http_address(struct cc *cc, const struct http_conf *h, size_t at)
+{
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < at; i++) {
+		const struct http_conf *o = config_http(cc->config, i);
+
+		ok = cc_address_is_free(cc, h->address, &h->mark, o->address,
+					&o->mark);
+	}
+	return ok && cc_not_listener(cc, h->address, &h->mark,
+				     cc->config->listeners.n);
+}
+
+static bool
 cc_http(struct cc *cc)
 {
 	bool ok = true;
@@ -128,18 +158,7 @@ cc_http(struct cc *cc)
 		struct http_conf *h =
 			(struct http_conf *)cc->config->http.v + i;
 
-		for (size_t j = 0; j < i; j++)
-			ok = cc_address_is_free(
-				     cc, h->address, &h->mark,
-				     config_http(cc->config, j)->address,
-				     &config_http(cc->config, j)->mark) &&
-			     ok;
-		for (size_t j = 0; j < cc->config->listeners.n; j++)
-			ok = cc_address_is_free(
-				     cc, h->address, &h->mark,
-				     config_listener(cc->config, j)->address,
-				     &config_listener(cc->config, j)->mark) &&
-			     ok;
+		ok = cc_http_address(cc, h, i) && ok;
 		ok = cc_networks(cc, &h->trust, &h->trusted) && ok;
 		ok = cc_networks(cc, &h->proxy, &h->proxies) && ok;
 		cc_warn_plain_http(cc, h);
@@ -179,14 +198,18 @@ cc_sizes(struct cc *cc)
 	if (c->limits.message_size >
 	    (c->store.max_size - c->store_reserve) / 2) {
 		conf_error(cc->errors, &c->mark,
-			   "limits.message_size is more than half of what "
-			   "store.max_size leaves; make the store larger");
+			   "limits.message_size is %s, more than half of what "
+			   "store.max_size (%s) leaves; make the store larger",
+			   conf_size_text(c->limits.message_size, cc->arena),
+			   conf_size_text(c->store.max_size, cc->arena));
 		ok = false;
 	}
 	if (c->limits.header_size > c->limits.message_size) {
 		conf_error(cc->errors, &c->mark,
-			   "limits.header_size is larger than "
-			   "limits.message_size");
+			   "limits.header_size is %s, larger than "
+			   "limits.message_size, which is %s",
+			   conf_size_text(c->limits.header_size, cc->arena),
+			   conf_size_text(c->limits.message_size, cc->arena));
 		ok = false;
 	}
 	return ok;
@@ -200,7 +223,8 @@ cc_sockets(struct cc *cc)
 	if (strcmp(c->admin_socket, c->submit_socket) != 0)
 		return true;
 	conf_error(cc->errors, &c->mark,
-		   "admin_socket and submit_socket are the same path");
+		   "admin_socket and submit_socket are the same path, %s",
+		   c->admin_socket);
 	return false;
 }
 

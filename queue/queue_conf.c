@@ -45,7 +45,10 @@ queue_check_store(void *field, const struct conf_mark *mark,
 	}
 	if (queue_store_reserve(conf) > conf->max_size / 2) {
 		conf_error(errors, mark,
-			   "`reserve` takes more than half of max_size");
+			   "`reserve` is %s, more than half of max_size, "
+			   "which is %s",
+			   conf->reserve,
+			   conf_size_text(conf->max_size, &errors->arena));
 		return false;
 	}
 	return true;
@@ -86,7 +89,8 @@ queue_check_factor(void *field, const struct conf_mark *mark,
 
 	if (v >= 1 && v <= 10)
 		return true;
-	conf_error(errors, mark, "`factor` is out of range: from 1 to 10");
+	conf_error(errors, mark,
+		   "`factor` is %g, which is out of range: from 1 to 10", v);
 	return false;
 }
 
@@ -98,7 +102,8 @@ queue_check_jitter(void *field, const struct conf_mark *mark,
 
 	if (v >= 0 && v <= 0.5)
 		return true;
-	conf_error(errors, mark, "`jitter` is out of range: from 0 to 0.5");
+	conf_error(errors, mark,
+		   "`jitter` is %g, which is out of range: from 0 to 0.5", v);
 	return false;
 }
 
@@ -110,7 +115,10 @@ queue_check_retry(void *field, const struct conf_mark *mark,
 
 	if (conf->first_ms <= conf->max_ms)
 		return true;
-	conf_error(errors, mark, "`first` is longer than `max`");
+	conf_error(errors, mark,
+		   "`first` is %s, longer than `max`, which is %s",
+		   conf_time_text(conf->first_ms, &errors->arena),
+		   conf_time_text(conf->max_ms, &errors->arena));
 	return false;
 }
 

@@ -38,8 +38,8 @@ static const struct {
 } rows[] = {
 	{"smallest", HOST OUT, ""},
 	{"nothing", "",
-	 "t:1:1: `hostname` is missing; write for example "
-	 "`relay1.example.org`\n"},
+	 "t:1:1: `hostname` is missing; write for example `hostname: "
+	 "relay1.example.org`\n"},
 	{"hostname with a space", "hostname: a b\n" OUT,
 	 "t:1:11: `hostname` is this host's full name, like "
 	 "relay1.example.org, not `a b`\n"},
@@ -53,7 +53,7 @@ static const struct {
 	{"65 loops", HOST OUT "loops: 65\n",
 	 "t:3:8: `loops` is auto or a number from 1 to 64, not `65`\n"},
 	{"same sockets", HOST OUT "admin_socket: /a\nsubmit_socket: /a\n",
-	 "t:1:1: admin_socket and submit_socket are the same path\n"},
+	 "t:1:1: admin_socket and submit_socket are the same path, /a\n"},
 	{"log target", HOST OUT "log: {to: syslog:nobody}\n",
 	 "t:3:11: `to` is stderr, syslog:FACILITY (like syslog:mail) or a path "
 	 "that begins with `/`, not `syslog:nobody`\n"},
@@ -61,10 +61,11 @@ static const struct {
 	 "t:3:8: `reserve` is a percentage of max_size or a size, like 5% or "
 	 "1G, not `5 %`\n"},
 	{"reserve too large", HOST OUT "store: {max_size: 1G, reserve: 600M}\n",
-	 "t:3:8: `reserve` takes more than half of max_size\n"},
+	 "t:3:8: `reserve` is 600M, more than half of max_size, which "
+	 "is 1G\n"},
 	{"message larger than the store", HOST OUT "store: {max_size: 64M}\n",
-	 "t:1:1: limits.message_size is more than half of what store.max_size "
-	 "leaves; make the store larger\n"},
+	 "t:1:1: limits.message_size is 50M, more than half of what "
+	 "store.max_size (64M) leaves; make the store larger\n"},
 	{"dns server", HOST OUT "dns: {servers: [127.0.0.1@5353, a.b]}\n",
 	 "t:3:33: `a.b` is no server: write an address, or ADDRESS@PORT, like "
 	 "127.0.0.1@5353\n"},
@@ -72,10 +73,11 @@ static const struct {
 	 "t:3:23: `header_size` is 2M, which is out of range: from 4K to 1M\n"},
 	{"header larger than the message",
 	 HOST OUT "limits: {message_size: 64K}\n",
-	 "t:1:1: limits.header_size is larger than limits.message_size\n"},
+	 "t:1:1: limits.header_size is 256K, larger than "
+	 "limits.message_size, which is 64K\n"},
 
 	{"listener without role", HOST OUT "listeners:\n- address: ':25'\n",
-	 "t:4:3: `role` is missing; write for example `submission`\n"},
+	 "t:4:3: `role` is missing; write for example `role: submission`\n"},
 	{"role not built",
 	 HOST OUT "listeners: [{address: ':25', role: inbound}]\n",
 	 "t:3:36: `role` can't be `inbound`; only submission is known\n"},
@@ -102,6 +104,21 @@ static const struct {
 		  "- {name: b, address: ':25', role: submission}\n"
 		  "http: [{address: ':25'}]\n",
 	 "t:5:3: `:25` is taken by the entry in line 4\n"},
+	{"address twice, without names",
+	 HOST OUT "listeners:\n"
+		  "- {address: ':25', role: submission}\n"
+		  "- {address: ':25', role: submission}\n"
+		  "- {address: ':25', role: submission}\n",
+	 "t:5:3: `:25` is taken by the entry in line 4\n"
+	 "t:6:3: `:25` is taken by the entry in line 4\n"},
+	{"http address twice",
+	 HOST OUT "listeners: [{address: ':25', role: submission}]\n"
+		  "http:\n- {address: '127.0.0.1:80'}\n"
+		  "- {address: '127.0.0.1:80'}\n- {address: ':25'}\n",
+	 "t:6:3: `127.0.0.1:80` is taken by the entry in line 5\n"
+	 "t:7:3: `:25` is taken by the entry in line 3\n"
+	 "t:7:3: warning: HTTP at `:25` is not encrypted; put a proxy with "
+	 "TLS in front and listen on loopback\n"},
 	{"name of the submit socket",
 	 HOST OUT "listeners:\n"
 		  "- {name: submit, address: ':25', role: submission}\n",
@@ -172,7 +189,8 @@ static const struct {
 	{"scheme", HOST "delivery: {smarthost: [{host: 'smtp://a.example'}]}\n",
 	 "t:2:31: `smtp://a.example` is neither a host name nor an address\n"},
 	{"no host", HOST "delivery: {smarthost: [{name: a}]}\n",
-	 "t:2:24: `host` is missing; write for example `smtp.example.net`\n"},
+	 "t:2:24: `host` is missing; write for example `host: "
+	 "smtp.example.net`\n"},
 	{"tls of a next hop not built",
 	 HOST "delivery: {smarthost: [{host: a.example, tls: verify}]}\n",
 	 "t:2:47: `tls` can't be `verify`; only none is known\n"},
@@ -206,11 +224,15 @@ static const struct {
 	{"retry",
 	 HOST "delivery: {smarthost: [{host: a.example}], retry: "
 	      "{first: 2h, factor: 0.5}}\n",
-	 "t:2:71: `factor` is out of range: from 1 to 10\n"},
+	 "t:2:71: `factor` is 0.5, which is out of range: from 1 to 10\n"},
+	{"jitter",
+	 HOST "delivery: {smarthost: [{host: a.example}], retry: "
+	      "{jitter: 0.75}}\n",
+	 "t:2:60: `jitter` is 0.75, which is out of range: from 0 to 0.5\n"},
 	{"retry too late",
 	 HOST "delivery: {smarthost: [{host: a.example}], retry: "
 	      "{first: 2h}}\n",
-	 "t:2:51: `first` is longer than `max`\n"},
+	 "t:2:51: `first` is 2h, longer than `max`, which is 1h\n"},
 	{"bind twice",
 	 HOST "delivery: {smarthost: [{host: a.example}], bind: [10.0.0.1, "
 	      "10.0.0.2]}\n",
