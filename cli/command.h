@@ -24,8 +24,6 @@ enum cli_exit {
 	CLI_CONFIG = 78,
 };
 
-#define CLI_CONF_PATH "/etc/belfry/belfry.yaml"
-
 struct cli {
 	const char *conf_path;
 	bool conf_given; /* by -c */

@@ -4,15 +4,12 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "config/program.h"
 
 static void
 help_all(void)
 {
-	puts("usage: belfry [-c FILE] COMMAND [...]\n\n"
-	     "  -c, --config FILE   the configuration, default " CLI_CONF_PATH
-	     "\n"
-	     "  -h, --help          this text\n"
-	     "  -V, --version       name and version\n");
+	puts("usage: belfry [-c FILE] COMMAND [...]\n\n" PROGRAM_OPTIONS_TEXT);
 	for (const struct command *c = cli_commands; c->name != NULL; c++)
 		printf("  %-17s %s\n", c->name, c->help);
 	puts("\n`belfry help COMMAND` tells more of one.\n\n"

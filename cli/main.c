@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "config/program.h"
 
 void
 cli_say(const char *fmt, ...)
@@ -93,38 +94,31 @@ cli_run(struct cli *cli, char *program, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{NULL, 0, NULL, 0},
-	};
-	struct cli cli = {.conf_path = CLI_CONF_PATH};
-	int c;
+	struct cli cli = {0};
+	int r;
 
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
-	while ((c = getopt_long(argc, argv, "+c:hV", options, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			cli.conf_path = optarg;
-			cli.conf_given = true;
-			break;
-		case 'h':
-			return cli_help(&cli, 0, NULL);
-		case 'V':
-			printf("belfry %s\n", BELFRY_VERSION);
-			return CLI_OK;
-		default:
-			return CLI_USAGE;
-		}
+	switch (program_options("belfry", argc, argv, &cli.conf_path)) {
+	case PROGRAM_RUN:
+		break;
+	case PROGRAM_HELP:
+		return cli_help(&cli, 0, NULL);
+	case PROGRAM_VERSION:
+		return CLI_OK;
+	case PROGRAM_WRONG:
+		fputs("(see `belfry help`)\n", stderr);
+		return CLI_USAGE;
 	}
+	cli.conf_given = cli.conf_path != NULL;
+	if (!cli.conf_given)
+		cli.conf_path = CONFIG_PATH;
 	if (optind == argc) {
 		cli_help(&cli, 0, NULL);
 		return CLI_USAGE;
 	}
-	c = cli_run(&cli, argv[0], argc - optind, argv + optind);
-	if (fflush(stdout) != 0 && c == CLI_OK)
-		c = CLI_WRONG; /* whoever reads us did not get all of it */
-	return c;
+	r = cli_run(&cli, argv[0], argc - optind, argv + optind);
+	if (fflush(stdout) != 0 && r == CLI_OK)
+		r = CLI_WRONG; /* whoever reads us did not get all of it */
+	return r;
 }

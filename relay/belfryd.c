@@ -3,22 +3,14 @@
  */
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "config/program.h"
 #include "relay/relay.h"
-
-#define BELFRYD_EXIT_USAGE 64
 
 static void
 belfryd_usage(FILE *out)
 {
-	fputs("usage: belfryd -c FILE\n"
-	      "\n"
-	      "  -c, --config FILE  the configuration (default: " CONFIG_PATH
-	      ")\n"
-	      "  -h, --help         this text\n"
-	      "  -V, --version      name and version\n"
-	      "\n"
+	fputs("usage: belfryd [-c FILE]\n\n" PROGRAM_OPTIONS_TEXT "\n"
 	      "Runs in the foreground. SIGHUP reads the configuration anew, "
 	      "SIGTERM ends it.\n",
 	      out);
@@ -27,34 +19,25 @@ belfryd_usage(FILE *out)
 int
 main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{NULL, 0, NULL, 0},
-	};
 	const char *path = CONFIG_PATH;
-	int c;
 
-	while ((c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			path = optarg;
-			break;
-		case 'h':
-			belfryd_usage(stdout);
-			return 0;
-		case 'V':
-			puts("belfryd " BELFRY_VERSION);
-			return 0;
-		default:
-			belfryd_usage(stderr);
-			return BELFRYD_EXIT_USAGE;
-		}
+	switch (program_options("belfryd", argc, argv, &path)) {
+	case PROGRAM_RUN:
+		break;
+	case PROGRAM_HELP:
+		belfryd_usage(stdout);
+		return 0;
+	case PROGRAM_VERSION:
+		return 0;
+	case PROGRAM_WRONG:
+		belfryd_usage(stderr);
+		return PROGRAM_EXIT_USAGE;
 	}
 	if (optind < argc) {
+		fprintf(stderr, "belfryd: `%s` is one word too many\n",
+			argv[optind]);
 		belfryd_usage(stderr);
-		return BELFRYD_EXIT_USAGE;
+		return PROGRAM_EXIT_USAGE;
 	}
 	return relay_main(path);
 }

@@ -410,12 +410,16 @@ class Usage(Case):
 
     def test_wrong(self):
         for arguments in ([], ["nope"], ["queue"], ["queue", "nope"],
-                          ["help", "nope"], ["--nope"], ["check", "x"],
+                          ["help", "nope"], ["--nope"], ["-c"],
+                          ["check", "x"], ["check", "--nope"],
                           ["config", "reference", "x"]):
             with self.subTest(arguments):
                 done = subprocess.run([BELFRY, *arguments], check=False,
                                       capture_output=True, text=True)
                 self.assertEqual(done.returncode, 64)
+                self.assertRegex(done.stdout + done.stderr,
+                                 r"\A(belfry|usage): ")
+                self.assertNotIn(BELFRY, done.stderr)
 
     def test_check(self):
         done = self.belfry("check")
