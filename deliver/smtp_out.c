@@ -188,8 +188,26 @@ so_keyword(void *arg, int code, const char *text)
 	}
 }
 
-/* The server did not say something: our words, so that the reader of a log or
+/* The server said what is no reply: our words, so that the reader of a log or
  * a bounce knows. */
+static void
+so_heard_garbage(struct smtp_out *so, int error)
+{
+	const char *awaited = smtp_out_awaited[so->state];
+	struct reply our = {0};
+
+	if (error == -EMSGSIZE)
+		reply_set(&our, 451, "4.5.0",
+			  "what came as %s is too long: above %d lines, or %d "
+			  "characters in one",
+			  awaited, REPLY_LINES_MAX, REPLY_LINE_MAX);
+	else
+		reply_set(&our, 451, "4.5.0",
+			  "what came instead of %s is not SMTP", awaited);
+	so_move(so, smtp_out_heard(so, SO_GARBAGE, &our));
+}
+
+/* The server said nothing: our words likewise. */
 static void
 so_heard_nothing(struct smtp_out *so, enum so_word word)
 {
@@ -198,12 +216,7 @@ so_heard_nothing(struct smtp_out *so, enum so_word word)
 
 	if (so->state == SMTP_OUT_CLOSED)
 		return;
-	if (word == SO_GARBAGE)
-		reply_set(&our, 451, "4.5.0",
-			  "what came instead of %s is not "
-			  "SMTP",
-			  awaited);
-	else if (word == SO_SILENCE)
+	if (word == SO_SILENCE)
 		reply_set(&our, 451, "4.4.2", "timed out waiting for %s",
 			  awaited);
 	else
@@ -221,7 +234,7 @@ smtp_out_input(struct smtp_out *so, const char *data, size_t len)
 		const struct reply *reply = &so->parser.reply;
 
 		if (r < 0) {
-			so_heard_nothing(so, SO_GARBAGE);
+			so_heard_garbage(so, r);
 			return;
 		}
 		if (r == 0)

@@ -130,14 +130,22 @@ static void
 so_rcpt_refused(struct smtp_out *so, enum so_word word,
 		const struct reply *reply)
 {
+	char line[REPLY_TEXT_MAX + 32];
 	struct attempt_rcpt *rcpt;
 
 	if (!so->mail)
 		return;
 	rcpt = &so->mail->rcpt[so->sent[so->rcpt_at]];
-	/* RFC 5321, 4.5.3.1.10: 552 is how old servers say "too many". */
-	rcpt->outcome = word == SO_NEVER && reply->code != 552 ? ATTEMPT_NEVER
-							       : ATTEMPT_LATER;
+	if (reply->code == 552) {
+		/* RFC 5321, 4.5.3.1.10: it is how old servers say "too many",
+		 * and to be taken for 452. */
+		reply_line(reply, line, sizeof(line));
+		rcpt->outcome = ATTEMPT_LATER;
+		reply_set(&rcpt->reply, 452, "4.5.3",
+			  "taken for \"too many recipients\": %s", line);
+		return;
+	}
+	rcpt->outcome = word == SO_NEVER ? ATTEMPT_NEVER : ATTEMPT_LATER;
 	reply_copy(&rcpt->reply, reply);
 }
 

@@ -150,7 +150,7 @@ reply_add_text(struct reply_parser *p, const char *text)
  *
  *	Reply-line = code [ ( SP / "-" ) [ dsn SP ] text ]
  *
- * 1: it was the last one, 0: more follow, -EPROTO.
+ * 1: it was the last one, 0: more follow, or as reply_parse().
  */
 static int
 reply_take_line(struct reply_parser *p)
@@ -187,7 +187,7 @@ reply_take_line(struct reply_parser *p)
 		p->on_line(p->arg, code, text);
 	p->len = 0;
 	p->lines = last ? 0 : p->lines + 1;
-	return last ? 1 : p->lines < REPLY_LINES_MAX ? 0 : -EPROTO;
+	return last ? 1 : p->lines < REPLY_LINES_MAX ? 0 : -EMSGSIZE;
 }
 
 int
@@ -202,7 +202,7 @@ reply_parse(struct reply_parser *p, const char *data, size_t len,
 		size_t take = nl != NULL ? (size_t)(nl - data) - at : len - at;
 
 		if (take >= sizeof(p->line) - p->len) {
-			r = -EPROTO;
+			r = -EMSGSIZE;
 			break;
 		}
 		memcpy(p->line + p->len, data + at, take);

@@ -33,7 +33,7 @@ const char *reply_dsn(const struct reply *r, char ret[static REPLY_DSN_MAX]);
 void reply_line(const struct reply *r, char *ret, size_t size);
 
 /* A parser of what comes from a server, piece by piece. */
-#define REPLY_LINE_MAX  2048 /* a longer line is garbage */
+#define REPLY_LINE_MAX  2048 /* with its end */
 #define REPLY_LINES_MAX 128
 
 struct reply_parser {
@@ -50,8 +50,8 @@ struct reply_parser {
 void reply_parser_init(struct reply_parser *p);
 /* Feed LEN bytes. *RET_USED is how many were taken: it stops behind the end of
  * one reply. 1: a reply is in P->reply (the next call starts anew); 0: more is
- * needed; -EPROTO: this is not SMTP, close. Bare LF ends a line too: servers do
- * that. */
+ * needed; -EPROTO: this is not SMTP, close; -EMSGSIZE: more lines, or a longer
+ * one, than are taken, close too. Bare LF ends a line too: servers do that. */
 int reply_parse(struct reply_parser *p, const char *data, size_t len,
 		size_t *ret_used);
 

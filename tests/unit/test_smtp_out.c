@@ -10,6 +10,41 @@
 /* --- what goes out ----------------------------------------------------------------- */
 
 static void
+test_too_long_is_said(void **state)
+{
+	static const struct {
+		const char *name, *piece;
+		int n;
+		bool too_long;
+	} row[] = {
+		{"lines without end", "250-X\r\n", REPLY_LINES_MAX, true},
+		{"a line without end", "250 xxxxxxxxxxxx", REPLY_LINE_MAX / 16,
+		 true},
+		{"no reply at all", "+OK POP3\r\n", 1, false},
+	};
+	struct rig g;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		print_message("%s\n", row[i].name);
+		rig_init(&g, 1);
+		hear(&g, "220 mx.example.net\r\n");
+		for (int j = 0; j < row[i].n; j++) {
+			assert_int_equal(g.so.state, SMTP_OUT_EHLO);
+			hear(&g, row[i].piece);
+		}
+		assert_int_equal(g.so.state, SMTP_OUT_CLOSED);
+		assert_int_equal(strstr(g.so.why.text,
+					"the reply to EHLO is too long: "
+					"above 128 lines") != NULL,
+				 row[i].too_long);
+		assert_int_equal(strstr(g.so.why.text, "not SMTP") == NULL,
+				 row[i].too_long);
+		rig_done(&g);
+	}
+}
+
+static void
 test_plain_dialogue(void **state)
 {
 	struct so_rig g;
@@ -267,6 +302,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_too_long_is_said),
 		cmocka_unit_test(test_plain_dialogue),
 		cmocka_unit_test(test_piped_at_once),
 		cmocka_unit_test(test_piped_settlement),

@@ -213,6 +213,12 @@ check_words(const struct so_rig *g, enum moment m, const char *said)
 	} else if (g->so.state == SMTP_OUT_CLOSED) {
 		reply = &g->so.why;
 	}
+	if (m != AT_RSET && g->so.fate == SMTP_OUT_SETTLED && !done &&
+	    reply_permanent(reply) !=
+		    (g->judged->rcpt[0].outcome == ATTEMPT_NEVER))
+		fail_msg("%s, %s: %s, and the reason is %d %s", moment_names[m],
+			 said, outcome_words[g->judged->rcpt[0].outcome],
+			 reply->code, reply->text);
 	if (reply && reply_ok(reply) != done)
 		fail_msg("%s, %s: %d %s", moment_names[m], said, reply->code,
 			 reply->text);

@@ -149,7 +149,8 @@ test_parse_ceilings(void **state)
 	memset(line, 'x', sizeof(line));
 	memcpy(line, "250 ", 4);
 	reply_parser_init(&p);
-	assert_int_equal(reply_parse(&p, line, REPLY_LINE_MAX, &used), -EPROTO);
+	assert_int_equal(reply_parse(&p, line, REPLY_LINE_MAX, &used),
+			 -EMSGSIZE);
 	memcpy(line + REPLY_LINE_MAX - 2, "\r\n", 2);
 	reply_parser_init(&p);
 	assert_int_equal(reply_parse(&p, line, sizeof(line), &used), 1);
@@ -159,7 +160,7 @@ test_parse_ceilings(void **state)
 	reply_parser_init(&p);
 	for (int i = 1; i < REPLY_LINES_MAX; i++)
 		assert_int_equal(reply_parse(&p, "250-x\r\n", 7, &used), 0);
-	assert_int_equal(reply_parse(&p, "250-x\r\n", 7, &used), -EPROTO);
+	assert_int_equal(reply_parse(&p, "250-x\r\n", 7, &used), -EMSGSIZE);
 }
 
 static const struct {
