@@ -83,7 +83,7 @@ count_init(struct count *c)
 	memset(c, 0, sizeof(*c));
 	c->counting = true;
 	for (int i = 0; i < QUEUE_NCLASS; i++)
-		c->minutes[i] = xcalloc(COUNT_MINUTES, sizeof(uint32_t));
+		c->minutes[i] = xcalloc(COUNT_MINUTES, sizeof(*c->minutes[i]));
 }
 
 static void
@@ -150,7 +150,8 @@ count_message(struct count *c, const struct count_change *ch)
 	int64_t minute = ch->arrival_ms / COUNT_MINUTE_MS;
 	uint8_t k = ch->class;
 	bool came = ch->to != COUNT_NONE;
-	uint32_t *slot;
+	struct count_minute *slot;
+	uint32_t ms;
 
 	if (minute < 0)
 		minute = 0;
@@ -171,9 +172,13 @@ count_message(struct count *c, const struct count_change *ch)
 			c->ancient[k] += came ? 1 : (uint64_t)-1;
 		return;
 	}
-	if (!came && *slot == 0)
+	if (!came && slot->n == 0)
 		return;
-	*slot += came ? 1 : (uint32_t)-1;
+	ms = ch->arrival_ms > 0 ? (uint32_t)(ch->arrival_ms % COUNT_MINUTE_MS)
+				: 0;
+	if (came && (slot->n == 0 || ms < slot->first_ms))
+		slot->first_ms = ms;
+	slot->n += came ? 1 : (uint32_t)-1;
 	c->in_ring[k] += came ? 1 : (uint64_t)-1;
 }
 
@@ -216,8 +221,9 @@ count_oldest(struct count *c, enum queue_class class)
 	if (c->in_ring[class] == 0)
 		return 0;
 	for (int i = 0; i < COUNT_MINUTES; i++, m++)
-		if (c->minutes[class][m % COUNT_MINUTES] > 0)
+		if (c->minutes[class][m % COUNT_MINUTES].n > 0)
 			break;
 	c->first_minute[class] = m;
-	return m * COUNT_MINUTE_MS;
+	return m * COUNT_MINUTE_MS +
+	       c->minutes[class][m % COUNT_MINUTES].first_ms;
 }

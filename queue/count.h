@@ -54,6 +54,11 @@ struct count_dest {
 
 /* Messages by the minute of their arrival, so that the oldest is known. */
 #define COUNT_MINUTES (8 * 24 * 60)
+struct count_minute {
+	uint32_t n;
+	uint32_t first_ms; /* of those that came since it was empty; from the
+			    * minute's beginning */
+};
 
 struct count {
 	bool counting;
@@ -61,7 +66,8 @@ struct count {
 	uint64_t messages;
 	uint64_t deliveries[COUNT_NSTATE][QUEUE_NCLASS];
 	struct count_dest *dests;
-	uint32_t *minutes[QUEUE_NCLASS]; /* owned; by minute modulo the ring */
+	struct count_minute *minutes[QUEUE_NCLASS]; /* owned; by minute modulo
+						     * the ring */
 	int64_t first_minute[QUEUE_NCLASS]; /* none is older, but in ANCIENT */
 	uint64_t ancient[QUEUE_NCLASS];     /* before the ring at counting */
 	int64_t ancient_ms[QUEUE_NCLASS];   /* the oldest of those */
@@ -73,7 +79,8 @@ void count_done(struct count *c);
 void count_apply(struct count *c, const struct count_list *l);
 /* The same for what the background count found: behind the cursor. */
 void count_add(struct count *c, const struct count_list *l);
-/* Wall time of the oldest message's arrival, to the minute; 0: none. */
+/* Wall time of the oldest message's arrival, or of one that left and came
+ * within the same minute; 0: none. */
 int64_t count_oldest(struct count *c, enum queue_class class);
 
 #endif

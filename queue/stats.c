@@ -42,8 +42,8 @@ static const struct metric_desc stats_stored = {
 static const struct metric_desc stats_oldest = {
 	.name = "belfry_queue_oldest_seconds",
 	.type = METRIC_GAUGE,
-	.help = "Age of the oldest message in the queue, by class; to the "
-		"minute.",
+	.help = "Age of the oldest message in the queue, by class, "
+		"within a minute.",
 	.labels = {"class"},
 };
 static const struct metric_desc stats_dest_deliveries = {

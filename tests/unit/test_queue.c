@@ -56,6 +56,31 @@ test_accepted_and_delivered(void **state)
 	assert_int_equal(rig_logged(rig, "status=delivered"), 1);
 }
 
+/* Never older than anything that came. */
+static void
+test_age_of_the_oldest(void **state)
+{
+	struct rig *rig = *state;
+	int64_t first;
+
+	rig_advance(rig, 12345);
+	first = clock_wall_ms(rig->clock);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.to = {"b@x.org"})), 0);
+	rig_advance(rig, 1000);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.to = {"c@x.org"})), 0);
+	rig_settle(rig);
+	assert_int_equal(rig_stats(rig)->oldest_ms[QUEUE_NORMAL], first);
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_answer(rig, 1, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+	assert_int_equal(rig_stats(rig)->oldest_ms[QUEUE_NORMAL], 0);
+
+	rig_advance(rig, 1000);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.to = {"d@x.org"})), 0);
+	assert_int_equal(rig_stats(rig)->oldest_ms[QUEUE_NORMAL],
+			 clock_wall_ms(rig->clock));
+}
+
 struct reading {
 	struct rig *rig;
 	char data[70000];
