@@ -71,7 +71,7 @@ test_age_of_the_oldest(void **state)
 	rig_settle(rig);
 	assert_int_equal(rig_stats(rig)->oldest_ms[QUEUE_NORMAL], first);
 	rig_answer(rig, 0, ATTEMPT_DONE, 250);
-	rig_answer(rig, 1, ATTEMPT_DONE, 250);
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
 	rig_settle(rig);
 	assert_int_equal(rig_stats(rig)->oldest_ms[QUEUE_NORMAL], 0);
 
@@ -168,6 +168,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ids_sort_as_texts),
+		cmocka_unit_test_setup_teardown(test_age_of_the_oldest,
+						rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_accepted_and_delivered,
 						rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_content, rig_setup,

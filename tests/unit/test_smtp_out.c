@@ -22,16 +22,16 @@ test_too_long_is_said(void **state)
 		 true},
 		{"no reply at all", "+OK POP3\r\n", 1, false},
 	};
-	struct rig g;
+	struct so_rig g;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		print_message("%s\n", row[i].name);
-		rig_init(&g, 1);
-		hear(&g, "220 mx.example.net\r\n");
+		so_rig_init(&g, 1);
+		so_rig_hear(&g, "220 mx.example.net\r\n");
 		for (int j = 0; j < row[i].n; j++) {
 			assert_int_equal(g.so.state, SMTP_OUT_EHLO);
-			hear(&g, row[i].piece);
+			so_rig_hear(&g, row[i].piece);
 		}
 		assert_int_equal(g.so.state, SMTP_OUT_CLOSED);
 		assert_int_equal(strstr(g.so.why.text,
@@ -40,7 +40,7 @@ test_too_long_is_said(void **state)
 				 row[i].too_long);
 		assert_int_equal(strstr(g.so.why.text, "not SMTP") == NULL,
 				 row[i].too_long);
-		rig_done(&g);
+		so_rig_done(&g);
 	}
 }
 

@@ -217,7 +217,7 @@ check_words(const struct so_rig *g, enum moment m, const char *said)
 	    reply_permanent(reply) !=
 		    (g->judged->rcpt[0].outcome == ATTEMPT_NEVER))
 		fail_msg("%s, %s: %s, and the reason is %d %s", moment_names[m],
-			 said, outcome_words[g->judged->rcpt[0].outcome],
+			 said, so_rig_outcome_words[g->judged->rcpt[0].outcome],
 			 reply->code, reply->text);
 	if (reply && reply_ok(reply) != done)
 		fail_msg("%s, %s: %d %s", moment_names[m], said, reply->code,
