@@ -5,9 +5,21 @@ endforeach()
 target_compile_definitions(test_smtp_out_table PRIVATE
   SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 belfry_unit_test(route belfry_deliver)
-belfry_unit_test(deliver belfry_deliver)
-target_sources(test_deliver PRIVATE unit/fake_queue.c unit/smtp_server.c)
-set_tests_properties(unit.deliver PROPERTIES LABELS threads)
-belfry_unit_test(delivery belfry_deliver belfry_store_kit)
-target_sources(test_delivery PRIVATE unit/smtp_server.c)
-set_tests_properties(unit.delivery PROPERTIES LABELS threads)
+
+# The agent on loops of its own, with servers that do as they are told.
+add_library(belfry_agent_rig STATIC unit/agent_rig.c unit/smtp_server.c)
+target_link_libraries(belfry_agent_rig PUBLIC belfry_deliver PkgConfig::CMOCKA)
+
+# Its queue is a fake.
+foreach(name deliver deliver_bounce deliver_mail)
+  belfry_unit_test(${name} belfry_agent_rig)
+  target_sources(test_${name} PRIVATE unit/fake_queue.c unit/fake_rig.c)
+  set_tests_properties(unit.${name} PROPERTIES LABELS threads)
+endforeach()
+
+# Its queue is the real one.
+foreach(name delivery delivery_dsn)
+  belfry_unit_test(${name} belfry_agent_rig belfry_store_kit)
+  target_sources(test_${name} PRIVATE unit/delivery_rig.c)
+  set_tests_properties(unit.${name} PROPERTIES LABELS threads)
+endforeach()

@@ -361,3 +361,14 @@ smtp_server_seen(struct smtp_server *s)
 	pthread_mutex_unlock(&s->lock);
 	return seen;
 }
+
+struct smtp_seen
+smtp_server_counts(struct smtp_server *s)
+{
+	struct smtp_seen seen = smtp_server_seen(s);
+
+	free(seen.last);
+	seen.last = NULL;
+	seen.last_len = 0;
+	return seen;
+}

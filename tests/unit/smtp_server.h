@@ -43,5 +43,7 @@ char *smtp_server_all(struct smtp_server *s);
 
 /* What it has seen; LAST is the caller's. */
 struct smtp_seen smtp_server_seen(struct smtp_server *s);
+/* The same without LAST. */
+struct smtp_seen smtp_server_counts(struct smtp_server *s);
 
 #endif
