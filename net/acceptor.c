@@ -14,9 +14,11 @@
 
 #include "base/must.h"
 #include "base/xalloc.h"
+#include "net/io.h"
 
-#define ACCEPT_BURST    32   /* connections a listener takes in one turn */
-#define ACCEPT_PAUSE_MS 1000 /* when the machine can't give another one */
+#define ACCEPT_BURST     32   /* connections a listener takes in one turn */
+#define ACCEPT_PAUSE_MS  1000 /* when the machine can't give another one */
+#define REFUSE_LINGER_MS 2000 /* for the peer to read its refusal */
 
 /* Whose connections are counted together. */
 struct peer_key {
@@ -61,7 +63,8 @@ struct acceptor {
 	struct acceptor_limits limits;
 	struct acceptor_ticket *tickets; /* owned */
 	int64_t connections;
-	bool closed; /* freed with the last connection */
+	int64_t lingering; /* refused, and still to read why */
+	bool closed;       /* freed with the last of both */
 
 	size_t nloops;
 	struct loop *loops[]; /* borrowed */
@@ -81,6 +84,13 @@ acceptor_destroy(struct acceptor *a)
 {
 	pthread_mutex_destroy(&a->lock);
 	free(a);
+}
+
+/* Nobody is left who would give something back. */
+static bool
+acceptor_is_over(const struct acceptor *a)
+{
+	return a->closed && a->connections == 0 && a->lingering == 0;
 }
 
 static void
@@ -147,7 +157,8 @@ acceptor_release(struct acceptor_ticket **ticket)
 		HASH_DEL(a->tickets, t);
 		free(t);
 	}
-	last = --a->connections == 0 && a->closed;
+	a->connections--;
+	last = acceptor_is_over(a);
 	pthread_mutex_unlock(&a->lock);
 	if (last)
 		acceptor_destroy(a);
@@ -184,13 +195,56 @@ acceptor_hand_out(struct acceptor *a, const struct listener *l,
 }
 
 static void
-listener_refuse(const struct listener *l, int fd,
-		const struct sockaddr_any *peer, const char *limit)
+acceptor_lingered(void *arg)
 {
+	struct acceptor *a = arg;
+	bool last;
+
+	pthread_mutex_lock(&a->lock);
+	a->lingering--;
+	last = acceptor_is_over(a);
+	pthread_mutex_unlock(&a->lock);
+	if (last)
+		acceptor_destroy(a);
+}
+
+/* A peer that speaks before it listens would get a reset in place of the
+ * refusal, so it is heard out for a moment; a flood is not. */
+static bool
+acceptor_may_linger(struct acceptor *a)
+{
+	bool may;
+
+	pthread_mutex_lock(&a->lock);
+	may = a->lingering < ACCEPTOR_LINGER_MAX;
+	a->lingering += may;
+	pthread_mutex_unlock(&a->lock);
+	return may;
+}
+
+static void
+listener_say_no(const struct listener *l, int fd)
+{
+	struct io *io;
+
+	if (l->refusal != NULL && acceptor_may_linger(l->acceptor)) {
+		io = io_new(l->acceptor->home, fd, NULL, NULL);
+		io_on_close(io, acceptor_lingered, l->acceptor);
+		io_write(io, l->refusal, strlen(l->refusal));
+		io_hang_up(&io, REFUSE_LINGER_MS);
+		return;
+	}
 	if (l->refusal != NULL)
 		send(fd, l->refusal, strlen(l->refusal),
 		     MSG_NOSIGNAL | MSG_DONTWAIT);
 	close(fd);
+}
+
+static void
+listener_refuse(const struct listener *l, int fd,
+		const struct sockaddr_any *peer, const char *limit)
+{
+	listener_say_no(l, fd);
 	if (l->on_refused != NULL)
 		l->on_refused(l->arg, peer, limit);
 }
@@ -369,7 +423,7 @@ acceptor_free(struct acceptor **ap)
 	loop_timer_done(&a->pause);
 	pthread_mutex_lock(&a->lock);
 	a->closed = true;
-	last = a->connections == 0;
+	last = acceptor_is_over(a);
 	pthread_mutex_unlock(&a->lock);
 	if (last)
 		acceptor_destroy(a);

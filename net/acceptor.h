@@ -28,6 +28,10 @@ struct accepted {
 typedef void accepted_fn(void *arg, struct loop *loop,
 			 const struct accepted *a);
 
+/* So many that were refused are given the time to read it, beyond the limits.
+ */
+#define ACCEPTOR_LINGER_MAX 64
+
 struct acceptor_limits {
 	int64_t connections;        /* in all */
 	int64_t connections_per_ip; /* unix sockets: per uid */

@@ -34,7 +34,8 @@ enum io_event {
 
 typedef void io_fn(void *arg, enum io_event event);
 
-/* Take FD, a connected non-blocking stream socket, and read from it.
+/* Take FD, a connected non-blocking stream socket, and read from it. FN may be
+ * NULL when io_close_after_write() or io_hang_up() follows in the same turn.
  * TCP_NODELAY is the caller's (the acceptor sets it on its listeners). */
 struct io *io_new(struct loop *loop, int fd, io_fn *fn, void *arg);
 /* Connect to ADDR from BIND_ADDR (NULL: any). Later one IO_CONNECTED or

@@ -257,7 +257,7 @@ start_raise_files(struct relay *r)
 
 	need = (uint64_t)config->limits.connections +
 	       (uint64_t)config->delivery.connections + ALERT_CONNECTIONS +
-	       HTTP_CONNECTIONS + OTHER_FILES;
+	       HTTP_CONNECTIONS + ACCEPTOR_LINGER_MAX + OTHER_FILES;
 	if (jail_raise_files(need, &limit) == 0)
 		return 0;
 	return start_failed(RELAY_EXIT_CONFIG,

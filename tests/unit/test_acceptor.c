@@ -228,6 +228,38 @@ test_limits(void **state)
 	}
 }
 
+/* A client that speaks first is told all the same, and no reset comes: up to a
+ * ceiling, beyond which it is cut off. */
+static void
+test_refusal_is_read(void **state)
+{
+	struct fixture *f = *state;
+	int fd[1 + ACCEPTOR_LINGER_MAX + 1];
+	const int n = (int)(sizeof(fd) / sizeof(fd[0]));
+	char said[32] = "";
+
+	start(f, "127.0.0.1:0", (struct acceptor_limits){1, 1});
+	for (int i = 0; i < n; i++) {
+		fd[i] = client(f);
+		assert_int_equal(write(fd[i], "EHLO a\r\n", 8), 8);
+	}
+	assert_true(run_until(f, n, 5000));
+	assert_int_equal(f->refused, n - 1);
+	for (int i = 1; i < n; i++) {
+		bool heard_out = i <= ACCEPTOR_LINGER_MAX;
+
+		assert_int_equal(read(fd[i], said, sizeof(said) - 1), 10);
+		assert_string_equal(said, "421 busy\r\n");
+		assert_int_equal(read(fd[i], said, sizeof(said)),
+				 heard_out ? 0 : -1);
+	}
+	/* They outlive the acceptor too. */
+	acceptor_free(&f->acceptor);
+	end(f);
+	for (int i = 0; i < n; i++)
+		close(fd[i]);
+}
+
 static void
 test_other_addresses_are_counted_apart(void **state)
 {
@@ -415,6 +447,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_accepted_knows_both_ends),
 		T(test_limits),
+		T(test_refusal_is_read),
 		T(test_other_addresses_are_counted_apart),
 		T(test_stop_closes_the_listeners_only),
 		T(test_out_of_descriptors_pauses),
