@@ -30,6 +30,24 @@ reload_refused(struct relay *r, const struct conf_errors *e)
 	relay_metrics_reloaded(r, false);
 }
 
+static bool
+reload_strings_differ(const struct conf_strings *a,
+		      const struct conf_strings *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++)
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return true;
+	return a->n != b->n;
+}
+
+/* A socket that is there was given to its group by root. */
+static bool
+reload_group_differs(const struct config *was, const struct config *now)
+{
+	return strcmp(was->admin_group, now->admin_group) != 0 &&
+	       strcmp(was->admin_socket, now->admin_socket) == 0;
+}
+
 /* What a running process can't change; it keeps the old value. */
 static void
 reload_fixed(const struct config *was, const struct config *now,
@@ -45,8 +63,10 @@ reload_fixed(const struct config *was, const struct config *now,
 		{"dns", was->dns.timeout_ms != now->dns.timeout_ms ||
 				strcmp(was->dns.trust_anchor,
 				       now->dns.trust_anchor) != 0 ||
-				was->dns.servers.n != now->dns.servers.n},
+				reload_strings_differ(&was->dns.servers,
+						      &now->dns.servers)},
 		{"store.max_size", was->store.max_size != now->store.max_size},
+		{"admin_group", reload_group_differs(was, now)},
 	};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
