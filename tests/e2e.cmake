@@ -14,6 +14,7 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 belfry_e2e_test(cli cli_test.py)
 belfry_e2e_test(daemon daemon_test.py)
 belfry_e2e_test(delivery delivery_test.py)
+belfry_e2e_test(demo demo_test.py)
 belfry_e2e_test(kill kill_test.py 5)
 belfry_e2e_test(kill-50 kill_test.py 50)
 belfry_e2e_test(peers peers_test.py)
@@ -23,9 +24,3 @@ set_tests_properties(e2e.delivery PROPERTIES LABELS "e2e;threads")
 set_tests_properties(e2e.server PROPERTIES LABELS "e2e;threads")
 set_tests_properties(e2e.kill-50 PROPERTIES LABELS "e2e;slow" TIMEOUT 1800)
 set_tests_properties(e2e.trace PROPERTIES LABELS "e2e;trace")
-
-add_test(NAME e2e.demo
-         COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/demo.py --exit)
-set_tests_properties(e2e.demo PROPERTIES
-  LABELS e2e TIMEOUT 120
-  ENVIRONMENT "BELFRY_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")

@@ -12,6 +12,7 @@ import signal
 import smtplib
 import socket
 import sys
+import threading
 import time
 
 import lab
@@ -72,6 +73,7 @@ class Demo:
         self.folder = fresh_folder()
         self.arrived = {} # subject -> how it went
         self.refused_once = set()
+        self.told = threading.Lock() # "sent" comes before "arrived"
         self.sink = lab.Sink(self.script, self.on_message).start()
         self.belfryd = lab.Belfryd(self.folder, {
             "delivery": {
@@ -106,14 +108,15 @@ class Demo:
             file.write(message.content)
         subject = message.header("Subject") or "(no subject)"
         sender = message.sender or "<> (a bounce)"
-        print(f"  arrived: \"{subject}\" from {sender} for "
-              f"{', '.join(message.recipients)}\n"
-              f"           {os.path.join(SHOWN, path)}", flush=True)
+        with self.told:
+            print(f"  arrived: \"{subject}\" from {sender} for "
+                  f"{', '.join(message.recipients)}\n"
+                  f"           {os.path.join(SHOWN, path)}", flush=True)
         key = "bounce" if message.sender == "" else subject
         self.arrived.setdefault(key, set()).update(message.recipients)
 
     def send(self, subject, to, text):
-        with smtplib.SMTP("127.0.0.1", self.belfryd.smtp) as client:
+        with smtplib.SMTP("127.0.0.1", self.belfryd.smtp) as client, self.told:
             client.ehlo("app.example.org")
             client.mail("anna@example.org")
             for address in to:
@@ -121,9 +124,9 @@ class Demo:
             answer = client.data((
                 f"From: Anna <anna@example.org>\r\nTo: {', '.join(to)}\r\n"
                 f"Subject: {subject}\r\n\r\n{text}\r\n").encode())
-        print(f"  sent:    \"{subject}\" to {', '.join(to)}\n"
-              f"           belfryd said: {answer[0]} {answer[1].decode()}",
-              flush=True)
+            print(f"  sent:    \"{subject}\" to {', '.join(to)}\n"
+                  f"           belfryd said: {answer[0]} {answer[1].decode()}",
+                  flush=True)
 
     def send_all(self):
         self.send("Hello", ["ben@example.net"], "This one goes straight through.")
