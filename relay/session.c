@@ -302,8 +302,10 @@ sessions_grace_over(void *arg)
 	struct sessions *all = arg;
 	struct session *s;
 
-	TAILQ_FOREACH (s, &all->list, entry)
+	TAILQ_FOREACH (s, &all->list, entry) {
+		smtp_in_end(&s->smtp, SMTP_IN_NO_SHUTDOWN);
 		session_end(s, "shutdown");
+	}
 }
 
 struct sessions *
@@ -353,7 +355,7 @@ sessions_stop(struct sessions *all, int64_t grace_ms, loop_fn *done, void *arg)
 	all->stopped_arg = arg;
 	loop_timer_set(&all->grace, grace_ms);
 	TAILQ_FOREACH (s, &all->list, entry) {
-		smtp_in_end(&s->smtp, SMTP_IN_NO_SHUTDOWN);
+		smtp_in_finish(&s->smtp);
 		session_settle(s);
 	}
 	sessions_check_stopped(all);

@@ -104,8 +104,6 @@ session_committed(void *object, int result, uint64_t id)
 	if (s->io != NULL)
 		io_cork(s->io);
 	smtp_in_committed(&s->smtp, result, id);
-	if (s->all->stopping)
-		smtp_in_end(&s->smtp, SMTP_IN_NO_SHUTDOWN);
 	session_run(s);
 }
 

@@ -408,6 +408,8 @@ smtp_in_feed(struct smtp_in *si, const char *data, size_t len)
 		if (n == 0)
 			break;
 		used += n;
+		if (si->finishing)
+			smtp_in_finish(si);
 	}
 	return used;
 }
@@ -437,6 +439,8 @@ smtp_in_committed(struct smtp_in *si, int result, uint64_t id)
 				      SMTP_IN_READY));
 	}
 	si_reset(si);
+	if (si->finishing)
+		smtp_in_finish(si);
 }
 
 void
@@ -454,6 +458,14 @@ smtp_in_outcome(struct smtp_in *si, bool delivered, const struct reply *last)
 		si_say(si, "554 5.0.0 not delivered: %s", line);
 	}
 	si_move(si, SMTP_IN_READY);
+}
+
+void
+smtp_in_finish(struct smtp_in *si)
+{
+	si->finishing = true;
+	if (!smtp_in_in_data(si))
+		smtp_in_end(si, SMTP_IN_NO_SHUTDOWN);
 }
 
 void

@@ -152,6 +152,7 @@ struct smtp_in {
 	bool trusted;
 	bool esmtp;
 	bool paused;         /* the draft takes no more for now */
+	bool finishing;      /* the message under way is the last one */
 	bool skip_line;      /* the rest of a line that was too long goes */
 	enum smtp_verb verb; /* of the command under way, for refusals */
 	size_t behind;       /* bytes that came with the command, behind it */
@@ -198,6 +199,9 @@ void smtp_in_resume(struct smtp_in *si);
 void smtp_in_committed(struct smtp_in *si, int result, uint64_t id);
 void smtp_in_outcome(struct smtp_in *si, bool delivered,
 		     const struct reply *last);
+/* As smtp_in_end(SMTP_IN_NO_SHUTDOWN), but what is being sent or committed is
+ * first brought to its end and answered. */
+void smtp_in_finish(struct smtp_in *si);
 /* Say NO and move to CLOSED: SMTP_IN_NO_TIME, SMTP_IN_NO_SHUTDOWN. In state
  * COMMIT nothing happens: wait for its end first. */
 void smtp_in_end(struct smtp_in *si, enum smtp_in_no no);

@@ -1,7 +1,8 @@
 /*
  * The way out. SIGTERM: no new connections and attempts; 421 to the clients,
- * once their commits are through; the deliveries end or hand back what they
- * have; then the loops end and relay_release() takes everything apart.
+ * once the message that one is sending is through; the deliveries end or hand
+ * back what they have; then the loops end and relay_release() takes everything
+ * apart.
  */
 #include "relay/relay.h"
 

@@ -80,6 +80,25 @@ class Stop(harness.Case):
         self.assertEqual(belfryd.stop(), 0)
         self.assertEqual(client.getreply()[0], 421)
 
+    def test_data_under_way(self):
+        belfryd = self.start(harness.SOON)
+        client = self.client()
+        idle = self.client()
+        client.mail("anna@example.org")
+        client.rcpt("ben@example.net")
+        self.assertEqual(client.docmd("DATA")[0], 354)
+        client.send("Subject: half\r\n\r\nthe first half,\r\n")
+        belfryd.signal(signal.SIGTERM)
+        self.assertEqual(idle.getreply()[0], 421)
+        client.send("and the second\r\n.\r\nMAIL FROM:<a@example.org>\r\n")
+        code, said = client.getreply()
+        self.assertEqual((code, said[:5]), (250, b"2.0.0"), said)
+        self.assertEqual(client.getreply()[0], 421)
+        self.assertEqual(belfryd.process.wait(30), 0)
+        belfryd.start()
+        self.sink.wait(1)
+        self.assertIn(b"and the second", self.sink.messages[0].content)
+
     def test_queue_survives(self):
         self.sink.stop()
         belfryd = self.start(harness.SOON)
@@ -107,6 +126,15 @@ class Reload(harness.Case):
         self.send()
         other.wait(1)
         self.assertEqual(len(self.sink.messages), 1)
+
+    def test_what_needs_a_restart(self):
+        belfryd = self.start({"dns": {"servers": ["127.0.0.1"]}})
+        belfryd.config["admin_group"] = "nobody"
+        belfryd.config["dns"] = {"servers": ["127.0.0.2"]}
+        belfryd.write_config()
+        belfryd.signal(signal.SIGHUP)
+        event, = self.wait_events(1, "reload")
+        self.assertEqual(event["restart_for"], "dns,admin_group")
 
     def test_broken(self):
         belfryd = self.start()

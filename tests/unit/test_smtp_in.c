@@ -108,6 +108,47 @@ waits_for_the_commit(void **state)
 	backend_done(&b);
 }
 
+/* What is being sent is taken to its end, and nothing behind it. */
+static void
+finishes_the_message(void **state)
+{
+	static const struct {
+		const char *name, *first, *rest, *says;
+		int messages;
+	} row[] = {
+		{"in the header", "Subject: x\r\n", "\r\ny\r\n.\r\n",
+		 "250 2.0.0 queued as ", 1},
+		{"in the body", "Subject: x\r\n\r\ny\r\n", "z\r\n.\r\n",
+		 "250 2.0.0 queued as ", 1},
+		{"what is refused", "Subject: x\r\n\r\ny\rz\r\n", ".\r\n",
+		 "554 5.6.0 ", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct backend b;
+
+		print_message("  %s\n", row[i].name);
+		begin(&b);
+		say(&b, envelope);
+		say(&b, row[i].first);
+		buf_clear(&b.out);
+		smtp_in_finish(&b.si);
+		assert_true(smtp_in_in_data(&b.si));
+		assert_int_equal(b.out.len, 0);
+		say(&b, row[i].rest);
+		say(&b, "MAIL FROM:<a@example.org>\r\n");
+		assert_int_equal(b.si.state, SMTP_IN_CLOSED);
+		assert_int_equal(b.nmessages, row[i].messages);
+		assert_int_equal(strncmp(buf_str(&b.out), row[i].says,
+					 strlen(row[i].says)),
+				 0);
+		assert_non_null(strstr(buf_str(&b.out), "\r\n421 4.3.2 "));
+		assert_null(strstr(buf_str(&b.out), "sender ok"));
+		backend_done(&b);
+	}
+}
+
 /* A line that never ends costs no memory, whatever the pieces. */
 static void
 takes_no_endless_line(void **state)
@@ -225,6 +266,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ends_in_every_state),
 		cmocka_unit_test(waits_for_the_commit),
+		cmocka_unit_test(finishes_the_message),
 		cmocka_unit_test(takes_no_endless_line),
 		cmocka_unit_test(keeps_no_refused_recipient),
 		cmocka_unit_test(names_flows),
