@@ -25,3 +25,6 @@ add_test(NAME tools.config-docs
 add_test(NAME tools.check-docs
          COMMAND ${PROJECT_SOURCE_DIR}/tools/check-docs
                  --belfry $<TARGET_FILE:belfry>)
+set_tests_properties(tools.check-docs-sees tools.check-layers-sees
+                     tools.check-style-sees PROPERTIES
+                     ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)

@@ -3,8 +3,9 @@ kind of thing that is not."""
 import os
 import subprocess
 import sys
-import tempfile
 import unittest
+
+from made_up import made_up
 
 TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                     "..", "..", "tools", "check-docs")
@@ -48,12 +49,7 @@ belfry queue list
 
 def run(docs, code=None):
     tree = {**(code or CODE), "docs/reference.md": docs, "belfry": BELFRY}
-    with tempfile.TemporaryDirectory() as top:
-        for path, text in tree.items():
-            os.makedirs(os.path.join(top, os.path.dirname(path)),
-                        exist_ok=True)
-            with open(os.path.join(top, path), "w", encoding="utf-8") as f:
-                f.write(text)
+    with made_up(tree) as top:
         belfry = os.path.join(top, "belfry")
         os.chmod(belfry, 0o755)
         return subprocess.run([sys.executable, TOOL, "--belfry", belfry, top],

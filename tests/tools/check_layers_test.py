@@ -3,8 +3,9 @@ kind of mistake."""
 import os
 import subprocess
 import sys
-import tempfile
 import unittest
+
+from made_up import made_up
 
 TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                     "..", "..", "tools", "check-layers")
@@ -40,12 +41,7 @@ BAD = [
 
 
 def run(tree):
-    with tempfile.TemporaryDirectory() as top:
-        for path, text in tree.items():
-            os.makedirs(os.path.join(top, os.path.dirname(path)),
-                        exist_ok=True)
-            with open(os.path.join(top, path), "w", encoding="utf-8") as f:
-                f.write(text)
+    with made_up(tree) as top:
         return subprocess.run([sys.executable, TOOL, top], text=True,
                               stderr=subprocess.PIPE, check=False)
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/must.h"
+#include "tests/unit/store_check.h"
 
 #define KIT_WALL_MS INT64_C(1767225600000) /* 2026-01-01 */
 
@@ -145,6 +146,96 @@ store_kit_key_number(const struct store_key *key)
 	must(key->len == sizeof(n));
 	memcpy(&n, key->bytes, sizeof(n));
 	return be64toh(n);
+}
+
+int
+store_kit_has(struct store_txn *txn, void *arg)
+{
+	struct store_key key = store_kit_key('m', *(uint64_t *)arg);
+	struct store_rec rec;
+
+	return store_get(txn, &key, &rec);
+}
+
+void
+store_kit_check_whole(const struct store_kit *kit)
+{
+	struct store_check check;
+
+	must(store_check(kit->dir, &check) == 0);
+	if (check.faults > 0)
+		fprintf(stderr, "%s\n", check.fault);
+	must(check.faults == 0);
+}
+
+/* --- a gate -------------------------------------------------------------- */
+
+void
+store_gate_init(struct store_gate *g, int left)
+{
+	*g = (struct store_gate){.left = left};
+	pthread_mutex_init(&g->mutex, NULL);
+	pthread_cond_init(&g->cond, NULL);
+}
+
+void
+store_gate_done(struct store_gate *g)
+{
+	pthread_cond_destroy(&g->cond);
+	pthread_mutex_destroy(&g->mutex);
+}
+
+static int
+gate_fn(struct store_txn *txn, void *arg)
+{
+	struct store_gate *g = arg;
+
+	(void)txn;
+	pthread_mutex_lock(&g->mutex);
+	g->entered = true;
+	pthread_cond_broadcast(&g->cond);
+	while (!g->open)
+		pthread_cond_wait(&g->cond, &g->mutex);
+	pthread_mutex_unlock(&g->mutex);
+	return 0;
+}
+
+void
+store_gate_hold(struct store_gate *g, struct store *store)
+{
+	g->job = (struct store_job){.fn = gate_fn, .arg = g};
+	store_run(store, &g->job);
+	pthread_mutex_lock(&g->mutex);
+	while (!g->entered)
+		pthread_cond_wait(&g->cond, &g->mutex);
+	pthread_mutex_unlock(&g->mutex);
+}
+
+void
+store_gate_open(struct store_gate *g)
+{
+	pthread_mutex_lock(&g->mutex);
+	g->open = true;
+	pthread_cond_broadcast(&g->cond);
+	pthread_mutex_unlock(&g->mutex);
+}
+
+void
+store_gate_pass(struct store_gate *g)
+{
+	pthread_mutex_lock(&g->mutex);
+	g->left--;
+	pthread_cond_broadcast(&g->cond);
+	pthread_mutex_unlock(&g->mutex);
+}
+
+void
+store_gate_wait(struct store_gate *g)
+{
+	pthread_mutex_lock(&g->mutex);
+	while (g->left > 0)
+		pthread_cond_wait(&g->cond, &g->mutex);
+	pthread_mutex_unlock(&g->mutex);
 }
 
 /* splitmix64 */

@@ -1,7 +1,6 @@
 #include "tests/unit/store_work.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -160,10 +159,8 @@ sw_fn(struct store_txn *txn, void *arg)
 /* --- all of them ---------------------------------------------------------------- */
 
 struct sw_run {
-	pthread_mutex_t mutex;
-	pthread_cond_t cond;
-	bool entered, open;
-	int left, fd;
+	struct store_gate gate;
+	int fd; /* for the answers */
 };
 
 struct sw_job {
@@ -188,43 +185,17 @@ sw_job_after(void *arg, int result)
 
 	must(syscall(SYS_write, j->run->fd, &answer, sizeof(answer)) ==
 	     sizeof(answer));
-	pthread_mutex_lock(&j->run->mutex);
-	j->run->left--;
-	pthread_cond_broadcast(&j->run->cond);
-	pthread_mutex_unlock(&j->run->mutex);
-}
-
-/* Holds the store thread until what follows is queued: one batch. */
-static int
-sw_gate(struct store_txn *txn, void *arg)
-{
-	struct sw_run *run = arg;
-
-	(void)txn;
-	pthread_mutex_lock(&run->mutex);
-	run->entered = true;
-	pthread_cond_broadcast(&run->cond);
-	while (!run->open)
-		pthread_cond_wait(&run->cond, &run->mutex);
-	pthread_mutex_unlock(&run->mutex);
-	return 0;
+	store_gate_pass(&j->run->gate);
 }
 
 static void
 sw_run_batch(struct store *store, int fd, int first, int n)
 {
-	struct sw_run run = {.mutex = PTHREAD_MUTEX_INITIALIZER,
-			     .cond = PTHREAD_COND_INITIALIZER,
-			     .left = n,
-			     .fd = fd};
-	struct store_job gate = {.fn = sw_gate, .arg = &run};
+	struct sw_run run = {.fd = fd};
 	struct sw_job job[STORE_WORK_JOBS] = {0};
 
-	store_run(store, &gate);
-	pthread_mutex_lock(&run.mutex);
-	while (!run.entered)
-		pthread_cond_wait(&run.cond, &run.mutex);
-	pthread_mutex_unlock(&run.mutex);
+	store_gate_init(&run.gate, n);
+	store_gate_hold(&run.gate, store);
 	for (int i = 0; i < n; i++) {
 		job[i].n = first + i;
 		job[i].run = &run;
@@ -232,12 +203,9 @@ sw_run_batch(struct store *store, int fd, int first, int n)
 			.fn = sw_job_fn, .after = sw_job_after, .arg = &job[i]};
 		store_run(store, &job[i].job);
 	}
-	pthread_mutex_lock(&run.mutex);
-	run.open = true;
-	pthread_cond_broadcast(&run.cond);
-	while (run.left > 0)
-		pthread_cond_wait(&run.cond, &run.mutex);
-	pthread_mutex_unlock(&run.mutex);
+	store_gate_open(&run.gate);
+	store_gate_wait(&run.gate);
+	store_gate_done(&run.gate);
 }
 
 void

@@ -120,6 +120,20 @@ thing_publish(struct thing *t)
 	thing_run(t, thing_put);
 }
 
+/* A rig with the thing published. */
+static void
+thing_begin(struct thing *t, store_fn *tell_fn)
+{
+	rig_init(t->rig, NULL);
+	rig_open(t->rig);
+	queue_set_due(t->rig->q, 'i', thing_due, t);
+	t->rig->tell_fn = tell_fn;
+	rig_start(t->rig);
+	thing_publish(t);
+	assert_int_equal(t->result, 0);
+	rig_settle(t->rig);
+}
+
 static void
 test_a_record_of_another_kind(void **state)
 {
@@ -127,14 +141,7 @@ test_a_record_of_another_kind(void **state)
 	struct thing t = {.rig = &rig};
 
 	(void)state;
-	rig_init(&rig, NULL);
-	rig_open(&rig);
-	queue_set_due(rig.q, 'i', thing_due, &t);
-	rig.tell_fn = thing_told;
-	rig_start(&rig);
-	thing_publish(&t);
-	assert_int_equal(t.result, 0);
-	rig_settle(&rig);
+	thing_begin(&t, thing_told);
 	assert_int_equal(rig.nout, 1);
 	thing_run(&t, thing_withdraw);
 	assert_int_equal(t.result, -EBUSY);
@@ -179,12 +186,7 @@ test_a_failed_one_tells_its_record(void **state)
 	struct thing t = {.rig = &rig};
 
 	(void)state;
-	rig_init(&rig, NULL);
-	rig_open(&rig);
-	queue_set_due(rig.q, 'i', thing_due, &t);
-	rig_start(&rig);
-	thing_publish(&t);
-	rig_settle(&rig);
+	thing_begin(&t, NULL);
 	rig_answer(&rig, 0, ATTEMPT_NEVER, 550);
 	rig_settle(&rig);
 	assert_int_equal(rig.ntold, 1);

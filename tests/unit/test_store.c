@@ -201,16 +201,6 @@ model_waiting(struct store_txn *txn, void *arg)
 }
 
 static void
-check_whole(const struct store_kit *kit)
-{
-	struct store_check check;
-
-	assert_int_equal(store_check(kit->dir, &check), 0);
-	if (check.faults > 0)
-		fail_msg("%s", check.fault);
-}
-
-static void
 test_model(void **state)
 {
 	struct store_kit kit;
@@ -227,7 +217,7 @@ test_model(void **state)
 			store_kit_run(kit.store, model_compare, &m);
 			store_kit_run(kit.store, model_waiting, &m);
 			store_kit_close(&kit);
-			check_whole(&kit);
+			store_kit_check_whole(&kit);
 			store_kit_open(&kit);
 		}
 		store_kit_done(&kit);
@@ -260,7 +250,7 @@ test_hint(void **state)
 	store_kit_init(&kit);
 	assert_int_equal(store_kit_run(kit.store, hint_kept, NULL), 0);
 	store_kit_close(&kit);
-	check_whole(&kit);
+	store_kit_check_whole(&kit);
 	store_kit_done(&kit);
 }
 
@@ -333,7 +323,7 @@ test_damage(void **state)
 	assert_int_equal(store_kit_run(kit.store, put_with_pages, NULL), 0);
 	assert_int_equal(store_kit_run(kit.store, get_page_one, NULL), 0);
 	store_kit_close(&kit);
-	check_whole(&kit);
+	store_kit_check_whole(&kit);
 
 	for (int64_t at = -8; at < 30; at += 3) {
 		assert_int_equal(store_check_flip_rec(kit.dir, &key, at), 0);
@@ -352,14 +342,14 @@ test_damage(void **state)
 		assert_int_equal(store_check_flip_rec(kit.dir, &key, at), 0);
 		assert_int_equal(store_check_flip_page(kit.dir, 7, 1, at), 0);
 	}
-	check_whole(&kit);
+	store_kit_check_whole(&kit);
 
 	/* Damaged records can be written over and deleted. */
 	assert_int_equal(store_check_flip_rec(kit.dir, &key, 0), 0);
 	store_kit_open(&kit);
 	assert_int_equal(store_kit_run(kit.store, put_with_pages, NULL), 0);
 	store_kit_close(&kit);
-	check_whole(&kit);
+	store_kit_check_whole(&kit);
 	assert_int_equal(store_check_flip_rec(kit.dir, &key, -1), 0);
 	store_kit_open(&kit);
 	assert_int_equal(store_kit_run(kit.store, del_one, NULL), 0);

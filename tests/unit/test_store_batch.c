@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -9,54 +8,11 @@
 #include "tests/unit/store_kit.h"
 #include "tests/unit/test.h"
 
-static void
-check_whole(const struct store_kit *kit)
-{
-	struct store_check check;
-
-	assert_int_equal(store_check(kit->dir, &check), 0);
-	if (check.faults > 0)
-		fail_msg("%s", check.fault);
-}
-
 /* --- batches ------------------------------------------------------------------ */
-
-/* A job that holds the store thread until all the others are queued, so that
- * these are one batch. */
-struct gate {
-	pthread_mutex_t mutex;
-	pthread_cond_t cond;
-	bool entered, open;
-	int left; /* jobs whose AFTER did not run */
-};
-
-static int
-gate_fn(struct store_txn *txn, void *arg)
-{
-	struct gate *g = arg;
-
-	(void)txn;
-	pthread_mutex_lock(&g->mutex);
-	g->entered = true;
-	pthread_cond_broadcast(&g->cond);
-	while (!g->open)
-		pthread_cond_wait(&g->cond, &g->mutex);
-	pthread_mutex_unlock(&g->mutex);
-	return 0;
-}
-
-static void
-gate_open(struct gate *g)
-{
-	pthread_mutex_lock(&g->mutex);
-	g->open = true;
-	pthread_cond_broadcast(&g->cond);
-	pthread_mutex_unlock(&g->mutex);
-}
 
 struct step {
 	struct store_job job;
-	struct gate *gate;
+	struct store_gate *gate;
 	uint64_t n;
 	size_t pages;
 	int refuse;       /* what FN answers; 0: it writes */
@@ -95,26 +51,17 @@ step_after(void *arg, int result)
 {
 	struct step *st = arg;
 
-	pthread_mutex_lock(&st->gate->mutex);
 	st->result = result;
-	st->gate->left--;
-	pthread_cond_broadcast(&st->gate->cond);
-	pthread_mutex_unlock(&st->gate->mutex);
+	store_gate_pass(st->gate);
 }
 
 static void
 run_steps(struct store *store, struct step *st, size_t n)
 {
-	struct gate g = {.mutex = PTHREAD_MUTEX_INITIALIZER,
-			 .cond = PTHREAD_COND_INITIALIZER,
-			 .left = (int)n};
-	struct store_job hold = {.fn = gate_fn, .arg = &g};
+	struct store_gate g;
 
-	store_run(store, &hold);
-	pthread_mutex_lock(&g.mutex);
-	while (!g.entered)
-		pthread_cond_wait(&g.cond, &g.mutex);
-	pthread_mutex_unlock(&g.mutex);
+	store_gate_init(&g, (int)n);
+	store_gate_hold(&g, store);
 	for (size_t i = 0; i < n; i++) {
 		st[i].gate = &g;
 		st[i].job.fn = step_fn;
@@ -122,20 +69,9 @@ run_steps(struct store *store, struct step *st, size_t n)
 		st[i].job.arg = &st[i];
 		store_run(store, &st[i].job);
 	}
-	gate_open(&g);
-	pthread_mutex_lock(&g.mutex);
-	while (g.left > 0)
-		pthread_cond_wait(&g.cond, &g.mutex);
-	pthread_mutex_unlock(&g.mutex);
-}
-
-static int
-has_record(struct store_txn *txn, void *arg)
-{
-	struct store_key key = store_kit_key('m', *(uint64_t *)arg);
-	struct store_rec rec;
-
-	return store_get(txn, &key, &rec);
+	store_gate_open(&g);
+	store_gate_wait(&g);
+	store_gate_done(&g);
 }
 
 static double
@@ -176,12 +112,13 @@ test_batch(void **state)
 	for (size_t i = 0; i < 5; i++) {
 		assert_int_equal(st[i].runs, 1);
 		assert_int_equal(st[i].result, st[i].refuse);
-		assert_int_equal(store_kit_run(kit.store, has_record, &st[i].n),
-				 st[i].refuse < 0 ? -ENOENT : 0);
+		assert_int_equal(
+			store_kit_run(kit.store, store_kit_has, &st[i].n),
+			st[i].refuse < 0 ? -ENOENT : 0);
 	}
 	store_kit_close(&kit);
 	assert_true(commits(m) == before + 1); /* one for all */
-	check_whole(&kit);
+	store_kit_check_whole(&kit);
 	kit.conf.metrics = NULL;
 	store_kit_done(&kit);
 	metrics_free(&m);
@@ -207,12 +144,12 @@ test_batch_undone(void **state)
 	assert_int_equal(st[2].result, 0);
 	assert_true(st[0].runs == 2 && st[1].runs == 2);
 	assert_true(st[2].order < st[0].order); /* results first */
-	assert_int_equal(store_kit_run(kit.store, has_record, &st[0].n), 0);
-	assert_int_equal(store_kit_run(kit.store, has_record, &st[1].n),
+	assert_int_equal(store_kit_run(kit.store, store_kit_has, &st[0].n), 0);
+	assert_int_equal(store_kit_run(kit.store, store_kit_has, &st[1].n),
 			 -ENOENT);
-	assert_int_equal(store_kit_run(kit.store, has_record, &st[2].n), 0);
+	assert_int_equal(store_kit_run(kit.store, store_kit_has, &st[2].n), 0);
 	store_kit_close(&kit);
-	check_whole(&kit);
+	store_kit_check_whole(&kit);
 	store_kit_done(&kit);
 }
 
@@ -252,7 +189,7 @@ test_map_full(void **state)
 	run_steps(kit.store, st, N);
 	for (size_t i = 0; i < N; i++) {
 		bool there =
-			store_kit_run(kit.store, has_record, &st[i].n) == 0;
+			store_kit_run(kit.store, store_kit_has, &st[i].n) == 0;
 
 		assert_true(st[i].result == 0 || st[i].result == -ENOSPC);
 		assert_true(there == (st[i].result == 0));
@@ -269,7 +206,7 @@ test_map_full(void **state)
 	assert_true(store_used_bytes(kit.store) > 512 << 10);
 	assert_true(store_limit_bytes(kit.store) <= 1 << 20);
 	store_kit_close(&kit);
-	check_whole(&kit);
+	store_kit_check_whole(&kit);
 	assert_int_equal(lines, 1);
 	store_kit_open(&kit); /* a full store opens */
 	store_kit_done(&kit);
@@ -302,9 +239,9 @@ test_file_limit(void **state)
 	assert_int_equal(r, -ENOSPC);
 	assert_true(kept > 20);
 	assert_false(store_has_room(kit.store, STORE_NEED_MAIL));
-	assert_int_equal(store_kit_run(kit.store, has_record, &kept), 0);
+	assert_int_equal(store_kit_run(kit.store, store_kit_has, &kept), 0);
 	store_kit_close(&kit);
-	check_whole(&kit);
+	store_kit_check_whole(&kit);
 	store_kit_done(&kit);
 }
 
@@ -351,7 +288,7 @@ test_map_full_drains(void **state)
 				 0);
 	}
 	store_kit_close(&kit);
-	check_whole(&kit);
+	store_kit_check_whole(&kit);
 	assert_int_equal(store_check(kit.dir, &check), 0);
 	assert_true(check.pages == 0 && check.waits == 0);
 	store_kit_open(&kit);
@@ -419,27 +356,24 @@ turn_fn(struct store_txn *txn, void *arg)
 static void
 test_turn(void **state)
 {
-	struct gate g = {.mutex = PTHREAD_MUTEX_INITIALIZER,
-			 .cond = PTHREAD_COND_INITIALIZER,
-			 .left = 1};
+	struct store_gate g;
 	struct turn t = {.step = {.n = 1, .gate = &g}};
 	struct store_kit kit;
 
 	(void)state;
+	store_gate_init(&g, 1);
 	store_kit_init(&kit);
 	t.store = kit.store;
 	t.step.job = (struct store_job){
 		.fn = step_fn, .after = step_after, .arg = &t.step};
 	store_set_turn(kit.store, turn_fn, &t);
-	pthread_mutex_lock(&g.mutex);
-	while (g.left > 0)
-		pthread_cond_wait(&g.cond, &g.mutex);
-	pthread_mutex_unlock(&g.mutex);
+	store_gate_wait(&g);
 	assert_int_equal(t.n, 1);
 	assert_int_equal(t.seen, 0); /* only what is committed */
-	assert_int_equal(store_kit_run(kit.store, has_record, &t.step.n), 0);
+	assert_int_equal(store_kit_run(kit.store, store_kit_has, &t.step.n), 0);
 	assert_int_equal(t.seen, 2);
 	store_kit_done(&kit);
+	store_gate_done(&g);
 }
 
 static int64_t
@@ -450,7 +384,7 @@ turn_in_time(struct store_txn *txn, void *arg)
 	(void)txn;
 	t->n++;
 	if (t->n == 3)
-		gate_open(t->step.gate);
+		store_gate_pass(t->step.gate);
 	return t->n < 3 ? t->n * 5 : INT64_MAX;
 }
 
@@ -458,24 +392,22 @@ turn_in_time(struct store_txn *txn, void *arg)
 static void
 test_turn_time(void **state)
 {
-	struct gate g = {.mutex = PTHREAD_MUTEX_INITIALIZER,
-			 .cond = PTHREAD_COND_INITIALIZER};
+	struct store_gate g;
 	struct turn t = {.step = {.gate = &g}};
 	struct store_kit kit;
 
 	(void)state;
+	store_gate_init(&g, 1);
 	store_kit_init(&kit);
 	store_kit_close(&kit);
 	kit.conf.clock = clock_system();
 	store_kit_open(&kit);
 	store_set_turn(kit.store, turn_in_time, &t);
-	pthread_mutex_lock(&g.mutex);
-	while (!g.open)
-		pthread_cond_wait(&g.cond, &g.mutex);
-	pthread_mutex_unlock(&g.mutex);
+	store_gate_wait(&g);
 	store_kit_close(&kit);
 	assert_int_equal(t.n, 3);
 	store_kit_done(&kit);
+	store_gate_done(&g);
 }
 
 /* --- reads, and DONE on a loop --------------------------------------------------- */
@@ -492,7 +424,7 @@ read_fn(struct store_txn *txn, void *arg)
 {
 	struct reading *rd = arg;
 
-	return has_record(txn, &rd->n);
+	return store_kit_has(txn, &rd->n);
 }
 
 static void

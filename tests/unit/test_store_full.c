@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/unit/store_check.h"
 #include "tests/unit/store_kit.h"
 #include "tests/unit/test.h"
 
@@ -37,15 +36,6 @@ put_rec(struct store_txn *txn, void *arg)
 	for (uint32_t i = 0; i < rec.pages && r == 0; i++)
 		r = store_page_put(txn, n, i, page, sizeof(page));
 	return r < 0 ? r : store_put(txn, &key, &rec);
-}
-
-static int
-has_rec(struct store_txn *txn, void *arg)
-{
-	struct store_key key = store_kit_key('m', *(uint64_t *)arg);
-	struct store_rec rec;
-
-	return store_get(txn, &key, &rec);
 }
 
 static int
@@ -74,16 +64,6 @@ fill(const char *path)
 	close(fd);
 }
 
-static void
-check_whole(const struct store_kit *kit)
-{
-	struct store_check check;
-
-	assert_int_equal(store_check(kit->dir, &check), 0);
-	if (check.faults > 0)
-		fail_msg("%s", check.fault);
-}
-
 /* Put until the store says full; how many it took. */
 static uint64_t
 put_all(struct store_kit *kit)
@@ -96,7 +76,7 @@ put_all(struct store_kit *kit)
 		assert_true(n < MAX_RECS);
 	}
 	assert_int_equal(r, -ENOSPC);
-	assert_int_equal(store_kit_run(kit->store, has_rec, &n), -ENOENT);
+	assert_int_equal(store_kit_run(kit->store, store_kit_has, &n), -ENOENT);
 	return n - 1;
 }
 
@@ -104,7 +84,8 @@ static void
 drain(struct store_kit *kit, uint64_t n)
 {
 	for (uint64_t i = 1; i <= n; i++) {
-		assert_int_equal(store_kit_run(kit->store, has_rec, &i), 0);
+		assert_int_equal(store_kit_run(kit->store, store_kit_has, &i),
+				 0);
 		assert_int_equal(store_kit_run_need(kit->store,
 						    STORE_NEED_RESULT, del_rec,
 						    &i),
@@ -126,11 +107,11 @@ test_runs_full(void **state)
 	assert_true(n > 20);
 	assert_false(store_has_room(kit.store, STORE_NEED_MAIL));
 	store_kit_close(&kit);
-	check_whole(&kit);
+	store_kit_check_whole(&kit);
 	store_kit_open(&kit);
 	drain(&kit, n);
 	store_kit_close(&kit);
-	check_whole(&kit);
+	store_kit_check_whole(&kit);
 	store_kit_open(&kit);
 	n = 1;
 	assert_int_equal(store_kit_run(kit.store, put_rec, &n), 0);
@@ -164,7 +145,7 @@ test_reserve(void **state)
 				 0);
 	drain(&kit, n - 1);
 	store_kit_close(&kit);
-	check_whole(&kit);
+	store_kit_check_whole(&kit);
 	assert_int_equal(unlink(path), 0);
 	store_kit_open(&kit);
 	assert_true(store_has_room(kit.store, STORE_NEED_MAIL));
