@@ -1,5 +1,6 @@
 #include "queue/body.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/xalloc.h"
@@ -51,12 +52,35 @@ body_find(struct body_table *t, uint64_t id)
 	return b;
 }
 
-void
-body_keep(struct body_table *t, uint64_t id, char *data, size_t len, size_t cap)
+/* Whether there is room for CAP bytes, once those that stayed too long are
+ * gone. */
+static bool
+body_has_room(struct body_table *t, int64_t now_mono_ms, size_t cap)
 {
-	struct body *b = xcalloc(1, sizeof(*b));
+	struct body *b;
 
+	while (t->bytes + cap > BODY_TABLE_BYTES) {
+		b = TAILQ_FIRST(&t->list);
+		if (b == NULL || now_mono_ms - b->kept_mono_ms < BODY_KEEP_MS)
+			return false;
+		body_drop(t, b);
+	}
+	return true;
+}
+
+void
+body_keep(struct body_table *t, int64_t now_mono_ms, uint64_t id, char *data,
+	  size_t len, size_t cap)
+{
+	struct body *b;
+
+	if (!body_has_room(t, now_mono_ms, cap + sizeof(*b))) {
+		free(data);
+		return;
+	}
+	b = xcalloc(1, sizeof(*b));
 	b->id = id;
+	b->kept_mono_ms = now_mono_ms;
 	b->data = data;
 	b->len = len;
 	b->cap = cap + sizeof(*b);
@@ -64,8 +88,6 @@ body_keep(struct body_table *t, uint64_t id, char *data, size_t len, size_t cap)
 	HASH_ADD(hh, t->hash, id, sizeof(b->id), b);
 	TAILQ_INSERT_TAIL(&t->list, b, link);
 	t->bytes += b->cap;
-	while (t->bytes > BODY_TABLE_BYTES)
-		body_drop(t, TAILQ_FIRST(&t->list));
 }
 
 struct body *

@@ -340,8 +340,8 @@ publish_committed(struct publish *p)
 {
 	/* For the first attempt, which follows at once. */
 	if (p->loose == 0 && p->data_len > 0) {
-		body_keep(&p->q->bodies, p->id, p->data, p->data_len,
-			  p->data_cap);
+		body_keep(&p->q->bodies, clock_mono_ms(p->q->clock), p->id,
+			  p->data, p->data_len, p->data_cap);
 		p->data = NULL;
 	}
 	effects_apply(p->q, &p->effects);

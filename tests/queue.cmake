@@ -19,6 +19,7 @@ set_tests_properties(unit.store_trace PROPERTIES LABELS trace)
 add_library(belfry_queue_rig STATIC unit/queue_rig.c)
 target_link_libraries(belfry_queue_rig PUBLIC belfry_store_kit)
 
+belfry_unit_test(body belfry_queue)
 belfry_unit_test(queue belfry_queue_rig)
 belfry_unit_test(queue_draft belfry_queue_rig)
 belfry_unit_test(queue_fate belfry_queue_rig)

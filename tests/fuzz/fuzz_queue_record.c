@@ -50,7 +50,8 @@ try_dest(const void *data, size_t len, struct arena *a, struct buf *out)
 	if (dest_decode(data, len, a, &d) < 0)
 		return false;
 	must(dest_rec_tries(&d, d.first_ms) == d.fails);
-	must(dest_rec_tries(&d, INT64_MAX) <= DEST_TIMES);
+	if (d.first_ms < INT64_MAX)
+		must(dest_rec_tries(&d, INT64_MAX) <= DEST_TIMES);
 	must(dest_encode(&d, out) == 0);
 	dest_rec_failed(&d, 1);
 	must(d.ntimes <= DEST_TIMES);
