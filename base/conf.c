@@ -167,7 +167,8 @@ cl_parse(struct cl *cl, const char *name, const char *text, size_t len)
 	if (root == NULL || root->kind == CONF_MAPPING)
 		return root;
 	conf_error(cl->errors, &root->mark,
-		   "a configuration is a section of `key: value` lines");
+		   "a configuration is a section of `key: value` lines, with "
+		   "a space behind each colon");
 	return NULL;
 }
 

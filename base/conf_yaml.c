@@ -35,11 +35,14 @@ cy_syntax_error(struct cy *cy)
 		return;
 	}
 	conf_error(cy->errors, &mark,
-		   "not valid YAML: %s%s%s; a value that begins with `*`, `@`, "
-		   "`[` or `:` needs quotes",
+		   "not valid YAML: %s%s%s; %sa value that begins with `*`, "
+		   "`@`, `[` or `:` needs quotes",
 		   p->context != NULL ? p->context : "",
 		   p->context != NULL ? ", " : "",
-		   p->problem != NULL ? p->problem : "unknown error");
+		   p->problem != NULL ? p->problem : "unknown error",
+		   p->problem != NULL && strstr(p->problem, " tab ") != NULL
+			   ? "indent with spaces; "
+			   : "");
 }
 
 /* The next event; false after reporting. */

@@ -42,6 +42,12 @@ status_oldest(const json_t *status)
 	return first;
 }
 
+static const char *
+status_plural(const json_t *queue)
+{
+	return api_int(queue, "messages") == 1 ? "" : "s";
+}
+
 static int
 status_percent(const json_t *store)
 {
@@ -87,8 +93,8 @@ status_print_queue(const json_t *status)
 	int64_t oldest = status_oldest(status);
 	char age[TEXT_MAX];
 
-	printf("%-10s %" PRId64 " messages; recipients:", "queue",
-	       api_int(queue, "messages"));
+	printf("%-10s %" PRId64 " message%s; recipients:", "queue",
+	       api_int(queue, "messages"), status_plural(queue));
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
 		printf("%s %" PRId64 " %s", i > 0 ? "," : "",
 		       status_sum(status, states[i]), states[i]);
@@ -179,11 +185,11 @@ status_check(const json_t *status)
 
 	buf_init(&v.why, 1024);
 	status_judge(status, &v);
-	printf("BELFRY %s - %s%s%" PRId64 " messages, store %d %% | "
+	printf("BELFRY %s - %s%s%" PRId64 " message%s, store %d %% | "
 	       "messages=%" PRId64 " deferred=%" PRId64 " oldest=%" PRId64
 	       "s store=%" PRId64 "B\n",
 	       words[v.level], buf_str(&v.why), v.why.len > 0 ? "; " : "",
-	       api_int(queue, "messages"),
+	       api_int(queue, "messages"), status_plural(queue),
 	       status_percent(json_object_get(status, "store")),
 	       api_int(queue, "messages"), status_sum(status, "deferred"),
 	       oldest > 0 ? (text_now() - oldest) / 1000 : 0,

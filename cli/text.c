@@ -33,7 +33,7 @@ text_size(int64_t bytes, char ret[static TEXT_MAX])
 	size_t u = 0;
 
 	if (bytes < 1024) {
-		snprintf(ret, TEXT_MAX, "%" PRId64, bytes);
+		snprintf(ret, TEXT_MAX, "%" PRId64 "B", bytes);
 		return;
 	}
 	for (v /= 1024; v >= 1024 && units[u + 1] != '\0'; v /= 1024)

@@ -12,7 +12,7 @@
 
 /* "45s", "12m", "2h03m", "3d4h". */
 void text_age(int64_t ms, char ret[static TEXT_MAX]);
-/* "980", "4.1K", "1.2G". */
+/* "980B", "4.1K", "1.2G". */
 void text_size(int64_t bytes, char ret[static TEXT_MAX]);
 /* "2026-11-21 09:55", local time. */
 void text_time(int64_t wall_ms, char ret[static TEXT_MAX]);

@@ -170,6 +170,14 @@ class Queue(Case):
         self.assertRegex(out, r"^PAUSED since \S+ \S+ until resumed: the "
                               r"\?provider\nThe queue is empty\.\n$")
 
+    def test_list_one(self):
+        self.api.answers = {
+            ("GET", "status"): (200, STATUS),
+            ("GET", "queue?limit=500"): (200, {"messages": [
+                dict(MESSAGE, message_size=284)], "next": None})}
+        lines = self.belfry("queue", "list").stdout.splitlines()
+        self.assertEqual(lines[-1], "1 message, 1 recipient, 284B")
+
     def test_show(self):
         self.api.answers = {("GET", f"queue/{ID}"): (200, MESSAGE)}
         self.assertIn("Message-ID <m@example.org>",
@@ -244,6 +252,8 @@ class Operate(Case):
     def test_status_check(self):
         store = STATUS["store"]
         rows = (({}, 0, "OK - 3 messages, store 1 % | "),
+                ({"queue": dict(STATUS["queue"], messages=1)}, 0,
+                 "OK - 1 message, store 1 % | "),
                 ({"pause": PAUSED}, 1, "WARNING - delivery is paused; 3"),
                 ({"queue": dict(STATUS["queue"], deliveries={
                     "set_aside": {"normal": 1}})}, 1,

@@ -266,7 +266,14 @@ static const struct {
 	{"second document", ONE "---\ntext: a\n",
 	 "t:2:1: a second document begins here; write one document a file\n"},
 	{"list at the top", "- a\n",
-	 "t:1:1: a configuration is a section of `key: value` lines\n"},
+	 "t:1:1: a configuration is a section of `key: value` lines, with a "
+	 "space behind each colon\n"},
+	{"no space behind the colon", "text:a\n",
+	 "t:1:1: a configuration is a section of `key: value` lines, with a "
+	 "space behind each colon\n"},
+	{"tab", ONE "text: a\n\tflag: true\n",
+	 "t:3:1: not valid YAML: while scanning a plain scalar, found a tab "
+	 "character that violates indentation; indent with spaces" HINT},
 	{"key that is no word", "{[a]: b}\n", "t:1:2: a key is a word" HINT},
 	{"NUL", ONE "text: \"\\0\"\n",
 	 "t:2:7: a value holds no NUL and at most 65536 bytes\n"},
