@@ -99,7 +99,6 @@ relay_config(const struct relay *r)
 
 /* start.c: everything, from reading the file to the exit code. */
 int relay_main(const char *conf_path);
-void relay_print_errors(const struct conf_errors *e);
 /* What of the configuration the queue wants. */
 struct queue_conf relay_queue_conf(const struct config *config);
 

@@ -19,9 +19,14 @@ static void
 reload_refused(struct relay *r, const struct conf_errors *e)
 {
 	for (size_t i = 0; i < e->n; i++) {
-		char *where = xasprintf("%s:%d:%d", e->v[i].mark.file,
-					e->v[i].mark.line, e->v[i].mark.column);
+		const struct conf_mark *m = &e->v[i].mark;
+		char *where;
 
+		if (e->v[i].warning)
+			continue;
+		where = m->line > 0 ? xasprintf("%s:%d:%d", m->file, m->line,
+						m->column)
+				    : xstrdup(m->file);
 		log_event(&r->log_root, LOG_ERROR, "reload_refused",
 			  LOG_STR("where", where),
 			  LOG_STR("error", e->v[i].text));

@@ -47,16 +47,6 @@ start_failed(int exit_code, const char *fmt, ...)
 	return exit_code;
 }
 
-void
-relay_print_errors(const struct conf_errors *e)
-{
-	for (size_t i = 0; i < e->n; i++)
-		fprintf(stderr, "%s:%d:%d: %s\n", e->v[i].mark.file,
-			e->v[i].mark.line, e->v[i].mark.column, e->v[i].text);
-	if (e->total > e->n)
-		fprintf(stderr, "and %zu more\n", e->total - e->n);
-}
-
 struct queue_conf
 relay_queue_conf(const struct config *config)
 {
@@ -82,7 +72,7 @@ start_read(struct relay *r, struct config **ret_config)
 
 	conf_errors_init(&e);
 	result = config_load(r->conf_path, ret_config, &e);
-	relay_print_errors(&e);
+	conf_errors_print(&e, stderr);
 	conf_errors_done(&e);
 	return result < 0 ? RELAY_EXIT_CONFIG : 0;
 }
@@ -229,6 +219,7 @@ start_drop_root(const struct config *config)
 	return 0;
 }
 
+/* Read anew by whom reloads will be read by. Its warnings were told before. */
 static int
 start_snapshot(struct relay *r)
 {
@@ -236,17 +227,17 @@ start_snapshot(struct relay *r)
 	struct conf_errors e;
 	int result;
 
-	result = start_read(r, &config);
-	if (result != 0)
-		return result;
 	conf_errors_init(&e);
-	if (snapshot_new(config, &r->smtp_metrics, &e, &r->snapshot) < 0) {
-		relay_print_errors(&e);
-		result = RELAY_EXIT_CONFIG;
+	result = config_load(r->conf_path, &config, &e);
+	if (result == 0) {
+		result = snapshot_new(config, &r->smtp_metrics, &e,
+				      &r->snapshot);
+		config_unref(&config);
 	}
+	if (result < 0)
+		conf_errors_print(&e, stderr);
 	conf_errors_done(&e);
-	config_unref(&config);
-	return result;
+	return result < 0 ? RELAY_EXIT_CONFIG : 0;
 }
 
 static int

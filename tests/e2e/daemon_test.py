@@ -1,6 +1,7 @@
 """belfryd as a process: start, reload, stop, privileges, health, metrics."""
 import os
 import pwd
+import re
 import signal
 import socket
 import subprocess
@@ -27,7 +28,19 @@ class Start(harness.Case):
             [lab.program("belfryd"), "-c", "/nonexistent/belfry.yaml"],
             capture_output=True, text=True, timeout=30, check=False)
         self.assertEqual(done.returncode, 78)
-        self.assertIn("/nonexistent/belfry.yaml", done.stderr)
+        self.assertIn("/nonexistent/belfry.yaml: can't be read", done.stderr)
+
+    def test_warning(self):
+        """Told once, and as what it is."""
+        belfryd = self.start({"delivery": {"smarthost": []}})
+        self.assertEqual(re.findall(r"(?m)^.*: neither delivery", belfryd.log()),
+                         [f"{belfryd.config_file}:1:1: warning: neither "
+                          "delivery"])
+        belfryd.config["colour"] = "green"
+        belfryd.write_config()
+        belfryd.signal(signal.SIGHUP)
+        event, = self.wait_events(1, "reload_refused")
+        self.assertIn("colour", event["error"])
 
     def test_second_daemon(self):
         belfryd = self.start()
