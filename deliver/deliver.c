@@ -134,6 +134,8 @@ deliver_set_routing(struct deliver *d, struct routing *routing)
 	old = d->routing;
 	d->routing = routing;
 	pthread_mutex_unlock(&d->lock);
+	if (!routing_equal(old, routing))
+		queue_rerouted(d->queue);
 	routing_unref(&old);
 }
 

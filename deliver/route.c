@@ -246,6 +246,20 @@ routing_unref(struct routing **r)
 	free(old);
 }
 
+bool
+routing_equal(const struct routing *a, const struct routing *b)
+{
+	if (a->nlists != b->nlists)
+		return false;
+	for (size_t i = 0; i < a->nlists; i++)
+		if (!a->lists[i].match != !b->lists[i].match ||
+		    strcmp(a->lists[i].rule, b->lists[i].rule) != 0 ||
+		    strcmp(a->lists[i].dest, b->lists[i].dest) != 0 ||
+		    !rt_same_hops(&a->lists[i], &b->lists[i]))
+			return false;
+	return true;
+}
+
 const struct delivery_conf *
 routing_conf(const struct routing *r)
 {

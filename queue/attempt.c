@@ -373,7 +373,8 @@ ar_after(void *arg, int result)
 		effects_apply(q, &ai->effects);
 	} else {
 		/* Not written: ready again, as after a crash. */
-		d->probing = ai->a.probe ? false : d->probing;
+		if (ai->a.probe && ai->epoch == d->epoch)
+			d->probing = false;
 		dest_rest(q, d);
 	}
 	effects_clear(&ai->effects);

@@ -33,15 +33,30 @@ dest_put(struct queue *q, struct store_txn *txn, uint64_t dest,
 	return store_put(txn, &key, &rec);
 }
 
-static bool
-dest_alerts_wait(struct store_txn *txn, uint64_t dest)
+/* Often at first: since it is down and since the alert came. */
+int64_t
+dest_alert_pace(struct store_txn *txn, uint64_t dest, int64_t first_ms,
+		int64_t now)
 {
 	struct store_place list = store_place_ready(dest, 0, 0), place;
+	int64_t since = first_ms;
 	struct store_key key;
+	struct store_rec rec;
+	struct arena a;
+	struct rcpt rcpt;
 
-	return store_next_waiting(txn, &list, NULL, PLACE_PREFIX_DEST, &place,
-				  &key) > 0 &&
-	       place_lane(&place) <= lane_of(QUEUE_ALERT, true);
+	if (store_next_waiting(txn, &list, NULL, PLACE_PREFIX_DEST, &place,
+			       &key) <= 0 ||
+	    place_lane(&place) > lane_of(QUEUE_ALERT, true))
+		return INT64_MAX;
+	arena_init(&a);
+	if (store_get(txn, &key, &rec) == 0 &&
+	    rcpt_decode(rec.value, rec.len, &a, &rcpt) == 0 &&
+	    rcpt.arrival_ms > since)
+		since = rcpt.arrival_ms;
+	arena_done(&a);
+	return now - since < ATTEMPT_ALERT_EAGER_MS ? ATTEMPT_ALERT_PROBE_MS
+						    : ATTEMPT_ALERT_SLOW_MS;
 }
 
 /* One more failure: only the record moves. */
@@ -52,6 +67,7 @@ ar_dest_fails(struct attempt_impl *ai, struct store_txn *txn)
 	struct dest_rec dr = {.agent = ai->dest->agent_name,
 			      .name = ai->dest->name};
 	enum store_class class = STORE_CLASS_OTHER;
+	int64_t pace;
 	int r;
 
 	r = dest_get(txn, ai->dest->key, &ai->effects.arena, &dr);
@@ -68,16 +84,11 @@ ar_dest_fails(struct attempt_impl *ai, struct store_txn *txn)
 	dr.probe_lane = ai->lane;
 	dr.probe_flow = ai->flow;
 	dr.not_before_ms = ai->now_ms + queue_backoff(q, dr.fails);
-	if (dest_alerts_wait(txn, ai->dest->key)) {
-		int64_t every =
-			ai->now_ms - dr.first_ms < ATTEMPT_ALERT_EAGER_MS
-				? ATTEMPT_ALERT_PROBE_MS
-				: ATTEMPT_ALERT_SLOW_MS;
-
+	pace = dest_alert_pace(txn, ai->dest->key, dr.first_ms, ai->now_ms);
+	if (pace < INT64_MAX)
 		class = STORE_CLASS_ALERT;
-		if (dr.not_before_ms > ai->now_ms + every)
-			dr.not_before_ms = ai->now_ms + every;
-	}
+	if (dr.not_before_ms - ai->now_ms > pace)
+		dr.not_before_ms = ai->now_ms + pace;
 	ai->down = true;
 	ai->not_before_ms = dr.not_before_ms;
 	return dest_put(q, txn, ai->dest->key, &dr, class);

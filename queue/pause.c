@@ -73,8 +73,7 @@ pause_set(struct queue *q, const struct queue_paused *p)
 	if (!resumed)
 		return;
 	q->awake_since_ms = clock_wall_ms(q->clock);
-	q->scanning = true;
-	q->scan_at = 0;
+	scan_start(q);
 }
 
 static int

@@ -239,6 +239,15 @@ queue_set_conf(struct queue *q, const struct queue_conf *conf)
 	store_poke(q->store);
 }
 
+void
+queue_rerouted(struct queue *q)
+{
+	pthread_mutex_lock(&q->lock);
+	q->rerouted = true;
+	pthread_mutex_unlock(&q->lock);
+	store_poke(q->store);
+}
+
 /* --- opened and closed --------------------------------------------------- */
 
 static void
@@ -326,7 +335,8 @@ void
 queue_start(struct queue *q)
 {
 	q->awake_since_ms = clock_wall_ms(q->clock);
-	q->scanning = true;
+	q->leased_before_ms = q->awake_since_ms + DUE_TELL_LEASE_MS;
+	scan_start(q);
 	q->count.counting = true;
 	atomic_store(&q->started, true);
 	store_set_turn(q->store, queue_turn, q);

@@ -71,6 +71,9 @@ void queue_stop(struct queue *q);
 void queue_close(struct queue **q);
 /* After a reload, from any thread. */
 void queue_set_conf(struct queue *q, const struct queue_conf *conf);
+/* What routing reads is another than before: mail that waits gets its grace and
+ * a try by the new routes before it expires. From any thread. */
+void queue_rerouted(struct queue *q);
 struct store *queue_store(struct queue *q);
 
 /* An id as everyone sees it: 13 characters of [0-9A-Z] that sort as the ids. */

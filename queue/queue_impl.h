@@ -159,7 +159,7 @@ struct queue {
 
 	pthread_mutex_t lock; /* guards from here ... */
 	struct queue_conf conf_shared;
-	bool conf_changed;
+	bool conf_changed, rerouted;
 	struct queue_paused paused_shared;
 	struct queue_stats *snapshot; /* owned; for scrapes */
 	/* ... to here */
@@ -189,8 +189,12 @@ struct queue {
 	int64_t awake_since_ms;
 	int64_t wall_minus_mono_ms;
 	bool clock_known;
+	/* What has a lease that ends before was leased in an earlier life: due
+	 * again. 0: nothing was. */
+	int64_t leased_before_ms;
 	bool scanning; /* the ready lists, for destinations */
-	uint64_t scan_at;
+	bool scan_wrapped;
+	uint64_t scan_at, scan_end; /* the next; where the circle is closed */
 	int64_t scan_again_mono_ms;
 	bool poked;
 	bool count_busy;
@@ -267,6 +271,9 @@ int message_set_aside(struct queue *q, struct store_txn *txn, uint64_t id,
 
 /* --- timer.c ------------------------------------------------------------- */
 
+/* What is being told is not due for so long. */
+#define DUE_TELL_LEASE_MS 60000
+
 void due_register(struct queue *q, uint8_t kind, queue_due_fn *fn, void *ctx);
 /* Start jobs for what is due; the wall time when the next is, or INT64_MAX. */
 int64_t due_turn(struct queue *q, struct store_txn *txn, int64_t now_wall_ms,
@@ -275,6 +282,15 @@ int64_t due_turn(struct queue *q, struct store_txn *txn, int64_t now_wall_ms,
 /* --- turn.c -------------------------------------------------------------- */
 
 int64_t queue_turn(struct store_txn *txn, void *arg);
+
+/* --- scan.c -------------------------------------------------------------- */
+
+/* From where the last one ended, all around. */
+void scan_start(struct queue *q);
+/* Some more of it, when one is under way. */
+void scan_turn(struct queue *q, struct store_txn *txn, int64_t wall_ms);
+/* Start one now and then while some did not fit; when to come back. */
+int64_t scan_again(struct queue *q, int64_t mono_ms);
 
 /* --- take.c -------------------------------------------------------------- */
 
@@ -303,6 +319,10 @@ void attempt_unwritten_free(struct queue *q);
 /* In the result's job, and after it. */
 int attempt_dest_result(struct attempt_impl *ai, struct store_txn *txn);
 void attempt_dest_after(struct attempt_impl *ai);
+/* While alerts wait at DEST, which is down since FIRST_MS: the time from probe
+ * to probe. INT64_MAX: none wait. */
+int64_t dest_alert_pace(struct store_txn *txn, uint64_t dest, int64_t first_ms,
+			int64_t now);
 /* Nothing for a second: what it gives comes back as it was. */
 void dest_rest(struct queue *q, struct dest *d);
 

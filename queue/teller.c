@@ -247,6 +247,9 @@ drop_after(void *arg, int result)
 
 	if (result == 0)
 		effects_apply(ti->q, &ti->effects);
+	/* Not so soon as what an earlier life had leased. */
+	if (ti->again_ms < DUE_TELL_LEASE_MS)
+		ti->q->leased_before_ms = 0;
 	tell_forget(ti);
 }
 
@@ -319,6 +322,17 @@ commit_message(struct tell_impl *ti, struct store_txn *txn, struct message *m,
 	return queue_put_message(ti->q, txn, ti->t.id, m, rec);
 }
 
+/* It was composed of what is no longer so: due at once. */
+static int
+tell_anew(struct tell_impl *ti, struct store_txn *txn, struct message *m,
+	  struct store_rec *rec)
+{
+	if (m->tell_ms <= ti->now_ms)
+		return 0;
+	m->tell_ms = ti->now_ms;
+	return queue_put_message(ti->q, txn, ti->t.id, m, rec);
+}
+
 static int
 tell_put(struct store_txn *txn, void *arg)
 {
@@ -332,7 +346,7 @@ tell_put(struct store_txn *txn, void *arg)
 	r = queue_get_message(txn, ti->t.id, &ti->effects.arena, &m, &rec);
 	if (r == -ENOENT || (r == 0 && rec.version != ti->version)) {
 		ti->changed = true;
-		return 0;
+		return r == 0 ? tell_anew(ti, txn, &m, &rec) : 0;
 	}
 	if (r == 0 && ti->report != NULL)
 		r = publish_in(txn, ti->report);
@@ -373,8 +387,7 @@ tell_after(void *arg, int result)
 		if (ti->report != NULL)
 			publish_committed(ti->report);
 	}
-	/* What could not be written, or has changed, is due again when its
-	 * lease is over, or at once when somebody else failed meanwhile. */
+	/* What could not be written is due again when its lease is over. */
 	tell_forget(ti);
 }
 

@@ -14,14 +14,22 @@
 #include "base/must.h"
 #include "queue/queue_impl.h"
 
-#define DUE_ROWS          100  /* a job */
-#define DUE_EFFECTS       1000 /* a job stops when it noted so many */
-#define DUE_TELL_LEASE_MS 60000
-#define DUE_AGAIN_MS      (5 * 60 * 1000)
-#define DUE_PROBE_MS      (5 * 60 * 1000)
-#define DUE_ERROR_MS      1000
+#define DUE_ROWS     100  /* a job */
+#define DUE_EFFECTS  1000 /* a job stops when it noted so many */
+#define DUE_AGAIN_MS (5 * 60 * 1000)
+#define DUE_PROBE_MS (5 * 60 * 1000)
+#define DUE_ERROR_MS 1000
 
 enum due_next { DUE_STOP = 1 };
+
+/* What is due at NOW has a time up to this. */
+static int64_t
+due_horizon(const struct due *d, int64_t now)
+{
+	return d->kind == 't' && d->q->leased_before_ms > now
+		       ? d->q->leased_before_ms - 1
+		       : now;
+}
 
 /* --- a message's time ---------------------------------------------------- */
 
@@ -77,6 +85,21 @@ due_look_at_dest(struct due_expiry *x, uint64_t key)
 		dest_get(x->txn, key, &x->d->effects.arena, &x->dest) == 0;
 }
 
+/* Nobody will try it any more: it says so, unless a server said something. */
+static void
+due_nobody_serves(struct rcpt *r)
+{
+	static const struct reply reply = {
+		.code = 451,
+		.dsn = "4.3.5",
+		.ours = true,
+		.text = "nobody here delivers to such destinations any more",
+	};
+
+	if (r->reply_code == 0)
+		rcpt_set_reply(r, &reply, "");
+}
+
 /* Too late: but not before a try since we are awake. */
 static int
 due_expire_rcpt(struct due_expiry *x, uint32_t n, struct rcpt *r,
@@ -85,17 +108,18 @@ due_expire_rcpt(struct due_expiry *x, uint32_t n, struct rcpt *r,
 	struct queue *q = x->d->q;
 	int shown = (int)rcpt_shown_state(r, &rec->place);
 	int64_t last = r->last_ms;
+	bool served = queue_find_agent(q, r->agent) != NULL;
 
 	due_look_at_dest(x, r->dest);
 	if (x->dest_failed && x->dest.last_ms > last &&
 	    x->dest.last_ms >= r->arrival_ms)
 		last = x->dest.last_ms;
-	if (out_has(q, x->id, n) ||
-	    (last < q->awake_since_ms && place_is_ready(&rec->place))) {
+	if (out_has(q, x->id, n) || (served && last < q->awake_since_ms &&
+				     place_is_ready(&rec->place))) {
 		x->again = true;
 		return 0;
 	}
-	if (last == 0 || last < q->awake_since_ms) {
+	if (served && (last == 0 || last < q->awake_since_ms)) {
 		x->again = true;
 		effect_wake(&x->d->effects, x->id, r);
 		count_note_rcpt(&x->d->effects.counts, x->id, r, shown,
@@ -105,6 +129,8 @@ due_expire_rcpt(struct due_expiry *x, uint32_t n, struct rcpt *r,
 	}
 	if (x->dest_failed)
 		due_take_dest(r, &x->dest);
+	if (!served)
+		due_nobody_serves(r);
 	r->state = RCPT_FAILED;
 	r->expired = true;
 	x->some = true;
@@ -154,7 +180,7 @@ due_message(struct due *d, struct store_txn *txn, uint64_t id,
 
 	if (r < 0)
 		return r;
-	if (m.tell_ms > 0 && m.tell_ms <= now)
+	if (m.tell_ms > 0 && m.tell_ms <= due_horizon(d, now))
 		return due_tell(d, txn, id, &m, rec, now);
 	if ((m.flags & MESSAGE_HELD) || now < m.expires_ms)
 		return queue_put_message(d->q, txn, id, &m, rec);
@@ -322,7 +348,8 @@ due_job(struct store_txn *txn, void *arg)
 
 	effects_clear(&d->effects);
 	while (r == 0 && rows-- > 0 && d->effects.n < DUE_EFFECTS) {
-		if (!due_next(d, txn, &place, &key) || place_when(&place) > now)
+		if (!due_next(d, txn, &place, &key) ||
+		    place_when(&place) > due_horizon(d, now))
 			return 0;
 		r = due_row(d, txn, &place, &key, now);
 	}
@@ -387,7 +414,7 @@ due_look(struct due *d, struct store_txn *txn, int64_t now_wall_ms,
 	when = place_when(&place);
 	if (now_mono_ms < d->not_before_mono_ms)
 		return now_wall_ms + d->not_before_mono_ms - now_mono_ms;
-	if (when > now_wall_ms)
+	if (when > due_horizon(d, now_wall_ms))
 		return when;
 	due_submit(d);
 	return INT64_MAX;

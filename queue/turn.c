@@ -15,14 +15,12 @@
 #include "base/xalloc.h"
 #include "queue/queue_impl.h"
 
-#define TURN_GIVE_MAX      256 /* attempts a turn */
-#define TURN_SCAN_MAX      64  /* destinations a turn */
-#define TURN_SCAN_AGAIN_MS 1000
-#define TURN_JUMP_MS       (10 * 60 * 1000)
-#define TURN_BACK_MS       1000
-#define TURN_WALL_MS       60000 /* the wall may jump while we sleep */
-#define TURN_HURRY_MS      5000  /* alerts wait at a destination that is down */
-#define TURN_OTHER_LANES   4
+#define TURN_GIVE_MAX    256 /* attempts a turn */
+#define TURN_JUMP_MS     (10 * 60 * 1000)
+#define TURN_BACK_MS     1000
+#define TURN_WALL_MS     60000 /* the wall may jump while we sleep */
+#define TURN_HURRY_MS    5000  /* alerts wait at a destination that is down */
+#define TURN_OTHER_LANES 4
 
 /*
  * The order of lanes when all hold something: fresh before tried 3 : 1, normal
@@ -147,16 +145,19 @@ hurry_after(void *arg, int result)
 static void
 turn_hurry(struct queue *q, struct store_txn *txn, struct dest *d, int64_t now)
 {
-	struct store_place list = store_place_ready(d->key, 0, 0), place;
-	struct store_key key;
+	struct dest_rec rec;
+	struct arena a;
 	struct hurry *h;
+	int64_t pace = INT64_MAX;
 
-	if (d->hurrying || d->not_before_ms <= now + 6 * TURN_HURRY_MS ||
+	if (d->hurrying || d->not_before_ms - now <= TURN_HURRY_MS ||
 	    !(d->lanes & LANES_ALERT))
 		return;
-	if (store_next_waiting(txn, &list, NULL, PLACE_PREFIX_DEST, &place,
-			       &key) <= 0 ||
-	    place_lane(&place) > lane_of(QUEUE_ALERT, true))
+	arena_init(&a);
+	if (dest_get(txn, d->key, &a, &rec) == 0)
+		pace = dest_alert_pace(txn, d->key, rec.first_ms, now);
+	arena_done(&a);
+	if (d->not_before_ms - now <= pace)
 		return;
 	h = xcalloc(1, sizeof(*h));
 	h->q = q;
@@ -221,7 +222,12 @@ static enum give
 turn_probe(struct queue *q, struct store_txn *txn, struct dest *d, bool alerts,
 	   int64_t now, struct attempt_impl **ret)
 {
-	if (d->probing || d->out > 0)
+	uint32_t window = (uint32_t)q->conf.destination.connections;
+	bool others = !alerts && d->out < window;
+
+	/* Those that are out from before may hang for long; an alert may have
+	 * one more than the window. */
+	if (d->probing || d->out > window)
 		return GIVE_BLOCKED;
 	if (now < d->not_before_ms) {
 		turn_hurry(q, txn, d, now);
@@ -229,12 +235,12 @@ turn_probe(struct queue *q, struct store_txn *txn, struct dest *d, bool alerts,
 	}
 	for (int again = 0; again < 2; again++) {
 		if (take_alert(q, txn, d, ret) == 0 ||
-		    (!alerts && take_other(q, txn, d, ret) == 0))
+		    (others && take_other(q, txn, d, ret) == 0))
 			return GIVE_DONE;
 		/* All had their turn: from the beginning. */
-		dest_reset_lanes(d, alerts ? LANES_ALERT : LANES_ALL);
+		dest_reset_lanes(d, others ? LANES_ALL : LANES_ALERT);
 	}
-	return GIVE_NOTHING;
+	return alerts || others ? GIVE_NOTHING : GIVE_BLOCKED;
 }
 
 static enum give
@@ -323,47 +329,6 @@ turn_wake_rested(struct queue *q, int64_t now_mono)
 	return INT64_MAX;
 }
 
-/* After a start, and when there were too many to remember: find what has ready
- * lists, destination by destination. */
-static void
-turn_scan(struct queue *q, struct store_txn *txn, int64_t wall)
-{
-	struct store_place at, place;
-	struct dest_rec dr;
-	struct store_key key;
-	struct store_rec rec;
-	struct rcpt rcpt;
-	struct arena a;
-	struct dest *d;
-
-	arena_init(&a);
-	for (int i = 0; i < TURN_SCAN_MAX && q->scanning; i++) {
-		at = store_place_ready(q->scan_at, 0, 0);
-		if (store_next_waiting(txn, &at, NULL, 1, &place, &key) <= 0) {
-			q->scanning = false;
-			break;
-		}
-		q->scan_at = place_dest(&place) + 1;
-		q->scanning = q->scan_at != 0;
-		/* One that is down comes back by its own timer. */
-		if (dest_get(txn, place_dest(&place), &a, &dr) == 0 &&
-		    dr.not_before_ms > wall)
-			continue;
-		if (store_get(txn, &key, &rec) < 0 ||
-		    rcpt_decode(rec.value, rec.len, &a, &rcpt) < 0) {
-			take_mend(q, &place, &key);
-			continue;
-		}
-		d = dest_enter(&q->dests, place_dest(&place), rcpt.agent,
-			       rcpt.dest_name);
-		if (d != NULL)
-			dest_wake_all(&q->dests, d);
-		else
-			q->scanning = false;
-	}
-	arena_done(&a);
-}
-
 /* "Time that did not pass": a jump of the wall against the monotonic clock. */
 static void
 turn_look_at_clock(struct queue *q, int64_t wall, int64_t mono)
@@ -373,6 +338,7 @@ turn_look_at_clock(struct queue *q, int64_t wall, int64_t mono)
 
 	if (q->clock_known && (jump > TURN_JUMP_MS || jump < -TURN_BACK_MS)) {
 		q->awake_since_ms = wall;
+		q->leased_before_ms = 0; /* by another clock */
 		log_event(q->log, LOG_WARNING, "clock_jump",
 			  LOG_INT("ms", jump));
 	}
@@ -387,27 +353,14 @@ turn_take_conf(struct queue *q, int64_t wall)
 	if (q->conf_changed) {
 		q->conf = q->conf_shared;
 		q->conf_changed = false;
-		q->awake_since_ms = wall;
 		/* Windows may be larger now. */
-		q->scanning = true;
-		q->scan_at = 0;
+		scan_start(q);
+	}
+	if (q->rerouted) {
+		q->rerouted = false;
+		q->awake_since_ms = wall;
 	}
 	pthread_mutex_unlock(&q->lock);
-}
-
-/* Some did not fit into memory: look for them now and then. */
-static int64_t
-turn_scan_again(struct queue *q, int64_t mono)
-{
-	if (!q->dests.forgot || q->scanning)
-		return INT64_MAX;
-	if (mono < q->scan_again_mono_ms)
-		return q->scan_again_mono_ms;
-	q->scan_again_mono_ms = mono + TURN_SCAN_AGAIN_MS;
-	q->dests.forgot = false;
-	q->scanning = true;
-	q->scan_at = 0;
-	return mono;
 }
 
 static int64_t
@@ -455,11 +408,10 @@ queue_turn(struct store_txn *txn, void *arg)
 	next = turn_when(due, wall, mono);
 	next = turn_earlier(next, attempt_unwritten_turn(q, mono));
 	next = turn_earlier(next, turn_wake_rested(q, mono));
-	if (q->scanning)
-		turn_scan(q, txn, wall);
+	scan_turn(q, txn, wall);
 	if (turn_give(q, txn, wall) || q->scanning)
 		next = mono;
-	next = turn_earlier(next, turn_scan_again(q, mono));
+	next = turn_earlier(next, scan_again(q, mono));
 	stats_count_turn(q);
 	stats_turn(q, txn, mono);
 	return next;

@@ -24,6 +24,7 @@ struct queue {
 	struct fake_report *report;
 	uint64_t last_id;
 	size_t out;
+	atomic_uint nrerouted;
 };
 
 /* Content, read in pieces that come in a later turn. */
@@ -137,6 +138,18 @@ void
 attempt_read(struct attempt *a, attempt_read_fn *fn, void *arg)
 {
 	source_read(&a->impl->source, fn, arg);
+}
+
+void
+queue_rerouted(struct queue *q)
+{
+	atomic_fetch_add(&q->nrerouted, 1);
+}
+
+unsigned
+fake_queue_rerouted(struct queue *q)
+{
+	return atomic_load(&q->nrerouted);
 }
 
 /* --- attempts ------------------------------------------------------------ */

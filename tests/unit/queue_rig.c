@@ -115,9 +115,8 @@ rig_note_told(struct rig *rig, const struct tell *t)
 }
 
 static void
-rig_teller(void *ctx, struct loop *loop, struct tell *t)
+rig_compose(struct rig *rig, struct tell *t)
 {
-	struct rig *rig = ctx;
 	struct draft *draft = NULL;
 	struct envelope_rcpt to = {.address = t->sender,
 				   .agent = "test",
@@ -129,18 +128,39 @@ rig_teller(void *ctx, struct loop *loop, struct tell *t)
 			       .nrcpt = 1,
 			       .rcpt = &to};
 
-	(void)loop;
-	if (rig->tell_busy > 0) {
-		rig->tell_busy--;
-		tell_drop(&t);
-		return;
-	}
 	rig_note_told(rig, t);
 	if (rig->report && t->sender[0] != '\0' && t->kind == 'm') {
 		must(tell_draft(t, &draft) == 0);
 		must(draft_write(draft, "report\r\n", 8) == 0);
 	}
 	tell_commit(&t, &draft, &env, rig->tell_fn, rig->tell_arg);
+}
+
+void
+rig_tell(struct rig *rig)
+{
+	struct tell *t = rig->telling;
+
+	must(t != NULL);
+	rig->telling = NULL;
+	rig_compose(rig, t);
+}
+
+static void
+rig_teller(void *ctx, struct loop *loop, struct tell *t)
+{
+	struct rig *rig = ctx;
+
+	(void)loop;
+	if (rig->tell_busy > 0) {
+		rig->tell_busy--;
+		tell_drop(&t);
+	} else if (rig->tell_slow) {
+		rig->tell_slow = false;
+		rig->telling = t;
+	} else {
+		rig_compose(rig, t);
+	}
 }
 
 /* --- opened and closed --------------------------------------------------- */
@@ -161,7 +181,8 @@ rig_open(struct rig *rig)
 		fprintf(stderr, "%s\n", why);
 		abort();
 	}
-	queue_set_agent(rig->q, "test", rig_agent, rig);
+	if (!rig->no_agent)
+		queue_set_agent(rig->q, "test", rig_agent, rig);
 	queue_set_teller(rig->q, 'm', rig_teller, rig);
 	queue_set_teller(rig->q, 'i', rig_teller, rig);
 }
@@ -182,6 +203,8 @@ rig_close(struct rig *rig)
 	rig_settle(rig);
 	pool_free(&rig->disk);
 	queue_close(&rig->q);
+	if (rig->telling != NULL)
+		tell_drop(&rig->telling);
 	for (size_t i = 0; i < rig->nout; i++)
 		attempt_free(rig->out[i]->impl);
 	rig->nout = 0;
@@ -219,7 +242,7 @@ rig_look(struct store_txn *txn, void *arg)
 	struct queue *q = rig->q;
 
 	(void)txn;
-	rig->busy = q->ntells > 0 || q->poked ||
+	rig->busy = q->ntells > (rig->telling != NULL ? 1 : 0) || q->poked ||
 		    (atomic_load(&q->started) && !atomic_load(&q->stopping) &&
 		     (q->scanning || q->count.counting));
 	for (size_t i = 0; i < q->ndues; i++)

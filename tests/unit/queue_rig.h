@@ -50,13 +50,16 @@ struct rig {
 	/* Attempts that are out, in the order they were given. */
 	struct attempt *out[RIG_OUT];
 	size_t nout, given;
+	bool no_agent;       /* nobody serves "test" */
 	rig_agent_fn *agent; /* answers at once; NULL: they wait in OUT */
 	/* What the teller was told. */
 	struct rig_told told[RIG_TOLD];
 	size_t ntold;
 	bool report; /* write a DSN; else nothing can be said */
 	const char *report_dest;
-	int tell_busy; /* drop so many first */
+	int tell_busy;        /* drop so many first */
+	bool tell_slow;       /* the first waits for rig_tell() ... */
+	struct tell *telling; /* ... here */
 	/* Store job of the test's own with a tell. */
 	store_fn *tell_fn;
 	void *tell_arg;
@@ -113,6 +116,8 @@ void rig_answer(struct rig *rig, size_t at, enum attempt_outcome outcome,
 		int code);
 void rig_answer_dest(struct rig *rig, size_t at, enum attempt_outcome outcome,
 		     enum attempt_dest dest, int code);
+/* What the slow teller was asked. */
+void rig_tell(struct rig *rig);
 int rig_act(struct rig *rig, enum queue_action action, uint64_t id);
 struct queue_stats *rig_stats(struct rig *rig);
 /* N 0: no such message. Borrowed until the next. */

@@ -230,9 +230,12 @@ test_moved(void **state)
 	other.name = TEXT("other");
 	rule.via = (struct conf_list){1, &other};
 	g.agent.conf.by_domain = (struct conf_list){1, &rule};
-	routing = agent_rig_routing(&g.agent);
-	deliver_set_routing(g.agent.deliver, routing);
-	routing_unref(&routing);
+	for (int i = 0; i < 2; i++) { /* the second is the same */
+		routing = agent_rig_routing(&g.agent);
+		deliver_set_routing(g.agent.deliver, routing);
+		routing_unref(&routing);
+		assert_int_equal(fake_queue_rerouted(g.queue), 1);
+	}
 	r = fake_rig_send(&g);
 	assert_int_equal(r->rcpt[0].outcome, ATTEMPT_DONE);
 	assert_int_equal(r->rcpt[1].outcome, ATTEMPT_MOVED);

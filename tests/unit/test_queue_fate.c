@@ -181,6 +181,139 @@ test_grace_after_a_jump(void **state)
 	assert_int_equal(rig->ntold, 1);
 }
 
+/* Near the end of its lifetime there is a reload. */
+static void
+a_reload_before_the_end(struct rig *rig, bool rerouted)
+{
+	rig->report = true;
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	rig_answer(rig, 0, ATTEMPT_LATER, 450);
+	rig_settle(rig);
+	rig_advance(rig, 5 * DAY - MINUTE);
+	rig_answer(rig, 0, ATTEMPT_LATER, 450);
+	rig_settle(rig);
+	clock_advance(rig->clock, 1);
+	if (rerouted)
+		queue_rerouted(rig->q);
+	queue_set_conf(rig->q, &rig->conf);
+	rig_settle(rig);
+	rig_advance(rig, MINUTE);
+	assert_int_equal(rig->ntold, rerouted ? 0 : 1);
+	for (int i = 0; i < 6 && rig->ntold == 0; i++) {
+		rig_advance(rig, 5 * MINUTE);
+		if (rig->nout > 0 && rig->ntold == 0)
+			rig_answer(rig, 0, ATTEMPT_LATER, 450);
+		rig_settle(rig);
+	}
+	assert_int_equal(rig->ntold, 1);
+	assert_true(rig->told[0].expired);
+}
+
+static void
+test_other_routes_give_grace(void **state)
+{
+	a_reload_before_the_end(*state, true);
+}
+
+static void
+test_other_settings_give_none(void **state)
+{
+	a_reload_before_the_end(*state, false);
+}
+
+/* Its agent is no more: it ends as all mail does. */
+static void
+an_agent_is_gone(struct rig *rig, bool tried)
+{
+	rig->report = true;
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	if (tried) {
+		rig_answer(rig, 0, ATTEMPT_LATER, 450);
+		rig_settle(rig);
+	}
+	rig_close(rig);
+	rig->no_agent = true;
+	clock_advance(rig->clock, 5 * DAY - MINUTE);
+	rig_open(rig);
+	rig_start(rig);
+	rig_advance(rig, 9 * MINUTE);
+	assert_int_equal(rig->ntold, 0); /* it may come back */
+	rig_advance(rig, MINUTE);
+	assert_int_equal(rig->ntold, 1);
+	assert_true(rig->told[0].expired);
+	assert_int_equal(rig->told[0].code, tried ? 450 : 451);
+	assert_int_equal(rig->told[0].tries, tried ? 1 : 0);
+}
+
+static void
+test_an_agent_that_is_gone(void **state)
+{
+	an_agent_is_gone(*state, false);
+}
+
+static void
+test_an_agent_that_is_gone_tried(void **state)
+{
+	an_agent_is_gone(*state, true);
+}
+
+/* --- told at once ---------------------------------------------------------- */
+
+/* Two failed, the second while the first was being told. */
+static void
+test_another_fails_meanwhile(void **state)
+{
+	struct rig *rig = *state;
+	struct attempt *a;
+
+	rig->report = rig->tell_slow = true;
+	rig_send(rig, RIG_MAIL(.nrcpt = 2));
+	rig_settle(rig);
+	a = rig->out[0];
+	rig->nout = 0;
+	a->rcpt[0].outcome = ATTEMPT_NEVER;
+	a->rcpt[1].outcome = ATTEMPT_LATER;
+	for (int i = 0; i < 2; i++)
+		reply_set(&a->rcpt[i].reply, i == 0 ? 550 : 450, "", "no");
+	attempt_result(&a);
+	rig_settle(rig);
+	assert_non_null(rig->telling);
+	/* A tell that takes longer than its lease is still the only one. */
+	rig_advance(rig, 2 * MINUTE);
+	assert_int_equal(rig->ntold, 0);
+	rig_answer(rig, 0, ATTEMPT_NEVER, 550);
+	rig_settle(rig);
+	rig_tell(rig);
+	rig_settle(rig);
+	assert_int_equal(rig->ntold, 2);
+	assert_int_equal(rig->told[1].nrcpt, 2);
+	assert_int_equal(rig->nout, 1); /* one report */
+	rig_deliver_rest(rig);
+}
+
+/* Killed while it is being told. */
+static void
+test_killed_before_it_is_told(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->report = rig->tell_slow = true;
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	rig_answer(rig, 0, ATTEMPT_NEVER, 550);
+	rig_settle(rig);
+	assert_non_null(rig->telling);
+	rig_close(rig);
+	clock_advance(rig->clock, 1);
+	rig_open(rig);
+	rig_start(rig);
+	assert_int_equal(rig->ntold, 1);
+	assert_int_equal(rig->nout, 1);
+	rig_deliver_rest(rig);
+}
+
 /* --- waiting for its fate ------------------------------------------------ */
 
 static void
@@ -232,6 +365,12 @@ main(void)
 		RIG_TEST(test_a_dead_destination_expires_too),
 		RIG_TEST(test_grace_after_a_start),
 		RIG_TEST(test_grace_after_a_jump),
+		RIG_TEST(test_other_routes_give_grace),
+		RIG_TEST(test_other_settings_give_none),
+		RIG_TEST(test_an_agent_that_is_gone),
+		RIG_TEST(test_an_agent_that_is_gone_tried),
+		RIG_TEST(test_another_fails_meanwhile),
+		RIG_TEST(test_killed_before_it_is_told),
 		RIG_TEST(test_watch),
 	};
 

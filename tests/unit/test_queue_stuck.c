@@ -4,10 +4,11 @@
  * that is too long, an alert at a dead destination while all else is paused.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#include "queue/key.h"
+#include "queue/queue_impl.h"
 #include "queue/store_impl.h"
 #include "tests/unit/queue_rig.h"
 #include "tests/unit/store_kit.h"
@@ -301,6 +302,77 @@ test_the_wall_is_looked_at(void **state)
 	assert_in_range(due - clock_mono_ms(rig->clock), 1, MINUTE);
 }
 
+/* --- more destinations than fit ------------------------------------------- */
+
+struct crowd {
+	struct rig *rig;
+	struct dest *last;
+};
+
+/* All places in memory taken by those that have something out. */
+static int
+crowd_come(struct store_txn *txn, void *arg)
+{
+	struct crowd *c = arg;
+	struct dest_table *t = &c->rig->q->dests;
+
+	(void)txn;
+	for (uint64_t key = 1; HASH_COUNT(t->hash) < DEST_MAX; key++) {
+		c->last = dest_enter(t, key, "test", "crowd");
+		c->last->out = 1;
+	}
+	return 0;
+}
+
+static int
+crowd_leave(struct store_txn *txn, void *arg)
+{
+	struct crowd *c = arg;
+
+	(void)txn;
+	c->last->out = 0;
+	return 0;
+}
+
+static int
+by_key(const void *a, const void *b)
+{
+	uint64_t ka = queue_dest_key("test", *(const char *const *)a);
+	uint64_t kb = queue_dest_key("test", *(const char *const *)b);
+
+	return ka < kb ? -1 : ka > kb;
+}
+
+/* Who was looked for in vain is next, and not who stands before it. */
+static void
+test_a_scan_goes_on_where_it_was(void **state)
+{
+	struct rig *rig = *state;
+	const char *dest[] = {"one", "two", "three"};
+	struct crowd c = {.rig = rig};
+	struct store *store = queue_store(rig->q);
+
+	qsort(dest, 3, sizeof(dest[0]), by_key);
+	assert_int_equal(store_kit_run(store, crowd_come, &c), 0);
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}, .dest = dest[1]));
+	rig_settle(rig);
+	rig_advance(rig, SECOND);
+	for (int i = 0; i < 3; i += 2)
+		rig_send(rig, RIG_MAIL(.to = {"b@x.org"}, .dest = dest[i]));
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 0);
+	assert_int_equal(store_kit_run(store, crowd_leave, &c), 0);
+	for (int i = 0; i < 3; i++) {
+		for (int s = 0; s < 4 && rig->nout == 0; s++)
+			rig_advance(rig, SECOND);
+		assert_int_equal(rig->nout, 1);
+		assert_string_equal(rig->out[0]->dest, dest[(i + 1) % 3]);
+		rig_answer(rig, 0, ATTEMPT_DONE, 250);
+		rig_settle(rig);
+	}
+	assert_int_equal(rig_stats(rig)->messages, 0);
+}
+
 int
 main(void)
 {
@@ -316,6 +388,7 @@ main(void)
 		RIG_TEST(test_a_long_name_fails),
 		RIG_TEST(test_an_alert_at_a_dead_one_while_paused),
 		RIG_TEST(test_the_wall_is_looked_at),
+		RIG_TEST(test_a_scan_goes_on_where_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

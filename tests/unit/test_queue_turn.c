@@ -305,6 +305,110 @@ test_alerts_have_a_dead_destination_probed(void **state)
 	assert_in_range(count_probes(rig, 15 * MINUTE), 28, 32);
 }
 
+/* However far the next probe is, and however long it has been dead. */
+static void
+an_alert_comes(struct rig *rig, int64_t down_ms, int64_t left_ms)
+{
+	int64_t probe;
+
+	rig_post(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, 421);
+	rig_settle(rig);
+	(void)count_probes(rig, down_ms);
+	probe = rig_stats(rig)->v[0].not_before_ms;
+	rig_advance(rig, probe - left_ms - clock_wall_ms(rig->clock));
+	assert_int_equal(rig->nout, 0);
+	rig_post(rig, RIG_MAIL(.alert = true, .to = {"c@x.org"}));
+	rig_settle(rig);
+	rig_advance(rig, 4999);
+	assert_int_equal(rig->nout, left_ms < 5000 ? 1 : 0);
+	rig_advance(rig, 1);
+	assert_int_equal(rig->nout, 1);
+	assert_true(rig->out[0]->probe);
+	assert_int_equal(rig->out[0]->class, QUEUE_ALERT);
+}
+
+static void
+test_an_alert_is_tried_within_five_seconds(void **state)
+{
+	static const struct {
+		const char *name;
+		int64_t down_ms, left_ms;
+	} row[] = {
+		{"far", 0, 50000},
+		{"not so far", 0, 29000},
+		{"near", 0, 6000},
+		{"nearer than that", 0, 3000},
+		{"dead for long", 30 * MINUTE, 20 * MINUTE},
+		{"dead for long, not so far", 30 * MINUTE, 29000},
+	};
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct rig *rig = *state;
+
+		print_message("%s\n", row[i].name);
+		an_alert_comes(rig, row[i].down_ms, row[i].left_ms);
+		rig_teardown(state);
+		rig_setup(state);
+	}
+}
+
+/* Those that hang, perhaps for minutes, don't keep the probe back; what they
+ * say later is about another time. */
+static void
+test_a_probe_waits_for_nobody(void **state)
+{
+	struct rig *rig = *state;
+
+	for (int i = 0; i < 5; i++)
+		rig_post(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, 421);
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 4);
+	rig_advance(rig, MINUTE);
+	assert_int_equal(rig->nout, 5);
+	assert_true(rig->out[4]->probe);
+	rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, 421);
+	rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_OK, 0);
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 3);
+	assert_int_equal(rig_stats(rig)->v[0].fails, 1);
+	attempt_reached(rig->out[2]);
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 5);
+	rig_deliver_rest(rig);
+}
+
+/* A window that is full of those that hang is full for the probe as well, but
+ * for an alert's. */
+static void
+test_a_probe_keeps_to_the_window(void **state)
+{
+	struct rig *rig = *state;
+
+	for (int i = 0; i < 3; i++)
+		rig_post(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	rig->conf.destination.connections = 2;
+	queue_set_conf(rig->q, &rig->conf);
+	rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, 421);
+	rig_settle(rig);
+	rig_advance(rig, MINUTE);
+	assert_int_equal(rig->nout, 2);
+	rig_post(rig, RIG_MAIL(.alert = true, .to = {"c@x.org"}));
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 3);
+	assert_int_equal(rig->out[2]->class, QUEUE_ALERT);
+	rig_answer(rig, 2, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 2); /* up again, and full */
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+	rig_deliver_rest(rig);
+}
+
 static void
 test_moved(void **state)
 {
@@ -386,6 +490,9 @@ main(void)
 		RIG_TEST(test_a_probe_without_reached_is_enough),
 		RIG_TEST(test_three_drops_are_the_destinations),
 		RIG_TEST(test_alerts_have_a_dead_destination_probed),
+		RIG_TEST(test_an_alert_is_tried_within_five_seconds),
+		RIG_TEST(test_a_probe_waits_for_nobody),
+		RIG_TEST(test_a_probe_keeps_to_the_window),
 		RIG_TEST(test_moved),
 		RIG_TEST(test_untried_without_end),
 		RIG_TEST(test_restart_finds_all_destinations),

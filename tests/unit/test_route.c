@@ -140,6 +140,48 @@ test_refused(void **state)
 }
 
 static void
+test_equal(void **state)
+{
+	static struct hop port[] = {HOP("", "10.1.0.6", 26)};
+	static struct delivery_rule changed[] = {
+		{.match = TEXT("inner.example.org"), .via = {2, inner}},
+		{.match = TEXT(".example.org"), .via = {1, port}},
+		{.match = TEXT("example.net"), .via = {1, other}},
+	};
+	static const struct {
+		const char *name;
+		struct conf_list smarthost, by_domain;
+		bool equal;
+	} row[] = {
+		{"the same", {2, smart}, {3, rules}, true},
+		{"no smarthost", {0}, {3, rules}, false},
+		{"another smarthost", {1, other}, {3, rules}, false},
+		{"a rule less", {2, smart}, {2, rules}, false},
+		{"rules that don't begin so",
+		 {2, smart},
+		 {2, rules + 1},
+		 false},
+		{"another port", {2, smart}, {2, changed}, false},
+		{"another pattern", {2, smart}, {2, changed + 1}, false},
+	};
+	struct delivery_conf conf = conf_new(), now;
+	struct routing *was = routing_make(&conf), *r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		now = conf;
+		now.smarthost = row[i].smarthost;
+		now.by_domain = row[i].by_domain;
+		now.lifetime_ms++; /* none of routing's */
+		r = routing_make(&now);
+		if (routing_equal(was, r) != row[i].equal)
+			fail_msg("%s", row[i].name);
+		routing_unref(&r);
+	}
+	routing_unref(&was);
+}
+
+static void
 test_outlives_its_configuration(void **state)
 {
 	struct delivery_conf conf = conf_new();
@@ -205,6 +247,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_outlives_its_configuration),
 		cmocka_unit_test(test_helo_and_bind),
 	};
