@@ -242,7 +242,8 @@ rig_look(struct store_txn *txn, void *arg)
 	struct queue *q = rig->q;
 
 	(void)txn;
-	rig->busy = q->ntells > (rig->telling != NULL ? 1 : 0) || q->poked ||
+	rig->ntells = q->ntells;
+	rig->busy = q->poked ||
 		    (atomic_load(&q->started) && !atomic_load(&q->stopping) &&
 		     (q->scanning || q->count.counting));
 	for (size_t i = 0; i < q->ndues; i++)
@@ -276,7 +277,8 @@ rig_settle(struct rig *rig)
 		};
 		store_run(rig->q->store, &job);
 		loop_run(rig->loop);
-		if (rig->busy || rig->given != given || rig->ntold != told)
+		if (rig->busy || rig->ntells > (rig->telling != NULL) ||
+		    rig->given != given || rig->ntold != told)
 			quiet = -1;
 	}
 }

@@ -69,6 +69,7 @@ struct rig {
 	struct queue_stats *stats;
 	struct queue_listing *listing;
 	bool busy;
+	uint32_t ntells; /* under way */
 	bool ready, fated, delivered;
 	struct reply fate;
 	pthread_mutex_t lock;
