@@ -300,13 +300,13 @@ ar_job(struct store_txn *txn, void *arg)
 	return r < 0 ? r : attempt_dest_result(ai, txn);
 }
 
-/* The last words, for who waits for this message's fate. */
+/* The last words, for who waits for this message's fate, or soon will. */
 static void
 ar_note_words(struct attempt_impl *ai)
 {
 	const struct attempt *a = &ai->a;
 
-	for (size_t i = 0; ai->q->watches != NULL && i < a->nrcpt; i++)
+	for (size_t i = 0; i < a->nrcpt; i++)
 		if (ai->applied[i] && a->rcpt[i].reply.code != 0)
 			watch_note(ai->q, a->id, &a->rcpt[i].reply);
 }

@@ -19,6 +19,7 @@
 #define QUEUE_TELLERS 8
 #define QUEUE_DUES    24
 #define QUEUE_FATES   1024
+#define QUEUE_WORDS   64 /* refusals remembered for who asks later */
 #define QUEUE_WATCHES 10000
 #define QUEUE_TELLS   64 /* at once */
 
@@ -134,6 +135,12 @@ struct fate {
 	bool delivered;
 };
 
+/* What was said last of a message that was not taken. */
+struct words {
+	uint64_t id;
+	struct reply last;
+};
+
 struct queue_metrics {
 	struct metric_family *deliveries, *latency, *stored, *oldest;
 	struct metric_family *dest_deliveries, *dest_oldest, *paused;
@@ -186,6 +193,8 @@ struct queue {
 	uint32_t nwatches;
 	struct fate fates[QUEUE_FATES];
 	size_t next_fate;
+	struct words words[QUEUE_WORDS];
+	size_t next_words;
 	int64_t awake_since_ms;
 	int64_t wall_minus_mono_ms;
 	bool clock_known;

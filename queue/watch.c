@@ -36,9 +36,34 @@ watch_find(struct queue *q, uint64_t id)
 	return w;
 }
 
+static struct words *
+words_find(struct queue *q, uint64_t id)
+{
+	for (size_t i = 0; i < QUEUE_WORDS; i++)
+		if (q->words[i].id == id)
+			return &q->words[i];
+	return NULL;
+}
+
+/* A refusal may be faster than the one who asks for it. */
+static void
+words_keep(struct queue *q, uint64_t id, const struct reply *last)
+{
+	struct words *words = words_find(q, id);
+
+	if (words == NULL) {
+		words = &q->words[q->next_words];
+		q->next_words = (q->next_words + 1) % QUEUE_WORDS;
+	}
+	words->id = id;
+	reply_copy(&words->last, last);
+}
+
 void
 watch_note(struct queue *q, uint64_t id, const struct reply *last)
 {
+	if (!reply_ok(last))
+		words_keep(q, id, last);
 	for (struct watch *w = watch_find(q, id); w != NULL; w = w->same)
 		reply_copy(&w->last, last);
 }
@@ -99,8 +124,11 @@ watch_after(void *arg, int result)
 {
 	struct watch *w = arg;
 	struct queue *q = w->q;
+	const struct words *words = words_find(q, w->id);
 
 	(void)result;
+	if (words != NULL)
+		reply_copy(&w->last, &words->last);
 	for (size_t i = 0; i < QUEUE_FATES; i++) {
 		if (q->fates[i].id == w->id) {
 			watch_answer(w, q->fates[i].delivered);

@@ -354,6 +354,22 @@ test_watch(void **state)
 	assert_int_equal(rig->fate.code, 550);
 }
 
+/* The reason is told also to who asks when all is over. */
+static void
+test_watch_knows_why(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	rig_answer(rig, 0, ATTEMPT_NEVER, 551);
+	rig_settle(rig);
+	queue_watch(rig->q, rig->id, rig->loop, rig->handle, fated);
+	rig_settle(rig);
+	assert_true(rig->fated && !rig->delivered);
+	assert_int_equal(rig->fate.code, 551);
+}
+
 int
 main(void)
 {
@@ -372,6 +388,7 @@ main(void)
 		RIG_TEST(test_another_fails_meanwhile),
 		RIG_TEST(test_killed_before_it_is_told),
 		RIG_TEST(test_watch),
+		RIG_TEST(test_watch_knows_why),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
