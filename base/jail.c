@@ -99,8 +99,10 @@ jail_become(const char *name)
 	r = jail_bound();
 	if (r < 0)
 		return r;
-	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
-	    initgroups(name, gid) < 0 || setresgid(gid, gid, gid) < 0 ||
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return -errno;
+	/* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): both are set */
+	if (initgroups(name, gid) < 0 || setresgid(gid, gid, gid) < 0 ||
 	    setresuid(uid, uid, uid) < 0)
 		return -errno;
 	r = jail_capabilities();

@@ -280,6 +280,7 @@ conn_look(struct smtp_conn *c, bool anew)
 	fate = smtp_out_take(&c->so);
 	closed = c->so.state == SMTP_OUT_CLOSED;
 	keep = !closed && !conn_is_used_up(c);
+	must(t || fate == SMTP_OUT_NONE);
 	if (fate == SMTP_OUT_SETTLED)
 		smtp_try_note(t, c->relay);
 	if (fate != SMTP_OUT_NONE || closed)

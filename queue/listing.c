@@ -105,7 +105,7 @@ listing_rcpts(struct listing *x, struct store_txn *txn,
 	      struct queue_message_info *mi, size_t *rows)
 {
 	struct queue_rcpt_info *v = NULL;
-	size_t cap = 0;
+	size_t nrcpt = 0, cap = 0;
 	struct store_rec rec;
 	struct rcpt rcpt;
 	int r;
@@ -115,21 +115,21 @@ listing_rcpts(struct listing *x, struct store_txn *txn,
 	     n++) {
 		if (r < 0 && r != -EBADMSG)
 			break;
-		if (mi->nrcpt == cap) {
+		if (nrcpt == cap) {
 			cap = cap == 0 ? 4 : 2 * cap;
 			v = xreallocarray(v, cap, sizeof(*v));
 		}
-		memset(&v[mi->nrcpt], 0, sizeof(v[0]));
+		memset(&v[nrcpt], 0, sizeof(v[0]));
 		if (r < 0)
-			listing_damaged(&v[mi->nrcpt++], n);
+			listing_damaged(&v[nrcpt++], n);
 		else
-			listing_rcpt(x, txn, n, &rcpt, &rec.place,
-				     &v[mi->nrcpt++]);
+			listing_rcpt(x, txn, n, &rcpt, &rec.place, &v[nrcpt++]);
 		++*rows;
 	}
-	if (mi->nrcpt > 0) {
-		mi->rcpt = arena_alloc(&x->l->arena, mi->nrcpt * sizeof(*v));
-		memcpy(mi->rcpt, v, mi->nrcpt * sizeof(*v));
+	mi->nrcpt = nrcpt;
+	if (nrcpt > 0) {
+		mi->rcpt = arena_alloc(&x->l->arena, nrcpt * sizeof(*v));
+		memcpy(mi->rcpt, v, nrcpt * sizeof(*v));
 	}
 	free(v);
 	return r == -EBADMSG ? 0 : r;

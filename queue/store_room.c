@@ -78,7 +78,7 @@ store_room_look(struct store *s)
 	r = engine_usage(s->engine, &u);
 	if (r == 0)
 		r = store_fs_room(engine_fd(s->engine), &fs, &ahead);
-	if (r < 0) {
+	if (r != 0) {
 		store_room_full(s, r); /* in doubt */
 		return;
 	}

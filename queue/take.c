@@ -307,7 +307,7 @@ take_row(struct walk *w, struct attempt_impl **ret)
 	if (r == 0)
 		r = queue_get_message(w->txn, w->id, &a->arena, &m,
 				      &of_message);
-	if (r < 0) {
+	if (r != 0) {
 		key = key_message(w->id, w->n);
 		attempt_free(ai);
 		take_mend(w->q, &w->place, &key);
@@ -334,12 +334,10 @@ take_lane(struct queue *q, struct store_txn *txn, struct dest *d, uint8_t lane,
 	  struct attempt_impl **ret)
 {
 	struct walk w = {.q = q, .txn = txn, .d = d, .lane = lane};
-	int r;
 
 	walk_start(&w);
-	while ((r = walk_next(&w)) > 0) {
-		r = take_row(&w, ret);
-		if (r == 0) {
+	while (walk_next(&w) > 0) {
+		if (take_row(&w, ret) == 0) {
 			d->flow[lane] = (*ret)->flow;
 			dest_cursor_set(d, lane, (*ret)->flow, (*ret)->a.id,
 					(*ret)->last + 1);

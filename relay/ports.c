@@ -13,9 +13,8 @@
 /* Said by the acceptor, in place of the banner. */
 #define PORT_REFUSAL "421 4.7.0 too many connections, try again later\r\n"
 
-#define PORT_SUBMIT_MODE 0666
-#define PORT_ADMIN_MODE  0660
-#define PORT_HTTP_MODE   0666 /* who may what is asked of each request */
+#define PORT_ADMIN_MODE 0660
+#define PORT_OPEN_MODE  0666 /* who may what is asked of each request */
 
 static void
 port_add(struct relay *r, struct port_list *list, enum port_kind kind,
@@ -148,11 +147,9 @@ port_bind(struct port *p, const struct config *config)
 	case PORT_ADMIN:
 		return port_bind_admin(p, config);
 	case PORT_SUBMIT:
-		return acceptor_bind(p->address, PORT_SUBMIT_MODE, -1, p->fds,
-				     &p->nfds);
 	case PORT_SMTP:
 	case PORT_HTTP:
-		return acceptor_bind(p->address, PORT_HTTP_MODE, -1, p->fds,
+		return acceptor_bind(p->address, PORT_OPEN_MODE, -1, p->fds,
 				     &p->nfds);
 	}
 	abort();

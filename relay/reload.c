@@ -137,6 +137,7 @@ static void
 reload_apply(struct relay *r, struct snapshot *snapshot, bool ports_changed)
 {
 	struct snapshot *was = r->snapshot;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): never NULL */
 	struct queue_conf conf = relay_queue_conf(snapshot->config);
 	struct buf fixed;
 	int result;

@@ -11,4 +11,7 @@
 
 #include <cmocka.h>
 
+/* What cmocka does not tell the compiler: fail() does not return. */
+void _fail(const char *file, int line) __attribute__((noreturn));
+
 #endif

@@ -361,7 +361,7 @@ test_networks_bounded(void **state)
 
 	(void)state;
 	snprintf(text, sizeof(text), "%s", HOST OUT "networks:\n");
-	for (char name = 'a'; name < 'i'; name++) {
+	for (int name = 'a'; name < 'i'; name++) {
 		char items[sizeof(level)];
 
 		memcpy(items, level, sizeof(level));

@@ -220,7 +220,7 @@ static void
 test_connect(void **state)
 {
 	struct io_kit *k = *state;
-	struct sockaddr_in addr, from = {.sin_family = AF_INET}, peer;
+	struct sockaddr_in addr, from = {.sin_family = AF_INET}, peer = {0};
 	socklen_t len = sizeof(peer);
 	int lfd = io_kit_listen(&addr), fd, on = 0;
 

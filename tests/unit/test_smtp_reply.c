@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "mail/smtp_reply.h"
 #include "tests/unit/test.h"
 
@@ -68,24 +69,25 @@ static const struct parse_row parse_rows[] = {
 static void
 gather_line(void *arg, int code, const char *text)
 {
-	char *lines = arg;
+	struct buf *lines = arg;
 
 	assert_in_range(code, 200, 599);
-	strcat(lines, text);
-	strcat(lines, "|");
+	buf_append_str(lines, text);
+	buf_append_char(lines, '|');
 }
 
 static void
 parse_check(const struct parse_row *row, size_t first, size_t step)
 {
 	struct reply_parser p;
-	char lines[256] = "";
+	struct buf lines;
 	size_t at = 0, next = first;
 	int r = 0;
 
+	buf_init(&lines, 256);
 	reply_parser_init(&p);
 	p.on_line = gather_line;
-	p.arg = lines;
+	p.arg = &lines;
 	while (r == 0 && at < row->in_len) {
 		size_t len = next < row->in_len ? next - at : row->in_len - at;
 		char *in = malloc(len);
@@ -102,7 +104,8 @@ parse_check(const struct parse_row *row, size_t first, size_t step)
 	assert_int_equal(p.reply.code, row->code);
 	assert_string_equal(p.reply.dsn, row->dsn);
 	assert_string_equal(p.reply.text, row->text);
-	assert_string_equal(lines, row->lines);
+	assert_string_equal(buf_str(&lines), row->lines);
+	buf_done(&lines);
 }
 
 static void
