@@ -77,7 +77,7 @@ metric_cells_free(struct metric_family *f)
 
 	HASH_ITER(hh, f->cells, c, next)
 	{
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc)): unlinked */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): unlinked */
 		HASH_DEL(f->cells, c);
 		free(c->bucket);
 		free(c->labels);

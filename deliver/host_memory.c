@@ -32,7 +32,7 @@ void
 host_memory_done(struct host_memory *m)
 {
 	while (m->failed)
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc)): unlinked */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): unlinked */
 		hm_drop(m, m->failed);
 }
 
@@ -48,7 +48,7 @@ host_memory_add(struct host_memory *m, const char *key, int64_t now_mono_ms)
 	f = xcalloc(1, sizeof(*f) + len + 1);
 	memcpy(f->key, key, len + 1);
 	f->until_ms = now_mono_ms + HOST_MEMORY_MS;
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc)): unlinked */
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): unlinked */
 	HASH_ADD_STR(m->failed, key, f);
 }
 

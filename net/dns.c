@@ -325,7 +325,7 @@ dns_free(struct dns **dnsp)
 	if (dns == NULL)
 		return;
 	while ((q = LIST_FIRST(&dns->queries)) != NULL) {
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc)): unlinked */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): unlinked */
 		if (q->ending) {
 			LIST_REMOVE(q, link);
 			q->dns = NULL;

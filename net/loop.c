@@ -168,7 +168,7 @@ loop_free(struct loop **loopp)
 	loop_run_rest(loop);
 	HASH_ITER(hh, loop->handles, handle, next)
 	{
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc)): unlinked */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): unlinked */
 		HASH_DEL(loop->handles, handle);
 		free(handle);
 	}

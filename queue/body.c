@@ -62,7 +62,7 @@ body_has_room(struct body_table *t, int64_t now_mono_ms, size_t cap)
 
 	while (t->bytes + cap > BODY_TABLE_BYTES) {
 		b = TAILQ_FIRST(&t->list);
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc)): unlinked */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): unlinked */
 		if (b == NULL || now_mono_ms - b->kept_mono_ms < BODY_KEEP_MS)
 			return false;
 		body_drop(t, b);

@@ -147,7 +147,7 @@ dest_forget(struct dest_table *t, struct dest *d)
 {
 	dest_off_alerts(t, d);
 	TAILQ_REMOVE(&t->lists[d->list], d, link);
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc)): unlinked */
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): unlinked */
 	HASH_DEL(t->hash, d);
 	free(d->agent_name);
 	free(d);

@@ -165,7 +165,7 @@ watch_done(struct queue *q)
 
 	HASH_ITER(hh, q->watches, w, next)
 	{
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc)): unlinked */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): unlinked */
 		HASH_DEL(q->watches, w);
 		for (; w != NULL; w = same) {
 			same = w->same;
