@@ -15,19 +15,43 @@ struct pool {
 	struct pool_job *head, **end; /* borrowed until done */
 	size_t njobs, max_jobs;
 	bool closing;
+	size_t idle;
+	bool waking; /* one is, and it wakes the next if there is more */
 	size_t nthreads;
 	pthread_t threads[];
 };
+
+/* Whether to signal: another thread is wanted, and none is on its way. A signal
+ * a job would wake all threads for a few small reads, and they would meet at
+ * the lock. Under the lock. */
+static bool
+pool_wants_thread(struct pool *pool)
+{
+	if (pool->head == NULL || pool->idle == 0 || pool->waking)
+		return false;
+	pool->waking = true;
+	return true;
+}
+
+static void
+pool_sleep(struct pool *pool)
+{
+	pool->idle++;
+	pthread_cond_wait(&pool->wanted, &pool->lock);
+	pool->idle--;
+	pool->waking = false;
+}
 
 /* The next job, waiting for one; NULL when the pool closes and is empty. */
 static struct pool_job *
 pool_take(struct pool *pool)
 {
 	struct pool_job *job;
+	bool more;
 
 	pthread_mutex_lock(&pool->lock);
 	while (pool->head == NULL && !pool->closing)
-		pthread_cond_wait(&pool->wanted, &pool->lock);
+		pool_sleep(pool);
 	job = pool->head;
 	if (job != NULL) {
 		pool->head = job->next;
@@ -35,7 +59,10 @@ pool_take(struct pool *pool)
 			pool->end = &pool->head;
 		pool->njobs--;
 	}
+	more = pool_wants_thread(pool);
 	pthread_mutex_unlock(&pool->lock);
+	if (more)
+		pthread_cond_signal(&pool->wanted);
 	return job;
 }
 
@@ -95,6 +122,7 @@ int
 pool_run(struct pool *pool, struct pool_job *job, loop_fn *fn,
 	 struct loop *loop, loop_fn *done, void *arg)
 {
+	bool wake = false;
 	int r = -EAGAIN;
 
 	*job = (struct pool_job){
@@ -108,9 +136,11 @@ pool_run(struct pool *pool, struct pool_job *job, loop_fn *fn,
 		*pool->end = job;
 		pool->end = &job->next;
 		pool->njobs++;
-		pthread_cond_signal(&pool->wanted);
+		wake = pool_wants_thread(pool);
 		r = 0;
 	}
 	pthread_mutex_unlock(&pool->lock);
+	if (wake)
+		pthread_cond_signal(&pool->wanted);
 	return r;
 }

@@ -311,6 +311,42 @@ ar_note_words(struct attempt_impl *ai)
 			watch_note(ai->q, a->id, &a->rcpt[i].reply);
 }
 
+/*
+ * The next hop can have its next message while this one's result is on its way
+ * to the disk: a crash in between means one more duplicate, for a connection
+ * that was at work in any case. Not where the result says something of the
+ * destination, and not when results find no room: there the window is what
+ * bounds the duplicates.
+ */
+void
+attempt_free_slots(struct queue *q)
+{
+	STAILQ_HEAD(, attempt_impl) list = STAILQ_HEAD_INITIALIZER(list);
+	struct attempt_impl *ai;
+
+	pthread_mutex_lock(&q->lock);
+	STAILQ_CONCAT(&list, &q->returned);
+	pthread_mutex_unlock(&q->lock);
+	while ((ai = STAILQ_FIRST(&list)) != NULL) {
+		STAILQ_REMOVE_HEAD(&list, returned);
+		if (!STAILQ_EMPTY(&q->unwritten))
+			continue;
+		out_free_slot(q, ai);
+		dest_run(&q->dests, ai->dest);
+	}
+}
+
+static bool
+attempt_frees_slot(const struct attempt_impl *ai)
+{
+	if (ai->a.probe || ai->a.dest_state != ATTEMPT_DEST_OK)
+		return false;
+	for (size_t i = 0; i < ai->a.nrcpt; i++)
+		if (ai->a.rcpt[i].outcome == ATTEMPT_UNTRIED)
+			return false;
+	return true;
+}
+
 /* No room: it stays out, so that nothing is delivered twice for that. */
 static void
 ar_wait_for_room(struct attempt_impl *ai)
@@ -360,13 +396,12 @@ ar_after(void *arg, int result)
 	struct dest *d = ai->dest;
 	struct queue *q = ai->q;
 
+	attempt_free_slots(q);
 	if (result == -ENOSPC) {
 		ar_wait_for_room(ai);
 		return;
 	}
 	out_del(q, ai);
-	if (ai->a.keep)
-		d->kept[ai->loop_at]++;
 	if (result == 0) {
 		ar_note_words(ai);
 		attempt_dest_after(ai);
@@ -455,6 +490,11 @@ attempt_result(struct attempt **a)
 	ai->now_ms = clock_wall_ms(ai->q->clock);
 	ai->applied =
 		arena_alloc(&ai->a.arena, ai->a.nrcpt * sizeof(ai->applied[0]));
+	if (ai->q->store != NULL && attempt_frees_slot(ai)) {
+		pthread_mutex_lock(&ai->q->lock);
+		STAILQ_INSERT_TAIL(&ai->q->returned, ai, returned);
+		pthread_mutex_unlock(&ai->q->lock);
+	}
 	/* Else it follows when the news of the probe is written. */
 	if (!ai->reaching)
 		attempt_submit(ai);

@@ -82,8 +82,9 @@ struct dest {
 	int64_t rest_until_mono_ms;
 	uint32_t epoch;     /* counts the times it went down or up */
 	uint32_t fruitless; /* attempts in a row that came back untried */
-	uint32_t out;
-	uint8_t lanes; /* bit: may hold a row that is not out */
+	uint32_t out;       /* attempts whose result is not written */
+	uint32_t busy;      /* those of them that hold a slot of the window */
+	uint8_t lanes;      /* bit: may hold a row that is not out */
 	uint8_t turn;
 	uint32_t flow[LANES]; /* served last */
 	struct dest_cursor cursor[DEST_CURSORS];

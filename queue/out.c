@@ -26,8 +26,11 @@ out_add(struct queue *q, struct attempt_impl *ai)
 	}
 	ai->dest->out++;
 	q->nout++;
+	ai->has_slot = true;
+	ai->dest->busy++;
+	q->nbusy++;
 	if (ai->a.class == QUEUE_ALERT)
-		q->nout_alert++;
+		q->nbusy_alert++;
 }
 
 static void
@@ -47,13 +50,26 @@ out_unlink(struct queue *q, struct attempt_impl *ai)
 }
 
 void
+out_free_slot(struct queue *q, struct attempt_impl *ai)
+{
+	if (!ai->has_slot)
+		return;
+	ai->has_slot = false;
+	ai->dest->busy--;
+	q->nbusy--;
+	if (ai->a.class == QUEUE_ALERT)
+		q->nbusy_alert--;
+	if (ai->a.keep)
+		ai->dest->kept[ai->loop_at]++;
+}
+
+void
 out_del(struct queue *q, struct attempt_impl *ai)
 {
+	out_free_slot(q, ai);
 	out_unlink(q, ai);
 	ai->dest->out--;
 	q->nout--;
-	if (ai->a.class == QUEUE_ALERT)
-		q->nout_alert--;
 }
 
 bool

@@ -271,6 +271,7 @@ queue_init(struct queue *q, const struct queue_conf *conf, struct clock *clock,
 	count_init(&q->count);
 	body_table_init(&q->bodies);
 	STAILQ_INIT(&q->unwritten);
+	STAILQ_INIT(&q->returned);
 	effects_init(&q->count_effects);
 	for (size_t i = 0; i < sizeof(kinds); i++)
 		due_register(q, kinds[i], NULL, NULL);

@@ -93,14 +93,15 @@ struct attempt_impl {
 	uint32_t first, last; /* what was taken, in the order of the list */
 	uint32_t epoch;       /* of the destination when it was given */
 	bool reached, reaching, has_result;
-	bool corrupt; /* the content was found damaged */
+	bool corrupt;  /* the content was found damaged */
+	bool has_slot; /* of its destination's window */
 	struct reader reader;
 	attempt_read_fn *read_fn;
 	void *read_arg;
 	struct post post;
 	struct store_job job, reached_job;
 	struct attempt_impl *same; /* the next one of this message */
-	STAILQ_ENTRY(attempt_impl) unwritten;
+	STAILQ_ENTRY(attempt_impl) unwritten, returned;
 	int result; /* of the job */
 	UT_hash_handle hh;
 	/* The result, made by the job. */
@@ -168,7 +169,8 @@ struct queue {
 	struct queue_conf conf_shared;
 	bool conf_changed, rerouted;
 	struct queue_paused paused_shared;
-	struct queue_stats *snapshot; /* owned; for scrapes */
+	STAILQ_HEAD(, attempt_impl) returned; /* see attempt_free_slots() */
+	struct queue_stats *snapshot;         /* owned; for scrapes */
 	/* ... to here */
 	_Atomic bool started, stopping, scraped;
 	_Atomic unsigned next_loop, refs;
@@ -185,8 +187,8 @@ struct queue {
 	STAILQ_HEAD(, attempt_impl) unwritten;
 	int64_t unwritten_mono_ms; /* when to try again */
 	struct withdraw *withdraws;
-	uint32_t nout, nout_alert;
-	size_t next_give; /* a loop, in turns */
+	uint32_t nout, nbusy, nbusy_alert; /* attempts; those with a slot */
+	size_t next_give;                  /* a loop, in turns */
 	struct tell_impl *tells;
 	uint32_t ntells;
 	struct watch *watches;
@@ -250,6 +252,8 @@ int queue_next_rcpt(struct store_txn *txn, uint64_t id, uint32_t *n,
 
 void out_add(struct queue *q, struct attempt_impl *ai);
 void out_del(struct queue *q, struct attempt_impl *ai);
+/* Another attempt may be given, before this one's result is written. */
+void out_free_slot(struct queue *q, struct attempt_impl *ai);
 struct attempt_impl *out_find(struct queue *q, uint64_t id);
 bool out_has(struct queue *q, uint64_t id, uint32_t n);
 
@@ -318,6 +322,9 @@ void attempt_give(struct attempt_impl *ai);
 /* Its result to the writer. */
 void attempt_submit(struct attempt_impl *ai);
 
+/* Free the slots of those that came back: what the next hop has taken or
+ * refused need not be on the disk before it is given the next message. */
+void attempt_free_slots(struct queue *q);
 /* Try again what could not be written; when to come back, or INT64_MAX. */
 int64_t attempt_unwritten_turn(struct queue *q, int64_t now_mono_ms);
 /* The store is closed. */

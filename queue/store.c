@@ -88,7 +88,7 @@ st_load(struct store *s, bool *ret_new, char **ret_why)
 }
 
 static int
-st_test_commit(struct store *s, bool new)
+st_test_commit(struct store *s, bool is_new)
 {
 	uint32_t schema = htobe32(ST_SCHEMA);
 	struct store_rec rec = {.value = &schema, .len = sizeof(schema)};
@@ -98,7 +98,7 @@ st_test_commit(struct store *s, bool new)
 	r = store_txn_begin(s, true, &txn);
 	if (r < 0)
 		return r;
-	if (new)
+	if (is_new)
 		r = store_put(&txn, &st_schema_key, &rec);
 	if (r == 0)
 		r = store_counters_keep(&txn, true);
@@ -112,14 +112,14 @@ st_test_commit(struct store *s, bool new)
  * it must be drained: then the next commit that succeeds does what this one was
  * to do. */
 static int
-st_start_commit(struct store *s, bool new)
+st_start_commit(struct store *s, bool is_new)
 {
 	int r;
 
-	r = st_test_commit(s, new);
+	r = st_test_commit(s, is_new);
 	if (r == -EIO) /* a short write on a full disk looks like this */
-		r = st_test_commit(s, new);
-	if (r < 0 && !new &&store_room_explains(s, r)) {
+		r = st_test_commit(s, is_new);
+	if (r < 0 && !is_new && store_room_explains(s, r)) {
 		store_room_full(s, r);
 		return 0;
 	}

@@ -201,7 +201,7 @@ turn_hand_out(struct queue *q, struct dest *d, struct attempt_impl *ai)
 	if (d->down)
 		d->probing = true;
 	out_add(q, ai);
-	ai->patient = 2 * (int64_t)d->out < q->conf.destination.connections;
+	ai->patient = 2 * (int64_t)d->busy < q->conf.destination.connections;
 	attempt_give(ai);
 }
 
@@ -213,8 +213,8 @@ turn_has_slot(const struct queue *q, bool alert)
 		all / 4 < QUEUE_ALERT_SLOTS ? all / 4 : QUEUE_ALERT_SLOTS;
 
 	if (alert)
-		return q->nout < all;
-	return q->nout - q->nout_alert < all - kept && q->nout < all;
+		return q->nbusy < all;
+	return q->nbusy - q->nbusy_alert < all - kept && q->nbusy < all;
 }
 
 /* A destination that is down: one message, each time another one. */
@@ -223,11 +223,11 @@ turn_probe(struct queue *q, struct store_txn *txn, struct dest *d, bool alerts,
 	   int64_t now, struct attempt_impl **ret)
 {
 	uint32_t window = (uint32_t)q->conf.destination.connections;
-	bool others = !alerts && d->out < window;
+	bool others = !alerts && d->busy < window;
 
 	/* Those that are out from before may hang for long; an alert may have
 	 * one more than the window. */
-	if (d->probing || d->out > window)
+	if (d->probing || d->busy > window)
 		return GIVE_BLOCKED;
 	if (now < d->not_before_ms) {
 		turn_hurry(q, txn, d, now);
@@ -255,12 +255,12 @@ turn_take(struct queue *q, struct store_txn *txn, struct dest *d, bool alerts,
 		return GIVE_BLOCKED;
 	if (d->down)
 		return turn_probe(q, txn, d, alerts, now, ret);
-	if ((d->lanes & LANES_ALERT) && d->out <= window &&
+	if ((d->lanes & LANES_ALERT) && d->busy <= window &&
 	    turn_has_slot(q, true) && take_alert(q, txn, d, ret) == 0)
 		return GIVE_DONE;
 	if (alerts)
 		return GIVE_NOTHING;
-	if (d->out >= window)
+	if (d->busy >= window)
 		return GIVE_BLOCKED;
 	if (!turn_has_slot(q, false))
 		return GIVE_BLOCKED;
@@ -402,6 +402,7 @@ queue_turn(struct store_txn *txn, void *arg)
 	q->poked = false;
 	turn_look_at_clock(q, wall, mono);
 	turn_take_conf(q, wall);
+	attempt_free_slots(q);
 	if (!atomic_load(&q->started) || atomic_load(&q->stopping))
 		return INT64_MAX;
 	due = due_turn(q, txn, wall, mono);
