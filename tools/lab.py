@@ -37,10 +37,19 @@ def program(name, preset=None):
     return os.path.join(folder, name)
 
 
+_ports_given = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that nobody has; never the same twice in a process, since the first
+    may not be bound yet when the second is asked for."""
+    while True:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        if port not in _ports_given:
+            _ports_given.add(port)
+            return port
 
 
 def wait_for(check, what, timeout=30):
