@@ -201,14 +201,26 @@ gate_fn(struct store_txn *txn, void *arg)
 }
 
 void
-store_gate_hold(struct store_gate *g, struct store *store)
+store_gate_queue(struct store_gate *g, struct store *store)
 {
 	g->job = (struct store_job){.fn = gate_fn, .arg = g};
 	store_run(store, &g->job);
+}
+
+void
+store_gate_reached(struct store_gate *g)
+{
 	pthread_mutex_lock(&g->mutex);
 	while (!g->entered)
 		pthread_cond_wait(&g->cond, &g->mutex);
 	pthread_mutex_unlock(&g->mutex);
+}
+
+void
+store_gate_hold(struct store_gate *g, struct store *store)
+{
+	store_gate_queue(g, store);
+	store_gate_reached(g);
 }
 
 void

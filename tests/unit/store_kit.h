@@ -52,7 +52,11 @@ struct store_gate {
 
 void store_gate_init(struct store_gate *g, int left);
 void store_gate_done(struct store_gate *g);
+/* The gate stands behind the jobs that wait already. */
+void store_gate_queue(struct store_gate *g, struct store *store);
 /* Until the thread stands at the gate. */
+void store_gate_reached(struct store_gate *g);
+/* Both. */
 void store_gate_hold(struct store_gate *g, struct store *store);
 void store_gate_open(struct store_gate *g);
 /* One job is through; the last one ends store_gate_wait(). */

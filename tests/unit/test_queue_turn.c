@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "queue/queue_impl.h"
 #include "tests/unit/queue_rig.h"
+#include "tests/unit/store_kit.h"
 #include "tests/unit/test.h"
 
 /* SENDER's message is among the next MOST that leave, one by one. */
@@ -476,6 +478,67 @@ test_restart_finds_all_destinations(void **state)
 	assert_int_equal(rig->stats->v[0].waiting, 2);
 }
 
+static void
+stop_loop(void *arg)
+{
+	loop_stop(arg);
+}
+
+/* What was posted to the loop so far has run. */
+static void
+run_posts(struct rig *rig)
+{
+	struct post post;
+
+	loop_post(rig->loop, &post, stop_loop, rig->loop);
+	loop_run(rig->loop);
+}
+
+/*
+ * One connection, two messages: what the first one's answer is makes room for
+ * the second before it is written, unless the answer is that nothing was tried.
+ */
+static void
+check_slot(struct rig *rig, enum attempt_outcome outcome, size_t given)
+{
+	struct store_gate first, second;
+
+	rig->conf.destination.connections = 1;
+	queue_set_conf(rig->q, &rig->conf);
+	for (int i = 0; i < 2; i++)
+		rig_send(rig, RIG_MAIL(.flow = (uint32_t)i));
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 1);
+	store_gate_init(&first, 0);
+	store_gate_init(&second, 0);
+	store_gate_hold(&first, rig->q->store);
+	rig_answer(rig, 0, outcome, 250);
+	store_gate_queue(&second, rig->q->store);
+	store_gate_open(&first);
+	store_gate_reached(&second); /* in one batch with the result */
+	run_posts(rig);
+	assert_int_equal(rig->nout, given);
+	assert_int_equal(rig_logged(rig, "status=delivered"), 0);
+	store_gate_open(&second);
+	rig_settle(rig);
+	store_gate_done(&first);
+	store_gate_done(&second);
+	rig->agent = rig_deliver;
+	rig_deliver_rest(rig);
+}
+
+static void
+test_a_free_connection_waits_for_no_commit(void **state)
+{
+	check_slot(*state, ATTEMPT_DONE, 1);
+}
+
+static void
+test_what_was_not_tried_keeps_its_slot(void **state)
+{
+	check_slot(*state, ATTEMPT_UNTRIED, 0);
+}
+
 int
 main(void)
 {
@@ -493,6 +556,8 @@ main(void)
 		RIG_TEST(test_an_alert_is_tried_within_five_seconds),
 		RIG_TEST(test_a_probe_waits_for_nobody),
 		RIG_TEST(test_a_probe_keeps_to_the_window),
+		RIG_TEST(test_a_free_connection_waits_for_no_commit),
+		RIG_TEST(test_what_was_not_tried_keeps_its_slot),
 		RIG_TEST(test_moved),
 		RIG_TEST(test_untried_without_end),
 		RIG_TEST(test_restart_finds_all_destinations),
