@@ -16,8 +16,9 @@
  * connecting -> open -> failed
  *
  * From each of them io_close() leads to closed: events and descriptor are gone
- * at once, the memory goes at the end of the turn. An io without FN is one that
- * io_close_after_write() or io_hang_up() left to itself.
+ * at once, the memory goes at the end of the turn. An io that was left to
+ * itself by io_close_after_write() or io_hang_up() is on the loop's list of
+ * ends; that it has no FN says nothing, for some never had one.
  */
 struct io {
 	struct loop *loop; /* borrowed */
@@ -33,7 +34,7 @@ struct io {
 	struct loop_timer deadline;
 	struct post late, reap;
 	bool late_posted;
-	struct loop_end end; /* while nobody listens */
+	struct loop_end end; /* its fn is set once it is left to itself */
 	bool drains;         /* then: throws away what comes */
 	size_t drained;
 	loop_fn *closed; /* may be NULL */
@@ -44,6 +45,12 @@ static bool
 io_is_closed(const struct io *io)
 {
 	return io->fd < 0;
+}
+
+static bool
+io_is_left(const struct io *io)
+{
+	return io->end.fn != NULL;
 }
 
 static void
@@ -144,7 +151,7 @@ io_close(struct io **iop)
 		return;
 	*iop = NULL;
 	must(!io_is_closed(io));
-	if (io->fn == NULL)
+	if (io_is_left(io))
 		loop_end_remove(io->loop, &io->end);
 	io_disarm_read(io);
 	io_disarm_write(io);
@@ -304,7 +311,7 @@ io_writable(evutil_socket_t fd, short what, void *arg)
 		kept = evbuffer_get_length(io->output) > 0;
 	}
 	if (!io_flush(io)) {
-		if (io->fn == NULL)
+		if (io_is_left(io))
 			io_close(&io);
 		else
 			io_tell(io, IO_FAILED);
@@ -312,7 +319,7 @@ io_writable(evutil_socket_t fd, short what, void *arg)
 	}
 	if (evbuffer_get_length(io->output) > 0)
 		return;
-	if (io->fn == NULL) {
+	if (io_is_left(io)) {
 		io_written(io);
 		return;
 	}
@@ -328,7 +335,7 @@ io_deadline(void *arg)
 {
 	struct io *io = arg;
 
-	if (io->fn == NULL)
+	if (io_is_left(io))
 		io_close(&io);
 	else
 		io_tell(io, IO_DEADLINE);

@@ -260,6 +260,37 @@ test_refusal_is_read(void **state)
 		close(fd[i]);
 }
 
+/* One over the limit that is gone before its refusal can be written. */
+static void
+test_reset_before_refusal(void **state)
+{
+	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+	struct fixture *f = *state;
+	int fd[2];
+
+	start(f, "127.0.0.1:0", (struct acceptor_limits){9, 1});
+	fd[0] = client(f);
+	assert_true(run_until(f, 1, 5000));
+	fd[1] = client(f);
+	assert_int_equal(
+		setsockopt(fd[1], SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)),
+		0);
+	close(fd[1]);
+	assert_true(run_until(f, 1, 5000));
+	assert_int_equal(f->refused, 1);
+
+	/* Nothing of it lingers: the next one is served. */
+	acceptor_release(&f->got[0].ticket);
+	close(f->got[0].fd);
+	f->taken = 0;
+	fd[1] = client(f);
+	assert_true(run_until(f, 1, 5000));
+	assert_int_equal(f->taken, 1);
+	end(f);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 static void
 test_other_addresses_are_counted_apart(void **state)
 {
@@ -448,6 +479,7 @@ main(void)
 		T(test_accepted_knows_both_ends),
 		T(test_limits),
 		T(test_refusal_is_read),
+		T(test_reset_before_refusal),
 		T(test_other_addresses_are_counted_apart),
 		T(test_stop_closes_the_listeners_only),
 		T(test_out_of_descriptors_pauses),
