@@ -68,6 +68,13 @@ struct routing *deliver_routing(struct deliver *d);
 /* After a try, tell or connection is over: is the loop's stop complete? */
 void deliver_loop_check(struct deliver_loop *dl);
 
+/* --- attempt_route.c ----------------------------------------------------------- */
+
+/* Does RCPT still belong to A's destination? Then by *RET_ROUTE; else its
+ * outcome is set: moved, or later while no route is left. */
+bool attempt_route_rcpt(struct attempt *a, struct attempt_rcpt *rcpt,
+			const struct routing *routing, struct route *ret_route);
+
 /* --- bounce.c --------------------------------------------------------------- */
 
 /* Say what became of a message, in a DSN to its sender. */

@@ -127,41 +127,6 @@ smtp_try_note(struct smtp_try *t, const char *relay)
 
 /* --- routes ------------------------------------------------------------------------ */
 
-static bool
-try_same(const char *a, const char *b)
-{
-	return a && b && strcmp(a, b) == 0;
-}
-
-/* Does RCPT still belong to this destination? Its outcome is set if not. */
-static bool
-try_route_rcpt(struct smtp_try *t, struct attempt_rcpt *rcpt,
-	       struct route *ret_route)
-{
-	struct attempt *a = t->a;
-	struct address to = {rcpt->address, ""}; /* <postmaster> */
-	const char *why;
-
-	if (strchr(rcpt->address, '@'))
-		address_parse(rcpt->address, &a->arena, &to, &why);
-	if (route_find(t->routing, &to, ret_route) < 0) {
-		rcpt->outcome = ATTEMPT_LATER;
-		rcpt->relay = "";
-		reply_set(&rcpt->reply, 451, "4.4.4", "no route to %s",
-			  rcpt->address);
-		return false;
-	}
-	if (try_same(ret_route->agent, a->agent) &&
-	    try_same(ret_route->dest, a->dest))
-		return true;
-	rcpt->outcome = ATTEMPT_MOVED;
-	rcpt->relay = "";
-	rcpt->moved_agent = arena_strdup(&a->arena, ret_route->agent);
-	rcpt->moved_dest = arena_strdup(&a->arena, ret_route->dest);
-	rcpt->moved_route = arena_strdup(&a->arena, ret_route->rule);
-	return false;
-}
-
 /* How many are to be delivered here; their hosts in *RET_ROUTE. */
 static size_t
 try_route(struct smtp_try *t, struct route *ret_route)
@@ -171,7 +136,8 @@ try_route(struct smtp_try *t, struct route *ret_route)
 
 	for (size_t i = 0; i < t->a->nrcpt; i++) {
 		t->a->rcpt[i].relay = NULL;
-		if (try_route_rcpt(t, &t->a->rcpt[i], &route)) {
+		if (attempt_route_rcpt(t->a, &t->a->rcpt[i], t->routing,
+				       &route)) {
 			*ret_route = route;
 			n++;
 		}

@@ -216,6 +216,15 @@ queue_set_agent(struct queue *q, const char *agent, queue_agent_fn *fn,
 }
 
 void
+queue_limit_agent(struct queue *q, const char *agent, size_t most_rcpts)
+{
+	struct queue_agent *qa = queue_find_agent(q, agent);
+
+	must(qa != NULL && most_rcpts > 0 && !atomic_load(&q->started));
+	qa->most_rcpts = most_rcpts;
+}
+
+void
 queue_set_teller(struct queue *q, uint8_t kind, queue_teller_fn *fn, void *ctx)
 {
 	must(q->ntellers < QUEUE_TELLERS && !atomic_load(&q->started));

@@ -91,6 +91,9 @@ struct attempt;
 typedef void queue_agent_fn(void *ctx, struct loop *loop, struct attempt *a);
 void queue_set_agent(struct queue *q, const char *agent, queue_agent_fn *fn,
 		     void *ctx);
+/* An attempt of AGENT takes at most so many recipients of its message, whatever
+ * recipients_per_message says. */
+void queue_limit_agent(struct queue *q, const char *agent, size_t most_rcpts);
 
 struct tell;
 /* Runs on a loop when something must be said of a message; leads to one

@@ -32,6 +32,7 @@ struct queue_agent {
 	const char *name;
 	queue_agent_fn *fn;
 	void *ctx;
+	size_t most_rcpts; /* an attempt; 0: recipients_per_message only */
 	struct metric_cell *result_cell[3]; /* delivered, deferred, bounced */
 };
 

@@ -313,6 +313,8 @@ take_row(struct walk *w, struct attempt_impl **ret)
 		take_mend(w->q, &w->place, &key);
 		return -EAGAIN;
 	}
+	if (w->d->agent->most_rcpts > 0 && most > w->d->agent->most_rcpts)
+		most = w->d->agent->most_rcpts;
 	if (most > m.nrcpt)
 		most = m.nrcpt > 0 ? m.nrcpt : 1;
 	a->rcpt = arena_alloc(&a->arena, most * sizeof(a->rcpt[0]));

@@ -164,6 +164,24 @@ test_neighbours_travel_together(void **state)
 }
 
 static void
+test_an_agent_that_takes_one_at_a_time(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_close(rig);
+	rig_open(rig);
+	queue_limit_agent(rig->q, "test", 1);
+	rig_start(rig);
+	rig_post(rig, RIG_MAIL(.nrcpt = 3));
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(rig->out[i]->nrcpt, 1);
+	assert_string_equal(rig->out[2]->rcpt[0].address, "r2@x.org");
+	rig_deliver_rest(rig);
+}
+
+static void
 test_retry_backs_off(void **state)
 {
 	static const int64_t wait[] = {1, 2, 4, 8, 16, 32, 60, 60};
@@ -548,6 +566,7 @@ main(void)
 		RIG_TEST(test_lanes_have_their_shares),
 		RIG_TEST(test_windows),
 		RIG_TEST(test_neighbours_travel_together),
+		RIG_TEST(test_an_agent_that_takes_one_at_a_time),
 		RIG_TEST(test_retry_backs_off),
 		RIG_TEST(test_a_destination_fails_and_returns),
 		RIG_TEST(test_a_probe_without_reached_is_enough),
