@@ -119,6 +119,7 @@ deliver_new(struct queue *q, struct routing *routing, struct loop *const *loops,
 	for (size_t i = 0; i < nloops; i++)
 		deliver_loop_init(&d->loops[i], d, loops[i],
 				  dns ? dns[i] : NULL);
+	queue_set_routes(q, routing_print(routing));
 	queue_set_agent(q, "smtp", deliver_attempt, d);
 	queue_set_teller(q, 'm', deliver_tell, d);
 	return d;
@@ -134,8 +135,7 @@ deliver_set_routing(struct deliver *d, struct routing *routing)
 	old = d->routing;
 	d->routing = routing;
 	pthread_mutex_unlock(&d->lock);
-	if (!routing_equal(old, routing))
-		queue_rerouted(d->queue);
+	queue_set_routes(d->queue, routing_print(routing));
 	routing_unref(&old);
 }
 

@@ -9,12 +9,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <openssl/sha.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/must.h"
+#include "base/pack.h"
 #include "base/xalloc.h"
 #include "mail/pattern.h"
 
@@ -36,6 +38,7 @@ struct routing {
 	const char *hostname;
 	size_t nlists;
 	struct route_list *lists; /* in the order of lookup */
+	unsigned char print[ROUTING_PRINT_LEN];
 };
 
 /* --- the copy -------------------------------------------------------------- */
@@ -200,6 +203,46 @@ rt_make_lists(struct routing *r, struct conf_errors *errors)
 		rt_add(r, "smarthost", NULL, &r->conf.smarthost);
 }
 
+/* --- the fingerprint ---------------------------------------------------------- */
+
+#define PRINT_MAX (64 << 20)
+
+static void
+rt_print_str(struct pack *p, const char *s)
+{
+	pack_u8(p, s != NULL);
+	pack_str(p, s ? s : "");
+}
+
+static void
+rt_print_list(struct pack *p, const struct route_list *l)
+{
+	pack_u8(p, l->match != NULL);
+	rt_print_str(p, l->rule);
+	rt_print_str(p, l->dest);
+	pack_u64(p, l->nhops);
+	for (size_t i = 0; i < l->nhops; i++) {
+		rt_print_str(p, l->hops[i].host);
+		pack_u64(p, (uint64_t)l->hops[i].port);
+	}
+}
+
+/* Of all that route_find() reads and of the hosts it names: whoever lets it
+ * read more puts that in here too. */
+static void
+rt_print(struct routing *r)
+{
+	struct buf all;
+	struct pack p = {.out = &all};
+
+	buf_init(&all, PRINT_MAX);
+	pack_u64(&p, r->nlists);
+	for (size_t i = 0; i < r->nlists; i++)
+		rt_print_list(&p, &r->lists[i]);
+	SHA256((const unsigned char *)buf_str(&all), all.len, r->print);
+	buf_done(&all);
+}
+
 /* --- the public functions ---------------------------------------------------------- */
 
 int
@@ -219,6 +262,7 @@ routing_new(const struct delivery_conf *conf, const char *hostname,
 		routing_unref(&r);
 		return -EINVAL;
 	}
+	rt_print(r);
 	*ret_routing = r;
 	return 0;
 }
@@ -246,18 +290,10 @@ routing_unref(struct routing **r)
 	free(old);
 }
 
-bool
-routing_equal(const struct routing *a, const struct routing *b)
+const unsigned char *
+routing_print(const struct routing *r)
 {
-	if (a->nlists != b->nlists)
-		return false;
-	for (size_t i = 0; i < a->nlists; i++)
-		if (!a->lists[i].match != !b->lists[i].match ||
-		    strcmp(a->lists[i].rule, b->lists[i].rule) != 0 ||
-		    strcmp(a->lists[i].dest, b->lists[i].dest) != 0 ||
-		    !rt_same_hops(&a->lists[i], &b->lists[i]))
-			return false;
-	return true;
+	return r->print;
 }
 
 const struct delivery_conf *

@@ -66,8 +66,10 @@ int routing_new(const struct delivery_conf *conf, const char *hostname,
 		struct conf_errors *errors, struct routing **ret_routing);
 struct routing *routing_ref(struct routing *r);
 void routing_unref(struct routing **r);
-/* Does every recipient go the same way by both? */
-bool routing_equal(const struct routing *a, const struct routing *b);
+/* A fingerprint of all that says where a recipient goes: where two are equal
+ * every recipient goes the same way. Also across restarts. */
+#define ROUTING_PRINT_LEN QUEUE_ROUTES_LEN
+const unsigned char *routing_print(const struct routing *r);
 const struct delivery_conf *routing_conf(const struct routing *r);
 const char *routing_hostname(const struct routing *r);
 /* What HOP says in EHLO: its own, the section's, or our host name. */

@@ -249,10 +249,11 @@ queue_set_conf(struct queue *q, const struct queue_conf *conf)
 }
 
 void
-queue_rerouted(struct queue *q)
+queue_set_routes(struct queue *q,
+		 const unsigned char print[static QUEUE_ROUTES_LEN])
 {
 	pthread_mutex_lock(&q->lock);
-	q->rerouted = true;
+	memcpy(q->routes_shared, print, QUEUE_ROUTES_LEN);
 	pthread_mutex_unlock(&q->lock);
 	store_poke(q->store);
 }

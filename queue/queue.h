@@ -71,9 +71,12 @@ void queue_stop(struct queue *q);
 void queue_close(struct queue **q);
 /* After a reload, from any thread. */
 void queue_set_conf(struct queue *q, const struct queue_conf *conf);
-/* What routing reads is another than before: mail that waits gets its grace and
- * a try by the new routes before it expires. From any thread. */
-void queue_rerouted(struct queue *q);
+/* The fingerprint of what routing reads: before queue_start() and after each
+ * reload, from any thread. When it is another than before mail that waits gets
+ * its grace and a try by the new routes before it expires. */
+#define QUEUE_ROUTES_LEN 32
+void queue_set_routes(struct queue *q,
+		      const unsigned char print[static QUEUE_ROUTES_LEN]);
 struct store *queue_store(struct queue *q);
 
 /* An id as everyone sees it: 13 characters of [0-9A-Z] that sort as the ids. */

@@ -168,7 +168,8 @@ struct queue {
 
 	pthread_mutex_t lock; /* guards from here ... */
 	struct queue_conf conf_shared;
-	bool conf_changed, rerouted;
+	bool conf_changed;
+	unsigned char routes_shared[QUEUE_ROUTES_LEN];
 	struct queue_paused paused_shared;
 	STAILQ_HEAD(, attempt_impl) returned; /* see attempt_free_slots() */
 	struct queue_stats *snapshot;         /* owned; for scrapes */
@@ -180,6 +181,8 @@ struct queue {
 	/* The store thread's. */
 	struct queue_conf conf;
 	struct queue_paused paused;
+	unsigned char routes[QUEUE_ROUTES_LEN]; /* fingerprint of what routing
+						 * reads */
 	struct dest_table dests;
 	struct count count;
 	struct body_table bodies;

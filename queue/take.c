@@ -14,7 +14,7 @@
 
 /* --- the next row of a lane ---------------------------------------------- */
 
-struct walk {
+struct pick {
 	struct queue *q;
 	struct store_txn *txn;
 	struct dest *d;
@@ -29,7 +29,7 @@ struct walk {
 };
 
 static void
-walk_to(struct walk *w, uint32_t flow, uint64_t id, uint32_t n)
+pick_to(struct pick *w, uint32_t flow, uint64_t id, uint32_t n)
 {
 	w->at = store_place_ready(w->d->key, w->lane, flow);
 	w->key = key_message(id, n);
@@ -37,7 +37,7 @@ walk_to(struct walk *w, uint32_t flow, uint64_t id, uint32_t n)
 }
 
 static void
-walk_start(struct walk *w)
+pick_start(struct pick *w)
 {
 	uint32_t flow = w->d->flow[w->lane] + 1;
 
@@ -49,17 +49,17 @@ walk_start(struct walk *w)
 /* Nothing that was not ready when it was taken stands between its first and its
  * last: such a one may be ready by now. */
 static bool
-walk_is_whole(const struct attempt_impl *ai)
+pick_is_whole(const struct attempt_impl *ai)
 {
 	return ai->last - ai->first + 1 == ai->a.nrcpt;
 }
 
 static bool
-walk_holds(const struct attempt_impl *ai, uint32_t n)
+pick_holds(const struct attempt_impl *ai, uint32_t n)
 {
 	if (n < ai->first || n > ai->last)
 		return false;
-	if (walk_is_whole(ai))
+	if (pick_is_whole(ai))
 		return true;
 	for (size_t i = 0; i < ai->a.nrcpt; i++)
 		if (ai->a.rcpt[i].n == n)
@@ -69,19 +69,19 @@ walk_holds(const struct attempt_impl *ai, uint32_t n)
 
 /* The attempt of this destination and lane that holds row (ID, N). */
 static const struct attempt_impl *
-walk_out(const struct walk *w)
+pick_out(const struct pick *w)
 {
 	for (struct attempt_impl *ai = out_find(w->q, w->id); ai != NULL;
 	     ai = ai->same)
 		if (ai->dest == w->d && ai->lane == w->lane &&
-		    walk_holds(ai, w->n))
+		    pick_holds(ai, w->n))
 			return ai;
 	return NULL;
 }
 
 /* 1: W has a row; 0: the lane is through. */
 static int
-walk_seek(struct walk *w)
+pick_seek(struct pick *w)
 {
 	struct store_key key;
 	int r;
@@ -110,26 +110,26 @@ walk_seek(struct walk *w)
 
 /* The next row that is not out, flows in turns. */
 static int
-walk_next(struct walk *w)
+pick_next(struct pick *w)
 {
 	const struct dest_cursor *c;
 	const struct attempt_impl *out;
 	uint32_t flow;
 	int r;
 
-	while ((r = walk_seek(w)) > 0) {
+	while ((r = pick_seek(w)) > 0) {
 		flow = place_flow(&w->place);
 		c = dest_cursor_find(w->d, w->lane, flow);
 		if (c != NULL &&
 		    (w->id < c->id || (w->id == c->id && w->n < c->n))) {
-			walk_to(w, flow, c->id, c->n);
+			pick_to(w, flow, c->id, c->n);
 			continue;
 		}
-		out = walk_out(w);
+		out = pick_out(w);
 		if (out == NULL)
 			return 1;
-		walk_to(w, flow, w->id,
-			(walk_is_whole(out) ? out->last : w->n) + 1);
+		pick_to(w, flow, w->id,
+			(pick_is_whole(out) ? out->last : w->n) + 1);
 	}
 	return r;
 }
@@ -259,7 +259,7 @@ take_fill(struct attempt_impl *ai, uint64_t id, const struct message *m,
 /* The neighbours of W's row that belong to the same message and wait at the
  * same place: one transaction for all. */
 static void
-take_neighbours(struct walk *w, struct attempt_impl *ai, size_t most)
+take_neighbours(struct pick *w, struct attempt_impl *ai, size_t most)
 {
 	struct store_place place = w->place, got;
 	struct store_key key;
@@ -280,7 +280,7 @@ take_neighbours(struct walk *w, struct attempt_impl *ai, size_t most)
 			return;
 		/* Another attempt that is out may hold it. */
 		w->n = n;
-		if (walk_out(w) != NULL)
+		if (pick_out(w) != NULL)
 			return;
 		take_fill_rcpt(&ai->a.rcpt[ai->a.nrcpt++], n, rec.version,
 			       &rcpt);
@@ -290,7 +290,7 @@ take_neighbours(struct walk *w, struct attempt_impl *ai, size_t most)
 
 /* W's row becomes an attempt. 0; -EAGAIN: the row was no good. */
 static int
-take_row(struct walk *w, struct attempt_impl **ret)
+take_row(struct pick *w, struct attempt_impl **ret)
 {
 	struct attempt_impl *ai = attempt_new(w->q, w->d);
 	struct attempt *a = &ai->a;
@@ -335,17 +335,17 @@ static int
 take_lane(struct queue *q, struct store_txn *txn, struct dest *d, uint8_t lane,
 	  struct attempt_impl **ret)
 {
-	struct walk w = {.q = q, .txn = txn, .d = d, .lane = lane};
+	struct pick w = {.q = q, .txn = txn, .d = d, .lane = lane};
 
-	walk_start(&w);
-	while (walk_next(&w) > 0) {
+	pick_start(&w);
+	while (pick_next(&w) > 0) {
 		if (take_row(&w, ret) == 0) {
 			d->flow[lane] = (*ret)->flow;
 			dest_cursor_set(d, lane, (*ret)->flow, (*ret)->a.id,
 					(*ret)->last + 1);
 			return 0;
 		}
-		walk_to(&w, place_flow(&w.place), w.id, w.n + 1);
+		pick_to(&w, place_flow(&w.place), w.id, w.n + 1);
 	}
 	dest_lane_empty(&q->dests, d, lane);
 	return -ENOENT;

@@ -356,8 +356,8 @@ turn_take_conf(struct queue *q, int64_t wall)
 		/* Windows may be larger now. */
 		scan_start(q);
 	}
-	if (q->rerouted) {
-		q->rerouted = false;
+	if (memcmp(q->routes, q->routes_shared, sizeof(q->routes)) != 0) {
+		memcpy(q->routes, q->routes_shared, sizeof(q->routes));
 		q->awake_since_ms = wall;
 	}
 	pthread_mutex_unlock(&q->lock);

@@ -45,7 +45,7 @@ uint64_t fake_queue_give(struct queue *q, struct loop *loop,
 /* The next result in the order of handing back, within ten seconds; the caller
  * frees it. NULL: none came. */
 struct fake_result *fake_queue_take(struct queue *q);
-/* How often queue_rerouted() was called. */
+/* How often queue_set_routes() brought others. */
 unsigned fake_queue_rerouted(struct queue *q);
 /* How many attempts are out. */
 size_t fake_queue_out(struct queue *q);

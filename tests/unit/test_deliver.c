@@ -234,7 +234,7 @@ test_moved(void **state)
 		routing = agent_rig_routing(&g.agent);
 		deliver_set_routing(g.agent.deliver, routing);
 		routing_unref(&routing);
-		assert_int_equal(fake_queue_rerouted(g.queue), 1);
+		assert_int_equal(fake_queue_rerouted(g.queue), 2);
 	}
 	r = fake_rig_send(&g);
 	assert_int_equal(r->rcpt[0].outcome, ATTEMPT_DONE);

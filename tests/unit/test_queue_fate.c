@@ -185,6 +185,8 @@ test_grace_after_a_jump(void **state)
 static void
 a_reload_before_the_end(struct rig *rig, bool rerouted)
 {
+	static const unsigned char other[QUEUE_ROUTES_LEN] = {1};
+
 	rig->report = true;
 	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}));
 	rig_settle(rig);
@@ -195,7 +197,7 @@ a_reload_before_the_end(struct rig *rig, bool rerouted)
 	rig_settle(rig);
 	clock_advance(rig->clock, 1);
 	if (rerouted)
-		queue_rerouted(rig->q);
+		queue_set_routes(rig->q, other);
 	queue_set_conf(rig->q, &rig->conf);
 	rig_settle(rig);
 	rig_advance(rig, MINUTE);

@@ -174,7 +174,8 @@ test_equal(void **state)
 		now.by_domain = row[i].by_domain;
 		now.lifetime_ms++; /* none of routing's */
 		r = routing_make(&now);
-		if (routing_equal(was, r) != row[i].equal)
+		if ((memcmp(routing_print(was), routing_print(r),
+			    ROUTING_PRINT_LEN) == 0) != row[i].equal)
 			fail_msg("%s", row[i].name);
 		routing_unref(&r);
 	}
