@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mail/smtp_param.h"
+
 const char *const smtp_verb_names[] = {
 	[SMTP_EHLO] = "EHLO",         [SMTP_HELO] = "HELO",
 	[SMTP_MAIL] = "MAIL",         [SMTP_RCPT] = "RCPT",
@@ -19,8 +21,6 @@ static const char *const foreign_verbs[] = {
 	"CONNECT", "DELETE", "GET", "HEAD",  "OPTIONS",
 	"PATCH",   "POST",   "PUT", "TRACE",
 };
-
-#define PARAM_NAME_MAX 64
 
 struct sc_word {
 	const char *s;
@@ -58,77 +58,6 @@ sc_syntax(struct reply *reply, const char *what)
 	return -EINVAL;
 }
 
-/* SIZE=n: 1 to 20 digits (RFC 1870, 3); what does not fit stays too
- * large for anybody. */
-static int
-sc_param_size(struct sc_word value, struct smtp_command *c, struct reply *reply)
-{
-	const int64_t ceiling = INT64_MAX / 10 - 1;
-	int64_t size = 0;
-
-	if (value.len == 0 || value.len > 20 || c->size >= 0)
-		return sc_syntax(reply, "say SIZE=number once");
-	for (size_t i = 0; i < value.len; i++) {
-		if (value.s[i] < '0' || value.s[i] > '9')
-			return sc_syntax(reply, "say SIZE=number once");
-		if (size < ceiling)
-			size = size * 10 + (value.s[i] - '0');
-	}
-	c->size = size;
-	return 0;
-}
-
-static int
-sc_param_body(struct sc_word value, struct smtp_command *c, struct reply *reply)
-{
-	if (sc_is(value, "7BIT"))
-		c->body = SMTP_BODY_7BIT;
-	else if (sc_is(value, "8BITMIME"))
-		c->body = SMTP_BODY_8BITMIME;
-	else
-		return sc_syntax(reply, "BODY is 7BIT or 8BITMIME");
-	return 0;
-}
-
-/* esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-"). Only such a one may
- * stand in a reply of ours. */
-static bool
-sc_is_keyword(struct sc_word w)
-{
-	for (size_t i = 0; i < w.len; i++) {
-		char c = w.s[i];
-
-		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
-		    !(c >= '0' && c <= '9') && (c != '-' || i == 0))
-			return false;
-	}
-	return w.len > 0 && w.len <= PARAM_NAME_MAX;
-}
-
-/* One "keyword[=value]" behind the path. RCPT has none that we offer. */
-static int
-sc_param(struct sc_word word, struct smtp_command *c, struct reply *reply)
-{
-	const char *eq = memchr(word.s, '=', word.len);
-	struct sc_word name = word, value = {"", 0};
-
-	if (eq != NULL) {
-		name.len = (size_t)(eq - word.s);
-		value.s = eq + 1;
-		value.len = word.len - name.len - 1;
-	}
-	if (c->verb == SMTP_MAIL && sc_is(name, "SIZE"))
-		return sc_param_size(value, c, reply);
-	if (c->verb == SMTP_MAIL && sc_is(name, "BODY"))
-		return sc_param_body(value, c, reply);
-	if (!sc_is_keyword(name))
-		return sc_syntax(reply, "a parameter is KEYWORD or "
-					"KEYWORD=value");
-	reply_set(reply, 555, "5.5.4", "%s parameter %.*s is not known here",
-		  smtp_verb_names[c->verb], (int)name.len, name.s);
-	return -EINVAL;
-}
-
 /* "FROM:" or "TO:", a path, parameters. A space behind the colon is wrong, but
  * too many send it. */
 static int
@@ -163,7 +92,9 @@ sc_path(struct sc_word rest, const char *keyword, struct arena *arena,
 		return sc_syntax(reply, "a space must follow the address");
 	sc_next_word(&rest);
 	while (rest.len > 0) {
-		if (sc_param(sc_next_word(&rest), c, reply) < 0)
+		struct sc_word word = sc_next_word(&rest);
+
+		if (smtp_param_parse(word.s, word.len, arena, c, reply) < 0)
 			return -EINVAL;
 	}
 	return 0;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "mail/address.h"
+#include "mail/dsn_wish.h"
 #include "mail/smtp_reply.h"
 
 enum smtp_verb {
@@ -37,6 +38,10 @@ struct smtp_command {
 	struct address address; /* MAIL, RCPT */
 	int64_t size;           /* MAIL SIZE=; -1: not given */
 	enum smtp_body body;    /* MAIL BODY= */
+	enum dsn_ret ret;       /* MAIL RET= */
+	const char *envid;      /* MAIL ENVID=, decoded; NULL: not given */
+	uint8_t notify;    /* RCPT NOTIFY=, enum dsn_notify; 0: not given */
+	const char *orcpt; /* RCPT ORCPT=, decoded; NULL: not given */
 };
 
 /* LINE without its CRLF. 0 with *RET filled; or -EINVAL with the reply to give

@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 
+#include "mail/dsn_wish.h"
 #include "queue/queue.h"
 
 enum attempt_outcome {
@@ -25,8 +26,10 @@ extern const char *const attempt_outcome_names[];
 struct attempt_rcpt {
 	uint32_t n;
 	uint64_t version; /* the token */
-	const char *address, *original, *orcpt, *route;
-	uint32_t tries; /* before this one */
+	const char *address, *original, *route;
+	const char *orcpt; /* RFC 3461, decoded; NULL: none */
+	uint8_t notify;    /* enum dsn_notify; 0: not said */
+	uint32_t tries;    /* before this one */
 	/* What the agent fills in. */
 	enum attempt_outcome outcome;
 	struct reply reply; /* what was said; empty for UNTRIED */
@@ -55,6 +58,9 @@ struct attempt {
 	int64_t size; /* of the content, bytes */
 	int64_t arrival_ms;
 	bool eight_bit;
+	bool smtputf8; /* the client said so */
+	enum dsn_ret ret;
+	const char *envid; /* decoded; NULL: none */
 	enum queue_class class;
 	bool probe; /* the destination is down: this one tries it */
 	size_t nrcpt;

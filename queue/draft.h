@@ -17,6 +17,7 @@
 #ifndef QUEUE_DRAFT_H
 #define QUEUE_DRAFT_H
 
+#include "mail/dsn_wish.h"
 #include "queue/queue.h"
 
 struct draft;
@@ -24,7 +25,8 @@ struct draft;
 struct envelope_rcpt {
 	const char *address;      /* where it goes */
 	const char *original;     /* as the client gave it; NULL: the same */
-	const char *orcpt;        /* RFC 3461; NULL: none */
+	const char *orcpt;        /* RFC 3461, decoded; NULL: none */
+	uint8_t notify;           /* enum dsn_notify; 0: not said */
 	const char *agent, *dest; /* the destination */
 	const char *route;        /* name of the rule that chose it */
 };
@@ -34,6 +36,9 @@ struct envelope {
 	enum queue_class class;
 	uint32_t flow;          /* queue_flow() */
 	bool eight_bit;         /* the body holds octets above 127 */
+	bool smtputf8;          /* MAIL said SMTPUTF8 */
+	enum dsn_ret ret;       /* RFC 3461 */
+	const char *envid;      /* ... decoded; NULL: none */
 	const char *message_id; /* for listings; may be "" */
 	const char *key;        /* idempotency key of the caller; NULL: none */
 	uint8_t teller;         /* 'm': DSN; else a kind of record ... */

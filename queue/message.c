@@ -16,6 +16,7 @@ message_encode(const struct message *m, struct buf *out)
 	pack_u8(&p, m->flags);
 	pack_u8(&p, (uint8_t)m->class);
 	pack_u8(&p, m->teller);
+	pack_u8(&p, (uint8_t)m->ret);
 	pack_u32(&p, m->flow);
 	pack_u32(&p, m->nrcpt);
 	pack_u64(&p, (uint64_t)m->size);
@@ -25,6 +26,7 @@ message_encode(const struct message *m, struct buf *out)
 	pack_bytes(&p, m->teller_key.bytes, m->teller_key.len);
 	pack_str(&p, m->sender);
 	pack_str(&p, m->message_id);
+	pack_str(&p, m->envid);
 	return p.bad ? -EMSGSIZE : 0;
 }
 
@@ -51,7 +53,7 @@ message_decode(const void *value, size_t len, struct arena *a,
 {
 	struct message m = {0};
 	struct unpack u;
-	uint8_t format, class;
+	uint8_t format, class, ret_wish;
 
 	unpack_init(&u, value, len);
 	format = unpack_u8(&u);
@@ -59,6 +61,8 @@ message_decode(const void *value, size_t len, struct arena *a,
 	class = unpack_u8(&u);
 	m.class = class;
 	m.teller = unpack_u8(&u);
+	ret_wish = unpack_u8(&u);
+	m.ret = ret_wish;
 	m.flow = unpack_u32(&u);
 	m.nrcpt = unpack_u32(&u);
 	m.size = (int64_t)unpack_u64(&u);
@@ -68,8 +72,9 @@ message_decode(const void *value, size_t len, struct arena *a,
 	message_decode_teller_key(&u, &m);
 	m.sender = unpack_str(&u, a);
 	m.message_id = unpack_str(&u, a);
+	m.envid = unpack_str(&u, a);
 	if (!unpack_end(&u) || format != MESSAGE_FORMAT ||
-	    class >= QUEUE_NCLASS || m.size < 0)
+	    class >= QUEUE_NCLASS || ret_wish >= DSN_NRET || m.size < 0)
 		return -EBADMSG;
 	*ret = m;
 	return 0;

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "mail/dsn_wish.h"
 #include "queue/key.h"
 
 enum message_flag {
@@ -17,6 +18,7 @@ enum message_flag {
 	MESSAGE_HELD = 1 << 1,
 	MESSAGE_CORRUPT = 1 << 2, /* set aside, out of every place */
 	MESSAGE_FAILED = 1 << 3,  /* some recipient was not served */
+	MESSAGE_SMTPUTF8 = 1 << 4,
 };
 
 struct message {
@@ -28,7 +30,9 @@ struct message {
 	uint32_t nrcpt; /* as published: the highest n */
 	int64_t size, arrival_ms, expires_ms;
 	int64_t tell_ms; /* since when something is to be told; 0: nothing */
+	enum dsn_ret ret;
 	const char *sender, *message_id;
+	const char *envid; /* "": none */
 };
 
 /* Append the value. 0 or -EMSGSIZE. */

@@ -86,6 +86,7 @@ publish_add_rcpt(struct publish *p, const struct envelope *env,
 	struct rcpt r = {
 		.state = RCPT_LIVE,
 		.class = env->class,
+		.notify = er->notify,
 		.flow = env->flow,
 		.dest = queue_dest_key(er->agent, er->dest),
 		.arrival_ms = p->now_ms,
@@ -164,7 +165,8 @@ publish_add_message(struct publish *p, const struct envelope *env, int64_t size)
 	char id[PUBLISH_MSGID_MAX + 1] = "";
 	struct queue_conf conf;
 	struct message m = {
-		.flags = env->eight_bit ? MESSAGE_EIGHT_BIT : 0,
+		.flags = (uint8_t)((env->eight_bit ? MESSAGE_EIGHT_BIT : 0) |
+				   (env->smtputf8 ? MESSAGE_SMTPUTF8 : 0)),
 		.class = env->class,
 		.teller = env->teller != 0 ? env->teller : 'm',
 		.teller_key = env->teller_key,
@@ -174,6 +176,8 @@ publish_add_message(struct publish *p, const struct envelope *env, int64_t size)
 		.arrival_ms = p->now_ms,
 		.sender = env->sender,
 		.message_id = id,
+		.ret = env->ret,
+		.envid = env->envid != NULL ? env->envid : "",
 	};
 	size_t at = p->values.len;
 

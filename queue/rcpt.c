@@ -28,6 +28,7 @@ rcpt_pack(const struct rcpt *r, struct buf *out)
 	pack_u8(&p, (uint8_t)((r->expired ? RCPT_EXPIRED : 0) |
 			      (r->reply_ours ? RCPT_OURS : 0)));
 	pack_u8(&p, (uint8_t)r->class);
+	pack_u8(&p, r->notify);
 	pack_u32(&p, r->flow);
 	pack_u64(&p, r->dest);
 	pack_u32(&p, r->tries);
@@ -80,6 +81,7 @@ rcpt_decode(const void *value, size_t len, struct arena *a, struct rcpt *ret)
 	r.reply_ours = flags & RCPT_OURS;
 	class = unpack_u8(&u);
 	r.class = class;
+	r.notify = unpack_u8(&u);
 	r.flow = unpack_u32(&u);
 	r.dest = unpack_u64(&u);
 	r.tries = unpack_u32(&u);
@@ -96,7 +98,7 @@ rcpt_decode(const void *value, size_t len, struct arena *a, struct rcpt *ret)
 	r.dest_name = unpack_str(&u, a);
 	r.route = unpack_str(&u, a);
 	if (!unpack_end(&u) || format != RCPT_FORMAT || state >= RCPT_NSTATE ||
-	    class >= QUEUE_NCLASS)
+	    class >= QUEUE_NCLASS || !dsn_notify_is_sound(r.notify))
 		return -EBADMSG;
 	*ret = r;
 	return 0;

@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "mail/dsn_wish.h"
 #include "mail/smtp_reply.h"
 #include "queue/key.h"
 
@@ -24,7 +25,8 @@ extern const char *const rcpt_state_names[];
 
 struct rcpt {
 	enum rcpt_state state;
-	bool expired; /* with FAILED: too late, rather than refused */
+	uint8_t notify; /* enum dsn_notify; 0: not said */
+	bool expired;   /* with FAILED: too late, rather than refused */
 	enum queue_class class;
 	uint32_t flow;
 	uint64_t dest; /* key of (agent, dest_name) */

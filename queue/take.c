@@ -234,6 +234,7 @@ take_fill_rcpt(struct attempt_rcpt *ar, uint32_t n, uint64_t version,
 	ar->address = r->address;
 	ar->original = r->original[0] != '\0' ? r->original : r->address;
 	ar->orcpt = r->orcpt[0] != '\0' ? r->orcpt : NULL;
+	ar->notify = r->notify;
 	ar->route = r->route;
 	ar->tries = r->tries;
 	ar->relay = "";
@@ -250,6 +251,9 @@ take_fill(struct attempt_impl *ai, uint64_t id, const struct message *m,
 	a->size = m->size;
 	a->arrival_ms = m->arrival_ms;
 	a->eight_bit = m->flags & MESSAGE_EIGHT_BIT;
+	a->smtputf8 = m->flags & MESSAGE_SMTPUTF8;
+	a->ret = m->ret;
+	a->envid = m->envid[0] != '\0' ? m->envid : NULL;
 	a->class = m->class;
 	reader_init(&ai->reader, ai->q, ai->loop, rec->blob, rec->pages,
 		    m->size);

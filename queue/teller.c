@@ -77,6 +77,7 @@ tell_fill_rcpt(struct tell *t, struct tell_rcpt *tr, uint32_t n,
 	tr->address = r->address;
 	tr->original = r->original[0] != '\0' ? r->original : r->address;
 	tr->orcpt = r->orcpt[0] != '\0' ? r->orcpt : NULL;
+	tr->notify = r->notify;
 	tr->expired = r->expired;
 	rcpt_get_reply(r, &tr->reply);
 	tr->relay = r->relay;
@@ -131,6 +132,9 @@ tell_load(struct store_txn *txn, void *arg)
 	t->size = m.size;
 	t->arrival_ms = m.arrival_ms;
 	t->class = m.class;
+	t->smtputf8 = m.flags & MESSAGE_SMTPUTF8;
+	t->ret = m.ret;
+	t->envid = m.envid[0] != '\0' ? m.envid : NULL;
 	reader_init(&ti->reader, ti->q, ti->loop, rec.blob, rec.pages, m.size);
 	return tell_read_rcpts(ti, txn, &m);
 }

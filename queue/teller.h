@@ -16,7 +16,9 @@
 
 struct tell_rcpt {
 	uint32_t n;
-	const char *address, *original, *orcpt;
+	const char *address, *original;
+	const char *orcpt;  /* RFC 3461, decoded; NULL: none */
+	uint8_t notify;     /* enum dsn_notify; 0: not said */
 	bool expired;       /* too late, rather than refused */
 	struct reply reply; /* the last that was said */
 	const char *relay;  /* who said it; "" ourselves */
@@ -31,6 +33,9 @@ struct tell {
 	struct store_key teller_key;
 	const char *sender;
 	int64_t size, arrival_ms;
+	bool smtputf8; /* the client said so */
+	enum dsn_ret ret;
+	const char *envid; /* decoded; NULL: none */
 	enum queue_class class;
 	bool delivered; /* all recipients were served; only for kinds but 'm' */
 	size_t nrcpt;   /* the untold ones; a teller whose report can't hold

@@ -43,6 +43,8 @@ si_reset(struct smtp_in *si)
 	si->draft = false;
 	si->sender = NULL;
 	si->sender_domain = NULL;
+	si->ret = DSN_RET_NONE;
+	si->envid = NULL;
 	si->rcpt = NULL;
 	si->nrcpt = 0;
 	si->rcpt_cap = 0;
@@ -73,6 +75,7 @@ si_ehlo(struct smtp_in *si, const struct smtp_command *cmd)
 	si->esmtp = true;
 	si_say(si,
 	       "250-%s\r\n250-PIPELINING\r\n250-SIZE %lld\r\n250-8BITMIME\r\n"
+	       "250-DSN\r\n"
 	       "%s250 ENHANCEDSTATUSCODES",
 	       si->conf->hostname, (long long)si->conf->limits->message_size,
 	       si->client->mailbox != NULL ? "250-XOUTCOME\r\n" : "");
@@ -95,6 +98,9 @@ si_mail(struct smtp_in *si, const struct smtp_command *cmd)
 
 	si->sender = address_text(&cmd->address, &si->arena);
 	si->sender_domain = arena_strdup(&si->arena, cmd->address.domain);
+	si->ret = cmd->ret;
+	if (cmd->envid != NULL)
+		si->envid = arena_strdup(&si->arena, cmd->envid);
 	si_say(si, "250 2.1.0 sender ok");
 	return SMTP_IN_MAIL;
 }
@@ -128,12 +134,14 @@ si_rcpt(struct smtp_in *si, const struct smtp_command *cmd)
 		return si_refuse(si, SMTP_IN_NO_RECIPIENTS, si->state);
 
 	rcpt = si_rcpt_room(si);
-	*rcpt = (struct envelope_rcpt){0};
+	*rcpt = (struct envelope_rcpt){.notify = cmd->notify};
 	if (!si->trusted)
 		return si_refuse_rcpt(si, SMTP_IN_NO_TRUST, &address);
 	if (si->calls->route(si->arg, &address, rcpt) < 0)
 		return si_refuse_rcpt(si, SMTP_IN_NO_ROUTE, &address);
 	rcpt->address = address_text(&address, &si->arena);
+	if (cmd->orcpt != NULL)
+		rcpt->orcpt = arena_strdup(&si->arena, cmd->orcpt);
 	si->nrcpt++;
 	si_say(si, "250 2.1.5 recipient ok");
 	return SMTP_IN_RCPT;

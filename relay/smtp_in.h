@@ -164,6 +164,8 @@ struct smtp_in {
 	struct arena arena;
 	const char *sender; /* in the arena */
 	const char *sender_domain;
+	enum dsn_ret ret;
+	const char *envid;          /* in the arena; NULL: none */
 	struct envelope_rcpt *rcpt; /* in the arena; room for RCPT_CAP */
 	size_t nrcpt, rcpt_cap;
 	uint64_t id;        /* of the draft */

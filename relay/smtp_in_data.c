@@ -121,6 +121,8 @@ si_envelope(struct smtp_in *si, const struct header_facts *facts,
 
 	si->env = (struct envelope){
 		.sender = si->sender,
+		.ret = si->ret,
+		.envid = si->envid,
 		.class = si_class(si, facts),
 		.flow = queue_flow(si->client->who,
 				   by_uid ? "" : si->sender_domain),

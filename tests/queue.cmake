@@ -28,6 +28,7 @@ belfry_unit_test(queue_record belfry_queue_rig)
 belfry_unit_test(queue_story belfry_queue_rig)
 belfry_unit_test(queue_stuck belfry_queue_rig)
 belfry_unit_test(queue_turn belfry_queue_rig)
+belfry_unit_test(queue_wish belfry_queue_rig)
 set_tests_properties(unit.queue unit.queue_draft unit.queue_fate
                      unit.queue_operator unit.queue_record unit.queue_stuck
                      unit.queue_turn PROPERTIES LABELS threads)

@@ -17,6 +17,7 @@ belfry_proto_test(
   bare_commands
   bare_in_header
   bulk
+  dsn
   early_talker
   eight_bit
   errors

@@ -89,6 +89,34 @@ be_rcpts(const struct envelope *env)
 	return buf_take(&text);
 }
 
+static const char *
+be_or_dash(const char *s)
+{
+	return s != NULL ? s : "-";
+}
+
+/* "-" stands for what was not said. */
+static char *
+be_wishes(const struct envelope *env)
+{
+	struct buf text;
+
+	buf_init(&text, BACKEND_MAX);
+	buf_printf(&text, "%s %s", be_or_dash(dsn_ret_names[env->ret]),
+		   be_or_dash(env->envid));
+	for (size_t i = 0; i < env->nrcpt; i++) {
+		const struct envelope_rcpt *rcpt = &env->rcpt[i];
+
+		buf_append_str(&text, "; ");
+		if (rcpt->notify != 0)
+			dsn_notify_write(rcpt->notify, &text);
+		else
+			buf_append_char(&text, '-');
+		buf_printf(&text, " %s", be_or_dash(rcpt->orcpt));
+	}
+	return buf_take(&text);
+}
+
 static void
 be_commit(void *arg, const struct envelope *env)
 {
@@ -102,6 +130,7 @@ be_commit(void *arg, const struct envelope *env)
 		.sender = xstrdup(env->sender),
 		.rcpts = be_rcpts(env),
 		.message_id = xstrdup(env->message_id),
+		.wishes = be_wishes(env),
 		.class = env->class,
 		.flow = env->flow,
 		.eight_bit = env->eight_bit,
@@ -222,6 +251,7 @@ message_done(struct backend_message *m)
 	free(m->sender);
 	free(m->rcpts);
 	free(m->message_id);
+	free(m->wishes);
 	buf_done(&m->content);
 }
 

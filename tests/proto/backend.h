@@ -15,6 +15,7 @@ struct backend_message {
 	uint64_t id;
 	char *sender, *rcpts; /* owned; RCPTS joined by "," */
 	char *message_id;     /* owned */
+	char *wishes;         /* owned; "RET ENVID; NOTIFY ORCPT; ..." */
 	enum queue_class class;
 	uint32_t flow;
 	bool eight_bit;

@@ -18,6 +18,7 @@
  *	= STATE           the machine's state
  *	N: n              so many messages were stored
  *	M: SENDER RCPT[,RCPT] [bulk] [8bit]   of the last one
+ *	D: RET ENVID; NOTIFY ORCPT; ...   what it wants to hear; "-": not said
  *	B: text           what the client sent ends the stored content; several
  *	                  lines are joined
  *	H~ regex          a line of the stored content
@@ -321,12 +322,14 @@ play_line(struct play *p, char *line)
 		play_header(p, text, line[1] == '~');
 	else if (line[0] == 'M')
 		play_message(p, text);
+	else if (line[0] == 'D' && strcmp(play_last(p)->wishes, text) != 0)
+		play_fail(p, "wishes: %s", play_last(p)->wishes);
 	else if (line[0] == 'N' && (size_t)atol(text) != p->b.nmessages)
 		play_fail(p, "%zu stored", p->b.nmessages);
 	else if (line[0] == '=' &&
 		 strcmp(smtp_in_state_names[p->b.si.state], line + 2) != 0)
 		play_fail(p, "state %s", smtp_in_state_names[p->b.si.state]);
-	else if (strchr("N=", line[0]) == NULL)
+	else if (strchr("DN=", line[0]) == NULL)
 		play_fail(p, "not understood: %s", line);
 }
 

@@ -106,9 +106,16 @@ rig_note_told(struct rig *rig, const struct tell *t)
 	told->kind = t->kind;
 	told->delivered = t->delivered;
 	told->nrcpt = t->nrcpt;
+	told->ret = t->ret;
+	told->smtputf8 = t->smtputf8;
+	snprintf(told->envid, sizeof(told->envid), "%s",
+		 t->envid != NULL ? t->envid : "-");
 	if (t->nrcpt == 0)
 		return;
 	snprintf(told->first, sizeof(told->first), "%s", t->rcpt[0].address);
+	told->notify = t->rcpt[0].notify;
+	snprintf(told->orcpt, sizeof(told->orcpt), "%s",
+		 t->rcpt[0].orcpt != NULL ? t->rcpt[0].orcpt : "-");
 	told->expired = t->rcpt[0].expired;
 	told->code = t->rcpt[0].reply.code;
 	told->tries = t->rcpt[0].tries;
@@ -374,6 +381,9 @@ rig_commit(struct rig *rig, const struct rig_mail *mail, draft_commit_fn *fn)
 		.key = mail->key,
 		.teller = mail->teller,
 		.teller_key = mail->teller_key,
+		.ret = mail->ret,
+		.envid = mail->envid,
+		.smtputf8 = mail->smtputf8,
 	};
 
 	if (d == NULL)
@@ -393,6 +403,8 @@ rig_commit(struct rig *rig, const struct rig_mail *mail, draft_commit_fn *fn)
 		rcpt[i].agent = "test";
 		rcpt[i].dest = mail->dest != NULL ? mail->dest : "hop";
 		rcpt[i].route = "test";
+		rcpt[i].orcpt = mail->orcpt;
+		rcpt[i].notify = i < 8 ? mail->notify[i] : 0;
 	}
 	env.nrcpt = n;
 	env.rcpt = rcpt;

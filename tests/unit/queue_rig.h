@@ -30,6 +30,11 @@ struct rig_told {
 	bool delivered;
 	size_t nrcpt;
 	char first[64]; /* address of the first recipient */
+	uint8_t notify; /* ... and what it asked for */
+	char orcpt[64];
+	enum dsn_ret ret;
+	char envid[64];
+	bool smtputf8;
 	bool expired;
 	int code;
 	uint32_t tries;
@@ -89,6 +94,11 @@ struct rig_mail {
 	uint8_t teller;
 	struct store_key teller_key;
 	const char *prefix; /* fields of ours, before the content */
+	/* What the sender wants to hear. */
+	enum dsn_ret ret;
+	const char *envid, *orcpt;
+	uint8_t notify[8]; /* of TO */
+	bool smtputf8;
 };
 #define RIG_MAIL(...) (&(struct rig_mail){__VA_ARGS__})
 

@@ -1,0 +1,156 @@
+#include "mail/dsn_wish.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#include "mail/xtext.h"
+
+#define ENVID_MAX 100 /* RFC 3461, 4.4, and 4.2 */
+#define ORCPT_MAX 500
+
+const char *const dsn_ret_names[] = {
+	[DSN_RET_NONE] = NULL,
+	[DSN_RET_FULL] = "FULL",
+	[DSN_RET_HDRS] = "HDRS",
+};
+
+static const struct {
+	enum dsn_notify bit;
+	const char *word;
+} notify_words[] = {
+	{DSN_NOTIFY_NEVER, "NEVER"},
+	{DSN_NOTIFY_SUCCESS, "SUCCESS"},
+	{DSN_NOTIFY_FAILURE, "FAILURE"},
+	{DSN_NOTIFY_DELAY, "DELAY"},
+};
+#define NWORDS (sizeof(notify_words) / sizeof(notify_words[0]))
+
+static bool
+word_is(const char *s, size_t len, const char *word)
+{
+	return len == strlen(word) && strncasecmp(s, word, len) == 0;
+}
+
+int
+dsn_ret_parse(const char *s, size_t len, enum dsn_ret *ret)
+{
+	for (int i = DSN_RET_FULL; i < DSN_NRET; i++) {
+		if (word_is(s, len, dsn_ret_names[i])) {
+			*ret = (enum dsn_ret)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static uint8_t
+notify_bit(const char *s, size_t len)
+{
+	for (size_t i = 0; i < NWORDS; i++) {
+		if (word_is(s, len, notify_words[i].word))
+			return (uint8_t)notify_words[i].bit;
+	}
+	return 0;
+}
+
+bool
+dsn_notify_is_sound(uint8_t notify)
+{
+	return (notify & ~DSN_NOTIFY_ALL) == 0 &&
+	       (!(notify & DSN_NOTIFY_NEVER) || notify == DSN_NOTIFY_NEVER);
+}
+
+/* notify-esmtp-value = "NEVER" / 1#notify-list-element; a list may have
+ * nothing between two commas, but not nothing at all. */
+int
+dsn_notify_parse(const char *s, size_t len, uint8_t *ret)
+{
+	const char *end = s + len, *comma;
+	uint8_t bits = 0, bit;
+
+	for (; s <= end; s = comma + 1) {
+		comma = memchr(s, ',', (size_t)(end - s));
+		if (comma == NULL)
+			comma = end;
+		if (comma == s)
+			continue;
+		bit = notify_bit(s, (size_t)(comma - s));
+		if (bit == 0)
+			return -EINVAL;
+		bits |= bit;
+	}
+	if (bits == 0 || !dsn_notify_is_sound(bits))
+		return -EINVAL;
+	*ret = bits;
+	return 0;
+}
+
+int
+dsn_envid_parse(const char *s, size_t len, struct arena *arena,
+		const char **ret)
+{
+	if (len == 0 || len > ENVID_MAX)
+		return -EINVAL;
+	return xtext_decode(s, len, arena, ret);
+}
+
+static bool
+is_atom(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] <= ' ' || s[i] > '~' ||
+		    strchr("()<>@,;:\\\".[]", s[i]) != NULL)
+			return false;
+	}
+	return len > 0;
+}
+
+/* original-recipient-address = addr-type ";" xtext, addr-type = atom */
+int
+dsn_orcpt_parse(const char *s, size_t len, struct arena *arena,
+		const char **ret)
+{
+	const char *semicolon = len > 0 ? memchr(s, ';', len) : NULL;
+	const char *address;
+	size_t type_len;
+
+	if (semicolon == NULL || len > ORCPT_MAX)
+		return -EINVAL;
+	type_len = (size_t)(semicolon - s);
+	if (!is_atom(s, type_len) || len == type_len + 1 ||
+	    xtext_decode(semicolon + 1, len - type_len - 1, arena, &address) <
+		    0)
+		return -EINVAL;
+	*ret = arena_printf(arena, "%.*s;%s", (int)type_len, s, address);
+	return 0;
+}
+
+int
+dsn_notify_write(uint8_t notify, struct buf *out)
+{
+	const char *comma = "";
+	int r = 0;
+
+	for (size_t i = 0; i < NWORDS && r == 0; i++) {
+		if (!(notify & notify_words[i].bit))
+			continue;
+		r = buf_printf(out, "%s%s", comma, notify_words[i].word);
+		comma = ",";
+	}
+	return r;
+}
+
+int
+dsn_orcpt_write(const char *orcpt, struct buf *out)
+{
+	size_t type_len = strcspn(orcpt, ";");
+	int r = buf_append(out, orcpt, type_len);
+
+	if (r == 0)
+		r = buf_append_char(out, ';');
+	if (r == 0 && orcpt[type_len] == ';')
+		r = xtext_encode(orcpt + type_len + 1, out);
+	return r;
+}

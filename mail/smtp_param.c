@@ -1,0 +1,147 @@
+#include "mail/smtp_param.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#define PARAM_NAME_MAX 64
+
+struct sp_value {
+	const char *s;
+	size_t len;
+};
+
+static bool
+sp_is(struct sp_value v, const char *text)
+{
+	return v.len == strlen(text) && strncasecmp(v.s, text, v.len) == 0;
+}
+
+/* SIZE=n: 1 to 20 digits (RFC 1870, 3); what does not fit stays too
+ * large for anybody. */
+static int
+sp_size(struct sp_value v, struct arena *arena, struct smtp_command *c)
+{
+	const int64_t ceiling = INT64_MAX / 10 - 1;
+	int64_t size = 0;
+
+	(void)arena;
+	if (v.len == 0 || v.len > 20 || c->size >= 0)
+		return -EINVAL;
+	for (size_t i = 0; i < v.len; i++) {
+		if (v.s[i] < '0' || v.s[i] > '9')
+			return -EINVAL;
+		if (size < ceiling)
+			size = size * 10 + (v.s[i] - '0');
+	}
+	c->size = size;
+	return 0;
+}
+
+static int
+sp_body(struct sp_value v, struct arena *arena, struct smtp_command *c)
+{
+	(void)arena;
+	if (sp_is(v, "7BIT"))
+		c->body = SMTP_BODY_7BIT;
+	else if (sp_is(v, "8BITMIME"))
+		c->body = SMTP_BODY_8BITMIME;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int
+sp_ret(struct sp_value v, struct arena *arena, struct smtp_command *c)
+{
+	(void)arena;
+	return c->ret != DSN_RET_NONE ? -EINVAL
+				      : dsn_ret_parse(v.s, v.len, &c->ret);
+}
+
+static int
+sp_envid(struct sp_value v, struct arena *arena, struct smtp_command *c)
+{
+	return c->envid != NULL ? -EINVAL
+				: dsn_envid_parse(v.s, v.len, arena, &c->envid);
+}
+
+static int
+sp_notify(struct sp_value v, struct arena *arena, struct smtp_command *c)
+{
+	(void)arena;
+	return c->notify != 0 ? -EINVAL
+			      : dsn_notify_parse(v.s, v.len, &c->notify);
+}
+
+static int
+sp_orcpt(struct sp_value v, struct arena *arena, struct smtp_command *c)
+{
+	return c->orcpt != NULL ? -EINVAL
+				: dsn_orcpt_parse(v.s, v.len, arena, &c->orcpt);
+}
+
+static const struct sp_row {
+	enum smtp_verb verb;
+	const char *name;
+	int (*parse)(struct sp_value v, struct arena *arena,
+		     struct smtp_command *c);
+	const char *wrong;
+} sp_rows[] = {
+	{SMTP_MAIL, "SIZE", sp_size, "say SIZE=number once"},
+	{SMTP_MAIL, "BODY", sp_body, "BODY is 7BIT or 8BITMIME"},
+	{SMTP_MAIL, "RET", sp_ret, "say RET=FULL or RET=HDRS once"},
+	{SMTP_MAIL, "ENVID", sp_envid,
+	 "say ENVID once, in at most 100 characters of xtext"},
+	{SMTP_RCPT, "NOTIFY", sp_notify,
+	 "say NOTIFY=NEVER or some of SUCCESS,FAILURE,DELAY once"},
+	{SMTP_RCPT, "ORCPT", sp_orcpt,
+	 "say ORCPT=type;address once, the address in xtext"},
+};
+
+/* esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-"). Only such a one may
+ * stand in a reply of ours. */
+static bool
+sp_is_keyword(struct sp_value name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.s[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+		    !(c >= '0' && c <= '9') && (c != '-' || i == 0))
+			return false;
+	}
+	return name.len > 0 && name.len <= PARAM_NAME_MAX;
+}
+
+int
+smtp_param_parse(const char *word, size_t len, struct arena *arena,
+		 struct smtp_command *c, struct reply *ret_reply)
+{
+	const char *eq = memchr(word, '=', len);
+	struct sp_value name = {word, len}, value = {"", 0};
+
+	if (eq != NULL) {
+		name.len = (size_t)(eq - word);
+		value.s = eq + 1;
+		value.len = len - name.len - 1;
+	}
+	for (size_t i = 0; i < sizeof(sp_rows) / sizeof(sp_rows[0]); i++) {
+		const struct sp_row *row = &sp_rows[i];
+
+		if (row->verb != c->verb || !sp_is(name, row->name))
+			continue;
+		if (row->parse(value, arena, c) == 0)
+			return 0;
+		reply_set(ret_reply, 501, "5.5.4", "%s", row->wrong);
+		return -EINVAL;
+	}
+	if (sp_is_keyword(name))
+		reply_set(ret_reply, 555, "5.5.4",
+			  "%s parameter %.*s is not known here",
+			  smtp_verb_names[c->verb], (int)name.len, name.s);
+	else
+		reply_set(ret_reply, 501, "5.5.4",
+			  "a parameter is KEYWORD or KEYWORD=value");
+	return -EINVAL;
+}
