@@ -86,3 +86,14 @@ config_unref(struct config **cp)
 	arena_done(&h->arena);
 	free(h);
 }
+
+struct routing_sources
+config_routing(const struct config *c)
+{
+	return (struct routing_sources){
+		.delivery = &c->delivery,
+		.routes = &c->routes,
+		.hostname = c->hostname,
+		.delimiter = c->recipient_delimiter[0],
+	};
+}

@@ -16,6 +16,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "deliver/route.h"
+#include "deliver/routes_conf.h"
 #include "net/dns.h"
 #include "net/sockaddr.h"
 #include "queue/queue.h"
@@ -94,6 +95,8 @@ struct config {
 	struct conf_list listeners; /* of struct listener_conf */
 	struct conf_list http;      /* of struct http_conf */
 	struct limits_conf limits;
+	char *recipient_delimiter; /* one character, or "" */
+	struct conf_list routes;   /* of struct route_rule */
 	struct delivery_conf delivery;
 	struct conf_mark mark;
 };
@@ -109,6 +112,9 @@ int config_load_text(const char *name, const char *text, size_t len,
 struct config *config_ref(struct config *c);
 /* Leaves NULL. */
 void config_unref(struct config **c);
+
+/* What routing_new() wants of C. */
+struct routing_sources config_routing(const struct config *c);
 
 static inline const struct listener_conf *
 config_listener(const struct config *c, size_t i)

@@ -232,9 +232,9 @@ cc_sockets(struct cc *cc)
 static bool
 cc_routing(struct cc *cc)
 {
+	struct routing_sources from = config_routing(cc->config);
 	struct routing *routing = NULL;
-	int r = routing_new(&cc->config->delivery, cc->config->hostname,
-			    cc->errors, &routing);
+	int r = routing_new(&from, cc->errors, &routing);
 
 	if (r == 0)
 		routing_unref(&routing);
@@ -246,11 +246,12 @@ cc_warn_no_route(struct cc *cc)
 {
 	const struct delivery_conf *d = &cc->config->delivery;
 
-	if (d->smarthost.n == 0 && d->by_domain.n == 0)
-		conf_warning(
-			cc->errors, &cc->config->mark,
-			"neither delivery.smarthost nor delivery.by_domain "
-			"is given: every recipient is refused");
+	if (cc->config->routes.n == 0 && d->smarthost.n == 0 &&
+	    d->by_domain.n == 0)
+		conf_warning(cc->errors, &cc->config->mark,
+			     "neither routes, delivery.smarthost nor "
+			     "delivery.by_domain is given: every recipient is "
+			     "refused");
 }
 
 bool

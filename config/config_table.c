@@ -64,6 +64,22 @@ config_check_loops(void *field, const struct conf_mark *mark,
 	return false;
 }
 
+static bool
+config_check_delimiter(void *field, const struct conf_mark *mark,
+		       struct conf_errors *errors)
+{
+	const char *text = *(char **)field;
+
+	if (text[0] == '\0' ||
+	    (text[1] == '\0' && strchr("#$&*+-=?^_|~", text[0]) != NULL))
+		return true;
+	conf_error(errors, mark,
+		   "`recipient_delimiter` is one character, like \"+\" or "
+		   "\"-\", or empty; not `%s`",
+		   text);
+	return false;
+}
+
 static const struct conf_option config_options[] = {
 	{.name = "hostname",
 	 .type = CONF_STRING,
@@ -160,6 +176,23 @@ static const struct conf_option config_options[] = {
 	 .dflt = "{}",
 	 .help = "What a client may ask of every listener.",
 	 .table = &limits_conf_table},
+	{.name = "recipient_delimiter",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct config, recipient_delimiter),
+	 .dflt = "\"+\"",
+	 .help = "What stands between a name and its extension, as in "
+		 "`anna+list@example.org`; empty: there are no extensions.",
+	 .check = config_check_delimiter,
+	 .example = "\"-\""},
+	{.name = "routes",
+	 .type = CONF_LIST,
+	 .offset = offsetof(struct config, routes),
+	 .dflt = "[]",
+	 .help = "Where some recipients go before anything in delivery is "
+		 "asked; the first rule that matches is taken.",
+	 .table = &route_rule_table,
+	 .example = "[{match: example.org, deliver: smtp, via: [{host: "
+		    "10.1.0.5}]}]"},
 	{.name = "delivery",
 	 .type = CONF_TABLE,
 	 .offset = offsetof(struct config, delivery),

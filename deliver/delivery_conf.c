@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mail/pattern.h"
+#include "deliver/routes_conf.h"
 #include "net/sockaddr.h"
 
 /* --- one next hop ---------------------------------------------------------- */
@@ -153,23 +153,6 @@ const struct conf_table hop_conf_table = {
 /* --- by_domain ------------------------------------------------------------- */
 
 static bool
-rule_check_match(void *field, const struct conf_mark *mark,
-		 struct conf_errors *errors)
-{
-	const char *match = *(char **)field;
-	struct pattern *pattern = NULL;
-	char *why = NULL;
-	int r = pattern_new(match, '+', &pattern, &why);
-
-	if (r < 0)
-		conf_error(errors, mark, "`%s` is no pattern: %s", match,
-			   why != NULL ? why : "not understood");
-	pattern_free(&pattern);
-	free(why);
-	return r == 0;
-}
-
-static bool
 rule_check_via(void *field, const struct conf_mark *mark,
 	       struct conf_errors *errors)
 {
@@ -190,7 +173,7 @@ static const struct conf_option rule_options[] = {
 	 .help = "The recipients it is for, as a pattern: `anna@example.com`, "
 		 "`example.com`, `.example.com` (subdomains), a glob with `*`, "
 		 "or `/regular expression/`.",
-	 .check = rule_check_match,
+	 .check = route_check_match,
 	 .example = "example.com"},
 	{.name = "via",
 	 .type = CONF_LIST,

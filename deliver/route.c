@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <openssl/sha.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -18,51 +17,43 @@
 #include "base/must.h"
 #include "base/pack.h"
 #include "base/xalloc.h"
+#include "deliver/route_impl.h"
 #include "mail/pattern.h"
 
-#define DELIMITER '+'
-#define DEST_MAX  1024 /* of a list's name */
-
-struct route_list {
-	const char *dest;
-	const char *rule;
-	const struct delivery_rule *match; /* NULL: everybody */
-	const struct hop *hops;
-	size_t nhops;
-};
-
-struct routing {
-	atomic_uint refs;
-	struct arena arena;
-	struct delivery_conf conf;
-	const char *hostname;
-	size_t nlists;
-	struct route_list *lists; /* in the order of lookup */
-	unsigned char print[ROUTING_PRINT_LEN];
-};
+#define DEST_MAX 1024 /* of a list's name */
 
 /* --- the copy -------------------------------------------------------------- */
 
-static char *
+char *
 rt_dup(struct routing *r, const char *s)
 {
 	return arena_strdup(&r->arena, s ? s : "");
 }
 
-static void
+void
 rt_dup_mark(struct routing *r, struct conf_mark *mark)
 {
 	if (mark->file)
 		mark->file = rt_dup(r, mark->file);
 }
 
-static void
-rt_dup_hops(struct routing *r, struct conf_list *list)
+void
+rt_dup_list(struct routing *r, struct conf_list *list, size_t size)
 {
-	struct hop *hops = arena_alloc(&r->arena, list->n * sizeof(*hops));
+	void *v = arena_alloc(&r->arena, (list->n + 1) * size);
 
 	if (list->n > 0)
-		memcpy(hops, list->v, list->n * sizeof(*hops));
+		memcpy(v, list->v, list->n * size);
+	list->v = v;
+}
+
+void
+rt_dup_hops(struct routing *r, struct conf_list *list)
+{
+	struct hop *hops;
+
+	rt_dup_list(r, list, sizeof(*hops));
+	hops = list->v;
 	for (size_t i = 0; i < list->n; i++) {
 		hops[i].name = rt_dup(r, hops[i].name);
 		hops[i].host = rt_dup(r, hops[i].host);
@@ -70,24 +61,21 @@ rt_dup_hops(struct routing *r, struct conf_list *list)
 		hops[i].bind = rt_dup(r, hops[i].bind);
 		rt_dup_mark(r, &hops[i].mark);
 	}
-	list->v = hops;
 }
 
 static void
 rt_dup_rules(struct routing *r, struct conf_list *list)
 {
-	struct delivery_rule *rules =
-		arena_alloc(&r->arena, list->n * sizeof(*rules));
+	struct delivery_rule *rules;
 
-	if (list->n > 0)
-		memcpy(rules, list->v, list->n * sizeof(*rules));
+	rt_dup_list(r, list, sizeof(*rules));
+	rules = list->v;
 	for (size_t i = 0; i < list->n; i++) {
 		rules[i].match = rt_dup(r, rules[i].match);
 		rules[i].pattern = NULL;
 		rt_dup_mark(r, &rules[i].mark);
 		rt_dup_hops(r, &rules[i].via);
 	}
-	list->v = rules;
 }
 
 static void
@@ -128,7 +116,8 @@ rt_check_names(const struct routing *r, struct conf_errors *errors)
 			const struct route_list *a = &r->lists[i];
 			const struct route_list *b = &r->lists[j];
 
-			if (strcmp(a->dest, b->dest) != 0 || rt_same_hops(a, b))
+			if (strcmp(a->agent, b->agent) != 0 ||
+			    strcmp(a->dest, b->dest) != 0 || rt_same_hops(a, b))
 				continue;
 			conf_error(errors, &a->hops[0].mark,
 				   "another list of hosts is named \"%s\" too, "
@@ -141,17 +130,19 @@ rt_check_names(const struct routing *r, struct conf_errors *errors)
 
 /* --- lists and patterns ---------------------------------------------------------- */
 
-static const char *
-rt_dest(struct routing *r, const struct hop *hops, size_t nhops)
+const char *
+rt_dest(struct routing *r, const struct conf_list *list)
 {
+	const struct hop *hops = list->v;
 	struct buf name;
 	const char *dest;
 	int e = 0;
 
+	must(list->n > 0); /* the tables see to it */
 	if (hops[0].name[0] != '\0')
 		return hops[0].name;
 	buf_init(&name, DEST_MAX);
-	for (size_t i = 0; i < nhops && e == 0; i++) {
+	for (size_t i = 0; i < list->n && e == 0; i++) {
 		const char *literal = strchr(hops[i].host, ':') ? "[" : "";
 
 		e = buf_printf(&name, "%s%s%s%s:%" PRId64, i ? "," : "",
@@ -163,28 +154,38 @@ rt_dest(struct routing *r, const struct hop *hops, size_t nhops)
 	return dest;
 }
 
-static void
-rt_add(struct routing *r, const char *rule, const struct delivery_rule *match,
-       const struct conf_list *hops)
+struct pattern *
+rt_compile(struct routing *r, const char *match, const struct conf_mark *mark,
+	   struct conf_errors *errors)
 {
-	struct route_list *l = &r->lists[r->nlists++];
+	struct pattern *pattern = NULL;
+	char *why = NULL;
 
-	l->rule = rule;
-	l->match = match;
-	l->hops = hops->v;
-	l->nhops = hops->n;
-	l->dest = rt_dest(r, l->hops, l->nhops);
+	if (pattern_new(match, r->delimiter, &pattern, &why) == 0)
+		return pattern;
+	conf_error(errors, mark, "match: \"%s\": %s", match, why);
+	free(why);
+	return NULL;
+}
+
+struct route_list *
+rt_add(struct routing *r)
+{
+	return &r->lists[r->nlists++];
 }
 
 static void
-rt_compile(struct delivery_rule *rule, struct conf_errors *errors)
+rt_add_hops(struct routing *r, const char *name, const struct pattern *match,
+	    const struct conf_list *hops)
 {
-	char *why = NULL;
+	struct route_list *l = rt_add(r);
 
-	if (pattern_new(rule->match, DELIMITER, &rule->pattern, &why) == 0)
-		return;
-	conf_error(errors, &rule->mark, "match: \"%s\": %s", rule->match, why);
-	free(why);
+	l->agent = "smtp";
+	l->dest = rt_dest(r, hops);
+	l->name = name;
+	l->match = match;
+	l->hops = hops->v;
+	l->nhops = hops->n;
 }
 
 static void
@@ -193,14 +194,16 @@ rt_make_lists(struct routing *r, struct conf_errors *errors)
 	struct delivery_rule *rules = r->conf.by_domain.v;
 	size_t n = r->conf.by_domain.n;
 
-	r->lists = arena_alloc(&r->arena, (n + 1) * sizeof(*r->lists));
+	r->lists = arena_alloc(&r->arena,
+			       (r->routes.n + n + 1) * sizeof(*r->lists));
+	rt_add_routes(r, errors);
 	for (size_t i = 0; i < n; i++) {
-		rt_compile(&rules[i], errors);
-		must(rules[i].via.n > 0); /* the tables see to it */
-		rt_add(r, rules[i].match, &rules[i], &rules[i].via);
+		rules[i].pattern =
+			rt_compile(r, rules[i].match, &rules[i].mark, errors);
+		rt_add_hops(r, rules[i].match, rules[i].pattern, &rules[i].via);
 	}
 	if (r->conf.smarthost.n > 0)
-		rt_add(r, "smarthost", NULL, &r->conf.smarthost);
+		rt_add_hops(r, "smarthost", NULL, &r->conf.smarthost);
 }
 
 /* --- the fingerprint ---------------------------------------------------------- */
@@ -218,7 +221,8 @@ static void
 rt_print_list(struct pack *p, const struct route_list *l)
 {
 	pack_u8(p, l->match != NULL);
-	rt_print_str(p, l->rule);
+	rt_print_str(p, l->agent);
+	rt_print_str(p, l->name);
 	rt_print_str(p, l->dest);
 	pack_u64(p, l->nhops);
 	for (size_t i = 0; i < l->nhops; i++) {
@@ -236,6 +240,7 @@ rt_print(struct routing *r)
 	struct pack p = {.out = &all};
 
 	buf_init(&all, PRINT_MAX);
+	pack_u8(&p, (uint8_t)r->delimiter);
 	pack_u64(&p, r->nlists);
 	for (size_t i = 0; i < r->nlists; i++)
 		rt_print_list(&p, &r->lists[i]);
@@ -246,16 +251,18 @@ rt_print(struct routing *r)
 /* --- the public functions ---------------------------------------------------------- */
 
 int
-routing_new(const struct delivery_conf *conf, const char *hostname,
-	    struct conf_errors *errors, struct routing **ret_routing)
+routing_new(const struct routing_sources *from, struct conf_errors *errors,
+	    struct routing **ret_routing)
 {
 	struct routing *r = xcalloc(1, sizeof(*r));
 	size_t before = errors->total;
 
 	atomic_init(&r->refs, 1);
 	arena_init(&r->arena);
-	r->hostname = rt_dup(r, hostname);
-	rt_dup_conf(r, conf);
+	r->hostname = rt_dup(r, from->hostname);
+	r->delimiter = from->delimiter;
+	rt_dup_conf(r, from->delivery);
+	rt_dup_routes(r, from->routes);
 	rt_make_lists(r, errors);
 	rt_check_names(r, errors);
 	if (errors->total > before) {
@@ -286,6 +293,7 @@ routing_unref(struct routing **r)
 	rules = old->conf.by_domain.v;
 	for (size_t i = 0; i < old->conf.by_domain.n; i++)
 		pattern_free(&rules[i].pattern);
+	rt_done_routes(old);
 	arena_done(&old->arena);
 	free(old);
 }
@@ -347,10 +355,16 @@ route_find(const struct routing *r, const struct address *rcpt,
 	for (size_t i = 0; i < r->nlists; i++) {
 		const struct route_list *l = &r->lists[i];
 
-		if (l->match && !pattern_match(l->match->pattern, rcpt))
+		if (l->match && !pattern_match(l->match, rcpt))
 			continue;
-		*ret_route = (struct route){"smtp", l->dest, l->rule, l->hops,
-					    l->nhops};
+		*ret_route = (struct route){
+			.agent = l->agent,
+			.dest = l->dest,
+			.rule = l->name,
+			.hops = l->hops,
+			.nhops = l->nhops,
+			.entry = l->rule,
+		};
 		return 0;
 	}
 	return -ENOENT;

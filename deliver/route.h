@@ -1,9 +1,9 @@
 /*
  * route - where a recipient goes; looked up at each try.
  *
- * Pure, on an immutable snapshot of the configuration: by_domain (first match),
- * else smarthost. MX routing comes later: until then a recipient that neither
- * covers has no route.
+ * Pure, on an immutable snapshot of the configuration: routes (first match),
+ * else by_domain (first match), else smarthost. MX routing comes later: until
+ * then a recipient that none of them covers has no route.
  */
 #ifndef DELIVER_ROUTE_H
 #define DELIVER_ROUTE_H
@@ -59,11 +59,19 @@ struct delivery_rule {
 	struct conf_mark mark;
 };
 
-/* The compiled snapshot: a copy, so that CONF may go. Immutable; reference
+/* What it is made of. */
+struct routing_sources {
+	const struct delivery_conf *delivery;
+	const struct conf_list *routes; /* of struct route_rule */
+	const char *hostname;
+	char delimiter; /* between name and extension; '\0': none */
+};
+
+/* The compiled snapshot: a copy, so that FROM may go. Immutable; reference
  * counted, any thread. 0, or -EINVAL with at least one error in ERRORS. */
 struct routing;
-int routing_new(const struct delivery_conf *conf, const char *hostname,
-		struct conf_errors *errors, struct routing **ret_routing);
+int routing_new(const struct routing_sources *from, struct conf_errors *errors,
+		struct routing **ret_routing);
 struct routing *routing_ref(struct routing *r);
 void routing_unref(struct routing **r);
 /* A fingerprint of all that says where a recipient goes: where two are equal
@@ -79,12 +87,14 @@ bool routing_bind(const struct routing *r, const struct hop *hop, int family,
 		  struct sockaddr_any *ret);
 
 struct route {
-	const char *agent; /* "smtp" */
+	const char *agent; /* "smtp", ... */
 	const char *dest;  /* the list's name: its first entry's name, else all
 			    * its host:port joined by "," */
-	const char *rule;  /* "smarthost" or the pattern of by_domain */
-	const struct hop *hops; /* borrowed from the routing */
+	const char *rule;  /* "smarthost" or the pattern that matched */
+	/* Borrowed from the routing. */
+	const struct hop *hops;
 	size_t nhops;
+	const struct route_rule *entry; /* of `routes`; else NULL */
 };
 
 /* 0, or -ENOENT: nothing covers it (550 5.4.4). */

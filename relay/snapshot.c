@@ -49,11 +49,12 @@ int
 snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	     struct conf_errors *e, struct snapshot **ret_snapshot)
 {
+	struct routing_sources from = config_routing(config);
 	struct routing *routing;
 	struct snapshot *s;
 	int r;
 
-	r = routing_new(&config->delivery, config->hostname, e, &routing);
+	r = routing_new(&from, e, &routing);
 	if (r < 0)
 		return r;
 	s = xcalloc(1, sizeof(*s));

@@ -62,6 +62,24 @@ class Delivery(harness.Case):
         self.assertEqual(other.wait(1)[0].recipients, ["a@other.example"])
         self.assertEqual(self.sink.wait(1)[0].recipients, ["b@example.net"])
 
+    def test_routes(self):
+        """`routes` stands before by_domain, which stands before smarthost."""
+        inner, other = lab.Sink().start(), lab.Sink().start()
+        self.addCleanup(inner.stop)
+        self.addCleanup(other.stop)
+        self.start({
+            "recipient_delimiter": "-",
+            "routes": [{"match": "sales@inner.example", "deliver": "smtp",
+                        "via": [inner.hop()]}],
+            "delivery": {"by_domain": [
+                {"match": "inner.example", "via": [other.hop()]}]}})
+        self.send(to=["sales-eu@inner.example", "a@inner.example",
+                      "b@example.net"])
+        self.assertEqual(inner.wait(1)[0].recipients,
+                         ["sales-eu@inner.example"])
+        self.assertEqual(other.wait(1)[0].recipients, ["a@inner.example"])
+        self.assertEqual(self.sink.wait(1)[0].recipients, ["b@example.net"])
+
     def test_no_route(self):
         self.start({"delivery": {"smarthost": [], "by_domain": [
             {"match": "example.net", "via": [self.sink.hop()]}]}})

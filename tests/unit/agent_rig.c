@@ -92,12 +92,17 @@ agent_rig_serve_nobody(struct agent_rig *g)
 struct routing *
 agent_rig_routing(struct agent_rig *g)
 {
+	const struct routing_sources from = {
+		.delivery = &g->conf,
+		.routes = &g->routes,
+		.hostname = "relay.example.org",
+		.delimiter = '+',
+	};
 	struct conf_errors errors;
 	struct routing *r = NULL;
 
 	conf_errors_init(&errors);
-	assert_int_equal(
-		routing_new(&g->conf, "relay.example.org", &errors, &r), 0);
+	assert_int_equal(routing_new(&from, &errors, &r), 0);
 	conf_errors_done(&errors);
 	return r;
 }

@@ -20,7 +20,9 @@ struct agent_rig {
 	struct loop *loops[AGENT_LOOPS];
 	struct dns *dns[AGENT_LOOPS];
 	struct deliver *deliver;
-	struct delivery_conf conf; /* to be changed before the start */
+	struct delivery_conf conf;
+	struct conf_list routes;
+	/* of struct route_rule */ /* to be changed before the start */
 	struct hop hops[AGENT_HOPS];
 	struct smtp_server *servers[AGENT_HOPS];
 	size_t nservers;

@@ -170,8 +170,29 @@ static const struct {
 	 "t:3:38: `serve` lists api and metrics, not `alerts`\n"},
 
 	{"no route", HOST,
-	 "t:1:1: warning: neither delivery.smarthost nor delivery.by_domain is "
-	 "given: every recipient is refused\n"},
+	 "t:1:1: warning: neither routes, delivery.smarthost nor "
+	 "delivery.by_domain is given: every recipient is refused\n"},
+	{"a route is enough",
+	 HOST "routes: [{match: a.example, deliver: smtp, via: [{host: "
+	      "10.1.0.5}]}]\n",
+	 ""},
+	{"route without via",
+	 HOST OUT "routes: [{match: a.example, deliver: smtp}]\n",
+	 "t:3:10: a route with `deliver: smtp` needs next hops; write for "
+	 "example `via: [{host: 10.1.0.5}]`\n"},
+	{"route without match", HOST OUT "routes: [{deliver: smtp}]\n",
+	 "t:3:10: `match` is missing; write for example `match: "
+	 "example.org`\n"},
+	{"route and smarthost, one name",
+	 HOST "routes: [{match: a.example, deliver: smtp, via: [{name: a, "
+	      "host: a.example}]}]\n"
+	      "delivery: {smarthost: [{name: a, host: b.example}]}\n",
+	 "t:3:24: another list of hosts is named \"a\" too, and is not the "
+	 "same; give this one its own name\n"},
+	{"delimiters", HOST OUT "recipient_delimiter: '+-'\n",
+	 "t:3:22: `recipient_delimiter` is one character, like \"+\" or "
+	 "\"-\", or empty; not `+-`\n"},
+	{"no delimiter", HOST OUT "recipient_delimiter: ''\n", ""},
 	{"brackets and port",
 	 HOST "delivery: {smarthost: [{host: '[smtp.example.net]:587'}]}\n",
 	 "t:2:31: `host` takes neither port nor brackets; write `host: "

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "deliver/route.h"
+#include "deliver/routes_conf.h"
 #include "tests/unit/test.h"
 
 #define HOP(n, h, p)                                                           \
@@ -23,6 +24,7 @@ static struct hop smart[] = {HOP("ses", "smtp.example.net", 25),
 static struct hop inner[] = {HOP("", "10.1.0.5", 25),
 			     HOP("", "2001:db8::5", 24)};
 static struct hop other[] = {HOP("", "10.1.0.6", 25)};
+static struct hop far[] = {HOP("far", "10.1.0.7", 25)};
 static struct delivery_rule rules[] = {
 	{.match = TEXT("inner.example.org"), .via = {2, inner}},
 	{.match = TEXT(".example.org"), .via = {1, other}},
@@ -39,19 +41,47 @@ conf_new(void)
 	return c;
 }
 
+static struct route_rule own[] = {
+	{.match = TEXT("sales@inner.example.org"), .via = {1, other}},
+	{.match = TEXT("example.com"), .via = {1, far}},
+	{.match = TEXT(".com"), .via = {1, other}},
+};
+static const struct conf_list no_routes, routes = {3, own};
+
+static int
+routing_try(const struct delivery_conf *conf, const struct conf_list *list,
+	    struct conf_errors *errors, struct routing **ret)
+{
+	const struct routing_sources from = {
+		.delivery = conf,
+		.routes = list,
+		.hostname = "relay.example.org",
+		.delimiter = '+',
+	};
+
+	return routing_new(&from, errors, ret);
+}
+
 static struct routing *
-routing_make(const struct delivery_conf *conf)
+routing_make_with(const struct delivery_conf *conf,
+		  const struct conf_list *list)
 {
 	struct conf_errors errors;
 	struct routing *r = NULL;
 	int e;
 
 	conf_errors_init(&errors);
-	e = routing_new(conf, "relay.example.org", &errors, &r);
+	e = routing_try(conf, list, &errors, &r);
 	if (e < 0)
 		fail_msg("%s", errors.v[0].text);
 	conf_errors_done(&errors);
 	return r;
+}
+
+static struct routing *
+routing_make(const struct delivery_conf *conf)
+{
+	return routing_make_with(conf, &no_routes);
 }
 
 static void
@@ -104,6 +134,61 @@ test_find(void **state)
 	}
 }
 
+/* `routes` stands before all else, and only its own first match counts. */
+static void
+test_routes(void **state)
+{
+	static const struct {
+		const char *rcpt, *dest, *rule;
+		int entry; /* -1: none */
+	} row[] = {
+		{"sales@inner.example.org", "10.1.0.6:25",
+		 "sales@inner.example.org", 0},
+		{"Sales+x@inner.example.org", "10.1.0.6:25",
+		 "sales@inner.example.org", 0},
+		{"ben@inner.example.org", "10.1.0.5:25,[2001:db8::5]:24",
+		 "inner.example.org", -1},
+		{"a@example.com", "far", "example.com", 1},
+		{"a@b.example.com", "10.1.0.6:25", ".com", 2},
+		{"a@example.net", "ses", "smarthost", -1},
+	};
+	struct delivery_conf conf = conf_new();
+	struct routing *r = routing_make_with(&conf, &routes), *without;
+	struct arena arena;
+	struct route route;
+	const char *why;
+
+	(void)state;
+	arena_init(&arena);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct address rcpt;
+
+		assert_int_equal(
+			address_parse(row[i].rcpt, &arena, &rcpt, &why), 0);
+		assert_int_equal(route_find(r, &rcpt, &route), 0);
+		if (strcmp(route.dest, row[i].dest) != 0 ||
+		    strcmp(route.rule, row[i].rule) != 0 ||
+		    strcmp(route.agent, "smtp") != 0)
+			fail_msg("%s: %s by %s", row[i].rcpt, route.dest,
+				 route.rule);
+		if (row[i].entry < 0)
+			assert_null(route.entry);
+		else
+			assert_string_equal(route.entry->match,
+					    own[row[i].entry].match);
+	}
+	without = routing_make(&conf);
+	assert_memory_not_equal(routing_print(r), routing_print(without),
+				ROUTING_PRINT_LEN);
+	routing_unref(&without);
+	without = routing_make_with(&conf, &routes);
+	assert_memory_equal(routing_print(r), routing_print(without),
+			    ROUTING_PRINT_LEN);
+	routing_unref(&without);
+	routing_unref(&r);
+	arena_done(&arena);
+}
+
 static void
 test_refused(void **state)
 {
@@ -130,7 +215,7 @@ test_refused(void **state)
 		struct routing *r = NULL;
 
 		conf_errors_init(&errors);
-		if (routing_new(&row[i].conf, "h.example", &errors, &r) !=
+		if (routing_try(&row[i].conf, &no_routes, &errors, &r) !=
 			    -EINVAL ||
 		    r || errors.total != 1 ||
 		    !strstr(errors.v[0].text, row[i].word))
@@ -247,6 +332,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_outlives_its_configuration),

@@ -1,0 +1,29 @@
+/*
+ * routes_conf - the section `routes`: recipients that have a way of their own,
+ * before any other.
+ *
+ * One pass from the top, the first match wins. Each kind of `deliver` is an
+ * agent of the queue, and says in route_kinds[] which keys it takes.
+ */
+#ifndef DELIVER_ROUTES_CONF_H
+#define DELIVER_ROUTES_CONF_H
+
+#include "base/conf.h"
+
+enum route_deliver { ROUTE_SMTP };
+extern const char *const route_deliver_names[];
+
+struct route_rule {
+	char *match;
+	int deliver;             /* enum route_deliver */
+	struct conf_list via;    /* of struct hop */
+	struct pattern *pattern; /* compiled by routing_new */
+	struct conf_mark mark;
+};
+extern const struct conf_table route_rule_table;
+
+/* A pattern as every section takes it; for options. */
+bool route_check_match(void *field, const struct conf_mark *mark,
+		       struct conf_errors *errors);
+
+#endif
