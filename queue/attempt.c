@@ -18,6 +18,7 @@ const char *const attempt_outcome_names[] = {
 };
 
 #define ATTEMPT_UNWRITTEN_MS 1000
+#define ATTEMPT_AHEAD        2 /* windows of results that are not written */
 
 enum { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_BOUNCED };
 
@@ -315,12 +316,14 @@ ar_note_words(struct attempt_impl *ai)
  * The next hop can have its next message while this one's result is on its way
  * to the disk: a crash in between means one more duplicate, for a connection
  * that was at work in any case. Not where the result says something of the
- * destination, and not when results find no room: there the window is what
- * bounds the duplicates.
+ * destination, and not when results find no room or the store is far behind:
+ * there the window is what bounds the duplicates.
  */
 void
 attempt_free_slots(struct queue *q)
 {
+	uint32_t most =
+		ATTEMPT_AHEAD * (uint32_t)q->conf.destination.connections;
 	STAILQ_HEAD(, attempt_impl) list = STAILQ_HEAD_INITIALIZER(list);
 	struct attempt_impl *ai;
 
@@ -329,7 +332,8 @@ attempt_free_slots(struct queue *q)
 	pthread_mutex_unlock(&q->lock);
 	while ((ai = STAILQ_FIRST(&list)) != NULL) {
 		STAILQ_REMOVE_HEAD(&list, returned);
-		if (!STAILQ_EMPTY(&q->unwritten))
+		if (!STAILQ_EMPTY(&q->unwritten) ||
+		    ai->dest->out - ai->dest->busy >= most)
 			continue;
 		out_free_slot(q, ai);
 		dest_run(&q->dests, ai->dest);
@@ -402,6 +406,8 @@ ar_after(void *arg, int result)
 		return;
 	}
 	out_del(q, ai);
+	/* Before anything else can make it look like one to be forgotten. */
+	dest_run(&q->dests, d);
 	if (result == 0) {
 		ar_note_words(ai);
 		attempt_dest_after(ai);
@@ -413,7 +419,6 @@ ar_after(void *arg, int result)
 		dest_rest(q, d);
 	}
 	effects_clear(&ai->effects);
-	dest_run(&q->dests, d);
 	queue_poke(q);
 	ai->result = result;
 	loop_post(ai->loop, &ai->post, ar_told, ai);

@@ -51,6 +51,14 @@ struct due {
 	void *ctx;
 	bool busy;
 	int64_t not_before_mono_ms; /* after an error */
+	/* After the clock was set back: what it put off too far, up to
+	 * AHEAD_MS, is looked through from AHEAD_AT on; 0: nothing. */
+	int64_t ahead_ms;
+	struct due_at {
+		struct store_place place;
+		struct store_key key;
+		bool has_key;
+	} ahead_at, ahead_next;
 	struct store_job job;
 	struct effects effects;
 };
@@ -124,7 +132,7 @@ struct watch {
 	struct loop *loop;
 	uint64_t handle;
 	queue_fate_fn *fn;
-	bool delivered;
+	bool there, delivered;
 	struct reply last;
 	struct store_job job;
 	struct post post;
@@ -290,11 +298,27 @@ int message_set_aside(struct queue *q, struct store_txn *txn, uint64_t id,
 
 /* What is being told is not due for so long. */
 #define DUE_TELL_LEASE_MS 60000
+#define DUE_PROBE_MS      (5 * 60 * 1000)
+#define DUE_ROWS          100 /* a job */
 
 void due_register(struct queue *q, uint8_t kind, queue_due_fn *fn, void *ctx);
 /* Start jobs for what is due; the wall time when the next is, or INT64_MAX. */
 int64_t due_turn(struct queue *q, struct store_txn *txn, int64_t now_wall_ms,
 		 int64_t now_mono_ms);
+/* What the row (PLACE, KEY) is due for, in D's job. 0, 1: no more now, -errno.
+ */
+int due_row(struct due *d, struct store_txn *txn,
+	    const struct store_place *place, const struct store_key *key,
+	    int64_t now);
+
+/* --- ahead.c ------------------------------------------------------------- */
+
+/* A job of struct due, and its end. */
+int due_ahead_job(struct store_txn *txn, void *arg);
+void due_ahead_after(struct due *d);
+/* The wall clock went from BEFORE_MS back to NOW_MS: nothing waits longer for
+ * that. */
+void due_clock_back(struct queue *q, int64_t now_ms, int64_t before_ms);
 
 /* --- turn.c -------------------------------------------------------------- */
 

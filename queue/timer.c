@@ -14,10 +14,8 @@
 #include "base/must.h"
 #include "queue/queue_impl.h"
 
-#define DUE_ROWS     100  /* a job */
 #define DUE_EFFECTS  1000 /* a job stops when it noted so many */
 #define DUE_AGAIN_MS (5 * 60 * 1000)
-#define DUE_PROBE_MS (5 * 60 * 1000)
 #define DUE_ERROR_MS 1000
 
 enum due_next { DUE_STOP = 1 };
@@ -26,6 +24,8 @@ enum due_next { DUE_STOP = 1 };
 static int64_t
 due_horizon(const struct due *d, int64_t now)
 {
+	if (d->ahead_ms > 0)
+		return d->ahead_ms;
 	return d->kind == 't' && d->q->leased_before_ms > now
 		       ? d->q->leased_before_ms - 1
 		       : now;
@@ -233,6 +233,13 @@ due_dest(struct due *d, struct store_txn *txn, const struct store_key *key,
 		return r;
 	if (r == 0)
 		return store_del(txn, key);
+	if (dr.not_before_ms > now) {
+		dr.not_before_ms = now;
+		buf_clear(&d->q->scratch);
+		must(dest_encode(&dr, &d->q->scratch) == 0);
+		rec->value = d->q->scratch.data;
+		rec->len = d->q->scratch.len;
+	}
 	rec->place = store_place_time(d->class, 'd', now + DUE_PROBE_MS);
 	return store_put(txn, key, rec);
 }
@@ -301,6 +308,12 @@ due_set_aside(struct due *d, struct store_txn *txn,
 	} else {
 		effect_corrupt(&d->effects, key->kind, id, 0);
 	}
+	/* Nothing is lost with it: the destination is tried anew. */
+	if (key->kind == 'd') {
+		d->q->dests.forgot = true;
+		r = store_del(txn, key);
+		return r == -ENOENT ? store_drop_hint(txn, place, key) : r;
+	}
 	r = store_get(txn, key, &rec);
 	if (r == 0 && store_place_equal(&rec.place, place)) {
 		rec.place = store_place_none();
@@ -310,7 +323,7 @@ due_set_aside(struct due *d, struct store_txn *txn,
 	return r == -ENOENT ? 0 : r;
 }
 
-static int
+int
 due_row(struct due *d, struct store_txn *txn, const struct store_place *place,
 	const struct store_key *key, int64_t now)
 {
@@ -362,6 +375,8 @@ due_after(void *arg, int result)
 	struct due *d = arg;
 
 	d->busy = false;
+	if (result == 0 && d->job.fn == due_ahead_job)
+		due_ahead_after(d);
 	if (result == 0)
 		effects_apply(d->q, &d->effects);
 	else
@@ -376,7 +391,7 @@ due_submit(struct due *d)
 {
 	d->busy = true;
 	d->job = (struct store_job){
-		.fn = due_job,
+		.fn = d->ahead_ms > 0 ? due_ahead_job : due_job,
 		.need = STORE_NEED_RESULT,
 		.after = due_after,
 		.arg = d,
@@ -409,9 +424,9 @@ due_look(struct due *d, struct store_txn *txn, int64_t now_wall_ms,
 
 	if (d->busy || due_is_paused(d) ||
 	    (d->kind == 't' && d->q->ntells >= QUEUE_TELLS) ||
-	    !due_next(d, txn, &place, &key))
+	    (d->ahead_ms == 0 && !due_next(d, txn, &place, &key)))
 		return INT64_MAX;
-	when = place_when(&place);
+	when = d->ahead_ms > 0 ? now_wall_ms : place_when(&place);
 	if (now_mono_ms < d->not_before_mono_ms)
 		return now_wall_ms + d->not_before_mono_ms - now_mono_ms;
 	if (when > due_horizon(d, now_wall_ms))

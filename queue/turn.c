@@ -76,11 +76,15 @@ turn_load(struct queue *q, struct store_txn *txn, struct dest *d)
 {
 	struct dest_rec rec;
 	struct arena a;
+	bool was_down = d->down;
 
 	arena_init(&a);
 	d->agent = queue_find_agent(q, d->agent_name);
 	d->loaded = true;
 	d->down = dest_get(txn, d->key, &a, &rec) == 0;
+	/* What came while it was down stands before the cursors. */
+	if (was_down && !d->down)
+		dest_reset_lanes(d, LANES_ALL);
 	if (d->down) {
 		d->not_before_ms = rec.not_before_ms;
 		if (rec.probe != 0) {
@@ -339,6 +343,8 @@ turn_look_at_clock(struct queue *q, int64_t wall, int64_t mono)
 	if (q->clock_known && (jump > TURN_JUMP_MS || jump < -TURN_BACK_MS)) {
 		q->awake_since_ms = wall;
 		q->leased_before_ms = 0; /* by another clock */
+		if (jump < 0)
+			due_clock_back(q, wall, wall - jump);
 		log_event(q->log, LOG_WARNING, "clock_jump",
 			  LOG_INT("ms", jump));
 	}
@@ -397,17 +403,17 @@ queue_turn(struct store_txn *txn, void *arg)
 {
 	struct queue *q = arg;
 	int64_t wall = clock_wall_ms(q->clock), mono = clock_mono_ms(q->clock);
-	int64_t next, due;
+	int64_t next, due, unwritten;
 
 	q->poked = false;
 	turn_look_at_clock(q, wall, mono);
 	turn_take_conf(q, wall);
 	attempt_free_slots(q);
+	unwritten = attempt_unwritten_turn(q, mono);
 	if (!atomic_load(&q->started) || atomic_load(&q->stopping))
-		return INT64_MAX;
+		return unwritten;
 	due = due_turn(q, txn, wall, mono);
-	next = turn_when(due, wall, mono);
-	next = turn_earlier(next, attempt_unwritten_turn(q, mono));
+	next = turn_earlier(unwritten, turn_when(due, wall, mono));
 	next = turn_earlier(next, turn_wake_rested(q, mono));
 	scan_turn(q, txn, wall);
 	if (turn_give(q, txn, wall) || q->scanning)

@@ -4,6 +4,7 @@
  * The fates of the last messages are remembered, so that one may also ask right
  * after the commit. Store thread, but for queue_watch().
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/xalloc.h"
@@ -92,12 +93,15 @@ watch_gone(struct queue *q, uint64_t id, bool delivered)
 	watch_answer_all(q, watch_find(q, id), delivered);
 }
 
-/* Only the way into the store thread. */
+/* Is it there still? */
 static int
 watch_job(struct store_txn *txn, void *arg)
 {
-	(void)txn;
-	(void)arg;
+	struct watch *w = arg;
+	struct store_key key = key_message(w->id, 0);
+	struct store_rec rec;
+
+	w->there = store_get(txn, &key, &rec) != -ENOENT;
 	return 0;
 }
 
@@ -126,7 +130,6 @@ watch_after(void *arg, int result)
 	struct queue *q = w->q;
 	const struct words *words = words_find(q, w->id);
 
-	(void)result;
 	if (words != NULL)
 		reply_copy(&w->last, &words->last);
 	for (size_t i = 0; i < QUEUE_FATES; i++) {
@@ -135,7 +138,11 @@ watch_after(void *arg, int result)
 			return;
 		}
 	}
-	watch_enter(q, w);
+	/* So long ago that nobody remembers how it ended. */
+	if (result == 0 && !w->there)
+		watch_answer(w, false);
+	else
+		watch_enter(q, w);
 }
 
 void

@@ -21,6 +21,7 @@ target_link_libraries(belfry_queue_rig PUBLIC belfry_store_kit)
 
 belfry_unit_test(body belfry_queue)
 belfry_unit_test(queue belfry_queue_rig)
+belfry_unit_test(queue_clock belfry_queue_rig)
 belfry_unit_test(queue_draft belfry_queue_rig)
 belfry_unit_test(queue_fate belfry_queue_rig)
 belfry_unit_test(queue_operator belfry_queue_rig)
@@ -29,9 +30,16 @@ belfry_unit_test(queue_story belfry_queue_rig)
 belfry_unit_test(queue_stuck belfry_queue_rig)
 belfry_unit_test(queue_turn belfry_queue_rig)
 belfry_unit_test(queue_wish belfry_queue_rig)
-set_tests_properties(unit.queue unit.queue_draft unit.queue_fate
-                     unit.queue_operator unit.queue_record unit.queue_stuck
-                     unit.queue_turn PROPERTIES LABELS threads)
+set_tests_properties(unit.queue
+                     unit.queue_clock
+                     unit.queue_draft
+                     unit.queue_fate
+                     unit.queue_operator
+                     unit.queue_record
+                     unit.queue_stuck
+                     unit.queue_turn
+                     unit.queue_wish
+                     PROPERTIES LABELS threads)
 
 # The same with a backlog of 100,000, and every point of the stories.
 add_test(NAME unit.queue_turn_100000 COMMAND test_queue_turn)

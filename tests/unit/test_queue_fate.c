@@ -1,6 +1,7 @@
 /*
  * What becomes of a message: told, expired, watched.
  */
+#include "queue/queue_impl.h"
 #include "tests/unit/queue_rig.h"
 #include "tests/unit/test.h"
 
@@ -357,6 +358,25 @@ test_watch(void **state)
 }
 
 /* The reason is told also to who asks when all is over. */
+/* Asked when so many others have ended that this one is forgotten. */
+static void
+test_watch_too_late(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t id;
+
+	rig->agent = rig_deliver;
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}));
+	id = rig->id;
+	for (int i = 0; i < QUEUE_FATES + 5; i++)
+		rig_post(rig, RIG_MAIL(.to = {"c@x.org"}));
+	rig_settle(rig);
+	queue_watch(rig->q, id, rig->loop, rig->handle, fated);
+	rig_settle(rig);
+	assert_true(rig->fated);
+	assert_int_equal(rig->fate.code, 0);
+}
+
 static void
 test_watch_knows_why(void **state)
 {
@@ -391,6 +411,7 @@ main(void)
 		RIG_TEST(test_killed_before_it_is_told),
 		RIG_TEST(test_watch),
 		RIG_TEST(test_watch_knows_why),
+		RIG_TEST(test_watch_too_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,6 +179,125 @@ test_closed_on_a_full_disk(void **state)
 	assert_int_equal(rig->nout, 1);
 }
 
+/* Room comes back while we stop: what was delivered is not repeated. */
+static void
+test_room_again_at_the_end(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	limit_files(8192);
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+	limit_files(RLIM_INFINITY);
+	queue_stop(rig->q);
+	rig_advance(rig, 2 * SECOND);
+	restart(rig, NULL, NULL);
+	assert_int_equal(rig->nout, 0);
+}
+
+/* --- destinations that are forgotten -------------------------------------- */
+
+static int
+spoil_dest(struct store_txn *txn, void *arg)
+{
+	struct store_key key = key_dest(queue_dest_key("test", "hop"));
+	struct store_rec rec;
+	int r = store_get(txn, &key, &rec);
+
+	(void)arg;
+	rec.value = "?";
+	rec.len = 1;
+	return r < 0 ? r : store_put(txn, &key, &rec);
+}
+
+static void
+test_a_destinations_record_is_damaged(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}));
+	rig_settle(rig);
+	rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, 451);
+	rig_settle(rig);
+	assert_int_equal(store_kit_run(queue_store(rig->q), spoil_dest, NULL),
+			 0);
+	rig_advance(rig, 5 * MINUTE);
+	rig_advance(rig, 5 * SECOND);
+	assert_int_equal(rig_logged(rig, "event=corrupt"), 1);
+	assert_int_equal(rig->nout, 1);
+	rig_deliver_rest(rig);
+}
+
+static int
+crowd_comes(struct store_txn *txn, void *arg)
+{
+	struct dest_table *t = arg;
+
+	(void)txn;
+	for (uint64_t key = 1; HASH_COUNT(t->hash) < DEST_MAX; key++)
+		dest_enter(t, key, "test", "crowd")->out = 1;
+	return 0;
+}
+
+/* The new destination takes the place of the one that has just become idle. */
+static void
+test_moved_where_nobody_has_room(void **state)
+{
+	struct rig *rig = *state;
+	struct attempt *a;
+
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}, .dest = "old"));
+	rig_settle(rig);
+	assert_int_equal(
+		store_kit_run(queue_store(rig->q), crowd_comes, &rig->q->dests),
+		0);
+	a = rig->out[0];
+	rig->nout = 0;
+	a->rcpt[0].outcome = ATTEMPT_MOVED;
+	a->rcpt[0].moved_agent = "test";
+	a->rcpt[0].moved_dest = "fresh";
+	attempt_result(&a);
+	rig_settle(rig);
+	rig_advance(rig, 2 * SECOND);
+	assert_int_equal(rig->nout, 1);
+	assert_string_equal(rig->out[0]->dest, "fresh");
+}
+
+/* The record of a dead destination goes in the very batch in which mail becomes
+ * ready there, behind the cursor of its flow. */
+static void
+test_ready_while_it_comes_up(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t first;
+
+	rig_send(rig, RIG_MAIL(.to = {"b@x.org"}));
+	first = rig->id;
+	rig_settle(rig);
+	rig_send(rig, RIG_MAIL(.to = {"c@x.org"}));
+	rig_settle(rig);
+	rig_answer(rig, 0, ATTEMPT_LATER, 450);
+	rig_answer(rig, 0, ATTEMPT_LATER, 450);
+	rig_settle(rig);
+	rig_advance(rig, 61 * SECOND);
+	assert_int_equal(rig->nout, 2);
+	assert_true(rig->out[0]->id == first);
+	rig_answer(rig, 0, ATTEMPT_LATER, 450);
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+	rig_send(rig, RIG_MAIL(.to = {"x@x.org"}, .alert = true));
+	rig_settle(rig);
+	rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, 451);
+	rig_settle(rig);
+	assert_int_equal(rig_act(rig, QUEUE_REMOVE, rig->id), 0);
+	rig_advance(rig, 5 * MINUTE); /* both are due in one turn */
+	assert_int_equal(rig->nout, 1);
+	assert_true(rig->out[0]->id == first);
+	rig_deliver_rest(rig);
+}
+
 /* --- too long ------------------------------------------------------------ */
 
 static char *
@@ -383,6 +502,10 @@ main(void)
 		RIG_TEST(test_delivered_on_a_full_disk),
 		RIG_TEST(test_deferred_on_a_full_disk),
 		RIG_TEST(test_closed_on_a_full_disk),
+		RIG_TEST(test_room_again_at_the_end),
+		RIG_TEST(test_a_destinations_record_is_damaged),
+		RIG_TEST(test_moved_where_nobody_has_room),
+		RIG_TEST(test_ready_while_it_comes_up),
 		RIG_TEST(test_an_answer_that_does_not_fit),
 		RIG_TEST(test_moved_to_where_no_name_fits),
 		RIG_TEST(test_a_long_name_fails),
