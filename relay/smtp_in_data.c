@@ -9,6 +9,8 @@
 
 /* What is taken at a time; also the room on the stack. */
 #define SI_CHUNK (16 * 1024)
+/* What it may become: with it comes what the line discipline held back. */
+#define SI_PIECE_MAX (SI_CHUNK + 2)
 /* Our fields in front: a Received field with a path, Date, Message-ID, Sender.
  */
 #define SI_ADDED_MAX (8 * 1024)
@@ -29,7 +31,7 @@ si_data_begin(struct smtp_in *si)
 		return r;
 	si->draft = true;
 	lines_data_init(&si->lines, (size_t)limits->text_line);
-	buf_init(&si->header, (size_t)limits->header_size + SI_CHUNK);
+	buf_init(&si->header, (size_t)limits->header_size + SI_PIECE_MAX);
 	si->scanned = 0;
 	si->size = 0;
 	si->stored = 0;
@@ -192,7 +194,8 @@ si_header_take(struct smtp_in *si, const char *piece, size_t piece_len)
 	int whole;
 
 	if (si->header.len > 0) {
-		buf_append(&si->header, piece, piece_len);
+		if (buf_append(&si->header, piece, piece_len) < 0)
+			return si_data_refuse(si, SMTP_IN_NO_HEADER);
 		data = si->header.data;
 		len = si->header.len;
 	}
@@ -204,8 +207,8 @@ si_header_take(struct smtp_in *si, const char *piece, size_t piece_len)
 		buf_done(&si->header);
 		return next;
 	}
-	if (data == piece)
-		buf_append(&si->header, piece, piece_len);
+	if (data == piece && buf_append(&si->header, piece, piece_len) < 0)
+		return si_data_refuse(si, SMTP_IN_NO_HEADER);
 	return SMTP_IN_HEADER;
 }
 
@@ -266,7 +269,7 @@ si_data_faults(struct smtp_in *si)
 size_t
 si_data_feed(struct smtp_in *si, const char *data, size_t len)
 {
-	char out[SI_CHUNK + 2];
+	char out[SI_PIECE_MAX];
 	size_t used, out_len;
 	int end;
 

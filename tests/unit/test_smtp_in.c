@@ -169,6 +169,64 @@ takes_no_endless_line(void **state)
 	backend_done(&b);
 }
 
+/* One long folded field of LEN bytes, without its last LF. */
+static char *
+long_field(size_t len)
+{
+	char *field = malloc(len);
+
+	assert_non_null(field);
+	memset(field, 'x', len);
+	memcpy(field, "X: ", 3);
+	for (size_t at = 100; at + 100 < len; at += 100)
+		memcpy(field + at, "\r\n ", 3);
+	field[len - 1] = '\r';
+	return field;
+}
+
+/* A header that goes on at its limit is refused, in whatever pieces it comes:
+ * none of them is left out. */
+static void
+refuses_a_header_above_its_limit(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t below, next;
+	} row[] = {
+		{"the largest piece at the limit", 0, 16384},
+		{"and one byte below", 1, 16384},
+		{"a small piece at the limit", 0, 4},
+		{"a piece across the limit", 8000, 16384},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct backend b;
+		char *first, *next;
+		size_t len;
+
+		print_message("  %s\n", row[i].name);
+		begin(&b);
+		say(&b, envelope);
+		/* The last CR is kept back until it is known what follows. */
+		len = (size_t)b.limits.header_size - row[i].below + 1;
+		first = long_field(len);
+		next = long_field(row[i].next);
+		memcpy(next, "\n ", 2);
+		memcpy(next + row[i].next - 2, "\r\n", 2);
+		backend_feed(&b, first, len);
+		assert_int_equal(b.si.state, SMTP_IN_HEADER);
+		backend_feed(&b, next, row[i].next);
+		buf_clear(&b.out);
+		say(&b, ".\r\n");
+		assert_true(said(&b, "552 5.3.4 header too big"));
+		assert_int_equal(b.nmessages, 0);
+		free(first);
+		free(next);
+		backend_done(&b);
+	}
+}
+
 /* Refused recipients and idle commands keep nothing in the transaction. */
 static void
 keeps_no_refused_recipient(void **state)
@@ -268,6 +326,7 @@ main(void)
 		cmocka_unit_test(waits_for_the_commit),
 		cmocka_unit_test(finishes_the_message),
 		cmocka_unit_test(takes_no_endless_line),
+		cmocka_unit_test(refuses_a_header_above_its_limit),
 		cmocka_unit_test(keeps_no_refused_recipient),
 		cmocka_unit_test(names_flows),
 		cmocka_unit_test(is_documented),
