@@ -204,6 +204,20 @@ deliver_stop(struct deliver *d, int64_t grace_ms, loop_fn *done, void *arg)
 			  deliver_loop_stop, &d->loops[i]);
 }
 
+/* A place may still be on its way to one who no longer wants it, and so may be
+ * the word that room is wanted. */
+static void
+deliver_run_rest(const struct deliver *d)
+{
+	bool any;
+
+	do {
+		any = false;
+		for (size_t i = 0; i < d->nloops; i++)
+			any |= loop_run_rest(d->loops[i].loop);
+	} while (any);
+}
+
 void
 deliver_free(struct deliver **dp)
 {
@@ -212,6 +226,7 @@ deliver_free(struct deliver **dp)
 	*dp = NULL;
 	if (!d)
 		return;
+	deliver_run_rest(d);
 	for (size_t i = 0; i < d->nloops; i++) {
 		must(TAILQ_EMPTY(&d->loops[i].busy) &&
 		     TAILQ_EMPTY(&d->loops[i].idle));

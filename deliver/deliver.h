@@ -25,6 +25,8 @@ void deliver_set_routing(struct deliver *d, struct routing *routing);
  * latest after GRACE_MS. */
 void deliver_stop(struct deliver *d, int64_t grace_ms, loop_fn *done,
 		  void *arg);
+/* When the queue is closed and the loops have been joined, before they are
+ * freed: what is still posted to them is run first. */
 void deliver_free(struct deliver **d);
 
 #endif

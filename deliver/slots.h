@@ -25,7 +25,7 @@ typedef void slot_fn(void *arg, struct slot *slot);
 
 /* WANTED(CTX, KEY) in the thread of whoever begins to wait. */
 struct slots *slots_new(void (*wanted)(void *ctx, const char *key), void *ctx);
-/* No place is out any more. */
+/* No place is out any more, nor on its way (loop_run_rest()). */
 void slots_free(struct slots **s);
 
 /* The place, or NULL with *RET_WAIT: FN(ARG) comes later, never from within

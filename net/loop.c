@@ -142,13 +142,17 @@ loop_new(struct clock *clock)
 	return loop;
 }
 
-static void
+bool
 loop_run_rest(struct loop *loop)
 {
+	bool any = false;
+
 	while (atomic_load(&loop->mailbox) != NULL || loop->deferred != NULL) {
 		loop_run_mailbox(loop);
 		loop_run_deferred(loop);
+		any = true;
 	}
+	return any;
 }
 
 void

@@ -11,6 +11,7 @@
 #ifndef NET_LOOP_H
 #define NET_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -33,6 +34,9 @@ struct loop *loop_new(struct clock *clock);
  * post may already be run while its loop_post() has still to wake the loop.
  * What is posted, deferred or to be run at the end is run first. */
 void loop_free(struct loop **loop);
+/* Likewise, but LOOP stays: for who shares it and ends before it does. False
+ * when nothing was posted or deferred. What it runs may post to other loops. */
+bool loop_run_rest(struct loop *loop);
 
 /* Run until loop_stop(); loop_start() does so in a thread of its own, which
  * loop_join() waits for. 0 or -errno. */

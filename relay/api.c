@@ -27,6 +27,15 @@ api_answer(struct api_call *call, int status, json_t *json)
 	free(call);
 }
 
+bool
+api_is_over(struct api_call *call)
+{
+	if (call->relay->http != NULL)
+		return false;
+	api_answer(call, 503, json_object());
+	return true;
+}
+
 void
 api_error(struct api_call *call, int status, const char *error,
 	  const char *help)
@@ -70,6 +79,8 @@ api_paused_done(void *arg, int result)
 	struct api_call *call = arg;
 	struct queue_paused now;
 
+	if (api_is_over(call))
+		return;
 	/* A resume that finds no pause has what it wants. */
 	if (result < 0 && result != -EALREADY) {
 		api_error(call, 503, strerror(-result),

@@ -26,6 +26,9 @@ void api_handle(struct relay *r, struct http_request *http, bool admin);
 
 /* Answer and free CALL. Takes JSON over. */
 void api_answer(struct api_call *call, int status, json_t *json);
+/* Belfryd ends, and neither a client nor a queue to ask is left: CALL was
+ * freed. Before any call of the queue from an answer. */
+bool api_is_over(struct api_call *call);
 void api_error(struct api_call *call, int status, const char *error,
 	       const char *help);
 /* What an operator did, for the log. */

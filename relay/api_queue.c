@@ -365,8 +365,13 @@ api_status_done(void *arg, struct queue_stats *s)
 {
 	struct api_call *call = arg;
 	struct relay *r = call->relay;
-	json_t *json = json_object();
+	json_t *json;
 
+	if (api_is_over(call)) {
+		queue_stats_free(&s);
+		return;
+	}
+	json = json_object();
 	json_object_set_new(json, "program", json_string("belfryd"));
 	json_object_set_new(json, "version", json_string(BELFRY_VERSION));
 	json_object_set_new(json, "hostname",

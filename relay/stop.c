@@ -89,13 +89,16 @@ relay_release(struct relay *r)
 		loop_stop(r->loops[i].loop);
 		loop_join(r->loops[i].loop);
 	}
-	ports_close(r);
 	http_server_free(&r->http);
+	/* No read may be under way when the store closes. With both gone nobody
+	 * posts any more; deliver_free() runs what was posted, so what that may
+	 * name is still there. */
+	pool_free(&r->disk);
+	queue_close(&r->queue);
+	deliver_free(&r->deliver);
+	ports_close(r);
 	acceptor_free(&r->mail_acceptor);
 	acceptor_free(&r->http_acceptor);
-	deliver_free(&r->deliver);
-	queue_close(&r->queue);
-	pool_free(&r->disk);
 	if (r->signals != NULL)
 		event_free(r->signals);
 	if (r->signal_fd >= 0)

@@ -69,11 +69,6 @@ submit_start(void *arg)
 {
 	struct submit *s = arg;
 
-	/* The name may have taken longer than all that was to be ended. */
-	if (s->rl->sessions == NULL) {
-		submit_refuse(s);
-		return;
-	}
 	session_start(s->rl->sessions, &s->accepted, CONFIG_SUBMIT_NAME, s->uid,
 		      s->login);
 	free(s->login);

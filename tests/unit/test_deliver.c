@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "deliver/deliver_impl.h"
 #include "tests/unit/fake_rig.h"
 #include "tests/unit/test.h"
 
@@ -367,6 +368,38 @@ test_stop_says_quit(void **state)
 	fake_rig_done(&g);
 }
 
+static void
+place_for_nobody(void *arg, struct slot *slot)
+{
+	(void)arg;
+	(void)slot;
+	fail_msg("its wait was cancelled");
+}
+
+/* The loops ended with posts on their way: for room, and a place. */
+static void
+test_free_with_posts_on_their_way(void **state)
+{
+	struct slot_wait *wait = NULL;
+	struct slot *slot;
+	struct fake_rig g;
+	struct slots *s;
+
+	(void)state;
+	fake_rig_serve(&g, NULL);
+	fake_rig_start(&g);
+	agent_rig_stop(&g.agent, 5000);
+	s = g.agent.deliver->slots;
+	slot = slots_take(s, "key", 1, g.agent.loops[0], place_for_nobody, NULL,
+			  &wait);
+	assert_non_null(slot);
+	assert_null(slots_take(s, "key", 1, g.agent.loops[1], place_for_nobody,
+			       NULL, &wait));
+	slots_give(&slot);
+	slots_cancel(&wait);
+	fake_rig_done(&g);
+}
+
 int
 main(void)
 {
@@ -382,6 +415,7 @@ main(void)
 		cmocka_unit_test(test_ceilings),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_stop_says_quit),
+		cmocka_unit_test(test_free_with_posts_on_their_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
