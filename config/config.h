@@ -73,6 +73,7 @@ struct limits_conf {
 	int64_t errors;
 	int64_t command_time_ms;
 	int64_t received_fields;
+	struct conf_mark mark;
 };
 
 /* The label of what comes through the submit socket; no listener's name. */

@@ -197,7 +197,7 @@ cc_sizes(struct cc *cc)
 
 	if (c->limits.message_size >
 	    (c->store.max_size - c->store_reserve) / 2) {
-		conf_error(cc->errors, &c->mark,
+		conf_error(cc->errors, &c->limits.mark,
 			   "limits.message_size is %s, more than half of what "
 			   "store.max_size (%s) leaves; make the store larger",
 			   conf_size_text(c->limits.message_size, cc->arena),
@@ -205,7 +205,7 @@ cc_sizes(struct cc *cc)
 		ok = false;
 	}
 	if (c->limits.header_size > c->limits.message_size) {
-		conf_error(cc->errors, &c->mark,
+		conf_error(cc->errors, &c->limits.mark,
 			   "limits.header_size is %s, larger than "
 			   "limits.message_size, which is %s",
 			   conf_size_text(c->limits.header_size, cc->arena),

@@ -39,4 +39,5 @@ static const struct conf_option limits_options[] = {
 const struct conf_table limits_conf_table = {
 	.size = sizeof(struct limits_conf),
 	.options = limits_options,
+	.mark_offset = offsetof(struct limits_conf, mark),
 };

@@ -99,6 +99,8 @@ relay_config(const struct relay *r)
 
 /* start.c: everything, from reading the file to the exit code. */
 int relay_main(const char *conf_path);
+/* Descriptors that belfryd may need with CONFIG. */
+uint64_t relay_files(const struct config *config);
 /* What of the configuration the queue wants. */
 struct queue_conf relay_queue_conf(const struct config *config);
 

@@ -4,6 +4,7 @@
  */
 #include "relay/relay.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/jail.h"
 #include "base/xalloc.h"
 
 #define RELOAD_LIST_MAX 256
@@ -109,6 +111,22 @@ reload_loops(struct relay *r)
 	}
 }
 
+/* The hard limit was ours to take at the start, and is now fixed. */
+static int
+reload_files(const struct config *config, struct conf_errors *e)
+{
+	uint64_t need = relay_files(config), limit;
+
+	if (jail_raise_files(need, &limit) == 0)
+		return 0;
+	conf_error(e, &config->limits.mark,
+		   "limits.connections and delivery.connections need %llu "
+		   "descriptors, the process may have %llu: raise LimitNOFILE= "
+		   "and restart, or lower the two",
+		   (unsigned long long)need, (unsigned long long)limit);
+	return -EMFILE;
+}
+
 /* What can fail goes first. 1: the sockets are others than before; 0; or
  * -errno, and all is as it was. */
 static int
@@ -185,6 +203,8 @@ relay_reload(struct relay *r)
 		result = snapshot_new(config, &r->smtp_metrics, &e, &snapshot);
 		config_unref(&config);
 	}
+	if (result == 0)
+		result = reload_files(snapshot->config, &e);
 	if (result == 0)
 		result = reload_ports(r, snapshot->config);
 	if (result >= 0) {

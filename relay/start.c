@@ -240,15 +240,19 @@ start_snapshot(struct relay *r)
 	return result < 0 ? RELAY_EXIT_CONFIG : 0;
 }
 
+uint64_t
+relay_files(const struct config *config)
+{
+	return (uint64_t)config->limits.connections +
+	       (uint64_t)config->delivery.connections + ALERT_CONNECTIONS +
+	       HTTP_CONNECTIONS + ACCEPTOR_LINGER_MAX + OTHER_FILES;
+}
+
 static int
 start_raise_files(struct relay *r)
 {
-	const struct config *config = relay_config(r);
-	uint64_t need, limit;
+	uint64_t need = relay_files(relay_config(r)), limit;
 
-	need = (uint64_t)config->limits.connections +
-	       (uint64_t)config->delivery.connections + ALERT_CONNECTIONS +
-	       HTTP_CONNECTIONS + ACCEPTOR_LINGER_MAX + OTHER_FILES;
 	if (jail_raise_files(need, &limit) == 0)
 		return 0;
 	return start_failed(RELAY_EXIT_CONFIG,

@@ -33,9 +33,9 @@ class Start(harness.Case):
     def test_warning(self):
         """Told once, and as what it is."""
         belfryd = self.start({"delivery": {"smarthost": []}})
-        self.assertEqual(re.findall(r"(?m)^.*: neither delivery", belfryd.log()),
+        self.assertEqual(re.findall(r"(?m)^.*: neither routes", belfryd.log()),
                          [f"{belfryd.config_file}:1:1: warning: neither "
-                          "delivery"])
+                          "routes"])
         belfryd.config["colour"] = "green"
         belfryd.write_config()
         belfryd.signal(signal.SIGHUP)
@@ -148,6 +148,17 @@ class Reload(harness.Case):
         belfryd.signal(signal.SIGHUP)
         event, = self.wait_events(1, "reload")
         self.assertEqual(event["restart_for"], "dns,admin_group")
+
+    def test_more_connections_than_descriptors(self):
+        belfryd = self.prepare()
+        belfryd.start(wrapper=["prlimit", "--nofile=7000:7000"])
+        belfryd.config["limits"] = {"connections": 10000}
+        belfryd.write_config()
+        belfryd.signal(signal.SIGHUP)
+        event, = self.wait_events(1, "reload_refused")
+        self.assertIn("the process may have 7000", event["error"])
+        self.send()
+        self.sink.wait(1)
 
     def test_broken(self):
         belfryd = self.start()

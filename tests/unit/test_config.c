@@ -73,7 +73,7 @@ static const struct {
 	 "t:3:23: `header_size` is 2M, which is out of range: from 4K to 1M\n"},
 	{"header larger than the message",
 	 HOST OUT "limits: {message_size: 64K}\n",
-	 "t:1:1: limits.header_size is 256K, larger than "
+	 "t:3:9: limits.header_size is 256K, larger than "
 	 "limits.message_size, which is 64K\n"},
 
 	{"listener without role", HOST OUT "listeners:\n- address: ':25'\n",
