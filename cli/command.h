@@ -59,6 +59,8 @@ int cli_queue_flush(const struct cli *cli, int argc, char **argv);
 int cli_queue_requeue(const struct cli *cli, int argc, char **argv);
 int cli_queue_remove(const struct cli *cli, int argc, char **argv);
 int cli_queue_stats(const struct cli *cli, int argc, char **argv);
+int cli_store_backup(const struct cli *cli, int argc, char **argv);
+int cli_store_upgrade(const struct cli *cli, int argc, char **argv);
 int cli_send(const struct cli *cli, int argc, char **argv);
 
 #endif

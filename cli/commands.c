@@ -44,6 +44,15 @@ const struct command cli_commands[] = {
 	{"queue stats", "[--json]",
 	 "By destination: waiting, active, oldest, last answer.",
 	 "  --json      one object a line\n", cli_queue_stats},
+	{"store backup", "[--json] DIR",
+	 "Copy the store to DIR/data.mdb while belfryd runs.",
+	 "DIR is a folder that belfryd's user can write, best on another "
+	 "disk. The copy\nreplaces the one before when it is whole.\n\n"
+	 "  --json      one object\n",
+	 cli_store_backup},
+	{"store upgrade", "[--json]",
+	 "Bring the store to the newest schema that belfryd knows.",
+	 "  --json      one object\n", cli_store_upgrade},
 	{"send", "FILE --from A --to B [--wait]",
 	 "Submit a message (FILE `-`: standard input) through belfryd.",
 	 "  --from A    the sender; \"\" is the null sender\n"

@@ -125,9 +125,16 @@ status_print(const json_t *status)
 	       api_true(status, "stopping") ? ", STOPPING" : "");
 	status_print_listeners(status);
 	status_print_queue(status);
-	printf("%-10s %s of %s (%d %%)%s\n", "store", used, limit,
-	       status_percent(store),
-	       api_true(store, "room") ? "" : ", FULL: mail is refused");
+	printf("%-10s %s of %s (%d %%)%s; schema %" PRId64 "; ", "store", used,
+	       limit, status_percent(store),
+	       api_true(store, "room") ? "" : ", FULL: mail is refused",
+	       api_int(store, "schema"));
+	if (api_int(store, "last_backup_ms") > 0) {
+		text_age(text_now() - api_int(store, "last_backup_ms"), up);
+		printf("last backup %s ago\n", up);
+	} else {
+		puts("no backup yet");
+	}
 }
 
 /* --- for monitoring -------------------------------------------------------- */

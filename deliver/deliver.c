@@ -121,7 +121,6 @@ deliver_new(struct queue *q, struct routing *routing, struct loop *const *loops,
 				  dns ? dns[i] : NULL);
 	queue_set_routes(q, routing_print(routing));
 	queue_set_agent(q, "smtp", deliver_attempt, d);
-	queue_set_agent(q, "lmtp", deliver_attempt, d);
 	queue_set_teller(q, 'm', deliver_tell, d);
 	return d;
 }

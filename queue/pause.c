@@ -4,7 +4,6 @@
  * One record says so; it waits for the end of the pause, if there is one.
  */
 #include <errno.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,17 +189,10 @@ pause_over(struct queue *q)
 
 /* --- at open ------------------------------------------------------------- */
 
-struct pause_read {
-	struct queue *q;
-	sem_t ready;
-	int result;
-	struct store_job job;
-};
-
 static int
-pause_read_job(struct store_txn *txn, void *arg)
+pause_read(struct store_txn *txn, void *arg)
 {
-	struct pause_read *x = arg;
+	struct queue *q = arg;
 	struct store_key key = key_pause();
 	struct queue_paused p;
 	struct store_rec rec;
@@ -209,42 +201,52 @@ pause_read_job(struct store_txn *txn, void *arg)
 	if (r == 0)
 		r = pause_decode(&rec, &p);
 	if (r == 0)
-		pause_set(x->q, &p);
+		pause_set(q, &p);
 	/* Doubt defers: a pause that cannot be read is a pause. */
 	if (r == -EBADMSG) {
 		p = (struct queue_paused){.paused = true,
 					  .reason = "the record is damaged"};
-		pause_set(x->q, &p);
+		pause_set(q, &p);
 		r = 0;
 	}
-	x->result = r == -ENOENT ? 0 : r;
-	return 0;
+	return r == -ENOENT ? 0 : r;
 }
 
-static void
-pause_read_after(void *arg, int result)
+/* What a backup holds may have been delivered since: a person decides. */
+static int
+pause_restored(struct queue *q, int64_t of_ms)
 {
-	struct pause_read *x = arg;
+	struct pause x = {.q = q, .p = {.paused = true, .alerts = true}};
+	char when[CLOCK_RFC3339_LEN];
+	int r;
 
-	(void)result;
-	sem_post(&x->ready);
+	clock_rfc3339(of_ms, when);
+	x.p.since_ms = clock_wall_ms(q->clock);
+	snprintf(x.p.reason, sizeof(x.p.reason),
+		 "the store was put back as it was at %s: what was delivered "
+		 "since would go out again; `belfry queue remove` drops, "
+		 "`belfry resume` delivers what is left",
+		 when);
+	r = store_run_wait(q->store, pause_put, &x);
+	if (r == 0)
+		r = store_adopt(q->store);
+	/* Full: the next start will see it again. */
+	if (r < 0 && r != -ENOSPC)
+		return r;
+	pause_set(q, &x.p);
+	log_event(q->log, LOG_WARNING, "store_restored", LOG_STR("of", when),
+		  LOG_STR("help", "delivery is paused: `belfry queue remove` "
+				  "what must not go out again, then "
+				  "`belfry resume`"));
+	return 0;
 }
 
 int
 pause_load(struct queue *q)
 {
-	struct pause_read x = {.q = q};
+	int64_t of_ms;
 
-	sem_init(&x.ready, 0, 0);
-	x.job = (struct store_job){
-		.fn = pause_read_job,
-		.need = STORE_NEED_RESULT,
-		.after = pause_read_after,
-		.arg = &x,
-	};
-	store_run(q->store, &x.job);
-	while (sem_wait(&x.ready) < 0)
-		continue;
-	sem_destroy(&x.ready);
-	return x.result;
+	if (store_is_restored(q->store, &of_ms))
+		return pause_restored(q, of_ms);
+	return store_run_wait(q->store, pause_read, q);
 }

@@ -6,6 +6,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,11 @@ static const struct metric_desc st_limit_bytes = {
 	.type = METRIC_GAUGE,
 	.help = "Bytes the store can hold: the smaller of store.max_size and "
 		"what the file system gives.",
+};
+static const struct metric_desc st_backup_time = {
+	.name = "belfry_backup_last_success_timestamp_seconds",
+	.type = METRIC_GAUGE,
+	.help = "When the last backup of the store succeeded; 0: none yet.",
 };
 
 static const struct store_key st_schema_key = {
@@ -83,12 +89,16 @@ st_load(struct store *s, bool *ret_new, char **ret_why)
 	*ret_new = r == -ENOENT;
 	if (r == 0)
 		r = store_counters_load(&txn);
+	if (r == 0)
+		r = store_generation_load(&txn);
 	store_txn_abort(&txn);
 	return *ret_new ? 0 : r;
 }
 
+/* NEXT NULL: it stays the generation that it is. */
 static int
-st_test_commit(struct store *s, bool is_new)
+st_test_commit(struct store *s, bool is_new,
+	       const struct store_generation *next)
 {
 	uint32_t schema = htobe32(ST_SCHEMA);
 	struct store_rec rec = {.value = &schema, .len = sizeof(schema)};
@@ -102,6 +112,8 @@ st_test_commit(struct store *s, bool is_new)
 		r = store_put(&txn, &st_schema_key, &rec);
 	if (r == 0)
 		r = store_counters_keep(&txn, true);
+	if (r == 0 && next != NULL)
+		r = store_generation_put(&txn, next);
 	if (r == 0)
 		return store_txn_commit(&txn);
 	store_txn_abort(&txn);
@@ -114,11 +126,15 @@ st_test_commit(struct store *s, bool is_new)
 static int
 st_start_commit(struct store *s, bool is_new)
 {
+	struct store_generation next = store_generation_next(s);
+	bool renew = !s->restored && store_generation_begin(s, &next) == 0;
 	int r;
 
-	r = st_test_commit(s, is_new);
+	r = st_test_commit(s, is_new, renew ? &next : NULL);
 	if (r == -EIO) /* a short write on a full disk looks like this */
-		r = st_test_commit(s, is_new);
+		r = st_test_commit(s, is_new, renew ? &next : NULL);
+	if (r == 0 && renew)
+		store_generation_end(s, &next);
 	if (r < 0 && !is_new && store_room_explains(s, r)) {
 		store_room_full(s, r);
 		return 0;
@@ -137,6 +153,8 @@ st_register(struct store *s)
 		metric_cell(metric_register(m, &st_commit_seconds), NULL);
 	s->used_bytes = metric_cell(metric_register(m, &st_used_bytes), NULL);
 	s->limit_bytes = metric_cell(metric_register(m, &st_limit_bytes), NULL);
+	s->backup_time = metric_cell(metric_register(m, &st_backup_time), NULL);
+	metric_set(s->backup_time, (double)(s->generation.backup_ms / 1000));
 }
 
 static struct store *
@@ -145,9 +163,10 @@ st_new(const struct store_conf *conf)
 	struct store *s = xcalloc(1, sizeof(*s));
 
 	s->conf = *conf;
-	s->conf.dir = NULL;
-	s->lock_fd = -1;
+	s->conf.dir = xstrdup(conf->dir);
+	s->lock_fd = s->dir_fd = -1;
 	store_writer_init(s);
+	store_backup_init(s);
 	return s;
 }
 
@@ -157,17 +176,43 @@ st_free(struct store *s)
 	engine_close(&s->engine);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
+	if (s->dir_fd >= 0)
+		close(s->dir_fd);
+	store_backup_done(s);
 	store_writer_done(s);
+	free((char *)(uintptr_t)s->conf.dir);
 	free(s);
+}
+
+/* The file says that there was a store: an empty one in its place would let
+ * nobody know that mail is missing. */
+static int
+st_check_lost(struct store *s, const char *dir, char **ret_why)
+{
+	struct store_generation_file file;
+
+	s->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir_fd < 0)
+		return -errno;
+	store_generation_read(s->dir_fd, &file);
+	if (!file.exists || engine_exists(dir))
+		return 0;
+	*ret_why = xasprintf("%s: the store is lost: its data file is gone; "
+			     "put it back from a backup, or remove "
+			     "%s/generation to begin with an empty store",
+			     dir, dir);
+	return -ENODATA;
 }
 
 static int
 st_open(struct store *s, const char *dir, char **ret_why)
 {
-	bool new;
+	bool new = false;
 	int r;
 
 	r = store_fs_open(dir, &s->lock_fd, ret_why);
+	if (r == 0)
+		r = st_check_lost(s, dir, ret_why);
 	if (r == 0)
 		r = engine_open(dir, (uint64_t)s->conf.max_size, &s->engine);
 	if (r == 0)
@@ -179,6 +224,7 @@ st_open(struct store *s, const char *dir, char **ret_why)
 	if (r < 0)
 		return r;
 	st_register(s);
+	store_backup_opened(s);
 	store_room_look(s);
 	return store_writer_start(s);
 }
@@ -205,6 +251,12 @@ store_open(const struct store_conf *conf, struct store **ret_store,
 	return 0;
 }
 
+uint32_t
+store_schema(void)
+{
+	return ST_SCHEMA;
+}
+
 void
 store_close(struct store **store)
 {
@@ -214,6 +266,7 @@ store_close(struct store **store)
 		return;
 	s = *store;
 	must(atomic_load(&s->reads) == 0);
+	store_backup_done(s);
 	store_writer_stop(s);
 	st_free(s);
 	*store = NULL;

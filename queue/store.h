@@ -81,7 +81,7 @@ struct store_rec {
 enum store_need { STORE_NEED_MAIL, STORE_NEED_NOTICE, STORE_NEED_RESULT };
 
 struct store_conf {
-	const char *dir;
+	const char *dir; /* copied */
 	int64_t max_size;
 	int64_t reserve; /* bytes kept free below the smaller of map and file
 			  * system */
@@ -128,6 +128,9 @@ struct store_job {
 
 /* From any thread. */
 void store_run(struct store *store, struct store_job *job);
+/* FN as a job of need result, waited for: at open and in threads of one's own,
+ * never on a loop. 0 or -errno. */
+int store_run_wait(struct store *store, store_fn *fn, void *arg);
 /* A read transaction in the disk pool: bounded, never kept (a reader that stays
  * makes the file grow). AFTER runs in the pool's thread, when the transaction
  * is over. 0 or -EAGAIN when the pool's queue is full. */
@@ -148,6 +151,13 @@ uint64_t store_limit_bytes(struct store *store);
 /* From any thread: a new id, larger than every one given out before, also by
  * earlier processes on this store. */
 uint64_t store_new_id(struct store *store);
+
+/* Is this an older state of the store, which was put back? *RET_OF_MS: wall
+ * time it is of. Asked before the store is used. */
+bool store_is_restored(struct store *store, int64_t *ret_of_ms);
+/* From now on it is the store of this place; waits for a commit. */
+int store_adopt(struct store *store);
+uint32_t store_schema(void);
 
 /* --- inside a transaction ------------------------------------------------ */
 

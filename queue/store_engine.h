@@ -43,6 +43,8 @@ struct engine_usage {
  * exists. -EPROTONOSUPPORT: what is there was not made by this engine. */
 int engine_open(const char *dir, uint64_t max_bytes,
 		struct engine **ret_engine);
+/* Is there anything that engine_open() would open? */
+bool engine_exists(const char *dir);
 void engine_close(struct engine **engine);
 /* The descriptor of the data file, borrowed. */
 int engine_fd(struct engine *engine);
@@ -50,6 +52,13 @@ int engine_fd(struct engine *engine);
 int engine_check_readers(struct engine *engine);
 /* Counts what is free, so its cost grows with that. */
 int engine_usage(struct engine *engine, struct engine_usage *ret_usage);
+
+/* What of FILE_BYTES alone; cheap, from any thread. */
+uint64_t engine_file_bytes(struct engine *engine);
+/* Write what is committed now, without what is free, to FD as a file that
+ * engine_open() takes. Reads for as long as FD takes to swallow it: meanwhile
+ * nothing that is freed is used again. -EPIPE when FD's other end went away. */
+int engine_copy(struct engine *engine, int fd);
 
 int engine_begin(struct engine *engine, bool write,
 		 struct engine_txn **ret_txn);

@@ -14,12 +14,25 @@
 #include "queue/store_engine.h"
 #include "queue/store_fs.h"
 
+/* Which state of the store this is; see store_generation.c. */
+struct store_generation {
+	uint64_t id;
+	int64_t since_ms;  /* wall; when it began */
+	int64_t backup_ms; /* wall; the last backup that succeeded; 0: none */
+};
+
 struct store {
-	struct store_conf conf; /* borrowed pointers; dir is not used again */
+	struct store_conf conf; /* borrowed pointers, but dir, which is owned */
 	struct engine *engine;  /* owned */
-	int lock_fd;            /* owned */
+	int lock_fd, dir_fd;    /* owned */
+	/* Of the thread that opens; later of the one that backs up. */
+	struct store_generation generation;
+	bool restored;
+	struct store_backup *backup; /* owned */
+	_Atomic uint64_t commits;    /* that changed something */
 	/* Of the registry; NULL without one. */
 	struct metric_cell *commit_seconds, *used_bytes, *limit_bytes;
+	struct metric_cell *backup_time;
 
 	/* Ids and versions: everything below the limits is spent as far as the
 	 * next start is concerned. */
@@ -79,6 +92,40 @@ void store_writer_done(struct store *store);
 int store_writer_start(struct store *store);
 /* When everything that waits is done. */
 void store_writer_stop(struct store *store);
+
+/* --- store_generation.c ---------------------------------------------------- */
+
+struct store_generation_file {
+	bool exists;
+	int n; /* numbers in it; 0: it can't be understood */
+	uint64_t id[2];
+};
+
+void store_generation_read(int dir_fd, struct store_generation_file *ret);
+/* Replaced as a whole. 0 or -errno. */
+int store_generation_write(int dir_fd, const struct store_generation_file *f);
+/* Take it from the store (none: 0, and zeros), and say whether the file knows
+ * it. 0, -EBADMSG. */
+int store_generation_load(struct store_txn *txn);
+int store_generation_put(struct store_txn *txn,
+			 const struct store_generation *g);
+/* A new number, from now on; the rest as it is. */
+struct store_generation store_generation_next(const struct store *s);
+/* Around the commit of NEXT. */
+int store_generation_begin(struct store *s,
+			   const struct store_generation *next);
+void store_generation_end(struct store *s, const struct store_generation *next);
+/* All of it; not in the store thread nor on a loop. 0 or -errno. */
+int store_generation_renew(struct store *s,
+			   const struct store_generation *next);
+
+/* --- store_backup.c ---------------------------------------------------------- */
+
+void store_backup_init(struct store *s);
+/* The store's generation is known. */
+void store_backup_opened(struct store *s);
+/* Give up what is under way and wait for its end. */
+void store_backup_done(struct store *s);
 
 /* --- store_counters.c ------------------------------------------------------ */
 

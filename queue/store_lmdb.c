@@ -169,6 +169,16 @@ le_make(const char *dir, const char *path, uint64_t max_bytes)
 	return r;
 }
 
+bool
+engine_exists(const char *dir)
+{
+	char *path = xasprintf("%s/data.mdb", dir);
+	bool exists = access(path, F_OK) == 0 || errno != ENOENT;
+
+	free(path);
+	return exists;
+}
+
 int
 engine_open(const char *dir, uint64_t max_bytes, struct engine **ret_engine)
 {
@@ -268,6 +278,23 @@ engine_usage(struct engine *engine, struct engine_usage *ret_usage)
 	ret_usage->free_bytes = free_pages * stat.ms_psize;
 	ret_usage->map_bytes = info.me_mapsize;
 	return 0;
+}
+
+uint64_t
+engine_file_bytes(struct engine *engine)
+{
+	struct MDB_envinfo info;
+	struct MDB_stat stat;
+
+	must(mdb_env_info(engine->env, &info) == 0);
+	must(mdb_env_stat(engine->env, &stat) == 0);
+	return (info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+int
+engine_copy(struct engine *engine, int fd)
+{
+	return le_error(mdb_env_copyfd2(engine->env, fd, MDB_CP_COMPACT));
 }
 
 int

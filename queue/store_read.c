@@ -1,6 +1,9 @@
 /*
- * store_read - read transactions in the disk pool.
+ * store_read - read transactions in the disk pool; and a job that is waited
+ * for.
  */
+#include <semaphore.h>
+
 #include "base/must.h"
 #include "queue/store_impl.h"
 
@@ -68,4 +71,49 @@ store_read(struct store *store, struct store_job *job)
 	if (r < 0)
 		atomic_fetch_sub(&store->reads, 1);
 	return r;
+}
+
+/* --- waited for -------------------------------------------------------------- */
+
+struct rd_wait {
+	store_fn *fn;
+	void *arg;
+	sem_t over;
+	int result;
+};
+
+static int
+rd_wait_fn(struct store_txn *txn, void *arg)
+{
+	struct rd_wait *w = arg;
+
+	return w->fn(txn, w->arg);
+}
+
+static void
+rd_wait_after(void *arg, int result)
+{
+	struct rd_wait *w = arg;
+
+	w->result = result;
+	sem_post(&w->over);
+}
+
+int
+store_run_wait(struct store *store, store_fn *fn, void *arg)
+{
+	struct rd_wait w = {.fn = fn, .arg = arg};
+	struct store_job job = {
+		.fn = rd_wait_fn,
+		.after = rd_wait_after,
+		.need = STORE_NEED_RESULT,
+		.arg = &w,
+	};
+
+	must(sem_init(&w.over, 0, 0) == 0);
+	store_run(store, &job);
+	while (sem_wait(&w.over) < 0)
+		continue;
+	sem_destroy(&w.over);
+	return w.result;
 }

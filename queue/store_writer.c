@@ -77,8 +77,10 @@ st_commit(struct store *s, struct store_txn *txn)
 	}
 	clock_gettime(CLOCK_MONOTONIC, &t0);
 	r = store_txn_commit(txn); /* knows of an error above */
-	if (r == 0)
+	if (r == 0) {
 		st_observe(s, &t0);
+		atomic_fetch_add(&s->commits, 1);
+	}
 	/* No job asked for it, so no job hears of it. */
 	if (!wrote && store_is_full_error(r))
 		return 0;

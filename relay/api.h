@@ -37,6 +37,13 @@ void api_log(const struct api_call *call, const char *action,
 
 json_t *api_paused_json(const struct queue_paused *p);
 
+/* api_store.c */
+void api_store_backup(struct api_call *call);
+void api_store_backup_look(struct api_call *call);
+void api_store_upgrade(struct api_call *call);
+/* The part `store` of the status. */
+json_t *api_store_json(const struct relay *r, const struct queue_stats *s);
+
 /* api_queue.c */
 void api_queue_list(struct api_call *call);
 void api_queue_show(struct api_call *call);

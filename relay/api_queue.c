@@ -382,12 +382,7 @@ api_status_done(void *arg, struct queue_stats *s)
 	json_object_set_new(json, "pause", api_paused_json(&s->paused));
 	json_object_set_new(json, "listeners", api_ports_json(r));
 	json_object_set_new(json, "queue", api_stats_json(s));
-	json_object_set_new(json, "store",
-			    json_pack("{s:I, s:I, s:b}", "used_bytes",
-				      (json_int_t)s->used_bytes, "limit_bytes",
-				      (json_int_t)s->limit_bytes, "room",
-				      (int)store_has_room(queue_store(r->queue),
-							  STORE_NEED_MAIL)));
+	json_object_set_new(json, "store", api_store_json(r, s));
 	queue_stats_free(&s);
 	api_answer(call, 200, json);
 }

@@ -24,6 +24,7 @@
 #include "relay/snapshot.h"
 
 #define RELAY_EXIT_FAILED 1
+#define RELAY_EXIT_STORE  65 /* damaged or lost: starting again won't help */
 #define RELAY_EXIT_CONFIG 78
 
 /* How long a stop waits for sessions, and then for deliveries. */

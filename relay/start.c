@@ -323,8 +323,12 @@ start_queue(struct relay *r)
 
 	result = queue_open(&conf, r->clock, r->loop_ptrs, r->nloops, r->disk,
 			    &r->log_root, r->metrics, &r->queue, &why);
-	if (result < 0)
+	if (result == -ENODATA || result == -EUCLEAN) {
+		start_error(r, "store", result, why);
+		result = RELAY_EXIT_STORE;
+	} else if (result < 0) {
 		result = start_error(r, "store", result, why);
+	}
 	free(why);
 	return result;
 }

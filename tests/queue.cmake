@@ -7,12 +7,14 @@ add_library(belfry_store_kit STATIC
 target_link_libraries(belfry_store_kit PUBLIC belfry_queue)
 
 belfry_unit_test(store belfry_store_kit)
+belfry_unit_test(store_backup belfry_store_kit)
 belfry_unit_test(store_batch belfry_store_kit)
 belfry_unit_test(store_crash belfry_store_kit)
 belfry_unit_test(store_full belfry_store_kit)
 belfry_unit_test(store_record belfry_queue)
 belfry_unit_test(store_trace belfry_store_kit)
-set_tests_properties(unit.store unit.store_batch PROPERTIES LABELS threads)
+set_tests_properties(unit.store unit.store_backup unit.store_batch
+                     PROPERTIES LABELS threads)
 set_tests_properties(unit.store_trace PROPERTIES LABELS trace)
 
 # A queue with a clock that stands still and an agent that the test answers.

@@ -13,17 +13,9 @@
 
 #define PIECE ((size_t)64 * 1024)
 
-#define AGENTS 8
-
-struct agent {
-	const char *name;
-	queue_agent_fn *fn;
-	void *ctx;
-};
-
 struct queue {
-	struct agent agents[AGENTS];
-	size_t nagents;
+	queue_agent_fn *agent;
+	void *agent_ctx;
 	queue_teller_fn *teller;
 	void *teller_ctx;
 	pthread_mutex_t lock;
@@ -93,8 +85,9 @@ void
 queue_set_agent(struct queue *q, const char *agent, queue_agent_fn *fn,
 		void *ctx)
 {
-	must(q->nagents < AGENTS);
-	q->agents[q->nagents++] = (struct agent){agent, fn, ctx};
+	must(strcmp(agent, "smtp") == 0);
+	q->agent = fn;
+	q->agent_ctx = ctx;
 }
 
 void
@@ -171,15 +164,7 @@ attempt_run(void *arg)
 {
 	struct attempt_impl *i = arg;
 
-	for (size_t n = 0; n < i->q->nagents; n++) {
-		const struct agent *agent = &i->q->agents[n];
-
-		if (strcmp(agent->name, i->a.agent) == 0) {
-			agent->fn(agent->ctx, i->source.loop, &i->a);
-			return;
-		}
-	}
-	must(!"an agent that is known");
+	i->q->agent(i->q->agent_ctx, i->source.loop, &i->a);
 }
 
 static int64_t
@@ -201,7 +186,7 @@ fake_queue_give(struct queue *q, struct loop *loop,
 	i->source.loop = loop;
 	a->impl = i;
 	arena_init(&a->arena);
-	a->agent = mail->agent ? mail->agent : "smtp";
+	a->agent = "smtp";
 	a->dest = mail->dest;
 	a->sender = mail->sender ? mail->sender : "anna@example.org";
 	a->size = mail_size(mail);

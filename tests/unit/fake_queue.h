@@ -21,7 +21,6 @@ struct fake_mail {
 	bool probe, eight_bit;
 	enum queue_class class;
 	const char *sender; /* NULL: anna@example.org */
-	const char *agent;  /* NULL: smtp */
 	const char *dest;
 	const char *rcpt[4];
 };

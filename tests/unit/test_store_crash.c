@@ -121,8 +121,11 @@ judge(struct store_kit *kit, const char *name, long n, const struct life *life)
 {
 	struct store_check check;
 	const char *wrong;
+	int64_t of_ms;
 
 	store_kit_open(kit);
+	if (store_is_restored(kit->store, &of_ms))
+		fail_msg("%s %ld: taken for one that was put back", name, n);
 	wrong = store_work_judge(kit->store, life->answer, life->n);
 	if (wrong != NULL)
 		fail_msg("%s %ld: %s", name, n, wrong);
