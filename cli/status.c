@@ -109,6 +109,25 @@ status_print_queue(const json_t *status)
 	puts(api_true(queue, "counting") ? "; still counting" : "");
 }
 
+/* Only that of the routes: nobody waits for the other one. */
+static void
+status_print_walk(const json_t *status)
+{
+	static const char *const states[] = {"ready", "deferred", "held",
+					     "failed", "set_aside"};
+	const json_t *walk = json_object_get(status, "walk");
+	int64_t all = 0;
+
+	if (!api_true(walk, "running") ||
+	    strcmp(api_str(walk, "work"), "routes") != 0)
+		return;
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		all += status_sum(status, states[i]);
+	printf("%-10s are looked up anew: %" PRId64 " of %" PRId64
+	       " recipients, %" PRId64 " moved\n",
+	       "routes", api_int(walk, "seen"), all, api_int(walk, "moved"));
+}
+
 static void
 status_print(const json_t *status)
 {
@@ -125,6 +144,7 @@ status_print(const json_t *status)
 	       api_true(status, "stopping") ? ", STOPPING" : "");
 	status_print_listeners(status);
 	status_print_queue(status);
+	status_print_walk(status);
 	printf("%-10s %s of %s (%d %%)%s; schema %" PRId64 "; ", "store", used,
 	       limit, status_percent(store),
 	       api_true(store, "room") ? "" : ", FULL: mail is refused",

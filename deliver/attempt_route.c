@@ -1,5 +1,6 @@
 /*
- * attempt_route - the route of a recipient, looked up anew at each try.
+ * attempt_route - the route of a recipient, looked up anew at each try, and for
+ * all that wait when the routes are others.
  */
 #include <string.h>
 
@@ -11,16 +12,23 @@ ar_same(const char *a, const char *b)
 	return a && b && strcmp(a, b) == 0;
 }
 
+static int
+ar_find(const struct routing *routing, const char *address, struct arena *arena,
+	struct route *ret_route)
+{
+	struct address to = {address, ""}; /* <postmaster> */
+	const char *why;
+
+	if (strchr(address, '@'))
+		address_parse(address, arena, &to, &why);
+	return route_find(routing, &to, ret_route);
+}
+
 bool
 attempt_route_rcpt(struct attempt *a, struct attempt_rcpt *rcpt,
 		   const struct routing *routing, struct route *ret_route)
 {
-	struct address to = {rcpt->address, ""}; /* <postmaster> */
-	const char *why;
-
-	if (strchr(rcpt->address, '@'))
-		address_parse(rcpt->address, &a->arena, &to, &why);
-	if (route_find(routing, &to, ret_route) < 0) {
+	if (ar_find(routing, rcpt->address, &a->arena, ret_route) < 0) {
 		rcpt->outcome = ATTEMPT_LATER;
 		rcpt->relay = "";
 		reply_set(&rcpt->reply, 451, "4.4.4", "no route to %s",
@@ -36,4 +44,22 @@ attempt_route_rcpt(struct attempt *a, struct attempt_rcpt *rcpt,
 	rcpt->moved_dest = arena_strdup(&a->arena, ret_route->dest);
 	rcpt->moved_route = arena_strdup(&a->arena, ret_route->rule);
 	return false;
+}
+
+void
+deliver_look_up(void *ctx, struct loop *loop, struct arena *arena,
+		struct queue_lookup *v, size_t n)
+{
+	struct routing *routing = deliver_routing(ctx);
+	struct route route;
+
+	(void)loop;
+	for (size_t i = 0; i < n; i++) {
+		if (ar_find(routing, v[i].address, arena, &route) < 0)
+			continue; /* its next try says so */
+		v[i].agent = arena_strdup(arena, route.agent);
+		v[i].dest = arena_strdup(arena, route.dest);
+		v[i].route = arena_strdup(arena, route.rule);
+	}
+	routing_unref(&routing);
 }

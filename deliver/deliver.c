@@ -122,6 +122,7 @@ deliver_new(struct queue *q, struct routing *routing, struct loop *const *loops,
 	queue_set_routes(q, routing_print(routing));
 	queue_set_agent(q, "smtp", deliver_attempt, d);
 	queue_set_teller(q, 'm', deliver_tell, d);
+	queue_set_router(q, deliver_look_up, d);
 	return d;
 }
 

@@ -74,6 +74,9 @@ void deliver_loop_check(struct deliver_loop *dl);
  * outcome is set: moved, or later while no route is left. */
 bool attempt_route_rcpt(struct attempt *a, struct attempt_rcpt *rcpt,
 			const struct routing *routing, struct route *ret_route);
+/* The queue's router. */
+void deliver_look_up(void *ctx, struct loop *loop, struct arena *arena,
+		     struct queue_lookup *v, size_t n);
 
 /* --- bounce.c --------------------------------------------------------------- */
 

@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "queue/lookup.h"
 #include "queue/queue_impl.h"
+
+#define ACT_ASK 100 /* routes a turn of the loop */
 
 struct act {
 	struct queue *q;
@@ -18,6 +21,9 @@ struct act {
 	int64_t now_ms;
 	struct message m; /* read by the job */
 	struct store_rec rec;
+	struct lookup lookup; /* REQUEUE: what routing names now */
+	struct loop *loop;
+	struct post post;
 	struct store_job job;
 };
 
@@ -61,11 +67,29 @@ act_flush_dest(struct act *x, struct store_txn *txn, uint64_t dest)
 	return store_put(txn, &key, &rec);
 }
 
+/* Ready now, where routing names it now, as if it had never been tried. */
+static int
+act_requeue(struct act *x, struct store_txn *txn, uint32_t n, struct rcpt *r,
+	    const struct store_rec *rec)
+{
+	const struct queue_lookup *to = lookup_find(&x->lookup, n);
+	int e = -EMSGSIZE;
+
+	r->tries = 0;
+	if (to != NULL && lookup_differs(to, r))
+		e = lookup_move(x->q, txn, &x->effects, x->id, n, r,
+				rcpt_shown_state(r, &rec->place), false, to);
+	if (e == -EMSGSIZE)
+		e = act_put(x, txn, n, r, &rec->place, rcpt_place_ready(r));
+	return e == 0 ? act_flush_dest(x, txn, r->dest) : e;
+}
+
 /* One recipient that is not out. */
 static int
 act_rcpt(struct act *x, struct store_txn *txn, uint32_t n, struct rcpt *r,
-	 const struct store_place *place)
+	 const struct store_rec *rec)
 {
+	const struct store_place *place = &rec->place;
 	int e = 0;
 
 	switch (x->action) {
@@ -77,8 +101,10 @@ act_rcpt(struct act *x, struct store_txn *txn, uint32_t n, struct rcpt *r,
 		return r->state == RCPT_HELD ? act_put(x, txn, n, r, place,
 						       rcpt_place_ready(r))
 					     : 0;
-	case QUEUE_FLUSH:
 	case QUEUE_REQUEUE:
+		return r->state == RCPT_LIVE ? act_requeue(x, txn, n, r, rec)
+					     : 0;
+	case QUEUE_FLUSH:
 		if (r->state != RCPT_LIVE)
 			return 0;
 		e = act_flush_dest(x, txn, r->dest);
@@ -106,7 +132,7 @@ act_rcpts(struct act *x, struct store_txn *txn)
 			return r;
 		if (r < 0 || out_has(x->q, x->id, n))
 			continue;
-		r = act_rcpt(x, txn, n, &rcpt, &rec.place);
+		r = act_rcpt(x, txn, n, &rcpt, &rec);
 		if (r < 0)
 			return r;
 	}
@@ -219,7 +245,83 @@ act_done(void *arg, int result)
 
 	x->done(x->done_arg, result);
 	effects_done(&x->effects);
+	lookup_done(&x->lookup);
 	free(x);
+}
+
+static void
+act_submit(struct act *x)
+{
+	x->job = (struct store_job){
+		.fn = act_job,
+		.need = STORE_NEED_RESULT,
+		.after = act_after,
+		.done = act_done,
+		.arg = x,
+		.loop = x->loop,
+		.bytes = 4096,
+	};
+	queue_run(x->q, &x->job);
+}
+
+/* --- routes, looked up anew ---------------------------------------------- */
+
+static int
+act_note_job(struct store_txn *txn, void *arg)
+{
+	struct act *x = arg;
+	struct lookup *l = &x->lookup;
+	struct store_rec rec;
+	struct rcpt rcpt;
+	int r;
+
+	lookup_done(l);
+	lookup_init(l);
+	r = queue_get_message(txn, x->id, &l->arena, &x->m, &rec);
+	if (r < 0)
+		return r;
+	for (uint32_t n = 1;
+	     (r = queue_next_rcpt(txn, x->id, &n, &l->arena, &rcpt, &rec)) != 0;
+	     n++) {
+		if (r < 0 && r != -EBADMSG)
+			return r;
+		if (r > 0 && rcpt.state == RCPT_LIVE)
+			lookup_add(l, x->id, n, x->m.sender, &rcpt);
+	}
+	return 0;
+}
+
+static void
+act_ask(void *arg)
+{
+	struct act *x = arg;
+
+	if (lookup_some(&x->lookup, x->q, x->loop, ACT_ASK))
+		loop_post(x->loop, &x->post, act_ask, x);
+	else
+		act_submit(x);
+}
+
+static void
+act_noted(void *arg, int result)
+{
+	if (result < 0)
+		act_done(arg, result);
+	else
+		act_ask(arg);
+}
+
+static void
+act_note(struct act *x)
+{
+	x->job = (struct store_job){
+		.fn = act_note_job,
+		.need = STORE_NEED_RESULT,
+		.done = act_noted,
+		.arg = x,
+		.loop = x->loop,
+	};
+	queue_run(x->q, &x->job);
 }
 
 void
@@ -233,15 +335,11 @@ queue_act(struct queue *q, enum queue_action action, uint64_t id,
 	x->id = id;
 	x->done = done;
 	x->done_arg = arg;
+	x->loop = loop;
 	effects_init(&x->effects);
-	x->job = (struct store_job){
-		.fn = act_job,
-		.need = STORE_NEED_RESULT,
-		.after = act_after,
-		.done = act_done,
-		.arg = x,
-		.loop = loop,
-		.bytes = 4096,
-	};
-	queue_run(q, &x->job);
+	lookup_init(&x->lookup);
+	if (action == QUEUE_REQUEUE && q->router != NULL)
+		act_note(x);
+	else
+		act_submit(x);
 }

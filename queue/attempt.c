@@ -9,6 +9,7 @@
 
 #include "base/must.h"
 #include "base/xalloc.h"
+#include "queue/lookup.h"
 #include "queue/queue_impl.h"
 
 const char *const attempt_outcome_names[] = {
@@ -175,40 +176,19 @@ ar_too_long(struct ar *x, uint32_t n, struct rcpt *r)
 	return ar_later(x, n, r);
 }
 
-static bool
-ar_may_move(struct queue *q, const struct rcpt *r)
-{
-	buf_clear(&q->scratch);
-	return dest_name_fits(r->agent, r->dest_name) &&
-	       rcpt_encode(r, &q->scratch) == 0;
-}
-
 static int
 ar_moved(struct ar *x, const struct attempt_rcpt *ar, struct rcpt *r)
 {
 	struct attempt_impl *ai = x->ai;
-	struct rcpt moved = *r;
+	const struct queue_lookup to = {
+		.agent = ar->moved_agent,
+		.dest = ar->moved_dest,
+		.route = ar->moved_route != NULL ? ar->moved_route : r->route,
+	};
+	int e = lookup_move(ai->q, x->txn, &ai->effects, ai->a.id, ar->n, r,
+			    QUEUE_RCPT_READY, x->m.flags & MESSAGE_HELD, &to);
 
-	moved.agent = ar->moved_agent;
-	moved.dest_name = ar->moved_dest;
-	if (ar->moved_route != NULL)
-		moved.route = ar->moved_route;
-	if (!ar_may_move(ai->q, &moved))
-		return ar_too_long(x, ar->n, r);
-	/* Gone from here, and come there, for the counts. */
-	count_note_rcpt(&ai->effects.counts, ai->a.id, r, QUEUE_RCPT_READY,
-			COUNT_NONE);
-	*r = moved;
-	r->dest = queue_dest_key(r->agent, r->dest_name);
-	r->state = x->m.flags & MESSAGE_HELD ? RCPT_HELD : RCPT_LIVE;
-	if (r->state == RCPT_LIVE)
-		effect_wake(&ai->effects, ai->a.id, r);
-	count_note_rcpt(&ai->effects.counts, ai->a.id, r, COUNT_NONE,
-			r->state == RCPT_LIVE ? QUEUE_RCPT_READY
-					      : QUEUE_RCPT_HELD);
-	return queue_put_rcpt(ai->q, x->txn, ai->a.id, ar->n, r,
-			      r->state == RCPT_LIVE ? rcpt_place_ready(r)
-						    : store_place_none());
+	return e == -EMSGSIZE ? ar_too_long(x, ar->n, r) : e;
 }
 
 static int

@@ -104,7 +104,17 @@ ar_dest_works(struct attempt_impl *ai, struct store_txn *txn)
 	return r == -ENOENT ? 0 : r;
 }
 
-/* The probe came back without having learnt anything. */
+static bool
+ar_all_moved(const struct attempt_impl *ai)
+{
+	for (size_t i = 0; i < ai->a.nrcpt; i++)
+		if (ai->a.rcpt[i].outcome != ATTEMPT_MOVED)
+			return false;
+	return true;
+}
+
+/* The probe came back without having learnt anything. One that went elsewhere
+ * was none: the next follows at once. */
 static int
 ar_dest_unknown(struct attempt_impl *ai, struct store_txn *txn)
 {
@@ -113,7 +123,8 @@ ar_dest_unknown(struct attempt_impl *ai, struct store_txn *txn)
 
 	if (r < 0)
 		return r == -ENOENT || r == -EBADMSG ? 0 : r;
-	dr.not_before_ms = ai->now_ms + ATTEMPT_UNKNOWN_MS;
+	dr.not_before_ms =
+		ai->now_ms + (ar_all_moved(ai) ? 0 : ATTEMPT_UNKNOWN_MS);
 	ai->not_before_ms = dr.not_before_ms;
 	return dest_put(ai->q, txn, ai->dest->key, &dr,
 			store_class_of(ai->a.class));

@@ -120,6 +120,15 @@ key_pause(void)
 	return k;
 }
 
+struct store_key
+key_walk(void)
+{
+	struct store_key k = {.kind = '0', .len = 4};
+
+	memcpy(k.bytes, "walk", 4);
+	return k;
+}
+
 uint64_t
 key_number(const struct store_key *k)
 {

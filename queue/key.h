@@ -4,6 +4,7 @@
  *	m id 0   a message          d dest     a destination
  *	m id n   its recipient n    b blob     a loose blob
  *	k sha    a caller's key     0 "pause"  the red button
+ *	                            0 "walk"   how far the walk is
  */
 #ifndef QUEUE_KEY_H
 #define QUEUE_KEY_H
@@ -18,6 +19,7 @@ struct store_key key_dest(uint64_t dest);
 struct store_key key_blob(uint64_t blob);
 struct store_key key_caller(const char *key);
 struct store_key key_pause(void);
+struct store_key key_walk(void);
 /* The number of a destination's or blob's key. */
 uint64_t key_number(const struct store_key *k);
 

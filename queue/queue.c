@@ -239,6 +239,14 @@ queue_set_due(struct queue *q, uint8_t kind, queue_due_fn *fn, void *ctx)
 }
 
 void
+queue_set_router(struct queue *q, queue_router_fn *fn, void *ctx)
+{
+	must(!atomic_load(&q->started));
+	q->router = fn;
+	q->router_ctx = ctx;
+}
+
+void
 queue_set_conf(struct queue *q, const struct queue_conf *conf)
 {
 	pthread_mutex_lock(&q->lock);
@@ -283,6 +291,7 @@ queue_init(struct queue *q, const struct queue_conf *conf, struct clock *clock,
 	STAILQ_INIT(&q->unwritten);
 	STAILQ_INIT(&q->returned);
 	effects_init(&q->count_effects);
+	walk_init(&q->walk);
 	for (size_t i = 0; i < sizeof(kinds); i++)
 		due_register(q, kinds[i], NULL, NULL);
 	stats_init(q);

@@ -113,6 +113,17 @@ typedef int queue_due_fn(struct store_txn *txn, void *ctx,
 			 const struct store_rec *rec, int64_t now_wall_ms);
 void queue_set_due(struct queue *q, uint8_t kind, queue_due_fn *fn, void *ctx);
 
+/* Where a recipient goes: the router writes what routing names now into AGENT,
+ * DEST and ROUTE (in the arena) and leaves them where it knows no route. */
+struct queue_lookup {
+	const char *sender, *address, *original;
+	const char *agent, *dest, *route;
+};
+/* On LOOP, for what waits, when routing may say something else than before. */
+typedef void queue_router_fn(void *ctx, struct loop *loop, struct arena *arena,
+			     struct queue_lookup *v, size_t n);
+void queue_set_router(struct queue *q, queue_router_fn *fn, void *ctx);
+
 /* --- the operator ---------------------------------------------------------- */
 
 enum queue_action {
@@ -205,6 +216,15 @@ struct queue_dest_info {
 	const char *last_reply;
 };
 
+/* The walk over all records, see queue/walk.h. */
+struct queue_walk_info {
+	const char *work; /* "none", "rows", "routes" */
+	bool running;
+	uint64_t seen, moved, mended; /* recipients; recipients; rows: of this
+				       * walk, or the last */
+	int64_t began_ms, ended_ms;   /* wall; ENDED of the last whole one */
+};
+
 struct queue_stats {
 	struct arena arena;
 	/* Counted in memory; COUNTING while a start's background count runs. */
@@ -215,6 +235,7 @@ struct queue_stats {
 	int64_t oldest_ms[QUEUE_NCLASS]; /* wall time of arrival; 0: none */
 	uint64_t used_bytes, limit_bytes;
 	struct queue_paused paused;
+	struct queue_walk_info walk;
 	size_t n;
 	struct queue_dest_info
 		*v; /* the 50 longest that are active or failing */

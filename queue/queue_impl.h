@@ -14,6 +14,7 @@
 #include "queue/draft.h"
 #include "queue/effect.h"
 #include "queue/teller.h"
+#include "queue/walk.h"
 
 #define QUEUE_AGENTS  8
 #define QUEUE_TELLERS 8
@@ -173,6 +174,8 @@ struct queue {
 	size_t ntellers;
 	struct due dues[QUEUE_DUES];
 	size_t ndues;
+	queue_router_fn *router;
+	void *router_ctx;
 
 	pthread_mutex_t lock; /* guards from here ... */
 	struct queue_conf conf_shared;
@@ -194,6 +197,7 @@ struct queue {
 	struct dest_table dests;
 	struct count count;
 	struct body_table bodies;
+	struct walk walk;
 	struct attempt_impl *outs; /* by message */
 	/* Results that found no room; they stay out until they are written. */
 	STAILQ_HEAD(, attempt_impl) unwritten;

@@ -268,6 +268,7 @@ stats_take(struct queue *q)
 	s->used_bytes = store_used_bytes(q->store);
 	s->limit_bytes = store_limit_bytes(q->store);
 	s->paused = q->paused;
+	walk_info(&q->walk, &s->walk);
 	stats_dests(q, s);
 	return s;
 }

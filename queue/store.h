@@ -188,6 +188,12 @@ int store_next_waiting(struct store_txn *txn, const struct store_place *place,
  * the record does name it. */
 int store_drop_hint(struct store_txn *txn, const struct store_place *place,
 		    const struct store_key *key);
+/* Is the wait row of a record that waits at PLACE there? 1 (also of one that
+ * waits nowhere), 0, -errno. And put it back. */
+int store_has_hint(struct store_txn *txn, const struct store_place *place,
+		   const struct store_key *key);
+int store_put_hint(struct store_txn *txn, const struct store_place *place,
+		   const struct store_key *key);
 
 int store_page_put(struct store_txn *txn, uint64_t blob, uint32_t n,
 		   const void *data, size_t len);

@@ -284,6 +284,28 @@ store_drop_hint(struct store_txn *txn, const struct store_place *place,
 }
 
 int
+store_has_hint(struct store_txn *txn, const struct store_place *place,
+	       const struct store_key *key)
+{
+	struct engine_bytes v;
+	struct store_row row;
+	int r;
+
+	if (place->len == 0)
+		return 1;
+	store_row_wait(place, key, &row);
+	r = tx_get(txn, ENGINE_WAIT, &row, &v);
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
+int
+store_put_hint(struct store_txn *txn, const struct store_place *place,
+	       const struct store_key *key)
+{
+	return tx_wait(txn, place, key);
+}
+
+int
 store_page_put(struct store_txn *txn, uint64_t blob, uint32_t n,
 	       const void *data, size_t len)
 {

@@ -415,6 +415,7 @@ queue_turn(struct store_txn *txn, void *arg)
 	due = due_turn(q, txn, wall, mono);
 	next = turn_earlier(unwritten, turn_when(due, wall, mono));
 	next = turn_earlier(next, turn_wake_rested(q, mono));
+	next = turn_earlier(next, walk_turn(q, txn, wall, mono));
 	scan_turn(q, txn, wall);
 	if (turn_give(q, txn, wall) || q->scanning)
 		next = mono;

@@ -360,6 +360,17 @@ api_ports_json(const struct relay *r)
 	return json;
 }
 
+static json_t *
+api_walk_json(const struct queue_walk_info *w)
+{
+	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I}", "work", w->work,
+			 "running", (int)w->running, "seen",
+			 (json_int_t)w->seen, "moved", (json_int_t)w->moved,
+			 "mended", (json_int_t)w->mended, "began_ms",
+			 (json_int_t)w->began_ms, "ended_ms",
+			 (json_int_t)w->ended_ms);
+}
+
 static void
 api_status_done(void *arg, struct queue_stats *s)
 {
@@ -382,6 +393,7 @@ api_status_done(void *arg, struct queue_stats *s)
 	json_object_set_new(json, "pause", api_paused_json(&s->paused));
 	json_object_set_new(json, "listeners", api_ports_json(r));
 	json_object_set_new(json, "queue", api_stats_json(s));
+	json_object_set_new(json, "walk", api_walk_json(&s->walk));
 	json_object_set_new(json, "store", api_store_json(r, s));
 	queue_stats_free(&s);
 	api_answer(call, 200, json);

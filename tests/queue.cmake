@@ -31,6 +31,7 @@ belfry_unit_test(queue_record belfry_queue_rig)
 belfry_unit_test(queue_story belfry_queue_rig)
 belfry_unit_test(queue_stuck belfry_queue_rig)
 belfry_unit_test(queue_turn belfry_queue_rig)
+belfry_unit_test(queue_walk belfry_queue_rig)
 belfry_unit_test(queue_wish belfry_queue_rig)
 set_tests_properties(unit.queue
                      unit.queue_clock
@@ -40,6 +41,7 @@ set_tests_properties(unit.queue
                      unit.queue_record
                      unit.queue_stuck
                      unit.queue_turn
+                     unit.queue_walk
                      unit.queue_wish
                      PROPERTIES LABELS threads)
 

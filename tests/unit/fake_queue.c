@@ -24,6 +24,8 @@ struct queue {
 	struct fake_report *report;
 	uint64_t last_id;
 	size_t out;
+	queue_router_fn *router;
+	void *router_ctx;
 	atomic_uint nrerouted;
 	unsigned char routes[QUEUE_ROUTES_LEN];
 };
@@ -96,6 +98,13 @@ queue_set_teller(struct queue *q, uint8_t kind, queue_teller_fn *fn, void *ctx)
 	must(kind == 'm');
 	q->teller = fn;
 	q->teller_ctx = ctx;
+}
+
+void
+queue_set_router(struct queue *q, queue_router_fn *fn, void *ctx)
+{
+	q->router = fn;
+	q->router_ctx = ctx;
 }
 
 void

@@ -190,6 +190,9 @@ rig_open(struct rig *rig)
 	}
 	if (!rig->no_agent)
 		queue_set_agent(rig->q, "test", rig_agent, rig);
+	if (rig->router != NULL)
+		queue_set_router(rig->q, rig->router, rig);
+	queue_set_routes(rig->q, rig->routes);
 	queue_set_teller(rig->q, 'm', rig_teller, rig);
 	queue_set_teller(rig->q, 'i', rig_teller, rig);
 }
@@ -250,9 +253,10 @@ rig_look(struct store_txn *txn, void *arg)
 
 	(void)txn;
 	rig->ntells = q->ntells;
-	rig->busy = q->poked ||
-		    (atomic_load(&q->started) && !atomic_load(&q->stopping) &&
-		     (q->scanning || q->count.counting));
+	rig->busy =
+		q->poked ||
+		(atomic_load(&q->started) && !atomic_load(&q->stopping) &&
+		 (q->scanning || q->count.counting || q->walk.page != NULL));
 	for (size_t i = 0; i < q->ndues; i++)
 		rig->busy |= q->dues[i].busy;
 	return 0;

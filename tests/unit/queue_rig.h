@@ -55,7 +55,9 @@ struct rig {
 	/* Attempts that are out, in the order they were given. */
 	struct attempt *out[RIG_OUT];
 	size_t nout, given;
-	bool no_agent;       /* nobody serves "test" */
+	bool no_agent;           /* nobody serves "test" */
+	queue_router_fn *router; /* NULL: routes never change; of ctx RIG */
+	unsigned char routes[QUEUE_ROUTES_LEN]; /* their fingerprint */
 	rig_agent_fn *agent; /* answers at once; NULL: they wait in OUT */
 	/* What the teller was told. */
 	struct rig_told told[RIG_TOLD];

@@ -299,6 +299,42 @@ store_check_flip_page(const char *dir, uint64_t blob, uint32_t n,
 	return sc_flip(dir, "page", &row, offset);
 }
 
+static int
+sc_drop_wait(struct engine_txn *txn, const struct store_key *key)
+{
+	struct engine_bytes k, v;
+	struct store_row row, wait;
+	struct store_rec rec;
+	int r;
+
+	store_row_rec(key, &row);
+	r = engine_seek(txn, ENGINE_REC, row.bytes, row.len, &k, &v);
+	if (r == 0)
+		r = store_rec_decode(&row, v.data, v.len, &rec);
+	if (r < 0)
+		return r;
+	store_row_wait(&rec.place, key, &wait);
+	return engine_del(txn, ENGINE_WAIT, wait.bytes, wait.len);
+}
+
+int
+store_check_drop_wait(const char *dir, const struct store_key *key)
+{
+	struct engine_txn *txn;
+	struct engine *engine;
+	int r = engine_open(dir, SC_MAX_BYTES, &engine);
+
+	if (r < 0)
+		return r;
+	r = engine_begin(engine, true, &txn);
+	if (r == 0)
+		r = sc_drop_wait(txn, key);
+	if (r == 0)
+		r = engine_commit(&txn);
+	engine_close(&engine);
+	return r;
+}
+
 int
 store_check_put_rec(const char *dir, const struct store_key *key,
 		    const void *value, size_t len)

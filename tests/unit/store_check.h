@@ -36,5 +36,7 @@ int store_check_flip_page(const char *dir, uint64_t blob, uint32_t n,
  * written. 0 or -errno. */
 int store_check_put_rec(const char *dir, const struct store_key *key,
 			const void *value, size_t len);
+/* Take away the wait row of the record KEY. 0 or -errno. */
+int store_check_drop_wait(const char *dir, const struct store_key *key);
 
 #endif

@@ -30,6 +30,7 @@ struct seen {
 	int served[8];   /* deliveries, by the digit of rN@x.org */
 	int reports;     /* different ones that reached the sender */
 	uint64_t report; /* the last of them; one in flight may repeat */
+	bool rerouted;   /* round what is dead */
 	bool over;
 	long calls; /* that made something durable, when it is over */
 };
@@ -162,6 +163,43 @@ judge_dead(const struct seen *s)
 {
 	/* Both may have been in flight, and repeat. */
 	assert_in_range(s->served[0], s->accepted, 2 * 2);
+	assert_int_equal(s->reports, 0);
+}
+
+/* Round a dead host: all moves within the hour, whenever we are killed. */
+static void
+route_round(void *ctx, struct loop *loop, struct arena *arena,
+	    struct queue_lookup *v, size_t n)
+{
+	(void)ctx;
+	(void)loop;
+	(void)arena;
+	for (size_t i = 0; seen->rerouted && i < n; i++)
+		if (strcmp(v[i].dest, "dead") == 0)
+			v[i].dest = "hop";
+}
+
+static void
+tell_round(struct rig *rig, bool again)
+{
+	if (!again) {
+		for (int i = 0; i < 3; i++)
+			send(rig, RIG_MAIL(.nrcpt = 1, .dest = "dead"));
+		seen->rerouted = true;
+		rig->routes[0] = 1;
+		queue_set_routes(rig->q, rig->routes);
+		rig_settle(rig);
+	}
+	drive(rig, MINUTE, HOUR);
+	if (seen->rerouted)
+		must(rig_stats(rig)->messages == 0);
+	drive(rig, HOUR, 3 * DAY);
+}
+
+static void
+judge_round(const struct seen *s)
+{
+	assert_in_range(s->served[0], s->accepted, 2 * 3);
 	assert_int_equal(s->reports, 0);
 }
 
@@ -316,6 +354,7 @@ static const struct story stories[] = {
 	{"accept", tell_accept, judge_accept, 5},
 	{"three recipients", tell_three, judge_three, 8},
 	{"dead for a day", tell_dead, judge_dead, 8},
+	{"round a dead host", tell_round, judge_round, 8},
 	{"paused", tell_pause, judge_accept, 8},
 	{"fifty megabytes cut off", tell_large, judge_accept, 8},
 	{"a bell", tell_bell, judge_bell, 8},
@@ -331,6 +370,8 @@ begin(struct rig *rig, const char *dir)
 		clock_advance(rig->clock,
 			      seen->wall_ms - clock_wall_ms(rig->clock));
 	rig->agent = far_end;
+	rig->router = route_round;
+	rig->routes[0] = seen->rerouted;
 	rig->report = true;
 	rig_open(rig);
 	queue_set_due(rig->q, 'i', bell_due, rig);
