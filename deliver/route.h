@@ -40,6 +40,10 @@ struct delivery_conf {
 	struct conf_list by_domain; /* of struct delivery_rule */
 	struct queue_retry_conf retry;
 	int64_t lifetime_ms;
+	int64_t warn_after_ms; /* 0: never */
+	struct {
+		int64_t max_size;
+	} dsn;
 	int64_t connections;
 	struct queue_destination_conf per_destination;
 	struct {

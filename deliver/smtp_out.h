@@ -1,6 +1,6 @@
 /*
  * smtp_out - the SMTP client as a machine without a socket (RFC 5321, 2920,
- * 1870, 6152).
+ * 1870, 3461, 6152).
  *
  * What the server sends goes in, what is to be sent is appended to OUT, and
  * after each call the owner looks at STATE and FATE:
@@ -70,7 +70,7 @@ struct smtp_out {
 	struct reply_parser parser;
 	/* What EHLO offered. */
 	unsigned ehlo_lines;
-	bool pipelining, eight_bit_mime, size;
+	bool pipelining, eight_bit_mime, size, dsn;
 	int64_t size_max; /* 0: no limit was named */
 	/* The mail under way. */
 	struct attempt *mail; /* borrowed; NULL: none */

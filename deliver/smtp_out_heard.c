@@ -192,10 +192,20 @@ so_heard_body(struct smtp_out *so, enum so_word word, const struct reply *reply)
 	return smtp_out_end(so, reply);
 }
 
+/* Who asks for success hears of it from us, when the server would not say. */
+static void
+so_note_reach(struct smtp_out *so)
+{
+	for (size_t i = 0; so->mail && i < so->nsent; i++)
+		so->mail->rcpt[so->sent[i]].reach =
+			so->dsn ? ATTEMPT_PASSED_ON : ATTEMPT_RELAYED;
+}
+
 static enum smtp_out_state
 so_heard_dot(struct smtp_out *so, enum so_word word, const struct reply *reply)
 {
 	if (word == SO_OK) {
+		so_note_reach(so);
 		smtp_out_pending(so, ATTEMPT_DONE, reply);
 		smtp_out_settle(so, ATTEMPT_DEST_OK);
 		return SMTP_OUT_READY;

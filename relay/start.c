@@ -58,6 +58,7 @@ relay_queue_conf(const struct config *config)
 		.destination = config->delivery.per_destination,
 		.lifetime_ms = config->delivery.lifetime_ms,
 		.alert_lifetime_ms = ALERT_LIFETIME_MS,
+		.warn_after_ms = config->delivery.warn_after_ms,
 		.connections = config->delivery.connections,
 	};
 }

@@ -42,6 +42,7 @@ agent_rig_init(struct agent_rig *g)
 	g->conf.connections = 100;
 	g->conf.per_destination.messages_per_connection = 100;
 	g->conf.per_address.connections = 20;
+	g->conf.dsn.max_size = 64 << 10;
 	g->conf.timeouts =
 		(struct delivery_timeouts){5000, 5000, 5000, 5000, 5000};
 	g->conf.smarthost.v = g->hops;

@@ -316,8 +316,18 @@ tell_run(void *arg)
 
 void
 fake_queue_tell(struct queue *q, struct loop *loop,
-		const struct fake_mail *mail, size_t nrcpt, bool expired)
+		const struct fake_mail *mail, size_t nrcpt)
 {
+	static const int codes[] = {
+		[TELL_FAILED] = 550,  [TELL_EXPIRED] = 450,
+		[TELL_RELAYED] = 250, [TELL_DELIVERED] = 250,
+		[TELL_LATE] = 450,
+	};
+	static const char *const dsns[] = {
+		[TELL_FAILED] = "5.1.1",  [TELL_EXPIRED] = "4.2.0",
+		[TELL_RELAYED] = "2.0.0", [TELL_DELIVERED] = "2.0.0",
+		[TELL_LATE] = "4.2.0",
+	};
 	struct tell_impl *i = xcalloc(1, sizeof(*i));
 	struct tell *t = &i->t;
 
@@ -331,17 +341,22 @@ fake_queue_tell(struct queue *q, struct loop *loop,
 	t->sender = mail->sender;
 	t->size = mail_size(mail);
 	t->class = mail->class;
+	t->ret = mail->ret;
+	t->envid = mail->envid;
+	t->arrival_ms = 1000;
+	t->expires_ms = INT64_C(1767225600000);
 	t->nrcpt = nrcpt;
 	t->rcpt = arena_alloc(&t->arena, nrcpt * sizeof(*t->rcpt));
 	for (size_t n = 0; n < nrcpt; n++) {
 		t->rcpt[n].address =
 			arena_printf(&t->arena, "r%zu@example.net", n);
 		t->rcpt[n].original = t->rcpt[n].address;
-		t->rcpt[n].expired = expired;
+		t->rcpt[n].what = mail->what;
 		t->rcpt[n].relay = "mx.example.net[192.0.2.1]:25";
 		t->rcpt[n].last_attempt_ms = 1000;
-		reply_set(&t->rcpt[n].reply, expired ? 450 : 550,
-			  expired ? "4.2.0" : "5.1.1", "words of the server");
+		reply_set(&t->rcpt[n].reply, codes[mail->what],
+			  dsns[mail->what], "words of the server");
+		t->rcpt[n].reply.ours = false;
 	}
 	loop_post(loop, &i->post, tell_run, i);
 }
