@@ -5,6 +5,7 @@ endforeach()
 target_compile_definitions(test_smtp_out_table PRIVATE
   SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 belfry_unit_test(route belfry_deliver)
+belfry_unit_test(slots belfry_deliver)
 
 # The agent on loops of its own, with servers that do as they are told.
 add_library(belfry_agent_rig STATIC unit/agent_rig.c unit/smtp_server.c)
