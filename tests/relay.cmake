@@ -56,6 +56,8 @@ belfry_proto_test(
 belfry_proto_test(wrong)
 set_tests_properties(proto.wrong PROPERTIES WILL_FAIL TRUE)
 
+belfry_unit_test(session belfry_relay belfry_store_kit)
+set_tests_properties(unit.session PROPERTIES LABELS threads)
 belfry_unit_test(smtp_in belfry_proto)
 target_compile_definitions(test_smtp_in PRIVATE
   SMTP_DOCS="${PROJECT_SOURCE_DIR}/docs/smtp.md")
