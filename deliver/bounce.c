@@ -19,6 +19,7 @@
 #include "base/must.h"
 #include "base/xalloc.h"
 #include "deliver/deliver_impl.h"
+#include "deliver/expand.h"
 #include "mail/dsn.h"
 #include "mail/header.h"
 
@@ -30,7 +31,7 @@ struct bounce {
 	struct deliver_loop *dl; /* borrowed */
 	struct tell *tell;       /* owned */
 	struct routing *routing; /* a reference */
-	struct route route;      /* back to the sender */
+	struct expansion back;   /* to the sender; in the tell's arena */
 	struct buf original;
 	size_t header_len, scanned;
 	bool header_whole;
@@ -277,12 +278,8 @@ static void
 bounce_commit(struct bounce *b, const struct dsn *dsn)
 {
 	struct tell *t = b->tell;
-	struct envelope_rcpt to = {
-		.address = t->sender,
-		.agent = b->route.agent,
-		.dest = b->route.dest,
-		.route = b->route.rule,
-	};
+	struct envelope_rcpt *to =
+		arena_alloc(&t->arena, b->back.n * sizeof(*to));
 	struct envelope env = {
 		.sender = "",
 		.class = t->class,
@@ -290,10 +287,18 @@ bounce_commit(struct bounce *b, const struct dsn *dsn)
 		.eight_bit = bounce_is_8bit(&b->report),
 		.message_id = dsn->message_id,
 		.teller = 'm',
-		.nrcpt = 1,
-		.rcpt = &to,
+		.nrcpt = b->back.n,
+		.rcpt = to,
 	};
 
+	for (size_t i = 0; i < b->back.n; i++)
+		to[i] = (struct envelope_rcpt){
+			.address = b->back.v[i].address,
+			.original = t->sender,
+			.agent = b->back.v[i].route.agent,
+			.dest = b->back.v[i].route.dest,
+			.route = b->back.v[i].route.rule,
+		};
 	b->tell = NULL;
 	tell_commit(&t, &b->draft, &env, NULL, NULL);
 }
@@ -362,20 +367,20 @@ bounce_got(void *arg, const char *data, ssize_t len)
 	bounce_free(b);
 }
 
-/* The way back to the sender; false when there is none. */
+/* The way back to the sender, who may be an alias here; false when there is
+ * none. */
 static bool
 bounce_route(struct bounce *b)
 {
 	struct tell *t = b->tell;
-	struct address to = {t->sender, ""};
+	struct address to;
 	const char *why;
 
-	if (t->sender[0] == '\0')
+	if (t->sender[0] == '\0' ||
+	    address_parse_bare(t->sender, &t->arena, &to, &why) < 0)
 		return false;
-	if (strchr(t->sender, '@') &&
-	    address_parse(t->sender, &t->arena, &to, &why) < 0)
-		return false;
-	return route_find(b->routing, &to, &b->route) == 0;
+	return expand_rcpt(b->routing, &to, true, &t->arena, &b->back) ==
+	       EXPAND_OK;
 }
 
 void

@@ -3,7 +3,8 @@
  *
  * Pure, on an immutable snapshot of the configuration: routes (first match),
  * else by_domain (first match), else smarthost. MX routing comes later: until
- * then a recipient that none of them covers has no route.
+ * then a recipient that none of them covers has no route. At our own domains,
+ * and at localhost, there is nobody but who is in routes.
  */
 #ifndef DELIVER_ROUTE_H
 #define DELIVER_ROUTE_H
@@ -69,6 +70,11 @@ struct routing_sources {
 	const struct conf_list *routes; /* of struct route_rule */
 	const char *hostname;
 	char delimiter; /* between name and extension; '\0': none */
+	/* What is ours, and who is who there; NULL is nothing. */
+	const struct conf_strings *domains;
+	const char *origin;     /* completes bare names; NULL, "": HOSTNAME */
+	const char *postmaster; /* "": none */
+	const struct conf_map *aliases, *file_aliases;
 };
 
 /* The compiled snapshot: a copy, so that FROM may go. Immutable; reference
@@ -84,6 +90,9 @@ void routing_unref(struct routing **r);
 const unsigned char *routing_print(const struct routing *r);
 const struct delivery_conf *routing_conf(const struct routing *r);
 const char *routing_hostname(const struct routing *r);
+const char *routing_origin(const struct routing *r);
+/* One of `domains`: of its recipients only aliases and `routes` know. */
+bool routing_is_ours(const struct routing *r, const char *domain);
 /* What HOP says in EHLO: its own, the section's, or our host name. */
 const char *routing_helo(const struct routing *r, const struct hop *hop);
 /* The source address for FAMILY; false when none is configured. */

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "deliver/aliases.h"
 #include "deliver/route.h"
 
 /* One step of the lookup. */
@@ -24,8 +25,10 @@ struct routing {
 	struct arena arena;
 	struct delivery_conf conf;
 	struct conf_list routes; /* of struct route_rule */
-	const char *hostname;
+	const char *hostname, *origin;
 	char delimiter;
+	struct alias_domains domains; /* sorted, in lower case */
+	struct aliases *aliases;
 	size_t nlists;
 	struct route_list *lists; /* in the order of lookup */
 	unsigned char print[ROUTING_PRINT_LEN];
@@ -44,6 +47,9 @@ struct pattern *rt_compile(struct routing *r, const char *match,
 			   const struct conf_mark *mark,
 			   struct conf_errors *errors);
 struct route_list *rt_add(struct routing *r);
+
+/* Is there nobody at DOMAIN but who is in `routes`? */
+bool rt_is_closed(const struct routing *r, const char *domain);
 
 /* --- route_rules.c: the section `routes` ---------------------------------------- */
 
