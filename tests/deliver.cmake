@@ -6,6 +6,8 @@ target_compile_definitions(test_smtp_out_table PRIVATE
   SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 belfry_unit_test(route belfry_deliver)
 belfry_unit_test(slots belfry_deliver)
+belfry_unit_test(maildir belfry_deliver)
+target_sources(test_maildir PRIVATE unit/call_fail.c)
 
 # The agent on loops of its own, with servers that do as they are told.
 add_library(belfry_agent_rig STATIC unit/agent_rig.c unit/smtp_server.c)
