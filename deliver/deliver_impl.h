@@ -122,8 +122,9 @@ struct smtp_try {
 	int64_t read_bytes;
 };
 
-/* An attempt from the queue. */
+/* An attempt of the agent smtp or lmtp. */
 void smtp_try_start(struct deliver_loop *dl, struct attempt *a);
+bool smtp_try_is_lmtp(const struct smtp_try *t);
 /* The connection answered EHLO: T's mail follows. */
 void smtp_try_ready(struct smtp_try *t);
 /* Read the next piece, unless one is there; smtp_conn_turn() follows. */

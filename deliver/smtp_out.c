@@ -31,7 +31,7 @@ const char *const smtp_out_state_names[] = {
 #define SO_ORCPT_MAX 490
 #define SO_PIECE     ((size_t)8 * 1024)
 
-const char *const smtp_out_awaited[] = {
+static const char *const so_awaited[] = {
 	[SMTP_OUT_BANNER] = "the greeting",
 	[SMTP_OUT_EHLO] = "the reply to EHLO",
 	[SMTP_OUT_HELO] = "the reply to HELO",
@@ -44,6 +44,14 @@ const char *const smtp_out_awaited[] = {
 	[SMTP_OUT_RSET] = "the reply to RSET",
 	[SMTP_OUT_CLOSED] = "nothing",
 };
+
+const char *
+smtp_out_awaited(const struct smtp_out *so)
+{
+	if (so->state == SMTP_OUT_EHLO && so->conf.lmtp)
+		return "the reply to LHLO";
+	return so_awaited[so->state];
+}
 
 static void __attribute__((format(printf, 2, 3)))
 so_printf(struct smtp_out *so, const char *fmt, ...)
@@ -133,7 +141,8 @@ so_enter(struct smtp_out *so, enum smtp_out_state state)
 {
 	switch (state) {
 	case SMTP_OUT_EHLO:
-		so_printf(so, "EHLO %s\r\n", so->conf.helo);
+		so_printf(so, "%s %s\r\n", so->conf.lmtp ? "LHLO" : "EHLO",
+			  so->conf.helo);
 		return;
 	case SMTP_OUT_HELO:
 		so->pipelining = so->eight_bit_mime = so->size = so->dsn =
@@ -234,7 +243,7 @@ so_keyword(void *arg, int code, const char *text)
 static void
 so_heard_garbage(struct smtp_out *so, int error)
 {
-	const char *awaited = smtp_out_awaited[so->state];
+	const char *awaited = smtp_out_awaited(so);
 	struct reply our = {0};
 
 	if (error == -EMSGSIZE)
@@ -252,7 +261,7 @@ so_heard_garbage(struct smtp_out *so, int error)
 static void
 so_heard_nothing(struct smtp_out *so, enum so_word word)
 {
-	const char *awaited = smtp_out_awaited[so->state];
+	const char *awaited = smtp_out_awaited(so);
 	struct reply our = {0};
 
 	if (so->state == SMTP_OUT_CLOSED)
@@ -367,7 +376,7 @@ smtp_out_mail(struct smtp_out *so, struct attempt *mail)
 	     !so->mail);
 	so->mail = mail;
 	so->sent = arena_alloc(&mail->arena, mail->nrcpt * sizeof(*so->sent));
-	so->nsent = so->rcpt_at = 0;
+	so->nsent = so->rcpt_at = so->dot_at = 0;
 	for (size_t i = 0; i < mail->nrcpt; i++)
 		if (mail->rcpt[i].outcome == ATTEMPT_UNTRIED)
 			so->sent[so->nsent++] = (uint32_t)i;
