@@ -121,6 +121,7 @@ deliver_new(struct queue *q, struct routing *routing, struct loop *const *loops,
 				  dns ? dns[i] : NULL);
 	queue_set_routes(q, routing_print(routing));
 	queue_set_agent(q, "smtp", deliver_attempt, d);
+	queue_set_agent(q, "lmtp", deliver_attempt, d);
 	queue_set_teller(q, 'm', deliver_tell, d);
 	queue_set_router(q, deliver_look_up, d);
 	return d;

@@ -12,8 +12,8 @@
 
 struct deliver;
 
-/* Register the agent `smtp` and the teller of DSNs with Q. One dns per loop,
- * in the order of LOOPS. Before queue_start(). */
+/* Register the agents `smtp` and `lmtp` and the teller of DSNs with Q. One dns
+ * per loop, in the order of LOOPS. Before queue_start(). */
 struct deliver *deliver_new(struct queue *q, struct routing *routing,
 			    struct loop *const *loops, struct dns *const *dns,
 			    size_t nloops, const struct log_context *log,

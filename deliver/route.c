@@ -48,7 +48,7 @@ rt_dup_list(struct routing *r, struct conf_list *list, size_t size)
 }
 
 void
-rt_dup_hops(struct routing *r, struct conf_list *list)
+rt_dup_hops(struct routing *r, struct conf_list *list, int port)
 {
 	struct hop *hops;
 
@@ -60,6 +60,8 @@ rt_dup_hops(struct routing *r, struct conf_list *list)
 		hops[i].helo = rt_dup(r, hops[i].helo);
 		hops[i].bind = rt_dup(r, hops[i].bind);
 		rt_dup_mark(r, &hops[i].mark);
+		if (hops[i].port == 0)
+			hops[i].port = port;
 	}
 }
 
@@ -74,7 +76,7 @@ rt_dup_rules(struct routing *r, struct conf_list *list)
 		rules[i].match = rt_dup(r, rules[i].match);
 		rules[i].pattern = NULL;
 		rt_dup_mark(r, &rules[i].mark);
-		rt_dup_hops(r, &rules[i].via);
+		rt_dup_hops(r, &rules[i].via, HOP_SMTP_PORT);
 	}
 }
 
@@ -84,7 +86,7 @@ rt_dup_conf(struct routing *r, const struct delivery_conf *conf)
 	struct conf_strings *bind = &r->conf.bind;
 
 	r->conf = *conf;
-	rt_dup_hops(r, &r->conf.smarthost);
+	rt_dup_hops(r, &r->conf.smarthost, HOP_SMTP_PORT);
 	rt_dup_rules(r, &r->conf.by_domain);
 	r->conf.helo = rt_dup(r, conf->helo);
 	bind->marks = NULL;

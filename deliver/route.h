@@ -17,8 +17,8 @@
 /* One next hop, as everywhere in the configuration. */
 struct hop {
 	char *name;
-	char *host; /* a name or address, no port, no brackets */
-	int64_t port;
+	char *host;          /* a name or address, no port, no brackets */
+	int64_t port;        /* 0 in the configuration: the usual one */
 	int tls;             /* `none` only */
 	char *helo;          /* "": delivery.helo */
 	char *bind;          /* "": delivery.bind */
@@ -26,6 +26,8 @@ struct hop {
 	struct conf_mark mark;
 };
 extern const struct conf_table hop_conf_table;
+#define HOP_SMTP_PORT 25
+#define HOP_LMTP_PORT 24
 
 struct hop_list {
 	size_t n;

@@ -40,7 +40,8 @@ char *rt_dup(struct routing *r, const char *s);
 void rt_dup_mark(struct routing *r, struct conf_mark *mark);
 /* The structs of LIST, each SIZE bytes; what they point to is not copied. */
 void rt_dup_list(struct routing *r, struct conf_list *list, size_t size);
-void rt_dup_hops(struct routing *r, struct conf_list *list);
+/* PORT: of the entries that name none. */
+void rt_dup_hops(struct routing *r, struct conf_list *list, int port);
 /* The name of a list of next hops. */
 const char *rt_dest(struct routing *r, const struct conf_list *hops);
 struct pattern *rt_compile(struct routing *r, const char *match,

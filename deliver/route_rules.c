@@ -14,7 +14,9 @@ rt_dup_routes(struct routing *r, const struct conf_list *routes)
 		rules[i].match = rt_dup(r, rules[i].match);
 		rules[i].pattern = NULL;
 		rt_dup_mark(r, &rules[i].mark);
-		rt_dup_hops(r, &rules[i].via);
+		rt_dup_hops(r, &rules[i].via,
+			    rules[i].deliver == ROUTE_LMTP ? HOP_LMTP_PORT
+							   : HOP_SMTP_PORT);
 	}
 }
 
@@ -29,6 +31,7 @@ rt_add_rule(struct routing *r, const struct route_rule *rule)
 	l->rule = rule;
 	switch ((enum route_deliver)rule->deliver) {
 	case ROUTE_SMTP:
+	case ROUTE_LMTP:
 		l->hops = rule->via.v;
 		l->nhops = rule->via.n;
 		l->dest = rt_dest(r, &rule->via);

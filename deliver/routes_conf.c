@@ -7,6 +7,7 @@
 
 const char *const route_deliver_names[] = {
 	[ROUTE_SMTP] = "smtp",
+	[ROUTE_LMTP] = "lmtp",
 	NULL,
 };
 
@@ -15,6 +16,7 @@ static const struct route_kind {
 	bool via;
 } route_kinds[] = {
 	[ROUTE_SMTP] = {.via = true},
+	[ROUTE_LMTP] = {.via = true},
 };
 
 bool
@@ -47,7 +49,8 @@ static const struct conf_option route_rule_options[] = {
 	{.name = "deliver",
 	 .type = CONF_ENUM,
 	 .offset = offsetof(struct route_rule, deliver),
-	 .help = "How they are delivered: `smtp` to the next hops in via.",
+	 .help = "How they are delivered: `smtp` or `lmtp` to the next hops in "
+		 "via.",
 	 .names = route_deliver_names,
 	 .example = "smtp"},
 	{.name = "via",
@@ -55,7 +58,7 @@ static const struct conf_option route_rule_options[] = {
 	 .offset = offsetof(struct route_rule, via),
 	 .dflt = "[]",
 	 .help = "Next hops, tried in this order; required with `deliver: "
-		 "smtp`.",
+		 "smtp` and `lmtp`.",
 	 .table = &hop_conf_table,
 	 .example = "[{host: 10.1.0.5}]"},
 	{.name = NULL},

@@ -10,7 +10,7 @@
 
 #include "base/conf.h"
 
-enum route_deliver { ROUTE_SMTP };
+enum route_deliver { ROUTE_SMTP, ROUTE_LMTP };
 extern const char *const route_deliver_names[];
 
 struct route_rule {

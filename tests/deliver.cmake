@@ -14,7 +14,7 @@ add_library(belfry_agent_rig STATIC unit/agent_rig.c unit/smtp_server.c)
 target_link_libraries(belfry_agent_rig PUBLIC belfry_deliver PkgConfig::CMOCKA)
 
 # Its queue is a fake.
-foreach(name deliver deliver_bounce deliver_mail)
+foreach(name deliver deliver_bounce deliver_lmtp deliver_mail)
   belfry_unit_test(${name} belfry_agent_rig)
   target_sources(test_${name} PRIVATE unit/fake_queue.c unit/fake_rig.c)
   set_tests_properties(unit.${name} PROPERTIES LABELS threads)

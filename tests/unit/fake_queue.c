@@ -13,9 +13,17 @@
 
 #define PIECE ((size_t)64 * 1024)
 
+#define AGENTS 8
+
+struct agent {
+	const char *name;
+	queue_agent_fn *fn;
+	void *ctx;
+};
+
 struct queue {
-	queue_agent_fn *agent;
-	void *agent_ctx;
+	struct agent agents[AGENTS];
+	size_t nagents;
 	queue_teller_fn *teller;
 	void *teller_ctx;
 	pthread_mutex_t lock;
@@ -87,9 +95,8 @@ void
 queue_set_agent(struct queue *q, const char *agent, queue_agent_fn *fn,
 		void *ctx)
 {
-	must(strcmp(agent, "smtp") == 0);
-	q->agent = fn;
-	q->agent_ctx = ctx;
+	must(q->nagents < AGENTS);
+	q->agents[q->nagents++] = (struct agent){agent, fn, ctx};
 }
 
 void
@@ -173,7 +180,15 @@ attempt_run(void *arg)
 {
 	struct attempt_impl *i = arg;
 
-	i->q->agent(i->q->agent_ctx, i->source.loop, &i->a);
+	for (size_t n = 0; n < i->q->nagents; n++) {
+		const struct agent *agent = &i->q->agents[n];
+
+		if (strcmp(agent->name, i->a.agent) == 0) {
+			agent->fn(agent->ctx, i->source.loop, &i->a);
+			return;
+		}
+	}
+	must(!"an agent that is known");
 }
 
 static int64_t
@@ -195,7 +210,7 @@ fake_queue_give(struct queue *q, struct loop *loop,
 	i->source.loop = loop;
 	a->impl = i;
 	arena_init(&a->arena);
-	a->agent = "smtp";
+	a->agent = mail->agent ? mail->agent : "smtp";
 	a->dest = mail->dest;
 	a->sender = mail->sender ? mail->sender : "anna@example.org";
 	a->size = mail_size(mail);

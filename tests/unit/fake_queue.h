@@ -21,6 +21,7 @@ struct fake_mail {
 	bool probe, eight_bit;
 	enum queue_class class;
 	const char *sender; /* NULL: anna@example.org */
+	const char *agent;  /* NULL: smtp */
 	const char *dest;
 	const char *rcpt[4];
 	/* Of a tell. */
