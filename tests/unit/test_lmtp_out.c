@@ -59,6 +59,7 @@ test_dialogue(void **state)
 	so_rig_hear(&g, "250 2.0.0 <r1> saved\r\n");
 	assert_int_equal(g.so.state, SMTP_OUT_READY);
 	assert_int_equal(smtp_out_take(&g.so), SMTP_OUT_SETTLED);
+	assert_int_equal(g.a[0].rcpt[0].reach, ATTEMPT_DELIVERED);
 	assert_string_equal(g.a[0].rcpt[0].reply.text, "<r0> saved");
 	assert_string_equal(g.a[0].rcpt[1].reply.text, "<r1> saved");
 	smtp_out_mail(&g.so, &g.a[1]); /* the next on the same connection */
