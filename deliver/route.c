@@ -368,6 +368,12 @@ routing_hostname(const struct routing *r)
 	return r->hostname;
 }
 
+char
+routing_delimiter(const struct routing *r)
+{
+	return r->delimiter;
+}
+
 const char *
 routing_helo(const struct routing *r, const struct hop *hop)
 {

@@ -95,6 +95,7 @@ const char *routing_hostname(const struct routing *r);
 const char *routing_origin(const struct routing *r);
 /* One of `domains`: of its recipients only aliases and `routes` know. */
 bool routing_is_ours(const struct routing *r, const char *domain);
+char routing_delimiter(const struct routing *r);
 /* What HOP says in EHLO: its own, the section's, or our host name. */
 const char *routing_helo(const struct routing *r, const struct hop *hop);
 /* The source address for FAMILY; false when none is configured. */

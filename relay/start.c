@@ -340,6 +340,7 @@ start_deliver(struct relay *r)
 	r->deliver =
 		deliver_new(r->queue, r->snapshot->routing, r->loop_ptrs,
 			    r->dns_ptrs, r->nloops, &r->log_root, r->metrics);
+	deliver_local(r->deliver, r->disk);
 	return 0;
 }
 

@@ -11,6 +11,7 @@ endfunction()
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
+belfry_e2e_test(agents agents_test.py)
 belfry_e2e_test(cli cli_test.py)
 belfry_e2e_test(daemon daemon_test.py)
 belfry_e2e_test(delivery delivery_test.py)

@@ -115,6 +115,8 @@ agent_rig_open(struct agent_rig *g, struct queue *q, struct metrics *metrics)
 
 	g->deliver = deliver_new(q, r, g->loops, g->dns, AGENT_LOOPS,
 				 &g->context, metrics);
+	if (g->disk)
+		deliver_local(g->deliver, g->disk);
 	routing_unref(&r);
 }
 

@@ -100,6 +100,13 @@ queue_set_agent(struct queue *q, const char *agent, queue_agent_fn *fn,
 }
 
 void
+queue_limit_agent(struct queue *q, const char *agent, size_t most_rcpts)
+{
+	must(q->nagents > 0 && most_rcpts == 1 &&
+	     strcmp(q->agents[q->nagents - 1].name, agent) == 0);
+}
+
+void
 queue_set_teller(struct queue *q, uint8_t kind, queue_teller_fn *fn, void *ctx)
 {
 	must(kind == 'm');
@@ -214,6 +221,7 @@ fake_queue_give(struct queue *q, struct loop *loop,
 	a->dest = mail->dest;
 	a->sender = mail->sender ? mail->sender : "anna@example.org";
 	a->size = mail_size(mail);
+	a->arrival_ms = INT64_C(1767225600123);
 	a->eight_bit = mail->eight_bit;
 	a->class = mail->class;
 	a->probe = mail->probe;

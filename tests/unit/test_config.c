@@ -261,8 +261,25 @@ static const struct {
 	 ""},
 	{"route without via",
 	 HOST OUT "routes: [{match: a.example, deliver: smtp}]\n",
-	 "t:3:10: a route with `deliver: smtp` needs next hops; write for "
+	 "t:3:10: a route with `deliver: smtp` needs `via`; write for "
 	 "example `via: [{host: 10.1.0.5}]`\n"},
+	{"a key of another kind",
+	 HOST OUT "routes: [{match: a.example, deliver: smtp, via: [{host: "
+		  "10.1.0.5}], path: /x}]\n",
+	 "t:3:10: a route with `deliver: smtp` has no `path`\n"},
+	{"maildir without path",
+	 HOST OUT "routes: [{match: a.example, deliver: maildir}]\n",
+	 "t:3:10: a route with `deliver: maildir` needs `path`; write for "
+	 "example `path: \"/var/mail/belfry/{local}\"`\n"},
+	{"a path that begins nowhere",
+	 HOST OUT "routes: [{match: a.example, deliver: maildir, path: "
+		  "mail}]\n",
+	 "t:3:53: `path` begins with a slash, not `mail`\n"},
+	{"a path by the sender",
+	 HOST OUT "routes: [{match: a.example, deliver: maildir, path: "
+		  "'/m/{from}'}]\n",
+	 "t:3:53: `{from}` is nothing that can stand here; a brace by itself "
+	 "is written `{{`\n"},
 	{"route without match", HOST OUT "routes: [{deliver: smtp}]\n",
 	 "t:3:10: `match` is missing; write for example `match: "
 	 "example.org`\n"},
