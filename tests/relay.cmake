@@ -14,8 +14,6 @@ endfunction()
 belfry_proto_test(
   accept
   addresses
-  aliases
-  bare
   bare_commands
   bare_in_header
   bulk
@@ -29,9 +27,6 @@ belfry_proto_test(
   header_large
   header_size
   http
-  inbound
-  inbound_tricks
-  inbound_trusted
   long_command
   loop
   messages
@@ -57,13 +52,10 @@ belfry_proto_test(
   smuggle_nul_inside
   submit
   text_lines
-  trust
-  unknowns)
+  trust)
 belfry_proto_test(wrong)
 set_tests_properties(proto.wrong PROPERTIES WILL_FAIL TRUE)
 
-belfry_unit_test(session belfry_relay belfry_store_kit)
-set_tests_properties(unit.session PROPERTIES LABELS threads)
 belfry_unit_test(smtp_in belfry_proto)
 target_compile_definitions(test_smtp_in PRIVATE
   SMTP_DOCS="${PROJECT_SOURCE_DIR}/docs/smtp.md")
