@@ -49,6 +49,9 @@ struct conf_mark {
 	int line, column; /* from 1 */
 };
 
+/* Of a value that was not given. */
+bool conf_mark_is_default(const struct conf_mark *m);
+
 struct conf_strings {
 	size_t n;
 	char **v;

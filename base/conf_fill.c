@@ -278,6 +278,15 @@ cf_value(struct cf *cf, const struct conf_option *o,
 	return true;
 }
 
+/* No file is called so. */
+#define CF_DEFAULT "(default)"
+
+bool
+conf_mark_is_default(const struct conf_mark *m)
+{
+	return m->file != NULL && strcmp(m->file, CF_DEFAULT) == 0;
+}
+
 /* A default is ours: a wrong one is a bug of the table. */
 static void
 cf_default(struct cf *cf, const struct conf_option *o,
@@ -291,7 +300,7 @@ cf_default(struct cf *cf, const struct conf_option *o,
 		cf_table(cf, o->table, NULL, mark, field);
 		return;
 	}
-	node = conf_yaml_parse("default", o->dflt, strlen(o->dflt), false,
+	node = conf_yaml_parse(CF_DEFAULT, o->dflt, strlen(o->dflt), false,
 			       cf->arena, cf->errors);
 	must(node != NULL);
 	must(cf_value(cf, o, node, field));

@@ -5,9 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -26,16 +24,6 @@ talk_line(struct submit_talk *t, char *line, size_t size)
 	return true;
 }
 
-static const char *
-talk_gone(const struct submit_talk *t)
-{
-	if (feof(t->in))
-		return "the connection was closed";
-	if (!ferror(t->in))
-		return "an answer that is not SMTP";
-	return errno == EAGAIN ? "no answer in time" : strerror(errno);
-}
-
 static int
 talk_reply(struct submit_talk *t)
 {
@@ -47,7 +35,9 @@ talk_reply(struct submit_talk *t)
 	do {
 		if (!talk_line(t, line, sizeof(line))) {
 			t->code = 0;
-			snprintf(t->text, sizeof(t->text), "%s", talk_gone(t));
+			snprintf(t->text, sizeof(t->text), "%s",
+				 feof(t->in) ? "the connection was closed"
+					     : "an answer that is not SMTP");
 			return 0;
 		}
 		t->code = (int)strtol(line, NULL, 10);
@@ -59,53 +49,33 @@ talk_reply(struct submit_talk *t)
 	return t->code;
 }
 
-static void
-talk_set_timeout(int fd, time_t seconds)
-{
-	const struct timeval tv = {.tv_sec = seconds};
-
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
-}
-
 int
-talk_connect(const char *path)
+talk_open(struct submit_talk *t, const char *path)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	int fd, r;
+	int fd, in, r;
 
+	memset(t, 0, sizeof(*t));
 	if (strlen(path) >= sizeof(sa.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(sa.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0)
-		return fd;
-	r = -errno;
-	close(fd);
-	return r;
-}
-
-int
-talk_open(struct submit_talk *t, const char *path)
-{
-	int fd = talk_connect(path), in, r;
-
-	memset(t, 0, sizeof(*t));
-	if (fd < 0)
-		return fd;
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+		goto failed;
 	in = dup(fd);
-	if (in < 0) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
-	talk_set_timeout(fd, TALK_TIMEOUT_S);
+	if (in < 0)
+		goto failed;
 	t->in = fdopen(in, "r");
 	t->out = fdopen(fd, "w");
 	talk_reply(t);
 	return 0;
+
+failed:
+	r = -errno;
+	close(fd);
+	return r;
 }
 
 void
@@ -131,31 +101,10 @@ talk_say(struct submit_talk *t, const char *fmt, ...)
 	return talk_reply(t);
 }
 
-void
-talk_wait(struct submit_talk *t)
+int
+talk_message(struct submit_talk *t, FILE *file)
 {
-	talk_set_timeout(fileno(t->in), 0);
-}
-
-bool
-talk_has(const struct submit_talk *t, const char *keyword)
-{
-	size_t len = strlen(keyword);
-	const char *word = strchr(t->text, ' ');
-
-	for (; word != NULL; word = strchr(word, ' ')) {
-		word++;
-		if (strncasecmp(word, keyword, len) == 0 &&
-		    (word[len] == '\0' || word[len] == ' '))
-			return true;
-	}
-	return false;
-}
-
-/* False: FILE can't be read. */
-static bool
-talk_content(struct submit_talk *t, FILE *file, bool *at_start)
-{
+	bool at_start = true;
 	int c;
 
 	while ((c = getc(file)) != EOF) {
@@ -164,27 +113,18 @@ talk_content(struct submit_talk *t, FILE *file, bool *at_start)
 			if (c != '\n') {
 				putc('\r', t->out);
 				ungetc(c, file);
-				*at_start = false;
+				at_start = false;
 				continue;
 			}
 		}
 		if (c == '\n')
 			putc('\r', t->out);
-		else if (c == '.' && *at_start)
+		else if (c == '.' && at_start)
 			putc('.', t->out);
 		putc(c, t->out);
-		*at_start = c == '\n';
+		at_start = c == '\n';
 	}
-	return !ferror(file);
-}
-
-int
-talk_message(struct submit_talk *t, FILE *file, FILE *more)
-{
-	bool at_start = true;
-
-	if (!talk_content(t, file, &at_start) ||
-	    (more != NULL && !talk_content(t, more, &at_start)))
+	if (ferror(file))
 		return -1;
 	if (!at_start)
 		fputs("\r\n", t->out);

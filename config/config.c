@@ -95,5 +95,9 @@ config_routing(const struct config *c)
 		.routes = &c->routes,
 		.hostname = c->hostname,
 		.delimiter = c->recipient_delimiter[0],
+		.domains = &c->domains,
+		.origin = c->origin,
+		.postmaster = c->postmaster,
+		.aliases = &c->aliases,
 	};
 }

@@ -24,7 +24,7 @@
 /* Where programs look without -c. */
 #define CONFIG_PATH "/etc/belfry/belfry.yaml"
 
-enum config_role { CONFIG_SUBMISSION };
+enum config_role { CONFIG_SUBMISSION, CONFIG_INBOUND };
 extern const char *const config_role_names[];
 
 enum config_tls { CONFIG_TLS_NONE };
@@ -71,6 +71,7 @@ struct limits_conf {
 	int64_t connections_per_ip;
 	int64_t messages_per_connection;
 	int64_t errors;
+	int64_t unknown_recipients;
 	int64_t command_time_ms;
 	int64_t received_fields;
 	struct conf_mark mark;
@@ -96,8 +97,12 @@ struct config {
 	struct conf_list listeners; /* of struct listener_conf */
 	struct conf_list http;      /* of struct http_conf */
 	struct limits_conf limits;
+	struct conf_strings domains;
+	char *origin;              /* "": HOSTNAME */
+	char *postmaster;          /* "": none; required with domains */
 	char *recipient_delimiter; /* one character, or "" */
-	struct conf_list routes;   /* of struct route_rule */
+	struct conf_map aliases;
+	struct conf_list routes; /* of struct route_rule */
 	struct delivery_conf delivery;
 	struct conf_mark mark;
 };

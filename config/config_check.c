@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "deliver/expand.h"
+
 struct cc {
 	struct config *config;
 	struct arena *arena;
@@ -107,7 +109,15 @@ cc_listeners(struct cc *cc)
 		ok = cc_listener_name(cc, i) && ok;
 		ok = cc_not_listener(cc, l->address, &l->mark, i) && ok;
 		ok = cc_networks(cc, &l->trust, &l->trusted) && ok;
-		if (l->trust.n == 0)
+		if (l->role == CONFIG_INBOUND && cc->config->domains.n == 0) {
+			conf_error(cc->errors, &l->mark,
+				   "listener `%s` has the role inbound, and "
+				   "`domains` is empty: list there what it "
+				   "takes mail for",
+				   l->name);
+			ok = false;
+		}
+		if (l->trust.n == 0 && l->role == CONFIG_SUBMISSION)
 			conf_warning(cc->errors, &l->mark,
 				     "listener `%s` trusts nobody, so nobody "
 				     "may submit there",
@@ -234,11 +244,28 @@ cc_routing(struct cc *cc)
 {
 	struct routing_sources from = config_routing(cc->config);
 	struct routing *routing = NULL;
-	int r = routing_new(&from, cc->errors, &routing);
+	size_t before = cc->errors->total;
 
-	if (r == 0)
+	if (routing_new(&from, cc->errors, &routing) == 0) {
+		expand_check(routing, &cc->config->mark, cc->errors);
 		routing_unref(&routing);
-	return r == 0;
+	}
+	return cc->errors->total == before;
+}
+
+static bool
+cc_postmaster(struct cc *cc)
+{
+	const struct config *c = cc->config;
+
+	if (c->domains.n == 0 || c->postmaster[0] != '\0')
+		return true;
+	conf_error(
+		cc->errors, &c->domains.marks[0],
+		"`domains` needs a `postmaster`, who answers for them; write "
+		"for example `postmaster: anna@%s`",
+		c->domains.v[0]);
+	return false;
 }
 
 static void
@@ -263,7 +290,9 @@ config_resolve(struct config *c, struct arena *arena, struct conf_errors *e)
 	cc_resolve_numbers(&cc);
 	ok = cc_sizes(&cc) && ok;
 	ok = cc_sockets(&cc) && ok;
-	ok = cc_routing(&cc) && ok;
+	ok = cc_postmaster(&cc) && ok;
+	if (ok)
+		ok = cc_routing(&cc);
 	/* An unknown name would be told of once more at each place it is used.
 	 */
 	if (ok)

@@ -11,6 +11,13 @@ extern const struct conf_table http_conf_table;
 extern const struct conf_table limits_conf_table;
 extern const struct conf_table log_conf_table;
 
+/* --- domains_conf.c: checks of whose mail it is --------------------------- */
+
+conf_check_fn config_check_domains, config_check_origin,
+	config_check_postmaster, config_check_delimiter;
+
+/* --- networks.c ------------------------------------------------------------- */
+
 /* TEXTS as networks: CIDR, addresses, `loopback` and names of NETWORKS. False
  * after reporting. */
 bool networks_resolve(const struct conf_strings *texts,

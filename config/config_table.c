@@ -64,22 +64,6 @@ config_check_loops(void *field, const struct conf_mark *mark,
 	return false;
 }
 
-static bool
-config_check_delimiter(void *field, const struct conf_mark *mark,
-		       struct conf_errors *errors)
-{
-	const char *text = *(char **)field;
-
-	if (text[0] == '\0' ||
-	    (text[1] == '\0' && strchr("#$&*+-=?^_|~", text[0]) != NULL))
-		return true;
-	conf_error(errors, mark,
-		   "`recipient_delimiter` is one character, like \"+\" or "
-		   "\"-\", or empty; not `%s`",
-		   text);
-	return false;
-}
-
 static const struct conf_option config_options[] = {
 	{.name = "hostname",
 	 .type = CONF_STRING,
@@ -176,6 +160,30 @@ static const struct conf_option config_options[] = {
 	 .dflt = "{}",
 	 .help = "What a client may ask of every listener.",
 	 .table = &limits_conf_table},
+	{.name = "domains",
+	 .type = CONF_STRINGS,
+	 .offset = offsetof(struct config, domains),
+	 .dflt = "[]",
+	 .help = "The domains that we take mail for, from anybody: only for "
+		 "recipients that aliases or routes know.",
+	 .check = config_check_domains,
+	 .example = "[example.org, lists.example.org]"},
+	{.name = "origin",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct config, origin),
+	 .dflt = "\"\"",
+	 .help = "The domain of names that are given without one; empty: "
+		 "hostname.",
+	 .check = config_check_origin,
+	 .example = "example.org"},
+	{.name = "postmaster",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct config, postmaster),
+	 .dflt = "\"\"",
+	 .help = "Who gets mail to postmaster, which is always taken; required "
+		 "with domains.",
+	 .check = config_check_postmaster,
+	 .example = "anna@example.org"},
 	{.name = "recipient_delimiter",
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct config, recipient_delimiter),
@@ -184,6 +192,13 @@ static const struct conf_option config_options[] = {
 		 "`anna+list@example.org`; empty: there are no extensions.",
 	 .check = config_check_delimiter,
 	 .example = "\"-\""},
+	{.name = "aliases",
+	 .type = CONF_MAP,
+	 .offset = offsetof(struct config, aliases),
+	 .dflt = "{}",
+	 .help = "Names, or whole addresses, that stand for others. A name is "
+		 "one of hostname, localhost and domains.",
+	 .example = "{root: [anna@example.org]}"},
 	{.name = "routes",
 	 .type = CONF_LIST,
 	 .offset = offsetof(struct config, routes),

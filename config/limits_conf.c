@@ -29,6 +29,10 @@ static const struct conf_option limits_options[] = {
 	      "Messages taken over one connection before it is closed."),
 	LIMIT("errors", CONF_INT, errors, "20", 1, 10000,
 	      "Refused commands after which a connection is closed."),
+	LIMIT("unknown_recipients", CONF_INT, unknown_recipients, "20", 1,
+	      10000,
+	      "Recipients that are not taken after which a connection is "
+	      "closed: who names so many of them is guessing."),
 	LIMIT("command_time", CONF_TIME, command_time_ms, "5m", 100, 3600000,
 	      "How long a client may take for a whole command."),
 	LIMIT("received_fields", CONF_INT, received_fields, "50", 1, 1000,

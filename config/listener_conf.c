@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-const char *const config_role_names[] = {"submission", NULL};
+const char *const config_role_names[] = {"submission", "inbound", NULL};
 const char *const config_tls_names[] = {"none", NULL};
 const char *const config_class_names[] = {"by_header", "normal", "bulk", NULL};
 
@@ -31,6 +31,8 @@ listener_check_address(void *field, const struct conf_mark *mark,
 	return true;
 }
 
+#define LISTENER_TRUST "[loopback]"
+
 static const struct conf_option listener_options[] = {
 	{.name = "name",
 	 .type = CONF_STRING,
@@ -49,14 +51,18 @@ static const struct conf_option listener_options[] = {
 	 .type = CONF_ENUM,
 	 .offset = offsetof(struct listener_conf, role),
 	 .help = "Whose mail it takes: `submission` is for the clients in "
-		 "trust, to any recipient that has a route.",
+		 "trust, to any recipient that has a route; `inbound` is for "
+		 "anybody, to recipients at domains that aliases or routes "
+		 "know.",
 	 .names = config_role_names,
 	 .example = "submission"},
 	{.name = "trust",
 	 .type = CONF_STRINGS,
 	 .offset = offsetof(struct listener_conf, trust),
-	 .dflt = "[loopback]",
-	 .help = "Networks whose clients may submit here.",
+	 .dflt = LISTENER_TRUST,
+	 .help = "Networks whose clients may submit here, to any recipient; "
+		 "not given: loopback with role `submission`, nobody with "
+		 "`inbound`.",
 	 .example = "[loopback, 10.1.0.0/16]"},
 	{.name = "tls",
 	 .type = CONF_ENUM,
@@ -74,7 +80,8 @@ static const struct conf_option listener_options[] = {
 	{.name = NULL},
 };
 
-/* An unnamed listener is called by its address. */
+/* An unnamed listener is called by its address; whom it trusts by default is
+ * a matter of its role. */
 static bool
 listener_check(void *field, const struct conf_mark *mark,
 	       struct conf_errors *errors)
@@ -85,6 +92,9 @@ listener_check(void *field, const struct conf_mark *mark,
 	(void)errors;
 	if (l->name[0] == '\0')
 		l->name = l->address;
+	if (l->role == CONFIG_INBOUND && l->trust.n > 0 &&
+	    conf_mark_is_default(&l->trust.marks[0]))
+		l->trust.n = 0;
 	return true;
 }
 

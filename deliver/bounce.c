@@ -1,11 +1,13 @@
 /*
- * bounce - telling the sender what failed, in one DSN for all who failed.
+ * bounce - telling the sender what became of the message, in one DSN for all
+ * recipients that something is to be said of.
  *
  *	read the original -> draft -> compose -> route -> commit
  *
  * A DSN travels inside the transaction that removes the failed recipients, so
- * it is at most what a draft keeps in memory. The original goes back whole if
- * that fits, else its header, else the beginning of its header; with very many
+ * it is at most what a draft keeps in memory. An original that failed goes back
+ * whole if that fits and the sender didn't ask for less, else its header, else
+ * the beginning of its header; with very many
  * recipients the servers' words are left out, and with more still they are told
  * in several DSNs. Never a DSN for a DSN.
  */
@@ -13,9 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/must.h"
 #include "base/xalloc.h"
 #include "deliver/deliver_impl.h"
+#include "deliver/expand.h"
 #include "mail/dsn.h"
 #include "mail/header.h"
 
@@ -27,7 +31,7 @@ struct bounce {
 	struct deliver_loop *dl; /* borrowed */
 	struct tell *tell;       /* owned */
 	struct routing *routing; /* a reference */
-	struct route route;      /* back to the sender */
+	struct expansion back;   /* to the sender; in the tell's arena */
 	struct buf original;
 	size_t header_len, scanned;
 	bool header_whole;
@@ -61,13 +65,86 @@ bounce_host(const struct tell_rcpt *from, struct arena *arena)
 	return arena_strndup(arena, from->relay, strcspn(from->relay, "["));
 }
 
+static enum dsn_action
+bounce_action(enum tell_what what)
+{
+	switch (what) {
+	case TELL_FAILED:
+	case TELL_EXPIRED:
+		return DSN_FAILED;
+	case TELL_RELAYED:
+		return DSN_RELAYED;
+	case TELL_DELIVERED:
+		return DSN_DELIVERED;
+	case TELL_LATE:
+		return DSN_DELAYED;
+	}
+	abort();
+}
+
+/* RFC 3464, 2.3.4: 5 or 4 for what failed, 4 for what is late, 2 for what
+ * went well; whatever the last words were. */
+static const char *
+bounce_status(const struct tell_rcpt *from, struct arena *arena)
+{
+	char dsn[REPLY_DSN_MAX];
+
+	if (from->what == TELL_EXPIRED)
+		return "4.4.7";
+	if (from->what == TELL_LATE && !reply_temporary(&from->reply))
+		return "4.0.0";
+	return arena_strdup(arena, reply_dsn(&from->reply, dsn));
+}
+
+static const char *
+bounce_failed_reason(const struct tell_rcpt *from, const char *host,
+		     struct arena *arena)
+{
+	if (host && !from->reply.ours)
+		return arena_printf(arena, "%s refused it", host);
+	if (host)
+		return arena_printf(arena, "it can't be sent to %s", host);
+	return "it could not be delivered";
+}
+
+/* What happened, in one sentence. */
+static const char *
+bounce_reason(const struct bounce *b, const struct tell_rcpt *from,
+	      const char *host)
+{
+	struct arena *arena = &b->tell->arena;
+	char until[CLOCK_RFC5322_LEN];
+
+	switch (from->what) {
+	case TELL_FAILED:
+		return bounce_failed_reason(from, host, arena);
+	case TELL_EXPIRED:
+		return "it could not be delivered in time, and will not be "
+		       "tried again";
+	case TELL_RELAYED:
+		return arena_printf(arena,
+				    "%s took it, and does not say what becomes "
+				    "of it there",
+				    host ? host : "the next server");
+	case TELL_DELIVERED:
+		return "it was delivered";
+	case TELL_LATE:
+		clock_rfc5322(b->tell->expires_ms, until);
+		return arena_printf(arena,
+				    "it could not be delivered yet, and is "
+				    "tried until %s",
+				    until);
+	}
+	abort();
+}
+
 static void
 bounce_recipient(struct bounce *b, const struct tell_rcpt *from,
 		 struct dsn_recipient *to, bool with_words)
 {
 	struct arena *arena = &b->tell->arena;
 	const char *host = bounce_host(from, arena);
-	char line[REPLY_TEXT_MAX + 32], dsn[REPLY_DSN_MAX];
+	char line[REPLY_TEXT_MAX + 32];
 
 	*to = (struct dsn_recipient){
 		.final = from->address,
@@ -75,28 +152,18 @@ bounce_recipient(struct bounce *b, const struct tell_rcpt *from,
 				    ? from->original
 				    : NULL,
 		.orcpt = from->orcpt,
-		.action = DSN_FAILED,
+		.action = bounce_action(from->what),
+		.status = bounce_status(from, arena),
+		.reason = bounce_reason(b, from, host),
 		.last_attempt_ms = from->last_attempt_ms,
 		.remote_mta = from->reply.ours ? NULL : host,
 	};
-	to->status = from->expired ? "4.4.7"
-				   : arena_strdup(arena,
-						  reply_dsn(&from->reply, dsn));
+	if (from->what == TELL_LATE)
+		to->retry_until_ms = b->tell->expires_ms;
 	if (from->reply.code > 0 && with_words) {
 		reply_line(&from->reply, line, sizeof(line));
 		to->reply = arena_strdup(arena, line);
 	}
-	if (from->expired)
-		to->reason = "it could not be delivered in time, and will not "
-			     "be tried again";
-	else if (to->remote_mta)
-		to->reason =
-			arena_printf(arena, "%s refused it", to->remote_mta);
-	else if (host)
-		to->reason =
-			arena_printf(arena, "it can't be sent to %s", host);
-	else
-		to->reason = "it could not be delivered";
 }
 
 static struct dsn
@@ -114,9 +181,24 @@ bounce_dsn(struct bounce *b)
 		.to = t->sender,
 		.message_id = arena_printf(arena, "%s@%s", own_id, host),
 		.queue_id = arena_strdup(arena, id),
+		.envid = t->envid,
 		.arrival_ms = t->arrival_ms,
 		.now_ms = loop_wall_ms(b->dl->loop),
 	};
+}
+
+/* RFC 3461, 6.1 and 6.2: all of it only to those who may need it again, unless
+ * they asked for less. */
+static bool
+bounce_returns_all(const struct bounce *b)
+{
+	const struct tell *t = b->tell;
+	bool failed = false;
+
+	for (size_t i = 0; i < t->nrcpt; i++)
+		failed = failed || bounce_action(t->rcpt[i].what) == DSN_FAILED;
+	return failed && t->ret != DSN_RET_HDRS &&
+	       t->size <= routing_conf(b->routing)->dsn.max_size;
 }
 
 /* The end of the last whole line within MAX. */
@@ -158,8 +240,9 @@ bounce_compose(struct bounce *b, struct dsn *dsn)
 	struct tell *t = b->tell;
 	size_t some = bounce_lines_within(&b->original, BOUNCE_HEADER);
 	const struct bounce_way way[] = {
-		{b->original.len, (int64_t)b->original.len == t->size, true,
-		 true},
+		{b->original.len,
+		 bounce_returns_all(b) && (int64_t)b->original.len == t->size,
+		 true, true},
 		{b->header_len, b->header_whole, false, true},
 		{some, true, false, true},
 		{some, true, false, false},
@@ -195,12 +278,8 @@ static void
 bounce_commit(struct bounce *b, const struct dsn *dsn)
 {
 	struct tell *t = b->tell;
-	struct envelope_rcpt to = {
-		.address = t->sender,
-		.agent = b->route.agent,
-		.dest = b->route.dest,
-		.route = b->route.rule,
-	};
+	struct envelope_rcpt *to =
+		arena_alloc(&t->arena, b->back.n * sizeof(*to));
 	struct envelope env = {
 		.sender = "",
 		.class = t->class,
@@ -208,10 +287,18 @@ bounce_commit(struct bounce *b, const struct dsn *dsn)
 		.eight_bit = bounce_is_8bit(&b->report),
 		.message_id = dsn->message_id,
 		.teller = 'm',
-		.nrcpt = 1,
-		.rcpt = &to,
+		.nrcpt = b->back.n,
+		.rcpt = to,
 	};
 
+	for (size_t i = 0; i < b->back.n; i++)
+		to[i] = (struct envelope_rcpt){
+			.address = b->back.v[i].address,
+			.original = t->sender,
+			.agent = b->back.v[i].route.agent,
+			.dest = b->back.v[i].route.dest,
+			.route = b->back.v[i].route.rule,
+		};
 	b->tell = NULL;
 	tell_commit(&t, &b->draft, &env, NULL, NULL);
 }
@@ -269,7 +356,8 @@ bounce_got(void *arg, const char *data, ssize_t len)
 	/* What does not fit into a report anyway need not be read. */
 	more = len > 0 && b->original.len < b->original.max &&
 	       (int64_t)b->original.len < b->tell->size;
-	if (more && b->tell->size > (int64_t)BOUNCE_MAX && b->header_whole)
+	if (more && b->header_whole &&
+	    (b->tell->size > (int64_t)BOUNCE_MAX || !bounce_returns_all(b)))
 		more = false;
 	if (more) {
 		tell_read(b->tell, bounce_got, b);
@@ -279,20 +367,20 @@ bounce_got(void *arg, const char *data, ssize_t len)
 	bounce_free(b);
 }
 
-/* The way back to the sender; false when there is none. */
+/* The way back to the sender, who may be an alias here; false when there is
+ * none. */
 static bool
 bounce_route(struct bounce *b)
 {
 	struct tell *t = b->tell;
-	struct address to = {t->sender, ""};
+	struct address to;
 	const char *why;
 
-	if (t->sender[0] == '\0')
+	if (t->sender[0] == '\0' ||
+	    address_parse_bare(t->sender, &t->arena, &to, &why) < 0)
 		return false;
-	if (strchr(t->sender, '@') &&
-	    address_parse(t->sender, &t->arena, &to, &why) < 0)
-		return false;
-	return route_find(b->routing, &to, &b->route) == 0;
+	return expand_rcpt(b->routing, &to, true, &t->arena, &b->back) ==
+	       EXPAND_OK;
 }
 
 void

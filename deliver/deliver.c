@@ -34,6 +34,12 @@ deliver_attempt(void *ctx, struct loop *loop, struct attempt *a)
 }
 
 static void
+deliver_maildir(void *ctx, struct loop *loop, struct attempt *a)
+{
+	maildir_try_start(deliver_find_loop(ctx, loop), a);
+}
+
+static void
 deliver_tell(void *ctx, struct loop *loop, struct tell *tell)
 {
 	bounce_tell(deliver_find_loop(ctx, loop), tell);
@@ -121,9 +127,18 @@ deliver_new(struct queue *q, struct routing *routing, struct loop *const *loops,
 				  dns ? dns[i] : NULL);
 	queue_set_routes(q, routing_print(routing));
 	queue_set_agent(q, "smtp", deliver_attempt, d);
+	queue_set_agent(q, "lmtp", deliver_attempt, d);
 	queue_set_teller(q, 'm', deliver_tell, d);
 	queue_set_router(q, deliver_look_up, d);
 	return d;
+}
+
+void
+deliver_local(struct deliver *d, struct pool *disk)
+{
+	d->disk = disk;
+	queue_set_agent(d->queue, "maildir", deliver_maildir, d);
+	queue_limit_agent(d->queue, "maildir", 1);
 }
 
 void
@@ -233,6 +248,7 @@ deliver_free(struct deliver **dp)
 		     TAILQ_EMPTY(&d->loops[i].idle));
 		buf_done(&d->loops[i].out);
 		host_memory_done(&d->loops[i].memory);
+		maildir_seen_done(&d->loops[i]);
 	}
 	slots_free(&d->slots);
 	routing_unref(&d->routing);

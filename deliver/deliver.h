@@ -8,16 +8,20 @@
 #include "base/metric.h"
 #include "deliver/route.h"
 #include "net/dns.h"
+#include "net/pool.h"
 #include "queue/queue.h"
 
 struct deliver;
 
-/* Register the agent `smtp` and the teller of DSNs with Q. One dns per loop,
- * in the order of LOOPS. Before queue_start(). */
+/* Register the agents `smtp` and `lmtp` and the teller of DSNs with Q. One dns
+ * per loop, in the order of LOOPS. Before queue_start(). */
 struct deliver *deliver_new(struct queue *q, struct routing *routing,
 			    struct loop *const *loops, struct dns *const *dns,
 			    size_t nloops, const struct log_context *log,
 			    struct metrics *metrics);
+/* Register the agent `maildir`, whose files are written in DISK. Before
+ * queue_start(). */
+void deliver_local(struct deliver *d, struct pool *disk);
 /* After a reload; from any thread. Sessions under way end with the old one. */
 void deliver_set_routing(struct deliver *d, struct routing *routing);
 /* End idle connections with QUIT, hand back what is out as untried where

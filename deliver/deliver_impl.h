@@ -6,7 +6,8 @@
  *	struct smtp_try       an attempt on its way: hosts, addresses, a place
  *	                      below the ceilings, a connection
  *	struct smtp_conn      a socket and its machine; carries one try at a
- *time, is idle or ends
+ *                            time, is idle or ends
+ *	struct maildir_try    an attempt on its way into a Maildir
  */
 #ifndef DELIVER_DELIVER_IMPL_H
 #define DELIVER_DELIVER_IMPL_H
@@ -20,6 +21,7 @@
 #include "deliver/slots.h"
 #include "deliver/smtp_out.h"
 #include "net/io.h"
+#include "net/pool.h"
 #include "queue/attempt.h"
 #include "queue/teller.h"
 
@@ -40,7 +42,8 @@ struct deliver_loop {
 	struct smtp_try_list waiting;     /* for a place below a ceiling */
 	struct smtp_conn_list busy, idle; /* idle: the newest first */
 	struct host_memory memory;
-	size_t under_way; /* tries and tells not yet handed back */
+	struct maildir_seen *maildirs; /* owned */
+	size_t under_way;              /* tries and tells not yet handed back */
 	bool stopping, closed;
 	struct post stop;
 	struct loop_timer grace;
@@ -49,6 +52,7 @@ struct deliver_loop {
 struct deliver {
 	struct queue *queue;           /* borrowed */
 	const struct log_context *log; /* borrowed */
+	struct pool *disk;             /* borrowed; NULL: no Maildirs */
 	struct metric_cell *sent_8bit; /* NULL without metrics */
 	pthread_mutex_t lock;          /* keeps ROUTING */
 	struct routing *routing;       /* a reference */
@@ -82,6 +86,13 @@ void deliver_look_up(void *ctx, struct loop *loop, struct arena *arena,
 
 /* Say what became of a message, in a DSN to its sender. */
 void bounce_tell(struct deliver_loop *dl, struct tell *tell);
+
+/* --- maildir_try.c ------------------------------------------------------------ */
+
+/* An attempt of the agent maildir, for one recipient. */
+void maildir_try_start(struct deliver_loop *dl, struct attempt *a);
+/* Forget which Maildirs were cleaned. */
+void maildir_seen_done(struct deliver_loop *dl);
 
 /* --- smtp_try.c --------------------------------------------------------------- */
 
@@ -122,8 +133,9 @@ struct smtp_try {
 	int64_t read_bytes;
 };
 
-/* An attempt from the queue. */
+/* An attempt of the agent smtp or lmtp. */
 void smtp_try_start(struct deliver_loop *dl, struct attempt *a);
+bool smtp_try_is_lmtp(const struct smtp_try *t);
 /* The connection answered EHLO: T's mail follows. */
 void smtp_try_ready(struct smtp_try *t);
 /* Read the next piece, unless one is there; smtp_conn_turn() follows. */

@@ -108,9 +108,9 @@ static const struct conf_option hop_options[] = {
 	{.name = "port",
 	 .type = CONF_INT,
 	 .offset = offsetof(struct hop, port),
-	 .dflt = "25",
-	 .help = "The port to connect to.",
-	 .min = 1,
+	 .dflt = "0",
+	 .help = "The port to connect to; 0: 25, or 24 with `deliver: lmtp`.",
+	 .min = 0,
 	 .max = 65535},
 	{.name = "tls",
 	 .type = CONF_ENUM,
@@ -236,6 +236,24 @@ static const struct conf_table per_address_table = {
 	.options = per_address_options,
 };
 
+static const struct conf_option dsn_options[] = {
+	{.name = "max_size",
+	 .type = CONF_SIZE,
+	 .offset = 0,
+	 .dflt = "64K",
+	 .help = "The largest message that comes back whole with a report that "
+		 "it failed; of a larger one its header does. A report itself "
+		 "has at most 64K.",
+	 .min = 0,
+	 .max = 64 << 10},
+	{.name = NULL},
+};
+
+static const struct conf_table dsn_table = {
+	.size = sizeof(((struct delivery_conf *)0)->dsn),
+	.options = dsn_options,
+};
+
 static bool
 delivery_check_bind(void *field, const struct conf_mark *mark,
 		    struct conf_errors *errors)
@@ -298,6 +316,20 @@ static const struct conf_option delivery_options[] = {
 		 "it failed.",
 	 .min = 1000,
 	 .max = 60LL * 86400000},
+	{.name = "warn_after",
+	 .type = CONF_TIME,
+	 .offset = offsetof(struct delivery_conf, warn_after_ms),
+	 .dflt = "4h",
+	 .help = "The sender of a message that still waits after this time is "
+		 "told so, once; 0s: never.",
+	 .min = 0,
+	 .max = 60LL * 86400000},
+	{.name = "dsn",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct delivery_conf, dsn),
+	 .dflt = "{}",
+	 .help = "Delivery reports to senders.",
+	 .table = &dsn_table},
 	{.name = "connections",
 	 .type = CONF_INT,
 	 .offset = offsetof(struct delivery_conf, connections),

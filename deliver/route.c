@@ -48,7 +48,7 @@ rt_dup_list(struct routing *r, struct conf_list *list, size_t size)
 }
 
 void
-rt_dup_hops(struct routing *r, struct conf_list *list)
+rt_dup_hops(struct routing *r, struct conf_list *list, int port)
 {
 	struct hop *hops;
 
@@ -60,6 +60,8 @@ rt_dup_hops(struct routing *r, struct conf_list *list)
 		hops[i].helo = rt_dup(r, hops[i].helo);
 		hops[i].bind = rt_dup(r, hops[i].bind);
 		rt_dup_mark(r, &hops[i].mark);
+		if (hops[i].port == 0)
+			hops[i].port = port;
 	}
 }
 
@@ -74,7 +76,7 @@ rt_dup_rules(struct routing *r, struct conf_list *list)
 		rules[i].match = rt_dup(r, rules[i].match);
 		rules[i].pattern = NULL;
 		rt_dup_mark(r, &rules[i].mark);
-		rt_dup_hops(r, &rules[i].via);
+		rt_dup_hops(r, &rules[i].via, HOP_SMTP_PORT);
 	}
 }
 
@@ -84,13 +86,53 @@ rt_dup_conf(struct routing *r, const struct delivery_conf *conf)
 	struct conf_strings *bind = &r->conf.bind;
 
 	r->conf = *conf;
-	rt_dup_hops(r, &r->conf.smarthost);
+	rt_dup_hops(r, &r->conf.smarthost, HOP_SMTP_PORT);
 	rt_dup_rules(r, &r->conf.by_domain);
 	r->conf.helo = rt_dup(r, conf->helo);
 	bind->marks = NULL;
 	bind->v = arena_alloc(&r->arena, bind->n * sizeof(*bind->v));
 	for (size_t i = 0; i < bind->n; i++)
 		bind->v[i] = rt_dup(r, conf->bind.v[i]);
+}
+
+static int
+rt_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void
+rt_dup_domains(struct routing *r, const struct conf_strings *domains)
+{
+	struct conf_strings *own = &r->domains.domains;
+
+	r->domains.hostname = r->hostname;
+	r->domains.delimiter = r->delimiter;
+	if (domains == NULL || domains->n == 0)
+		return;
+	own->v = arena_alloc(&r->arena, domains->n * sizeof(*own->v));
+	own->n = domains->n;
+	for (size_t i = 0; i < own->n; i++) {
+		own->v[i] = rt_dup(r, domains->v[i]);
+		for (char *c = own->v[i]; *c != '\0'; c++)
+			*c = *c >= 'A' && *c <= 'Z' ? (char)(*c | 0x20) : *c;
+	}
+	qsort(own->v, own->n, sizeof(*own->v), rt_compare);
+}
+
+static void
+rt_make_aliases(struct routing *r, const struct routing_sources *from,
+		struct conf_errors *errors)
+{
+	static const struct conf_map none;
+	const struct alias_sources aliases = {
+		.own = from->aliases != NULL ? from->aliases : &none,
+		.file = from->file_aliases != NULL ? from->file_aliases : &none,
+		.postmaster = from->postmaster != NULL ? from->postmaster : "",
+		.domains = &r->domains,
+	};
+
+	aliases_init(&aliases, &r->arena, errors, &r->aliases);
 }
 
 /* --- the checks -------------------------------------------------------------- */
@@ -221,6 +263,7 @@ static void
 rt_print_list(struct pack *p, const struct route_list *l)
 {
 	pack_u8(p, l->match != NULL);
+	pack_u8(p, l->rule != NULL);
 	rt_print_str(p, l->agent);
 	rt_print_str(p, l->name);
 	rt_print_str(p, l->dest);
@@ -241,6 +284,9 @@ rt_print(struct routing *r)
 
 	buf_init(&all, PRINT_MAX);
 	pack_u8(&p, (uint8_t)r->delimiter);
+	pack_u64(&p, r->domains.domains.n);
+	for (size_t i = 0; i < r->domains.domains.n; i++)
+		rt_print_str(&p, r->domains.domains.v[i]);
 	pack_u64(&p, r->nlists);
 	for (size_t i = 0; i < r->nlists; i++)
 		rt_print_list(&p, &r->lists[i]);
@@ -261,8 +307,13 @@ routing_new(const struct routing_sources *from, struct conf_errors *errors,
 	arena_init(&r->arena);
 	r->hostname = rt_dup(r, from->hostname);
 	r->delimiter = from->delimiter;
+	r->origin = rt_dup(r, from->origin != NULL && from->origin[0] != '\0'
+				      ? from->origin
+				      : from->hostname);
+	rt_dup_domains(r, from->domains);
 	rt_dup_conf(r, from->delivery);
 	rt_dup_routes(r, from->routes);
+	rt_make_aliases(r, from, errors);
 	rt_make_lists(r, errors);
 	rt_check_names(r, errors);
 	if (errors->total > before) {
@@ -294,6 +345,7 @@ routing_unref(struct routing **r)
 	for (size_t i = 0; i < old->conf.by_domain.n; i++)
 		pattern_free(&rules[i].pattern);
 	rt_done_routes(old);
+	aliases_done(&old->aliases);
 	arena_done(&old->arena);
 	free(old);
 }
@@ -316,12 +368,37 @@ routing_hostname(const struct routing *r)
 	return r->hostname;
 }
 
+char
+routing_delimiter(const struct routing *r)
+{
+	return r->delimiter;
+}
+
 const char *
 routing_helo(const struct routing *r, const struct hop *hop)
 {
 	if (hop->helo[0] != '\0')
 		return hop->helo;
 	return r->conf.helo[0] != '\0' ? r->conf.helo : r->hostname;
+}
+
+const char *
+routing_origin(const struct routing *r)
+{
+	return r->origin;
+}
+
+bool
+routing_is_ours(const struct routing *r, const char *domain)
+{
+	return alias_domain_is_ours(&r->domains, domain);
+}
+
+bool
+rt_is_closed(const struct routing *r, const char *domain)
+{
+	return routing_is_ours(r, domain) ||
+	       strcasecmp(domain, "localhost") == 0;
 }
 
 static bool
@@ -352,9 +429,13 @@ int
 route_find(const struct routing *r, const struct address *rcpt,
 	   struct route *ret_route)
 {
+	bool closed = rt_is_closed(r, rcpt->domain);
+
 	for (size_t i = 0; i < r->nlists; i++) {
 		const struct route_list *l = &r->lists[i];
 
+		if (closed && l->rule == NULL)
+			break; /* they come first */
 		if (l->match && !pattern_match(l->match, rcpt))
 			continue;
 		*ret_route = (struct route){

@@ -3,7 +3,8 @@
  *
  * Pure, on an immutable snapshot of the configuration: routes (first match),
  * else by_domain (first match), else smarthost. MX routing comes later: until
- * then a recipient that none of them covers has no route.
+ * then a recipient that none of them covers has no route. At our own domains,
+ * and at localhost, there is nobody but who is in routes.
  */
 #ifndef DELIVER_ROUTE_H
 #define DELIVER_ROUTE_H
@@ -16,8 +17,8 @@
 /* One next hop, as everywhere in the configuration. */
 struct hop {
 	char *name;
-	char *host; /* a name or address, no port, no brackets */
-	int64_t port;
+	char *host;          /* a name or address, no port, no brackets */
+	int64_t port;        /* 0 in the configuration: the usual one */
 	int tls;             /* `none` only */
 	char *helo;          /* "": delivery.helo */
 	char *bind;          /* "": delivery.bind */
@@ -25,6 +26,8 @@ struct hop {
 	struct conf_mark mark;
 };
 extern const struct conf_table hop_conf_table;
+#define HOP_SMTP_PORT 25
+#define HOP_LMTP_PORT 24
 
 struct hop_list {
 	size_t n;
@@ -40,6 +43,10 @@ struct delivery_conf {
 	struct conf_list by_domain; /* of struct delivery_rule */
 	struct queue_retry_conf retry;
 	int64_t lifetime_ms;
+	int64_t warn_after_ms; /* 0: never */
+	struct {
+		int64_t max_size;
+	} dsn;
 	int64_t connections;
 	struct queue_destination_conf per_destination;
 	struct {
@@ -65,6 +72,11 @@ struct routing_sources {
 	const struct conf_list *routes; /* of struct route_rule */
 	const char *hostname;
 	char delimiter; /* between name and extension; '\0': none */
+	/* What is ours, and who is who there; NULL is nothing. */
+	const struct conf_strings *domains;
+	const char *origin;     /* completes bare names; NULL, "": HOSTNAME */
+	const char *postmaster; /* "": none */
+	const struct conf_map *aliases, *file_aliases;
 };
 
 /* The compiled snapshot: a copy, so that FROM may go. Immutable; reference
@@ -80,6 +92,10 @@ void routing_unref(struct routing **r);
 const unsigned char *routing_print(const struct routing *r);
 const struct delivery_conf *routing_conf(const struct routing *r);
 const char *routing_hostname(const struct routing *r);
+const char *routing_origin(const struct routing *r);
+/* One of `domains`: of its recipients only aliases and `routes` know. */
+bool routing_is_ours(const struct routing *r, const char *domain);
+char routing_delimiter(const struct routing *r);
 /* What HOP says in EHLO: its own, the section's, or our host name. */
 const char *routing_helo(const struct routing *r, const struct hop *hop);
 /* The source address for FAMILY; false when none is configured. */

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "deliver/aliases.h"
 #include "deliver/route.h"
 
 /* One step of the lookup. */
@@ -24,8 +25,10 @@ struct routing {
 	struct arena arena;
 	struct delivery_conf conf;
 	struct conf_list routes; /* of struct route_rule */
-	const char *hostname;
+	const char *hostname, *origin;
 	char delimiter;
+	struct alias_domains domains; /* sorted, in lower case */
+	struct aliases *aliases;
 	size_t nlists;
 	struct route_list *lists; /* in the order of lookup */
 	unsigned char print[ROUTING_PRINT_LEN];
@@ -37,13 +40,17 @@ char *rt_dup(struct routing *r, const char *s);
 void rt_dup_mark(struct routing *r, struct conf_mark *mark);
 /* The structs of LIST, each SIZE bytes; what they point to is not copied. */
 void rt_dup_list(struct routing *r, struct conf_list *list, size_t size);
-void rt_dup_hops(struct routing *r, struct conf_list *list);
+/* PORT: of the entries that name none. */
+void rt_dup_hops(struct routing *r, struct conf_list *list, int port);
 /* The name of a list of next hops. */
 const char *rt_dest(struct routing *r, const struct conf_list *hops);
 struct pattern *rt_compile(struct routing *r, const char *match,
 			   const struct conf_mark *mark,
 			   struct conf_errors *errors);
 struct route_list *rt_add(struct routing *r);
+
+/* Is there nobody at DOMAIN but who is in `routes`? */
+bool rt_is_closed(const struct routing *r, const char *domain);
 
 /* --- route_rules.c: the section `routes` ---------------------------------------- */
 

@@ -13,8 +13,11 @@ rt_dup_routes(struct routing *r, const struct conf_list *routes)
 	for (size_t i = 0; i < r->routes.n; i++) {
 		rules[i].match = rt_dup(r, rules[i].match);
 		rules[i].pattern = NULL;
+		rules[i].path = rt_dup(r, rules[i].path);
 		rt_dup_mark(r, &rules[i].mark);
-		rt_dup_hops(r, &rules[i].via);
+		rt_dup_hops(r, &rules[i].via,
+			    rules[i].deliver == ROUTE_LMTP ? HOP_LMTP_PORT
+							   : HOP_SMTP_PORT);
 	}
 }
 
@@ -29,9 +32,13 @@ rt_add_rule(struct routing *r, const struct route_rule *rule)
 	l->rule = rule;
 	switch ((enum route_deliver)rule->deliver) {
 	case ROUTE_SMTP:
+	case ROUTE_LMTP:
 		l->hops = rule->via.v;
 		l->nhops = rule->via.n;
 		l->dest = rt_dest(r, &rule->via);
+		break;
+	case ROUTE_MAILDIR:
+		l->dest = rule->path;
 		break;
 	}
 }

@@ -1,20 +1,26 @@
 #include "deliver/routes_conf.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "deliver/route.h"
+#include "deliver/template.h"
 #include "mail/pattern.h"
 
 const char *const route_deliver_names[] = {
 	[ROUTE_SMTP] = "smtp",
+	[ROUTE_LMTP] = "lmtp",
+	[ROUTE_MAILDIR] = "maildir",
 	NULL,
 };
 
 /* Which keys a kind needs; it takes no other. */
 static const struct route_kind {
-	bool via;
+	bool via, path;
 } route_kinds[] = {
 	[ROUTE_SMTP] = {.via = true},
+	[ROUTE_LMTP] = {.via = true},
+	[ROUTE_MAILDIR] = {.path = true},
 };
 
 bool
@@ -35,6 +41,41 @@ route_check_match(void *field, const struct conf_mark *mark,
 	return r == 0;
 }
 
+static bool
+route_check_names(const char *text, unsigned allowed,
+		  const struct conf_mark *mark, struct conf_errors *errors)
+{
+	const char *bad;
+	size_t len;
+
+	if (strlen(text) > TEMPLATE_TEXT_MAX) {
+		conf_error(errors, mark, "this is longer than %d characters",
+			   TEMPLATE_TEXT_MAX);
+		return false;
+	}
+	if (template_check(text, allowed, &bad, &len))
+		return true;
+	conf_error(errors, mark,
+		   "`%.*s` is nothing that can stand here; a brace by itself "
+		   "is written `{{`",
+		   (int)len, bad);
+	return false;
+}
+
+static bool
+route_check_path(void *field, const struct conf_mark *mark,
+		 struct conf_errors *errors)
+{
+	const char *path = *(char **)field;
+
+	if (path[0] != '\0' && path[0] != '/') {
+		conf_error(errors, mark, "`path` begins with a slash, not `%s`",
+			   path);
+		return false;
+	}
+	return route_check_names(path, TEMPLATE_PATH, mark, errors);
+}
+
 static const struct conf_option route_rule_options[] = {
 	{.name = "match",
 	 .type = CONF_STRING,
@@ -47,7 +88,8 @@ static const struct conf_option route_rule_options[] = {
 	{.name = "deliver",
 	 .type = CONF_ENUM,
 	 .offset = offsetof(struct route_rule, deliver),
-	 .help = "How they are delivered: `smtp` to the next hops in via.",
+	 .help = "How they are delivered: `smtp` or `lmtp` to the next hops in "
+		 "via, `maildir` into the folder at path.",
 	 .names = route_deliver_names,
 	 .example = "smtp"},
 	{.name = "via",
@@ -55,11 +97,43 @@ static const struct conf_option route_rule_options[] = {
 	 .offset = offsetof(struct route_rule, via),
 	 .dflt = "[]",
 	 .help = "Next hops, tried in this order; required with `deliver: "
-		 "smtp`.",
+		 "smtp` and `lmtp`.",
 	 .table = &hop_conf_table,
 	 .example = "[{host: 10.1.0.5}]"},
+	{.name = "path",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct route_rule, path),
+	 .dflt = "\"\"",
+	 .help = "The Maildir; required with `deliver: maildir`. `{local}`, "
+		 "`{domain}` and `{extension}` are the recipient's, in lower "
+		 "case. What stands before the first of them must exist, the "
+		 "rest is made.",
+	 .check = route_check_path,
+	 .example = "\"/var/mail/belfry/{local}\""},
 	{.name = NULL},
 };
+
+/* A key that its kind needs is there, one that it does not take is not. */
+static bool
+route_check_key(const struct route_rule *rule, bool takes, bool given,
+		const char *key, const char *example,
+		const struct conf_mark *mark, struct conf_errors *errors)
+{
+	const char *deliver = route_deliver_names[rule->deliver];
+
+	if (takes == given)
+		return true;
+	if (takes)
+		conf_error(errors, mark,
+			   "a route with `deliver: %s` needs `%s`; write for "
+			   "example `%s`",
+			   deliver, key, example);
+	else
+		conf_error(errors, mark,
+			   "a route with `deliver: %s` has no `%s`", deliver,
+			   key);
+	return false;
+}
 
 static bool
 route_rule_check(void *field, const struct conf_mark *mark,
@@ -67,15 +141,14 @@ route_rule_check(void *field, const struct conf_mark *mark,
 {
 	const struct route_rule *rule = field;
 	const struct route_kind *kind = &route_kinds[rule->deliver];
+	bool ok;
 
-	if (kind->via && rule->via.n == 0) {
-		conf_error(errors, mark,
-			   "a route with `deliver: %s` needs next hops; write "
-			   "for example `via: [{host: 10.1.0.5}]`",
-			   route_deliver_names[rule->deliver]);
-		return false;
-	}
-	return true;
+	ok = route_check_key(rule, kind->via, rule->via.n > 0, "via",
+			     "via: [{host: 10.1.0.5}]", mark, errors);
+	return route_check_key(rule, kind->path, rule->path[0] != '\0', "path",
+			       "path: \"/var/mail/belfry/{local}\"", mark,
+			       errors) &&
+	       ok;
 }
 
 const struct conf_table route_rule_table = {

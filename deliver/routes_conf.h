@@ -10,13 +10,14 @@
 
 #include "base/conf.h"
 
-enum route_deliver { ROUTE_SMTP };
+enum route_deliver { ROUTE_SMTP, ROUTE_LMTP, ROUTE_MAILDIR };
 extern const char *const route_deliver_names[];
 
 struct route_rule {
 	char *match;
 	int deliver;             /* enum route_deliver */
 	struct conf_list via;    /* of struct hop */
+	char *path;              /* of a Maildir, a template */
 	struct pattern *pattern; /* compiled by routing_new */
 	struct conf_mark mark;
 };

@@ -139,25 +139,37 @@ slot_arrived(void *arg)
 	free(w);
 }
 
+/* Who gets a place that comes back: the first in line that it is not above the
+ * ceiling of; an alert's is higher than that of those before it. */
+static struct slot_wait *
+slot_next(const struct slot *slot)
+{
+	struct slot_wait *w;
+
+	STAILQ_FOREACH (w, &slot->line, next)
+		if (slot->used <= w->max)
+			return w;
+	return NULL;
+}
+
 void
 slots_give(struct slot **slotp)
 {
 	struct slot *slot = *slotp;
 	struct slots *s;
-	struct slot_wait *first;
+	struct slot_wait *w;
 
 	*slotp = NULL;
 	if (!slot)
 		return;
 	s = slot->slots;
 	pthread_mutex_lock(&s->lock);
-	first = STAILQ_FIRST(&slot->line);
-	/* The place stays used, by another, unless it was above the ceiling. */
-	if (first && slot->used <= first->max) {
-		STAILQ_REMOVE_HEAD(&slot->line, next);
+	w = slot_next(slot);
+	if (w) { /* the place stays used, by another */
+		STAILQ_REMOVE(&slot->line, w, slot_wait, next);
 		atomic_fetch_sub(&slot->nwaiting, 1);
-		first->granted = true;
-		loop_post(first->loop, &first->post, slot_arrived, first);
+		w->granted = true;
+		loop_post(w->loop, &w->post, slot_arrived, w);
 	} else {
 		slot->used--;
 		slot_drop(slot);

@@ -2,9 +2,10 @@
  * slots - ceilings on connections that all loops share.
  *
  * A key ("192.0.2.1:25") has a number of places. Whoever finds none free waits
- * in line; a place that is given back goes to the first in line. Idle
- * connections hold places too, so the owner is told when somebody waits
- * (slots_on_wanted) and asks slots_wanted() before a connection is kept.
+ * in line; a place that is given back goes to the first in line whose ceiling
+ * leaves room for it. Idle connections hold places too, so the owner is told
+ * when somebody waits (slots_on_wanted) and asks slots_wanted() before a
+ * connection is kept.
  *
  * Thread-safe; a wait belongs to its loop.
  */

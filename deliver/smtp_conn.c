@@ -112,6 +112,7 @@ conn_fits_addr(const struct smtp_conn *c, const struct smtp_try *t,
 	struct sockaddr_any source = {.len = 0};
 
 	if (!conn_same_source(&c->addr, addr) ||
+	    c->so.conf.lmtp != smtp_try_is_lmtp(t) ||
 	    strcmp(c->helo, routing_helo(t->routing, hop)) != 0)
 		return false;
 	routing_bind(t->routing, hop, addr->ss.ss_family, &source);
@@ -419,6 +420,7 @@ smtp_conn_open(struct smtp_try *t, const struct hop *hop,
 	bool bound = c->source.len > 0;
 	struct smtp_out_conf conf = {
 		.helo = c->helo,
+		.lmtp = smtp_try_is_lmtp(t),
 		.strict_8bit = conn_conf(c)->strict_8bit,
 		.moved = conn_moved,
 		.arg = c,

@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #include "base/must.h"
+#include "mail/xtext.h"
 
 const char *const smtp_out_state_names[] = {
 	[SMTP_OUT_BANNER] = "banner", [SMTP_OUT_EHLO] = "ehlo",
@@ -25,10 +26,12 @@ const char *const smtp_out_state_names[] = {
 };
 
 /* More recipients than this are sent one by one, which bounds OUT. */
-#define SO_PIPED_MAX 1000
+#define SO_PIPED_MAX 500
+/* Of an ORCPT that we make: with its type no longer than one may be. */
+#define SO_ORCPT_MAX 490
 #define SO_PIECE     ((size_t)8 * 1024)
 
-const char *const smtp_out_awaited[] = {
+static const char *const so_awaited[] = {
 	[SMTP_OUT_BANNER] = "the greeting",
 	[SMTP_OUT_EHLO] = "the reply to EHLO",
 	[SMTP_OUT_HELO] = "the reply to HELO",
@@ -41,6 +44,14 @@ const char *const smtp_out_awaited[] = {
 	[SMTP_OUT_RSET] = "the reply to RSET",
 	[SMTP_OUT_CLOSED] = "nothing",
 };
+
+const char *
+smtp_out_awaited(const struct smtp_out *so)
+{
+	if (so->state == SMTP_OUT_EHLO && so->conf.lmtp)
+		return "the reply to LHLO";
+	return so_awaited[so->state];
+}
 
 static void __attribute__((format(printf, 2, 3)))
 so_printf(struct smtp_out *so, const char *fmt, ...)
@@ -70,13 +81,48 @@ so_send_mail(struct smtp_out *so)
 		so_printf(so, " SIZE=%" PRId64, a->size);
 	if (a->eight_bit && so->eight_bit_mime)
 		so_say(so, " BODY=8BITMIME");
+	if (so->dsn && a->ret != DSN_RET_NONE)
+		so_printf(so, " RET=%s", dsn_ret_names[a->ret]);
+	if (so->dsn && a->envid) {
+		so_say(so, " ENVID=");
+		must(xtext_encode(a->envid, so->out) == 0);
+	}
 	so_say(so, "\r\n");
+}
+
+/* The recipient that the sender knows: what he said, else what an alias led
+ * from (RFC 3461, 5.2.1). */
+static void
+so_say_orcpt(struct smtp_out *so, const struct attempt_rcpt *rcpt)
+{
+	struct buf original;
+
+	if (rcpt->orcpt) {
+		so_say(so, " ORCPT=");
+		must(dsn_orcpt_write(rcpt->orcpt, so->out) == 0);
+		return;
+	}
+	if (!rcpt->original || strcmp(rcpt->original, rcpt->address) == 0)
+		return;
+	buf_init(&original, SO_ORCPT_MAX);
+	if (xtext_encode(rcpt->original, &original) == 0)
+		so_printf(so, " ORCPT=rfc822;%s", buf_str(&original));
+	buf_done(&original);
 }
 
 static void
 so_send_rcpt(struct smtp_out *so, size_t at)
 {
-	so_printf(so, "RCPT TO:<%s>\r\n", so->mail->rcpt[so->sent[at]].address);
+	const struct attempt_rcpt *rcpt = &so->mail->rcpt[so->sent[at]];
+
+	so_printf(so, "RCPT TO:<%s>", rcpt->address);
+	if (so->dsn && rcpt->notify != 0) {
+		so_say(so, " NOTIFY=");
+		must(dsn_notify_write(rcpt->notify, so->out) == 0);
+	}
+	if (so->dsn)
+		so_say_orcpt(so, rcpt);
+	so_say(so, "\r\n");
 }
 
 static void
@@ -95,10 +141,12 @@ so_enter(struct smtp_out *so, enum smtp_out_state state)
 {
 	switch (state) {
 	case SMTP_OUT_EHLO:
-		so_printf(so, "EHLO %s\r\n", so->conf.helo);
+		so_printf(so, "%s %s\r\n", so->conf.lmtp ? "LHLO" : "EHLO",
+			  so->conf.helo);
 		return;
 	case SMTP_OUT_HELO:
-		so->pipelining = so->eight_bit_mime = so->size = false;
+		so->pipelining = so->eight_bit_mime = so->size = so->dsn =
+			false;
 		so_printf(so, "HELO %s\r\n", so->conf.helo);
 		return;
 	case SMTP_OUT_MAIL:
@@ -181,6 +229,8 @@ so_keyword(void *arg, int code, const char *text)
 		so->pipelining = true;
 	} else if (strcasecmp(text, "8BITMIME") == 0) {
 		so->eight_bit_mime = true;
+	} else if (strcasecmp(text, "DSN") == 0) {
+		so->dsn = true;
 	} else if (strncasecmp(text, "SIZE", 4) == 0 &&
 		   (text[4] == '\0' || text[4] == ' ')) {
 		so->size = true;
@@ -193,7 +243,7 @@ so_keyword(void *arg, int code, const char *text)
 static void
 so_heard_garbage(struct smtp_out *so, int error)
 {
-	const char *awaited = smtp_out_awaited[so->state];
+	const char *awaited = smtp_out_awaited(so);
 	struct reply our = {0};
 
 	if (error == -EMSGSIZE)
@@ -211,7 +261,7 @@ so_heard_garbage(struct smtp_out *so, int error)
 static void
 so_heard_nothing(struct smtp_out *so, enum so_word word)
 {
-	const char *awaited = smtp_out_awaited[so->state];
+	const char *awaited = smtp_out_awaited(so);
 	struct reply our = {0};
 
 	if (so->state == SMTP_OUT_CLOSED)
@@ -326,7 +376,7 @@ smtp_out_mail(struct smtp_out *so, struct attempt *mail)
 	     !so->mail);
 	so->mail = mail;
 	so->sent = arena_alloc(&mail->arena, mail->nrcpt * sizeof(*so->sent));
-	so->nsent = so->rcpt_at = 0;
+	so->nsent = so->rcpt_at = so->dot_at = 0;
 	for (size_t i = 0; i < mail->nrcpt; i++)
 		if (mail->rcpt[i].outcome == ATTEMPT_UNTRIED)
 			so->sent[so->nsent++] = (uint32_t)i;

@@ -1,6 +1,7 @@
 /*
  * smtp_out - the SMTP client as a machine without a socket (RFC 5321, 2920,
- * 1870, 6152).
+ * 1870, 3461, 6152), and the LMTP client (RFC 2033), which differs in its
+ * greeting and in the replies to the final dot: one for each recipient taken.
  *
  * What the server sends goes in, what is to be sent is appended to OUT, and
  * after each call the owner looks at STATE and FATE:
@@ -56,6 +57,7 @@ enum smtp_out_fate {
 
 struct smtp_out_conf {
 	const char *helo; /* borrowed, as long as the machine */
+	bool lmtp;        /* LHLO, and a reply a recipient after the dot */
 	bool strict_8bit;
 	/* Told of each transition; may be NULL. */
 	void (*moved)(void *arg, enum smtp_out_state from,
@@ -70,14 +72,15 @@ struct smtp_out {
 	struct reply_parser parser;
 	/* What EHLO offered. */
 	unsigned ehlo_lines;
-	bool pipelining, eight_bit_mime, size;
+	bool pipelining, eight_bit_mime, size, dsn;
 	int64_t size_max; /* 0: no limit was named */
 	/* The mail under way. */
 	struct attempt *mail; /* borrowed; NULL: none */
 	uint32_t *sent;       /* in the attempt's arena: who got a RCPT */
 	size_t nsent, rcpt_at;
-	bool piped;   /* RCPT and DATA are out already */
-	bool mail_ok; /* MAIL was accepted */
+	size_t dot_at; /* LMTP: SENT whose reply to the dot is next */
+	bool piped;    /* RCPT and DATA are out already */
+	bool mail_ok;  /* MAIL was accepted */
 	struct lines_stuff stuff;
 	/* What the owner reads. */
 	unsigned carried; /* mails settled on this connection */

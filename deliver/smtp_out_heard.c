@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "base/must.h"
 #include "deliver/smtp_out_impl.h"
 
 /* --- the mail's outcome ---------------------------------------------------- */
@@ -60,7 +61,7 @@ so_reason(const struct smtp_out *so, const struct reply *reply,
 	}
 	reply_line(reply, line, sizeof(line));
 	reply_set(ret, 451, "4.5.0", "this came instead of %s: %s",
-		  smtp_out_awaited[so->state], line);
+		  smtp_out_awaited(so), line);
 }
 
 enum smtp_out_state
@@ -100,7 +101,7 @@ so_heard_ehlo(struct smtp_out *so, enum so_word word, const struct reply *reply)
 {
 	if (word == SO_OK)
 		return SMTP_OUT_READY;
-	if (word == SO_NEVER)
+	if (word == SO_NEVER && !so->conf.lmtp)
 		return SMTP_OUT_HELO;
 	return smtp_out_end(so, reply);
 }
@@ -172,8 +173,10 @@ so_heard_data(struct smtp_out *so, enum so_word word, const struct reply *reply)
 			return SMTP_OUT_BODY;
 		/* RFC 2920, 3.1: nobody is left, so the content is empty. A
 		 * server that also forgets that it refused MAIL might deliver
-		 * it, so there the connection ends. */
-		return so->mail_ok ? SMTP_OUT_DOT : smtp_out_end(so, reply);
+		 * it, so there the connection ends. So it does with LMTP,
+		 * where an empty content for nobody has no reply. */
+		return so->mail_ok && !so->conf.lmtp ? SMTP_OUT_DOT
+						     : smtp_out_end(so, reply);
 	}
 	if (word == SO_LATER || word == SO_NEVER) {
 		smtp_out_refused(so, word, reply);
@@ -192,10 +195,48 @@ so_heard_body(struct smtp_out *so, enum so_word word, const struct reply *reply)
 	return smtp_out_end(so, reply);
 }
 
+/* Who asks for success hears of it from us, when the server would not say. */
+static void
+so_note_reach(struct smtp_out *so)
+{
+	for (size_t i = 0; so->mail && i < so->nsent; i++)
+		so->mail->rcpt[so->sent[i]].reach =
+			so->dsn ? ATTEMPT_PASSED_ON : ATTEMPT_RELAYED;
+}
+
+/* RFC 2033, 4.2: the replies come in the order of the recipients that were
+ * taken. What came before the exchange broke stands. */
+static enum smtp_out_state
+so_heard_dot_of_one(struct smtp_out *so, enum so_word word,
+		    const struct reply *reply)
+{
+	struct attempt_rcpt *rcpt;
+
+	if (word != SO_OK && word != SO_LATER && word != SO_NEVER)
+		return so_lost(so, reply);
+	do {
+		must(so->dot_at < so->nsent);
+		rcpt = &so->mail->rcpt[so->sent[so->dot_at++]];
+	} while (rcpt->outcome != ATTEMPT_UNTRIED);
+	rcpt->outcome = word == SO_OK      ? ATTEMPT_DONE
+			: word == SO_LATER ? ATTEMPT_LATER
+					   : ATTEMPT_NEVER;
+	/* A mail store is the end of the way. */
+	rcpt->reach = so->dsn ? ATTEMPT_PASSED_ON : ATTEMPT_DELIVERED;
+	reply_copy(&rcpt->reply, reply);
+	if (so_has_pending(so))
+		return SMTP_OUT_DOT;
+	smtp_out_settle(so, ATTEMPT_DEST_OK);
+	return SMTP_OUT_READY;
+}
+
 static enum smtp_out_state
 so_heard_dot(struct smtp_out *so, enum so_word word, const struct reply *reply)
 {
+	if (so->conf.lmtp)
+		return so_heard_dot_of_one(so, word, reply);
 	if (word == SO_OK) {
+		so_note_reach(so);
 		smtp_out_pending(so, ATTEMPT_DONE, reply);
 		smtp_out_settle(so, ATTEMPT_DEST_OK);
 		return SMTP_OUT_READY;

@@ -18,8 +18,8 @@ enum so_word {
 	SO_CLOSE,
 };
 
-/* What the server was to speak of, for sentences. */
-extern const char *const smtp_out_awaited[];
+/* What the server is to speak of, for sentences. */
+const char *smtp_out_awaited(const struct smtp_out *so);
 
 /* The next state. REPLY: the server's, or ours where it said nothing. */
 enum smtp_out_state smtp_out_heard(struct smtp_out *so, enum so_word word,

@@ -56,6 +56,12 @@ try_move(struct smtp_try *t, enum smtp_try_state to)
 	t->state = to;
 }
 
+bool
+smtp_try_is_lmtp(const struct smtp_try *t)
+{
+	return strcmp(t->a->agent, "lmtp") == 0;
+}
+
 static int64_t
 try_now(const struct smtp_try *t)
 {

@@ -15,6 +15,7 @@
 struct reader {
 	const char *at, *end;
 	const char *why;
+	bool bare; /* a local part alone is taken, whatever it is */
 };
 
 static int
@@ -232,7 +233,8 @@ ar_domain(struct reader *r, const char *stop, struct arena *arena,
 	return 0;
 }
 
-/* Mailbox = Local-part "@" Domain, or "postmaster" alone. */
+/* Mailbox = Local-part "@" Domain, or a bare local part: any, or "postmaster".
+ */
 static int
 ar_mailbox(struct reader *r, const char *stop, struct arena *arena,
 	   struct address *ret)
@@ -250,6 +252,8 @@ ar_mailbox(struct reader *r, const char *stop, struct arena *arena,
 		return 0;
 	if (r->at < r->end && *r->at != '>')
 		return ar_fail(r, ar_why_not(*r->at, "an @ is missing"));
+	if (r->bare)
+		return 0;
 	return ar_fail(r, "the domain is missing");
 }
 
@@ -301,7 +305,7 @@ int
 address_parse_path(const char *s, size_t len, bool null_ok, struct arena *arena,
 		   struct address *ret, size_t *ret_used, const char **ret_why)
 {
-	struct reader r = {s, s + len, NULL};
+	struct reader r = {.at = s, .end = s + len, .bare = true};
 	struct address a;
 	int e;
 
@@ -320,11 +324,11 @@ address_parse_path(const char *s, size_t len, bool null_ok, struct arena *arena,
 	return 0;
 }
 
-int
-address_parse(const char *s, struct arena *arena, struct address *ret,
-	      const char **ret_why)
+static int
+ar_parse(const char *s, bool bare, struct arena *arena, struct address *ret,
+	 const char **ret_why)
 {
-	struct reader r = {s, s + strlen(s), NULL};
+	struct reader r = {.at = s, .end = s + strlen(s), .bare = bare};
 	struct address a;
 	int e;
 
@@ -343,12 +347,53 @@ address_parse(const char *s, struct arena *arena, struct address *ret,
 	return 0;
 }
 
+int
+address_parse(const char *s, struct arena *arena, struct address *ret,
+	      const char **ret_why)
+{
+	return ar_parse(s, false, arena, ret, ret_why);
+}
+
+int
+address_parse_bare(const char *s, struct arena *arena, struct address *ret,
+		   const char **ret_why)
+{
+	return ar_parse(s, true, arena, ret, ret_why);
+}
+
 const char *
 address_text(const struct address *a, struct arena *arena)
 {
 	if (a->domain[0] == '\0')
 		return arena_strdup(arena, a->local);
 	return arena_printf(arena, "%s@%s", a->local, a->domain);
+}
+
+size_t
+address_base_len(const char *local, size_t len, char delimiter)
+{
+	const char *at;
+
+	if (delimiter == '\0' || len == 0 || local[0] == '"')
+		return len;
+	at = memchr(local + 1, delimiter, len - 1);
+	return at != NULL ? (size_t)(at - local) : len;
+}
+
+void
+address_local_key(const char *local, char *ret, size_t size)
+{
+	bool quoted = local[0] == '"';
+	size_t n = 0;
+
+	for (const char *s = local + quoted; *s != '\0' && n + 1 < size; s++) {
+		if (quoted && *s == '"')
+			break;
+		if (quoted && *s == '\\' && s[1] != '\0')
+			s++;
+		ret[n++] = *s >= 'A' && *s <= 'Z' ? (char)(*s | 0x20) : *s;
+	}
+	ret[n] = '\0';
 }
 
 bool

@@ -23,12 +23,13 @@
 struct address {
 	const char *local;  /* as written, quotes kept; "" for the null path */
 	const char *domain; /* lower case; "[192.0.2.1]" for a literal; "" for
-			     * the null path and for bare <postmaster> */
+			     * the null path and for a bare name */
 };
 
 /* The path at S ("<...>"), e.g. behind "MAIL FROM:". *RET_USED is how many
- * bytes it took. Null path "<>" only when NULL_OK; "<postmaster>" without a
- * domain is taken. 0, or -EINVAL with a reason in *RET_WHY (static). */
+ * bytes it took. Null path "<>" only when NULL_OK; a name without a domain
+ * is taken: who asked must complete or refuse it. 0, or -EINVAL with a reason
+ * in *RET_WHY (static). */
 int address_parse_path(const char *s, size_t len, bool null_ok,
 		       struct arena *arena, struct address *ret,
 		       size_t *ret_used, const char **ret_why);
@@ -36,8 +37,16 @@ int address_parse_path(const char *s, size_t len, bool null_ok,
  * address_text() made of any address but the null path. */
 int address_parse(const char *s, struct arena *arena, struct address *ret,
 		  const char **ret_why);
+/* The same, and any name without a domain. */
+int address_parse_bare(const char *s, struct arena *arena, struct address *ret,
+		       const char **ret_why);
 /* "local@domain"; "" for the null path. In ARENA. */
 const char *address_text(const struct address *a, struct arena *arena);
+/* How much of the local part stands before its extension: "anna" of "anna+x";
+ * LEN when there is none. DELIMITER '\0': there never is one. */
+size_t address_base_len(const char *local, size_t len, char delimiter);
+/* The local part in lower case, without the quotes; at most SIZE - 1 bytes. */
+void address_local_key(const char *local, char *ret, size_t size);
 bool address_is_null(const struct address *a);
 bool address_is_literal(const struct address *a);
 /* Domain part of a text address: what follows the last "@", or "". */

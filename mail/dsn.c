@@ -278,6 +278,8 @@ dsn_status_of(struct dsn_out *o, const struct dsn_recipient *r)
 			  r->reply);
 	if (r->last_attempt_ms != 0)
 		dsn_date(o, "Last-Attempt-Date: ", r->last_attempt_ms);
+	if (r->retry_until_ms != 0)
+		dsn_date(o, "Will-Retry-Until: ", r->retry_until_ms);
 }
 
 static void
@@ -285,6 +287,8 @@ dsn_status(struct dsn_out *o, const struct dsn *d)
 {
 	dsn_str(o, "Content-Type: message/delivery-status\r\n\r\n");
 	dsn_field(o, "Reporting-MTA: dns; ", d->reporting_mta);
+	if (d->envid != NULL)
+		dsn_field(o, "Original-Envelope-Id: ", d->envid);
 	dsn_field(o, "X-Belfry-Queue-ID: ", d->queue_id);
 	dsn_date(o, "Arrival-Date: ", d->arrival_ms);
 	for (size_t i = 0; i < d->nrcpt; i++)

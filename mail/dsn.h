@@ -27,6 +27,7 @@ struct dsn_recipient {
 	const char *reply;      /* its words, one line; NULL: none */
 	const char *reason;     /* one sentence for a human: what happened */
 	int64_t last_attempt_ms; /* wall time; 0: never tried */
+	int64_t retry_until_ms;  /* delayed: when it ends; 0: not said */
 };
 
 struct dsn {
@@ -34,6 +35,7 @@ struct dsn {
 	const char *to;             /* the original's envelope sender */
 	const char *message_id;     /* ours, for this report: "id@host" */
 	const char *queue_id;       /* of the original */
+	const char *envid;          /* its ENVID (RFC 3461); NULL: none */
 	int64_t arrival_ms, now_ms; /* wall */
 	/* Header of the original, or all of it; with ORIGINAL_LEN 0 that part
 	 * is left out. */

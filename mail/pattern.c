@@ -65,16 +65,14 @@ subject_make(const struct address *a, struct pattern_subject *s)
 static bool
 subject_drop_extension(struct pattern_subject *s, char delimiter)
 {
-	char *ext;
+	size_t base = address_base_len(s->text, s->local_len, delimiter);
 
-	if (delimiter == '\0' || s->local_len == 0 || s->text[0] == '"')
+	if (base == s->local_len)
 		return false;
-	ext = memchr(s->text + 1, delimiter, s->local_len - 1);
-	if (ext == NULL)
-		return false;
-	memmove(ext, s->text + s->local_len, s->len - s->local_len + 1);
-	s->len -= s->local_len - (size_t)(ext - s->text);
-	s->local_len = (size_t)(ext - s->text);
+	memmove(s->text + base, s->text + s->local_len,
+		s->len - s->local_len + 1);
+	s->len -= s->local_len - base;
+	s->local_len = base;
 	return true;
 }
 

@@ -152,8 +152,7 @@ act_hold(struct act *x, struct store_txn *txn, bool hold)
 	} else {
 		x->m.flags &= (uint8_t)~MESSAGE_HELD;
 		/* It did not age meanwhile: time for another try. */
-		if (x->m.expires_ms < x->now_ms + QUEUE_GRACE_MS)
-			x->m.expires_ms = x->now_ms + QUEUE_GRACE_MS;
+		message_not_before(&x->m, x->now_ms + QUEUE_GRACE_MS);
 	}
 	r = queue_put_message(x->q, txn, x->id, &x->m, &x->rec);
 	return r < 0 ? r : act_rcpts(x, txn);

@@ -20,6 +20,7 @@ const char *const attempt_outcome_names[] = {
 
 #define ATTEMPT_UNWRITTEN_MS 1000
 #define ATTEMPT_AHEAD        2 /* windows of results that are not written */
+#define ATTEMPT_GATHER_MS    60000
 
 enum { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_BOUNCED };
 
@@ -112,6 +113,15 @@ ar_put(struct ar *x, uint32_t n, const struct rcpt *r, int to,
 	return queue_put_rcpt(ai->q, x->txn, ai->a.id, n, r, place);
 }
 
+/* Something is to be told at WHEN, or before. */
+static void
+ar_tell(struct ar *x, int64_t when)
+{
+	if (x->m.tell_ms == 0 || when < x->m.tell_ms)
+		x->m.tell_ms = when;
+	x->message_changed = true;
+}
+
 /* Held while it was out: off its place now. */
 static int
 ar_hold(struct ar *x, uint32_t n, struct rcpt *r)
@@ -129,11 +139,26 @@ ar_untried(struct ar *x, uint32_t n, struct rcpt *r)
 	return 0;
 }
 
+/* Its sender asked to hear of it. What other recipients bring within a minute
+ * goes into the same report. */
 static int
-ar_done(struct ar *x, uint32_t n, const struct rcpt *r)
+ar_served(struct ar *x, uint32_t n, struct rcpt *r)
 {
-	struct store_key key = key_message(x->ai->a.id, n);
+	bool whole = x->ai->a.nrcpt == x->m.nrcpt;
 
+	r->state = RCPT_SERVED;
+	ar_tell(x, x->ai->now_ms + (whole ? 0 : ATTEMPT_GATHER_MS));
+	return ar_put(x, n, r, QUEUE_RCPT_SERVED, store_place_none());
+}
+
+static int
+ar_done(struct ar *x, const struct attempt_rcpt *ar, struct rcpt *r)
+{
+	struct store_key key = key_message(x->ai->a.id, ar->n);
+
+	r->relayed = ar->reach == ATTEMPT_RELAYED;
+	if (ar->reach != ATTEMPT_PASSED_ON && wish_success(&x->m, r->notify))
+		return ar_served(x, ar->n, r);
 	count_note_rcpt(&x->ai->effects.counts, x->ai->a.id, r,
 			QUEUE_RCPT_READY, COUNT_NONE);
 	return store_del(x->txn, &key);
@@ -152,10 +177,17 @@ ar_later(struct ar *x, uint32_t n, struct rcpt *r)
 static int
 ar_never(struct ar *x, uint32_t n, struct rcpt *r)
 {
-	r->state = RCPT_FAILED;
+	struct store_key key = key_message(x->ai->a.id, n);
+
 	x->m.flags |= MESSAGE_FAILED;
-	x->m.tell_ms = x->ai->now_ms;
 	x->message_changed = true;
+	if (!wish_failure(&x->m, r->notify)) {
+		count_note_rcpt(&x->ai->effects.counts, x->ai->a.id, r,
+				QUEUE_RCPT_READY, COUNT_NONE);
+		return store_del(x->txn, &key);
+	}
+	r->state = RCPT_FAILED;
+	ar_tell(x, x->ai->now_ms);
 	return ar_put(x, n, r, QUEUE_RCPT_FAILED, store_place_none());
 }
 
@@ -206,21 +238,20 @@ ar_rcpt(struct ar *x, const struct attempt_rcpt *ar, bool *ret_applied)
 	if (r < 0)
 		return r;
 	*ret_applied = true;
-	if (ar->outcome == ATTEMPT_DONE)
-		return ar_done(x, ar->n, &rcpt);
-	if (ar->outcome == ATTEMPT_LATER || ar->outcome == ATTEMPT_NEVER) {
+	if (ar->outcome != ATTEMPT_UNTRIED && ar->outcome != ATTEMPT_MOVED) {
 		rcpt.tries++;
 		rcpt.last_ms = ai->now_ms;
 		rcpt_set_reply(&rcpt, &ar->reply, ar->relay);
 	}
 	switch (ar->outcome) {
+	case ATTEMPT_DONE:
+		return ar_done(x, ar, &rcpt);
 	case ATTEMPT_LATER:
 		return ar_later(x, ar->n, &rcpt);
 	case ATTEMPT_NEVER:
 		return ar_never(x, ar->n, &rcpt);
 	case ATTEMPT_MOVED:
 		return ar_moved(x, ar, &rcpt);
-	case ATTEMPT_DONE:
 	case ATTEMPT_UNTRIED:
 		break;
 	}

@@ -23,6 +23,13 @@ enum attempt_outcome {
 };
 extern const char *const attempt_outcome_names[];
 
+/* With DONE: how far it came, for a sender who asked to hear of success. */
+enum attempt_reach {
+	ATTEMPT_PASSED_ON, /* to a host that reports by itself */
+	ATTEMPT_RELAYED,   /* to one that does not */
+	ATTEMPT_DELIVERED, /* to its end */
+};
+
 struct attempt_rcpt {
 	uint32_t n;
 	uint64_t version; /* the token */
@@ -32,6 +39,7 @@ struct attempt_rcpt {
 	uint32_t tries;    /* before this one */
 	/* What the agent fills in. */
 	enum attempt_outcome outcome;
+	enum attempt_reach reach;
 	struct reply reply; /* what was said; empty for UNTRIED */
 	const char
 		*relay; /* "host[ip]:port" that said it; in the arena, or "" */

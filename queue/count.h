@@ -14,7 +14,7 @@
 
 #include "queue/rcpt.h"
 
-#define COUNT_NSTATE 5 /* enum queue_rcpt_state */
+#define COUNT_NSTATE QUEUE_RCPT_NSTATE
 #define COUNT_NONE   (-1)
 #define COUNT_INLINE 4
 

@@ -171,19 +171,32 @@ dest_find(const struct dest_table *t, uint64_t key)
 	return d;
 }
 
-/* Room for one more: the idle one that was active longest ago goes. */
+void
+dest_move(struct dest_table *t, struct dest *d, enum dest_list list)
+{
+	TAILQ_REMOVE(&t->lists[d->list], d, link);
+	d->list = list;
+	TAILQ_INSERT_TAIL(&t->lists[list], d, link);
+}
+
+/* Room for one more: the idle one that was active longest ago goes. One that is
+ * out is active still: it goes to the end, so that no call has to pass it
+ * again, and what is passed in all is bounded by what is given out. */
 static bool
 dest_make_room(struct dest_table *t)
 {
-	struct dest *d;
+	struct dest *d, *last = TAILQ_LAST(&t->lists[DEST_IDLE], dest_head);
 
 	if (HASH_COUNT(t->hash) < DEST_MAX)
 		return true;
-	TAILQ_FOREACH (d, &t->lists[DEST_IDLE], link) {
+	while ((d = TAILQ_FIRST(&t->lists[DEST_IDLE])) != NULL) {
 		if (d->out == 0) {
 			dest_forget(t, d);
 			return true;
 		}
+		dest_move(t, d, DEST_IDLE);
+		if (d == last)
+			break;
 	}
 	return false;
 }
@@ -208,14 +221,6 @@ dest_enter(struct dest_table *t, uint64_t key, const char *agent,
 	TAILQ_INSERT_TAIL(&t->lists[DEST_IDLE], d, link);
 	HASH_ADD(hh, t->hash, key, sizeof(d->key), d);
 	return d;
-}
-
-void
-dest_move(struct dest_table *t, struct dest *d, enum dest_list list)
-{
-	TAILQ_REMOVE(&t->lists[d->list], d, link);
-	d->list = list;
-	TAILQ_INSERT_TAIL(&t->lists[list], d, link);
 }
 
 void

@@ -22,6 +22,7 @@ message_encode(const struct message *m, struct buf *out)
 	pack_u64(&p, (uint64_t)m->size);
 	pack_u64(&p, (uint64_t)m->arrival_ms);
 	pack_u64(&p, (uint64_t)m->expires_ms);
+	pack_u64(&p, (uint64_t)m->warn_ms);
 	pack_u64(&p, (uint64_t)m->tell_ms);
 	pack_bytes(&p, m->teller_key.bytes, m->teller_key.len);
 	pack_str(&p, m->sender);
@@ -68,6 +69,7 @@ message_decode(const void *value, size_t len, struct arena *a,
 	m.size = (int64_t)unpack_u64(&u);
 	m.arrival_ms = (int64_t)unpack_u64(&u);
 	m.expires_ms = (int64_t)unpack_u64(&u);
+	m.warn_ms = (int64_t)unpack_u64(&u);
 	m.tell_ms = (int64_t)unpack_u64(&u);
 	message_decode_teller_key(&u, &m);
 	m.sender = unpack_str(&u, a);
@@ -78,6 +80,22 @@ message_decode(const void *value, size_t len, struct arena *a,
 		return -EBADMSG;
 	*ret = m;
 	return 0;
+}
+
+int64_t
+message_next_ms(const struct message *m)
+{
+	return m->warn_ms > 0 && m->warn_ms < m->expires_ms ? m->warn_ms
+							    : m->expires_ms;
+}
+
+void
+message_not_before(struct message *m, int64_t when)
+{
+	if (m->warn_ms > 0 && m->warn_ms < when)
+		m->warn_ms = when;
+	if (m->expires_ms < when)
+		m->expires_ms = when;
 }
 
 struct store_place
@@ -91,5 +109,5 @@ message_place(const struct message *m)
 		return store_place_time(class, 't', m->tell_ms);
 	if (m->flags & MESSAGE_HELD)
 		return store_place_none();
-	return store_place_time(class, 'm', m->expires_ms);
+	return store_place_time(class, 'm', message_next_ms(m));
 }

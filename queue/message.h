@@ -19,6 +19,7 @@ enum message_flag {
 	MESSAGE_CORRUPT = 1 << 2, /* set aside, out of every place */
 	MESSAGE_FAILED = 1 << 3,  /* some recipient was not served */
 	MESSAGE_SMTPUTF8 = 1 << 4,
+	MESSAGE_WARN = 1 << 5, /* the sender is to be told that it is late */
 };
 
 struct message {
@@ -29,6 +30,8 @@ struct message {
 	uint32_t flow;
 	uint32_t nrcpt; /* as published: the highest n */
 	int64_t size, arrival_ms, expires_ms;
+	int64_t warn_ms; /* when its sender is told that it is late; 0: never,
+			  * or done */
 	int64_t tell_ms; /* since when something is to be told; 0: nothing */
 	enum dsn_ret ret;
 	const char *sender, *message_id;
@@ -40,6 +43,10 @@ int message_encode(const struct message *m, struct buf *out);
 /* Strings go into A. 0 or -EBADMSG. */
 int message_decode(const void *value, size_t len, struct arena *a,
 		   struct message *ret);
+/* When something happens by absence: it is late, or too late. */
+int64_t message_next_ms(const struct message *m);
+/* None of that before WHEN. */
+void message_not_before(struct message *m, int64_t when);
 /* Where it waits: nowhere while set aside; a held one only to tell. */
 struct store_place message_place(const struct message *m);
 

@@ -159,6 +159,21 @@ publish_add_rcpts(struct publish *p, const struct envelope *env)
 	arena_done(&a);
 }
 
+/* When the sender is told that it is late; 0: never. */
+static int64_t
+publish_warn_ms(const struct envelope *env, const struct message *m,
+		int64_t after_ms)
+{
+	int64_t when = m->arrival_ms + after_ms;
+
+	if (after_ms == 0 || when >= m->expires_ms)
+		return 0;
+	for (size_t i = 0; i < env->nrcpt; i++)
+		if (wish_delay(m, env->rcpt[i].notify))
+			return when;
+	return 0;
+}
+
 static void
 publish_add_message(struct publish *p, const struct envelope *env, int64_t size)
 {
@@ -188,6 +203,7 @@ publish_add_message(struct publish *p, const struct envelope *env, int64_t size)
 	m.expires_ms =
 		p->now_ms + (env->class == QUEUE_ALERT ? conf.alert_lifetime_ms
 						       : conf.lifetime_ms);
+	m.warn_ms = publish_warn_ms(env, &m, conf.warn_after_ms);
 	if (message_encode(&m, &p->values) < 0 ||
 	    p->values.len - at > STORE_VALUE_MAX)
 		p->error = -EMSGSIZE;

@@ -23,6 +23,7 @@ const char *const queue_rcpt_state_names[] = {
 	[QUEUE_RCPT_HELD] = "held",
 	[QUEUE_RCPT_FAILED] = "failed",
 	[QUEUE_RCPT_SET_ASIDE] = "set_aside",
+	[QUEUE_RCPT_SERVED] = "served",
 };
 
 /* --- records ------------------------------------------------------------- */

@@ -52,6 +52,7 @@ struct queue_conf {
 	struct queue_destination_conf destination;
 	int64_t lifetime_ms;       /* of a message of class normal and bulk */
 	int64_t alert_lifetime_ms; /* of class alert */
+	int64_t warn_after_ms;     /* a message is late; 0: never */
 	int64_t connections;       /* attempts out in all; 20 more for alerts */
 };
 
@@ -162,7 +163,9 @@ enum queue_rcpt_state {
 	QUEUE_RCPT_HELD,
 	QUEUE_RCPT_FAILED,    /* the sender is being told */
 	QUEUE_RCPT_SET_ASIDE, /* corrupt */
+	QUEUE_RCPT_SERVED,    /* delivered; the sender is being told */
 };
+#define QUEUE_RCPT_NSTATE 6
 extern const char *const queue_rcpt_state_names[];
 
 struct queue_rcpt_info {
@@ -229,7 +232,8 @@ struct queue_stats {
 	struct arena arena;
 	/* Counted in memory; COUNTING while a start's background count runs. */
 	bool counting;
-	uint64_t deliveries[5][QUEUE_NCLASS]; /* by queue_rcpt_state */
+	uint64_t deliveries[QUEUE_RCPT_NSTATE]
+			   [QUEUE_NCLASS]; /* by queue_rcpt_state */
 	uint64_t messages;
 	uint64_t active;
 	int64_t oldest_ms[QUEUE_NCLASS]; /* wall time of arrival; 0: none */

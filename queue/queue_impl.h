@@ -324,6 +324,33 @@ void due_ahead_after(struct due *d);
  * that. */
 void due_clock_back(struct queue *q, int64_t now_ms, int64_t before_ms);
 
+/* --- wish.c -------------------------------------------------------------- */
+
+/* What the sender of M wants to hear of a recipient with this NOTIFY. */
+bool wish_success(const struct message *m, uint8_t notify);
+bool wish_failure(const struct message *m, uint8_t notify);
+bool wish_delay(const struct message *m, uint8_t notify);
+
+/* The record of the destination looked at last. */
+struct dest_look {
+	bool known, failed; /* FAILED: it has a record, REC */
+	uint64_t key;
+	struct dest_rec rec;
+};
+void dest_look(struct dest_look *l, struct store_txn *txn, struct arena *a,
+	       uint64_t key);
+/* What a failed destination says stands for its recipients' own last answer. */
+void rcpt_take_dest(struct rcpt *r, const struct dest_rec *dest);
+
+/* R waits, and its sender may hear that it is late; R then has its
+ * destination's last words. */
+bool wish_is_late(struct dest_look *l, struct store_txn *txn, struct arena *a,
+		  const struct message *m, struct rcpt *r);
+/* The time for a warning has come: M is due to be told of, or its time is
+ * another one. 0 or -errno; the caller puts M. */
+int wish_warn(struct queue *q, struct store_txn *txn, uint64_t id,
+	      struct message *m, struct arena *a, int64_t now);
+
 /* --- turn.c -------------------------------------------------------------- */
 
 int64_t queue_turn(struct store_txn *txn, void *arg);

@@ -10,12 +10,12 @@
 
 #define RCPT_EXPIRED 0x01
 #define RCPT_OURS    0x02
+#define RCPT_RELAYED 0x04
 
 const char *const rcpt_state_names[] = {
-	[RCPT_LIVE] = "live",
-	[RCPT_HELD] = "held",
-	[RCPT_FAILED] = "failed",
-	[RCPT_ASIDE] = "aside",
+	[RCPT_LIVE] = "live",     [RCPT_HELD] = "held",
+	[RCPT_FAILED] = "failed", [RCPT_ASIDE] = "aside",
+	[RCPT_SERVED] = "served",
 };
 
 static bool
@@ -26,7 +26,8 @@ rcpt_pack(const struct rcpt *r, struct buf *out)
 	pack_u8(&p, RCPT_FORMAT);
 	pack_u8(&p, (uint8_t)r->state);
 	pack_u8(&p, (uint8_t)((r->expired ? RCPT_EXPIRED : 0) |
-			      (r->reply_ours ? RCPT_OURS : 0)));
+			      (r->reply_ours ? RCPT_OURS : 0) |
+			      (r->relayed ? RCPT_RELAYED : 0)));
 	pack_u8(&p, (uint8_t)r->class);
 	pack_u8(&p, r->notify);
 	pack_u32(&p, r->flow);
@@ -79,6 +80,7 @@ rcpt_decode(const void *value, size_t len, struct arena *a, struct rcpt *ret)
 	flags = unpack_u8(&u);
 	r.expired = flags & RCPT_EXPIRED;
 	r.reply_ours = flags & RCPT_OURS;
+	r.relayed = flags & RCPT_RELAYED;
 	class = unpack_u8(&u);
 	r.class = class;
 	r.notify = unpack_u8(&u);
@@ -133,6 +135,8 @@ rcpt_shown_state(const struct rcpt *r, const struct store_place *place)
 		return QUEUE_RCPT_HELD;
 	case RCPT_FAILED:
 		return QUEUE_RCPT_FAILED;
+	case RCPT_SERVED:
+		return QUEUE_RCPT_SERVED;
 	case RCPT_ASIDE:
 		break;
 	}

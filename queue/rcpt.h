@@ -2,13 +2,13 @@
  * rcpt - the record `m id n`: one delivery to be made.
  *
  * Its place says what it waits for: a ready list (its turn), a time (it was
- * deferred). Without a place it is held, failed and about to be told, or set
- * aside; the state says which.
+ * deferred). Without a place it is held, failed or served and about to be told,
+ *or set aside; the state says which.
  *
  *	LIVE --never, too late--> FAILED --told--> gone
  *	LIVE <--hold, release--> HELD
  *	LIVE --its message is damaged--> ASIDE
- *	LIVE --done--> gone
+ *	LIVE --done--> gone, or SERVED --told--> gone
  */
 #ifndef QUEUE_RCPT_H
 #define QUEUE_RCPT_H
@@ -19,8 +19,14 @@
 #include "mail/smtp_reply.h"
 #include "queue/key.h"
 
-enum rcpt_state { RCPT_LIVE, RCPT_HELD, RCPT_FAILED, RCPT_ASIDE };
-#define RCPT_NSTATE 4
+enum rcpt_state {
+	RCPT_LIVE,
+	RCPT_HELD,
+	RCPT_FAILED,
+	RCPT_ASIDE,
+	RCPT_SERVED, /* its sender wants to hear so */
+};
+#define RCPT_NSTATE 5
 extern const char *const rcpt_state_names[];
 
 struct rcpt {
@@ -30,6 +36,7 @@ struct rcpt {
 	enum queue_class class;
 	uint32_t flow;
 	uint64_t dest; /* key of (agent, dest_name) */
+	bool relayed;  /* with SERVED: to a host that does not report further */
 	uint32_t tries;
 	int64_t arrival_ms;
 	int64_t last_ms; /* the last try; 0: none */

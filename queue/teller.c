@@ -26,7 +26,7 @@ struct tell_impl {
 	struct loop *loop;
 	struct queue_teller *teller;
 	uint64_t version;
-	size_t nfailed; /* NRCPT as the teller got it */
+	size_t nall; /* NRCPT as the teller got it */
 	struct reader reader;
 	struct store_job job;
 	struct post post;
@@ -68,6 +68,16 @@ tell_free(struct tell_impl *ti)
 
 /* --- under way ----------------------------------------------------------- */
 
+static enum tell_what
+tell_what(const struct rcpt *r)
+{
+	if (r->state == RCPT_LIVE)
+		return TELL_LATE;
+	if (r->state == RCPT_SERVED)
+		return r->relayed ? TELL_RELAYED : TELL_DELIVERED;
+	return r->expired ? TELL_EXPIRED : TELL_FAILED;
+}
+
 static void
 tell_fill_rcpt(struct tell *t, struct tell_rcpt *tr, uint32_t n,
 	       const struct rcpt *r)
@@ -78,11 +88,35 @@ tell_fill_rcpt(struct tell *t, struct tell_rcpt *tr, uint32_t n,
 	tr->original = r->original[0] != '\0' ? r->original : r->address;
 	tr->orcpt = r->orcpt[0] != '\0' ? r->orcpt : NULL;
 	tr->notify = r->notify;
-	tr->expired = r->expired;
+	tr->what = tell_what(r);
 	rcpt_get_reply(r, &tr->reply);
 	tr->relay = r->relay;
 	tr->tries = r->tries;
 	tr->last_attempt_ms = r->last_ms;
+}
+
+/* Those that are late, behind those that are over. */
+static int
+tell_read_late(struct tell_impl *ti, struct store_txn *txn,
+	       const struct message *m)
+{
+	struct dest_look look = {.known = false};
+	struct tell *t = &ti->t;
+	struct store_rec rec;
+	struct rcpt rcpt;
+	int r;
+
+	for (uint32_t n = 1;
+	     (r = queue_next_rcpt(txn, t->id, &n, &t->arena, &rcpt, &rec)) != 0;
+	     n++) {
+		if (r < 0 && r != -EBADMSG)
+			return r;
+		if (r > 0 && t->nrcpt < m->nrcpt &&
+		    wish_is_late(&look, txn, &t->arena, m, &rcpt) &&
+		    rcpt.last_ms > 0)
+			tell_fill_rcpt(t, &t->rcpt[t->nrcpt++], n, &rcpt);
+	}
+	return 0;
 }
 
 static int
@@ -101,15 +135,17 @@ tell_read_rcpts(struct tell_impl *ti, struct store_txn *txn,
 	     n++) {
 		if (r < 0 && r != -EBADMSG)
 			return r;
-		if (r > 0 && rcpt.state == RCPT_FAILED && t->nrcpt < m->nrcpt)
+		if (r > 0 && t->nrcpt < m->nrcpt &&
+		    (rcpt.state == RCPT_FAILED || rcpt.state == RCPT_SERVED))
 			tell_fill_rcpt(t, &t->rcpt[t->nrcpt++], n, &rcpt);
 		else
 			left++;
 	}
-	ti->nfailed = t->nrcpt;
 	t->delivered =
 		t->nrcpt == 0 && left == 0 && !(m->flags & MESSAGE_FAILED);
-	return 0;
+	r = m->flags & MESSAGE_WARN ? tell_read_late(ti, txn, m) : 0;
+	ti->nall = t->nrcpt;
+	return r;
 }
 
 /* In the disk pool. */
@@ -131,6 +167,7 @@ tell_load(struct store_txn *txn, void *arg)
 	t->sender = m.sender;
 	t->size = m.size;
 	t->arrival_ms = m.arrival_ms;
+	t->expires_ms = m.expires_ms;
 	t->class = m.class;
 	t->smtputf8 = m.flags & MESSAGE_SMTPUTF8;
 	t->ret = m.ret;
@@ -152,7 +189,10 @@ tell_loaded(void *arg, int result)
 		tell_drop(&t);
 		return;
 	}
-	ti->teller->fn(ti->teller->ctx, ti->loop, t);
+	if (t->kind == 'm' && t->nrcpt == 0) /* late, and served meanwhile */
+		tell_commit(&t, NULL, NULL, NULL, NULL);
+	else
+		ti->teller->fn(ti->teller->ctx, ti->loop, t);
 }
 
 static void
@@ -297,17 +337,34 @@ commit_del_told(struct tell_impl *ti, struct store_txn *txn)
 	for (size_t i = 0; i < ti->t.nrcpt; i++) {
 		uint32_t n = ti->t.rcpt[i].n;
 
+		if (ti->t.rcpt[i].what == TELL_LATE)
+			continue;
 		r = queue_get_rcpt(txn, ti->t.id, n, &ti->effects.arena, &rcpt,
 				   &rec);
 		if (r == 0)
-			count_note_rcpt(&ti->effects.counts, ti->t.id, &rcpt,
-					QUEUE_RCPT_FAILED, COUNT_NONE);
+			count_note_rcpt(
+				&ti->effects.counts, ti->t.id, &rcpt,
+				(int)rcpt_shown_state(&rcpt, &rec.place),
+				COUNT_NONE);
 		key = key_message(ti->t.id, n);
 		r = store_del(txn, &key);
 		if (r < 0 && r != -ENOENT)
 			return r;
 	}
 	return 0;
+}
+
+static bool
+tell_has_late(const struct tell *t)
+{
+	return t->nrcpt > 0 && t->rcpt[t->nrcpt - 1].what == TELL_LATE;
+}
+
+/* Did the report not hold all? */
+static bool
+tell_is_more(const struct tell_impl *ti)
+{
+	return ti->t.nrcpt < ti->nall && !tell_has_late(&ti->t);
 }
 
 static int
@@ -322,7 +379,10 @@ commit_message(struct tell_impl *ti, struct store_txn *txn, struct message *m,
 	if (r == 0)
 		return message_del(txn, ti->t.id, m, rec, &ti->effects,
 				   ti->now_ms);
-	m->tell_ms = ti->t.nrcpt < ti->nfailed ? ti->now_ms : 0;
+	/* A warning is given once, even where it could not name all. */
+	if (tell_has_late(&ti->t) || ti->t.nrcpt == ti->nall)
+		m->flags &= (uint8_t)~MESSAGE_WARN;
+	m->tell_ms = tell_is_more(ti) ? ti->now_ms : 0;
 	return queue_put_message(ti->q, txn, ti->t.id, m, rec);
 }
 
@@ -366,9 +426,14 @@ static void
 tell_log_double(struct tell_impl *ti)
 {
 	char id[QUEUE_ID_LEN], reply[REPLY_TEXT_MAX + 32];
+	int64_t n = 0;
 
 	queue_id_text(ti->t.id, id);
 	for (size_t i = 0; i < ti->t.nrcpt; i++) {
+		if (ti->t.rcpt[i].what != TELL_FAILED &&
+		    ti->t.rcpt[i].what != TELL_EXPIRED)
+			continue;
+		n++;
 		reply_line(&ti->t.rcpt[i].reply, reply, sizeof(reply));
 		log_event(ti->q->log, LOG_WARNING, "double_bounce",
 			  LOG_STR("id", id), LOG_ADDR("from", ti->t.sender),
@@ -376,7 +441,7 @@ tell_log_double(struct tell_impl *ti)
 			  LOG_STR("reply", reply));
 	}
 	if (ti->q->metric.double_bounces != NULL)
-		metric_add(ti->q->metric.double_bounces, (int64_t)ti->t.nrcpt);
+		metric_add(ti->q->metric.double_bounces, n);
 }
 
 static void

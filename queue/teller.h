@@ -1,8 +1,9 @@
 /*
  * teller - saying what became of a message.
  *
- * When some recipients failed for good or too late, the message is due. The
- * queue gives the teller of its kind a tell: who failed and why. The teller
+ * When some recipients failed for good or too late, or were served or are late
+ * and the sender wants to hear it, the message is due. The queue gives the
+ * teller of its kind a tell: what became of whom, and why. The teller
  * composes what is to be said outside the writer (it may read the original),
  * and one transaction checks that nothing changed, publishes the report for all
  * untold recipients and removes them. Changed meanwhile: composed anew. Killed
@@ -14,12 +15,20 @@
 #include "queue/attempt.h"
 #include "queue/draft.h"
 
+enum tell_what {
+	TELL_FAILED,
+	TELL_EXPIRED,   /* too late, rather than refused */
+	TELL_RELAYED,   /* to a host that does not report further */
+	TELL_DELIVERED, /* to its end */
+	TELL_LATE,      /* it goes on being tried; these come last */
+};
+
 struct tell_rcpt {
 	uint32_t n;
 	const char *address, *original;
-	const char *orcpt;  /* RFC 3461, decoded; NULL: none */
-	uint8_t notify;     /* enum dsn_notify; 0: not said */
-	bool expired;       /* too late, rather than refused */
+	const char *orcpt; /* RFC 3461, decoded; NULL: none */
+	uint8_t notify;    /* enum dsn_notify; 0: not said */
+	enum tell_what what;
 	struct reply reply; /* the last that was said */
 	const char *relay;  /* who said it; "" ourselves */
 	uint32_t tries;
@@ -32,7 +41,7 @@ struct tell {
 	uint8_t kind; /* the teller's */
 	struct store_key teller_key;
 	const char *sender;
-	int64_t size, arrival_ms;
+	int64_t size, arrival_ms, expires_ms;
 	bool smtputf8; /* the client said so */
 	enum dsn_ret ret;
 	const char *envid; /* decoded; NULL: none */
@@ -50,7 +59,8 @@ void tell_read(struct tell *t, attempt_read_fn *fn, void *arg);
 int tell_draft(struct tell *t, struct draft **ret_draft);
 
 /* Consume *T and *REPORT (NULL: nothing can be said to anyone; the untold are
- * removed all the same, logged and counted as double_bounce). With a kind but
+ * removed all the same, those that failed logged and counted as double_bounce).
+ * Who is late is told that once, and stays. With a kind but
  * 'm', FN (may be NULL) runs in the same transaction for the record's own
  * change. */
 void tell_commit(struct tell **t, struct draft **report,

@@ -50,40 +50,16 @@ due_tell(struct due *d, struct store_txn *txn, uint64_t id, struct message *m,
 	return queue_put_message(q, txn, id, m, rec);
 }
 
-/* What a failed destination says stands for its recipients' own last answer. */
-static void
-due_take_dest(struct rcpt *r, const struct dest_rec *dest)
-{
-	r->tries += dest_rec_tries(dest, r->last_ms > r->arrival_ms
-						 ? r->last_ms + 1
-						 : r->arrival_ms);
-	if (dest->last_ms > r->last_ms) {
-		rcpt_set_reply(r, &dest->reply, "");
-		r->last_ms = dest->last_ms;
-	}
-}
-
 struct due_expiry {
 	struct due *d;
 	struct store_txn *txn;
 	uint64_t id;
 	int64_t now;
-	uint64_t dest_key; /* of DEST */
-	bool dest_known, dest_failed;
-	struct dest_rec dest;
-	bool some, again;
+	const struct message *m;
+	struct dest_look look;
+	/* SOME failed; of SILENT ones nobody is told; AGAIN: some are left. */
+	bool some, silent, again;
 };
-
-static void
-due_look_at_dest(struct due_expiry *x, uint64_t key)
-{
-	if (x->dest_known && x->dest_key == key)
-		return;
-	x->dest_known = true;
-	x->dest_key = key;
-	x->dest_failed =
-		dest_get(x->txn, key, &x->d->effects.arena, &x->dest) == 0;
-}
 
 /* Nobody will try it any more: it says so, unless a server said something. */
 static void
@@ -109,11 +85,12 @@ due_expire_rcpt(struct due_expiry *x, uint32_t n, struct rcpt *r,
 	int shown = (int)rcpt_shown_state(r, &rec->place);
 	int64_t last = r->last_ms;
 	bool served = queue_find_agent(q, r->agent) != NULL;
+	struct store_key key;
 
-	due_look_at_dest(x, r->dest);
-	if (x->dest_failed && x->dest.last_ms > last &&
-	    x->dest.last_ms >= r->arrival_ms)
-		last = x->dest.last_ms;
+	dest_look(&x->look, x->txn, &x->d->effects.arena, r->dest);
+	if (x->look.failed && x->look.rec.last_ms > last &&
+	    x->look.rec.last_ms >= r->arrival_ms)
+		last = x->look.rec.last_ms;
 	if (out_has(q, x->id, n) || (served && last < q->awake_since_ms &&
 				     place_is_ready(&rec->place))) {
 		x->again = true;
@@ -127,14 +104,21 @@ due_expire_rcpt(struct due_expiry *x, uint32_t n, struct rcpt *r,
 		return queue_put_rcpt(q, x->txn, x->id, n, r,
 				      rcpt_place_ready(r));
 	}
-	if (x->dest_failed)
-		due_take_dest(r, &x->dest);
+	if (x->look.failed)
+		rcpt_take_dest(r, &x->look.rec);
 	if (!served)
 		due_nobody_serves(r);
 	r->state = RCPT_FAILED;
 	r->expired = true;
-	x->some = true;
 	effect_expired(&x->d->effects, x->id, r);
+	if (!wish_failure(x->m, r->notify)) {
+		x->silent = true;
+		key = key_message(x->id, n);
+		count_note_rcpt(&x->d->effects.counts, x->id, r, shown,
+				COUNT_NONE);
+		return store_del(x->txn, &key);
+	}
+	x->some = true;
 	count_note_rcpt(&x->d->effects.counts, x->id, r, shown,
 			QUEUE_RCPT_FAILED);
 	return queue_put_rcpt(q, x->txn, x->id, n, r, store_place_none());
@@ -144,7 +128,8 @@ static int
 due_expire(struct due *d, struct store_txn *txn, uint64_t id, struct message *m,
 	   struct store_rec *rec, int64_t now)
 {
-	struct due_expiry x = {.d = d, .txn = txn, .id = id, .now = now};
+	struct due_expiry x = {
+		.d = d, .txn = txn, .id = id, .now = now, .m = m};
 	struct arena *a = &d->effects.arena;
 	struct store_rec of_rcpt;
 	struct rcpt rcpt;
@@ -160,14 +145,18 @@ due_expire(struct due *d, struct store_txn *txn, uint64_t id, struct message *m,
 	}
 	if (r < 0)
 		return r;
-	if (x.some) {
+	if (x.some || x.silent)
 		m->flags |= MESSAGE_FAILED;
+	if (x.some)
 		m->tell_ms = now;
-	}
 	/* Those that are left are looked at again a little later. */
 	if (x.again)
 		m->expires_ms = now + DUE_AGAIN_MS;
-	return queue_put_message(d->q, txn, id, m, rec);
+	m->warn_ms = 0; /* too late for that */
+	r = queue_put_message(d->q, txn, id, m, rec);
+	if (r == 0 && x.silent)
+		r = message_settle(d->q, txn, id, m, rec, &d->effects, now);
+	return r;
 }
 
 static int
@@ -182,13 +171,16 @@ due_message(struct due *d, struct store_txn *txn, uint64_t id,
 		return r;
 	if (m.tell_ms > 0 && m.tell_ms <= due_horizon(d, now))
 		return due_tell(d, txn, id, &m, rec, now);
-	if ((m.flags & MESSAGE_HELD) || now < m.expires_ms)
+	if ((m.flags & MESSAGE_HELD) || now < message_next_ms(&m))
 		return queue_put_message(d->q, txn, id, &m, rec);
 	if (now < grace) {
-		m.expires_ms = grace;
+		message_not_before(&m, grace);
 		return queue_put_message(d->q, txn, id, &m, rec);
 	}
-	return due_expire(d, txn, id, &m, rec, now);
+	if (now >= m.expires_ms)
+		return due_expire(d, txn, id, &m, rec, now);
+	r = wish_warn(d->q, txn, id, &m, &d->effects.arena, now);
+	return r < 0 ? r : queue_put_message(d->q, txn, id, &m, rec);
 }
 
 static int

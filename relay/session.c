@@ -296,16 +296,26 @@ session_start(struct sessions *all, const struct accepted *accepted,
 
 /* --- all of a loop ------------------------------------------------------------- */
 
+/* Who is hung up on between the dot and its answer sends the message again,
+ * and it arrives twice: the disk gets a grace of its own. */
 static void
 sessions_grace_over(void *arg)
 {
 	struct sessions *all = arg;
+	bool commits = false;
 	struct session *s;
 
 	TAILQ_FOREACH (s, &all->list, entry) {
+		if (s->smtp.state == SMTP_IN_COMMIT && !all->grace_again) {
+			commits = true;
+			continue;
+		}
 		smtp_in_end(&s->smtp, SMTP_IN_NO_SHUTDOWN);
 		session_end(s, "shutdown");
 	}
+	all->grace_again = true;
+	if (commits)
+		loop_timer_set(&all->grace, all->grace_ms);
 }
 
 struct sessions *
@@ -353,6 +363,7 @@ sessions_stop(struct sessions *all, int64_t grace_ms, loop_fn *done, void *arg)
 	all->stopping = true;
 	all->stopped = done;
 	all->stopped_arg = arg;
+	all->grace_ms = grace_ms;
 	loop_timer_set(&all->grace, grace_ms);
 	TAILQ_FOREACH (s, &all->list, entry) {
 		smtp_in_finish(&s->smtp);

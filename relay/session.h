@@ -25,7 +25,8 @@ void sessions_free(struct sessions **all);
 /* On its loop: what sessions use from their next MAIL on. */
 void sessions_set_snapshot(struct sessions *all, struct snapshot *snapshot);
 /* On its loop: 421 to all, after the messages that are being sent or committed;
- * then DONE(ARG). What is left after GRACE_MS is told 421 and hung up on. */
+ * then DONE(ARG). What is left after GRACE_MS is told 421 and hung up on; a
+ * commit under way then has GRACE_MS more to be answered. */
 void sessions_stop(struct sessions *all, int64_t grace_ms, loop_fn *done,
 		   void *arg);
 

@@ -50,20 +50,13 @@ session_room(void *arg)
 	return store_has_room(queue_store(s->all->queue), STORE_NEED_MAIL);
 }
 
-static int
-session_route(void *arg, const struct address *rcpt, struct envelope_rcpt *ret)
+static enum expand_result
+session_expand(void *arg, const struct address *rcpt, bool trusted,
+	       struct arena *arena, struct expansion *ret)
 {
 	struct session *s = arg;
-	struct route route;
-	int r;
 
-	r = route_find(s->snapshot->routing, rcpt, &route);
-	if (r < 0)
-		return r;
-	ret->agent = route.agent;
-	ret->dest = route.dest;
-	ret->route = route.rule;
-	return 0;
+	return expand_rcpt(s->snapshot->routing, rcpt, trusted, arena, ret);
 }
 
 static void
@@ -213,7 +206,7 @@ const struct smtp_in_calls session_calls = {
 	.say = session_say,
 	.begin = session_begin,
 	.room = session_room,
-	.route = session_route,
+	.expand = session_expand,
 	.open = session_open,
 	.write = session_write,
 	.commit = session_commit,

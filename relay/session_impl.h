@@ -18,6 +18,8 @@ struct sessions {
 	uint64_t epoch; /* of session ids: seconds at the start */
 	bool stopping;
 	struct loop_timer grace;
+	int64_t grace_ms;
+	bool grace_again; /* the second one, for commits under way */
 	loop_fn *stopped;
 	void *stopped_arg;
 };

@@ -6,6 +6,7 @@
 
 #include "base/must.h"
 #include "relay/smtp_in_data.h"
+#include "relay/smtp_in_rcpt.h"
 #include "relay/smtp_in_refuse.h"
 
 const char *const smtp_in_state_names[] = {
@@ -47,6 +48,7 @@ si_reset(struct smtp_in *si)
 	si->envid = NULL;
 	si->rcpt = NULL;
 	si->nrcpt = 0;
+	si->ntaken = 0;
 	si->rcpt_cap = 0;
 	si->paused = false;
 }
@@ -86,6 +88,7 @@ static enum smtp_in_state
 si_mail(struct smtp_in *si, const struct smtp_command *cmd)
 {
 	const struct limits_conf *limits;
+	struct address sender = cmd->address;
 
 	si->conf = si->calls->begin(si->arg, &si->trusted);
 	limits = si->conf->limits;
@@ -95,56 +98,16 @@ si_mail(struct smtp_in *si, const struct smtp_command *cmd)
 		return si_refuse(si, SMTP_IN_NO_SIZE, SMTP_IN_READY);
 	if (!si->calls->room(si->arg))
 		return si_refuse(si, SMTP_IN_NO_FULL, SMTP_IN_READY);
+	if (!si_complete(si, &sender))
+		return si_refuse_bare(si, SMTP_IN_READY);
 
-	si->sender = address_text(&cmd->address, &si->arena);
-	si->sender_domain = arena_strdup(&si->arena, cmd->address.domain);
+	si->sender = address_text(&sender, &si->arena);
+	si->sender_domain = arena_strdup(&si->arena, sender.domain);
 	si->ret = cmd->ret;
 	if (cmd->envid != NULL)
 		si->envid = arena_strdup(&si->arena, cmd->envid);
 	si_say(si, "250 2.1.0 sender ok");
 	return SMTP_IN_MAIL;
-}
-
-static struct envelope_rcpt *
-si_rcpt_room(struct smtp_in *si)
-{
-	struct envelope_rcpt *more;
-	size_t cap;
-
-	if (si->nrcpt == si->rcpt_cap) {
-		cap = si->rcpt_cap > 0 ? 4 * si->rcpt_cap : 4;
-		more = arena_alloc(&si->arena, cap * sizeof(*more));
-		if (si->nrcpt > 0)
-			memcpy(more, si->rcpt, si->nrcpt * sizeof(*more));
-		si->rcpt = more;
-		si->rcpt_cap = cap;
-	}
-	return &si->rcpt[si->nrcpt];
-}
-
-static enum smtp_in_state
-si_rcpt(struct smtp_in *si, const struct smtp_command *cmd)
-{
-	struct address address = cmd->address;
-	struct envelope_rcpt *rcpt;
-
-	if (address.domain[0] == '\0') /* <postmaster>: ours */
-		address.domain = si->conf->hostname;
-	if (si->nrcpt >= (size_t)si->conf->limits->recipients)
-		return si_refuse(si, SMTP_IN_NO_RECIPIENTS, si->state);
-
-	rcpt = si_rcpt_room(si);
-	*rcpt = (struct envelope_rcpt){.notify = cmd->notify};
-	if (!si->trusted)
-		return si_refuse_rcpt(si, SMTP_IN_NO_TRUST, &address);
-	if (si->calls->route(si->arg, &address, rcpt) < 0)
-		return si_refuse_rcpt(si, SMTP_IN_NO_ROUTE, &address);
-	rcpt->address = address_text(&address, &si->arena);
-	if (cmd->orcpt != NULL)
-		rcpt->orcpt = arena_strdup(&si->arena, cmd->orcpt);
-	si->nrcpt++;
-	si_say(si, "250 2.1.5 recipient ok");
-	return SMTP_IN_RCPT;
 }
 
 static enum smtp_in_state

@@ -28,6 +28,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "config/config.h"
+#include "deliver/expand.h"
 #include "mail/lines.h"
 #include "mail/smtp_command.h"
 #include "queue/draft.h"
@@ -59,7 +60,11 @@ enum smtp_in_no {
 	SMTP_IN_NO_SENDER,
 	SMTP_IN_NO_RCPT,
 	SMTP_IN_NO_TRUST,
+	SMTP_IN_NO_FOREIGN_RCPT, /* not ours, and the client may not send on */
+	SMTP_IN_NO_SOURCE,       /* names another host before the @ */
+	SMTP_IN_NO_USER,
 	SMTP_IN_NO_ROUTE,
+	SMTP_IN_NO_UNKNOWNS, /* too many of these */
 	SMTP_IN_NO_RECIPIENTS,
 	SMTP_IN_NO_SIZE,
 	SMTP_IN_NO_HEADER,
@@ -88,7 +93,9 @@ extern const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO];
 /* What a session is told by its listener; borrowed until the next begin(). */
 struct smtp_in_conf {
 	const char *hostname;
+	const char *origin; /* completes bare names */
 	const struct limits_conf *limits;
+	enum config_role role;
 	enum config_class class;
 };
 
@@ -116,10 +123,11 @@ struct smtp_in_calls {
 	const struct smtp_in_conf *(*begin)(void *arg, bool *ret_trusted);
 	/* Is there room for a message? */
 	bool (*room)(void *arg);
-	/* Where RCPT goes: fill agent, dest and route, which stay valid until
-	 * the end of the transaction. 0 or -ENOENT. */
-	int (*route)(void *arg, const struct address *rcpt,
-		     struct envelope_rcpt *ret);
+	/* What becomes of RCPT; the routes in it stay valid until the end of
+	 * the transaction. */
+	enum expand_result (*expand)(void *arg, const struct address *rcpt,
+				     bool trusted, struct arena *arena,
+				     struct expansion *ret);
 	/* A draft; 0 or -errno as draft_open(). */
 	int (*open)(void *arg, size_t max_bytes, uint64_t *ret_id);
 	/* As draft_write(): after 1 the machine takes no data until
@@ -156,7 +164,7 @@ struct smtp_in {
 	bool skip_line;      /* the rest of a line that was too long goes */
 	enum smtp_verb verb; /* of the command under way, for refusals */
 	size_t behind;       /* bytes that came with the command, behind it */
-	int64_t errors, messages;
+	int64_t errors, unknown, messages;
 	uint64_t commands; /* taken so far: a deadline is per command */
 	char helo[SMTP_IN_HELO_MAX];
 
@@ -168,6 +176,7 @@ struct smtp_in {
 	const char *envid;          /* in the arena; NULL: none */
 	struct envelope_rcpt *rcpt; /* in the arena; room for RCPT_CAP */
 	size_t nrcpt, rcpt_cap;
+	size_t ntaken;      /* RCPT commands that became them */
 	uint64_t id;        /* of the draft */
 	bool draft;         /* there is one */
 	enum smtp_in_no no; /* state REFUSED: why */

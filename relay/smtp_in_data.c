@@ -81,7 +81,8 @@ si_prefix(struct smtp_in *si, const struct header_facts *facts, const char *id,
 		.by = si->conf->hostname,
 		.with = si->esmtp ? "ESMTP" : "SMTP",
 		.id = id,
-		.for_rcpt = si->nrcpt == 1 ? si->rcpt[0].address : NULL,
+		/* Not what it stands for: that is nobody's business. */
+		.for_rcpt = si->ntaken == 1 ? si->rcpt[0].original : NULL,
 		.now_ms = si->calls->now_ms(si->arg),
 	};
 	const char *mailbox = si->client->mailbox;
@@ -109,8 +110,8 @@ si_class(const struct smtp_in *si, const struct header_facts *facts)
 	case CONFIG_CLASS_BY_HEADER:
 		break;
 	}
-	return facts->bulk || si->nrcpt > SI_BULK_RECIPIENTS ? QUEUE_BULK
-							     : QUEUE_NORMAL;
+	return facts->bulk || si->ntaken > SI_BULK_RECIPIENTS ? QUEUE_BULK
+							      : QUEUE_NORMAL;
 }
 
 static void

@@ -32,8 +32,23 @@ const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO] = {
 			     true, false},
 	[SMTP_IN_NO_TRUST] = {550, "5.7.1", "this client may not send here",
 			      "trust", true, false},
+	[SMTP_IN_NO_FOREIGN_RCPT] = {550, "5.7.1",
+				     "this server takes mail for its own "
+				     "domains only, and you may not relay "
+				     "through it",
+				     "relay", false, false},
+	[SMTP_IN_NO_SOURCE] = {550, "5.7.1",
+			       "an address that names another host before the "
+			       "@ is not taken",
+			       "relay", false, false},
+	[SMTP_IN_NO_USER] = {550, "5.1.1", "nobody has this address here",
+			     "unknown", false, false},
 	[SMTP_IN_NO_ROUTE] = {550, "5.4.4", "no route to this domain",
 			      "no_route", false, false},
+	[SMTP_IN_NO_UNKNOWNS] = {421, "4.7.0",
+				 "too many recipients that are not taken; "
+				 "closing",
+				 "unknown", false, true},
 	[SMTP_IN_NO_RECIPIENTS] = {452, "4.5.3", "too many recipients",
 				   "recipients", false, false},
 	[SMTP_IN_NO_SIZE] = {552, "5.3.4", "message too big", "size", true,
@@ -98,21 +113,37 @@ si_refused(struct smtp_in *si, enum smtp_in_no no, int code, const char *dsn,
 	si->calls->refused(si->arg, &r);
 }
 
+static enum smtp_in_state
+si_refuse_last(struct smtp_in *si, enum smtp_in_no no)
+{
+	const struct smtp_in_refusal *last = &smtp_in_refusals[no];
+
+	si_say(si, "%d %s %s", last->code, last->dsn, last->text);
+	si_refused(si, no, last->code, last->dsn, NULL);
+	return SMTP_IN_CLOSED;
+}
+
+static bool
+si_is_guess(enum smtp_in_no no)
+{
+	return no == SMTP_IN_NO_USER || no == SMTP_IN_NO_SOURCE ||
+	       no == SMTP_IN_NO_FOREIGN_RCPT;
+}
+
 /* What follows a refusal: the end, when it was one too many. */
 static enum smtp_in_state
 si_count_error(struct smtp_in *si, enum smtp_in_no no, enum smtp_in_state stay)
 {
-	const struct smtp_in_refusal *last =
-		&smtp_in_refusals[SMTP_IN_NO_ERRORS];
+	const struct limits_conf *limits = si->conf->limits;
 
 	if (smtp_in_refusals[no].closes)
 		return SMTP_IN_CLOSED;
-	if (!smtp_in_refusals[no].error ||
-	    ++si->errors < si->conf->limits->errors)
-		return stay;
-	si_say(si, "%d %s %s", last->code, last->dsn, last->text);
-	si_refused(si, SMTP_IN_NO_ERRORS, last->code, last->dsn, NULL);
-	return SMTP_IN_CLOSED;
+	if (smtp_in_refusals[no].error && ++si->errors >= limits->errors)
+		return si_refuse_last(si, SMTP_IN_NO_ERRORS);
+	if (si_is_guess(no) && !si->trusted &&
+	    ++si->unknown >= limits->unknown_recipients)
+		return si_refuse_last(si, SMTP_IN_NO_UNKNOWNS);
+	return stay;
 }
 
 static enum smtp_in_state

@@ -13,6 +13,8 @@ service_init(struct service *service, const struct config *config,
 {
 	service->name = name;
 	service->smtp.hostname = config->hostname;
+	service->smtp.origin =
+		config->origin[0] != '\0' ? config->origin : config->hostname;
 	service->smtp.limits = &config->limits;
 	for (int i = 0; i < QUEUE_NCLASS; i++)
 		service->accepted[i] = metric_cell(m->accepted, name,
@@ -37,6 +39,7 @@ snapshot_services(struct snapshot *s, const struct smtp_metrics *metrics)
 
 		service_init(&s->services[i], config, l->name, metrics);
 		s->services[i].trusted = &l->trusted;
+		s->services[i].smtp.role = (enum config_role)l->role;
 		s->services[i].smtp.class = (enum config_class)l->class;
 	}
 	submit = &s->services[n];

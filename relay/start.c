@@ -58,6 +58,7 @@ relay_queue_conf(const struct config *config)
 		.destination = config->delivery.per_destination,
 		.lifetime_ms = config->delivery.lifetime_ms,
 		.alert_lifetime_ms = ALERT_LIFETIME_MS,
+		.warn_after_ms = config->delivery.warn_after_ms,
 		.connections = config->delivery.connections,
 	};
 }
@@ -339,6 +340,7 @@ start_deliver(struct relay *r)
 	r->deliver =
 		deliver_new(r->queue, r->snapshot->routing, r->loop_ptrs,
 			    r->dns_ptrs, r->nloops, &r->log_root, r->metrics);
+	deliver_local(r->deliver, r->disk);
 	return 0;
 }
 

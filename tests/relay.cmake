@@ -14,6 +14,8 @@ endfunction()
 belfry_proto_test(
   accept
   addresses
+  aliases
+  bare
   bare_commands
   bare_in_header
   bulk
@@ -27,6 +29,9 @@ belfry_proto_test(
   header_large
   header_size
   http
+  inbound
+  inbound_tricks
+  inbound_trusted
   long_command
   loop
   messages
@@ -52,10 +57,13 @@ belfry_proto_test(
   smuggle_nul_inside
   submit
   text_lines
-  trust)
+  trust
+  unknowns)
 belfry_proto_test(wrong)
 set_tests_properties(proto.wrong PROPERTIES WILL_FAIL TRUE)
 
+belfry_unit_test(session belfry_relay belfry_store_kit)
+set_tests_properties(unit.session PROPERTIES LABELS threads)
 belfry_unit_test(smtp_in belfry_proto)
 target_compile_definitions(test_smtp_in PRIVATE
   SMTP_DOCS="${PROJECT_SOURCE_DIR}/docs/smtp.md")

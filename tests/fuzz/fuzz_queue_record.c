@@ -36,7 +36,7 @@ try_rcpt(const void *data, size_t len, struct arena *a, struct buf *out)
 	if (rcpt_decode(data, len, a, &r) < 0)
 		return false;
 	rcpt_get_reply(&r, &reply);
-	must(rcpt_shown_state(&r, &none) <= QUEUE_RCPT_SET_ASIDE);
+	must(rcpt_shown_state(&r, &none) < QUEUE_RCPT_NSTATE);
 	must(rcpt_lane(&r) < LANES);
 	/* The answer's text is left out when all is too long. */
 	return rcpt_encode(&r, out) == 0;

@@ -10,6 +10,11 @@
 
 #define MAILS_MAX 20
 
+/* Built twice: as fuzz_lmtp_out too. */
+#ifndef FUZZ_LMTP
+#define FUZZ_LMTP false
+#endif
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static void
@@ -91,7 +96,8 @@ run(struct smtp_out *so, uint8_t flags, const uint8_t *data, size_t len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct smtp_out_conf conf = {.helo = "relay.example.org"};
+	struct smtp_out_conf conf = {.helo = "relay.example.org",
+				     .lmtp = FUZZ_LMTP};
 	struct smtp_out so;
 	struct buf out;
 

@@ -1,6 +1,7 @@
 #include "tests/proto/backend.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,16 +35,80 @@ be_room(void *arg)
 	return !b->full;
 }
 
-static int
-be_route(void *arg, const struct address *rcpt, struct envelope_rcpt *ret)
+static enum expand_result
+be_expand(void *arg, const struct address *rcpt, bool trusted,
+	  struct arena *arena, struct expansion *ret)
 {
-	(void)arg;
-	if (strcmp(rcpt->domain, BACKEND_DOMAIN_NOWHERE) == 0)
-		return -ENOENT;
-	ret->agent = "smtp";
-	ret->dest = "hub";
-	ret->route = "smarthost";
-	return 0;
+	struct backend *b = arg;
+
+	return expand_rcpt(b->routing, rcpt, trusted, arena, ret);
+}
+
+/* A relay for all but BACKEND_DOMAIN_NOWHERE. */
+static const char relay_text[] =
+	"hostname: relay.example.org\n"
+	"delivery: {by_domain: [{match: '/(?<!@nowhere.example)$/', via: "
+	"[{name: hub, host: 127.0.0.1}]}]}\n";
+
+/* The same with domains of its own; inner.example is handed on whole. */
+static const char inbound_text[] =
+	"hostname: relay.example.org\n"
+	"domains: [ours.example, inner.example]\n"
+	"origin: origin.example\n"
+	"postmaster: boss@inner.example\n"
+	"aliases:\n"
+	"  team: [anna@inner.example, ben@elsewhere.example, anna]\n"
+	"  anna: [anna@inner.example]\n"
+	"  info@ours.example: [team, info@inner.example]\n"
+	"  copy: [copy@inner.example, team]\n"
+	"  dead: [x@nowhere.example]\n"
+	"  'per%cent': [anna]\n"
+	"routes:\n"
+	"  - {match: sales@ours.example, deliver: smtp, via: [{name: sales, "
+	"host: 127.0.0.1}]}\n"
+	"  - {match: inner.example, deliver: smtp, via: [{name: inner, host: "
+	"127.0.0.1}]}\n"
+	"delivery: {by_domain: [{match: '/(?<!@nowhere.example)$/', via: "
+	"[{name: hub, host: 127.0.0.1}]}]}\n";
+
+static struct routing *
+be_routing(const char *text)
+{
+	struct routing_sources from;
+	struct routing *r = NULL;
+	struct conf_errors e;
+	struct config *c;
+
+	conf_errors_init(&e);
+	if (config_load_text("backend", text, strlen(text), &c, &e) < 0)
+		conf_errors_print(&e, stderr);
+	must(e.total == 0);
+	from = config_routing(c);
+	must(routing_new(&from, &e, &r) == 0);
+	config_unref(&c);
+	conf_errors_done(&e);
+	return r;
+}
+
+/* Made once: a fuzzer makes many backends. */
+static const struct routing *
+be_routing_of(const char *text)
+{
+	static struct routing *relay, *inbound;
+	struct routing **r = text == inbound_text ? &inbound : &relay;
+
+	if (*r == NULL)
+		*r = be_routing(text);
+	return *r;
+}
+
+void
+backend_inbound(struct backend *b)
+{
+	b->routing = be_routing_of(inbound_text);
+	b->conf.role = CONFIG_INBOUND;
+	b->conf.origin = routing_origin(b->routing);
+	b->client.trusted = false;
 }
 
 static int
@@ -202,7 +267,7 @@ static const struct smtp_in_calls backend_calls = {
 	.say = be_say,
 	.begin = be_begin,
 	.room = be_room,
-	.route = be_route,
+	.expand = be_expand,
 	.open = be_open,
 	.write = be_write,
 	.commit = be_commit,
@@ -218,7 +283,8 @@ void
 backend_init(struct backend *b)
 {
 	*b = (struct backend){
-		.conf = {.hostname = "relay.example.org"},
+		.conf = {.hostname = "relay.example.org",
+			 .origin = "relay.example.org"},
 		.limits =
 			{
 				.message_size = 50 * 1024 * 1024,
@@ -228,6 +294,7 @@ backend_init(struct backend *b)
 				.recipients = 1000,
 				.messages_per_connection = 1000,
 				.errors = 20,
+				.unknown_recipients = 20,
 				.received_fields = 50,
 			},
 		.client =
@@ -240,6 +307,7 @@ backend_init(struct backend *b)
 		.fate_delivered = true,
 	};
 	b->conf.limits = &b->limits;
+	b->routing = be_routing_of(relay_text);
 	buf_init(&b->in, BACKEND_MAX);
 	buf_init(&b->out, BACKEND_MAX);
 	buf_init(&b->draft, BACKEND_MAX);

@@ -27,6 +27,7 @@ struct backend {
 	struct smtp_in_conf conf;
 	struct limits_conf limits;
 	struct smtp_in_client client;
+	const struct routing *routing;
 	struct buf in;  /* not yet taken */
 	struct buf out; /* said, not yet looked at */
 	size_t step;    /* the most that is fed at once; 0: all */
@@ -55,6 +56,9 @@ void backend_init(struct backend *b);
 void backend_done(struct backend *b);
 /* The client as the submit socket has it. */
 void backend_submit(struct backend *b, const char *mailbox);
+/* A listener of role inbound, and nobody it trusts; see backend.c for its
+ * domains. */
+void backend_inbound(struct backend *b);
 void backend_start(struct backend *b);
 /* Bytes of the client; commits, pauses and outcomes are settled on the way. */
 void backend_feed(struct backend *b, const char *data, size_t len);

@@ -3,26 +3,19 @@
  *
  *	# a comment
  *	limit NAME N      recipients, message_size, ... before the first C or S
- *	set NAME VALUE    trusted no, submit MAILBOX, full yes, slow yes,
- *	                  open|write|commit -ERRNO, class bulk|normal, fate no
- *	whole             only in one piece (else also byte by byte)
- *	C: text           the client says text and CRLF
- *	C> text           ... without CRLF
- *	C* N text         ... N times, each with CRLF
- *	Cx N text         ... N times, without
- *	S: text           a reply line begins with text; lines `NNN-` before it
- *	                  may be anything
- *	S~ regex          ... or matches an extended regular expression
- *	S* N text         N replies begin with text
- *	S.                nothing more was said
- *	= STATE           the machine's state
- *	N: n              so many messages were stored
- *	M: SENDER RCPT[,RCPT] [bulk] [8bit]   of the last one
- *	D: RET ENVID; NOTIFY ORCPT; ...   what it wants to hear; "-": not said
- *	B: text           what the client sent ends the stored content; several
- *	                  lines are joined
- *	H~ regex          a line of the stored content
- *	H! regex          no line of it
+ *	set NAME VALUE    role inbound, trusted no, submit MAILBOX, full yes,
+ *slow yes, open|write|commit -ERRNO, class bulk|normal, fate no whole only in
+ *one piece (else also byte by byte) C: text           the client says text and
+ *CRLF C> text           ... without CRLF C* N text         ... N times, each
+ *with CRLF Cx N text         ... N times, without S: text           a reply
+ *line begins with text; lines `NNN-` before it may be anything S~ regex ... or
+ *matches an extended regular expression S* N text         N replies begin with
+ *text S.                nothing more was said = STATE           the machine's
+ *state N: n              so many messages were stored M: SENDER RCPT[,RCPT]
+ *[bulk] [8bit]   of the last one D: RET ENVID; NOTIFY ORCPT; ...   what it
+ *wants to hear; "-": not said B: text           what the client sent ends the
+ *stored content; several lines are joined H~ regex          a line of the
+ *stored content H! regex          no line of it
  *
  * Lines C that follow one another are sent in one piece. Escapes in text: \r \n
  * \t \0 \\ \xHH.
@@ -208,6 +201,7 @@ play_limit(struct play *p, const char *name, int64_t n)
 		{"recipients", &l->recipients},
 		{"messages_per_connection", &l->messages_per_connection},
 		{"errors", &l->errors},
+		{"unknown_recipients", &l->unknown_recipients},
 		{"received_fields", &l->received_fields},
 	};
 
@@ -228,6 +222,8 @@ play_set(struct play *p, const char *name, const char *value)
 		p->b.client.trusted = yes;
 	else if (strcmp(name, "submit") == 0)
 		backend_submit(&p->b, xstrdup(value));
+	else if (strcmp(name, "role") == 0 && strcmp(value, "inbound") == 0)
+		backend_inbound(&p->b);
 	else if (strcmp(name, "full") == 0)
 		p->b.full = yes;
 	else if (strcmp(name, "slow") == 0)

@@ -42,6 +42,7 @@ agent_rig_init(struct agent_rig *g)
 	g->conf.connections = 100;
 	g->conf.per_destination.messages_per_connection = 100;
 	g->conf.per_address.connections = 20;
+	g->conf.dsn.max_size = 64 << 10;
 	g->conf.timeouts =
 		(struct delivery_timeouts){5000, 5000, 5000, 5000, 5000};
 	g->conf.smarthost.v = g->hops;
@@ -114,6 +115,8 @@ agent_rig_open(struct agent_rig *g, struct queue *q, struct metrics *metrics)
 
 	g->deliver = deliver_new(q, r, g->loops, g->dns, AGENT_LOOPS,
 				 &g->context, metrics);
+	if (g->disk)
+		deliver_local(g->deliver, g->disk);
 	routing_unref(&r);
 }
 

@@ -19,6 +19,7 @@ struct agent_rig {
 	struct log_context context;
 	struct loop *loops[AGENT_LOOPS];
 	struct dns *dns[AGENT_LOOPS];
+	struct pool *disk; /* the caller's; NULL: no local agents */
 	struct deliver *deliver;
 	struct delivery_conf conf;
 	struct conf_list routes;

@@ -13,9 +13,17 @@
 
 #define PIECE ((size_t)64 * 1024)
 
+#define AGENTS 8
+
+struct agent {
+	const char *name;
+	queue_agent_fn *fn;
+	void *ctx;
+};
+
 struct queue {
-	queue_agent_fn *agent;
-	void *agent_ctx;
+	struct agent agents[AGENTS];
+	size_t nagents;
 	queue_teller_fn *teller;
 	void *teller_ctx;
 	pthread_mutex_t lock;
@@ -87,9 +95,15 @@ void
 queue_set_agent(struct queue *q, const char *agent, queue_agent_fn *fn,
 		void *ctx)
 {
-	must(strcmp(agent, "smtp") == 0);
-	q->agent = fn;
-	q->agent_ctx = ctx;
+	must(q->nagents < AGENTS);
+	q->agents[q->nagents++] = (struct agent){agent, fn, ctx};
+}
+
+void
+queue_limit_agent(struct queue *q, const char *agent, size_t most_rcpts)
+{
+	must(q->nagents > 0 && most_rcpts == 1 &&
+	     strcmp(q->agents[q->nagents - 1].name, agent) == 0);
 }
 
 void
@@ -173,7 +187,15 @@ attempt_run(void *arg)
 {
 	struct attempt_impl *i = arg;
 
-	i->q->agent(i->q->agent_ctx, i->source.loop, &i->a);
+	for (size_t n = 0; n < i->q->nagents; n++) {
+		const struct agent *agent = &i->q->agents[n];
+
+		if (strcmp(agent->name, i->a.agent) == 0) {
+			agent->fn(agent->ctx, i->source.loop, &i->a);
+			return;
+		}
+	}
+	must(!"an agent that is known");
 }
 
 static int64_t
@@ -195,10 +217,11 @@ fake_queue_give(struct queue *q, struct loop *loop,
 	i->source.loop = loop;
 	a->impl = i;
 	arena_init(&a->arena);
-	a->agent = "smtp";
+	a->agent = mail->agent ? mail->agent : "smtp";
 	a->dest = mail->dest;
 	a->sender = mail->sender ? mail->sender : "anna@example.org";
 	a->size = mail_size(mail);
+	a->arrival_ms = INT64_C(1767225600123);
 	a->eight_bit = mail->eight_bit;
 	a->class = mail->class;
 	a->probe = mail->probe;
@@ -316,8 +339,18 @@ tell_run(void *arg)
 
 void
 fake_queue_tell(struct queue *q, struct loop *loop,
-		const struct fake_mail *mail, size_t nrcpt, bool expired)
+		const struct fake_mail *mail, size_t nrcpt)
 {
+	static const int codes[] = {
+		[TELL_FAILED] = 550,  [TELL_EXPIRED] = 450,
+		[TELL_RELAYED] = 250, [TELL_DELIVERED] = 250,
+		[TELL_LATE] = 450,
+	};
+	static const char *const dsns[] = {
+		[TELL_FAILED] = "5.1.1",  [TELL_EXPIRED] = "4.2.0",
+		[TELL_RELAYED] = "2.0.0", [TELL_DELIVERED] = "2.0.0",
+		[TELL_LATE] = "4.2.0",
+	};
 	struct tell_impl *i = xcalloc(1, sizeof(*i));
 	struct tell *t = &i->t;
 
@@ -331,17 +364,22 @@ fake_queue_tell(struct queue *q, struct loop *loop,
 	t->sender = mail->sender;
 	t->size = mail_size(mail);
 	t->class = mail->class;
+	t->ret = mail->ret;
+	t->envid = mail->envid;
+	t->arrival_ms = 1000;
+	t->expires_ms = INT64_C(1767225600000);
 	t->nrcpt = nrcpt;
 	t->rcpt = arena_alloc(&t->arena, nrcpt * sizeof(*t->rcpt));
 	for (size_t n = 0; n < nrcpt; n++) {
 		t->rcpt[n].address =
 			arena_printf(&t->arena, "r%zu@example.net", n);
 		t->rcpt[n].original = t->rcpt[n].address;
-		t->rcpt[n].expired = expired;
+		t->rcpt[n].what = mail->what;
 		t->rcpt[n].relay = "mx.example.net[192.0.2.1]:25";
 		t->rcpt[n].last_attempt_ms = 1000;
-		reply_set(&t->rcpt[n].reply, expired ? 450 : 550,
-			  expired ? "4.2.0" : "5.1.1", "words of the server");
+		reply_set(&t->rcpt[n].reply, codes[mail->what],
+			  dsns[mail->what], "words of the server");
+		t->rcpt[n].reply.ours = false;
 	}
 	loop_post(loop, &i->post, tell_run, i);
 }

@@ -21,8 +21,13 @@ struct fake_mail {
 	bool probe, eight_bit;
 	enum queue_class class;
 	const char *sender; /* NULL: anna@example.org */
+	const char *agent;  /* NULL: smtp */
 	const char *dest;
 	const char *rcpt[4];
+	/* Of a tell. */
+	enum tell_what what;
+	enum dsn_ret ret;
+	const char *envid;
 };
 
 struct fake_result {
@@ -59,9 +64,9 @@ struct fake_report {
 	bool eight_bit;
 };
 
-/* Run a tell of MAIL's recipients, all refused (EXPIRED: too late). */
+/* Run a tell of NRCPT recipients of MAIL; of all of them the same. */
 void fake_queue_tell(struct queue *q, struct loop *loop,
-		     const struct fake_mail *mail, size_t nrcpt, bool expired);
+		     const struct fake_mail *mail, size_t nrcpt);
 /* The same: what became of it. Free with fake_report_free(). */
 struct fake_report *fake_queue_take_report(struct queue *q);
 void fake_report_free(struct fake_report **r);

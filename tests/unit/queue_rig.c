@@ -116,7 +116,8 @@ rig_note_told(struct rig *rig, const struct tell *t)
 	told->notify = t->rcpt[0].notify;
 	snprintf(told->orcpt, sizeof(told->orcpt), "%s",
 		 t->rcpt[0].orcpt != NULL ? t->rcpt[0].orcpt : "-");
-	told->expired = t->rcpt[0].expired;
+	told->what = t->rcpt[0].what;
+	told->last_what = t->rcpt[t->nrcpt - 1].what;
 	told->code = t->rcpt[0].reply.code;
 	told->tries = t->rcpt[0].tries;
 }
@@ -448,6 +449,7 @@ rig_answer_dest(struct rig *rig, size_t at, enum attempt_outcome outcome,
 		reply_set(&a->dest_reply, code, "", "no connection");
 	for (size_t i = 0; i < a->nrcpt; i++) {
 		a->rcpt[i].outcome = outcome;
+		a->rcpt[i].reach = rig->reach;
 		if (outcome != ATTEMPT_UNTRIED)
 			reply_set(&a->rcpt[i].reply, code, "", "said so");
 	}

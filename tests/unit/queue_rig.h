@@ -35,7 +35,8 @@ struct rig_told {
 	enum dsn_ret ret;
 	char envid[64];
 	bool smtputf8;
-	bool expired;
+	enum tell_what what; /* of the first, and of the last */
+	enum tell_what last_what;
 	int code;
 	uint32_t tries;
 };
@@ -62,7 +63,8 @@ struct rig {
 	/* What the teller was told. */
 	struct rig_told told[RIG_TOLD];
 	size_t ntold;
-	bool report; /* write a DSN; else nothing can be said */
+	enum attempt_reach reach; /* of what the test says is done */
+	bool report;              /* write a DSN; else nothing can be said */
 	const char *report_dest;
 	int tell_busy;        /* drop so many first */
 	bool tell_slow;       /* the first waits for rig_tell() ... */

@@ -27,6 +27,7 @@ struct peer {
 	pthread_t thread;
 	int fd;
 	unsigned rcpts;   /* accepted in this transaction */
+	bool lmtp;        /* it said LHLO */
 	const char *line; /* the command at hand; "" */
 	struct buf in;
 };
@@ -166,7 +167,12 @@ peer_data(struct peer *p)
 	must(buf_append(&p->s->all, p->in.data, len) == 0);
 	pthread_mutex_unlock(&p->s->lock);
 	buf_consume(&p->in, len);
-	return peer_answer(p, "DOT", "250 2.0.0 taken\r\n", &code);
+	if (!p->lmtp)
+		return peer_answer(p, "DOT", "250 2.0.0 taken\r\n", &code);
+	for (unsigned i = 0; i < p->rcpts; i++)
+		if (!peer_answer(p, "DOT", "250 2.0.0 stored\r\n", &code))
+			return false;
+	return true;
 }
 
 static bool
@@ -181,7 +187,8 @@ peer_hello(struct peer *p, const char *line, size_t len)
 	memcpy(p->s->seen.helo, line + 5, len);
 	p->s->seen.helo[len] = '\0';
 	pthread_mutex_unlock(&p->s->lock);
-	if (strncmp(line, "EHLO", 4) == 0)
+	p->lmtp = strncmp(line, "LHLO", 4) == 0;
+	if (strncmp(line, "HELO", 4) != 0)
 		return peer_answer(p, "EHLO",
 				   "250-test\r\n250-PIPELINING\r\n"
 				   "250-SIZE 100000000\r\n250 8BITMIME\r\n",
@@ -194,7 +201,8 @@ peer_command(struct peer *p, const char *line, size_t len)
 {
 	char code;
 
-	if (strncmp(line, "EHLO", 4) == 0 || strncmp(line, "HELO", 4) == 0)
+	if (strncmp(line, "EHLO", 4) == 0 || strncmp(line, "HELO", 4) == 0 ||
+	    strncmp(line, "LHLO", 4) == 0)
 		return peer_hello(p, line, len);
 	if (strncmp(line, "MAIL", 4) == 0) {
 		p->rcpts = 0;

@@ -1,8 +1,8 @@
 /*
  * smtp_server - a server on loopback that does as it is told.
  *
- * It speaks SMTP with PIPELINING, SIZE and 8BITMIME and takes everything,
- * but where a rule says otherwise. A thread a connection.
+ * It speaks SMTP, after LHLO also LMTP, with PIPELINING, SIZE and 8BITMIME, and
+ * takes everything, but where a rule says otherwise. A thread a connection.
  */
 #ifndef TESTS_UNIT_SMTP_SERVER_H
 #define TESTS_UNIT_SMTP_SERVER_H
@@ -13,8 +13,9 @@
 struct smtp_server;
 
 /* At the NTH (from 1; 0: each) VERB of this server: say REPLY (NULL: nothing),
- * then close, or stay silent for good. Verbs: BANNER EHLO HELO MAIL RCPT DATA
- * DOT, and BODY: while the content is read. */
+ * then close, or stay silent for good. Verbs: BANNER, EHLO (LHLO is
+ * meant too), HELO, MAIL, RCPT, DATA, DOT (after LHLO one a recipient), and
+ * BODY: while the content is read. */
 struct smtp_rule {
 	const char *verb; /* NULL ends */
 	unsigned nth;
@@ -30,7 +31,7 @@ int smtp_server_port(const struct smtp_server *s);
 
 struct smtp_seen {
 	unsigned connections, most_at_once;
-	unsigned mails; /* answered 2xx after the dot */
+	unsigned mails; /* 2xx after a dot */
 	unsigned dots;  /* how many contents were whole */
 	unsigned quits;
 	char helo[128];

@@ -28,6 +28,8 @@ static const struct path_row path_rows[] = {
 	 18, NULL},
 	{"null", STR("<>"), "", 2, NULL},
 	{"postmaster", STR("<PostMaster>"), "PostMaster", 12, NULL},
+	{"bare", STR("<root>"), "root", 6, NULL},
+	{"bare, quoted", STR("<\"a b\">"), "\"a b\"", 7, NULL},
 	{"odd atoms", STR("<a+b=c/d!#$%&'*-?^_`{|}~@x.y>"),
 	 "a+b=c/d!#$%&'*-?^_`{|}~@x.y", 29, NULL},
 	{"dots in the local part", STR("<a.b.c@d>"), "a.b.c@d", 9, NULL},
@@ -53,8 +55,8 @@ static const struct path_row path_rows[] = {
 	{"null, not closed", STR("< >"), NULL, 0, "quotes"},
 	{"no local part", STR("<@b>"), NULL, 0, "source route"},
 	{"no domain", STR("<a@>"), NULL, 0, "domain is missing"},
-	{"no at", STR("<anna>"), NULL, 0, "domain is missing"},
-	{"root", STR("<root>"), NULL, 0, "domain is missing"},
+	{"dot, no at", STR("<anna.>"), NULL, 0, "dot begins"},
+	{"literal alone", STR("<[192.0.2.1]>"), NULL, 0, "quotes"},
 	{"two at", STR("<a@b@c>"), NULL, 0, "can't stand in a domain"},
 	{"space", STR("<a b@c>"), NULL, 0, "quotes"},
 	{"space in the domain", STR("<a@b c>"), NULL, 0, "stand in a domain"},
@@ -124,7 +126,8 @@ path_check(const struct path_row *row)
 		assert_string_equal(text, row->text);
 		if (!address_is_null(&a)) {
 			assert_int_equal(
-				address_parse(text, &arena, &again, &why), 0);
+				address_parse_bare(text, &arena, &again, &why),
+				0);
 			assert_string_equal(address_text(&again, &arena), text);
 		}
 		assert_string_equal(address_domain_of(text), a.domain);
@@ -194,6 +197,46 @@ test_bare(void **state)
 }
 
 static const struct {
+	const char *name, *local, *key;
+	char delimiter;
+	const char *base;
+} local_rows[] = {
+	{"plain", "Anna", "anna", '+', "Anna"},
+	{"extension", "anna+List", "anna+list", '+', "anna"},
+	{"two", "anna+a+b", "anna+a+b", '+', "anna"},
+	{"other delimiter", "anna+a-b", "anna+a-b", '-', "anna+a"},
+	{"none", "anna+a", "anna+a", '\0', "anna+a"},
+	{"first", "+anna", "+anna", '+', "+anna"},
+	{"first and another", "+anna+x", "+anna+x", '+', "+anna"},
+	{"last", "anna+", "anna+", '+', "anna"},
+	{"quoted", "\"Anna+x\"", "anna+x", '+', "\"Anna+x\""},
+	{"backslash", "\"a\\\"b\\\\\"", "a\"b\\", '+', NULL},
+	{"quoted, empty", "\"\"", "", '+', "\"\""},
+};
+
+static void
+test_local(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(local_rows); i++) {
+		const char *local = local_rows[i].local;
+		char key[ADDRESS_MAX], small[3];
+
+		print_message("%s\n", local_rows[i].name);
+		address_local_key(local, key, sizeof(key));
+		assert_string_equal(key, local_rows[i].key);
+		address_local_key(local, small, sizeof(small));
+		assert_true(strlen(small) < sizeof(small));
+		assert_memory_equal(small, key, strlen(small));
+		if (local_rows[i].base != NULL)
+			assert_int_equal(
+				address_base_len(local, strlen(local),
+						 local_rows[i].delimiter),
+				strlen(local_rows[i].base));
+	}
+}
+
+static const struct {
 	const char *name, *in;
 	size_t in_len;
 	bool ok;
@@ -232,6 +275,7 @@ main(void)
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_null_refused),
 		cmocka_unit_test(test_bare),
+		cmocka_unit_test(test_local),
 		cmocka_unit_test(test_domains),
 	};
 

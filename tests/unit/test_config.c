@@ -10,6 +10,10 @@
 
 #define HOST "hostname: relay1.example.org\n"
 #define OUT  "delivery: {smarthost: [{host: smtp.example.net}]}\n"
+#define OURS                                                                   \
+	"domains: [a.example]\npostmaster: boss@a.example\n"                   \
+	"routes: [{match: a.example, deliver: smtp, via: [{host: "             \
+	"10.1.0.5}]}]\n"
 
 /* What config_load_text() says of TEXT, a line each; "" is fine. */
 static char *
@@ -78,9 +82,88 @@ static const struct {
 
 	{"listener without role", HOST OUT "listeners:\n- address: ':25'\n",
 	 "t:4:3: `role` is missing; write for example `role: submission`\n"},
-	{"role not built",
+	{"inbound without domains",
 	 HOST OUT "listeners: [{address: ':25', role: inbound}]\n",
-	 "t:3:36: `role` can't be `inbound`; only submission is known\n"},
+	 "t:3:13: listener `:25` has the role inbound, and `domains` is empty: "
+	 "list there what it takes mail for\n"},
+	{"inbound",
+	 HOST OUT OURS "listeners: [{address: ':25', role: inbound}]\n", ""},
+	{"inbound that trusts the world",
+	 HOST OUT OURS
+	 "listeners: [{address: ':25', role: inbound, trust: [0.0.0.0/0]}]\n",
+	 "t:6:53: warning: listener `:25` trusts more than private networks: "
+	 "whoever is there may send mail to anybody\n"},
+
+	{"domains without postmaster", HOST OUT "domains: [a.example]\n",
+	 "t:3:11: `domains` needs a `postmaster`, who answers for them; write "
+	 "for example `postmaster: anna@a.example`\n"},
+	{"domain that is none",
+	 HOST OUT "domains: ['*.example']\npostmaster: a@b.example\n",
+	 "t:3:11: `domains` lists names like example.org, each of them "
+	 "written out, not `*.example`\n"},
+	{"domain localhost",
+	 HOST OUT "domains: [localhost]\npostmaster: a@b.example\n",
+	 "t:3:11: `domains` lists names like example.org, each of them "
+	 "written out, not `localhost`\n"},
+	{"domain as a literal",
+	 HOST OUT "domains: ['[192.0.2.1]']\npostmaster: a@b.example\n",
+	 "t:3:11: `domains` lists names like example.org, each of them "
+	 "written out, not `[192.0.2.1]`\n"},
+	{"origin", HOST OUT "origin: 192.0.2.1\n",
+	 "t:3:9: `origin` is a domain like example.org, not `192.0.2.1`\n"},
+	{"bare postmaster", HOST OUT "postmaster: root\n",
+	 "t:3:13: `postmaster` is an address like anna@example.org, not "
+	 "`root`\n"},
+	{"nobody is postmaster",
+	 HOST OUT "domains: [a.example]\npostmaster: anna@a.example\n",
+	 "t:1:1: mail for postmaster@a.example would be refused: there is no "
+	 "way to who `postmaster` is\n"},
+	{"a postmaster by alias",
+	 HOST OUT "domains: [a.example]\npostmaster: anna@a.example\n"
+		  "aliases: {anna: [anna@b.example]}\n",
+	 ""},
+	{"two postmasters",
+	 HOST OUT OURS "aliases: {postmaster: [anna@b.example]}\n",
+	 "t:6:11: alias `postmaster`: who that is says the key "
+	 "`postmaster`\n"},
+	{"a postmaster of one domain",
+	 HOST OUT OURS "aliases: {postmaster@a.example: [anna@b.example]}\n",
+	 ""},
+	{"alias of a foreign domain",
+	 HOST OUT OURS "aliases: {anna@b.example: [ben@b.example]}\n",
+	 "t:6:11: alias `anna@b.example`: b.example is not one of `domains`, "
+	 "and not this host\n"},
+	{"alias that is no address",
+	 HOST OUT "aliases: {'a b': [ben@b.example]}\n",
+	 "t:3:11: alias `a b`: this character needs \"quotes\" in the part "
+	 "before the @\n"},
+	{"alias for what is no address",
+	 HOST OUT "aliases: {anna: [ben@b.example, 'a/b c']}\n",
+	 "t:3:33: alias `anna`: `a/b c` is no address: this character needs "
+	 "\"quotes\" in the part before the @\n"},
+	{"alias for nobody", HOST OUT "aliases: {anna: []}\n",
+	 "t:3:11: alias `anna` stands for nobody\n"},
+	{"alias twice",
+	 HOST OUT "aliases:\n  anna: [b@b.example]\n  Anna: [c@b.example]\n",
+	 "t:5:3: alias `Anna` is given twice; the first is in line 4 of t\n"},
+	{"alias in a circle",
+	 HOST OUT "aliases:\n  a: [b@b.example, b]\n  b: [c]\n  c: [a]\n",
+	 "t:4:3: alias `a` leads back to itself\n"},
+	{"alias in a circle by an extension",
+	 HOST OUT "aliases:\n  a: [b+x]\n  b: [a@localhost]\n",
+	 "t:4:3: alias `a` leads back to itself\n"},
+	{"alias that keeps its own",
+	 HOST OUT "aliases: {a: [a, a@localhost, b@b.example]}\n",
+	 "t:3:11: warning: alias `a`: there is no way to a@localhost; its mail "
+	 "is refused\n"},
+	{"alias to nowhere",
+	 HOST "delivery: {by_domain: [{match: b.example, "
+	      "via: [{host: a.example}]}]}\n"
+	      "aliases:\n  a: [x@b.example, x@c.example]\n"
+	      "  b: [a]\n  c: [d]\n",
+	 "t:4:3: warning: alias `a`: there is no way to x@c.example; its mail "
+	 "is refused, and so is that of 1 more\n"},
+
 	{"tls not built",
 	 HOST OUT "listeners: [{address: ':25', role: submission, "
 		  "tls: starttls}]\n",
@@ -178,8 +261,25 @@ static const struct {
 	 ""},
 	{"route without via",
 	 HOST OUT "routes: [{match: a.example, deliver: smtp}]\n",
-	 "t:3:10: a route with `deliver: smtp` needs next hops; write for "
+	 "t:3:10: a route with `deliver: smtp` needs `via`; write for "
 	 "example `via: [{host: 10.1.0.5}]`\n"},
+	{"a key of another kind",
+	 HOST OUT "routes: [{match: a.example, deliver: smtp, via: [{host: "
+		  "10.1.0.5}], path: /x}]\n",
+	 "t:3:10: a route with `deliver: smtp` has no `path`\n"},
+	{"maildir without path",
+	 HOST OUT "routes: [{match: a.example, deliver: maildir}]\n",
+	 "t:3:10: a route with `deliver: maildir` needs `path`; write for "
+	 "example `path: \"/var/mail/belfry/{local}\"`\n"},
+	{"a path that begins nowhere",
+	 HOST OUT "routes: [{match: a.example, deliver: maildir, path: "
+		  "mail}]\n",
+	 "t:3:53: `path` begins with a slash, not `mail`\n"},
+	{"a path by the sender",
+	 HOST OUT "routes: [{match: a.example, deliver: maildir, path: "
+		  "'/m/{from}'}]\n",
+	 "t:3:53: `{from}` is nothing that can stand here; a brace by itself "
+	 "is written `{{`\n"},
 	{"route without match", HOST OUT "routes: [{deliver: smtp}]\n",
 	 "t:3:10: `match` is missing; write for example `match: "
 	 "example.org`\n"},
@@ -329,7 +429,7 @@ test_defaults(void **state)
 	assert_true(c->delivery.retry.jitter == 0.1);
 	assert_int_equal(c->delivery.per_address.connections, 20);
 	assert_int_equal(c->delivery.timeouts.after_dot_ms, 600000);
-	assert_int_equal(hop->port, 25);
+	assert_int_equal(hop->port, 0); /* the usual one */
 	assert_string_equal(hop->name, "");
 	config_unref(&c);
 }

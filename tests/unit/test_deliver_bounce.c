@@ -9,8 +9,11 @@
 struct bounce_row {
 	const char *name, *sender;
 	size_t header, body, nrcpt;
-	bool expired, eight_bit;
-	const char *has[4], *lacks[2];
+	bool eight_bit;
+	const char *has[6], *lacks[2];
+	enum tell_what what;
+	enum dsn_ret ret;
+	const char *envid;
 };
 
 static void
@@ -37,7 +40,7 @@ check_report(const struct bounce_row *row, const struct fake_report *r)
 	assert_int_equal(r->eight_bit, row->eight_bit);
 	if (r->len > (size_t)STORE_BLOB_IN_PLACE * STORE_PAGE_MAX)
 		fail_msg("%s: %zu bytes", row->name, r->len);
-	for (size_t n = 0; n < 4 && row->has[n]; n++)
+	for (size_t n = 0; n < 6 && row->has[n]; n++)
 		if (!strstr(r->text, row->has[n]))
 			fail_msg("%s: no %s in %s", row->name, row->has[n],
 				 r->text);
@@ -51,77 +54,128 @@ static void
 test_bounce(void **state)
 {
 	static const struct bounce_row row[] = {
-		{"small: all of it",
-		 "anna@example.org",
-		 100,
-		 100,
-		 2,
-		 false,
-		 false,
-		 {"Final-Recipient: rfc822; r1@example.net", "Status: 5.1.1",
-		  "message/rfc822", "b b b"},
-		 {NULL}},
-		{"large: the header",
-		 "anna@example.org",
-		 100,
-		 100000,
-		 1,
-		 false,
-		 false,
-		 {"text/rfc822-headers", "X-0: h", "words of the server"},
-		 {"b b b", "message/rfc822"}},
-		{"a very large header: its beginning",
-		 "anna@example.org",
-		 100000,
-		 10,
-		 1,
-		 false,
-		 false,
-		 {"text/rfc822-headers", "X-0: h"},
-		 {"b b b"}},
-		{"expired",
-		 "anna@example.org",
-		 100,
-		 100,
-		 1,
-		 true,
-		 false,
-		 {"Status: 4.4.7", "450"},
-		 {NULL}},
-		{"octets above 127",
-		 "anna@example.org",
-		 100,
-		 100,
-		 1,
-		 false,
-		 true,
-		 {"Status: 5.1.1"},
-		 {NULL}},
-		{"many recipients",
-		 "anna@example.org",
-		 100,
-		 40000,
-		 200,
-		 false,
-		 false,
-		 {"r0@example.net", "r199@example.net"},
-		 {NULL}},
-		{"very many recipients: the first half",
-		 "anna@example.org",
-		 100,
-		 100,
-		 500,
-		 false,
-		 false,
-		 {"r0@example.net", "r249@example.net"},
-		 {"r250@example.net"}},
-		{"a DSN", "", 100, 100, 1, false, false, {NULL}, {NULL}},
+		{.name = "small: all of it",
+		 .sender = "anna@example.org",
+		 .header = 100,
+		 .body = 100,
+		 .nrcpt = 2,
+		 .has = {"Final-Recipient: rfc822; r1@example.net",
+			 "Status: 5.1.1", "message/rfc822", "b b b"}},
+		{.name = "large: the header",
+		 .sender = "anna@example.org",
+		 .header = 100,
+		 .body = 100000,
+		 .nrcpt = 1,
+		 .has = {"text/rfc822-headers", "X-0: h",
+			 "words of the server"},
+		 .lacks = {"b b b", "message/rfc822"}},
+		{.name = "a very large header: its beginning",
+		 .sender = "anna@example.org",
+		 .header = 100000,
+		 .body = 10,
+		 .nrcpt = 1,
+		 .has = {"text/rfc822-headers", "X-0: h"},
+		 .lacks = {"b b b"}},
+		{.name = "expired",
+		 .sender = "anna@example.org",
+		 .header = 100,
+		 .body = 100,
+		 .nrcpt = 1,
+		 .has = {"Action: failed", "Status: 4.4.7", "450", "b b b"},
+		 .what = TELL_EXPIRED},
+		{.name = "only the header was asked for",
+		 .sender = "anna@example.org",
+		 .header = 100,
+		 .body = 100,
+		 .nrcpt = 1,
+		 .has = {"text/rfc822-headers", "X-0: h",
+			 "Original-Envelope-Id: QQ 314"},
+		 .lacks = {"b b b", "message/rfc822"},
+		 .ret = DSN_RET_HDRS,
+		 .envid = "QQ 314"},
+		{.name = "all of it was asked for",
+		 .sender = "anna@example.org",
+		 .header = 100,
+		 .body = 100,
+		 .nrcpt = 1,
+		 .has = {"message/rfc822", "b b b"},
+		 .ret = DSN_RET_FULL},
+		{.name = "above the size that is configured",
+		 .sender = "anna@example.org",
+		 .header = 100,
+		 .body = 30000,
+		 .nrcpt = 1,
+		 .has = {"text/rfc822-headers", "X-0: h"},
+		 .lacks = {"b b b"},
+		 .ret = DSN_RET_FULL},
+		{.name = "late",
+		 .sender = "anna@example.org",
+		 .header = 100,
+		 .body = 100,
+		 .nrcpt = 1,
+		 .has = {"Subject: Still not delivered to r0@example.net",
+			 "Action: delayed", "Status: 4.2.0",
+			 "it could not be delivered yet",
+			 "Will-Retry-Until: Thu, 1 Jan 2026 00:00:00 +0000",
+			 "text/rfc822-headers"},
+		 .lacks = {"b b b"},
+		 .what = TELL_LATE,
+		 .ret = DSN_RET_FULL},
+		{.name = "relayed",
+		 .sender = "anna@example.org",
+		 .header = 100,
+		 .body = 100,
+		 .nrcpt = 1,
+		 .has = {"Subject: Passed on to r0@example.net",
+			 "Action: relayed", "Status: 2.0.0",
+			 "Remote-MTA: dns; mx.example.net",
+			 "mx.example.net took it, and does not say",
+			 "text/rfc822-headers"},
+		 .lacks = {"b b b", "Will-Retry"},
+		 .what = TELL_RELAYED},
+		{.name = "delivered",
+		 .sender = "anna@example.org",
+		 .header = 100,
+		 .body = 100,
+		 .nrcpt = 1,
+		 .has = {"Subject: Delivered to r0@example.net",
+			 "Action: delivered", "Status: 2.0.0",
+			 "it was delivered"},
+		 .lacks = {"b b b", NULL},
+		 .what = TELL_DELIVERED},
+		{.name = "octets above 127",
+		 .sender = "anna@example.org",
+		 .header = 100,
+		 .body = 100,
+		 .nrcpt = 1,
+		 .eight_bit = true,
+		 .has = {"Status: 5.1.1"}},
+		{.name = "many recipients",
+		 .sender = "anna@example.org",
+		 .header = 100,
+		 .body = 40000,
+		 .nrcpt = 200,
+		 .has = {"r0@example.net", "r199@example.net"}},
+		{.name = "very many recipients: the first half",
+		 .sender = "anna@example.org",
+		 .header = 100,
+		 .body = 100,
+		 .nrcpt = 500,
+		 .has = {"r0@example.net", "r249@example.net"},
+		 .lacks = {"r250@example.net"}},
+		{.name = "a DSN",
+		 .sender = "",
+		 .header = 100,
+		 .body = 100,
+		 .nrcpt = 1,
+		 .eight_bit = false},
 	};
 	struct fake_rig g;
 
 	(void)state;
 	fake_rig_init(&g);
 	agent_rig_hop(&g.agent, 25);
+	g.agent.conf.dsn.max_size = 20000;
 	fake_rig_start(&g);
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		struct fake_report *r;
@@ -132,8 +186,11 @@ test_bounce(void **state)
 		g.mail.content = b.data;
 		g.mail.len = b.len;
 		g.mail.class = QUEUE_BULK;
+		g.mail.what = row[i].what;
+		g.mail.ret = row[i].ret;
+		g.mail.envid = row[i].envid;
 		fake_queue_tell(g.queue, g.agent.loops[1], &g.mail,
-				row[i].nrcpt, row[i].expired);
+				row[i].nrcpt);
 		r = fake_queue_take_report(g.queue);
 		assert_non_null(r);
 		assert_false(r->dropped);

@@ -35,7 +35,7 @@ test_three_recipients(void **state)
 	assert_int_equal(rig->told[0].nrcpt, 1);
 	assert_string_equal(rig->told[0].first, "r2@x.org");
 	assert_int_equal(rig->told[0].code, 550);
-	assert_false(rig->told[0].expired);
+	assert_int_equal(rig->told[0].what, TELL_FAILED);
 	/* The report is on its way, and one recipient is left. */
 	assert_int_equal(rig->nout, 1);
 	assert_string_equal(rig->out[0]->sender, "");
@@ -108,7 +108,7 @@ fail_until_told(struct rig *rig, enum attempt_outcome outcome,
 		rig_advance(rig, step);
 		assert_in_range(n, 0, 250);
 	}
-	assert_true(rig->told[0].expired);
+	assert_int_equal(rig->told[0].what, TELL_EXPIRED);
 	assert_int_equal(rig->told[0].code, code);
 	assert_int_equal(rig->told[0].tries, n);
 	return n;
@@ -155,7 +155,7 @@ test_grace_after_a_start(void **state)
 	rig_settle(rig);
 	rig_advance(rig, 10 * MINUTE);
 	assert_int_equal(rig->ntold, 1);
-	assert_true(rig->told[0].expired);
+	assert_int_equal(rig->told[0].what, TELL_EXPIRED);
 }
 
 static void
@@ -210,7 +210,7 @@ a_reload_before_the_end(struct rig *rig, bool rerouted)
 		rig_settle(rig);
 	}
 	assert_int_equal(rig->ntold, 1);
-	assert_true(rig->told[0].expired);
+	assert_int_equal(rig->told[0].what, TELL_EXPIRED);
 }
 
 static void
@@ -245,7 +245,7 @@ an_agent_is_gone(struct rig *rig, bool tried)
 	assert_int_equal(rig->ntold, 0); /* it may come back */
 	rig_advance(rig, MINUTE);
 	assert_int_equal(rig->ntold, 1);
-	assert_true(rig->told[0].expired);
+	assert_int_equal(rig->told[0].what, TELL_EXPIRED);
 	assert_int_equal(rig->told[0].code, tried ? 450 : 451);
 	assert_int_equal(rig->told[0].tries, tried ? 1 : 0);
 }

@@ -79,6 +79,7 @@ far_end(struct rig *rig, struct attempt *a)
 		struct attempt_rcpt *ar = &a->rcpt[i];
 
 		ar->outcome = ATTEMPT_DONE;
+		ar->reach = ATTEMPT_DELIVERED;
 		reply_set(&ar->reply, 250, "2.0.0", "ok");
 		if (strncmp(ar->address, "r1", 2) == 0 && ar->tries < 2) {
 			ar->outcome = ATTEMPT_LATER;
@@ -201,6 +202,48 @@ judge_round(const struct seen *s)
 {
 	assert_in_range(s->served[0], s->accepted, 2 * 3);
 	assert_int_equal(s->reports, 0);
+}
+
+/* Success was asked for: it is told. */
+static void
+tell_success(struct rig *rig, bool again)
+{
+	if (!again)
+		send(rig, RIG_MAIL(.nrcpt = 2, .notify = {DSN_NOTIFY_SUCCESS,
+							  DSN_NOTIFY_SUCCESS}));
+	drive(rig, MINUTE, 2 * HOUR);
+}
+
+/* One report, or two where a crash came between the ends of the two; the second
+ * recipient is deferred for a while. */
+static void
+judge_success(const struct seen *s)
+{
+	if (!s->accepted && s->served[0] == 0)
+		return;
+	assert_in_range(s->served[0], 1, 2);
+	assert_in_range(s->served[1], 1, 2);
+	assert_in_range(s->reports, 1, 2);
+}
+
+/* A day late: a warning, once, and then it is served. */
+static void
+tell_late(struct rig *rig, bool again)
+{
+	rig->conf.warn_after_ms = 4 * HOUR;
+	queue_set_conf(rig->q, &rig->conf);
+	if (!again)
+		send(rig, RIG_MAIL(.nrcpt = 1, .dest = "dead"));
+	drive(rig, 10 * MINUTE, 3 * DAY);
+}
+
+static void
+judge_late(const struct seen *s)
+{
+	if (!s->accepted && s->served[0] == 0)
+		return;
+	assert_in_range(s->served[0], 1, 2);
+	assert_int_equal(s->reports, 1);
 }
 
 static void
@@ -355,6 +398,8 @@ static const struct story stories[] = {
 	{"three recipients", tell_three, judge_three, 8},
 	{"dead for a day", tell_dead, judge_dead, 8},
 	{"round a dead host", tell_round, judge_round, 8},
+	{"success is told", tell_success, judge_success, 8},
+	{"late is told", tell_late, judge_late, 8},
 	{"paused", tell_pause, judge_accept, 8},
 	{"fifty megabytes cut off", tell_large, judge_accept, 8},
 	{"a bell", tell_bell, judge_bell, 8},

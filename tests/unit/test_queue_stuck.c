@@ -492,6 +492,31 @@ test_a_scan_goes_on_where_it_was(void **state)
 	assert_int_equal(rig_stats(rig)->messages, 0);
 }
 
+/* Those that are out are passed once, not each time that room is made. */
+static void
+test_room_is_found_at_once(void **state)
+{
+	struct dest_table t;
+	struct dest *d;
+
+	(void)state;
+	dest_table_init(&t, 1);
+	for (uint64_t key = 1; key <= DEST_MAX; key++)
+		dest_enter(&t, key, "test", "d")->out = key <= DEST_MAX / 2;
+	assert_non_null(dest_enter(&t, DEST_MAX + 1, "test", "d"));
+	assert_null(dest_find(&t, DEST_MAX / 2 + 1));
+	d = TAILQ_FIRST(&t.lists[DEST_IDLE]);
+	assert_int_equal(d->key, DEST_MAX / 2 + 2);
+	assert_int_equal(HASH_COUNT(t.hash), DEST_MAX);
+
+	/* Where all are out there is none. */
+	TAILQ_FOREACH (d, &t.lists[DEST_IDLE], link)
+		d->out = 1;
+	assert_null(dest_enter(&t, DEST_MAX + 2, "test", "d"));
+	assert_true(t.forgot);
+	dest_table_done(&t);
+}
+
 int
 main(void)
 {
@@ -512,6 +537,7 @@ main(void)
 		RIG_TEST(test_an_alert_at_a_dead_one_while_paused),
 		RIG_TEST(test_the_wall_is_looked_at),
 		RIG_TEST(test_a_scan_goes_on_where_it_was),
+		cmocka_unit_test(test_room_is_found_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

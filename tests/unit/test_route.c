@@ -134,6 +134,38 @@ test_find(void **state)
 	}
 }
 
+/* A port that is not named is the protocol's. */
+static void
+test_usual_ports(void **state)
+{
+	static const struct {
+		int deliver;
+		const char *agent, *dest;
+	} row[] = {
+		{ROUTE_SMTP, "smtp", "10.1.0.8:25"},
+		{ROUTE_LMTP, "lmtp", "10.1.0.8:24"},
+	};
+	struct hop hop = HOP("", "10.1.0.8", 0);
+	struct route_rule rule = {.match = TEXT("example.com"),
+				  .via = {1, &hop}};
+	const struct conf_list list = {1, &rule};
+	const struct address rcpt = {"a", "example.com"};
+	struct delivery_conf conf = conf_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct routing *r;
+		struct route route;
+
+		rule.deliver = row[i].deliver;
+		r = routing_make_with(&conf, &list);
+		assert_int_equal(route_find(r, &rcpt, &route), 0);
+		assert_string_equal(route.agent, row[i].agent);
+		assert_string_equal(route.dest, row[i].dest);
+		routing_unref(&r);
+	}
+}
+
 /* `routes` stands before all else, and only its own first match counts. */
 static void
 test_routes(void **state)
@@ -333,6 +365,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_usual_ports),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_outlives_its_configuration),

@@ -164,7 +164,7 @@ static const struct {
 	 "501 5.5.4 a parameter is KEYWORD"},
 	{"RCPT null", STR("RCPT TO:<>"), SMTP_RCPT,
 	 "501 5.1.3 bad address: the address is empty"},
-	{"RCPT local", STR("RCPT TO:<root>"), SMTP_RCPT,
+	{"RCPT no domain", STR("RCPT TO:<root@>"), SMTP_RCPT,
 	 "501 5.1.3 bad address: the domain is missing"},
 	{"RCPT from", STR("RCPT FROM:<a@b>"), SMTP_RCPT,
 	 "501 5.5.4 say RCPT TO:<address>"},

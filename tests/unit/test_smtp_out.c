@@ -116,6 +116,69 @@ test_piped_at_once(void **state)
 	so_rig_done(&g);
 }
 
+/* --- what the sender wants to hear (RFC 3461) --------------------------------------- */
+
+static const struct wish_row {
+	const char *name, *ehlo;
+	enum dsn_ret ret;
+	const char *envid;
+	uint8_t notify;
+	const char *orcpt, *original, *mail, *rcpt;
+	enum attempt_reach reach;
+} wish_rows[] = {
+	{"nothing asked", "250-mx\r\n250 DSN\r\n", 0, NULL, 0, NULL, NULL,
+	 "MAIL FROM:<anna@example.org>\r\n", "RCPT TO:<r0@example.net>\r\n",
+	 ATTEMPT_PASSED_ON},
+	{"all asked", "250-mx\r\n250 dsn\r\n", DSN_RET_HDRS, "QQ 1+2",
+	 DSN_NOTIFY_SUCCESS | DSN_NOTIFY_DELAY, "rfc822;a+b@example.net", NULL,
+	 "MAIL FROM:<anna@example.org> RET=HDRS ENVID=QQ+201+2B2\r\n",
+	 "RCPT TO:<r0@example.net> NOTIFY=SUCCESS,DELAY "
+	 "ORCPT=rfc822;a+2Bb@example.net\r\n",
+	 ATTEMPT_PASSED_ON},
+	{"all asked, not offered", "250 mx\r\n", DSN_RET_HDRS, "QQ 1+2",
+	 DSN_NOTIFY_SUCCESS, "rfc822;a+b@example.net", "team@example.org",
+	 "MAIL FROM:<anna@example.org>\r\n", "RCPT TO:<r0@example.net>\r\n",
+	 ATTEMPT_RELAYED},
+	{"an alias led there", "250-mx\r\n250 DSN\r\n", DSN_RET_FULL, NULL,
+	 DSN_NOTIFY_NEVER, NULL, "te+am@example.org",
+	 "MAIL FROM:<anna@example.org> RET=FULL\r\n",
+	 "RCPT TO:<r0@example.net> NOTIFY=NEVER "
+	 "ORCPT=rfc822;te+2Bam@example.org\r\n",
+	 ATTEMPT_PASSED_ON},
+};
+
+static void
+test_wishes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(wish_rows) / sizeof(wish_rows[0]); i++) {
+		const struct wish_row *row = &wish_rows[i];
+		struct attempt_rcpt *rcpt;
+		struct so_rig g;
+
+		print_message("%s\n", row->name);
+		so_rig_init(&g, 1);
+		so_rig_greet(&g, row->ehlo);
+		rcpt = &g.a[0].rcpt[0];
+		g.a[0].ret = row->ret;
+		g.a[0].envid = row->envid;
+		rcpt->notify = row->notify;
+		rcpt->orcpt = row->orcpt;
+		rcpt->original = row->original;
+		smtp_out_mail(&g.so, &g.a[0]);
+		so_rig_expect_sent(&g, row->mail);
+		so_rig_hear(&g, "250 ok\r\n");
+		so_rig_expect_sent(&g, row->rcpt);
+		so_rig_hear(&g, "250 ok\r\n354 go\r\n");
+		smtp_out_body_end(&g.so);
+		so_rig_hear(&g, "250 ok\r\n");
+		assert_int_equal(smtp_out_take(&g.so), SMTP_OUT_SETTLED);
+		assert_int_equal(rcpt->outcome, ATTEMPT_DONE);
+		assert_int_equal(rcpt->reach, row->reach);
+		so_rig_done(&g);
+	}
+}
+
 /* --- commands sent ahead (RFC 2920) -------------------------------------------------- */
 
 static void
@@ -305,6 +368,7 @@ main(void)
 		cmocka_unit_test(test_too_long_is_said),
 		cmocka_unit_test(test_plain_dialogue),
 		cmocka_unit_test(test_piped_at_once),
+		cmocka_unit_test(test_wishes),
 		cmocka_unit_test(test_piped_settlement),
 		cmocka_unit_test(test_recipients_decided_before),
 		cmocka_unit_test(test_unfit),

@@ -1,0 +1,134 @@
+#include "relay/smtp_in_rcpt.h"
+
+#include <string.h>
+
+#include "base/must.h"
+#include "relay/smtp_in_refuse.h"
+
+bool
+si_complete(const struct smtp_in *si, struct address *a)
+{
+	if (address_is_null(a) || a->domain[0] != '\0')
+		return true;
+	if (!si->trusted)
+		return false;
+	a->domain = si->conf->origin;
+	return true;
+}
+
+enum smtp_in_state
+si_refuse_bare(struct smtp_in *si, enum smtp_in_state stay)
+{
+	struct reply reply;
+
+	must(stay == si->state || si->state == SMTP_IN_READY);
+	reply_set(&reply, 501, si->verb == SMTP_MAIL ? "5.1.7" : "5.1.3",
+		  "bad address: the domain is missing");
+	return si_refuse_syntax(si, &reply);
+}
+
+/* --- one recipient, its deliveries ------------------------------------------- */
+
+static struct envelope_rcpt *
+si_rcpt_room(struct smtp_in *si)
+{
+	struct envelope_rcpt *more;
+	size_t cap;
+
+	if (si->nrcpt == si->rcpt_cap) {
+		cap = si->rcpt_cap > 0 ? 4 * si->rcpt_cap : 4;
+		more = arena_alloc(&si->arena, cap * sizeof(*more));
+		if (si->nrcpt > 0)
+			memcpy(more, si->rcpt, si->nrcpt * sizeof(*more));
+		si->rcpt = more;
+		si->rcpt_cap = cap;
+	}
+	return &si->rcpt[si->nrcpt];
+}
+
+static void
+si_rcpt_add(struct smtp_in *si, const struct smtp_command *cmd,
+	    const char *original, const char *orcpt, const struct expanded *e)
+{
+	struct envelope_rcpt *rcpt = si_rcpt_room(si);
+
+	*rcpt = (struct envelope_rcpt){
+		.address = arena_strdup(&si->arena, e->address),
+		.original = original,
+		.orcpt = orcpt,
+		.notify = cmd->notify,
+		.agent = e->route.agent,
+		.dest = e->route.dest,
+		.route = e->route.rule,
+	};
+	si->nrcpt++;
+}
+
+static enum smtp_in_state
+si_rcpt_take(struct smtp_in *si, const struct smtp_command *cmd,
+	     const struct expansion *ex)
+{
+	struct address as_given = cmd->address;
+	const char *original, *orcpt = NULL;
+
+	if (as_given.domain[0] == '\0')
+		as_given.domain = si->conf->origin;
+	original = address_text(&as_given, &si->arena);
+	if (cmd->orcpt != NULL)
+		orcpt = arena_strdup(&si->arena, cmd->orcpt);
+	for (size_t i = 0; i < ex->n; i++)
+		si_rcpt_add(si, cmd, original, orcpt, &ex->v[i]);
+	si->ntaken++;
+	si_say(si, "250 2.1.5 recipient ok");
+	return SMTP_IN_RCPT;
+}
+
+static enum smtp_in_state
+si_rcpt_refuse(struct smtp_in *si, const struct smtp_command *cmd,
+	       enum expand_result why)
+{
+	static const enum smtp_in_no no[] = {
+		[EXPAND_FOREIGN] = SMTP_IN_NO_FOREIGN_RCPT,
+		[EXPAND_SOURCE] = SMTP_IN_NO_SOURCE,
+		[EXPAND_UNKNOWN] = SMTP_IN_NO_USER,
+		[EXPAND_NO_ROUTE] = SMTP_IN_NO_ROUTE,
+	};
+
+	if (why == EXPAND_NO_DOMAIN)
+		return si_refuse_bare(si, si->state);
+	return si_refuse_rcpt(si, no[why], &cmd->address);
+}
+
+static enum smtp_in_state
+si_rcpt_expand(struct smtp_in *si, const struct smtp_command *cmd,
+	       struct arena *scratch)
+{
+	size_t max = (size_t)si->conf->limits->recipients;
+	enum expand_result result;
+	struct expansion ex;
+
+	result = si->calls->expand(si->arg, &cmd->address, si->trusted, scratch,
+				   &ex);
+	if (result != EXPAND_OK)
+		return si_rcpt_refuse(si, cmd, result);
+	/* A first recipient always fits, so that the client comes forward. */
+	if (si->nrcpt + ex.n > max + EXPAND_MAX)
+		return si_refuse(si, SMTP_IN_NO_RECIPIENTS, si->state);
+	return si_rcpt_take(si, cmd, &ex);
+}
+
+enum smtp_in_state
+si_rcpt(struct smtp_in *si, const struct smtp_command *cmd)
+{
+	enum smtp_in_state next;
+	struct arena scratch;
+
+	if (si->ntaken >= (size_t)si->conf->limits->recipients)
+		return si_refuse(si, SMTP_IN_NO_RECIPIENTS, si->state);
+	if (!si->trusted && si->conf->role == CONFIG_SUBMISSION)
+		return si_refuse_rcpt(si, SMTP_IN_NO_TRUST, &cmd->address);
+	arena_init(&scratch);
+	next = si_rcpt_expand(si, cmd, &scratch);
+	arena_done(&scratch);
+	return next;
+}

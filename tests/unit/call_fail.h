@@ -1,0 +1,23 @@
+/*
+ * call_fail - make the n-th call of this process to the file system fail, or
+ * its last.
+ *
+ * Linked into a test, it stands before libc's open, openat, mkdirat, linkat,
+ * unlinkat, write, fsync and close. Nothing is counted before call_fail_arm().
+ */
+#ifndef TESTS_UNIT_CALL_FAIL_H
+#define TESTS_UNIT_CALL_FAIL_H
+
+enum call_fail_how {
+	CALL_FAIL_ERRNO,
+	CALL_FAIL_SHORT,       /* a write writes half; others go through */
+	CALL_FAIL_KILL_BEFORE, /* SIGKILL instead of the call */
+	CALL_FAIL_KILL_AFTER,
+};
+
+/* N 0: only count. */
+void call_fail_arm(long n, enum call_fail_how how, int error);
+/* How many calls were counted; none are from here on. */
+long call_fail_disarm(void);
+
+#endif
