@@ -62,5 +62,6 @@ int cli_queue_stats(const struct cli *cli, int argc, char **argv);
 int cli_store_backup(const struct cli *cli, int argc, char **argv);
 int cli_store_upgrade(const struct cli *cli, int argc, char **argv);
 int cli_send(const struct cli *cli, int argc, char **argv);
+int cli_sendmail(const struct cli *cli, int argc, char **argv);
 
 #endif

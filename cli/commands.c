@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/sendmail_conf.h"
 
 const struct command cli_commands[] = {
 	{"check", "[--strict] [--as USER]",
@@ -60,6 +61,24 @@ const struct command cli_commands[] = {
 	 "  --wait      until its fate is known: 0 only when the far end has "
 	 "it\n",
 	 cli_send},
+	{"sendmail", "[-t] [-i] [-f SENDER] [-F NAME] [RECIPIENT...]",
+	 "Submit a message as sendmail(1) does; also when called `sendmail`.",
+	 "  -t          recipients of To, Cc and Bcc too; Bcc goes either way\n"
+	 "  -i, -oi     a line that holds only a dot does not end the message\n"
+	 "  -f A, -r A  the sender, instead of the login name\n"
+	 "  -F NAME     the name in a From that is made\n"
+	 "  -N WHEN     never, or some of failure,delay,success: what to be "
+	 "told\n"
+	 "  -R WHAT     full or hdrs: how much of the message a report holds\n"
+	 "  -V ID       what a report calls the message\n"
+	 "  -C FILE     instead of " SENDMAIL_CONF_PATH "\n"
+	 "  -v          say what became of it\n"
+	 "  -bs         speak SMTP on standard input and output\n"
+	 "  -bp         list the queue, in Postfix's form (the operator)\n"
+	 "  -q          try all that waits now (the operator)\n"
+	 "Other options of sendmail(1) are taken and change nothing; the exit "
+	 "statuses\nare those of sysexits(3).\n",
+	 cli_sendmail},
 	{"help", "[--json] [COMMAND]", "What the commands are.", NULL,
 	 cli_help},
 	{NULL, NULL, NULL, NULL, NULL},

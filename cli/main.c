@@ -91,14 +91,41 @@ cli_run(struct cli *cli, char *program, int argc, char **argv)
 	return cli_unknown(argv[0]);
 }
 
+/* The exit status: whoever reads us may not have got all of it. */
+static int
+cli_end(int r)
+{
+	return fflush(stdout) != 0 && r == CLI_OK ? CLI_WRONG : r;
+}
+
+/* By which name was the program called? */
+static bool
+cli_is_called(const char *argv0, const char *name)
+{
+	const char *slash = strrchr(argv0, '/');
+
+	return strcmp(slash != NULL ? slash + 1 : argv0, name) == 0;
+}
+
+static int
+cli_as_sendmail(struct cli *cli, int argc, char **argv)
+{
+	static char name[] = "sendmail";
+
+	cli->conf_path = CONFIG_PATH;
+	argv[0] = name; /* getopt's errors begin with it */
+	return cli_end(cli_sendmail(cli, argc, argv));
+}
+
 int
 main(int argc, char **argv)
 {
 	struct cli cli = {0};
-	int r;
 
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
+	if (argc > 0 && cli_is_called(argv[0], "sendmail"))
+		return cli_as_sendmail(&cli, argc, argv);
 	switch (program_options("belfry", argc, argv, &cli.conf_path)) {
 	case PROGRAM_RUN:
 		break;
@@ -117,8 +144,5 @@ main(int argc, char **argv)
 		cli_help(&cli, 0, NULL);
 		return CLI_USAGE;
 	}
-	r = cli_run(&cli, argv[0], argc - optind, argv + optind);
-	if (fflush(stdout) != 0 && r == CLI_OK)
-		r = CLI_WRONG; /* whoever reads us did not get all of it */
-	return r;
+	return cli_end(cli_run(&cli, argv[0], argc - optind, argv + optind));
 }

@@ -67,7 +67,10 @@ send_id(const struct submit_talk *t)
 static int
 send_wait(struct submit_talk *t, const char *id)
 {
-	int code = talk_say(t, "XOUTCOME %s", id);
+	int code;
+
+	talk_wait(t);
+	code = talk_say(t, "XOUTCOME %s", id);
 
 	if (code == 250) {
 		puts("delivered");
@@ -95,7 +98,7 @@ send_message(const struct send *s, struct submit_talk *t)
 
 	if (r != CLI_OK)
 		return r;
-	r = talk_message(t, s->file);
+	r = talk_message(t, s->file, NULL);
 	if (r < 0) {
 		cli_say("can't read %s; nothing was submitted", s->path);
 		return CLI_WRONG;

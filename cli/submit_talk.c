@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -24,6 +26,16 @@ talk_line(struct submit_talk *t, char *line, size_t size)
 	return true;
 }
 
+static const char *
+talk_gone(const struct submit_talk *t)
+{
+	if (feof(t->in))
+		return "the connection was closed";
+	if (!ferror(t->in))
+		return "an answer that is not SMTP";
+	return errno == EAGAIN ? "no answer in time" : strerror(errno);
+}
+
 static int
 talk_reply(struct submit_talk *t)
 {
@@ -35,9 +47,7 @@ talk_reply(struct submit_talk *t)
 	do {
 		if (!talk_line(t, line, sizeof(line))) {
 			t->code = 0;
-			snprintf(t->text, sizeof(t->text), "%s",
-				 feof(t->in) ? "the connection was closed"
-					     : "an answer that is not SMTP");
+			snprintf(t->text, sizeof(t->text), "%s", talk_gone(t));
 			return 0;
 		}
 		t->code = (int)strtol(line, NULL, 10);
@@ -49,33 +59,53 @@ talk_reply(struct submit_talk *t)
 	return t->code;
 }
 
+static void
+talk_set_timeout(int fd, time_t seconds)
+{
+	const struct timeval tv = {.tv_sec = seconds};
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+}
+
 int
-talk_open(struct submit_talk *t, const char *path)
+talk_connect(const char *path)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	int fd, in, r;
+	int fd, r;
 
-	memset(t, 0, sizeof(*t));
 	if (strlen(path) >= sizeof(sa.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(sa.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-		goto failed;
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0)
+		return fd;
+	r = -errno;
+	close(fd);
+	return r;
+}
+
+int
+talk_open(struct submit_talk *t, const char *path)
+{
+	int fd = talk_connect(path), in, r;
+
+	memset(t, 0, sizeof(*t));
+	if (fd < 0)
+		return fd;
 	in = dup(fd);
-	if (in < 0)
-		goto failed;
+	if (in < 0) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	talk_set_timeout(fd, TALK_TIMEOUT_S);
 	t->in = fdopen(in, "r");
 	t->out = fdopen(fd, "w");
 	talk_reply(t);
 	return 0;
-
-failed:
-	r = -errno;
-	close(fd);
-	return r;
 }
 
 void
@@ -101,10 +131,31 @@ talk_say(struct submit_talk *t, const char *fmt, ...)
 	return talk_reply(t);
 }
 
-int
-talk_message(struct submit_talk *t, FILE *file)
+void
+talk_wait(struct submit_talk *t)
 {
-	bool at_start = true;
+	talk_set_timeout(fileno(t->in), 0);
+}
+
+bool
+talk_has(const struct submit_talk *t, const char *keyword)
+{
+	size_t len = strlen(keyword);
+	const char *word = strchr(t->text, ' ');
+
+	for (; word != NULL; word = strchr(word, ' ')) {
+		word++;
+		if (strncasecmp(word, keyword, len) == 0 &&
+		    (word[len] == '\0' || word[len] == ' '))
+			return true;
+	}
+	return false;
+}
+
+/* False: FILE can't be read. */
+static bool
+talk_content(struct submit_talk *t, FILE *file, bool *at_start)
+{
 	int c;
 
 	while ((c = getc(file)) != EOF) {
@@ -113,18 +164,27 @@ talk_message(struct submit_talk *t, FILE *file)
 			if (c != '\n') {
 				putc('\r', t->out);
 				ungetc(c, file);
-				at_start = false;
+				*at_start = false;
 				continue;
 			}
 		}
 		if (c == '\n')
 			putc('\r', t->out);
-		else if (c == '.' && at_start)
+		else if (c == '.' && *at_start)
 			putc('.', t->out);
 		putc(c, t->out);
-		at_start = c == '\n';
+		*at_start = c == '\n';
 	}
-	if (ferror(file))
+	return !ferror(file);
+}
+
+int
+talk_message(struct submit_talk *t, FILE *file, FILE *more)
+{
+	bool at_start = true;
+
+	if (!talk_content(t, file, &at_start) ||
+	    (more != NULL && !talk_content(t, more, &at_start)))
 		return -1;
 	if (!at_start)
 		fputs("\r\n", t->out);

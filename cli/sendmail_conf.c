@@ -1,0 +1,90 @@
+#include "cli/sendmail_conf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/conf.h"
+#include "cli/api_client.h"
+#include "mail/address.h"
+
+static bool
+sc_check_path(void *field, const struct conf_mark *mark,
+	      struct conf_errors *errors)
+{
+	const char *path = *(char **)field;
+
+	if (path[0] == '/')
+		return true;
+	conf_error(errors, mark, "a path begins with `/`; `%s` doesn't", path);
+	return false;
+}
+
+static bool
+sc_check_origin(void *field, const struct conf_mark *mark,
+		struct conf_errors *errors)
+{
+	const char *name = *(char **)field;
+
+	if (name[0] == '\0' ||
+	    (name[0] != '[' && address_is_domain(name, strlen(name))))
+		return true;
+	conf_error(errors, mark,
+		   "`origin` is a domain like example.org, not `%s`", name);
+	return false;
+}
+
+static const struct conf_option sendmail_options[] = {
+	{.name = "submit_socket",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct sendmail_conf, submit_socket),
+	 .dflt = "/run/belfry/submit.sock",
+	 .help = "The socket where belfryd takes mail.",
+	 .check = sc_check_path},
+	{.name = "origin",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct sendmail_conf, origin),
+	 .dflt = "\"\"",
+	 .help = "The domain of addresses that have none.",
+	 .check = sc_check_origin},
+	{.name = NULL},
+};
+
+static const struct conf_table sendmail_table = {
+	.size = sizeof(struct sendmail_conf),
+	.options = sendmail_options,
+};
+
+int
+sendmail_conf_load(const char *path, struct arena *arena,
+		   struct sendmail_conf *ret)
+{
+	struct conf_errors e;
+	int r;
+
+	conf_errors_init(&e);
+	if (path == NULL && access(SENDMAIL_CONF_PATH, F_OK) < 0 &&
+	    errno == ENOENT)
+		r = conf_load_text(SENDMAIL_CONF_PATH, "{}", 2, &sendmail_table,
+				   arena, &e, ret);
+	else
+		r = conf_load(path != NULL ? path : SENDMAIL_CONF_PATH,
+			      &sendmail_table, arena, &e, ret);
+	conf_errors_print(&e, stderr);
+	conf_errors_done(&e);
+	return r;
+}
+
+int
+sendmail_conf_of(const struct cli *cli, struct arena *arena,
+		 struct sendmail_conf *ret)
+{
+	char *path = api_socket_path(cli, API_SUBMIT_SOCKET);
+
+	if (path == NULL)
+		return CLI_CONFIG;
+	ret->submit_socket = arena_strdup(arena, path);
+	free(path);
+	return CLI_OK;
+}
