@@ -88,14 +88,32 @@ api_unreachable(CURL *curl, CURLcode code, const char *socket)
 	return CLI_UNREACHABLE;
 }
 
+/* One for all requests, so that they share a connection. */
+static struct {
+	CURL *curl;
+	char *socket;
+} api_link;
+
+void
+api_close(void)
+{
+	curl_easy_cleanup(api_link.curl);
+	free(api_link.socket);
+	api_link.curl = NULL;
+	api_link.socket = NULL;
+}
+
 static CURL *
 api_curl(const char *socket, const char *method, const char *url,
 	 const char *body, struct buf *answer)
 {
-	CURL *curl = curl_easy_init();
+	CURL *curl = api_link.curl;
 
 	if (curl == NULL)
+		curl = api_link.curl = curl_easy_init();
+	if (curl == NULL)
 		return NULL;
+	curl_easy_reset(curl); /* but for what is connected */
 	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
@@ -125,7 +143,6 @@ api_request(const char *socket, const char *method, const char *path,
 		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
 	else
 		r = api_unreachable(curl, code, socket);
-	curl_easy_cleanup(curl);
 	free(url);
 	return r;
 }
@@ -194,24 +211,25 @@ int
 api_call(const struct cli *cli, const char *method, const char *path,
 	 const json_t *body, const char *about, json_t **ret)
 {
-	char *socket = api_socket_path(cli, API_ADMIN_SOCKET), *text = NULL;
+	char *text = NULL;
 	struct buf answer;
 	long status = 0;
 	int r;
 
-	if (socket == NULL)
+	if (api_link.socket == NULL)
+		api_link.socket = api_socket_path(cli, API_ADMIN_SOCKET);
+	if (api_link.socket == NULL)
 		return CLI_CONFIG;
 	if (body != NULL)
 		text = json_dumps(body, JSON_COMPACT);
 	else if (strcmp(method, "POST") == 0)
 		text = xstrdup("");
 	buf_init(&answer, API_BODY_MAX);
-	r = api_request(socket, method, path, text, &status, &answer);
+	r = api_request(api_link.socket, method, path, text, &status, &answer);
 	if (r == CLI_OK)
 		r = api_understand(status, &answer, about, ret);
 	buf_done(&answer);
 	free(text);
-	free(socket);
 	return r;
 }
 

@@ -25,6 +25,9 @@ char *api_socket_path(const struct cli *cli, enum api_socket which);
 int api_call(const struct cli *cli, const char *method, const char *path,
 	     const json_t *body, const char *about, json_t **ret);
 
+/* At the end. */
+void api_close(void);
+
 /* Fields, with a default when they are missing or something else. */
 const char *api_str(const json_t *object, const char *key);
 int64_t api_int(const json_t *object, const char *key);

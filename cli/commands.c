@@ -1,6 +1,11 @@
 #include "cli/command.h"
 #include "cli/sendmail_conf.h"
 
+#include "cli/queue_filter.h"
+
+#define QUEUE_WHICH "[--json] ID...|FILTER..."
+#define QUEUE_JSON  "  --json      one object a line\n"
+
 const struct command cli_commands[] = {
 	{"check", "[--strict] [--as USER]",
 	 "Parse the configuration and check it; file:line:column for every "
@@ -25,23 +30,31 @@ const struct command cli_commands[] = {
 	 "  --alerts          alerts wait too; else they still go out\n",
 	 cli_pause},
 	{"resume", "", "End a pause.", NULL, cli_resume},
-	{"queue list", "[--json]", "The messages that wait.",
+	{"queue list", "[FILTER...] [--limit N] [--json]",
+	 "The messages that wait, all or those that a filter means.",
+	 QUEUE_FILTER_HELP
+	 "  --limit N   so many at most\n"
 	 "  --json      one object a line, with the names of postqueue -j\n",
 	 cli_queue_list},
 	{"queue show", "[--json] ID...",
 	 "Messages with their recipients and the last answers.",
 	 "  --json      one object a line\n", cli_queue_show},
-	{"queue hold", "ID...",
-	 "Keep a message: no delivery, no bounce, until released.", NULL,
-	 cli_queue_hold},
-	{"queue release", "ID...", "End a hold.", NULL, cli_queue_release},
-	{"queue flush", "ID...", "Try a message now.", NULL, cli_queue_flush},
-	{"queue requeue", "ID...",
-	 "Make a message ready now, with its routes looked up anew.", NULL,
-	 cli_queue_requeue},
-	{"queue remove", "[--yes] ID...",
-	 "Take a message out of the queue; its sender is not told.",
-	 "  --yes       do not ask\n", cli_queue_remove},
+	{"queue hold", QUEUE_WHICH,
+	 "Keep messages: no delivery, no bounce, until released.",
+	 QUEUE_FILTER_HELP QUEUE_JSON, cli_queue_hold},
+	{"queue release", QUEUE_WHICH, "End a hold.",
+	 QUEUE_FILTER_HELP QUEUE_JSON, cli_queue_release},
+	{"queue flush", QUEUE_WHICH, "Try messages now.",
+	 QUEUE_FILTER_HELP QUEUE_JSON, cli_queue_flush},
+	{"queue requeue", QUEUE_WHICH,
+	 "Make messages ready now, with their routes looked up anew.",
+	 QUEUE_FILTER_HELP QUEUE_JSON, cli_queue_requeue},
+	{"queue remove", "[--yes] [--json] ID...|FILTER...",
+	 "Take messages out of the queue; their senders are not told.",
+	 "A message is removed with all of its recipients, also when a filter "
+	 "means one of\nthem.\n\n" QUEUE_FILTER_HELP
+	 "  --yes       do not ask\n" QUEUE_JSON,
+	 cli_queue_remove},
 	{"queue stats", "[--json]",
 	 "By destination: waiting, active, oldest, last answer.",
 	 "  --json      one object a line\n", cli_queue_stats},

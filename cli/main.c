@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/api_client.h"
 #include "cli/command.h"
 #include "config/program.h"
 
@@ -95,6 +96,7 @@ cli_run(struct cli *cli, char *program, int argc, char **argv)
 static int
 cli_end(int r)
 {
+	api_close();
 	return fflush(stdout) != 0 && r == CLI_OK ? CLI_WRONG : r;
 }
 

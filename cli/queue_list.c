@@ -5,12 +5,16 @@
 
 #include "base/xalloc.h"
 #include "cli/api_client.h"
+#include "cli/queue_filter.h"
 #include "cli/text.h"
 
-#define QL_PAGE 500
+#define QL_PAGE 1000 /* records */
 
 struct ql {
 	int64_t now_ms;
+	bool json;
+	struct queue_filter_args filter;
+	size_t limit; /* 0: none */
 	size_t messages, recipients;
 	int64_t bytes;
 };
@@ -29,13 +33,15 @@ ql_print_rcpt(const struct ql *ql, const json_t *rcpt)
 	printf("  %s", api_str(rcpt, "state"));
 	if (tries > 0)
 		printf(", %" PRId64 " %s", tries, tries == 1 ? "try" : "tries");
-	if (next > ql->now_ms) {
-		text_age(next - ql->now_ms, wait);
-		printf(", next in %s", wait);
-	}
 	if (dest[0] != '\0') {
 		fputs(", to ", stdout);
 		text_put(dest, stdout);
+	}
+	if (api_true(rcpt, "destination_down"))
+		fputs(", which is down", stdout);
+	if (next > ql->now_ms) {
+		text_age(next - ql->now_ms, wait);
+		printf(", next try in %s", wait);
 	}
 	if (reason[0] != '\0') {
 		fputs("\n        ", stdout);
@@ -59,7 +65,6 @@ ql_print(struct ql *ql, const json_t *m)
 	text_put(sender[0] != '\0' ? sender : "<>", stdout);
 	putchar('\n');
 	json_array_foreach(rcpts, i, rcpt) ql_print_rcpt(ql, rcpt);
-	ql->messages++;
 	ql->recipients += json_array_size(rcpts);
 	ql->bytes += api_int(m, "message_size");
 }
@@ -77,40 +82,53 @@ ql_print_sum(const struct ql *ql)
 	char size[TEXT_MAX];
 
 	if (ql->messages == 0) {
-		puts("The queue is empty.");
+		puts(ql->filter.some && !ql->filter.all
+			     ? "No message is meant by that."
+			     : "The queue is empty.");
 		return;
 	}
 	text_size(ql->bytes, size);
-	printf("%zu message%s, %zu recipient%s, %s\n", ql->messages,
+	printf("%zu message%s, %zu recipient%s, %s%s\n", ql->messages,
 	       ql->messages == 1 ? "" : "s", ql->recipients,
-	       ql->recipients == 1 ? "" : "s", size);
+	       ql->recipients == 1 ? "" : "s", size,
+	       ql->messages == ql->limit ? "; there may be more" : "");
+}
+
+static bool
+ql_enough(const struct ql *ql)
+{
+	return ql->limit > 0 && ql->messages == ql->limit;
 }
 
 static void
-ql_page(struct ql *ql, const json_t *page, bool json)
+ql_page(struct ql *ql, const json_t *page)
 {
 	const json_t *m;
 	size_t i;
 
 	json_array_foreach(json_object_get(page, "messages"), i, m)
 	{
-		if (!json && ql->messages == 0)
+		if (ql_enough(ql))
+			break;
+		if (!ql->json && ql->messages == 0)
 			ql_print_head();
-		if (json)
+		if (ql->json)
 			api_print_line(m);
 		else
 			ql_print(ql, m);
+		ql->messages++;
 	}
 	fflush(stdout); /* the next page may take its time */
 }
 
 /* Page after page, so that neither side holds the whole queue. */
 static int
-ql_pages(const struct cli *cli, struct ql *ql, bool json)
+ql_pages(const struct cli *cli, struct ql *ql)
 {
-	char *path = xasprintf("queue?limit=%d", QL_PAGE);
+	const char *query = buf_str(&ql->filter.query);
+	char *path = xasprintf("queue?limit=%d%s", QL_PAGE, query);
 
-	while (path != NULL && !ferror(stdout)) {
+	while (path != NULL && !ferror(stdout) && !ql_enough(ql)) {
 		json_t *page = NULL;
 		const char *next;
 		int r = api_call(cli, "GET", path, NULL, NULL, &page);
@@ -118,37 +136,76 @@ ql_pages(const struct cli *cli, struct ql *ql, bool json)
 		free(path);
 		if (r != CLI_OK)
 			return r;
-		ql_page(ql, page, json);
+		ql_page(ql, page);
 		next = api_str(page, "next");
 		path = next[0] == '\0' ? NULL
-				       : xasprintf("queue?from=%s&limit=%d",
-						   next, QL_PAGE);
+				       : xasprintf("queue?limit=%d&from=%s%s",
+						   QL_PAGE, next, query);
 		json_decref(page);
 	}
 	free(path); /* left when nobody reads us any more */
 	return CLI_OK;
 }
 
-int
-cli_queue_list(const struct cli *cli, int argc, char **argv)
+static int
+ql_options(const struct cli *cli, struct ql *ql, int argc, char **argv)
 {
-	struct ql ql = {.now_ms = text_now()};
+	static const struct option options[] = {
+		QUEUE_FILTER_OPTIONS,
+		{"json", no_argument, NULL, 'j'},
+		{"limit", required_argument, NULL, 'l'},
+		{NULL, 0, NULL, 0},
+	};
+	int c, r = CLI_OK;
+	char *end;
+
+	while (r == CLI_OK &&
+	       (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'j') {
+			ql->json = true;
+		} else if (c == 'l') {
+			ql->limit = strtoul(optarg, &end, 10);
+			if (*end == '\0' && ql->limit > 0 && optarg[0] != '-')
+				continue;
+			cli_say("`%s` is no number of messages", optarg);
+			r = CLI_USAGE;
+		} else {
+			r = queue_filter_option(cli, &ql->filter, c, optarg);
+		}
+	}
+	return r == CLI_OK && optind < argc ? cli_usage(cli) : r;
+}
+
+static int
+ql_list(const struct cli *cli, struct ql *ql)
+{
 	json_t *status = NULL;
-	bool json = false;
 	int r;
 
-	if (!api_only_json(cli, argc, argv, &json))
-		return CLI_USAGE;
-	if (!json) {
+	if (!ql->json) {
 		r = api_call(cli, "GET", "status", NULL, NULL, &status);
 		if (r != CLI_OK)
 			return r;
 		api_print_pause(json_object_get(status, "pause"), stdout);
 		json_decref(status);
 	}
-	r = ql_pages(cli, &ql, json);
-	if (r == CLI_OK && !json)
-		ql_print_sum(&ql);
+	r = ql_pages(cli, ql);
+	if (r == CLI_OK && !ql->json)
+		ql_print_sum(ql);
+	return r;
+}
+
+int
+cli_queue_list(const struct cli *cli, int argc, char **argv)
+{
+	struct ql ql = {.now_ms = text_now()};
+	int r;
+
+	queue_filter_init(&ql.filter);
+	r = ql_options(cli, &ql, argc, argv);
+	if (r == CLI_OK)
+		r = ql_list(cli, &ql);
+	queue_filter_done(&ql.filter);
 	return r;
 }
 
@@ -163,6 +220,7 @@ ql_show(struct ql *ql, const json_t *m)
 	if (ql->messages == 0)
 		ql_print_head();
 	ql_print(ql, m);
+	ql->messages++;
 	text_time(api_int(m, "expires_time") * 1000, expires);
 	printf("    tried until %s", expires);
 	if (id[0] != '\0') {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "queue/filter.h"
 #include "queue/queue_impl.h"
 
 #define LISTING_ROWS 1000
@@ -16,6 +17,7 @@ struct listing {
 	uint64_t from;
 	size_t max_rows;
 	bool one;
+	const struct queue_filter *filter; /* borrowed; NULL: all */
 	queue_listing_fn *fn;
 	void *fn_arg;
 	struct queue_listing *l; /* owned until given */
@@ -84,6 +86,7 @@ listing_rcpt(struct listing *x, struct store_txn *txn, uint32_t n,
 	listing_dest(x, txn, r->dest);
 	if (!x->dest_failed)
 		return;
+	ri->dest_down = true;
 	ri->tries += dest_rec_tries(&x->dest, since);
 	if (ri->next_ms < x->dest.not_before_ms)
 		ri->next_ms = x->dest.not_before_ms;
@@ -191,7 +194,10 @@ listing_next(struct listing *x, struct store_txn *txn, uint64_t *id,
 	/* Recipients whose message is lost are shown as damaged. */
 	listing_message(x, mi, *id, r > 0 && n == 0 ? &rec : NULL);
 	++*rows;
+	x->l->looked++;
 	r = listing_rcpts(x, txn, mi, rows);
+	if (r >= 0 && x->filter != NULL && !filter_means(x->filter, mi))
+		x->l->n--;
 	return r < 0 ? r : 1;
 }
 
@@ -230,7 +236,8 @@ listing_done(void *arg, int result)
 
 static int
 listing_submit(struct queue *q, uint64_t from, size_t max_rows, bool one,
-	       struct loop *loop, queue_listing_fn *fn, void *arg)
+	       const struct queue_filter *filter, struct loop *loop,
+	       queue_listing_fn *fn, void *arg)
 {
 	struct listing *x = xcalloc(1, sizeof(*x));
 	int r;
@@ -239,6 +246,7 @@ listing_submit(struct queue *q, uint64_t from, size_t max_rows, bool one,
 	x->from = from;
 	x->max_rows = max_rows < LISTING_ROWS ? max_rows : LISTING_ROWS;
 	x->one = one;
+	x->filter = filter;
 	x->fn = fn;
 	x->fn_arg = arg;
 	x->l = xcalloc(1, sizeof(*x->l));
@@ -258,15 +266,16 @@ listing_submit(struct queue *q, uint64_t from, size_t max_rows, bool one,
 }
 
 int
-queue_list(struct queue *q, uint64_t from, size_t max_rows, struct loop *loop,
+queue_list(struct queue *q, uint64_t from, size_t max_rows,
+	   const struct queue_filter *filter, struct loop *loop,
 	   queue_listing_fn *fn, void *arg)
 {
-	return listing_submit(q, from, max_rows, false, loop, fn, arg);
+	return listing_submit(q, from, max_rows, false, filter, loop, fn, arg);
 }
 
 int
 queue_show(struct queue *q, uint64_t id, struct loop *loop,
 	   queue_listing_fn *fn, void *arg)
 {
-	return listing_submit(q, id, 1, true, loop, fn, arg);
+	return listing_submit(q, id, 1, true, NULL, loop, fn, arg);
 }

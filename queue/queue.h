@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/conf.h"
+#include "mail/pattern.h"
 #include "mail/smtp_reply.h"
 #include "queue/store.h"
 
@@ -174,8 +175,19 @@ struct queue_rcpt_info {
 	const char *agent, *dest;       /* "smtp", name */
 	enum queue_rcpt_state state;
 	uint32_t tries;
+	bool dest_down;         /* its destination is: probed at NEXT_MS */
 	int64_t next_ms;        /* wall time of the next try; 0: now or never */
 	const char *last_reply; /* one line; "" none */
+};
+
+/* Which messages are meant: what is set must all hold. */
+struct queue_filter {
+	const struct pattern *to; /* of one recipient, as it is or was given */
+	const struct pattern *sender; /* borrowed, as all of it */
+	bool null_sender;             /* "<>" */
+	const char *dest;             /* of one recipient: that of TO */
+	int64_t before_ms;            /* arrived before; 0: whenever */
+	bool held, corrupt;           /* it, or one of its recipients */
 };
 
 struct queue_message_info {
@@ -193,16 +205,19 @@ struct queue_listing {
 	struct arena arena;
 	size_t n;
 	struct queue_message_info *v;
+	size_t looked; /* at so many messages */
 	uint64_t next; /* where to go on; 0: this was the end */
 	int result;    /* 0 or -errno */
 };
 
 /* The callback owns the listing: queue_listing_free(). */
 typedef void queue_listing_fn(void *arg, struct queue_listing *l);
-/* Messages with id >= FROM, at most MAX_ROWS records read (1,000 a read
- * transaction). 0 or -EAGAIN. */
+/* Messages with id >= FROM that FILTER means (NULL: all; it must stay until
+ * FN), at most MAX_ROWS records read (1,000 a read transaction): a page may be
+ * empty before the end. 0 or -EAGAIN. */
 int queue_list(struct queue *q, uint64_t from, size_t max_rows,
-	       struct loop *loop, queue_listing_fn *fn, void *arg);
+	       const struct queue_filter *filter, struct loop *loop,
+	       queue_listing_fn *fn, void *arg);
 /* One message; N 0 when there is none. */
 int queue_show(struct queue *q, uint64_t id, struct loop *loop,
 	       queue_listing_fn *fn, void *arg);

@@ -24,6 +24,7 @@ api_answer(struct api_call *call, int status, json_t *json)
 		http_answer(call->http, 500, "application/json", "{}", 2);
 	free(text);
 	json_decref(call->body);
+	api_filter_free(&call->filter);
 	free(call);
 }
 
@@ -167,6 +168,7 @@ static const struct api_path api_paths[] = {
 	{"GET", "status", true, api_status},
 	{"GET", "queue-stats", true, api_queue_stats},
 	{"GET", "queue", false, api_queue_list},
+	{"POST", "queue", false, api_queue_act_many},
 	{"GET", "queue/ID", false, api_queue_show},
 	{"DELETE", "queue/ID", false, api_queue_act},
 	{"POST", "queue/ID/ACTION", false, api_queue_act},

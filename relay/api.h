@@ -19,6 +19,7 @@ struct api_call {
 	uint64_t id;               /* of the message the path names; 0: none */
 	const char *action;        /* borrowed from the path; NULL: none */
 	json_t *body;              /* owned; NULL: none */
+	struct api_filter *filter; /* owned; NULL: none */
 };
 
 /* Serve a path below /api/v1/. ADMIN: it came by the admin socket. */
@@ -44,7 +45,25 @@ void api_store_upgrade(struct api_call *call);
 /* The part `store` of the status. */
 json_t *api_store_json(const struct relay *r, const struct queue_stats *s);
 
+/* api_filter.c */
+/* Which messages the query means, into CALL->filter, and from where on and how
+ * many rows at a time. False: the error was answered. */
+bool api_filter_read(struct api_call *call, uint64_t *ret_from,
+		     size_t *ret_rows);
+/* Borrowed from CALL. */
+const struct queue_filter *api_filter(const struct api_call *call);
+/* Nothing is asked for: all messages are meant. */
+bool api_filter_is_empty(const struct api_call *call);
+void api_filter_free(struct api_filter **f);
+
+/* api_many.c */
+void api_queue_act_many(struct api_call *call);
+
 /* api_queue.c */
+extern const char *const api_action_names[]; /* by enum queue_action */
+/* True, or the error was answered. */
+bool api_action_parse(struct api_call *call, const char *name,
+		      enum queue_action *ret);
 void api_queue_list(struct api_call *call);
 void api_queue_show(struct api_call *call);
 void api_queue_act(struct api_call *call);

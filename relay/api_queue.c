@@ -7,7 +7,6 @@
 #include "relay/api.h"
 
 #define LIST_DEFAULT 100
-#define LIST_MAX     1000
 
 static json_t *
 api_seconds(int64_t ms)
@@ -50,6 +49,8 @@ api_rcpt_json(const struct queue_rcpt_info *rcpt)
 	json_object_set_new(json, "tries", json_integer(rcpt->tries));
 	json_object_set_new(json, "agent", api_text(rcpt->agent));
 	json_object_set_new(json, "destination", api_text(rcpt->dest));
+	json_object_set_new(json, "destination_down",
+			    json_boolean(rcpt->dest_down));
 	json_object_set_new(json, "next_time", api_seconds(rcpt->next_ms));
 	return json;
 }
@@ -107,6 +108,8 @@ api_listed(void *arg, struct queue_listing *l)
 	for (size_t i = 0; i < l->n; i++)
 		json_array_append_new(messages, api_message_json(&l->v[i]));
 	json_object_set_new(json, "messages", messages);
+	json_object_set_new(json, "looked",
+			    json_integer((json_int_t)l->looked));
 	if (l->next != 0)
 		queue_id_text(l->next, next);
 	json_object_set_new(json, "next",
@@ -144,29 +147,13 @@ api_busy(struct api_call *call)
 void
 api_queue_list(struct api_call *call)
 {
-	const char *from = http_request_query(call->http, "from");
-	const char *limit = http_request_query(call->http, "limit");
-	unsigned long rows = LIST_DEFAULT;
-	uint64_t id = 0;
-	char *end;
+	size_t rows = LIST_DEFAULT;
+	uint64_t from;
 
-	if (limit != NULL) {
-		errno = 0;
-		rows = strtoul(limit, &end, 10);
-		if (errno != 0 || *end != '\0' || rows == 0 ||
-		    rows > LIST_MAX) {
-			api_error(call, 400, "bad limit",
-				  "a number from 1 to 1000");
-			return;
-		}
-	}
-	if (from != NULL && queue_id_parse(from, &id) < 0) {
-		api_error(call, 400, "bad id in `from`",
-			  "give `next` of the answer before");
+	if (!api_filter_read(call, &from, &rows))
 		return;
-	}
-	if (queue_list(call->relay->queue, id, rows, relay_home(call->relay),
-		       api_listed, call) < 0)
+	if (queue_list(call->relay->queue, from, rows, api_filter(call),
+		       relay_home(call->relay), api_listed, call) < 0)
 		api_busy(call);
 }
 
@@ -180,15 +167,26 @@ api_queue_show(struct api_call *call)
 
 /* --- actions --------------------------------------------------------------------- */
 
-static const struct {
-	const char *name;
-	enum queue_action action;
-} api_actions[] = {
-	{"hold", QUEUE_HOLD},
-	{"release", QUEUE_RELEASE},
-	{"flush", QUEUE_FLUSH},
-	{"requeue", QUEUE_REQUEUE},
+const char *const api_action_names[] = {
+	[QUEUE_HOLD] = "hold",     [QUEUE_RELEASE] = "release",
+	[QUEUE_FLUSH] = "flush",   [QUEUE_REQUEUE] = "requeue",
+	[QUEUE_REMOVE] = "remove",
 };
+
+bool
+api_action_parse(struct api_call *call, const char *name,
+		 enum queue_action *ret)
+{
+	for (int a = QUEUE_HOLD; name != NULL && a <= QUEUE_REMOVE; a++) {
+		if (strcmp(api_action_names[a], name) != 0)
+			continue;
+		*ret = (enum queue_action)a;
+		return true;
+	}
+	api_error(call, 404, "no such action",
+		  "hold, release, flush, requeue or remove");
+	return false;
+}
 
 static void
 api_acted(void *arg, int result)
@@ -221,22 +219,12 @@ api_acted(void *arg, int result)
 void
 api_queue_act(struct api_call *call)
 {
-	const char *name = call->action;
-	size_t i, n = sizeof(api_actions) / sizeof(api_actions[0]);
 	enum queue_action action = QUEUE_REMOVE;
 
-	if (name != NULL) {
-		for (i = 0; i < n && strcmp(api_actions[i].name, name) != 0;
-		     i++)
-			;
-		if (i == n) {
-			api_error(call, 404, "no such action",
-				  "hold, release, flush or requeue");
-			return;
-		}
-		action = api_actions[i].action;
-	}
-	api_log(call, name != NULL ? name : "remove", NULL);
+	if (call->action != NULL &&
+	    !api_action_parse(call, call->action, &action))
+		return;
+	api_log(call, api_action_names[action], NULL);
 	queue_act(call->relay->queue, action, call->id, relay_home(call->relay),
 		  api_acted, call);
 }

@@ -5,6 +5,7 @@ usage: cli_test.py BELFRY
 import http.server
 import json
 import os
+import pty
 import re
 import shutil
 import socketserver
@@ -138,9 +139,9 @@ class Queue(Case):
     def test_list(self):
         self.api.answers = {
             ("GET", "status"): (200, STATUS),
-            ("GET", "queue?limit=500"):
+            ("GET", "queue?limit=1000"):
                 (200, {"messages": [MESSAGE], "next": OTHER}),
-            ("GET", f"queue?from={OTHER}&limit=500"):
+            ("GET", f"queue?limit=1000&from={OTHER}"):
                 (200, {"messages": [dict(MESSAGE, queue_id=OTHER, sender="",
                                          message_size=10)], "next": None})}
         out = self.belfry("queue", "list").stdout
@@ -150,13 +151,13 @@ class Queue(Case):
         self.assertEqual(lines[1].split(), [ID, "4.1K", "2h03m", "normal",
                                             "deferred", "anna@example.org"])
         self.assertRegex(lines[2], r"^    ben@example\.net  deferred, 3 tries,"
-                                   r" next in (9|10)m, to provider$")
+                                   r" to provider, next try in (9|10)m$")
         self.assertEqual(lines[3], "        451 ?[2Jtry later")
         self.assertTrue(lines[4].endswith(" <>"))
         self.assertEqual(lines[-1], "2 messages, 2 recipients, 4.1K")
 
     def test_list_json(self):
-        self.api.answers = {("GET", "queue?limit=500"): (
+        self.api.answers = {("GET", "queue?limit=1000"): (
             200, {"messages": [MESSAGE, MESSAGE], "next": None})}
         out = self.belfry("queue", "list", "--json").stdout
         self.assertEqual([json.loads(line) for line in out.splitlines()],
@@ -165,7 +166,7 @@ class Queue(Case):
     def test_list_empty_and_paused(self):
         self.api.answers = {
             ("GET", "status"): (200, dict(STATUS, pause=PAUSED)),
-            ("GET", "queue?limit=500"): (200, {"messages": [], "next": None})}
+            ("GET", "queue?limit=1000"): (200, {"messages": [], "next": None})}
         out = self.belfry("queue", "list").stdout
         self.assertRegex(out, r"^PAUSED since \S+ \S+ until resumed: the "
                               r"\?provider\nThe queue is empty\.\n$")
@@ -173,10 +174,113 @@ class Queue(Case):
     def test_list_one(self):
         self.api.answers = {
             ("GET", "status"): (200, STATUS),
-            ("GET", "queue?limit=500"): (200, {"messages": [
+            ("GET", "queue?limit=1000"): (200, {"messages": [
                 dict(MESSAGE, message_size=284)], "next": None})}
         lines = self.belfry("queue", "list").stdout.splitlines()
         self.assertEqual(lines[-1], "1 message, 1 recipient, 284B")
+
+    def test_list_down(self):
+        """Ready, but where it goes nothing goes."""
+        self.api.answers = {
+            ("GET", "status"): (200, STATUS),
+            ("GET", "queue?limit=1000"): (200, {"messages": [
+                dict(MESSAGE, recipients=[dict(
+                    MESSAGE["recipients"][0], state="ready",
+                    destination_down=True)])], "next": None})}
+        self.assertRegex(
+            self.belfry("queue", "list").stdout,
+            r"ready, 3 tries, to provider, which is down, next try in "
+            r"(9|10)m\n +451 \?\[2Jtry later")
+
+    def test_list_filter(self):
+        """Every option in the query, and on every page."""
+        query = ("&to=%2Fa.%2Bb%2F&sender=%3C%3E&dest=one%3A25&held=1"
+                 "&corrupt=1&all=1")
+        self.api.answers = {
+            ("GET", f"queue?limit=1000{query}"):
+                (200, {"messages": [], "next": OTHER}),
+            ("GET", f"queue?limit=1000&from={OTHER}{query}"):
+                (200, {"messages": [MESSAGE] * 3, "next": OTHER})}
+        arguments = ["queue", "list", "--to", "/a.+b/", "--from", "",
+                     "--dest", "one:25", "--held", "--corrupt", "--all"]
+        self.assertEqual(len(self.belfry(
+            *arguments, "--json", "--limit", "2").stdout.splitlines()), 2)
+        self.api.answers[("GET", "status")] = (200, STATUS)
+        self.assertIn("2 messages, 2 recipients, 8.2K; there may be more",
+                      self.belfry(*arguments, "--limit", "2").stdout)
+        for bad in (["--limit", "0"], ["--limit", "x"], ["--older", "soon"],
+                    ["--limit", "-1"], [ID]):
+            self.belfry("queue", "list", *bad, exit=64)
+
+    def test_list_older(self):
+        self.api.answers = {("GET", "status"): (200, STATUS)}
+        self.belfry("queue", "list", "--older", "2h", exit=66)
+        before = int(re.search(r"before_ms=(\d+)", self.asked()[-1])[1])
+        self.assertLess(abs(before - (time.time() - 7200) * 1000), 30000)
+
+    def test_act_by_filter(self):
+        self.api.answers = {
+            ("POST", "queue?action=hold&to=x.org"): (200, {
+                "looked": 900, "matched": 3, "recipients": 4, "done": 2,
+                "already": 1, "busy": 0, "gone": 0, "failed": 0,
+                "next": OTHER}),
+            ("POST", f"queue?action=hold&from={OTHER}&to=x.org"): (200, {
+                "looked": 100, "matched": 1, "recipients": 1, "done": 0,
+                "already": 0, "busy": 1, "gone": 0, "failed": 0,
+                "next": None})}
+        done = self.belfry("queue", "hold", "--to", "x.org", exit=75)
+        self.assertEqual(done.stdout, "2 messages held; 1 already held "
+                                      "(1000 looked at)\n")
+        self.assertIn("1 could not be held, since a delivery is under way",
+                      done.stderr)
+        self.assertEqual(json.loads(self.belfry(
+            "queue", "hold", "--to", "x.org", "--json", exit=75).stdout), {
+                "action": "hold", "looked": 1000, "matched": 4,
+                "recipients": 5, "done": 2, "already": 1, "busy": 1,
+                "gone": 0, "failed": 0})
+        self.belfry("queue", "hold", "--to", "x.org", ID, exit=64)
+        self.belfry("queue", "hold", "--yes", ID, exit=64)
+        # What was done before it broke is said.
+        del self.api.answers[
+            ("POST", f"queue?action=hold&from={OTHER}&to=x.org")]
+        self.assertIn("2 messages held", self.belfry(
+            "queue", "hold", "--to", "x.org", exit=66).stdout)
+
+    def test_remove_all(self):
+        self.belfry("queue", "remove", "--all", exit=64)
+        self.assertEqual(self.asked(), [])
+        self.api.answers = {
+            ("GET", "status"): (200, STATUS),
+            ("POST", "queue?action=count&all=1"): (200, {
+                "looked": 2, "matched": 2, "recipients": 5, "next": None}),
+            ("POST", "queue?action=remove&all=1"): (200, {
+                "looked": 2, "matched": 2, "recipients": 5, "done": 2,
+                "next": None})}
+        self.assertEqual(
+            self.belfry("queue", "remove", "--all", "--yes").stdout,
+            "2 messages removed (2 looked at)\n")
+        for answer, exit in (("n", 64), ("y", 0)):
+            said = self.terminal(answer, exit, "queue", "remove", "--all")
+            self.assertIn("Remove 2 messages (5 recipients) for good", said)
+            self.assertIn("of 3 messages looked at", said) # how far it is
+            self.assertEqual("2 messages removed" in said, exit == 0)
+
+    def terminal(self, answer, exit, *arguments):
+        """What is said on a terminal, where ANSWER is typed."""
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execv(BELFRY, [BELFRY, "-c", self.conf, *arguments])
+        os.write(fd, answer.encode() + b"\n")
+        said = b""
+        try:
+            while piece := os.read(fd, 4096):
+                said += piece
+        except OSError: # how a terminal ends
+            pass
+        os.close(fd)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]),
+                         exit, said)
+        return said.decode()
 
     def test_show(self):
         self.api.answers = {("GET", f"queue/{ID}"): (200, MESSAGE)}
@@ -461,7 +565,7 @@ class Usage(Case):
     def test_closed_pipe(self):
         """Who reads only the first lines does not make us ask for all."""
         page = {"messages": [MESSAGE] * 400, "next": ID}
-        self.api.answers = {("GET", "queue?limit=500"): (200, page),
+        self.api.answers = {("GET", "queue?limit=1000"): (200, page),
                             ("GET", f"queue?from={ID}&limit=500"): (200, page)}
         done = subprocess.run(
             f"'{BELFRY}' -c '{self.conf}' queue list --json | head -1",

@@ -1,0 +1,143 @@
+#include "cli/queue_filter.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/conf.h"
+#include "cli/api_client.h"
+#include "cli/text.h"
+
+#define QUERY_MAX 65536
+
+void
+queue_filter_init(struct queue_filter_args *f)
+{
+	memset(f, 0, sizeof(*f));
+	buf_init(&f->query, QUERY_MAX);
+}
+
+void
+queue_filter_done(struct queue_filter_args *f)
+{
+	buf_done(&f->query);
+}
+
+static int
+qf_add(struct queue_filter_args *f, const char *name, const char *value)
+{
+	int r = buf_printf(&f->query, "&%s=", name);
+
+	for (const char *p = value; r == 0 && *p != '\0'; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c < 128 && (isalnum(c) || strchr("-._~", c) != NULL))
+			r = buf_append_char(&f->query, (char)c);
+		else
+			r = buf_printf(&f->query, "%%%02X", c);
+	}
+	f->some = true;
+	if (r == 0)
+		return 0;
+	cli_say("the filter is too long");
+	return CLI_USAGE;
+}
+
+static int
+qf_older(struct queue_filter_args *f, const char *text)
+{
+	char before[TEXT_MAX];
+	int64_t ms;
+
+	if (conf_parse_time(text, &ms) < 0 || ms >= text_now()) {
+		cli_say("`%s` is no time; write for example 30m, 4h or 5d",
+			text);
+		return CLI_USAGE;
+	}
+	snprintf(before, sizeof(before), "%" PRId64, text_now() - ms);
+	return qf_add(f, "before_ms", before);
+}
+
+int
+queue_filter_option(const struct cli *cli, struct queue_filter_args *f, int c,
+		    const char *arg)
+{
+	switch (c) {
+	case 'T':
+		return qf_add(f, "to", arg);
+	case 'F':
+		return qf_add(f, "sender", arg[0] == '\0' ? "<>" : arg);
+	case 'D':
+		return qf_add(f, "dest", arg);
+	case 'O':
+		return qf_older(f, arg);
+	case 'H':
+		return qf_add(f, "held", "1");
+	case 'C':
+		return qf_add(f, "corrupt", "1");
+	case 'A':
+		f->all = true;
+		return qf_add(f, "all", "1");
+	default:
+		return cli_usage(cli);
+	}
+}
+
+int
+queue_filter_or_ids(const struct cli *cli, const struct queue_filter_args *f,
+		    int nids, char **ids)
+{
+	if (f->some == (nids > 0)) {
+		if (f->some)
+			cli_say("give ids or a filter, not both");
+		return cli_usage(cli);
+	}
+	for (int i = 0; i < nids; i++) {
+		if (text_is_id(ids[i]))
+			continue;
+		cli_say("`%s` is no id of a message; `belfry queue list` shows "
+			"them",
+			ids[i]);
+		return CLI_USAGE;
+	}
+	return CLI_OK;
+}
+
+/* --- how far it is ---------------------------------------------------------- */
+
+void
+queue_progress_begin(const struct cli *cli, struct queue_progress *p,
+		     const char *what)
+{
+	json_t *status = NULL;
+
+	*p = (struct queue_progress){.what = what};
+	p->show = isatty(STDERR_FILENO);
+	if (!p->show)
+		return;
+	if (api_call(cli, "GET", "status", NULL, NULL, &status) == CLI_OK)
+		p->all = api_int(json_object_get(status, "queue"), "messages");
+	json_decref(status);
+	queue_progress_show(p);
+}
+
+void
+queue_progress_show(const struct queue_progress *p)
+{
+	if (!p->show)
+		return;
+	fprintf(stderr,
+		"\r%" PRId64 " of %" PRId64 " messages looked at, %" PRId64
+		" %s\033[K",
+		p->looked, p->looked > p->all ? p->looked : p->all, p->done,
+		p->what);
+	fflush(stderr);
+}
+
+void
+queue_progress_end(const struct queue_progress *p)
+{
+	if (p->show)
+		fputs("\r\033[K", stderr);
+}
