@@ -242,10 +242,17 @@ conn_pump(struct smtp_conn *c)
 		smtp_try_feed(t, &c->so);
 		fed = true;
 		conn_flush(c);
-		if (c->so.state == SMTP_OUT_DOT && c->so.sent_8bit)
-			conn_log_8bit(c);
 	}
 	return fed;
+}
+
+/* What is still ours, or was lost with the socket, has not left. */
+static void
+conn_left(struct smtp_conn *c)
+{
+	if (io_output_len(c->io) == 0 && io_error(c->io) == 0 &&
+	    smtp_out_left(&c->so) && c->so.sent_8bit)
+		conn_log_8bit(c);
 }
 
 static void
@@ -276,6 +283,7 @@ conn_look(struct smtp_conn *c, bool anew)
 	conn_flush(c);
 	if (c->so.state == SMTP_OUT_BODY && conn_pump(c))
 		anew = true;
+	conn_left(c);
 	c->turning = false;
 
 	fate = smtp_out_take(&c->so);

@@ -162,6 +162,7 @@ so_enter(struct smtp_out *so, enum smtp_out_state state)
 		return;
 	case SMTP_OUT_BODY:
 		lines_stuff_init(&so->stuff);
+		so->ending = false;
 		return;
 	case SMTP_OUT_DOT: /* after a body smtp_out_body_end() did it */
 		if (!so->mail)
@@ -398,7 +399,7 @@ smtp_out_body(struct smtp_out *so, const char *data, size_t len)
 {
 	char piece[2 * SO_PIECE];
 
-	must(so->state == SMTP_OUT_BODY);
+	must(so->state == SMTP_OUT_BODY && !so->ending);
 	while (len > 0) {
 		size_t n = len < SO_PIECE ? len : SO_PIECE;
 		size_t written = lines_stuff_feed(&so->stuff, data, n, piece);
@@ -412,9 +413,18 @@ smtp_out_body(struct smtp_out *so, const char *data, size_t len)
 void
 smtp_out_body_end(struct smtp_out *so)
 {
-	must(so->state == SMTP_OUT_BODY);
+	must(so->state == SMTP_OUT_BODY && !so->ending);
 	so_say(so, lines_stuff_end(&so->stuff));
+	so->ending = true;
+}
+
+bool
+smtp_out_left(struct smtp_out *so)
+{
+	if (so->state != SMTP_OUT_BODY || !so->ending)
+		return false;
 	so_move(so, SMTP_OUT_DOT);
+	return true;
 }
 
 void

@@ -7,7 +7,8 @@
  * after each call the owner looks at STATE and FATE:
  *
  *	READY   a mail may be given: smtp_out_mail()
- *	BODY    the content is wanted: smtp_out_body(), smtp_out_body_end()
+ *	BODY    the content is wanted: smtp_out_body(), smtp_out_body_end();
+ *		then, when all of OUT has left, smtp_out_left()
  *	CLOSED  close the socket once OUT is written; WHY says why
  *
  * FATE tells what became of the mail; whatever a server does, whenever it does
@@ -81,6 +82,7 @@ struct smtp_out {
 	size_t dot_at; /* LMTP: SENT whose reply to the dot is next */
 	bool piped;    /* RCPT and DATA are out already */
 	bool mail_ok;  /* MAIL was accepted */
+	bool ending;   /* BODY: the final dot is in OUT or on its way */
 	struct lines_stuff stuff;
 	/* What the owner reads. */
 	unsigned carried; /* mails settled on this connection */
@@ -115,6 +117,9 @@ void smtp_out_mail(struct smtp_out *so, struct attempt *mail);
 /* In BODY: at most 64 KiB of the content; then its end. */
 void smtp_out_body(struct smtp_out *so, const char *data, size_t len);
 void smtp_out_body_end(struct smtp_out *so);
+/* The kernel has all that was in OUT. True: with it the final dot, and only
+ * from now on is a reply the one to it (DOT). */
+bool smtp_out_left(struct smtp_out *so);
 /* The content cannot be read any further: CLOSED before the final dot, what is
  * pending is later with OUR words, the server not to blame. */
 void smtp_out_break(struct smtp_out *so, const struct reply *our);

@@ -185,7 +185,7 @@ so_heard_data(struct smtp_out *so, enum so_word word, const struct reply *reply)
 	return so_lost(so, reply);
 }
 
-/* It speaks before the final dot, so the dot is never sent. */
+/* It speaks before the final dot has left, so the dot never does. */
 static enum smtp_out_state
 so_heard_body(struct smtp_out *so, enum so_word word, const struct reply *reply)
 {

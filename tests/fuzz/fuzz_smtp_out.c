@@ -51,8 +51,13 @@ own(struct smtp_out *so, struct attempt *a, bool *given)
 		*given = true;
 	}
 	if (so->state == SMTP_OUT_BODY) {
-		smtp_out_body(so, ".x\r\n.", 5);
-		smtp_out_body_end(so);
+		if (!so->ending) {
+			smtp_out_body(so, ".x\r\n.", 5);
+			smtp_out_body_end(so);
+		}
+		/* Every other time the kernel has not taken it yet. */
+		if (so->heard % 2 == 0)
+			smtp_out_left(so);
 	}
 	fate = smtp_out_take(so);
 	if (fate == SMTP_OUT_NONE)

@@ -30,6 +30,7 @@ lmtp_to_dot(struct so_rig *g, const char *lhlo, const char *const *replies)
 	so_rig_hear(g, "354 go on\r\n");
 	smtp_out_body(&g->so, "x\r\n", 3);
 	smtp_out_body_end(&g->so);
+	assert_true(smtp_out_left(&g->so));
 	assert_int_equal(g->so.state, SMTP_OUT_DOT);
 	buf_clear(&g->out);
 }
@@ -52,6 +53,7 @@ test_dialogue(void **state)
 	so_rig_hear(&g, "250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n");
 	smtp_out_body(&g.so, "a\r\n", 3);
 	smtp_out_body_end(&g.so);
+	assert_true(smtp_out_left(&g.so));
 	so_rig_expect_sent(&g, "a\r\n.\r\n");
 	so_rig_hear(&g, "250 2.0.0 <r0> saved\r\n");
 	assert_int_equal(g.so.state, SMTP_OUT_DOT);

@@ -71,6 +71,7 @@ test_plain_dialogue(void **state)
 	smtp_out_body(&g.so, "a\r\n.b\r\n.\r", 9);
 	smtp_out_body(&g.so, "\n.", 2);
 	smtp_out_body_end(&g.so);
+	assert_true(smtp_out_left(&g.so));
 	so_rig_expect_sent(&g, "a\r\n..b\r\n..\r\n..\r\n.\r\n");
 	so_rig_hear(&g, "250 2.0.0 queued\r\n");
 	assert_int_equal(smtp_out_take(&g.so), SMTP_OUT_SETTLED);
@@ -103,6 +104,7 @@ test_piped_at_once(void **state)
 	assert_int_equal(g.so.state, SMTP_OUT_BODY);
 	smtp_out_body(&g.so, "x\r\n", 3);
 	smtp_out_body_end(&g.so);
+	assert_true(smtp_out_left(&g.so));
 	so_rig_expect_sent(&g, "x\r\n.\r\n");
 	so_rig_hear(&g, "250 ok\r\n");
 	assert_int_equal(smtp_out_take(&g.so), SMTP_OUT_SETTLED);
@@ -171,6 +173,7 @@ test_wishes(void **state)
 		so_rig_expect_sent(&g, row->rcpt);
 		so_rig_hear(&g, "250 ok\r\n354 go\r\n");
 		smtp_out_body_end(&g.so);
+		assert_true(smtp_out_left(&g.so));
 		so_rig_hear(&g, "250 ok\r\n");
 		assert_int_equal(smtp_out_take(&g.so), SMTP_OUT_SETTLED);
 		assert_int_equal(rcpt->outcome, ATTEMPT_DONE);
@@ -258,6 +261,7 @@ test_recipients_decided_before(void **state)
 			       "RCPT TO:<r2@example.net>\r\nDATA\r\n");
 	so_rig_hear(&g, "250 a\r\n250 a\r\n550 b\r\n354 c\r\n");
 	smtp_out_body_end(&g.so);
+	assert_true(smtp_out_left(&g.so));
 	so_rig_hear(&g, "250 ok\r\n");
 	assert_int_equal(g.a[0].rcpt[0].outcome, ATTEMPT_DONE);
 	assert_int_equal(g.a[0].rcpt[1].outcome, ATTEMPT_MOVED);

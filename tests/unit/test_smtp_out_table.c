@@ -18,6 +18,7 @@ enum moment {
 	AT_RCPT,
 	AT_DATA,
 	AT_CONTENT,
+	AT_DOT_UNSENT,
 	AT_DOT,
 	AT_RSET,
 	NMOMENT,
@@ -34,6 +35,7 @@ static const char *const moment_names[NMOMENT] = {
 	"RCPT",
 	"DATA",
 	"content",
+	"final dot not sent yet",
 	"final dot",
 	"RSET",
 };
@@ -86,6 +88,7 @@ carry_one(struct so_rig *g)
 	so_rig_hear(g, "354 go on\r\n");
 	smtp_out_body(&g->so, "x\r\n", 3);
 	smtp_out_body_end(&g->so);
+	assert_true(smtp_out_left(&g->so));
 	so_rig_hear(g, "250 ok\r\n");
 	assert_int_equal(smtp_out_take(&g->so), SMTP_OUT_SETTLED);
 	assert_int_equal(g->so.state, SMTP_OUT_READY);
@@ -136,8 +139,10 @@ bring_to(struct so_rig *g, enum moment m, const char *ehlo)
 		return;
 	so_rig_hear(g, "354 go on\r\n");
 	smtp_out_body(&g->so, "x\r\n", 3);
-	if (m == AT_DOT)
+	if (m == AT_DOT_UNSENT || m == AT_DOT)
 		smtp_out_body_end(&g->so);
+	if (m == AT_DOT)
+		assert_true(smtp_out_left(&g->so));
 }
 
 /* After a refusal: replies to what was sent ahead, and RSET. */
