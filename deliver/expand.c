@@ -4,6 +4,7 @@
 
 #include "deliver/aliases.h"
 #include "deliver/route_impl.h"
+#include "deliver/routes_conf.h"
 
 const char *const expand_result_names[] = {
 	[EXPAND_OK] = "ok",
@@ -23,6 +24,7 @@ struct expand {
 	struct expansion *out;
 	size_t cap;
 	enum expand_result bad; /* of the first that can't be delivered */
+	bool copies;            /* what is added now was named by a route */
 	/* The aliases that led here: one that lists itself is not followed. */
 	const struct alias *path[EXPAND_DEPTH];
 	size_t depth;
@@ -45,23 +47,35 @@ ex_room(struct expand *ex)
 }
 
 static void
+ex_fail(struct expand *ex, enum expand_result why)
+{
+	if (ex->bad == EXPAND_OK)
+		ex->bad = why;
+}
+
+static void
 ex_deliver(struct expand *ex, const struct address *a)
 {
 	struct address to = *a;
-	struct expanded *e;
+	struct route route;
 
-	if (ex->out->n == EXPAND_MAX)
-		return; /* the table of aliases sees to it */
 	if (to.domain[0] == '\0')
 		to.domain = ex->r->origin;
-	e = ex_room(ex);
-	if (route_find(ex->r, &to, &e->route) == 0) {
-		e->address = address_text(&to, ex->arena);
-		ex->out->n++;
-	} else if (ex->bad == EXPAND_OK) {
-		ex->bad = rt_is_closed(ex->r, to.domain) ? EXPAND_UNKNOWN
-							 : EXPAND_NO_ROUTE;
+	if (route_find(ex->r, &to, &route) < 0) {
+		ex_fail(ex, rt_is_closed(ex->r, to.domain) ? EXPAND_UNKNOWN
+							   : EXPAND_NO_ROUTE);
+		return;
 	}
+	if (ex->out->n == EXPAND_MAX) {
+		ex_fail(ex, EXPAND_TOO_MANY);
+		return;
+	}
+	*ex_room(ex) = (struct expanded){
+		.address = address_text(&to, ex->arena),
+		.copy = ex->copies,
+		.route = route,
+	};
+	ex->out->n++;
 }
 
 static bool
@@ -125,6 +139,33 @@ ex_stranger_may(const struct routing *r, const struct address *rcpt)
 	return ex_names_host(rcpt->local) ? EXPAND_SOURCE : EXPAND_OK;
 }
 
+/* Did a route that came before ask for the same copies? */
+static bool
+ex_has_copies(const struct expand *ex, size_t n, const struct route_rule *rule)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ex->out->v[i].route.entry == rule)
+			return true;
+	return false;
+}
+
+/* A copy has no copies of its own. */
+static void
+ex_add_copies(struct expand *ex)
+{
+	size_t named = ex->out->n;
+
+	ex->copies = true;
+	for (size_t i = 0; i < named; i++) {
+		const struct route_rule *rule = ex->out->v[i].route.entry;
+
+		if (rule == NULL || ex_has_copies(ex, i, rule))
+			continue;
+		for (size_t n = 0; n < rule->bcc.n; n++)
+			ex_follow(ex, &rule->copies[n]);
+	}
+}
+
 enum expand_result
 expand_rcpt(const struct routing *r, const struct address *rcpt, bool trusted,
 	    struct arena *arena, struct expansion *ret)
@@ -136,6 +177,8 @@ expand_rcpt(const struct routing *r, const struct address *rcpt, bool trusted,
 	if (no != EXPAND_OK)
 		return no;
 	ex_follow(&ex, rcpt);
+	if (ex.bad == EXPAND_OK)
+		ex_add_copies(&ex);
 	return ex.bad;
 }
 
@@ -195,6 +238,28 @@ ex_check_aliases(const struct routing *r, struct arena *arena,
 			     first->name, where, more);
 }
 
+/* A copy without a way would have everything of its route refused. */
+static void
+ex_check_copies(const struct routing *r, struct arena *arena,
+		struct conf_errors *errors)
+{
+	const struct route_rule *rules = r->routes.v;
+
+	for (size_t i = 0; i < r->routes.n; i++)
+		for (size_t n = 0; n < rules[i].bcc.n; n++) {
+			struct expansion out = {0};
+			struct expand ex = {
+				.r = r, .arena = arena, .out = &out};
+
+			ex_follow(&ex, &rules[i].copies[n]);
+			if (ex.bad != EXPAND_OK)
+				conf_error(errors, &rules[i].mark,
+					   "`bcc`: there is no way to %s",
+					   address_text(&rules[i].copies[n],
+							arena));
+		}
+}
+
 void
 expand_check(const struct routing *r, const struct conf_mark *mark,
 	     struct conf_errors *errors)
@@ -216,6 +281,7 @@ expand_check(const struct routing *r, const struct conf_mark *mark,
 			   ours->v[i]);
 		break;
 	}
+	ex_check_copies(r, &arena, errors);
 	ex_check_aliases(r, &arena, errors);
 	arena_done(&arena);
 }

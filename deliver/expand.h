@@ -21,11 +21,13 @@ enum expand_result {
 	EXPAND_SOURCE,    /* the local part names another host: user%other@ */
 	EXPAND_UNKNOWN,   /* ours, and nobody there */
 	EXPAND_NO_ROUTE,  /* no way there */
+	EXPAND_TOO_MANY,  /* it stands for more than EXPAND_MAX */
 };
 extern const char *const expand_result_names[];
 
 struct expanded {
 	const char *address; /* in the arena */
+	bool copy;           /* nobody named it: `bcc` of a route */
 	struct route route;
 };
 

@@ -1,6 +1,22 @@
+#include "base/must.h"
 #include "deliver/route_impl.h"
 #include "deliver/routes_conf.h"
 #include "mail/pattern.h"
+
+static void
+rt_dup_bcc(struct routing *r, struct route_rule *rule)
+{
+	struct conf_strings *bcc = &rule->bcc;
+	const char *why;
+
+	rule->copies =
+		arena_alloc(&r->arena, (bcc->n + 1) * sizeof(*rule->copies));
+	for (size_t i = 0; i < bcc->n; i++)
+		must(address_parse_bare(bcc->v[i], &r->arena, &rule->copies[i],
+					&why) == 0); /* the tables see to it */
+	bcc->v = NULL;
+	bcc->marks = NULL;
+}
 
 void
 rt_dup_routes(struct routing *r, const struct conf_list *routes)
@@ -15,6 +31,7 @@ rt_dup_routes(struct routing *r, const struct conf_list *routes)
 		rules[i].pattern = NULL;
 		rules[i].path = rt_dup(r, rules[i].path);
 		rt_dup_mark(r, &rules[i].mark);
+		rt_dup_bcc(r, &rules[i]);
 		rt_dup_hops(r, &rules[i].via,
 			    rules[i].deliver == ROUTE_LMTP ? HOP_LMTP_PORT
 							   : HOP_SMTP_PORT);

@@ -76,6 +76,28 @@ route_check_path(void *field, const struct conf_mark *mark,
 	return route_check_names(path, TEMPLATE_PATH, mark, errors);
 }
 
+static bool
+route_check_bcc(void *field, const struct conf_mark *mark,
+		struct conf_errors *errors)
+{
+	const struct conf_strings *bcc = field;
+	struct arena arena;
+	struct address a;
+	const char *why;
+	bool ok = true;
+
+	(void)mark;
+	arena_init(&arena);
+	for (size_t i = 0; ok && i < bcc->n; i++) {
+		ok = address_parse_bare(bcc->v[i], &arena, &a, &why) == 0;
+		if (!ok)
+			conf_error(errors, &bcc->marks[i],
+				   "`%s` is no address: %s", bcc->v[i], why);
+	}
+	arena_done(&arena);
+	return ok;
+}
+
 static const struct conf_option route_rule_options[] = {
 	{.name = "match",
 	 .type = CONF_STRING,
@@ -110,6 +132,14 @@ static const struct conf_option route_rule_options[] = {
 		 "rest is made.",
 	 .check = route_check_path,
 	 .example = "\"/var/mail/belfry/{local}\""},
+	{.name = "bcc",
+	 .type = CONF_STRINGS,
+	 .offset = offsetof(struct route_rule, bcc),
+	 .dflt = "[]",
+	 .help = "Addresses that get a copy of what this route takes. Neither "
+		 "sender nor recipients see them.",
+	 .check = route_check_bcc,
+	 .example = "[archive@example.org]"},
 	{.name = NULL},
 };
 

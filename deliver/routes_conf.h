@@ -9,6 +9,7 @@
 #define DELIVER_ROUTES_CONF_H
 
 #include "base/conf.h"
+#include "mail/address.h"
 
 enum route_deliver { ROUTE_SMTP, ROUTE_LMTP, ROUTE_MAILDIR };
 extern const char *const route_deliver_names[];
@@ -18,7 +19,10 @@ struct route_rule {
 	int deliver;             /* enum route_deliver */
 	struct conf_list via;    /* of struct hop */
 	char *path;              /* of a Maildir, a template */
-	struct pattern *pattern; /* compiled by routing_new */
+	struct conf_strings bcc; /* who gets a copy that nobody sees */
+	/* Made by routing_new(). */
+	struct pattern *pattern;
+	struct address *copies; /* BCC, as many */
 	struct conf_mark mark;
 };
 extern const struct conf_table route_rule_table;

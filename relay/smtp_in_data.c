@@ -5,6 +5,7 @@
 
 #include "mail/header.h"
 #include "mail/received.h"
+#include "relay/smtp_in_rcpt.h"
 #include "relay/smtp_in_refuse.h"
 
 /* What is taken at a time; also the room on the stack. */
@@ -122,6 +123,7 @@ si_envelope(struct smtp_in *si, const struct header_facts *facts,
 	 * the sender's domain. */
 	bool by_uid = si->client->received_ip == NULL;
 
+	si_rcpt_order(si);
 	si->env = (struct envelope){
 		.sender = si->sender,
 		.ret = si->ret,

@@ -54,14 +54,31 @@ si_rcpt_add(struct smtp_in *si, const struct smtp_command *cmd,
 
 	*rcpt = (struct envelope_rcpt){
 		.address = arena_strdup(&si->arena, e->address),
-		.original = original,
-		.orcpt = orcpt,
-		.notify = cmd->notify,
+		/* Nothing is ever said of a copy. */
+		.original = e->copy ? NULL : original,
+		.orcpt = e->copy ? NULL : orcpt,
+		.notify = e->copy ? DSN_NOTIFY_NEVER : cmd->notify,
 		.agent = e->route.agent,
 		.dest = e->route.dest,
 		.route = e->route.rule,
 	};
 	si->nrcpt++;
+}
+
+/* The queue makes equal deliveries once, the first of them: who was named
+ * stands before copies, of which nothing is told. */
+void
+si_rcpt_order(struct smtp_in *si)
+{
+	struct envelope_rcpt *all =
+		arena_alloc(&si->arena, (si->nrcpt + 1) * sizeof(*all));
+	size_t n = 0;
+
+	for (int copies = 0; copies < 2; copies++)
+		for (size_t i = 0; i < si->nrcpt; i++)
+			if ((si->rcpt[i].original == NULL) == (copies == 1))
+				all[n++] = si->rcpt[i];
+	si->rcpt = all;
 }
 
 static enum smtp_in_state
@@ -92,6 +109,7 @@ si_rcpt_refuse(struct smtp_in *si, const struct smtp_command *cmd,
 		[EXPAND_SOURCE] = SMTP_IN_NO_SOURCE,
 		[EXPAND_UNKNOWN] = SMTP_IN_NO_USER,
 		[EXPAND_NO_ROUTE] = SMTP_IN_NO_ROUTE,
+		[EXPAND_TOO_MANY] = SMTP_IN_NO_LARGE,
 	};
 
 	if (why == EXPAND_NO_DOMAIN)

@@ -8,6 +8,8 @@
 
 /* RCPT: each recipient becomes its deliveries, or is refused. */
 enum smtp_in_state si_rcpt(struct smtp_in *si, const struct smtp_command *cmd);
+/* The order in which they go to the queue. */
+void si_rcpt_order(struct smtp_in *si);
 /* Give A the domain that it lacks; false when the client is none of ours, who
  * has to do that itself. The null path needs none. */
 bool si_complete(const struct smtp_in *si, struct address *a);

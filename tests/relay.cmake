@@ -18,6 +18,7 @@ belfry_proto_test(
   bare
   bare_commands
   bare_in_header
+  bcc
   bulk
   dsn
   early_talker

@@ -280,6 +280,14 @@ static const struct {
 		  "'/m/{from}'}]\n",
 	 "t:3:53: `{from}` is nothing that can stand here; a brace by itself "
 	 "is written `{{`\n"},
+	{"copy without a way",
+	 HOST "routes: [{match: a.example, deliver: smtp, via: [{host: "
+	      "10.1.0.5}], bcc: [b@b.example]}]\n",
+	 "t:2:10: `bcc`: there is no way to b@b.example\n"},
+	{"copy to nobody",
+	 HOST OUT "routes: [{match: a.example, deliver: smtp, via: [{host: "
+		  "10.1.0.5}], bcc: [b@b.example, b@]}]\n",
+	 "t:3:88: `b@` is no address: the domain is missing\n"},
 	{"route without match", HOST OUT "routes: [{deliver: smtp}]\n",
 	 "t:3:10: `match` is missing; write for example `match: "
 	 "example.org`\n"},

@@ -23,10 +23,14 @@ static const char conf_text[] =
 	"  '\"quo ted\"': [q@far.example]\n"
 	"  half: [h@far.example, x@nowhere.example]\n"
 	"  bare: [someone]\n"
+	"  both: [watched@ours.example, watched+x@ours.example]\n"
 	"  self: [self, self@sub.inner.example, copy@far.example]\n"
 	"routes:\n"
 	"  - {match: sales@ours.example, deliver: smtp, via: [{name: sales, "
 	"host: 127.0.0.1}]}\n"
+	"  - {match: watched@ours.example, deliver: smtp, via: [{name: sales, "
+	"host: 127.0.0.1}], bcc: [archive@far.example, team, "
+	"sales@ours.example]}\n"
 	"  - {match: inner.example, deliver: smtp, via: [{name: inner, host: "
 	"127.0.0.1}]}\n"
 	"  - {match: pinned@localhost, deliver: smtp, via: [{name: here, "
@@ -83,6 +87,18 @@ static const struct {
 	 NULL},
 	{"alias for a bare name", "bare@ours.example",
 	 "someone@origin.example>hub", NULL},
+
+	{"copies", "watched@ours.example",
+	 "watched@ours.example>sales archive@far.example>hub! "
+	 "ann@inner.example>inner! ben@far.example>hub! "
+	 "ann@inner.example>inner! sales@ours.example>sales!",
+	 NULL},
+	{"copies once", "both@ours.example",
+	 "watched@ours.example>sales watched+x@ours.example>sales "
+	 "archive@far.example>hub! ann@inner.example>inner! "
+	 "ben@far.example>hub! ann@inner.example>inner! "
+	 "sales@ours.example>sales!",
+	 NULL},
 
 	{"postmaster", "postmaster@ours.example", "boss@inner.example>inner",
 	 NULL},
@@ -158,7 +174,8 @@ routing_make(void)
 	return r;
 }
 
-/* "address>destination address>destination", or the name of a refusal. */
+/* "address>destination address>destination!" with ! at a copy, or the name of a
+ * refusal. */
 static const char *
 expanded(const struct routing *r, const char *rcpt, bool trusted,
 	 struct arena *arena)
@@ -173,8 +190,9 @@ expanded(const struct routing *r, const char *rcpt, bool trusted,
 	if (result != EXPAND_OK)
 		return expand_result_names[result];
 	for (size_t i = 0; i < ex.n; i++)
-		text = arena_printf(arena, "%s%s%s>%s", text, i ? " " : "",
-				    ex.v[i].address, ex.v[i].route.dest);
+		text = arena_printf(arena, "%s%s%s>%s%s", text, i ? " " : "",
+				    ex.v[i].address, ex.v[i].route.dest,
+				    ex.v[i].copy ? "!" : "");
 	return text;
 }
 
