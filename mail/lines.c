@@ -203,6 +203,35 @@ lines_data_feed(struct lines_data *d, const char *data, size_t len, char *out,
 	return end ? 1 : 0;
 }
 
+size_t
+lines_chunk_feed(struct lines_data *d, const char *data, size_t len, char *out)
+{
+	struct data_out to = {out};
+	size_t at = 0;
+
+	while (at < len) {
+		char c = data[at];
+
+		if (c == '\r' || c == '\n' || c == '\0' ||
+		    d->state == DATA_CR) {
+			d->state = (int)data_octet(d, c, &to);
+			at++;
+		} else {
+			d->state = DATA_TEXT;
+			at += data_text(d, data + at, len - at, &to);
+		}
+	}
+	return (size_t)(to.at - out);
+}
+
+bool
+lines_chunk_end(struct lines_data *d)
+{
+	if (d->state == DATA_CR)
+		data_fault(d, LINES_BARE_CR);
+	return d->state == DATA_TEXT;
+}
+
 enum stuff_state { STUFF_START, STUFF_TEXT, STUFF_CR };
 
 void

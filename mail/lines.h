@@ -52,6 +52,16 @@ void lines_data_init(struct lines_data *d, size_t max_line);
 int lines_data_feed(struct lines_data *d, const char *data, size_t len,
 		    char *out, size_t *ret_used, size_t *ret_out);
 
+/*
+ * The same rules for what comes in chunks (RFC 3030): no transparency dots, no
+ * end. Takes all of DATA into OUT (room for LEN + 1 bytes); returns the bytes
+ * written, none after a fault.
+ */
+size_t lines_chunk_feed(struct lines_data *d, const char *data, size_t len,
+			char *out);
+/* Nothing follows. True: the last line has no end. */
+bool lines_chunk_end(struct lines_data *d);
+
 /* The other way: content to the wire, dots doubled. */
 struct lines_stuff {
 	int state; /* 0: at the start of a line */

@@ -7,12 +7,13 @@
 #include "mail/smtp_param.h"
 
 const char *const smtp_verb_names[] = {
-	[SMTP_EHLO] = "EHLO",         [SMTP_HELO] = "HELO",
-	[SMTP_MAIL] = "MAIL",         [SMTP_RCPT] = "RCPT",
-	[SMTP_DATA] = "DATA",         [SMTP_RSET] = "RSET",
-	[SMTP_NOOP] = "NOOP",         [SMTP_VRFY] = "VRFY",
-	[SMTP_HELP] = "HELP",         [SMTP_QUIT] = "QUIT",
-	[SMTP_XOUTCOME] = "XOUTCOME", [SMTP_UNKNOWN] = "unknown",
+	[SMTP_EHLO] = "EHLO",       [SMTP_HELO] = "HELO",
+	[SMTP_MAIL] = "MAIL",       [SMTP_RCPT] = "RCPT",
+	[SMTP_DATA] = "DATA",       [SMTP_BDAT] = "BDAT",
+	[SMTP_RSET] = "RSET",       [SMTP_NOOP] = "NOOP",
+	[SMTP_VRFY] = "VRFY",       [SMTP_HELP] = "HELP",
+	[SMTP_QUIT] = "QUIT",       [SMTP_XOUTCOME] = "XOUTCOME",
+	[SMTP_UNKNOWN] = "unknown",
 };
 
 /* The first words of what speaks HTTP or TLS proxies' CONNECT to a port of
@@ -124,6 +125,19 @@ sc_no_argument(struct sc_word rest, struct smtp_command *c, struct reply *reply)
 	return -EINVAL;
 }
 
+/* BDAT SP chunk-size [SP "LAST"] (RFC 3030, 2) */
+static int
+sc_bdat(struct sc_word rest, struct smtp_command *c, struct reply *reply)
+{
+	struct sc_word size = sc_next_word(&rest);
+
+	c->last = sc_is(rest, "LAST");
+	if (smtp_number_parse(size.s, size.len, &c->chunk) == 0 &&
+	    (rest.len == 0 || c->last))
+		return 0;
+	return sc_syntax(reply, "say BDAT size or BDAT size LAST");
+}
+
 static int
 sc_argument(struct sc_word rest, bool needed, struct arena *arena,
 	    struct smtp_command *c, struct reply *reply)
@@ -149,6 +163,8 @@ sc_arguments(struct sc_word rest, struct arena *arena, struct smtp_command *c,
 		return sc_path(rest, "FROM:", arena, c, reply);
 	case SMTP_RCPT:
 		return sc_path(rest, "TO:", arena, c, reply);
+	case SMTP_BDAT:
+		return sc_bdat(rest, c, reply);
 	case SMTP_DATA:
 	case SMTP_RSET:
 	case SMTP_QUIT:

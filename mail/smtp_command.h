@@ -16,6 +16,7 @@ enum smtp_verb {
 	SMTP_MAIL,
 	SMTP_RCPT,
 	SMTP_DATA,
+	SMTP_BDAT, /* RFC 3030 */
 	SMTP_RSET,
 	SMTP_NOOP,
 	SMTP_VRFY,
@@ -36,6 +37,8 @@ struct smtp_command {
 	const char *arg;        /* EHLO, HELO: the name; NOOP, VRFY, HELP: the
 				 * rest; in the arena */
 	struct address address; /* MAIL, RCPT */
+	int64_t chunk;          /* BDAT: octets that follow */
+	bool last;              /* BDAT LAST */
 	int64_t size;           /* MAIL SIZE=; -1: not given */
 	enum smtp_body body;    /* MAIL BODY= */
 	enum dsn_ret ret;       /* MAIL RET= */

@@ -17,25 +17,30 @@ sp_is(struct sp_value v, const char *text)
 	return v.len == strlen(text) && strncasecmp(v.s, text, v.len) == 0;
 }
 
-/* SIZE=n: 1 to 20 digits (RFC 1870, 3); what does not fit stays too
- * large for anybody. */
+int
+smtp_number_parse(const char *s, size_t len, int64_t *ret)
+{
+	const int64_t ceiling = INT64_MAX / 10 - 1;
+	int64_t n = 0;
+
+	if (len == 0 || len > 20)
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] < '0' || s[i] > '9')
+			return -EINVAL;
+		if (n < ceiling)
+			n = n * 10 + (s[i] - '0');
+	}
+	*ret = n;
+	return 0;
+}
+
+/* RFC 1870, 3. */
 static int
 sp_size(struct sp_value v, struct arena *arena, struct smtp_command *c)
 {
-	const int64_t ceiling = INT64_MAX / 10 - 1;
-	int64_t size = 0;
-
 	(void)arena;
-	if (v.len == 0 || v.len > 20 || c->size >= 0)
-		return -EINVAL;
-	for (size_t i = 0; i < v.len; i++) {
-		if (v.s[i] < '0' || v.s[i] > '9')
-			return -EINVAL;
-		if (size < ceiling)
-			size = size * 10 + (v.s[i] - '0');
-	}
-	c->size = size;
-	return 0;
+	return c->size >= 0 ? -EINVAL : smtp_number_parse(v.s, v.len, &c->size);
 }
 
 static int

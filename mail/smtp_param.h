@@ -7,6 +7,10 @@
 
 #include "mail/smtp_command.h"
 
+/* 1 to 20 digits; what does not fit stays too large for anybody. 0 or -EINVAL.
+ */
+int smtp_number_parse(const char *s, size_t len, int64_t *ret);
+
 /* One word "keyword[=value]" behind the path of C, whose verb is known. 0, or
  * -EINVAL with the reply to give. Strings go into ARENA. */
 int smtp_param_parse(const char *word, size_t len, struct arena *arena,

@@ -5,22 +5,18 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "relay/smtp_in_chunk.h"
 #include "relay/smtp_in_data.h"
 #include "relay/smtp_in_rcpt.h"
 #include "relay/smtp_in_refuse.h"
 
 const char *const smtp_in_state_names[] = {
-	[SMTP_IN_GREET] = "greet",
-	[SMTP_IN_READY] = "ready",
-	[SMTP_IN_MAIL] = "mail",
-	[SMTP_IN_RCPT] = "rcpt",
-	[SMTP_IN_HEADER] = "header",
-	[SMTP_IN_BODY] = "body",
-	[SMTP_IN_REFUSED] = "refused",
-	[SMTP_IN_COMMIT] = "commit",
-	[SMTP_IN_OUTCOME] = "outcome",
-	[SMTP_IN_CLOSED] = "closed",
-	NULL,
+	[SMTP_IN_GREET] = "greet",     [SMTP_IN_READY] = "ready",
+	[SMTP_IN_MAIL] = "mail",       [SMTP_IN_RCPT] = "rcpt",
+	[SMTP_IN_HEADER] = "header",   [SMTP_IN_BODY] = "body",
+	[SMTP_IN_REFUSED] = "refused", [SMTP_IN_CHUNKS] = "chunks",
+	[SMTP_IN_COMMIT] = "commit",   [SMTP_IN_OUTCOME] = "outcome",
+	[SMTP_IN_CLOSED] = "closed",   NULL,
 };
 
 void
@@ -51,6 +47,7 @@ si_reset(struct smtp_in *si)
 	si->ntaken = 0;
 	si->rcpt_cap = 0;
 	si->paused = false;
+	si->chunked = false;
 }
 
 /* --- the commands: each step returns the next state ------------------------ */
@@ -77,7 +74,7 @@ si_ehlo(struct smtp_in *si, const struct smtp_command *cmd)
 	si->esmtp = true;
 	si_say(si,
 	       "250-%s\r\n250-PIPELINING\r\n250-SIZE %lld\r\n250-8BITMIME\r\n"
-	       "250-DSN\r\n"
+	       "250-DSN\r\n250-CHUNKING\r\n"
 	       "%s250 ENHANCEDSTATUSCODES",
 	       si->conf->hostname, (long long)si->conf->limits->message_size,
 	       si->client->mailbox != NULL ? "250-XOUTCOME\r\n" : "");
@@ -121,6 +118,8 @@ si_data(struct smtp_in *si, const struct smtp_command *cmd)
 	 */
 	if (si->behind > 0)
 		return si_refuse(si, SMTP_IN_NO_SYNC, SMTP_IN_CLOSED);
+	if (si->state == SMTP_IN_CHUNKS)
+		return si_refuse(si, SMTP_IN_NO_MIXED, si->state);
 	if (si->nrcpt == 0)
 		return si_refuse(si, SMTP_IN_NO_RCPT, si->state);
 
@@ -162,8 +161,8 @@ static enum smtp_in_state
 si_help(struct smtp_in *si, const struct smtp_command *cmd)
 {
 	(void)cmd;
-	si_say(si, "214 2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP "
-		   "QUIT");
+	si_say(si, "214 2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY "
+		   "HELP QUIT");
 	return si->state;
 }
 
@@ -217,6 +216,7 @@ static const struct si_verb si_verbs[] = {
 	[SMTP_MAIL] = {SI_NEEDS_NO_SENDER, false, si_mail},
 	[SMTP_RCPT] = {SI_NEEDS_SENDER, false, si_rcpt},
 	[SMTP_DATA] = {SI_NEEDS_SENDER, true, si_data},
+	[SMTP_BDAT] = {SI_NEEDS_NOTHING, false, si_bdat},
 	[SMTP_RSET] = {SI_NEEDS_NOTHING, false, si_rset},
 	[SMTP_NOOP] = {SI_NEEDS_NOTHING, false, si_noop},
 	[SMTP_VRFY] = {SI_NEEDS_NOTHING, false, si_vrfy},
@@ -261,7 +261,10 @@ si_command(struct smtp_in *si, const char *line, size_t len)
 	arena_init(&arena);
 	if (smtp_command_parse(line, len, &arena, &cmd, &reply) < 0) {
 		si->verb = cmd.verb;
-		next = si_refuse_syntax(si, &reply);
+		/* How much follows a BDAT that makes no sense nobody knows. */
+		next = cmd.verb == SMTP_BDAT
+			       ? si_refuse(si, SMTP_IN_NO_CHUNK, SMTP_IN_CLOSED)
+			       : si_refuse_syntax(si, &reply);
 	} else if (cmd.foreign) {
 		/* A web page that makes a browser POST to our port must not
 		 * send mail by what stands in its form. */
@@ -352,11 +355,17 @@ smtp_in_start(struct smtp_in *si)
 	si_say(si, "220 %s ESMTP Belfry", si->conf->hostname);
 }
 
-bool
-smtp_in_in_data(const struct smtp_in *si)
+static bool
+si_takes_data(const struct smtp_in *si)
 {
 	return si->state == SMTP_IN_HEADER || si->state == SMTP_IN_BODY ||
 	       si->state == SMTP_IN_REFUSED;
+}
+
+bool
+smtp_in_in_data(const struct smtp_in *si)
+{
+	return si_takes_data(si) || si->state == SMTP_IN_CHUNKS;
 }
 
 bool
@@ -372,7 +381,9 @@ smtp_in_feed(struct smtp_in *si, const char *data, size_t len)
 	size_t used = 0, n;
 
 	while (used < len && smtp_in_wants_input(si)) {
-		if (smtp_in_in_data(si))
+		if (si_takes_data(si) && si->chunk_left > 0)
+			n = si_chunk_feed(si, data + used, len - used);
+		else if (si_takes_data(si))
 			n = si_data_feed(si, data + used, len - used);
 		else
 			n = si_command_feed(si, data + used, len - used);

@@ -11,6 +11,8 @@
  *	RCPT --DATA--> HEADER --the header is whole--> BODY --dot--> COMMIT
  *	COMMIT --smtp_in_committed()--> READY
  *	HEADER, BODY --something is wrong--> REFUSED --dot--> READY
+ *	RCPT --BDAT--> HEADER, BODY --the chunk's end--> CHUNKS --BDAT--> ...
+ *	... --the end of the last chunk--> COMMIT
  *	READY --XOUTCOME--> OUTCOME --smtp_in_outcome()--> READY
  *	any --QUIT, 421--> CLOSED
  *
@@ -41,6 +43,7 @@ enum smtp_in_state {
 	SMTP_IN_HEADER,
 	SMTP_IN_BODY,
 	SMTP_IN_REFUSED, /* reads the data to its end, for nothing */
+	SMTP_IN_CHUNKS,  /* between two chunks of BDAT */
 	SMTP_IN_COMMIT,  /* takes no input until smtp_in_committed() */
 	SMTP_IN_OUTCOME, /* takes no input until smtp_in_outcome() */
 	SMTP_IN_CLOSED,  /* send what was said, then close */
@@ -79,8 +82,10 @@ enum smtp_in_no {
 	SMTP_IN_NO_MESSAGES,
 	SMTP_IN_NO_TIME,
 	SMTP_IN_NO_SHUTDOWN,
+	SMTP_IN_NO_CHUNK,
+	SMTP_IN_NO_MIXED,
 };
-#define SMTP_IN_NNO (SMTP_IN_NO_SHUTDOWN + 1)
+#define SMTP_IN_NNO (SMTP_IN_NO_MIXED + 1)
 
 struct smtp_in_refusal {
 	int code;
@@ -181,6 +186,12 @@ struct smtp_in {
 	uint64_t id;        /* of the draft */
 	bool draft;         /* there is one */
 	enum smtp_in_no no; /* state REFUSED: why */
+	bool chunked;       /* it comes in chunks (RFC 3030) */
+	bool chunk_last;
+	int64_t chunk_len, chunk_left; /* of the one under way */
+	/* How the next chunk is read (HEADER, BODY, REFUSED); without a
+	 * transaction the state that is gone back to. */
+	enum smtp_in_state chunk_state;
 	struct lines_data lines;
 	struct buf header; /* as far as it came, while it is not whole */
 	size_t scanned;

@@ -8,10 +8,6 @@
 #include "relay/smtp_in_rcpt.h"
 #include "relay/smtp_in_refuse.h"
 
-/* What is taken at a time; also the room on the stack. */
-#define SI_CHUNK (16 * 1024)
-/* What it may become: with it comes what the line discipline held back. */
-#define SI_PIECE_MAX (SI_CHUNK + 2)
 /* Our fields in front: a Received field with a path, Date, Message-ID, Sender.
  */
 #define SI_ADDED_MAX (8 * 1024)
@@ -39,8 +35,7 @@ si_data_begin(struct smtp_in *si)
 	return 0;
 }
 
-/* Nothing of the message is kept; its end is still to be found. */
-static enum smtp_in_state
+enum smtp_in_state
 si_data_refuse(struct smtp_in *si, enum smtp_in_no no)
 {
 	if (si->draft)
@@ -217,7 +212,7 @@ si_header_take(struct smtp_in *si, const char *piece, size_t piece_len)
 
 /* --- pieces and the end ----------------------------------------------------- */
 
-static enum smtp_in_state
+enum smtp_in_state
 si_data_take(struct smtp_in *si, const char *piece, size_t len)
 {
 	if (si->state == SMTP_IN_REFUSED || len == 0)
@@ -229,8 +224,7 @@ si_data_take(struct smtp_in *si, const char *piece, size_t len)
 	return si_data_store(si, piece, len, si->state);
 }
 
-/* After the final dot. */
-static enum smtp_in_state
+enum smtp_in_state
 si_data_end(struct smtp_in *si)
 {
 	enum smtp_in_state next = si->state;
@@ -252,7 +246,7 @@ si_data_end(struct smtp_in *si)
 	return SMTP_IN_COMMIT;
 }
 
-static enum smtp_in_state
+enum smtp_in_state
 si_data_faults(struct smtp_in *si)
 {
 	int64_t max = si->conf->limits->message_size;
@@ -276,8 +270,8 @@ si_data_feed(struct smtp_in *si, const char *data, size_t len)
 	size_t used, out_len;
 	int end;
 
-	if (len > SI_CHUNK)
-		len = SI_CHUNK;
+	if (len > SI_PIECE)
+		len = SI_PIECE;
 	end = lines_data_feed(&si->lines, data, len, out, &used, &out_len);
 	si->size += (int64_t)(si->state == SMTP_IN_REFUSED ? used : out_len);
 	si_move(si, si_data_take(si, out, out_len));

@@ -141,6 +141,8 @@ si_rcpt(struct smtp_in *si, const struct smtp_command *cmd)
 	enum smtp_in_state next;
 	struct arena scratch;
 
+	if (si->state == SMTP_IN_CHUNKS)
+		return si_refuse(si, SMTP_IN_NO_MIXED, si->state);
 	if (si->ntaken >= (size_t)si->conf->limits->recipients)
 		return si_refuse(si, SMTP_IN_NO_RECIPIENTS, si->state);
 	if (!si->trusted && si->conf->role == CONFIG_SUBMISSION)

@@ -82,6 +82,11 @@ const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO] = {
 			     true},
 	[SMTP_IN_NO_SHUTDOWN] = {421, "4.3.2", "shutting down, try again later",
 				 "shutdown", false, true},
+	[SMTP_IN_NO_CHUNK] = {501, "5.5.4",
+			      "say BDAT size or BDAT size LAST; closing",
+			      "syntax", true, true},
+	[SMTP_IN_NO_MIXED] = {503, "5.5.1", "only BDAT may follow BDAT",
+			      "sequence", true, false},
 };
 
 void

@@ -19,6 +19,10 @@ belfry_proto_test(
   bare_commands
   bare_in_header
   bcc
+  bdat
+  bdat_errors
+  bdat_full
+  bdat_size
   bulk
   dsn
   early_talker

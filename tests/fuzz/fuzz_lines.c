@@ -99,6 +99,26 @@ check_round_trip(const struct taken *t, size_t step)
 	free(wire);
 }
 
+/* In chunks it is the same content. */
+static void
+check_chunks(const struct taken *t, size_t step)
+{
+	char *out = xmalloc(t->out_len + 1);
+	struct lines_data d;
+	size_t n = 0;
+
+	lines_data_init(&d, LINE);
+	for (size_t at = 0; at < t->out_len; at += step)
+		n += lines_chunk_feed(&d, t->out + at,
+				      t->out_len - at < step ? t->out_len - at
+							     : step,
+				      out + n);
+	must(!lines_chunk_end(&d) && d.fault == LINES_OK);
+	must(n == t->out_len && memcmp(out, t->out, n) == 0);
+	must(d.eight_bit == t->d.eight_bit);
+	free(out);
+}
+
 static void
 check_commands(const char *in, size_t len)
 {
@@ -148,6 +168,8 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t len)
 	check_rule(in, len, &whole);
 	if (whole.ended && whole.d.fault == LINES_OK)
 		check_round_trip(&whole, step);
+	if (whole.ended && whole.d.fault == LINES_OK)
+		check_chunks(&whole, step);
 	check_commands(in, len);
 	free(whole.out);
 	free(pieces.out);

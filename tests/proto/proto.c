@@ -304,6 +304,7 @@ play_line(struct play *p, char *line)
 		return;
 	}
 	if (line[0] == 'C') {
+		play_check_body(p);
 		play_client(p, line[1], text);
 		return;
 	}

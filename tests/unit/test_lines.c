@@ -112,6 +112,67 @@ static const struct data_row data_rows[] = {
 	 LINES_TOO_LONG},
 };
 
+/* --- chunks --------------------------------------------------------------- */
+
+static const struct chunk_row {
+	const char *name, *in;
+	size_t in_len;
+	bool open; /* the last line has no end */
+	enum lines_fault fault;
+} chunk_rows[] = {
+	{"nothing", STR(""), false, 0},
+	{"lines", STR("a\r\n\r\nb\r\n"), false, 0},
+	{"dots are text", STR(".\r\n..\r\n.a\r\n"), false, 0},
+	{"no end", STR("a\r\nb"), true, 0},
+	{"8 bit", STR("\xff\r\n"), false, 0},
+	{"bare LF", STR("a\nb\r\n"), false, LINES_BARE_LF},
+	{"bare CR", STR("a\rb\r\n"), false, LINES_BARE_CR},
+	{"bare CR at the end", STR("a\r\n\r"), false, LINES_BARE_CR},
+	{"CRCRLF", STR("a\r\r\n"), false, LINES_BARE_CR},
+	{"NUL", STR("a\0b\r\n"), false, LINES_NUL},
+	{"too long", STR("0123456789abcdefghijk\r\n"), false, LINES_TOO_LONG},
+};
+
+static void
+chunk_check(const struct chunk_row *row, size_t step)
+{
+	struct lines_data d;
+	char out[128];
+	size_t n = 0;
+
+	lines_data_init(&d, 20);
+	for (size_t at = 0; at < row->in_len; at += step) {
+		size_t len = row->in_len - at < step ? row->in_len - at : step;
+		char *in = malloc(len), *piece = malloc(len + 1);
+		size_t written;
+
+		memcpy(in, row->in + at, len);
+		written = lines_chunk_feed(&d, in, len, piece);
+		assert_in_range(written, 0, len + 1);
+		memcpy(out + n, piece, written);
+		n += written;
+		free(in);
+		free(piece);
+	}
+	assert_int_equal(lines_chunk_end(&d), row->open);
+	assert_int_equal(d.fault, row->fault);
+	if (row->fault == LINES_OK) {
+		assert_int_equal(n, row->in_len);
+		assert_memory_equal(out, row->in, n);
+	}
+}
+
+static void
+test_chunks(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(chunk_rows); i++) {
+		print_message("%s\n", chunk_rows[i].name);
+		for (size_t step = 1; step < 20; step++)
+			chunk_check(&chunk_rows[i], step);
+	}
+}
+
 /* Feed ROW in pieces that end at FIRST and then every STEP bytes. Pieces are
  * copies of their own size, so that a sanitizer sees a step too far. What was
  * written before a fault does not count. */
@@ -293,6 +354,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_chunks),
 		cmocka_unit_test(test_data_whole_and_split),
 		cmocka_unit_test(test_data_exhaustive),
 		cmocka_unit_test(test_data_notes),

@@ -7,9 +7,10 @@
 #include "tests/proto/backend.h"
 
 static const char transaction[] = "EHLO c.example.org\r\n";
-static const char envelope[] = "MAIL FROM:<a@example.org>\r\n"
-			       "RCPT TO:<b@example.net>\r\n"
-			       "DATA\r\n";
+#define ENVELOPE                                                               \
+	"MAIL FROM:<a@example.org>\r\n"                                        \
+	"RCPT TO:<b@example.net>\r\n"
+static const char envelope[] = ENVELOPE "DATA\r\n";
 
 static void
 say(struct backend *b, const char *text)
@@ -46,6 +47,12 @@ static const struct end_row {
 	{"header", envelope, SMTP_IN_HEADER, 1},
 	{"refused", NULL, SMTP_IN_REFUSED, 1},
 	{"body", NULL, SMTP_IN_BODY, 1},
+	{"in a chunk", ENVELOPE "BDAT 9 LAST\r\nabc", SMTP_IN_HEADER, 1},
+	{"in a refused chunk", ENVELOPE "BDAT 9 LAST\r\na\n", SMTP_IN_REFUSED,
+	 1},
+	{"between chunks", ENVELOPE "BDAT 3\r\na\r\n", SMTP_IN_CHUNKS, 1},
+	{"between refused chunks", ENVELOPE "BDAT 3\r\na\n\n", SMTP_IN_CHUNKS,
+	 1},
 };
 
 /* What of the data leads there. */
