@@ -207,6 +207,19 @@ api_understand(long status, const struct buf *answer, const char *about,
 	return r;
 }
 
+/* The socket is looked up once. */
+static int
+api_ask(const struct cli *cli, const char *method, const char *path,
+	const char *body, long *ret_status, struct buf *answer)
+{
+	if (api_link.socket == NULL)
+		api_link.socket = api_socket_path(cli, API_ADMIN_SOCKET);
+	if (api_link.socket == NULL)
+		return CLI_CONFIG;
+	return api_request(api_link.socket, method, path, body, ret_status,
+			   answer);
+}
+
 int
 api_call(const struct cli *cli, const char *method, const char *path,
 	 const json_t *body, const char *about, json_t **ret)
@@ -216,20 +229,32 @@ api_call(const struct cli *cli, const char *method, const char *path,
 	long status = 0;
 	int r;
 
-	if (api_link.socket == NULL)
-		api_link.socket = api_socket_path(cli, API_ADMIN_SOCKET);
-	if (api_link.socket == NULL)
-		return CLI_CONFIG;
 	if (body != NULL)
 		text = json_dumps(body, JSON_COMPACT);
 	else if (strcmp(method, "POST") == 0)
 		text = xstrdup("");
 	buf_init(&answer, API_BODY_MAX);
-	r = api_request(api_link.socket, method, path, text, &status, &answer);
+	r = api_ask(cli, method, path, text, &status, &answer);
 	if (r == CLI_OK)
 		r = api_understand(status, &answer, about, ret);
 	buf_done(&answer);
 	free(text);
+	return r;
+}
+
+int
+api_fetch(const struct cli *cli, const char *path, const char *about,
+	  struct buf *ret)
+{
+	long status = 0;
+	json_t *json;
+	int r = api_ask(cli, "GET", path, NULL, &status, ret);
+
+	if (r != CLI_OK || (status >= 200 && status < 300))
+		return r;
+	json = json_loadb(buf_str(ret), ret->len, 0, NULL);
+	r = api_refused(status, json, about);
+	json_decref(json);
 	return r;
 }
 

@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include "base/buf.h"
 #include "cli/command.h"
 
 enum api_socket { API_ADMIN_SOCKET, API_SUBMIT_SOCKET };
@@ -25,6 +26,9 @@ char *api_socket_path(const struct cli *cli, enum api_socket which);
 int api_call(const struct cli *cli, const char *method, const char *path,
 	     const json_t *body, const char *about, json_t **ret);
 
+/* What GET on PATH answers, as it is, appended to RET. Else as api_call(). */
+int api_fetch(const struct cli *cli, const char *path, const char *about,
+	      struct buf *ret);
 /* At the end. */
 void api_close(void);
 

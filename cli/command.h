@@ -58,6 +58,7 @@ int cli_queue_release(const struct cli *cli, int argc, char **argv);
 int cli_queue_flush(const struct cli *cli, int argc, char **argv);
 int cli_queue_requeue(const struct cli *cli, int argc, char **argv);
 int cli_queue_remove(const struct cli *cli, int argc, char **argv);
+int cli_queue_export(const struct cli *cli, int argc, char **argv);
 int cli_queue_stats(const struct cli *cli, int argc, char **argv);
 int cli_store_backup(const struct cli *cli, int argc, char **argv);
 int cli_store_upgrade(const struct cli *cli, int argc, char **argv);

@@ -36,9 +36,13 @@ const struct command cli_commands[] = {
 	 "  --limit N   so many at most\n"
 	 "  --json      one object a line, with the names of postqueue -j\n",
 	 cli_queue_list},
-	{"queue show", "[--json] ID...",
+	{"queue show", "[--json] ID...|--body ID",
 	 "Messages with their recipients and the last answers.",
-	 "  --json      one object a line\n", cli_queue_show},
+	 "  --json      one object a line\n"
+	 "  --body      the message itself, header and body, as it is stored; "
+	 "for root\n"
+	 "              and belfryd's user\n",
+	 cli_queue_show},
 	{"queue hold", QUEUE_WHICH,
 	 "Keep messages: no delivery, no bounce, until released.",
 	 QUEUE_FILTER_HELP QUEUE_JSON, cli_queue_hold},
@@ -55,6 +59,12 @@ const struct command cli_commands[] = {
 	 "means one of\nthem.\n\n" QUEUE_FILTER_HELP
 	 "  --yes       do not ask\n" QUEUE_JSON,
 	 cli_queue_remove},
+	{"queue export", "[--json] DIR ID...|FILTER...",
+	 "Copy messages into DIR: ID.eml, and ID.json with the envelope.",
+	 "They stay in the queue. DIR is made where it is missing. For root "
+	 "and belfryd's\nuser.\n\n" QUEUE_FILTER_HELP
+	 "  --json      one object\n",
+	 cli_queue_export},
 	{"queue stats", "[--json]",
 	 "By destination: waiting, active, oldest, last answer.",
 	 "  --json      one object a line\n", cli_queue_stats},

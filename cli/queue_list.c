@@ -5,6 +5,7 @@
 
 #include "base/xalloc.h"
 #include "cli/api_client.h"
+#include "cli/queue_body.h"
 #include "cli/queue_filter.h"
 #include "cli/text.h"
 
@@ -254,24 +255,37 @@ ql_show_id(const struct cli *cli, struct ql *ql, const char *id, bool json)
 	return r;
 }
 
+/* What is printed can be sent on as it is: one message, and nothing else. */
+static int
+ql_show_body(const struct cli *cli, int n, char **ids, bool json)
+{
+	if (n != 1 || json)
+		return cli_usage(cli);
+	return queue_body_show(cli, ids[0]);
+}
+
 int
 cli_queue_show(const struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"json", no_argument, NULL, 'j'},
+		{"body", no_argument, NULL, 'b'},
 		{NULL, 0, NULL, 0},
 	};
 	struct ql ql = {.now_ms = text_now()};
-	bool json = false;
+	bool json = false, body = false;
 	int c, status = CLI_OK;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j')
+		if (c != 'j' && c != 'b')
 			return cli_usage(cli);
-		json = true;
+		json = json || c == 'j';
+		body = body || c == 'b';
 	}
 	if (optind == argc)
 		return cli_usage(cli);
+	if (body)
+		return ql_show_body(cli, argc - optind, argv + optind, json);
 	for (int i = optind; i < argc; i++) {
 		c = ql_show_id(cli, &ql, argv[i], json);
 		if (status == CLI_OK)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/arena.h"
 #include "base/conf.h"
@@ -222,6 +223,16 @@ int queue_list(struct queue *q, uint64_t from, size_t max_rows,
 int queue_show(struct queue *q, uint64_t id, struct loop *loop,
 	       queue_listing_fn *fn, void *arg);
 void queue_listing_free(struct queue_listing **l);
+
+/* A piece of a message's content: LEN bytes of DATA (borrowed) from its page
+ * PAGE on, at most QUEUE_PIECE_PAGES pages of it. LEN 0: there is no more;
+ * -ENOENT: no such message; -EBADMSG: damaged; other -errno. All pieces
+ * together are the message's size. */
+#define QUEUE_PIECE_PAGES 256
+typedef void queue_piece_fn(void *arg, const char *data, ssize_t len);
+/* 0 or -EAGAIN. */
+int queue_piece(struct queue *q, uint64_t id, uint32_t page, struct loop *loop,
+		queue_piece_fn *fn, void *arg);
 
 struct queue_dest_info {
 	const char *agent, *name;

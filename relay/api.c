@@ -10,6 +10,14 @@
 /* Without a time of its own a pause ends by itself. */
 #define PAUSE_DEFAULT_MS (INT64_C(4) * 60 * 60 * 1000)
 
+static void
+api_free(struct api_call *call)
+{
+	json_decref(call->body);
+	api_filter_free(&call->filter);
+	free(call);
+}
+
 void
 api_answer(struct api_call *call, int status, json_t *json)
 {
@@ -23,9 +31,16 @@ api_answer(struct api_call *call, int status, json_t *json)
 	else if (call->relay->http != NULL)
 		http_answer(call->http, 500, "application/json", "{}", 2);
 	free(text);
-	json_decref(call->body);
-	api_filter_free(&call->filter);
-	free(call);
+	api_free(call);
+}
+
+void
+api_answer_raw(struct api_call *call, const char *type, const void *data,
+	       size_t len)
+{
+	if (call->relay->http != NULL)
+		http_answer(call->http, 200, type, data, len);
+	api_free(call);
 }
 
 bool
@@ -170,6 +185,7 @@ static const struct api_path api_paths[] = {
 	{"GET", "queue", false, api_queue_list},
 	{"POST", "queue", false, api_queue_act_many},
 	{"GET", "queue/ID", false, api_queue_show},
+	{"GET", "queue/ID/body", false, api_queue_body},
 	{"DELETE", "queue/ID", false, api_queue_act},
 	{"POST", "queue/ID/ACTION", false, api_queue_act},
 	{"GET", "store/backup", false, api_store_backup_look},

@@ -30,6 +30,9 @@ void api_answer(struct api_call *call, int status, json_t *json);
 /* Belfryd ends, and neither a client nor a queue to ask is left: CALL was
  * freed. Before any call of the queue from an answer. */
 bool api_is_over(struct api_call *call);
+/* The same with what is no JSON. */
+void api_answer_raw(struct api_call *call, const char *type, const void *data,
+		    size_t len);
 void api_error(struct api_call *call, int status, const char *error,
 	       const char *help);
 /* What an operator did, for the log. */
@@ -52,6 +55,10 @@ bool api_filter_read(struct api_call *call, uint64_t *ret_from,
 		     size_t *ret_rows);
 /* Borrowed from CALL. */
 const struct queue_filter *api_filter(const struct api_call *call);
+/* A number of the query, from LEAST to MOST; *RET stays where it is not given.
+ * False: the error was answered. */
+bool api_query_number(struct api_call *call, const char *name, int64_t least,
+		      int64_t most, int64_t *ret);
 /* Nothing is asked for: all messages are meant. */
 bool api_filter_is_empty(const struct api_call *call);
 void api_filter_free(struct api_filter **f);
@@ -66,6 +73,7 @@ bool api_action_parse(struct api_call *call, const char *name,
 		      enum queue_action *ret);
 void api_queue_list(struct api_call *call);
 void api_queue_show(struct api_call *call);
+void api_queue_body(struct api_call *call);
 void api_queue_act(struct api_call *call);
 void api_queue_stats(struct api_call *call);
 void api_status(struct api_call *call);

@@ -64,9 +64,9 @@ fl_pattern(struct api_call *call, const char *name, struct pattern **ret)
 	return false;
 }
 
-static bool
-fl_number(struct api_call *call, const char *name, int64_t least, int64_t most,
-	  int64_t *ret)
+bool
+api_query_number(struct api_call *call, const char *name, int64_t least,
+		 int64_t most, int64_t *ret)
 {
 	const char *text = http_request_query(call->http, name);
 	char *end, *error;
@@ -92,7 +92,7 @@ fl_flag(struct api_call *call, const char *name, bool *ret)
 {
 	int64_t n = 0;
 
-	if (!fl_number(call, name, 0, 1, &n))
+	if (!api_query_number(call, name, 0, 1, &n))
 		return false;
 	*ret = n == 1;
 	return true;
@@ -129,10 +129,11 @@ api_filter_read(struct api_call *call, uint64_t *ret_from, size_t *ret_rows)
 
 	call->filter = f;
 	if (!fl_pattern(call, "to", &f->to) || !fl_sender(call, f) ||
-	    !fl_number(call, "before_ms", 1, INT64_MAX, &f->f.before_ms) ||
+	    !api_query_number(call, "before_ms", 1, INT64_MAX,
+			      &f->f.before_ms) ||
 	    !fl_flag(call, "held", &f->f.held) ||
 	    !fl_flag(call, "corrupt", &f->f.corrupt) ||
-	    !fl_number(call, "limit", 1, FILTER_ROWS_MAX, &rows) ||
+	    !api_query_number(call, "limit", 1, FILTER_ROWS_MAX, &rows) ||
 	    !fl_from(call, ret_from))
 		return false;
 	if (dest != NULL)

@@ -293,6 +293,80 @@ class Queue(Case):
                          f"belfry: {OTHER}: no such message; see the log\n")
         self.assertIn(ID, done.stdout)
 
+    CONTENT = b"Subject: x\r\n\r\n\x1b[2Jhello\xff\r\n"
+
+    def serve_content(self, content=CONTENT, **message):
+        row = dict(MESSAGE, message_size=len(self.CONTENT), **message)
+        self.api.answers.update({
+            ("GET", f"queue/{ID}"): (200, row),
+            ("GET", f"queue/{ID}/body?page=0"): (200, content),
+            ("GET", f"queue/{ID}/body?page=256"): (200, b"")})
+        return row
+
+    def test_show_body(self):
+        self.serve_content()
+        done = subprocess.run(
+            [BELFRY, "-c", self.conf, "queue", "show", "--body", ID],
+            capture_output=True, timeout=30, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, self.CONTENT))
+        self.assertIn("Subject: x\r\n\r\n?[2Jhello?\r\n", self.terminal(
+            "", 0, "queue", "show", "--body", ID))
+        for bad in ([ID, OTHER], ["--json", ID], ["../../status"], []):
+            self.belfry("queue", "show", "--body", *bad, exit=64)
+        self.assertIn(OTHER, self.belfry("queue", "show", "--body", OTHER,
+                                         exit=66).stderr)
+
+    def test_show_body_refused(self):
+        self.serve_content()
+        self.api.answers[("GET", f"queue/{ID}/body?page=0")] = (
+            403, {"error": "only root and belfryd's user may read messages",
+                  "help": "run it as one of them"})
+        done = self.belfry("queue", "show", "--body", ID, exit=77)
+        self.assertEqual(done.stdout, "")
+        self.assertIn("only root", done.stderr)
+
+    def test_body_cut_short(self):
+        self.serve_content(self.CONTENT[:10])
+        self.assertIn("instead of", self.belfry(
+            "queue", "show", "--body", ID, exit=1).stderr)
+        self.belfry("queue", "export", self.dir + "/out", ID, exit=1)
+        self.assertEqual(os.listdir(self.dir + "/out"), [])
+
+    def test_export(self):
+        out = os.path.join(self.dir, "out")
+        row = self.serve_content()
+        self.api.answers[("GET", "queue?limit=1000&held=1")] = (
+            200, {"messages": [row, dict(row, queue_id=OTHER)], "looked": 9,
+                  "next": None})
+        text = self.belfry("queue", "export", out, "--held").stdout
+        self.assertEqual(text, f"1 message exported to {out}, 26B; "
+                               "1 gone meanwhile\n")
+        self.assertEqual(sorted(os.listdir(out)),
+                         [f"{ID}.eml", f"{ID}.json"])
+        for name in os.listdir(out):
+            self.assertEqual(os.stat(f"{out}/{name}").st_mode & 0o777, 0o600)
+        self.assertEqual(os.stat(out).st_mode & 0o777, 0o700)
+        with open(f"{out}/{ID}.eml", "rb") as file:
+            self.assertEqual(file.read(), self.CONTENT)
+        with open(f"{out}/{ID}.json", encoding="utf-8") as file:
+            self.assertEqual(json.load(file), row)
+        self.assertEqual(json.loads(self.belfry(
+            "queue", "export", "--json", out, ID).stdout),
+            {"exported": 1, "bytes": 26, "gone": 0, "failed": 0})
+        self.belfry("queue", "export", out, OTHER, exit=66)
+        self.belfry("queue", "export", out, exit=64)
+        self.belfry("queue", "export", "--all", exit=64)
+        self.belfry("queue", "export", self.conf, ID, exit=1)
+
+    def test_export_follows_no_link(self):
+        out, other = self.dir + "/out", self.dir + "/other"
+        os.mkdir(out)
+        os.symlink(other, f"{out}/{ID}.eml.part")
+        os.symlink(other, f"{out}/{ID}.eml")
+        self.serve_content()
+        self.belfry("queue", "export", out, ID)
+        self.assertFalse(os.path.exists(other))
+
     def test_actions(self):
         for action, done in (("hold", "held"), ("release", "released"),
                              ("flush", "tried now"),
@@ -520,7 +594,7 @@ class Usage(Case):
                                 .stdout.startswith(usage))
                 self.belfry(*words, "--no-such-option", exit=64)
         self.assertEqual(len(re.findall("^usage:", self.belfry(
-            "help", "queue").stdout, re.M)), 8)
+            "help", "queue").stdout, re.M)), 9)
 
     def test_wrong(self):
         for arguments in ([], ["nope"], ["queue"], ["queue", "nope"],

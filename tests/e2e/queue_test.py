@@ -1,5 +1,8 @@
 """The queue's commands on many messages: filters, pages, what is under way."""
 import json
+import os
+import pwd
+import unittest
 
 import harness
 import lab
@@ -64,8 +67,7 @@ class Filters(harness.Case):
         self.assertEqual(self.listed("--held"), {0, 2, 4, 6, 8})
         answer = self.act("hold", "--to", "d0.example.net")
         self.assertEqual((answer["done"], answer["already"]), (1, 1))
-        self.assertEqual(len(self.belfryd.events(
-            "operator", action="hold", detail="by a filter")), 6)
+        self.wait_events(6, "operator", action="hold", detail="by a filter")
         text = self.cli("queue", "release", "--held").stdout
         self.assertEqual(text, "6 messages released (10 looked at)\n")
         self.assertEqual(self.listed("--held"), set())
@@ -87,6 +89,51 @@ class Filters(harness.Case):
         answer = self.act("remove", "--yes", "--all")
         self.assertEqual((answer["done"], answer["matched"]), (8, 8))
         self.assertEqual(self.queue(), [])
+
+    def test_body_and_export(self):
+        belfryd, out = self.belfryd, self.belfryd.folder + "/out"
+        large = self.send(harness.message("large", body=b"0123456789\r\n" *
+                                          200000))
+        said = belfryd.cli("queue", "show", "--body", large).stdout
+        self.assertIn("Subject: a test\n", said)
+        self.assertIn("0123456789\n" * 200000, said)
+        text = self.cli("queue", "export", out, "--from", "s1@*").stdout
+        self.assertRegex(text, r"^5 messages exported to ")
+        for i in range(1, 10, 2):
+            with open(f"{out}/{self.ids[i]}.eml", "rb") as file:
+                self.assertIn(f"number {i}".encode(), file.read())
+            with open(f"{out}/{self.ids[i]}.json", encoding="utf-8") as file:
+                self.assertEqual(json.load(file)["sender"],
+                                 "s1@example.org")
+        self.cli("queue", "export", out, large)
+        self.sink.script = lambda verb, argument: None
+        self.cli("queue", "flush", large)
+        with open(f"{out}/{large}.eml", "rb") as file:
+            self.assertEqual(file.read(), self.sink.wait(1)[0].content)
+        self.wait_events(2, "operator", action="body", id=large)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can be another user")
+    def test_body_is_not_for_all(self):
+        """Whoever may open the socket may hold and remove, not read."""
+        path = self.belfryd.config["admin_socket"]
+        os.chmod(path, 0o777)
+        os.chmod(os.path.dirname(path), 0o755)
+        # Another one than belfryd's own.
+        uid = pwd.getpwnam("daemon").pw_uid
+        asked = ["", "/body"]
+        pid = os.fork()
+        if pid == 0:
+            os.setgroups([])
+            os.setuid(uid)
+            said = []
+            for what in asked:
+                connection = lab.AdminConnection(path)
+                connection.request("GET",
+                                   f"/api/v1/queue/{self.ids[0]}{what}")
+                said.append(connection.getresponse().status)
+            os._exit(0 if said == [200, 403] else 1)
+        self.assertEqual(os.waitpid(pid, 0)[1], 0)
+        self.wait_events(1, "operator", action="body_refused")
 
     def test_no_filter(self):
         """The API wants `all=1` in so many words."""
