@@ -99,5 +99,6 @@ config_routing(const struct config *c)
 		.origin = c->origin,
 		.postmaster = c->postmaster,
 		.aliases = &c->aliases,
+		.file_aliases = &c->file_aliases,
 	};
 }

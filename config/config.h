@@ -101,8 +101,10 @@ struct config {
 	char *origin;              /* "": HOSTNAME */
 	char *postmaster;          /* "": none; required with domains */
 	char *recipient_delimiter; /* one character, or "" */
+	char *aliases_file;        /* "": none */
 	struct conf_map aliases;
-	struct conf_list routes; /* of struct route_rule */
+	struct conf_map file_aliases; /* what ALIASES_FILE said */
+	struct conf_list routes;      /* of struct route_rule */
 	struct delivery_conf delivery;
 	struct conf_mark mark;
 };

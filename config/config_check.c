@@ -291,6 +291,7 @@ config_resolve(struct config *c, struct arena *arena, struct conf_errors *e)
 	ok = cc_sizes(&cc) && ok;
 	ok = cc_sockets(&cc) && ok;
 	ok = cc_postmaster(&cc) && ok;
+	ok = config_read_aliases(c, arena, e) && ok;
 	if (ok)
 		ok = cc_routing(&cc);
 	/* An unknown name would be told of once more at each place it is used.

@@ -16,6 +16,13 @@ extern const struct conf_table log_conf_table;
 conf_check_fn config_check_domains, config_check_origin,
 	config_check_postmaster, config_check_delimiter;
 
+/* --- alias_conf.c ------------------------------------------------------------ */
+
+conf_check_fn config_check_aliases_file;
+/* The file that C names, into its file_aliases. False after reporting. */
+bool config_read_aliases(struct config *c, struct arena *arena,
+			 struct conf_errors *errors);
+
 /* --- networks.c ------------------------------------------------------------- */
 
 /* TEXTS as networks: CIDR, addresses, `loopback` and names of NETWORKS. False

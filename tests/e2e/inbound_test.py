@@ -1,4 +1,7 @@
 """Mail for domains of our own: whose is taken, and where it goes."""
+import os
+import shutil
+import signal
 import smtplib
 
 import harness
@@ -61,6 +64,38 @@ class Inbound(harness.Case):
         self.assertEqual(
             {e["reason"] for e in self.wait_events(4, "refuse")},
             {"unknown", "relay"})
+
+    def test_aliases_file(self):
+        """Read at the start and at each reload; a broken one changes
+        nothing, and the log names its line."""
+        path = os.path.join(lab.state_folder("aliases"), "aliases")
+
+        def write(text):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+
+        def taken(rcpt):
+            return self.stranger().rcpt(rcpt)[0] == 250
+
+        def reload(event, count):
+            belfryd.signal(signal.SIGHUP)
+            return self.wait_events(count, event)[-1]
+
+        self.addCleanup(shutil.rmtree, os.path.dirname(path))
+        write("sales: carl@inner.example,\n  team\npostmaster: x\n")
+        belfryd = self.start_inbound(aliases_file=path)
+        self.assertTrue(taken("sales@ours.example"))
+        write("sales: carl@inner.example\nmore: |/bin/cat\n")
+        found = reload("reload_refused", 1)
+        self.assertEqual(found["where"], f"{path}:2:1")
+        self.assertTrue(taken("sales@ours.example"))
+        write("more: carl@inner.example\n")
+        reload("reload", 1)
+        lab.wait_for(lambda: taken("more@ours.example"), "the new alias")
+        self.assertFalse(taken("sales@ours.example"))
+        os.unlink(path)
+        reload("reload_refused", 2)
+        self.assertTrue(taken("more@ours.example"))
 
     def test_bounce_for_a_name_of_the_host(self):
         """What root's mail comes back as goes to who root is."""

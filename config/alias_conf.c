@@ -1,0 +1,76 @@
+/* The key aliases_file, and the file itself. */
+#include "config/config_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "mail/alias_file.h"
+
+#define ALIAS_FILE_MAX ((size_t)16 * 1024 * 1024)
+
+bool
+config_check_aliases_file(void *field, const struct conf_mark *mark,
+			  struct conf_errors *errors)
+{
+	const char *path = *(char **)field;
+	FILE *f;
+
+	if (path[0] == '\0')
+		return true;
+	if (path[0] != '/') {
+		conf_error(errors, mark, "a path begins with `/`; `%s` doesn't",
+			   path);
+		return false;
+	}
+	f = fopen(path, "re");
+	if (f == NULL) {
+		conf_error(errors, mark, "%s can't be read: %s", path,
+			   strerror(errno));
+		return false;
+	}
+	fclose(f);
+	return true;
+}
+
+/* 0 or -errno. */
+static int
+ac_read(const char *path, struct buf *out)
+{
+	char piece[16 * 1024];
+	FILE *f = fopen(path, "re");
+	size_t n;
+	int r = 0;
+
+	if (f == NULL)
+		return -errno;
+	while (r == 0 && (n = fread(piece, 1, sizeof(piece), f)) > 0)
+		r = buf_append(out, piece, n);
+	if (r == 0 && ferror(f))
+		r = -EIO;
+	fclose(f);
+	return r;
+}
+
+bool
+config_read_aliases(struct config *c, struct arena *arena,
+		    struct conf_errors *errors)
+{
+	const struct conf_mark mark = {c->aliases_file, 1, 1};
+	struct buf text;
+	int r;
+
+	if (c->aliases_file[0] == '\0')
+		return true;
+	buf_init(&text, ALIAS_FILE_MAX);
+	r = ac_read(c->aliases_file, &text);
+	if (r < 0)
+		conf_error(errors, &mark, "the file can't be read: %s",
+			   strerror(-r));
+	else
+		r = alias_file_parse(c->aliases_file, buf_str(&text), text.len,
+				     arena, errors, &c->file_aliases);
+	buf_done(&text);
+	return r == 0;
+}
