@@ -8,10 +8,19 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/conf_private.h"
+
+/* A file that is being read, and the ones that led to it. */
+struct cl_open {
+	const struct cl_open *parent;
+	int depth;
+	dev_t dev;
+	ino_t ino;
+};
 
 struct cl {
 	struct arena *arena;
@@ -19,17 +28,34 @@ struct cl {
 	size_t nfiles;
 };
 
-/* 0 or -errno; -EFBIG above the ceiling. */
+static bool
+cl_leads_back(const struct cl_open *file)
+{
+	const struct cl_open *o = file->parent;
+
+	while (o != NULL && (o->dev != file->dev || o->ino != file->ino))
+		o = o->parent;
+	return o != NULL;
+}
+
+/* 0 or -errno: -EFBIG above the ceiling, -ELOOP for a file that is being read
+ * already. */
 static int
-cl_read(const char *path, struct buf *b)
+cl_read(const char *path, struct cl_open *file, struct buf *b)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), r = 0;
 	char piece[16384];
-	ssize_t n;
+	struct stat st;
+	ssize_t n = 0;
 
 	if (fd < 0)
 		return -errno;
-	while ((n = read(fd, piece, sizeof(piece))) > 0 && r == 0)
+	if (fstat(fd, &st) == 0) {
+		file->dev = st.st_dev;
+		file->ino = st.st_ino;
+		r = cl_leads_back(file) ? -ELOOP : 0;
+	}
+	while (r == 0 && (n = read(fd, piece, sizeof(piece))) > 0)
 		if (buf_append(b, piece, (size_t)n) < 0)
 			r = -EFBIG;
 	if (n < 0)
@@ -77,7 +103,8 @@ cl_merge(struct cl *cl, struct conf_node *to, struct conf_node *from)
 /* --- include --------------------------------------------------------------- */
 
 static struct conf_node *cl_file(struct cl *cl, const char *path,
-				 const struct conf_mark *from, int depth);
+				 const struct conf_mark *from,
+				 const struct cl_open *parent);
 
 /* Take `include` out of ROOT. */
 static struct conf_node *
@@ -112,7 +139,7 @@ cl_relative(struct cl *cl, const char *file, const char *pattern)
  * read it says why it isn't. */
 static void
 cl_include(struct cl *cl, struct conf_node *root, const struct conf_node *node,
-	   int depth)
+	   const struct cl_open *file)
 {
 	const char *pattern;
 	glob_t found;
@@ -132,7 +159,7 @@ cl_include(struct cl *cl, struct conf_node *root, const struct conf_node *node,
 			   pattern);
 	for (size_t i = 0; r == 0 && i < found.gl_pathc; i++) {
 		struct conf_node *tree =
-			cl_file(cl, found.gl_pathv[i], &node->mark, depth);
+			cl_file(cl, found.gl_pathv[i], &node->mark, file);
 
 		if (tree != NULL)
 			cl_merge(cl, root, tree);
@@ -142,18 +169,18 @@ cl_include(struct cl *cl, struct conf_node *root, const struct conf_node *node,
 }
 
 static void
-cl_includes(struct cl *cl, struct conf_node *root, int depth)
+cl_includes(struct cl *cl, struct conf_node *root, const struct cl_open *file)
 {
 	const struct conf_node *node = cl_take_include(root);
 
 	if (node == NULL)
 		return;
 	if (node->kind != CONF_SEQUENCE) {
-		cl_include(cl, root, node, depth);
+		cl_include(cl, root, node, file);
 		return;
 	}
 	for (node = node->first; node != NULL; node = node->next)
-		cl_include(cl, root, node, depth);
+		cl_include(cl, root, node, file);
 }
 
 /* --- files ----------------------------------------------------------------- */
@@ -176,24 +203,31 @@ cl_parse(struct cl *cl, const char *name, const char *text, size_t len)
  * another file wanted it. */
 static struct conf_node *
 cl_file(struct cl *cl, const char *path, const struct conf_mark *from,
-	int depth)
+	const struct cl_open *parent)
 {
+	struct cl_open file = {.parent = parent,
+			       .depth = parent != NULL ? parent->depth + 1 : 0};
 	struct conf_mark here = {path, 0, 0};
 	struct conf_node *root = NULL;
 	struct buf b;
 	int r;
 
-	if (depth == CONF_DEPTH_MAX || cl->nfiles++ == CONF_FILES_MAX) {
+	if (file.depth == CONF_DEPTH_MAX || cl->nfiles++ == CONF_FILES_MAX) {
 		conf_error(cl->errors, from,
 			   "too many included files: at most %d, %d deep",
 			   CONF_FILES_MAX, CONF_DEPTH_MAX);
 		return NULL;
 	}
 	buf_init(&b, CONF_FILE_MAX);
-	r = cl_read(path, &b);
+	r = cl_read(path, &file, &b);
 	if (r == -EFBIG)
 		conf_error(cl->errors, &here, "larger than %d bytes",
 			   CONF_FILE_MAX);
+	else if (r == -ELOOP && cl_leads_back(&file))
+		conf_error(cl->errors, from,
+			   "`include` leads back to %s, which is being read "
+			   "already",
+			   path);
 	else if (r < 0 && from != NULL)
 		conf_error(cl->errors, from, "can't read %s: %s", path,
 			   strerror(-r));
@@ -204,7 +238,7 @@ cl_file(struct cl *cl, const char *path, const struct conf_mark *from,
 		root = cl_parse(cl, path, buf_str(&b), b.len);
 	buf_done(&b);
 	if (root != NULL)
-		cl_includes(cl, root, depth + 1);
+		cl_includes(cl, root, &file);
 	return root;
 }
 
@@ -224,7 +258,7 @@ conf_load(const char *path, const struct conf_table *table, struct arena *arena,
 {
 	struct cl cl = {.arena = arena, .errors = e};
 
-	return cl_fill(&cl, table, cl_file(&cl, path, NULL, 0), ret);
+	return cl_fill(&cl, table, cl_file(&cl, path, NULL, NULL), ret);
 }
 
 int

@@ -2,11 +2,14 @@
 #include <getopt.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/xalloc.h"
 #include "cli/command.h"
 #include "config/config.h"
+#include "deliver/template.h"
 
 /* Become USER for the rest of the process. 0 or an exit status. */
 static int
@@ -41,6 +44,51 @@ check_files(const struct config *c, struct conf_errors *e)
 			   anchor);
 }
 
+/* May we make and remove files in the folder that TEXT's first LEN bytes end
+ * in? */
+static void
+check_folder(const char *text, size_t len, const struct conf_mark *mark,
+	     const char *key, struct conf_errors *e)
+{
+	char *path = xstrndup(text, len), *slash = strrchr(path, '/');
+
+	if (slash != NULL)
+		slash[slash == path] = '\0';
+	if (slash != NULL && access(path, W_OK | X_OK) < 0)
+		conf_error(e, mark, "%s: can't write to %s: %s", key, path,
+			   strerror(errno));
+	free(path);
+}
+
+static void
+check_log(const struct config *c, struct conf_errors *e)
+{
+	const char *to = c->log.to;
+
+	if (to[0] != '/' || access(to, W_OK) == 0)
+		return;
+	if (errno == ENOENT)
+		check_folder(to, strlen(to), &c->mark, "log.to", e);
+	else
+		conf_error(e, &c->mark, "log.to: can't write to %s: %s", to,
+			   strerror(errno));
+}
+
+/* What stands before the first name in a Maildir's path must be there; the
+ * rest is made. */
+static void
+check_maildirs(const struct config *c, struct conf_errors *e)
+{
+	for (size_t i = 0; i < c->routes.n; i++) {
+		const struct route_rule *rule =
+			(const struct route_rule *)c->routes.v + i;
+
+		if (rule->path[0] != '\0')
+			check_folder(rule->path, template_fixed(rule->path),
+				     &rule->mark, "path", e);
+	}
+}
+
 /* What belfryd will want to read or write, apart from the file itself. */
 static void
 check_access(const struct config *c, struct conf_errors *e)
@@ -54,10 +102,8 @@ check_access(const struct config *c, struct conf_errors *e)
 	    access(c->state_dir, R_OK | W_OK | X_OK) < 0)
 		conf_error(e, &c->mark, "state_dir: can't write to %s: %s",
 			   c->state_dir, strerror(errno));
-	if (c->log.to[0] == '/' && access(c->log.to, F_OK) == 0 &&
-	    access(c->log.to, W_OK) < 0)
-		conf_error(e, &c->mark, "log.to: can't write to %s: %s",
-			   c->log.to, strerror(errno));
+	check_log(c, e);
+	check_maildirs(c, e);
 }
 
 static int

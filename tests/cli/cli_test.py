@@ -627,6 +627,7 @@ class Usage(Case):
             os.chmod(self.dir, 0o755)
             done = self.belfry("check", "--as", "nobody", exit=78)
             self.assertIn("dns.trust_anchor: can't read", done.stderr)
+            self.check_writes()
             os.chmod(self.dir, 0o700)
             done = self.belfry("check", "--as", "nobody", exit=78)
             self.assertIn("Permission denied", done.stderr)
@@ -635,6 +636,25 @@ class Usage(Case):
         done = self.belfry("check", exit=78)
         self.assertEqual(done.stderr, f"{self.conf}:6:1: unknown key `loop`; "
                                       "did you mean `loops`?\n")
+
+    def check_writes(self):
+        """--as says what of log and Maildirs the user could not write."""
+        mail = os.path.join(self.dir, "mail")
+        conf = os.path.join(self.dir, "writes.yaml")
+        os.mkdir(mail)
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write("hostname: a.example\n"
+                       f"state_dir: {self.dir}/none\n"
+                       f"log: {{to: {mail}/log}}\n"
+                       "routes:\n  - {match: a.example, deliver: maildir, "
+                       f"path: '{mail}/{{local}}'}}\n")
+        done = self.belfry("-c", conf, "check", "--as", "nobody", exit=78)
+        self.assertEqual(done.stderr,
+                         f"{conf}:1:1: log.to: can't write to {mail}: "
+                         f"Permission denied\n{conf}:5:5: path: can't "
+                         f"write to {mail}: Permission denied\n")
+        os.chmod(mail, 0o777)
+        self.belfry("-c", conf, "check", "--as", "nobody")
 
     def test_closed_pipe(self):
         """Who reads only the first lines does not make us ask for all."""
