@@ -32,8 +32,9 @@ help_json(void)
 {
 	for (const struct command *c = cli_commands; c->name != NULL; c++) {
 		json_t *row =
-			json_pack("{s:s, s:s, s:s}", "command", c->name,
-				  "synopsis", c->synopsis, "help", c->help);
+			json_pack("{s:s, s:s, s:s, s:s}", "command", c->name,
+				  "synopsis", c->synopsis, "help", c->help,
+				  "options", c->more != NULL ? c->more : "");
 
 		json_dumpf(row, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
 		putchar('\n');

@@ -22,6 +22,11 @@ add_test(NAME tools.config-docs
          COMMAND ${Python3_EXECUTABLE}
                  ${PROJECT_SOURCE_DIR}/tests/tools/config_docs_test.py
                  $<TARGET_FILE:belfry>)
+add_test(NAME tools.completion
+         COMMAND ${Python3_EXECUTABLE}
+                 ${PROJECT_SOURCE_DIR}/tests/tools/completion_test.py
+                 $<TARGET_FILE:belfry>)
+set_tests_properties(tools.completion PROPERTIES SKIP_RETURN_CODE 77)
 add_test(NAME tools.check-docs
          COMMAND ${PROJECT_SOURCE_DIR}/tools/check-docs
                  --belfry $<TARGET_FILE:belfry>)
