@@ -56,11 +56,11 @@ bounce_free(struct bounce *b)
 /* --- what is said ------------------------------------------------------------------ */
 
 /* "mx.example.net[192.0.2.1]:25": the name is what a DSN wants. NULL: it went
- * to no host. */
+ * to no host; a path of this one is for the log only. */
 static const char *
 bounce_host(const struct tell_rcpt *from, struct arena *arena)
 {
-	if (!from->relay || from->relay[0] == '\0')
+	if (!from->relay || from->relay[0] == '\0' || from->relay[0] == '/')
 		return NULL;
 	return arena_strndup(arena, from->relay, strcspn(from->relay, "["));
 }

@@ -40,6 +40,12 @@ deliver_maildir(void *ctx, struct loop *loop, struct attempt *a)
 }
 
 static void
+deliver_pipe(void *ctx, struct loop *loop, struct attempt *a)
+{
+	pipe_try_start(deliver_find_loop(ctx, loop), a);
+}
+
+static void
 deliver_tell(void *ctx, struct loop *loop, struct tell *tell)
 {
 	bounce_tell(deliver_find_loop(ctx, loop), tell);
@@ -84,9 +90,14 @@ static void
 deliver_grace_over(void *arg)
 {
 	struct deliver_loop *dl = arg;
+	struct pipe_try *t, *next;
 
 	while (!TAILQ_EMPTY(&dl->busy))
 		smtp_conn_abort(TAILQ_FIRST(&dl->busy));
+	for (t = LIST_FIRST(&dl->pipes); t; t = next) {
+		next = pipe_try_next(t);
+		pipe_try_abort(t);
+	}
 	deliver_loop_check(dl);
 }
 
@@ -102,6 +113,7 @@ deliver_loop_init(struct deliver_loop *dl, struct deliver *d, struct loop *loop,
 	TAILQ_INIT(&dl->waiting);
 	TAILQ_INIT(&dl->busy);
 	TAILQ_INIT(&dl->idle);
+	LIST_INIT(&dl->pipes);
 	loop_timer_init(&dl->grace, loop, deliver_grace_over, dl);
 }
 
@@ -134,11 +146,14 @@ deliver_new(struct queue *q, struct routing *routing, struct loop *const *loops,
 }
 
 void
-deliver_local(struct deliver *d, struct pool *disk)
+deliver_local(struct deliver *d, struct pool *disk, struct spawner *spawner)
 {
 	d->disk = disk;
+	d->spawner = spawner;
 	queue_set_agent(d->queue, "maildir", deliver_maildir, d);
 	queue_limit_agent(d->queue, "maildir", 1);
+	queue_set_agent(d->queue, "pipe", deliver_pipe, d);
+	queue_limit_agent(d->queue, "pipe", 1);
 }
 
 void

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/metric.h"
+#include "base/spawn.h"
 #include "deliver/route.h"
 #include "net/dns.h"
 #include "net/pool.h"
@@ -19,9 +20,10 @@ struct deliver *deliver_new(struct queue *q, struct routing *routing,
 			    struct loop *const *loops, struct dns *const *dns,
 			    size_t nloops, const struct log_context *log,
 			    struct metrics *metrics);
-/* Register the agent `maildir`, whose files are written in DISK. Before
- * queue_start(). */
-void deliver_local(struct deliver *d, struct pool *disk);
+/* Register the agents `maildir`, whose files are written in DISK, and `pipe`,
+ * whose programs SPAWNER starts. Before queue_start(). */
+void deliver_local(struct deliver *d, struct pool *disk,
+		   struct spawner *spawner);
 /* After a reload; from any thread. Sessions under way end with the old one. */
 void deliver_set_routing(struct deliver *d, struct routing *routing);
 /* End idle connections with QUIT, hand back what is out as untried where

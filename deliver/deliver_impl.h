@@ -8,6 +8,7 @@
  *	struct smtp_conn      a socket and its machine; carries one try at a
  *                            time, is idle or ends
  *	struct maildir_try    an attempt on its way into a Maildir
+ *	struct pipe_try       an attempt on its way into a program
  */
 #ifndef DELIVER_DELIVER_IMPL_H
 #define DELIVER_DELIVER_IMPL_H
@@ -28,6 +29,7 @@
 #define SMTP_IDLE_MS   5000
 #define SMTP_RELAY_MAX 512
 
+struct pipe_try;
 struct smtp_try;
 struct smtp_conn;
 TAILQ_HEAD(smtp_try_list, smtp_try);
@@ -43,7 +45,8 @@ struct deliver_loop {
 	struct smtp_conn_list busy, idle; /* idle: the newest first */
 	struct host_memory memory;
 	struct maildir_seen *maildirs; /* owned */
-	size_t under_way;              /* tries and tells not yet handed back */
+	LIST_HEAD(, pipe_try) pipes;
+	size_t under_way; /* tries and tells not yet handed back */
 	bool stopping, closed;
 	struct post stop;
 	struct loop_timer grace;
@@ -52,7 +55,9 @@ struct deliver_loop {
 struct deliver {
 	struct queue *queue;           /* borrowed */
 	const struct log_context *log; /* borrowed */
-	struct pool *disk;             /* borrowed; NULL: no Maildirs */
+	/* Borrowed; NULL: no agents for this machine. */
+	struct pool *disk;
+	struct spawner *spawner;
 	struct metric_cell *sent_8bit; /* NULL without metrics */
 	pthread_mutex_t lock;          /* keeps ROUTING */
 	struct routing *routing;       /* a reference */
@@ -93,6 +98,14 @@ void bounce_tell(struct deliver_loop *dl, struct tell *tell);
 void maildir_try_start(struct deliver_loop *dl, struct attempt *a);
 /* Forget which Maildirs were cleaned. */
 void maildir_seen_done(struct deliver_loop *dl);
+
+/* --- pipe_try.c ---------------------------------------------------------------- */
+
+/* An attempt of the agent pipe, for one recipient. */
+void pipe_try_start(struct deliver_loop *dl, struct attempt *a);
+struct pipe_try *pipe_try_next(const struct pipe_try *t);
+/* The time of a stop is up: end the program. */
+void pipe_try_abort(struct pipe_try *t);
 
 /* --- smtp_try.c --------------------------------------------------------------- */
 

@@ -202,39 +202,16 @@ md_put(struct maildir *m, const char *data, size_t len)
 	return 0;
 }
 
-/* At most MD_PIECE octets: CRLF becomes LF, a CR by itself stays. */
-static int
-md_put_lines(struct maildir *m, const char *data, size_t len)
-{
-	char out[MD_PIECE + 1];
-	size_t n = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		if (m->cr && data[i] != '\n')
-			out[n++] = '\r';
-		m->cr = data[i] == '\r';
-		if (!m->cr)
-			out[n++] = data[i];
-		if (n >= MD_PIECE) {
-			int r = md_put(m, out, n);
-
-			if (r < 0)
-				return r;
-			n = 0;
-		}
-	}
-	return md_put(m, out, n);
-}
-
 int
 maildir_write(struct maildir *m, const char *data, size_t len)
 {
+	char out[MD_PIECE + 1];
 	int r = 0;
 
 	while (len > 0 && r == 0) {
 		size_t n = len < MD_PIECE ? len : MD_PIECE;
 
-		r = md_put_lines(m, data, n);
+		r = md_put(m, out, unix_lines_feed(&m->lines, data, n, out));
 		data += n;
 		len -= n;
 	}
@@ -262,10 +239,9 @@ md_publish(struct maildir *m)
 int
 maildir_commit(struct maildir *m)
 {
-	int fd, r = 0;
+	const char *rest = unix_lines_end(&m->lines);
+	int fd, r = md_put(m, rest, strlen(rest));
 
-	if (m->cr)
-		r = md_put(m, "\r", 1);
 	if (r == 0)
 		r = md_sync(m->fd);
 	if (r == 0) {

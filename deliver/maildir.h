@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "deliver/unix_lines.h"
+
 #define MAILDIR_NAME_MAX 256
 /* What lies in tmp/ for so long was left there by a crash. */
 #define MAILDIR_STALE_MS (INT64_C(36) * 60 * 60 * 1000)
@@ -30,7 +32,7 @@ struct maildir {
 	int fd;             /* the file in tmp/; -1: none */
 	char name[MAILDIR_NAME_MAX];
 	int64_t size; /* written so far */
-	bool cr;      /* a CR was the last octet */
+	struct unix_lines lines;
 };
 
 /* What makes a name of its own: "1767225600.M123000QID_1.HOST". */

@@ -3,6 +3,9 @@
 #include "deliver/routes_conf.h"
 #include "mail/pattern.h"
 
+/* Of a destination that is named after its command. */
+#define COMMAND_DEST_MAX 512
+
 static void
 rt_dup_bcc(struct routing *r, struct route_rule *rule)
 {
@@ -16,6 +19,35 @@ rt_dup_bcc(struct routing *r, struct route_rule *rule)
 					&why) == 0); /* the tables see to it */
 	bcc->v = NULL;
 	bcc->marks = NULL;
+}
+
+static void
+rt_dup_command(struct routing *r, struct route_rule *rule)
+{
+	struct conf_strings *command = &rule->command;
+	char **v = arena_alloc(&r->arena, (command->n + 1) * sizeof(*v));
+
+	for (size_t i = 0; i < command->n; i++)
+		v[i] = rt_dup(r, command->v[i]);
+	command->v = v;
+	command->marks = NULL;
+}
+
+/* The command as one reads it, the end of a long one left out: two that share
+ * their beginning share a destination, and each is run by its own route. */
+static const char *
+rt_command_dest(struct routing *r, const struct conf_strings *command)
+{
+	struct buf name;
+	const char *dest;
+	int e = 0;
+
+	buf_init(&name, COMMAND_DEST_MAX);
+	for (size_t i = 0; i < command->n && e == 0; i++)
+		e = buf_printf(&name, "%s%s", i > 0 ? " " : "", command->v[i]);
+	dest = rt_dup(r, buf_str(&name));
+	buf_done(&name);
+	return dest;
 }
 
 void
@@ -32,6 +64,7 @@ rt_dup_routes(struct routing *r, const struct conf_list *routes)
 		rules[i].path = rt_dup(r, rules[i].path);
 		rt_dup_mark(r, &rules[i].mark);
 		rt_dup_bcc(r, &rules[i]);
+		rt_dup_command(r, &rules[i]);
 		rt_dup_hops(r, &rules[i].via,
 			    rules[i].deliver == ROUTE_LMTP ? HOP_LMTP_PORT
 							   : HOP_SMTP_PORT);
@@ -56,6 +89,9 @@ rt_add_rule(struct routing *r, const struct route_rule *rule)
 		break;
 	case ROUTE_MAILDIR:
 		l->dest = rule->path;
+		break;
+	case ROUTE_PIPE:
+		l->dest = rt_command_dest(r, &rule->command);
 		break;
 	}
 }

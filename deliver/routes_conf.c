@@ -11,16 +11,23 @@ const char *const route_deliver_names[] = {
 	[ROUTE_SMTP] = "smtp",
 	[ROUTE_LMTP] = "lmtp",
 	[ROUTE_MAILDIR] = "maildir",
+	[ROUTE_PIPE] = "pipe",
 	NULL,
 };
 
+#define PIPE_TIME_TEXT   "60s"
+#define PIPE_TIME_MS     60000
+#define PIPE_OUTPUT_TEXT "64K"
+#define PIPE_OUTPUT      (64 << 10)
+
 /* Which keys a kind needs; it takes no other. */
 static const struct route_kind {
-	bool via, path;
+	bool via, path, command;
 } route_kinds[] = {
 	[ROUTE_SMTP] = {.via = true},
 	[ROUTE_LMTP] = {.via = true},
 	[ROUTE_MAILDIR] = {.path = true},
+	[ROUTE_PIPE] = {.command = true},
 };
 
 bool
@@ -77,6 +84,31 @@ route_check_path(void *field, const struct conf_mark *mark,
 }
 
 static bool
+route_check_command(void *field, const struct conf_mark *mark,
+		    struct conf_errors *errors)
+{
+	const struct conf_strings *command = field;
+	const char *bad;
+	size_t len;
+
+	(void)mark;
+	for (size_t i = 0; i < command->n; i++)
+		if (!route_check_names(command->v[i], TEMPLATE_ALL,
+				       &command->marks[i], errors))
+			return false;
+	if (command->n == 0)
+		return true;
+	if (command->v[0][0] == '/' &&
+	    template_check(command->v[0], 0, &bad, &len))
+		return true;
+	conf_error(errors, &command->marks[0],
+		   "`command` begins with the whole path of a program, not "
+		   "`%s`",
+		   command->v[0]);
+	return false;
+}
+
+static bool
 route_check_bcc(void *field, const struct conf_mark *mark,
 		struct conf_errors *errors)
 {
@@ -111,7 +143,8 @@ static const struct conf_option route_rule_options[] = {
 	 .type = CONF_ENUM,
 	 .offset = offsetof(struct route_rule, deliver),
 	 .help = "How they are delivered: `smtp` or `lmtp` to the next hops in "
-		 "via, `maildir` into the folder at path.",
+		 "via, `maildir` into the folder at path, `pipe` into a "
+		 "command.",
 	 .names = route_deliver_names,
 	 .example = "smtp"},
 	{.name = "via",
@@ -132,6 +165,32 @@ static const struct conf_option route_rule_options[] = {
 		 "rest is made.",
 	 .check = route_check_path,
 	 .example = "\"/var/mail/belfry/{local}\""},
+	{.name = "command",
+	 .type = CONF_STRINGS,
+	 .offset = offsetof(struct route_rule, command),
+	 .dflt = "[]",
+	 .help = "A program with its arguments, required with `deliver: pipe`; "
+		 "no shell reads it. In arguments `{to}`, `{local}`, "
+		 "`{domain}` and `{extension}` are the recipient's, `{from}` "
+		 "is the envelope sender.",
+	 .check = route_check_command,
+	 .example = "[/usr/bin/lp, \"-t\", \"{from}\"]"},
+	{.name = "time",
+	 .type = CONF_TIME,
+	 .offset = offsetof(struct route_rule, time_ms),
+	 .dflt = PIPE_TIME_TEXT,
+	 .help = "With `deliver: pipe`: the program is ended after so long, "
+		 "and the message tried again later.",
+	 .min = 1000,
+	 .max = 3600000},
+	{.name = "output",
+	 .type = CONF_SIZE,
+	 .offset = offsetof(struct route_rule, output_max),
+	 .dflt = PIPE_OUTPUT_TEXT,
+	 .help = "With `deliver: pipe`: a program that says more is ended, and "
+		 "the message tried again later.",
+	 .min = 1024,
+	 .max = 1 << 20},
 	{.name = "bcc",
 	 .type = CONF_STRINGS,
 	 .offset = offsetof(struct route_rule, bcc),
@@ -171,14 +230,29 @@ route_rule_check(void *field, const struct conf_mark *mark,
 {
 	const struct route_rule *rule = field;
 	const struct route_kind *kind = &route_kinds[rule->deliver];
-	bool ok;
+	/* What has a default can't be told from what was not given. */
+	const struct {
+		bool takes, given;
+		const char *key, *example;
+	} key[] = {
+		{kind->via, rule->via.n > 0, "via", "via: [{host: 10.1.0.5}]"},
+		{kind->path, rule->path[0] != '\0', "path",
+		 "path: \"/var/mail/belfry/{local}\""},
+		{kind->command, rule->command.n > 0, "command",
+		 "command: [/usr/bin/lp, \"-t\", \"{from}\"]"},
+		{false, !kind->command && rule->time_ms != PIPE_TIME_MS, "time",
+		 NULL},
+		{false, !kind->command && rule->output_max != PIPE_OUTPUT,
+		 "output", NULL},
+	};
+	bool ok = true;
 
-	ok = route_check_key(rule, kind->via, rule->via.n > 0, "via",
-			     "via: [{host: 10.1.0.5}]", mark, errors);
-	return route_check_key(rule, kind->path, rule->path[0] != '\0', "path",
-			       "path: \"/var/mail/belfry/{local}\"", mark,
-			       errors) &&
-	       ok;
+	for (size_t i = 0; i < sizeof(key) / sizeof(key[0]); i++)
+		ok = route_check_key(rule, key[i].takes, key[i].given,
+				     key[i].key, key[i].example, mark,
+				     errors) &&
+		     ok;
+	return ok;
 }
 
 const struct conf_table route_rule_table = {

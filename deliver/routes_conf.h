@@ -11,14 +11,17 @@
 #include "base/conf.h"
 #include "mail/address.h"
 
-enum route_deliver { ROUTE_SMTP, ROUTE_LMTP, ROUTE_MAILDIR };
+enum route_deliver { ROUTE_SMTP, ROUTE_LMTP, ROUTE_MAILDIR, ROUTE_PIPE };
 extern const char *const route_deliver_names[];
 
 struct route_rule {
 	char *match;
-	int deliver;             /* enum route_deliver */
-	struct conf_list via;    /* of struct hop */
-	char *path;              /* of a Maildir, a template */
+	int deliver;          /* enum route_deliver */
+	struct conf_list via; /* of struct hop */
+	char *path;           /* of a Maildir, a template */
+	/* Of a pipe. */
+	struct conf_strings command; /* a program and templates */
+	int64_t time_ms, output_max;
 	struct conf_strings bcc; /* who gets a copy that nobody sees */
 	/* Made by routing_new(). */
 	struct pattern *pattern;

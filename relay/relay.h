@@ -79,9 +79,12 @@ struct relay {
 	struct acceptor *mail_acceptor, *http_acceptor; /* owned */
 	struct http_server *http;                       /* owned */
 	struct event *signals;                          /* owned */
+	struct spawner *spawner;                        /* owned */
+	struct event *spawner_watch;                    /* owned */
 	int signal_fd;
 	bool forwarded_logged; /* the hint on X-Forwarded-For was given */
 	bool stopping;
+	bool failed; /* it stops since it can't go on */
 	size_t stops_left;
 	int64_t start_ms; /* wall */
 };
@@ -124,6 +127,11 @@ int ports_apply(struct relay *r, const struct config *config,
 /* Hand all of them to the acceptors. */
 void ports_listen(struct relay *r);
 void ports_close(struct relay *r);
+
+/* spawner.c: with one thread; 0 or -errno. Then, on the home loop. */
+int relay_spawner_start(struct relay *r);
+void relay_spawner_watch(struct relay *r);
+void relay_spawner_release(struct relay *r);
 
 /* submit.c: a connection of the submit socket, on any loop. */
 void submit_accepted(struct port *port, struct relay_loop *rl,

@@ -220,6 +220,17 @@ start_drop_root(const struct config *config)
 	return 0;
 }
 
+static int
+start_spawner(struct relay *r)
+{
+	int result = relay_spawner_start(r);
+
+	if (result < 0)
+		return start_failed(RELAY_EXIT_FAILED, "can't fork: %s",
+				    strerror(-result));
+	return 0;
+}
+
 /* Read anew by whom reloads will be read by. Its warnings were told before. */
 static int
 start_snapshot(struct relay *r)
@@ -340,7 +351,7 @@ start_deliver(struct relay *r)
 	r->deliver =
 		deliver_new(r->queue, r->snapshot->routing, r->loop_ptrs,
 			    r->dns_ptrs, r->nloops, &r->log_root, r->metrics);
-	deliver_local(r->deliver, r->disk);
+	deliver_local(r->deliver, r->disk, r->spawner);
 	return 0;
 }
 
@@ -418,6 +429,7 @@ start_signals(struct relay *r)
 	r->signals = event_new(loop_base(relay_home(r)), r->signal_fd,
 			       EV_READ | EV_PERSIST, relay_signal, r);
 	event_add(r->signals, NULL);
+	relay_spawner_watch(r);
 	return 0;
 }
 
@@ -479,11 +491,12 @@ static int
 relay_start(struct relay *r)
 {
 	static int (*const steps[])(struct relay *) = {
-		start_as_root,    start_snapshot, start_raise_files,
+		start_as_root,     start_spawner, start_snapshot,
+		start_raise_files,
 
-		start_log,        start_loops,    start_signals,
-		start_queue,      start_deliver,  start_sessions,
-		relay_http_start, start_threads,  start_serve,
+		start_log,         start_loops,   start_signals,
+		start_queue,       start_deliver, start_sessions,
+		relay_http_start,  start_threads, start_serve,
 	};
 	int result = 0;
 
@@ -512,6 +525,8 @@ relay_main(const char *conf_path)
 	result = relay_start(&r);
 	if (result == 0)
 		loop_run(relay_home(&r));
+	if (result == 0 && r.failed)
+		result = RELAY_EXIT_FAILED;
 	relay_release(&r);
 	return result;
 }

@@ -103,6 +103,7 @@ relay_release(struct relay *r)
 		event_free(r->signals);
 	if (r->signal_fd >= 0)
 		close(r->signal_fd);
+	relay_spawner_release(r);
 	release_loops(r);
 	snapshot_unref(&r->snapshot);
 	log_close(&r->log);

@@ -16,7 +16,7 @@ target_link_libraries(belfry_agent_rig PUBLIC belfry_deliver PkgConfig::CMOCKA)
 
 # Its queue is a fake.
 foreach(name deliver deliver_bounce deliver_lmtp deliver_mail
-        deliver_maildir)
+        deliver_maildir deliver_pipe)
   belfry_unit_test(${name} belfry_agent_rig)
   target_sources(test_${name} PRIVATE unit/fake_queue.c unit/fake_rig.c)
   set_tests_properties(unit.${name} PROPERTIES LABELS threads)

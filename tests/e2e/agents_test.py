@@ -1,8 +1,10 @@
-"""Messages that end on this machine: Maildirs."""
+"""Messages that end on this machine: in Maildirs and programs."""
 import collections
 import mailbox
 import os
+import signal
 import smtplib
+import subprocess
 import threading
 import time
 
@@ -117,6 +119,131 @@ class Maildir(harness.Case):
             # What was taken but not acknowledged is sent again as a message
             # of its own, with the next number: each number is there once.
             self.assertEqual(max(found.values()), 1)
+
+
+class Pipe(harness.Case):
+    """Each delivery appends a line to a file of the daemon's."""
+
+    SCRIPT = """#!/bin/sh
+# WHAT FILE ARGUMENTS: note them with a digest of the input, end as WHAT says.
+what=$1; file=$2; shift 2
+sum=$(sha256sum | cut -d' ' -f1)
+echo "$what $sum $*" >>"$file"
+echo "said of $what"
+case $what in slow) sleep 60;; esac
+exit ${what#exit}
+"""
+
+    def start_with(self, what, *arguments, config=None, **keys):
+        belfryd = self.prepare(config)
+        script = os.path.join(belfryd.folder, "deliver.sh")
+        with open(script, "w", encoding="ascii") as file:
+            file.write(self.SCRIPT)
+        os.chmod(script, 0o755)
+        self.file = os.path.join(belfryd.folder, "delivered")
+        with open(self.file, "w", encoding="ascii"):
+            pass
+        os.chmod(self.file, 0o666)
+        belfryd.config["routes"] = [{
+            "match": "inner.example", "deliver": "pipe",
+            "command": [script, what, self.file, *arguments], **keys}]
+        belfryd.write_config()
+        return belfryd.start()
+
+    def lines(self):
+        with open(self.file, encoding="utf-8") as file:
+            return file.read().splitlines()
+
+    def spawner(self):
+        """The process id of the daemon's only child."""
+        found = subprocess.run(["pgrep", "-P", str(self.belfryd.pid)],
+                               capture_output=True, text=True, check=True)
+        (pid,) = found.stdout.split()
+        return int(pid)
+
+    def test_delivers(self):
+        self.start_with("exit0", "{from}", "{local}", "{extension}", "$HOME")
+        self.send(to=["anna+x@inner.example", "ben@inner.example",
+                      "c@example.net"])
+        self.wait_empty()
+        lines = sorted(self.lines())
+        self.assertEqual(len(lines), 2)
+        self.assertRegex(lines[0], r"^exit0 \w{64} anna@example\.org anna x "
+                         r"\$HOME$")
+        self.assertEqual(lines[0].split()[1], lines[1].split()[1])
+        (line,) = self.belfryd.events("deliver", to="ben@inner.example")
+        self.assertEqual(line["status"], "delivered")
+        self.assertEqual(self.belfryd.metric(
+            "belfry_deliveries_total", agent="pipe", result="delivered"), 2)
+
+    def test_bounces(self):
+        self.start_with("exit67")
+        self.send(to=["anna@inner.example"])
+        report = self.sink.wait(1)[0]
+        self.assertEqual(report.sender, "")
+        self.assertIn(b"5.1.1", report.content)
+        words = b" ".join(report.content.split())
+        self.assertIn(b"deliver.sh: status 67, no such user: said of exit67",
+                      words)
+        self.assertNotIn(self.belfryd.folder.encode(), words)
+
+    def test_defers(self):
+        self.start_with("exit75", config=harness.SOON)
+        self.send(to=["anna@inner.example"])
+        lab.wait_for(lambda: len(self.lines()) >= 3, "three tries")
+        (waiting,) = self.queue()
+        self.assertEqual(waiting["sender"], "anna@example.org")
+
+    def test_stop_ends_it(self):
+        self.start_with("slow", time="10m")
+        self.send(to=["anna@inner.example"])
+        lab.wait_for(self.lines, "the program to run")
+        begin = time.monotonic()
+        self.assertEqual(self.belfryd.stop(), 0)
+        self.assertLess(time.monotonic() - begin, 20)
+        self.assert_nothing_runs()
+
+    def test_kill_ends_it(self):
+        self.start_with("slow", time="10m")
+        self.send(to=["anna@inner.example"])
+        lab.wait_for(self.lines, "the program to run")
+        self.belfryd.kill()
+        self.assert_nothing_runs()
+        self.belfryd.start()
+        self.assertEqual(len(self.queue()), 1)
+
+    def assert_nothing_runs(self):
+        script = os.path.join(self.belfryd.folder, "deliver.sh")
+        lab.wait_for(lambda: subprocess.run(
+            ["pgrep", "-f", script], check=False,
+            stdout=subprocess.DEVNULL).returncode, "the end of the program")
+
+    def test_the_spawner_is_killed(self):
+        """It can't be had again, so the service manager is to start all
+        anew."""
+        self.start_with("exit0")
+        os.kill(self.spawner(), signal.SIGKILL)
+        self.assertEqual(self.belfryd.process.wait(30), 1)
+        (line,) = self.belfryd.events("spawner_lost")
+        self.assertEqual(line["signal"], "9")
+        self.belfryd.start()
+        self.send(to=["anna@inner.example"])
+        self.wait_empty()
+        self.assertEqual(len(self.lines()), 1)
+
+    def test_holds_nothing_of_ours(self):
+        """Neither a port nor the store is open in the process that starts
+        programs."""
+        self.start_with("exit0")
+        folder = f"/proc/{self.spawner()}/fd"
+        if not os.access(folder, os.R_OK):
+            self.skipTest("/proc of another account")
+        kinds = sorted(os.readlink(os.path.join(folder, fd)).split(":")[0]
+                       for fd in os.listdir(folder))
+        # Its error output is the daemon's; one socket is for requests.
+        self.assertEqual(kinds, sorted([
+            "/dev/null", "/dev/null", self.belfryd.log_file, "socket",
+            "anon_inode"]))
 
 
 if __name__ == "__main__":

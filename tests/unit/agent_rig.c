@@ -115,8 +115,8 @@ agent_rig_open(struct agent_rig *g, struct queue *q, struct metrics *metrics)
 
 	g->deliver = deliver_new(q, r, g->loops, g->dns, AGENT_LOOPS,
 				 &g->context, metrics);
-	if (g->disk)
-		deliver_local(g->deliver, g->disk);
+	if (g->disk || g->spawner)
+		deliver_local(g->deliver, g->disk, g->spawner);
 	routing_unref(&r);
 }
 

@@ -19,7 +19,9 @@ struct agent_rig {
 	struct log_context context;
 	struct loop *loops[AGENT_LOOPS];
 	struct dns *dns[AGENT_LOOPS];
-	struct pool *disk; /* the caller's; NULL: no local agents */
+	/* The caller's; both NULL: no agents for this machine. */
+	struct pool *disk;
+	struct spawner *spawner;
 	struct deliver *deliver;
 	struct delivery_conf conf;
 	struct conf_list routes;

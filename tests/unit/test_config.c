@@ -275,6 +275,38 @@ static const struct {
 	 HOST OUT "routes: [{match: a.example, deliver: maildir, path: "
 		  "mail}]\n",
 	 "t:3:53: `path` begins with a slash, not `mail`\n"},
+	{"pipe without command",
+	 HOST OUT "routes: [{match: a.example, deliver: pipe}]\n",
+	 "t:3:10: a route with `deliver: pipe` needs `command`; write for "
+	 "example `command: [/usr/bin/lp, \"-t\", \"{from}\"]`\n"},
+	{"pipe",
+	 HOST OUT "routes: [{match: a.example, deliver: pipe, command: "
+		  "[/bin/x, '{from}', '{to}', '{{a}'], time: 5s, output: "
+		  "1K}]\n",
+	 ""},
+	{"a command in the path",
+	 HOST OUT "routes: [{match: a.example, deliver: pipe, command: "
+		  "[lp]}]\n",
+	 "t:3:54: `command` begins with the whole path of a program, not "
+	 "`lp`\n"},
+	{"a program by the sender",
+	 HOST OUT "routes: [{match: a.example, deliver: pipe, command: "
+		  "['/bin/{from}']}]\n",
+	 "t:3:54: `command` begins with the whole path of a program, not "
+	 "`/bin/{from}`\n"},
+	{"an argument of a shell",
+	 HOST OUT "routes: [{match: a.example, deliver: pipe, command: "
+		  "[/bin/x, '{sender}']}]\n",
+	 "t:3:62: `{sender}` is nothing that can stand here; a brace by "
+	 "itself is written `{{`\n"},
+	{"a key of pipe elsewhere",
+	 HOST OUT "routes: [{match: a.example, deliver: maildir, path: /m, "
+		  "time: 5s}]\n",
+	 "t:3:10: a route with `deliver: maildir` has no `time`\n"},
+	{"another user",
+	 HOST OUT "routes: [{match: a.example, deliver: pipe, command: "
+		  "[/bin/x], as: lp}]\n",
+	 "t:3:63: unknown key `as`\n"},
 	{"a path by the sender",
 	 HOST OUT "routes: [{match: a.example, deliver: maildir, path: "
 		  "'/m/{from}'}]\n",

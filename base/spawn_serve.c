@@ -1,0 +1,368 @@
+/*
+ * spawn_serve - the spawner's life: requests in, programs out, reports back.
+ *
+ * One thread and one poll(2): the socket of requests, a signalfd for children
+ * that ended, and the control of each program.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/must.h"
+#include "base/spawn_impl.h"
+#include "base/xalloc.h"
+
+enum sv_state {
+	SV_RUNS,
+	SV_TERM, /* got SIGTERM */
+	SV_KILL, /* got SIGKILL */
+};
+
+struct sv_program {
+	pid_t pid;
+	int control; /* owned; -1: nobody asks any more */
+	int hold;    /* owned; -1: nothing is held, or no longer */
+	enum sv_state state;
+	bool timed_out;
+	int64_t due_ms; /* of the next step, monotonic */
+};
+
+struct sv {
+	int requests; /* -1: belfryd is gone */
+	int children;
+	struct sv_program program[SPAWN_MAX];
+	size_t n;
+	char packet[SPAWN_REQUEST_MAX + 1];
+};
+
+static int64_t
+sv_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* --- ends ----------------------------------------------------------------- */
+
+static void
+sv_report(int control, enum spawn_end end, int value, pid_t pid)
+{
+	const struct spawn_report report = {(int32_t)end, value, pid};
+
+	if (control >= 0)
+		send(control, &report, sizeof(report),
+		     MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Until it has made its session there is no group. */
+static void
+sv_signal(const struct sv_program *p, int signal_number)
+{
+	if (kill(-p->pid, signal_number) < 0)
+		kill(p->pid, signal_number);
+}
+
+static void
+sv_end(struct sv_program *p)
+{
+	if (p->state != SV_RUNS)
+		return;
+	sv_signal(p, SIGTERM);
+	p->state = SV_TERM;
+	p->due_ms = sv_now() + SPAWN_GRACE_MS;
+}
+
+static void
+sv_step(struct sv_program *p)
+{
+	if (p->state == SV_RUNS) {
+		p->timed_out = true;
+		sv_end(p);
+	} else if (p->state == SV_TERM) {
+		sv_signal(p, SIGKILL);
+		p->state = SV_KILL;
+	}
+}
+
+static void
+sv_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* The caller says that the input is complete, or that it wants no more of the
+ * program, and where it closed the control altogether no report either. */
+static void
+sv_heard(struct sv_program *p, bool closed)
+{
+	char octet;
+
+	if (p->state == SV_RUNS &&
+	    recv(p->control, &octet, 1, MSG_DONTWAIT) > 0) {
+		sv_close(&p->hold);
+		return; /* what else there is comes with the next turn */
+	}
+	if (closed)
+		sv_close(&p->control);
+	sv_end(p);
+}
+
+static void
+sv_remove(struct sv *sv, size_t at)
+{
+	sv_close(&sv->program[at].control);
+	sv_close(&sv->program[at].hold);
+	sv->program[at] = sv->program[--sv->n];
+}
+
+static void
+sv_reap(struct sv *sv, size_t at)
+{
+	struct sv_program *p = &sv->program[at];
+	int status = 0;
+
+	/* While it is not waited for, its number is nobody else's. */
+	kill(-p->pid, SIGKILL);
+	waitpid(p->pid, &status, 0);
+	if (p->timed_out)
+		sv_report(p->control, SPAWN_TIMED_OUT, 0, p->pid);
+	else if (WIFSIGNALED(status))
+		sv_report(p->control, SPAWN_SIGNALLED, WTERMSIG(status),
+			  p->pid);
+	else
+		sv_report(p->control, SPAWN_EXITED, WEXITSTATUS(status),
+			  p->pid);
+	sv_remove(sv, at);
+}
+
+static void
+sv_reap_all(struct sv *sv)
+{
+	struct signalfd_siginfo info;
+
+	while (read(sv->children, &info, sizeof(info)) > 0)
+		continue;
+	for (;;) {
+		siginfo_t si = {.si_pid = 0};
+		size_t at = 0;
+
+		if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+		    si.si_pid == 0)
+			return;
+		while (at < sv->n && sv->program[at].pid != si.si_pid)
+			at++;
+		must(at < sv->n);
+		sv_reap(sv, at);
+	}
+}
+
+/* --- a request -------------------------------------------------------------- */
+
+static pid_t
+sv_fork(const struct spawn_packet *head, const char *text, size_t len,
+	const int fds[static SPAWN_NFD])
+{
+	pid_t self = getpid(), pid = fork();
+
+	if (pid != 0)
+		return pid < 0 ? -errno : pid;
+	/* It dies with the spawner, which may have died already. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != self)
+		_exit(127);
+	spawn_exec(head, text, len, fds);
+}
+
+static void
+sv_start(struct sv *sv, size_t len, const int fds[static SPAWN_NFD])
+{
+	int control = fds[SPAWN_FD_CONTROL], hold = fds[SPAWN_FD_HOLD];
+	struct spawn_packet head;
+	pid_t pid = -EAGAIN;
+
+	must(len > sizeof(head));
+	memcpy(&head, sv->packet, sizeof(head));
+	sv->packet[len] = '\0';
+	if (sv->n < SPAWN_MAX)
+		pid = sv_fork(&head, sv->packet + sizeof(head),
+			      len - sizeof(head), fds);
+	close(fds[SPAWN_FD_IN]);
+	close(fds[SPAWN_FD_OUT]);
+	if (pid < 0) {
+		sv_report(control, SPAWN_NOT_STARTED, -pid, 0);
+		close(control);
+		sv_close(&hold);
+		return;
+	}
+	sv->program[sv->n++] = (struct sv_program){
+		.pid = pid,
+		.control = control,
+		.hold = hold,
+		.due_ms = sv_now() + head.time_ms,
+	};
+}
+
+static void
+sv_belfryd_is_gone(struct sv *sv)
+{
+	close(sv->requests);
+	sv->requests = -1;
+	for (size_t i = 0; i < sv->n; i++) {
+		sv_close(&sv->program[i].control);
+		sv_end(&sv->program[i]);
+	}
+}
+
+static void
+sv_request(struct sv *sv)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(SPAWN_NFD * sizeof(int))];
+	} control;
+	struct iovec iov = {sv->packet, SPAWN_REQUEST_MAX};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space),
+	};
+	int fds[SPAWN_NFD] = {-1, -1, -1, -1};
+	struct cmsghdr *c;
+	size_t nfds;
+	ssize_t n;
+
+	n = recvmsg(sv->requests, &msg, MSG_CMSG_CLOEXEC);
+	if (n < 0 && (errno == EINTR || errno == EMFILE || errno == ENFILE))
+		return;
+	if (n <= 0) {
+		sv_belfryd_is_gone(sv);
+		return;
+	}
+	c = CMSG_FIRSTHDR(&msg);
+	nfds = c ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
+	if (nfds > 0)
+		memcpy(fds, CMSG_DATA(c), nfds * sizeof(int));
+	/* No room for descriptors: what came of them is closed, and so the
+	 * other side hears that its program is lost. */
+	if (nfds < SPAWN_FD_HOLD || (msg.msg_flags & MSG_CTRUNC) != 0) {
+		for (size_t i = 0; i < nfds; i++)
+			close(fds[i]);
+		return;
+	}
+	sv_start(sv, (size_t)n, fds);
+}
+
+/* --- the loop ---------------------------------------------------------------- */
+
+/* Milliseconds until somebody's time is up; -1: nobody waits for that. */
+static int
+sv_patience(const struct sv *sv)
+{
+	int64_t now = sv_now(), first = -1;
+
+	for (size_t i = 0; i < sv->n; i++) {
+		int64_t left = sv->program[i].due_ms - now;
+
+		if (sv->program[i].state == SV_KILL)
+			continue;
+		if (left < 0)
+			left = 0;
+		if (first < 0 || left < first)
+			first = left;
+	}
+	return first > 60000 ? 60000 : (int)first;
+}
+
+/* A caller that shut its side down is heard once; one that closed always. */
+static short
+sv_interest(const struct sv_program *p)
+{
+	return p->state == SV_RUNS ? POLLIN : 0;
+}
+
+static void
+sv_turn(struct sv *sv, struct pollfd *fds)
+{
+	size_t n = sv->n;
+	int64_t now;
+
+	fds[0] = (struct pollfd){sv->requests, POLLIN, 0};
+	fds[1] = (struct pollfd){sv->children, POLLIN, 0};
+	for (size_t i = 0; i < n; i++)
+		fds[2 + i] = (struct pollfd){sv->program[i].control,
+					     sv_interest(&sv->program[i]), 0};
+	if (poll(fds, 2 + n, sv_patience(sv)) < 0)
+		return;
+	now = sv_now();
+	for (size_t i = 0; i < n; i++) {
+		struct sv_program *p = &sv->program[i];
+
+		if (p->control >= 0 && fds[2 + i].revents != 0)
+			sv_heard(p, fds[2 + i].revents & POLLHUP);
+		if (now >= p->due_ms)
+			sv_step(p);
+	}
+	if (fds[1].revents != 0)
+		sv_reap_all(sv);
+	if (sv->requests >= 0 && fds[0].revents != 0)
+		sv_request(sv);
+}
+
+/* What belfryd has open is not ours to hold: ports, above all. Signals to its
+ * group or from its terminal are not for us: we end with it, and after it. */
+static void
+sv_detach(struct sv *sv, int socket)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct rlimit files;
+	sigset_t all;
+
+	must(null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
+	     dup2(null, STDOUT_FILENO) >= 0);
+	if (socket != 3) {
+		must(dup3(socket, 3, O_CLOEXEC) == 3);
+		socket = 3;
+	}
+	close_range(4, ~0U, 0);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	setsid();
+	prctl(PR_SET_NAME, "belfry-spawner");
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	sigemptyset(&all);
+	sigaddset(&all, SIGCHLD);
+	sv->requests = socket;
+	sv->children = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	must(sv->children >= 0);
+}
+
+void
+spawn_serve(int socket)
+{
+	struct sv *sv = xcalloc(1, sizeof(*sv));
+	struct pollfd *fds = xcalloc(SPAWN_MAX + 2, sizeof(*fds));
+
+	sv_detach(sv, socket);
+	while (sv->requests >= 0 || sv->n > 0)
+		sv_turn(sv, fds);
+	_exit(0);
+}
