@@ -26,7 +26,8 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 enum log_format { LOG_LOGFMT, LOG_JSON };
-/* What becomes of a mail address in a field made by LOG_ADDR(). */
+/* What is shown of a mail address: in a field made by LOG_ADDR(), and in the
+ * text of LOG_STR(), where replies and errors name it. */
 enum log_addresses { LOG_ADDR_PLAIN, LOG_ADDR_HASH, LOG_ADDR_DOMAIN };
 
 /* Their words in the configuration, NULL ends. */
@@ -57,7 +58,13 @@ void log_close(struct log **log);
  * (logrotate). -errno: the old one stays in use. */
 int log_reopen(struct log *log, const struct log_conf *conf);
 
-enum log_type { LOG_END, LOG_TYPE_STR, LOG_TYPE_INT, LOG_TYPE_ADDR };
+enum log_type {
+	LOG_END,
+	LOG_TYPE_STR,
+	LOG_TYPE_INT,
+	LOG_TYPE_ADDR,
+	LOG_TYPE_EXACT,
+};
 
 struct log_field {
 	const char *key;
@@ -68,8 +75,11 @@ struct log_field {
 
 #define LOG_STR(k, v) ((struct log_field){(k), LOG_TYPE_STR, (v), 0})
 #define LOG_INT(k, v) ((struct log_field){(k), LOG_TYPE_INT, 0, (int64_t)(v)})
-/* A mail address, shown as log.addresses says. */
+/* A mail address, or what else names a person (a login, the folder of a
+ * mailbox), shown as log.addresses says. */
 #define LOG_ADDR(k, v) ((struct log_field){(k), LOG_TYPE_ADDR, (v), 0})
+/* What only looks like an address, and is always shown. */
+#define LOG_EXACT(k, v) ((struct log_field){(k), LOG_TYPE_EXACT, (v), 0})
 
 struct log_context {
 	struct log *log;                  /* borrowed */

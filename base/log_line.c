@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log_find.h"
+#include "base/must.h"
 #include "base/utf8.h"
 
 /* Room for ` cut=true`, the closing brace and the newline. */
@@ -124,39 +126,83 @@ ll_put_int(struct log_line *l, int64_t num)
 	return ll_put(l, at, (size_t)(text + sizeof(text) - at));
 }
 
+#define LL_HASH_LEN 17 /* with the NUL */
+
 /* The first 64 bits of the SHA-256 of the address in lower case: the same
  * address has the same text, in every process. */
-static bool
-ll_put_hash(struct log_line *l, const char *address)
+static void
+ll_hash(const char *address, size_t len, char *ret_hex)
 {
 	unsigned char lower[LOG_VALUE_MAX], digest[EVP_MAX_MD_SIZE];
-	size_t len = strnlen(address, sizeof(lower)), n;
-	char hex[17];
+	size_t n;
 
+	if (len > sizeof(lower))
+		len = sizeof(lower);
 	for (size_t i = 0; i < len; i++)
 		lower[i] = (unsigned char)tolower((unsigned char)address[i]);
-	if (!EVP_Q_digest(NULL, "SHA256", NULL, lower, len, digest, &n))
-		return ll_put_str(l, "?");
+	must(EVP_Q_digest(NULL, "SHA256", NULL, lower, len, digest, &n));
 	for (size_t i = 0; i < 8; i++)
-		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-	return ll_put_str(l, hex);
+		snprintf(ret_hex + 2 * i, 3, "%02x", digest[i]);
 }
 
+/* What is a name without a domain, or a path, shows nothing of it. */
 static bool
 ll_put_addr(struct log_line *l, const char *address)
 {
+	char hex[LL_HASH_LEN];
 	const char *at;
 
 	switch (address[0] == '\0' ? LOG_ADDR_PLAIN : l->addresses) {
 	case LOG_ADDR_PLAIN:
 		return ll_put_str(l, address);
 	case LOG_ADDR_HASH:
-		return ll_put_hash(l, address);
+		ll_hash(address, strlen(address), hex);
+		return ll_put_str(l, hex);
 	case LOG_ADDR_DOMAIN:
 		at = strrchr(address, '@');
-		return ll_put_str(l, at != NULL ? at : "@");
+		if (at == NULL || strchr(at, '/') != NULL)
+			at = "@";
+		return ll_put_str(l, at);
 	}
 	return false;
+}
+
+/* As much of the LEN bytes at S as there is room for behind the *N of TEXT,
+ * which has LOG_VALUE_MAX + 1: with all of them it is cut, and says so. */
+static void
+ll_append(char *text, size_t *n, const char *s, size_t len)
+{
+	if (len > LOG_VALUE_MAX + 1 - *n)
+		len = LOG_VALUE_MAX + 1 - *n;
+	memcpy(text + *n, s, len);
+	*n += len;
+}
+
+/* Text that others wrote, with the addresses in it as they are to be shown. */
+static bool
+ll_put_text(struct log_line *l, const char *s)
+{
+	char text[LOG_VALUE_MAX + 2], hex[LL_HASH_LEN];
+	struct log_found found;
+	size_t n = 0;
+
+	if (l->addresses == LOG_ADDR_PLAIN || !log_find_address(s, &found))
+		return ll_put_str(l, s);
+	do {
+		ll_append(text, &n, s, (size_t)(found.begin - s));
+		if (l->addresses == LOG_ADDR_HASH) {
+			ll_hash(found.begin, (size_t)(found.end - found.begin),
+				hex);
+			ll_append(text, &n, hex, sizeof(hex) - 1);
+		} else {
+			ll_append(text, &n, found.at,
+				  (size_t)(found.end - found.at));
+		}
+		s = found.end;
+	} while (n <= LOG_VALUE_MAX && log_find_address(s, &found));
+	ll_append(text, &n, s, strlen(s));
+	text[n] = '\0';
+	return ll_put_str(l, text);
 }
 
 static bool
@@ -174,6 +220,8 @@ ll_put_value(struct log_line *l, const struct log_field *f)
 {
 	switch (f->type) {
 	case LOG_TYPE_STR:
+		return ll_put_text(l, f->str);
+	case LOG_TYPE_EXACT:
 		return ll_put_str(l, f->str);
 	case LOG_TYPE_INT:
 		return ll_put_int(l, f->num);

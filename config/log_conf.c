@@ -40,8 +40,9 @@ static const struct conf_option log_options[] = {
 	 .type = CONF_ENUM,
 	 .offset = offsetof(struct log_conf, addresses),
 	 .dflt = "plain",
-	 .help = "What of mail addresses is written: all, a fingerprint that "
-		 "is the same for the same address, or the domain.",
+	 .help = "What of mail addresses is written, also in replies that "
+		 "quote them: all, a fingerprint that is the same for the "
+		 "same address, or the domain.",
 	 .names = log_addresses_names},
 	{.name = NULL},
 };

@@ -125,7 +125,7 @@ mt_settle_error(struct maildir_try *t, int error)
 	bool full = error == -ENOSPC || error == -EDQUOT;
 
 	log_event(t->dl->deliver->log, LOG_WARNING, "maildir_failed",
-		  LOG_STR("id", t->id), LOG_STR("path", t->path),
+		  LOG_STR("id", t->id), LOG_ADDR("path", t->path),
 		  LOG_STR("error", strerror(-error)));
 	if (full)
 		mt_settle(t, ATTEMPT_LATER, 452, "4.2.2",

@@ -90,6 +90,7 @@ log_deliver(const struct log_context *log, uint64_t id, const struct rcpt *r,
 	bool other =
 		r->original[0] != '\0' && strcmp(r->original, r->address) != 0;
 
+	/* A path is that of a mailbox. */
 	queue_id_text(id, text);
 	if (reply->code != 0)
 		reply_line(reply, line, sizeof(line));
@@ -98,7 +99,9 @@ log_deliver(const struct log_context *log, uint64_t id, const struct rcpt *r,
 	log_event(log, LOG_INFO, "deliver", LOG_STR("id", text),
 		  LOG_ADDR("to", r->address),
 		  LOG_ADDR("orig_to", other ? r->original : NULL),
-		  LOG_STR("relay", relay), LOG_STR("status", status),
+		  relay != NULL && relay[0] == '/' ? LOG_ADDR("relay", relay)
+						   : LOG_STR("relay", relay),
+		  LOG_STR("status", status),
 		  LOG_STR("dsn", reply_dsn(reply, dsn)),
 		  LOG_STR("delay", delay), LOG_INT("tries", tries),
 		  LOG_STR("reply", line));

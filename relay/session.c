@@ -284,7 +284,7 @@ session_start(struct sessions *all, const struct accepted *accepted,
 	TAILQ_INSERT_TAIL(&all->list, s, entry);
 	metric_add(service->sessions, 1);
 	log_event(&s->log, LOG_INFO, "connect",
-		  LOG_STR("client", s->client_text), LOG_STR("user", s->login),
+		  LOG_STR("client", s->client_text), LOG_ADDR("user", s->login),
 		  LOG_STR("listener", service->name));
 
 	s->io = io_new(all->loop, accepted->fd, session_event, s);

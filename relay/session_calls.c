@@ -181,9 +181,9 @@ session_accepted(void *arg, uint64_t id, const struct envelope *env,
 	queue_id_text(id, text);
 	metric_add(s->service->accepted[env->class], 1);
 	log_event(&s->log, LOG_INFO, "accept", LOG_STR("id", text),
-		  LOG_STR("client", s->client_text), LOG_STR("user", s->login),
+		  LOG_STR("client", s->client_text), LOG_ADDR("user", s->login),
 		  LOG_ADDR("from", env->sender), LOG_INT("nrcpt", env->nrcpt),
-		  LOG_INT("size", size), LOG_STR("msgid", env->message_id),
+		  LOG_INT("size", size), LOG_EXACT("msgid", env->message_id),
 		  LOG_STR("listener", s->service->name));
 }
 

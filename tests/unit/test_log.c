@@ -133,6 +133,8 @@ static const struct {
 	{"hash", LOG_ADDR_HASH, "anna@example.org", "to=a3bf86238a1c59bd"},
 	{"hash, other case", LOG_ADDR_HASH, "Anna@Example.ORG",
 	 "to=a3bf86238a1c59bd"},
+	{"login", LOG_ADDR_DOMAIN, "anna", "to=@"},
+	{"folder", LOG_ADDR_DOMAIN, "/var/mail/example.org@x/anna", "to=@"},
 	{"null path, hash", LOG_ADDR_HASH, "", "to=\"\""},
 	{"null path, domain", LOG_ADDR_DOMAIN, "", "to=\"\""},
 };
@@ -152,6 +154,90 @@ test_addresses(void **state)
 			 addresses[i].line);
 		if (strcmp(buf_str(&f.out), text) != 0)
 			fail_msg("%s: %s", addresses[i].name, buf_str(&f.out));
+		fixture_done(&f);
+	}
+}
+
+static const struct {
+	const char *name;
+	enum log_addresses how;
+	const char *text, *line;
+} texts[] = {
+	{"plain", LOG_ADDR_PLAIN, "550 <anna@example.org> no", NULL},
+	{"domain", LOG_ADDR_DOMAIN, "550 <anna@example.org> no",
+	 "550 <@example.org> no"},
+	{"hash", LOG_ADDR_HASH, "550 <Anna@example.org>: no",
+	 "550 <a3bf86238a1c59bd>: no"},
+	{"two", LOG_ADDR_DOMAIN, "a@b.example and c@d.example",
+	 "@b.example and "
+	 "@d.example"},
+	{"punctuation round it", LOG_ADDR_HASH,
+	 "user 'anna@example.org'... (anna@example.org)",
+	 "user 'a3bf86238a1c59bd'... (a3bf86238a1c59bd)"},
+	{"quoted local part", LOG_ADDR_DOMAIN,
+	 "no \"Anna \\\" M@\"@example.org here", "no @example.org here"},
+	{"a quote that was never opened", LOG_ADDR_DOMAIN,
+	 "no Anna\"@example.org here", "@example.org here"},
+	{"literal", LOG_ADDR_DOMAIN, "no anna@[192.0.2.1]!",
+	 "no @[192.0.2.1]!"},
+	{"UTF-8", LOG_ADDR_DOMAIN, "no \u00fcn\u00efx@b\u00fccher.example ok",
+	 "no @b\u00fccher.example ok"},
+	{"VERP", LOG_ADDR_DOMAIN, "bounce+anna=example.org@b.example ok",
+	 "@b.example ok"},
+	{"source route", LOG_ADDR_DOMAIN,
+	 "<@relay.example:anna@example.org> ok",
+	 "<@relay.example:@example.org> ok"},
+	{"no address", LOG_ADDR_DOMAIN, "a @ b, @example.org", NULL},
+	{"without a domain", LOG_ADDR_DOMAIN, "no anna@ here", "no @ here"},
+};
+
+static void
+test_texts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct fixture f;
+		json_t *line;
+		const char *said;
+
+		fixture_init(&f, LOG_JSON, LOG_INFO, texts[i].how);
+		log_event(&f.root, LOG_INFO, "e",
+			  LOG_STR("reply", texts[i].text),
+			  LOG_EXACT("exact", texts[i].text));
+		line = json_loads(buf_str(&f.out), 0, NULL);
+		assert_non_null(line);
+		said = json_string_value(json_object_get(line, "reply"));
+		if (strcmp(said, texts[i].line != NULL ? texts[i].line
+						       : texts[i].text) != 0)
+			fail_msg("%s: %s", texts[i].name, said);
+		assert_string_equal(
+			json_string_value(json_object_get(line, "exact")),
+			texts[i].text);
+		json_decref(line);
+		fixture_done(&f);
+	}
+}
+
+/* Text that grows is cut, and nothing of an address at its end remains. */
+static void
+test_long_text(void **state)
+{
+	char value[4000] = "";
+	struct fixture f;
+	json_t *line;
+	const char *said;
+
+	(void)state;
+	for (size_t n = 0; n + 7 < sizeof(value); n += 6)
+		memcpy(value + n, "a@b.c ", 7);
+	for (int how = LOG_ADDR_HASH; how <= LOG_ADDR_DOMAIN; how++) {
+		fixture_init(&f, LOG_JSON, LOG_INFO, (enum log_addresses)how);
+		log_event(&f.root, LOG_INFO, "e", LOG_STR("reply", value));
+		line = json_loads(buf_str(&f.out), 0, NULL);
+		said = json_string_value(json_object_get(line, "reply"));
+		assert_int_equal(strlen(said), 1027);
+		assert_null(strstr(said, "a@"));
+		json_decref(line);
 		fixture_done(&f);
 	}
 }
@@ -397,6 +483,8 @@ main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_context),
 		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_long_text),
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_file_reopen),
 		cmocka_unit_test(test_journal),
