@@ -77,6 +77,13 @@ struct limits_conf {
 	struct conf_mark mark;
 };
 
+/* Other addresses for the senders of submitted mail. */
+struct rewrite_rule {
+	char *match;
+	char *from, *sender, *envelope; /* "": stays */
+	struct conf_mark mark;
+};
+
 /* The label of what comes through the submit socket; no listener's name. */
 #define CONFIG_SUBMIT_NAME "submit"
 
@@ -104,6 +111,7 @@ struct config {
 	char *aliases_file;        /* "": none */
 	struct conf_map aliases;
 	struct conf_map file_aliases; /* what ALIASES_FILE said */
+	struct conf_list rewrite;     /* of struct rewrite_rule */
 	struct conf_list routes;      /* of struct route_rule */
 	struct delivery_conf delivery;
 	struct conf_mark mark;

@@ -207,6 +207,14 @@ static const struct conf_option config_options[] = {
 	 .help = "Names, or whole addresses, that stand for others. A name is "
 		 "one of hostname, localhost and domains.",
 	 .example = "{root: [anna@example.org]}"},
+	{.name = "rewrite",
+	 .type = CONF_LIST,
+	 .offset = offsetof(struct config, rewrite),
+	 .dflt = "[]",
+	 .help = "Other addresses for the senders of submitted mail; in each "
+		 "place the first rule that matches and names it.",
+	 .table = &rewrite_rule_table,
+	 .example = "[{match: .int.example.org, from: noreply@example.org}]"},
 	{.name = "routes",
 	 .type = CONF_LIST,
 	 .offset = offsetof(struct config, routes),

@@ -10,7 +10,7 @@
 /* One entry of the list as far as it is read. */
 struct entry {
 	struct buf text;
-	size_t end;
+	size_t start, end;
 	bool angle;  /* "<" was read */
 	bool closed; /* and ">" too */
 	bool gap;    /* white space or a comment since the last token */
@@ -38,6 +38,8 @@ mb_add(struct mailboxes *m, struct entry *e, const char *s, size_t len)
 	if (e->gap && last != '\0' && !joins)
 		e->phrase = true;
 	e->gap = false;
+	if (last == '\0')
+		e->start = (size_t)(s - m->start);
 	if (buf_append(&e->text, s, len) < 0)
 		return mb_fail(e, "an address is too long");
 	e->has_at = e->has_at || *s == '@';
@@ -203,6 +205,7 @@ mailboxes_next(struct mailboxes *m, struct arena *arena, struct mailbox *ret,
 				.text = arena_strndup(arena, e.text.data,
 						      e.text.len),
 				.bare = !e.has_at,
+				.start = e.start,
 				.end = e.end,
 			};
 		else if (r < 0)

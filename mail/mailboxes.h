@@ -23,9 +23,10 @@ struct mailboxes {
 };
 
 struct mailbox {
-	const char *text; /* the addr-spec alone; in the arena */
-	bool bare;        /* it has no domain */
-	size_t end; /* offset behind its last octet: where a domain goes */
+	const char *text;  /* the addr-spec alone; in the arena */
+	bool bare;         /* it has no domain */
+	size_t start, end; /* where it stands: offsets of its first octet, and
+			    * behind its last one, where a domain goes */
 };
 
 /* VALUE is a field's, folded or not. */

@@ -38,7 +38,7 @@ si_reset(struct smtp_in *si)
 	arena_done(&si->arena);
 	buf_done(&si->header);
 	si->draft = false;
-	si->sender = NULL;
+	si->sender = si->given_sender = NULL;
 	si->sender_domain = NULL;
 	si->ret = DSN_RET_NONE;
 	si->envid = NULL;
@@ -81,6 +81,20 @@ si_ehlo(struct smtp_in *si, const struct smtp_command *cmd)
 	return si_greeted(si, cmd);
 }
 
+/* Rewritten, when it is a client of ours. */
+static void
+si_set_sender(struct smtp_in *si, const struct address *sender)
+{
+	const char *with = NULL;
+
+	si->given_sender = address_text(sender, &si->arena);
+	if (si->trusted && !address_is_null(sender))
+		with = rewrite_address(si->conf->rewrite, REWRITE_ENVELOPE,
+				       si->given_sender, &si->arena);
+	si->sender = with != NULL ? with : si->given_sender;
+	si->sender_domain = address_domain_of(si->sender);
+}
+
 static enum smtp_in_state
 si_mail(struct smtp_in *si, const struct smtp_command *cmd)
 {
@@ -98,8 +112,7 @@ si_mail(struct smtp_in *si, const struct smtp_command *cmd)
 	if (!si_complete(si, &sender))
 		return si_refuse_bare(si, SMTP_IN_READY);
 
-	si->sender = address_text(&sender, &si->arena);
-	si->sender_domain = arena_strdup(&si->arena, sender.domain);
+	si_set_sender(si, &sender);
 	si->ret = cmd->ret;
 	if (cmd->envid != NULL)
 		si->envid = arena_strdup(&si->arena, cmd->envid);

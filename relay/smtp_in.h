@@ -34,6 +34,7 @@
 #include "mail/lines.h"
 #include "mail/smtp_command.h"
 #include "queue/draft.h"
+#include "relay/rewrite.h"
 
 enum smtp_in_state {
 	SMTP_IN_GREET, /* no EHLO yet */
@@ -100,6 +101,7 @@ extern const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO];
 struct smtp_in_conf {
 	const char *hostname;
 	const char *origin; /* completes bare names */
+	const struct rewrite *rewrite;
 	const struct limits_conf *limits;
 	enum config_role role;
 	enum config_class class;
@@ -176,7 +178,8 @@ struct smtp_in {
 
 	/* The transaction; all of it dies in si_reset(). */
 	struct arena arena;
-	const char *sender; /* in the arena */
+	const char *sender;       /* in the arena */
+	const char *given_sender; /* before it was rewritten */
 	const char *sender_domain;
 	enum dsn_ret ret;
 	const char *envid;          /* in the arena; NULL: none */

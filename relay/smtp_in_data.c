@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mail/header.h"
+#include "mail/header_rewrite.h"
 #include "mail/received.h"
 #include "relay/smtp_in_rcpt.h"
 #include "relay/smtp_in_refuse.h"
@@ -65,6 +66,41 @@ si_data_store(struct smtp_in *si, const char *data, size_t len,
 
 /* --- the header ------------------------------------------------------------ */
 
+static const char *
+si_rewritten(struct smtp_in *si, enum rewrite_place place, const char *address)
+{
+	const char *with =
+		rewrite_address(si->conf->rewrite, place, address, &si->arena);
+
+	return with != NULL ? with : address;
+}
+
+/* A name without a domain gets ours, a sender what the rules say. */
+static const char *
+si_rewrite_mailbox(void *arg, enum header_mailbox field, const char *text,
+		   bool bare, struct arena *arena)
+{
+	static const enum rewrite_place places[] = {
+		[HEADER_FROM] = REWRITE_FROM,
+		[HEADER_SENDER] = REWRITE_SENDER,
+	};
+	struct smtp_in *si = arg;
+	const char *whole = text, *with = NULL, *why;
+	struct address a;
+
+	if (bare) {
+		whole = arena_printf(arena, "%s@%s", text, si->conf->origin);
+		if (address_parse(whole, arena, &a, &why) < 0)
+			return NULL;
+	}
+	if (field != HEADER_OTHER)
+		with = rewrite_address(si->conf->rewrite, places[field], whole,
+				       arena);
+	if (with != NULL)
+		return with;
+	return bare ? whole : NULL;
+}
+
 /* The fields that go in front, Received first (RFC 5321, 4.4). */
 static int
 si_prefix(struct smtp_in *si, const struct header_facts *facts, const char *id,
@@ -90,8 +126,9 @@ si_prefix(struct smtp_in *si, const struct header_facts *facts, const char *id,
 		r = received_write_message_id(id, si->conf->hostname, out);
 	/* Who really sent it, as the kernel says. */
 	if (r == 0 && mailbox != NULL && !facts->has_sender &&
-	    strcmp(si->sender, mailbox) != 0)
-		r = buf_printf(out, "Sender: <%s>\r\n", mailbox);
+	    strcmp(si->given_sender, mailbox) != 0)
+		r = buf_printf(out, "Sender: <%s>\r\n",
+			       si_rewritten(si, REWRITE_SENDER, mailbox));
 	return r;
 }
 
@@ -144,6 +181,43 @@ si_ends_empty(const char *header, size_t len)
 	       (len == 2 || header[len - 3] == '\n');
 }
 
+/* In one piece where nothing is to be changed. */
+static enum smtp_in_state
+si_content_store(struct smtp_in *si, const char *data, size_t len,
+		 size_t header_len)
+{
+	/* A body without the empty line before it would become part of our
+	 * fields: it gets one. */
+	bool split = header_len < len && !si_ends_empty(data, header_len);
+	enum smtp_in_state next = SMTP_IN_BODY;
+	const char *header = data;
+	size_t own_len = header_len;
+	struct buf own;
+	int r = 0;
+
+	buf_init(&own, 2 * (size_t)si->conf->limits->header_size);
+	if (si->trusted)
+		r = header_rewrite(data, header_len, si_rewrite_mailbox, si,
+				   &own);
+	if (r < 0) {
+		buf_done(&own);
+		return si_data_refuse(si, SMTP_IN_NO_HEADER);
+	}
+	if (r > 0) {
+		header = own.data;
+		own_len = own.len;
+	}
+	if (r > 0 || split) {
+		next = si_data_store(si, header, own_len, next);
+		if (next == SMTP_IN_BODY && split)
+			next = si_data_store(si, "\r\n", 2, next);
+		data += header_len;
+		len -= header_len;
+	}
+	buf_done(&own);
+	return next == SMTP_IN_BODY ? si_data_store(si, data, len, next) : next;
+}
+
 /* The header is DATA[0..HEADER_LEN), what follows is body. */
 static enum smtp_in_state
 si_header_done(struct smtp_in *si, const char *data, size_t len,
@@ -166,18 +240,8 @@ si_header_done(struct smtp_in *si, const char *data, size_t len,
 	if (next == SMTP_IN_BODY)
 		next = si_data_store(si, prefix.data, prefix.len, next);
 	buf_done(&prefix);
-	/* A body without the empty line before it would become part of our
-	 * fields: it gets one. */
-	if (next == SMTP_IN_BODY && header_len < len &&
-	    !si_ends_empty(data, header_len)) {
-		next = si_data_store(si, data, header_len, next);
-		if (next == SMTP_IN_BODY)
-			next = si_data_store(si, "\r\n", 2, next);
-		data += header_len;
-		len -= header_len;
-	}
 	if (next == SMTP_IN_BODY)
-		next = si_data_store(si, data, len, next);
+		next = si_content_store(si, data, len, header_len);
 	return next;
 }
 

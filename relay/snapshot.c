@@ -8,13 +8,16 @@
 #include "base/xalloc.h"
 
 static void
-service_init(struct service *service, const struct config *config,
+service_init(struct service *service, const struct snapshot *s,
 	     const char *name, const struct smtp_metrics *m)
 {
+	const struct config *config = s->config;
+
 	service->name = name;
 	service->smtp.hostname = config->hostname;
 	service->smtp.origin =
 		config->origin[0] != '\0' ? config->origin : config->hostname;
+	service->smtp.rewrite = s->rewrite;
 	service->smtp.limits = &config->limits;
 	for (int i = 0; i < QUEUE_NCLASS; i++)
 		service->accepted[i] = metric_cell(m->accepted, name,
@@ -37,13 +40,13 @@ snapshot_services(struct snapshot *s, const struct smtp_metrics *metrics)
 	for (size_t i = 0; i < n; i++) {
 		const struct listener_conf *l = config_listener(config, i);
 
-		service_init(&s->services[i], config, l->name, metrics);
+		service_init(&s->services[i], s, l->name, metrics);
 		s->services[i].trusted = &l->trusted;
 		s->services[i].smtp.role = (enum config_role)l->role;
 		s->services[i].smtp.class = (enum config_class)l->class;
 	}
 	submit = &s->services[n];
-	service_init(submit, config, CONFIG_SUBMIT_NAME, metrics);
+	service_init(submit, s, CONFIG_SUBMIT_NAME, metrics);
 	submit->submit = true;
 	submit->smtp.class = CONFIG_CLASS_BY_HEADER;
 }
@@ -54,16 +57,23 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 {
 	struct routing_sources from = config_routing(config);
 	struct routing *routing;
+	struct rewrite *rewrite;
 	struct snapshot *s;
 	int r;
 
 	r = routing_new(&from, e, &routing);
 	if (r < 0)
 		return r;
+	r = rewrite_new(config, e, &rewrite);
+	if (r < 0) {
+		routing_unref(&routing);
+		return r;
+	}
 	s = xcalloc(1, sizeof(*s));
 	s->refs = 1;
 	s->config = config_ref(config);
 	s->routing = routing;
+	s->rewrite = rewrite;
 	snapshot_services(s, metrics);
 	*ret_snapshot = s;
 	return 0;
@@ -86,6 +96,7 @@ snapshot_unref(struct snapshot **snapshot)
 	    atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1)
 		return;
 	routing_unref(&s->routing);
+	rewrite_free(&s->rewrite);
 	config_unref(&s->config);
 	free(s->services);
 	free(s);

@@ -34,6 +34,7 @@ struct snapshot {
 	_Atomic int refs;
 	struct config *config;   /* owned reference */
 	struct routing *routing; /* owned reference */
+	struct rewrite *rewrite; /* owned */
 	size_t nservices;
 	struct service *services; /* owned */
 };

@@ -7,6 +7,7 @@ add_test(NAME unit.read_dsn
                  $<TARGET_FILE:test_dsn>)
 set_tests_properties(unit.read_dsn PROPERTIES TIMEOUT 120)
 belfry_unit_test(header belfry_mail)
+belfry_unit_test(header_rewrite belfry_mail)
 belfry_unit_test(lines belfry_mail)
 belfry_unit_test(mailboxes belfry_mail)
 belfry_unit_test(pattern belfry_mail)

@@ -46,6 +46,8 @@ belfry_proto_test(
   no_wait
   pipelining
   recipients
+  rewrite
+  rewrite_not
   sequence
   size
   size_patience

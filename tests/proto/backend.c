@@ -64,6 +64,11 @@ static const char inbound_text[] =
 	"  boss: [boss@inner.example]\n"
 	"  dead: [x@nowhere.example]\n"
 	"  'per%cent': [anna]\n"
+	"rewrite:\n"
+	"  - {match: .int.example, from: noreply@ours.example, envelope: "
+	"'{local}@ours.example'}\n"
+	"  - {match: int.example, sender: robot@ours.example}\n"
+	"  - {match: host.int.example, sender: '{local}@ours.example'}\n"
 	"routes:\n"
 	"  - {match: sales@ours.example, deliver: smtp, via: [{name: sales, "
 	"host: 127.0.0.1}]}\n"
@@ -74,11 +79,17 @@ static const char inbound_text[] =
 	"delivery: {by_domain: [{match: '/(?<!@nowhere.example)$/', via: "
 	"[{name: hub, host: 127.0.0.1}]}]}\n";
 
-static struct routing *
-be_routing(const char *text)
+struct be_tables {
+	struct config *config; /* owned: REWRITE borrows it */
+	struct routing *routing;
+	struct rewrite *rewrite;
+};
+
+static struct be_tables *
+be_tables(const char *text)
 {
+	struct be_tables *t = xcalloc(1, sizeof(*t));
 	struct routing_sources from;
-	struct routing *r = NULL;
 	struct conf_errors e;
 	struct config *c;
 
@@ -87,30 +98,32 @@ be_routing(const char *text)
 		conf_errors_print(&e, stderr);
 	must(e.total == 0);
 	from = config_routing(c);
-	must(routing_new(&from, &e, &r) == 0);
-	config_unref(&c);
+	must(routing_new(&from, &e, &t->routing) == 0);
+	must(rewrite_new(c, &e, &t->rewrite) == 0);
+	t->config = c;
 	conf_errors_done(&e);
-	return r;
+	return t;
 }
 
 /* Made once: a fuzzer makes many backends. */
-static const struct routing *
-be_routing_of(const char *text)
+static void
+be_use(struct backend *b, const char *text)
 {
-	static struct routing *relay, *inbound;
-	struct routing **r = text == inbound_text ? &inbound : &relay;
+	static struct be_tables *relay, *inbound;
+	struct be_tables **t = text == inbound_text ? &inbound : &relay;
 
-	if (*r == NULL)
-		*r = be_routing(text);
-	return *r;
+	if (*t == NULL)
+		*t = be_tables(text);
+	b->routing = (*t)->routing;
+	b->conf.rewrite = (*t)->rewrite;
+	b->conf.origin = routing_origin(b->routing);
 }
 
 void
 backend_inbound(struct backend *b)
 {
-	b->routing = be_routing_of(inbound_text);
+	be_use(b, inbound_text);
 	b->conf.role = CONFIG_INBOUND;
-	b->conf.origin = routing_origin(b->routing);
 	b->client.trusted = false;
 }
 
@@ -286,8 +299,7 @@ void
 backend_init(struct backend *b)
 {
 	*b = (struct backend){
-		.conf = {.hostname = "relay.example.org",
-			 .origin = "relay.example.org"},
+		.conf = {.hostname = "relay.example.org"},
 		.limits =
 			{
 				.message_size = 50 * 1024 * 1024,
@@ -310,7 +322,7 @@ backend_init(struct backend *b)
 		.fate_delivered = true,
 	};
 	b->conf.limits = &b->limits;
-	b->routing = be_routing_of(relay_text);
+	be_use(b, relay_text);
 	buf_init(&b->in, BACKEND_MAX);
 	buf_init(&b->out, BACKEND_MAX);
 	buf_init(&b->draft, BACKEND_MAX);

@@ -332,6 +332,21 @@ static const struct {
 	{"delimiters", HOST OUT "recipient_delimiter: '+-'\n",
 	 "t:3:22: `recipient_delimiter` is one character, like \"+\" or "
 	 "\"-\", or empty; not `+-`\n"},
+	{"rewrite",
+	 HOST OUT "rewrite: [{match: .a.example, from: '{local}@a.example', "
+		  "envelope: b@a.example}]\n",
+	 ""},
+	{"rewrite of nothing", HOST OUT "rewrite: [{match: a.example}]\n",
+	 "t:3:11: a rule that changes nothing: give `from`, `sender` or "
+	 "`envelope`\n"},
+	{"rewrite to what is no address",
+	 HOST OUT "rewrite: [{match: a.example, from: noreply}]\n",
+	 "t:3:36: `noreply` is no address like noreply@example.org: the domain "
+	 "is missing\n"},
+	{"rewrite with a name",
+	 HOST OUT "rewrite: [{match: a.example, sender: '{user}@a.example'}]\n",
+	 "t:3:38: `{user}` is not known here; there are {local}, {domain} and "
+	 "{extension}\n"},
 	{"no delimiter", HOST OUT "recipient_delimiter: ''\n", ""},
 	{"brackets and port",
 	 HOST "delivery: {smarthost: [{host: '[smtp.example.net]:587'}]}\n",
