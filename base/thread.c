@@ -9,10 +9,14 @@ int
 thread_start(const char *name, void *(*fn)(void *arg), void *arg,
 	     pthread_t *ret_thread)
 {
+	static const int own[] = {SIGSEGV, SIGBUS,  SIGFPE,
+				  SIGILL,  SIGABRT, SIGTRAP};
 	sigset_t all, old;
 	int r;
 
 	sigfillset(&all);
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		sigdelset(&all, own[i]);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = pthread_create(ret_thread, NULL, fn, arg);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

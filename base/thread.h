@@ -7,7 +7,8 @@
 #include <pthread.h>
 
 /* FN(ARG) in a thread of that NAME (at most 15 characters) that takes no
- * signal: they belong to the main thread. 0 or -errno. */
+ * signal but those of its own faults: the others belong to the main thread. 0
+ * or -errno. */
 int thread_start(const char *name, void *(*fn)(void *arg), void *arg,
 		 pthread_t *ret_thread);
 

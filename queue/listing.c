@@ -9,6 +9,7 @@
 #include "base/xalloc.h"
 #include "queue/filter.h"
 #include "queue/queue_impl.h"
+#include "queue/store_offline.h"
 
 #define LISTING_ROWS 1000
 
@@ -278,4 +279,21 @@ queue_show(struct queue *q, uint64_t id, struct loop *loop,
 	   queue_listing_fn *fn, void *arg)
 {
 	return listing_submit(q, id, 1, true, NULL, loop, fn, arg);
+}
+
+int
+queue_next_offline(struct store_txn *txn, uint64_t *id,
+		   struct queue_listing **ret)
+{
+	struct listing x = {.l = xcalloc(1, sizeof(*x.l))};
+	size_t rows = 0;
+	int r;
+
+	arena_init(&x.l->arena);
+	r = listing_next(&x, txn, id, &rows);
+	if (r > 0)
+		*ret = x.l;
+	else
+		queue_listing_free(&x.l);
+	return r;
 }

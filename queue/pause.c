@@ -98,6 +98,26 @@ pause_put(struct store_txn *txn, void *arg)
 	return store_put(txn, &key, &rec);
 }
 
+int
+pause_put_until_resumed(struct store_txn *txn, const char *reason,
+			int64_t now_ms)
+{
+	struct queue_paused p = {.alerts = true, .since_ms = now_ms};
+	struct store_key key = key_pause();
+	struct store_rec rec = {0};
+	struct buf value;
+	int r;
+
+	snprintf(p.reason, sizeof(p.reason), "%s", reason);
+	buf_init(&value, STORE_VALUE_MAX);
+	pause_encode(&p, &value);
+	rec.value = value.data;
+	rec.len = value.len;
+	r = store_put(txn, &key, &rec);
+	buf_done(&value);
+	return r;
+}
+
 static void
 pause_after(void *arg, int result)
 {

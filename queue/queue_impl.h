@@ -426,6 +426,9 @@ void log_deliver(const struct log_context *log, uint64_t id,
 
 /* What a store says of it at open. */
 int pause_load(struct queue *q);
+/* For a store without a queue. */
+int pause_put_until_resumed(struct store_txn *txn, const char *reason,
+			    int64_t now_ms);
 int pause_due(struct queue *q, struct store_txn *txn,
 	      const struct store_key *key, struct effects *e);
 void pause_over(struct queue *q);

@@ -14,6 +14,7 @@
 
 #include "base/must.h"
 #include "base/xalloc.h"
+#include "queue/store_guard.h"
 #include "queue/store_impl.h"
 
 #define ST_SCHEMA 1
@@ -95,13 +96,20 @@ st_load(struct store *s, bool *ret_new, char **ret_why)
 	return *ret_new ? 0 : r;
 }
 
+int
+store_schema_put(struct store_txn *txn)
+{
+	uint32_t schema = htobe32(ST_SCHEMA);
+	struct store_rec rec = {.value = &schema, .len = sizeof(schema)};
+
+	return store_put(txn, &st_schema_key, &rec);
+}
+
 /* NEXT NULL: it stays the generation that it is. */
 static int
 st_test_commit(struct store *s, bool is_new,
 	       const struct store_generation *next)
 {
-	uint32_t schema = htobe32(ST_SCHEMA);
-	struct store_rec rec = {.value = &schema, .len = sizeof(schema)};
 	struct store_txn txn;
 	int r;
 
@@ -109,7 +117,7 @@ st_test_commit(struct store *s, bool is_new,
 	if (r < 0)
 		return r;
 	if (is_new)
-		r = store_put(&txn, &st_schema_key, &rec);
+		r = store_schema_put(&txn);
 	if (r == 0)
 		r = store_counters_keep(&txn, true);
 	if (r == 0 && next != NULL)
@@ -229,6 +237,20 @@ st_open(struct store *s, const char *dir, char **ret_why)
 	return store_writer_start(s);
 }
 
+/* Not LMDB's any more, or not ours inside of it, although it was our store. */
+static bool
+st_is_damaged(struct store *s, int r)
+{
+	struct store_generation_file file;
+
+	if (r == -EUCLEAN || r == -EBADMSG)
+		return true;
+	if (r != -EPROTONOSUPPORT || s->dir_fd < 0)
+		return false;
+	store_generation_read(s->dir_fd, &file);
+	return file.exists;
+}
+
 int
 store_open(const struct store_conf *conf, struct store **ret_store,
 	   char **ret_why)
@@ -238,7 +260,16 @@ store_open(const struct store_conf *conf, struct store **ret_store,
 	int r;
 
 	signal(SIGXFSZ, SIG_IGN);
+	store_guard_install(conf->dir);
 	r = st_open(s, conf->dir, &why);
+	if (why == NULL && st_is_damaged(s, r)) {
+		r = -EUCLEAN;
+		why = xasprintf("%s: the store is damaged; `belfryd --verify "
+				"%s` says what is wrong, `belfryd --salvage %s "
+				"NEWDIR` reads what can be read into a new "
+				"store",
+				conf->dir, conf->dir, conf->dir);
+	}
 	if (r < 0) {
 		if (why == NULL)
 			why = xasprintf("%s: can't open the store: %s",

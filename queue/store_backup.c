@@ -292,7 +292,10 @@ bk_copy(struct store_backup *b)
 	close(b->pipe_fd[0]); /* ends a reader that is not through */
 	pthread_join(b->copier, NULL);
 	if (r == 0 && b->copy_result < 0)
-		r = bk_fail(b, b->copy_result, "the store could not be read");
+		r = bk_fail(b, b->copy_result,
+			    "the store could not be read; stop belfryd and run "
+			    "`belfryd --verify %s`",
+			    b->store->conf.dir);
 	return r;
 }
 

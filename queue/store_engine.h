@@ -43,6 +43,9 @@ struct engine_usage {
  * exists. -EPROTONOSUPPORT: what is there was not made by this engine. */
 int engine_open(const char *dir, uint64_t max_bytes,
 		struct engine **ret_engine);
+/* Only to read, on what may be a medium that can't be written; nobody may write
+ * meanwhile. */
+int engine_open_to_read(const char *dir, struct engine **ret_engine);
 /* Is there anything that engine_open() would open? */
 bool engine_exists(const char *dir);
 void engine_close(struct engine **engine);

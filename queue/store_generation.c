@@ -104,16 +104,16 @@ store_generation_write(int dir_fd, const struct store_generation_file *f)
 /* --- the record ------------------------------------------------------------ */
 
 int
-store_generation_load(struct store_txn *txn)
+store_generation_take(struct store_txn *txn, void *none)
 {
 	struct store *s = txn->store;
-	struct store_generation_file file;
 	struct store_rec rec;
 	struct gn_value v;
 	int r = store_get(txn, &gn_key, &rec);
 
+	(void)none;
 	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+		return r;
 	if (rec.len != sizeof(v))
 		return -EBADMSG;
 	memcpy(&v, rec.value, sizeof(v));
@@ -122,6 +122,18 @@ store_generation_load(struct store_txn *txn)
 		.since_ms = (int64_t)be64toh(v.since_ms),
 		.backup_ms = (int64_t)be64toh(v.backup_ms),
 	};
+	return 0;
+}
+
+int
+store_generation_load(struct store_txn *txn)
+{
+	struct store *s = txn->store;
+	struct store_generation_file file;
+	int r = store_generation_take(txn, NULL);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
 	store_generation_read(s->dir_fd, &file);
 	s->restored = !gn_file_has(&file, s->generation.id);
 	return 0;

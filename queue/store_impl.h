@@ -81,6 +81,9 @@ int store_txn_begin(struct store *store, bool write, struct store_txn *ret_txn);
 int store_txn_commit(struct store_txn *txn);
 void store_txn_abort(struct store_txn *txn);
 
+/* The record that says how to read the others. */
+int store_schema_put(struct store_txn *txn);
+
 /* ENOSPC, EDQUOT, EFBIG. */
 bool store_is_full_error(int r);
 
@@ -104,6 +107,8 @@ struct store_generation_file {
 void store_generation_read(int dir_fd, struct store_generation_file *ret);
 /* Replaced as a whole. 0 or -errno. */
 int store_generation_write(int dir_fd, const struct store_generation_file *f);
+/* What the record says; a store_fn. 0, -ENOENT, -EBADMSG. */
+int store_generation_take(struct store_txn *txn, void *none);
 /* Take it from the store (none: 0, and zeros), and say whether the file knows
  * it. 0, -EBADMSG. */
 int store_generation_load(struct store_txn *txn);

@@ -24,8 +24,10 @@
 
 #include "base/must.h"
 #include "base/xalloc.h"
+#include "queue/store_guard.h"
 
-#define LE_LOCK_BYTES (16 << 10) /* more than the table of readers needs */
+#define LE_LEAST_BYTES (1 << 20)
+#define LE_LOCK_BYTES  (16 << 10) /* more than the table of readers needs */
 
 struct engine {
 	MDB_env *env; /* owned */
@@ -66,6 +68,14 @@ le_error(int rc)
 	}
 }
 
+/* What LMDB found in its file can't be. */
+static void
+le_assert_failed(MDB_env *env, const char *text)
+{
+	(void)env;
+	store_guard_end(text);
+}
+
 static int
 le_open_env(struct engine *e, const char *path, uint64_t max_bytes,
 	    unsigned int flags)
@@ -74,6 +84,9 @@ le_open_env(struct engine *e, const char *path, uint64_t max_bytes,
 	int rc;
 
 	rc = mdb_env_create(&e->env);
+	if (rc != 0)
+		return rc;
+	rc = mdb_env_set_assert(e->env, le_assert_failed);
 	if (rc != 0)
 		return rc;
 	rc = mdb_env_set_maxdbs(e->env, ENGINE_NTABLE);
@@ -193,10 +206,30 @@ engine_open(const char *dir, uint64_t max_bytes, struct engine **ret_engine)
 		r = le_allocate_lock(lock);
 	if (r == 0)
 		r = le_error(le_open_env(e, dir, max_bytes, 0));
+	store_guard_enter();
 	if (r == 0)
 		r = le_error(le_open_tables(e, 0));
+	store_guard_leave();
 	free(lock);
 	free(path);
+	if (r < 0)
+		engine_close(&e);
+	else
+		*ret_engine = e;
+	return r;
+}
+
+int
+engine_open_to_read(const char *dir, struct engine **ret_engine)
+{
+	struct engine *e = xcalloc(1, sizeof(*e));
+	int r;
+
+	/* The map becomes as large as the file says that it must be. */
+	r = le_error(
+		le_open_env(e, dir, LE_LEAST_BYTES, MDB_RDONLY | MDB_NOLOCK));
+	if (r == 0)
+		r = le_error(le_open_tables(e, 0));
 	if (r < 0)
 		engine_close(&e);
 	else
@@ -268,7 +301,9 @@ engine_usage(struct engine *engine, struct engine_usage *ret_usage)
 	rc = mdb_txn_begin(engine->env, NULL, MDB_RDONLY, &txn);
 	if (rc != 0)
 		return le_error(rc);
+	store_guard_enter();
 	rc = le_count_free(txn, &free_pages);
+	store_guard_leave();
 	mdb_txn_abort(txn);
 	if (rc != 0)
 		return le_error(rc);
@@ -294,7 +329,12 @@ engine_file_bytes(struct engine *engine)
 int
 engine_copy(struct engine *engine, int fd)
 {
-	return le_error(mdb_env_copyfd2(engine->env, fd, MDB_CP_COMPACT));
+	int rc;
+
+	store_guard_enter();
+	rc = mdb_env_copyfd2(engine->env, fd, MDB_CP_COMPACT);
+	store_guard_leave();
+	return le_error(rc);
 }
 
 int

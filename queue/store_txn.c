@@ -8,14 +8,21 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "queue/store_guard.h"
 #include "queue/store_impl.h"
 #include "queue/store_record.h"
 
 int
 store_txn_begin(struct store *store, bool write, struct store_txn *ret_txn)
 {
+	int r;
+
 	*ret_txn = (struct store_txn){.store = store, .write = write};
-	return engine_begin(store->engine, write, &ret_txn->engine_txn);
+	store_guard_enter();
+	r = engine_begin(store->engine, write, &ret_txn->engine_txn);
+	if (r < 0)
+		store_guard_leave();
+	return r;
 }
 
 int
@@ -28,6 +35,7 @@ store_txn_commit(struct store_txn *txn)
 		return txn->error;
 	}
 	r = engine_commit(&txn->engine_txn);
+	store_guard_leave();
 	if (r == 0)
 		store_counters_kept(txn);
 	return r;
@@ -37,6 +45,7 @@ void
 store_txn_abort(struct store_txn *txn)
 {
 	engine_abort(&txn->engine_txn);
+	store_guard_leave();
 }
 
 bool

@@ -15,11 +15,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/must.h"
 #include "base/thread.h"
+#include "queue/store_guard.h"
 #include "queue/store_impl.h"
 
 #define ST_BATCH_BYTES (16 << 20)
@@ -42,6 +44,8 @@ st_die(struct store *s, const char *what, int r)
 {
 	log_event(s->conf.log, LOG_ERROR, "store_failed",
 		  LOG_STR("doing", what), LOG_STR("error", strerror(-r)));
+	if (r == -EUCLEAN)
+		store_guard_end("LMDB found something in it that can't be");
 	dprintf(STDERR_FILENO, "store: %s failed: %s; ending\n", what,
 		strerror(-r));
 	_exit(1);
@@ -62,6 +66,24 @@ st_observe(struct store *s, const struct timespec *t0)
 			       (double)(t1.tv_nsec - t0->tv_nsec) / 1e9);
 }
 
+/* Somebody removed the file: what was committed now is nowhere, and nobody may
+ * be told that it is. */
+static void
+st_check_there(struct store *s)
+{
+	struct stat st;
+
+	if (fstat(engine_fd(s->engine), &st) == 0 && st.st_nlink > 0)
+		return;
+	log_event(s->conf.log, LOG_ERROR, "store_failed",
+		  LOG_STR("doing", "a commit"),
+		  LOG_STR("error", "the data file was removed"));
+	dprintf(STDERR_FILENO,
+		"store: %s/data.mdb was removed while it was in use; ending\n",
+		s->conf.dir);
+	_exit(STORE_GUARD_EXIT);
+}
+
 static int
 st_commit(struct store *s, struct store_txn *txn)
 {
@@ -78,6 +100,7 @@ st_commit(struct store *s, struct store_txn *txn)
 	clock_gettime(CLOCK_MONOTONIC, &t0);
 	r = store_txn_commit(txn); /* knows of an error above */
 	if (r == 0) {
+		st_check_there(s);
 		st_observe(s, &t0);
 		atomic_fetch_add(&s->commits, 1);
 	}

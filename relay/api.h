@@ -39,6 +39,8 @@ void api_error(struct api_call *call, int status, const char *error,
 void api_log(const struct api_call *call, const char *action,
 	     const char *detail);
 
+/* A message as listings and exports show it. */
+json_t *api_message_json(const struct queue_message_info *m);
 json_t *api_paused_json(const struct queue_paused *p);
 
 /* api_store.c */

@@ -69,7 +69,7 @@ api_queue_name(const struct queue_message_info *m)
 	return "deferred";
 }
 
-static json_t *
+json_t *
 api_message_json(const struct queue_message_info *m)
 {
 	json_t *json = json_object(), *rcpts = json_array();

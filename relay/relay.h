@@ -108,6 +108,10 @@ uint64_t relay_files(const struct config *config);
 /* What of the configuration the queue wants. */
 struct queue_conf relay_queue_conf(const struct config *config);
 
+/* offline.c */
+/* Is it --verify, --salvage or --export? Then *RET is the exit status. */
+bool relay_offline(int argc, char **argv, int *ret);
+
 /* stop.c */
 /* On the home loop: begin to end; relay_main() returns some time later. */
 void relay_stop(struct relay *r);

@@ -32,6 +32,7 @@ belfry_unit_test(queue_record belfry_queue_rig)
 belfry_unit_test(queue_story belfry_queue_rig)
 belfry_unit_test(queue_stuck belfry_queue_rig)
 belfry_unit_test(queue_turn belfry_queue_rig)
+belfry_unit_test(store_salvage belfry_queue_rig)
 belfry_unit_test(queue_walk belfry_queue_rig)
 belfry_unit_test(queue_wish belfry_queue_rig)
 set_tests_properties(unit.queue
