@@ -109,6 +109,30 @@ status_print_queue(const json_t *status)
 	puts(api_true(queue, "counting") ? "; still counting" : "");
 }
 
+/* Where nothing goes: why, and when it is tried. */
+static void
+status_print_down(const json_t *status)
+{
+	const json_t *down = json_object_get(status, "down"), *d;
+	char wait[TEXT_MAX];
+	size_t i;
+
+	json_array_foreach(down, i, d)
+	{
+		int64_t left = api_int(d, "not_before_ms") - text_now();
+
+		text_age(left, wait);
+		printf("%-10s ", i == 0 ? "down" : "");
+		text_put(api_str(d, "name"), stdout);
+		printf(", %" PRId64 " waiting, next try ",
+		       api_int(d, "waiting"));
+		fputs(left > 0 ? "in " : "now", stdout);
+		printf("%s: ", left > 0 ? wait : "");
+		text_put(api_str(d, "last_reply"), stdout);
+		putchar('\n');
+	}
+}
+
 /* Only that of the routes: nobody waits for the other one. */
 static void
 status_print_walk(const json_t *status)
@@ -144,6 +168,7 @@ status_print(const json_t *status)
 	       api_true(status, "stopping") ? ", STOPPING" : "");
 	status_print_listeners(status);
 	status_print_queue(status);
+	status_print_down(status);
 	status_print_walk(status);
 	printf("%-10s %s of %s (%d %%)%s; schema %" PRId64 "; ", "store", used,
 	       limit, status_percent(store),

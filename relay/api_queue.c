@@ -7,6 +7,7 @@
 #include "relay/api.h"
 
 #define LIST_DEFAULT 100
+#define DOWN_MAX     10 /* destinations that a status shows */
 
 static json_t *
 api_seconds(int64_t ms)
@@ -296,6 +297,18 @@ api_stats_json(const struct queue_stats *s)
 	return json;
 }
 
+/* Those that are down; the longest first. */
+static json_t *
+api_down_json(const struct queue_stats *s)
+{
+	json_t *json = json_array();
+
+	for (size_t i = 0; i < s->n && json_array_size(json) < DOWN_MAX; i++)
+		if (s->v[i].down)
+			json_array_append_new(json, api_dest_json(&s->v[i]));
+	return json;
+}
+
 static void
 api_stats_done(void *arg, struct queue_stats *s)
 {
@@ -381,6 +394,7 @@ api_status_done(void *arg, struct queue_stats *s)
 	json_object_set_new(json, "pause", api_paused_json(&s->paused));
 	json_object_set_new(json, "listeners", api_ports_json(r));
 	json_object_set_new(json, "queue", api_stats_json(s));
+	json_object_set_new(json, "down", api_down_json(s));
 	json_object_set_new(json, "walk", api_walk_json(&s->walk));
 	json_object_set_new(json, "store", api_store_json(r, s));
 	queue_stats_free(&s);

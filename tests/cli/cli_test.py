@@ -427,6 +427,20 @@ class Operate(Case):
         self.assertEqual(
             json.loads(self.belfry("status", "--json").stdout), STATUS)
 
+    def test_status_down_and_walk(self):
+        down = {"name": "provider", "waiting": 12, "last_reply": "421 \x07no",
+                "not_before_ms": (NOW + 100) * 1000}
+        walk = {"work": "routes", "running": True, "seen": 5, "moved": 2}
+        self.api.answers = {("GET", "status"): (200, dict(
+            STATUS, walk=walk, down=[down, dict(
+                down, name="other", not_before_ms=NOW * 1000)]))}
+        out = self.belfry("status").stdout
+        self.assertRegex(out, r"(?m)^down       provider, 12 waiting, next try "
+                              r"in 1m: 421 \?no\n           other, 12 "
+                              r"waiting, next try now: 421 \?no$")
+        self.assertIn("routes     are looked up anew: 5 of 7 recipients, "
+                      "2 moved\n", out)
+
     def test_status_check(self):
         store = STATUS["store"]
         rows = (({}, 0, "OK - 3 messages, store 1 % | "),
