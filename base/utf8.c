@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <string.h>
+
 static size_t
 utf8_length(uint8_t first)
 {
@@ -34,4 +36,27 @@ utf8_next(const char *s, size_t len, uint32_t *ret)
 		return 0;
 	*ret = c;
 	return n;
+}
+
+bool
+utf8_is_ascii(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((uint8_t)*s >= 0x80)
+			return false;
+	return true;
+}
+
+bool
+utf8_is_valid(const char *s)
+{
+	size_t len = strlen(s), n;
+	uint32_t c;
+
+	for (; len > 0; s += n, len -= n) {
+		n = utf8_next(s, len, &c);
+		if (n == 0)
+			return false;
+	}
+	return true;
 }

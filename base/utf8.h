@@ -4,6 +4,7 @@
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,5 +12,10 @@
  * the bytes are none: overlong, a surrogate, above U+10FFFF, cut off. LEN is at
  * least 1. */
 size_t utf8_next(const char *s, size_t len, uint32_t *ret);
+
+/* Nothing above 127? */
+bool utf8_is_ascii(const char *s);
+/* All of it UTF-8? */
+bool utf8_is_valid(const char *s);
 
 #endif

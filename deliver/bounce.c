@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/must.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "deliver/deliver_impl.h"
 #include "deliver/expand.h"
@@ -182,6 +183,7 @@ bounce_dsn(struct bounce *b)
 		.message_id = arena_printf(arena, "%s@%s", own_id, host),
 		.queue_id = arena_strdup(arena, id),
 		.envid = t->envid,
+		.original_utf8 = t->utf8_header,
 		.arrival_ms = t->arrival_ms,
 		.now_ms = loop_wall_ms(b->dl->loop),
 	};
@@ -285,6 +287,9 @@ bounce_commit(struct bounce *b, const struct dsn *dsn)
 		.class = t->class,
 		.flow = queue_flow("", address_domain_of(t->sender)),
 		.eight_bit = bounce_is_8bit(&b->report),
+		/* It has a header like that itself then. */
+		.smtputf8 = !utf8_is_ascii(t->sender),
+		.utf8_header = !utf8_is_ascii(t->sender),
 		.message_id = dsn->message_id,
 		.teller = 'm',
 		.nrcpt = b->back.n,

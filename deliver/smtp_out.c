@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #include "base/must.h"
+#include "base/utf8.h"
 #include "mail/xtext.h"
 
 const char *const smtp_out_state_names[] = {
@@ -71,6 +72,23 @@ so_say(struct smtp_out *so, const char *s)
 
 /* --- what is sent on entering a state --------------------------------------- */
 
+static bool
+so_needs_utf8(const struct attempt *a)
+{
+	return a->utf8_header || !utf8_is_ascii(a->sender);
+}
+
+/* The client said so, or somebody's address does. */
+static bool
+so_wants_utf8(const struct smtp_out *so, const struct attempt *a)
+{
+	bool wants = a->smtputf8 || so_needs_utf8(a);
+
+	for (size_t i = 0; i < so->nsent && !wants; i++)
+		wants = !utf8_is_ascii(a->rcpt[so->sent[i]].address);
+	return wants;
+}
+
 static void
 so_send_mail(struct smtp_out *so)
 {
@@ -81,6 +99,8 @@ so_send_mail(struct smtp_out *so)
 		so_printf(so, " SIZE=%" PRId64, a->size);
 	if (a->eight_bit && so->eight_bit_mime)
 		so_say(so, " BODY=8BITMIME");
+	if (so->smtputf8 && so_wants_utf8(so, a))
+		so_say(so, " SMTPUTF8");
 	if (so->dsn && a->ret != DSN_RET_NONE)
 		so_printf(so, " RET=%s", dsn_ret_names[a->ret]);
 	if (so->dsn && a->envid) {
@@ -105,8 +125,12 @@ so_say_orcpt(struct smtp_out *so, const struct attempt_rcpt *rcpt)
 	if (!rcpt->original || strcmp(rcpt->original, rcpt->address) == 0)
 		return;
 	buf_init(&original, SO_ORCPT_MAX);
-	if (xtext_encode(rcpt->original, &original) == 0)
-		so_printf(so, " ORCPT=rfc822;%s", buf_str(&original));
+	if (utf8_is_ascii(rcpt->original)
+		    ? xtext_encode(rcpt->original, &original) == 0
+		    : xtext_encode_utf8(rcpt->original, &original) == 0)
+		so_printf(so, " ORCPT=%s;%s",
+			  utf8_is_ascii(rcpt->original) ? "rfc822" : "utf-8",
+			  buf_str(&original));
 	buf_done(&original);
 }
 
@@ -146,7 +170,7 @@ so_enter(struct smtp_out *so, enum smtp_out_state state)
 		return;
 	case SMTP_OUT_HELO:
 		so->pipelining = so->eight_bit_mime = so->size = so->dsn =
-			false;
+			so->smtputf8 = false;
 		so_printf(so, "HELO %s\r\n", so->conf.helo);
 		return;
 	case SMTP_OUT_MAIL:
@@ -232,6 +256,8 @@ so_keyword(void *arg, int code, const char *text)
 		so->eight_bit_mime = true;
 	} else if (strcasecmp(text, "DSN") == 0) {
 		so->dsn = true;
+	} else if (strcasecmp(text, "SMTPUTF8") == 0) {
+		so->smtputf8 = true;
 	} else if (strncasecmp(text, "SIZE", 4) == 0 &&
 		   (text[4] == '\0' || text[4] == ' ')) {
 		so->size = true;
@@ -365,7 +391,27 @@ so_unfit(const struct smtp_out *so, const struct attempt *mail,
 			  "8BITMIME, which the content needs");
 		return true;
 	}
+	if (so_needs_utf8(mail) && !so->smtputf8) {
+		reply_set(ret_our, 554, mail->utf8_header ? "5.6.9" : "5.6.7",
+			  "the server does not offer SMTPUTF8, which the %s "
+			  "needs",
+			  mail->utf8_header ? "header" : "sender's address");
+		return true;
+	}
 	return false;
+}
+
+/* A recipient whose address can't be said here concerns no other one. */
+static bool
+so_is_unsayable(const struct smtp_out *so, struct attempt_rcpt *rcpt)
+{
+	if (so->smtputf8 || utf8_is_ascii(rcpt->address))
+		return false;
+	rcpt->outcome = ATTEMPT_NEVER;
+	reply_set(&rcpt->reply, 553, "5.6.7",
+		  "the server does not offer SMTPUTF8, which the address "
+		  "needs");
+	return true;
 }
 
 void
@@ -379,13 +425,18 @@ smtp_out_mail(struct smtp_out *so, struct attempt *mail)
 	so->sent = arena_alloc(&mail->arena, mail->nrcpt * sizeof(*so->sent));
 	so->nsent = so->rcpt_at = so->dot_at = 0;
 	for (size_t i = 0; i < mail->nrcpt; i++)
-		if (mail->rcpt[i].outcome == ATTEMPT_UNTRIED)
+		if (mail->rcpt[i].outcome == ATTEMPT_UNTRIED &&
+		    !so_is_unsayable(so, &mail->rcpt[i]))
 			so->sent[so->nsent++] = (uint32_t)i;
-	must(so->nsent > 0);
 	so->mail_ok = false;
 	so->piped = so->pipelining && so->nsent <= SO_PIPED_MAX;
 	so->sent_8bit = mail->eight_bit && !so->eight_bit_mime;
 
+	if (so->nsent == 0) {
+		so->sent_8bit = false;
+		smtp_out_settle(so, ATTEMPT_DEST_OK);
+		return;
+	}
 	if (so_unfit(so, mail, &our)) {
 		so->sent_8bit = false;
 		smtp_out_refused(so, SO_NEVER, &our);

@@ -1,6 +1,6 @@
 /*
  * smtp_out - the SMTP client as a machine without a socket (RFC 5321, 2920,
- * 1870, 3461, 6152), and the LMTP client (RFC 2033), which differs in its
+ * 1870, 3461, 6152, 6531), and the LMTP client (RFC 2033), which differs in its
  * greeting and in the replies to the final dot: one for each recipient taken.
  *
  * What the server sends goes in, what is to be sent is appended to OUT, and
@@ -73,7 +73,7 @@ struct smtp_out {
 	struct reply_parser parser;
 	/* What EHLO offered. */
 	unsigned ehlo_lines;
-	bool pipelining, eight_bit_mime, size, dsn;
+	bool pipelining, eight_bit_mime, size, dsn, smtputf8;
 	int64_t size_max; /* 0: no limit was named */
 	/* The mail under way. */
 	struct attempt *mail; /* borrowed; NULL: none */
@@ -112,7 +112,8 @@ int64_t smtp_out_patience(const struct smtp_out *so,
 /* In READY, with FATE none: send MAIL to its recipients that are untried; the
  * outcomes of the others stand. Refused by ourselves at once (FATE settled,
  * nothing sent): a message above the announced SIZE, octets above 127 without
- * 8BITMIME when strict_8bit. */
+ * 8BITMIME when strict_8bit, addresses or a header that need SMTPUTF8 without
+ * it (a recipient's address concerns that one only). */
 void smtp_out_mail(struct smtp_out *so, struct attempt *mail);
 /* In BODY: at most 64 KiB of the content; then its end. */
 void smtp_out_body(struct smtp_out *so, const char *data, size_t len);

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/utf8.h"
+#include "mail/idn.h"
+
 #define LOCAL_MAX  255
 #define DOMAIN_MAX 255
 #define LABEL_MAX  63
@@ -52,10 +55,37 @@ ar_why_not(char c, const char *why)
 	unsigned char u = (unsigned char)c;
 
 	if (u >= 0x80)
-		return "only ASCII is possible in an address here";
+		return "an address beyond ASCII is well-formed UTF-8";
 	if (u < ' ' || u == 0x7f)
 		return "control characters have no place in an address";
 	return why;
+}
+
+/* A character beyond ASCII (RFC 6532, 3.1); no control character among them.
+ */
+static bool
+ar_utf8(struct reader *r)
+{
+	uint32_t c;
+	size_t n;
+
+	if (r->at >= r->end || (unsigned char)*r->at < 0x80)
+		return false;
+	n = utf8_next(r->at, (size_t)(r->end - r->at), &c);
+	if (n == 0 || c < 0xa0)
+		return false;
+	r->at += n;
+	return true;
+}
+
+static bool
+ar_atext(struct reader *r)
+{
+	if (r->at < r->end && is_atext(*r->at)) {
+		r->at++;
+		return true;
+	}
+	return ar_utf8(r);
 }
 
 /* Dot-string = Atom *("." Atom) */
@@ -67,8 +97,8 @@ ar_dot_string(struct reader *r)
 	for (;;) {
 		const char *atom = r->at;
 
-		while (r->at < r->end && is_atext(*r->at))
-			r->at++;
+		while (ar_atext(r))
+			;
 		if (r->at < r->end && *r->at != '.' && *r->at != '@' &&
 		    *r->at != '>')
 			return ar_fail(r, ar_why_not(*r->at,
@@ -86,14 +116,20 @@ ar_dot_string(struct reader *r)
 	}
 }
 
-/* Quoted-string = DQUOTE *( %d32-33 / %d35-91 / %d93-126 / "\" %d32-126 )
- * DQUOTE */
+/* Quoted-string = DQUOTE *( %d32-33 / %d35-91 / %d93-126 / "\" %d32-126 /
+ * UTF8-non-ascii ) DQUOTE */
 static int
 ar_quoted_string(struct reader *r)
 {
 	r->at++;
 	for (; r->at < r->end && *r->at != '"'; r->at++) {
-		if (*r->at == '\\' && ++r->at == r->end)
+		while (ar_utf8(r))
+			;
+		if (r->at < r->end && *r->at == '\\')
+			r->at++;
+		else if (r->at < r->end && *r->at == '"')
+			break;
+		if (r->at == r->end)
 			break;
 		if (*r->at < ' ' || *r->at > '~')
 			return ar_fail(r, ar_why_not(*r->at, ""));
@@ -206,22 +242,41 @@ ar_literal(struct reader *r, struct arena *arena, const char **ret_domain)
 	return 0;
 }
 
+static bool
+is_beyond_ascii(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)s[i] >= 0x80)
+			return true;
+	return false;
+}
+
+/* A domain is kept as the DNS has it, so that whoever looks it up or compares
+ * it meets one form only. */
 static int
 ar_domain(struct reader *r, const char *stop, struct arena *arena,
 	  const char **ret_domain)
 {
-	const char *start = r->at, *why;
+	const char *start = r->at, *why, *ascii = start;
+	size_t len;
 	char *domain;
 
 	if (ar_at(r, '['))
 		return ar_literal(r, arena, ret_domain);
 	while (r->at < r->end && (*r->at == '\0' || !strchr(stop, *r->at)))
 		r->at++;
-	why = domain_why_not(start, (size_t)(r->at - start));
+	len = (size_t)(r->at - start);
+	if (is_beyond_ascii(start, len)) {
+		if (idn_to_ascii(start, len, arena, &ascii) < 0)
+			return ar_fail(r, "this is no internationalized "
+					  "domain name");
+		len = strlen(ascii);
+	}
+	why = domain_why_not(ascii, len);
 	if (why != NULL)
 		return ar_fail(r, why);
 
-	domain = arena_strndup(arena, start, (size_t)(r->at - start));
+	domain = arena_strndup(arena, ascii, len);
 	if (is_naked_ip(domain))
 		return ar_fail(r, "an IP address as a domain needs brackets: "
 				  "[192.0.2.1]");

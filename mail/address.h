@@ -1,14 +1,14 @@
 /*
- * address - a mailbox of SMTP (RFC 5321, 4.1.2).
+ * address - a mailbox of SMTP (RFC 5321, 4.1.2; RFC 6531, 3.3).
  *
- *	Path          = "<" [ A-d-l ":" ] Mailbox ">"    source routes are
- *dropped Mailbox       = Local-part "@" ( Domain / address-literal ) Local-part
- *= Dot-string / Quoted-string
+ *	Path       = "<" [ A-d-l ":" ] Mailbox ">"     source routes are dropped
+ *	Mailbox    = Local-part "@" ( Domain / address-literal )
+ *	Local-part = Dot-string / Quoted-string
  *
- * Control characters are refused everywhere, also quoted ones. ASCII only until
- * SMTPUTF8 is offered. Underscores in host names are taken, since they exist.
- * Sizes: local part 64, domain 255, path 256 octets (4.5.3.1); we take local
- * parts of up to 255.
+ * Control characters are refused everywhere, also quoted ones. A local part may
+ * be UTF-8; a domain beyond ASCII is taken and becomes what the DNS calls it.
+ * Underscores in host names are taken, since they exist. Sizes: local part 64,
+ * domain 255, path 256 octets (4.5.3.1); we take local parts of up to 255.
  */
 #ifndef MAIL_ADDRESS_H
 #define MAIL_ADDRESS_H

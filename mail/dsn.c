@@ -5,11 +5,14 @@
 
 #include "base/clock.h"
 #include "base/crc32c.h"
+#include "base/utf8.h"
+#include "mail/xtext.h"
 
 /*
  * Everything that comes from elsewhere (addresses, a server's words) passes
- * through dsn_words(): printable ASCII only, wrapped, each line of it behind a
- * blank. So it can make no field, no boundary and no line of its own.
+ * through dsn_words(): printable ASCII only, or UTF-8 where that is allowed,
+ * wrapped, each line of it behind a blank. So it can make no field, no boundary
+ * and no line of its own.
  *
  * When the buf refuses a piece the rest goes on; the error is kept and
  * returned.
@@ -17,10 +20,13 @@
 struct dsn_out {
 	struct buf *buf; /* borrowed */
 	int error;
+	bool global; /* all of the report may be UTF-8 */
+	bool utf8;   /* this part of it may */
 };
 
-#define LINE_WISH 76  /* where text is wrapped at a blank */
-#define LINE_HARD 900 /* where it is wrapped in any case; below the 998 */
+#define LINE_WISH 76   /* where text is wrapped at a blank */
+#define LINE_HARD 900  /* where it is wrapped in any case; below the 998 */
+#define SHOWN_MAX 2048 /* an address in its ASCII form */
 
 static const struct dsn_phrase {
 	const char *action;   /* RFC 3464, 2.3.3 */
@@ -61,10 +67,12 @@ dsn_str(struct dsn_out *o, const char *s)
 }
 
 static char
-dsn_clean(char c)
+dsn_clean(char c, bool utf8)
 {
 	if (c == '\n' || c == '\r' || c == '\t')
 		return ' ';
+	if (utf8 && (unsigned char)c >= 0x80)
+		return c;
 	return c >= ' ' && c <= '~' ? c : '?';
 }
 
@@ -78,29 +86,35 @@ wrap_len(const char *s, size_t wish)
 	if (len <= wish)
 		return len;
 	for (size_t i = 1; i < len; i++) {
-		if (dsn_clean(s[i]) != ' ')
+		if (dsn_clean(s[i], true) != ' ')
 			continue;
 		if (i > wish && blank > 0)
 			break;
 		blank = i;
 	}
-	return blank > 0 ? blank : len;
+	if (blank > 0)
+		return blank;
+	while (len > 1 && ((unsigned char)s[len] & 0xc0) == 0x80)
+		len--; /* not within a character */
+	return len;
 }
 
 /* S, made harmless, from column AT on, its later lines behind INDENT. */
 static void
 dsn_words(struct dsn_out *o, const char *s, size_t at, const char *indent)
 {
+	bool utf8 = o->utf8 && utf8_is_valid(s);
+
 	for (;;) {
 		size_t len = wrap_len(s, at < LINE_WISH ? LINE_WISH - at : 0);
 
 		for (size_t i = 0; i < len; i++) {
-			char c = dsn_clean(s[i]);
+			char c = dsn_clean(s[i], utf8);
 
 			dsn_put(o, &c, 1);
 		}
 		s += len;
-		while (*s != '\0' && dsn_clean(*s) == ' ')
+		while (*s != '\0' && dsn_clean(*s, utf8) == ' ')
 			s++;
 		if (*s == '\0')
 			return;
@@ -151,6 +165,22 @@ dsn_count(const struct dsn *d, enum dsn_action action,
 	return n;
 }
 
+/* ADDRESS as this part of the report may hold it. */
+static const char *
+dsn_show(const struct dsn_out *o, const char *address,
+	 char ret[static SHOWN_MAX])
+{
+	struct buf form;
+
+	if (o->utf8 || utf8_is_ascii(address))
+		return address;
+	buf_init(&form, SHOWN_MAX - 1);
+	(void)xtext_encode_utf8(address, &form);
+	snprintf(ret, SHOWN_MAX, "%s", buf_str(&form));
+	buf_done(&form);
+	return ret;
+}
+
 /* The address that the sender knows. */
 static const char *
 dsn_known_address(const struct dsn_recipient *r)
@@ -164,13 +194,13 @@ static void
 dsn_say_who(struct dsn_out *o, const char *lead,
 	    const struct dsn_recipient *first, size_t n, const char *tail)
 {
-	char words[1024], others[64] = "";
+	char words[SHOWN_MAX + 80], others[64] = "", shown[SHOWN_MAX];
 
 	if (n > 1)
 		snprintf(others, sizeof(others), " and %zu other%s", n - 1,
 			 n > 2 ? "s" : "");
-	snprintf(words, sizeof(words), "%s%s%s", dsn_known_address(first),
-		 others, tail);
+	snprintf(words, sizeof(words), "%s%s%s",
+		 dsn_show(o, dsn_known_address(first), shown), others, tail);
 	dsn_line(o, lead, words, "  ");
 }
 
@@ -223,10 +253,24 @@ dsn_explain(struct dsn_out *o, const struct dsn_recipient *r)
 	dsn_str(o, "\r\n");
 }
 
+static bool
+dsn_has_utf8(const struct dsn *d)
+{
+	for (size_t i = 0; i < d->nrcpt; i++)
+		if (!utf8_is_ascii(d->rcpt[i].final) ||
+		    !utf8_is_ascii(dsn_known_address(&d->rcpt[i])))
+			return true;
+	return false;
+}
+
 static void
 dsn_text(struct dsn_out *o, const struct dsn *d)
 {
-	dsn_str(o, "Content-Type: text/plain; charset=us-ascii\r\n\r\n");
+	o->utf8 = dsn_has_utf8(d);
+	dsn_str(o, o->utf8 ? "Content-Type: text/plain; charset=utf-8\r\n"
+			     "Content-Transfer-Encoding: 8bit\r\n\r\n"
+			   : "Content-Type: text/plain; "
+			     "charset=us-ascii\r\n\r\n");
 	dsn_sentences(o, d);
 	dsn_str(o, "Each recipient, and what was said there:\r\n\r\n");
 	for (size_t i = 0; i < d->nrcpt; i++)
@@ -238,6 +282,7 @@ dsn_text(struct dsn_out *o, const struct dsn *d)
 	if (d->original_len > 0)
 		dsn_str(o, d->original_whole ? "Your message is attached.\r\n"
 					     : "Its header is attached.\r\n");
+	o->utf8 = o->global;
 }
 
 /* --- for programs: RFC 3464 ----------------------------------------------- */
@@ -258,6 +303,17 @@ dsn_remote_mta(struct dsn_out *o, const char *remote)
 	dsn_field(o, "Remote-MTA: dns; ", name);
 }
 
+/* "NAME: rfc822; ADDRESS", or of type utf-8 (RFC 6533, 3). */
+static void
+dsn_address_field(struct dsn_out *o, const char *name, const char *address)
+{
+	char shown[SHOWN_MAX];
+
+	dsn_str(o, name);
+	dsn_field(o, utf8_is_ascii(address) ? ": rfc822; " : ": utf-8; ",
+		  dsn_show(o, address, shown));
+}
+
 static void
 dsn_status_of(struct dsn_out *o, const struct dsn_recipient *r)
 {
@@ -265,8 +321,8 @@ dsn_status_of(struct dsn_out *o, const struct dsn_recipient *r)
 	if (r->orcpt != NULL)
 		dsn_field(o, "Original-Recipient: ", r->orcpt);
 	else if (r->original != NULL)
-		dsn_field(o, "Original-Recipient: rfc822; ", r->original);
-	dsn_field(o, "Final-Recipient: rfc822; ", r->final);
+		dsn_address_field(o, "Original-Recipient", r->original);
+	dsn_address_field(o, "Final-Recipient", r->final);
 	dsn_field(o, "Action: ", phrases[r->action].action);
 	dsn_field(o, "Status: ", r->status);
 	if (r->remote_mta != NULL)
@@ -285,7 +341,10 @@ dsn_status_of(struct dsn_out *o, const struct dsn_recipient *r)
 static void
 dsn_status(struct dsn_out *o, const struct dsn *d)
 {
-	dsn_str(o, "Content-Type: message/delivery-status\r\n\r\n");
+	dsn_str(o, o->global
+			   ? "Content-Type: message/global-delivery-status\r\n"
+			     "Content-Transfer-Encoding: 8bit\r\n\r\n"
+			   : "Content-Type: message/delivery-status\r\n\r\n");
 	dsn_field(o, "Reporting-MTA: dns; ", d->reporting_mta);
 	if (d->envid != NULL)
 		dsn_field(o, "Original-Envelope-Id: ", d->envid);
@@ -372,8 +431,14 @@ dsn_quoted(struct dsn_out *o, const char *data, size_t len)
 static void
 dsn_original(struct dsn_out *o, const struct dsn *d, enum dsn_encoding e)
 {
-	dsn_str(o, d->original_whole ? "Content-Type: message/rfc822\r\n"
-				     : "Content-Type: text/rfc822-headers\r\n");
+	static const char *const types[2][2] = {
+		{"text/rfc822-headers", "message/rfc822"},
+		{"message/global-headers", "message/global"},
+	};
+
+	dsn_str(o, "Content-Type: ");
+	dsn_str(o, types[d->original_utf8][d->original_whole]);
+	dsn_str(o, "\r\n");
 	dsn_str(o, "Content-Transfer-Encoding: ");
 	dsn_str(o, encoding_names[e]);
 	dsn_str(o, "\r\n\r\n");
@@ -421,7 +486,7 @@ dsn_header(struct dsn_out *o, const struct dsn *d, const char *boundary,
 		   "report-type=delivery-status;\r\n\tboundary=\"");
 	dsn_str(o, boundary);
 	dsn_str(o, "\"\r\n");
-	if (e == DSN_8BIT)
+	if (e == DSN_8BIT || o->global || dsn_has_utf8(d))
 		dsn_str(o, "Content-Transfer-Encoding: 8bit\r\n");
 	dsn_str(o, "\r\n");
 }
@@ -438,7 +503,8 @@ dsn_part(struct dsn_out *o, const char *boundary, const char *end)
 int
 dsn_compose(const struct dsn *d, struct buf *out)
 {
-	struct dsn_out o = {out, 0};
+	bool global = !utf8_is_ascii(d->to);
+	struct dsn_out o = {out, 0, global, global};
 	enum dsn_encoding e = dsn_encoding(d);
 	char boundary[BOUNDARY_MAX];
 

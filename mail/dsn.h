@@ -4,7 +4,12 @@
  *
  * Pure: what to say in, text out. Whatever an address or a server's words hold,
  * it makes no field, part or line of its own. No line is longer than 998 but
- * those of a whole original. UTF-8 reports (RFC 6533) come with SMTPUTF8.
+ * those of a whole original.
+ *
+ * RFC 6533: a report to an address beyond ASCII is a UTF-8 message itself
+ * (message/global-delivery-status), which needs SMTPUTF8. In one to an ASCII
+ * address other such addresses stand as UTF-8 only in the text for people, and
+ * as "\x{E9}" everywhere else.
  */
 #ifndef MAIL_DSN_H
 #define MAIL_DSN_H
@@ -42,6 +47,7 @@ struct dsn {
 	const char *original;
 	size_t original_len;
 	bool original_whole; /* message/rfc822, else text/rfc822-headers */
+	bool original_utf8;  /* ... message/global, message/global-headers */
 	const struct dsn_recipient *rcpt;
 	size_t nrcpt;
 };

@@ -7,8 +7,9 @@
 
 #include "mail/xtext.h"
 
-#define ENVID_MAX 100 /* RFC 3461, 4.4, and 4.2 */
-#define ORCPT_MAX 500
+#define ENVID_MAX  100 /* RFC 3461, 4.4, and 4.2 */
+#define ORCPT_MAX  500
+#define ORCPT_UTF8 "utf-8"
 
 const char *const dsn_ret_names[] = {
 	[DSN_RET_NONE] = NULL,
@@ -107,6 +108,22 @@ is_atom(const char *s, size_t len)
 	return len > 0;
 }
 
+static int
+orcpt_parse_utf8(const char *s, size_t len, struct arena *arena,
+		 const char **ret)
+{
+	struct buf form;
+	int r = len > 0 ? 0 : -EINVAL;
+
+	buf_init(&form, ORCPT_MAX - sizeof(ORCPT_UTF8));
+	if (r == 0)
+		r = xtext_to_utf8_form(s, len, &form);
+	if (r == 0)
+		*ret = arena_printf(arena, ORCPT_UTF8 ";%s", buf_str(&form));
+	buf_done(&form);
+	return r < 0 ? -EINVAL : 0;
+}
+
 /* original-recipient-address = addr-type ";" xtext, addr-type = atom */
 int
 dsn_orcpt_parse(const char *s, size_t len, struct arena *arena,
@@ -119,6 +136,9 @@ dsn_orcpt_parse(const char *s, size_t len, struct arena *arena,
 	if (semicolon == NULL || len > ORCPT_MAX)
 		return -EINVAL;
 	type_len = (size_t)(semicolon - s);
+	if (word_is(s, type_len, ORCPT_UTF8))
+		return orcpt_parse_utf8(semicolon + 1, len - type_len - 1,
+					arena, ret);
 	if (!is_atom(s, type_len) || len == type_len + 1 ||
 	    xtext_decode(semicolon + 1, len - type_len - 1, arena, &address) <
 		    0)
@@ -146,8 +166,11 @@ int
 dsn_orcpt_write(const char *orcpt, struct buf *out)
 {
 	size_t type_len = strcspn(orcpt, ";");
-	int r = buf_append(out, orcpt, type_len);
+	bool utf8 = word_is(orcpt, type_len, ORCPT_UTF8);
+	int r = utf8 ? 0 : buf_append(out, orcpt, type_len);
 
+	if (utf8) /* it is in its form already */
+		return buf_append_str(out, orcpt);
 	if (r == 0)
 		r = buf_append_char(out, ';');
 	if (r == 0 && orcpt[type_len] == ';')

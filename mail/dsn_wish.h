@@ -3,7 +3,9 @@
  * of MAIL's RET and ENVID and of RCPT's NOTIFY and ORCPT.
  *
  * Text is kept decoded: an envelope id as the sender wrote it, an original
- * recipient as "rfc822;anna@example.org". It goes out as xtext again.
+ * recipient as "rfc822;anna@example.org". It goes out as xtext again. One of
+ * type utf-8 is kept in the ASCII form of RFC 6533, 3:
+ * "utf-8;b\x{E9}a@example.org".
  */
 #ifndef MAIL_DSN_WISH_H
 #define MAIL_DSN_WISH_H

@@ -87,6 +87,8 @@ sc_path(struct sc_word rest, const char *keyword, struct arena *arena,
 		return -EINVAL;
 	}
 
+	for (size_t i = 0; i < used; i++)
+		c->utf8 = c->utf8 || (unsigned char)rest.s[i] >= 0x80;
 	rest.s += used;
 	rest.len -= used;
 	if (rest.len > 0 && *rest.s != ' ')

@@ -37,6 +37,8 @@ struct smtp_command {
 	const char *arg;        /* EHLO, HELO: the name; NOOP, VRFY, HELP: the
 				 * rest; in the arena */
 	struct address address; /* MAIL, RCPT */
+	bool utf8;              /* ... which was said with octets above 127 */
+	bool smtputf8;          /* MAIL SMTPUTF8 */
 	int64_t chunk;          /* BDAT: octets that follow */
 	bool last;              /* BDAT LAST */
 	int64_t size;           /* MAIL SIZE=; -1: not given */

@@ -86,6 +86,17 @@ sp_orcpt(struct sp_value v, struct arena *arena, struct smtp_command *c)
 				: dsn_orcpt_parse(v.s, v.len, arena, &c->orcpt);
 }
 
+/* RFC 6531, 3.4: it has no value. */
+static int
+sp_smtputf8(struct sp_value v, struct arena *arena, struct smtp_command *c)
+{
+	(void)arena;
+	if (v.s != NULL || c->smtputf8)
+		return -EINVAL;
+	c->smtputf8 = true;
+	return 0;
+}
+
 static const struct sp_row {
 	enum smtp_verb verb;
 	const char *name;
@@ -98,6 +109,8 @@ static const struct sp_row {
 	{SMTP_MAIL, "RET", sp_ret, "say RET=FULL or RET=HDRS once"},
 	{SMTP_MAIL, "ENVID", sp_envid,
 	 "say ENVID once, in at most 100 characters of xtext"},
+	{SMTP_MAIL, "SMTPUTF8", sp_smtputf8,
+	 "say SMTPUTF8 once, without a value"},
 	{SMTP_RCPT, "NOTIFY", sp_notify,
 	 "say NOTIFY=NEVER or some of SUCCESS,FAILURE,DELAY once"},
 	{SMTP_RCPT, "ORCPT", sp_orcpt,
@@ -124,7 +137,7 @@ smtp_param_parse(const char *word, size_t len, struct arena *arena,
 		 struct smtp_command *c, struct reply *ret_reply)
 {
 	const char *eq = memchr(word, '=', len);
-	struct sp_value name = {word, len}, value = {"", 0};
+	struct sp_value name = {word, len}, value = {NULL, 0};
 
 	if (eq != NULL) {
 		name.len = (size_t)(eq - word);

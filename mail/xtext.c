@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 /* xtext   = *( xchar / hexchar )
  * xchar   = %x21-2A / %x2C-3C / %x3E-7E     no "+", no "="
  * hexchar = "+" 2HEXDIG                      small letters are taken too */
@@ -74,6 +76,78 @@ xtext_encode(const char *s, struct buf *out)
 			r = buf_append_char(out, *s);
 		else
 			r = buf_printf(out, "+%02X", (unsigned char)*s);
+	}
+	return r;
+}
+
+/* QCHAR = %x21-2A / %x2C-3C / %x3E-5B / %x5D-7E    no "+", "=" and "\\" */
+static int
+xtext_put_utf8(uint32_t c, struct buf *out)
+{
+	if (c <= '~' && c != '\\' && is_xchar((char)c))
+		return buf_append_char(out, (char)c);
+	return buf_printf(out, "\\x{%X}", c);
+}
+
+int
+xtext_encode_utf8(const char *s, struct buf *out)
+{
+	size_t len = strlen(s), n;
+	uint32_t c;
+	int r = 0;
+
+	for (; len > 0 && r == 0; s += n, len -= n) {
+		n = utf8_next(s, len, &c);
+		if (n == 0) {
+			n = 1;
+			c = 0xfffd; /* it is none: the replacement character */
+		}
+		r = xtext_put_utf8(c, out);
+	}
+	return r;
+}
+
+/* EmbeddedUnicodeChar = "\\x{" 2*6HEXDIG "}"; how long it is, 0: it is none. */
+static size_t
+xtext_embedded(const char *s, size_t len, uint32_t *ret)
+{
+	uint32_t c = 0;
+	size_t i = 3;
+
+	if (len < 6 || memcmp(s, "\\x{", 3) != 0)
+		return 0;
+	for (; i < len && i < 9 && hex_value(s[i]) >= 0; i++)
+		c = 16 * c + (uint32_t)hex_value(s[i]);
+	if (i == 3 || i == len || s[i] != '}' || c > 0x10ffff ||
+	    (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*ret = c;
+	return i + 1;
+}
+
+int
+xtext_to_utf8_form(const char *s, size_t len, struct buf *out)
+{
+	size_t n;
+	uint32_t c;
+	int r = 0;
+
+	for (; len > 0 && r == 0; s += n, len -= n) {
+		int hex = *s == '+' ? xtext_hexchar(s, len) : -1;
+
+		if (hex >= 0) {
+			c = (uint32_t)hex;
+			n = 3;
+		} else if (*s == '\\') {
+			n = xtext_embedded(s, len, &c);
+		} else {
+			n = utf8_next(s, len, &c);
+			if (c <= ' ' || c == '+' || c == '=')
+				n = 0;
+		}
+		if (n == 0 || c < ' ' || (c >= 0x7f && c < 0xa0))
+			return -EINVAL;
+		r = xtext_put_utf8(c, out);
 	}
 	return r;
 }

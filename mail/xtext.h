@@ -5,6 +5,8 @@
 #ifndef MAIL_XTEXT_H
 #define MAIL_XTEXT_H
 
+#include <stdint.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 
@@ -14,5 +16,12 @@ int xtext_decode(const char *s, size_t len, struct arena *arena,
 		 const char **ret);
 /* Append S as xtext. 0 or -EMSGSIZE. */
 int xtext_encode(const char *s, struct buf *out);
+
+/* The same for type utf-8 (RFC 6533, 3): "\x{E4}" for what is beyond ASCII, or
+ * may not stand there. S is UTF-8. */
+int xtext_encode_utf8(const char *s, struct buf *out);
+/* What came as type utf-8, in that form: UTF-8 itself, "\x{E4}" or xtext. 0,
+ * -EINVAL or -EMSGSIZE. */
+int xtext_to_utf8_form(const char *s, size_t len, struct buf *out);
 
 #endif

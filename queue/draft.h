@@ -36,7 +36,8 @@ struct envelope {
 	enum queue_class class;
 	uint32_t flow;          /* queue_flow() */
 	bool eight_bit;         /* the body holds octets above 127 */
-	bool smtputf8;          /* MAIL said SMTPUTF8 */
+	bool smtputf8;          /* MAIL said SMTPUTF8 (RFC 6531) */
+	bool utf8_header;       /* ... and the header needs it */
 	enum dsn_ret ret;       /* RFC 3461 */
 	const char *envid;      /* ... decoded; NULL: none */
 	const char *message_id; /* for listings; may be "" */

@@ -19,6 +19,7 @@ enum message_flag {
 	MESSAGE_CORRUPT = 1 << 2, /* set aside, out of every place */
 	MESSAGE_FAILED = 1 << 3,  /* some recipient was not served */
 	MESSAGE_SMTPUTF8 = 1 << 4,
+	MESSAGE_UTF8_HEADER = 1 << 6,
 	MESSAGE_WARN = 1 << 5, /* the sender is to be told that it is late */
 };
 

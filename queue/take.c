@@ -252,6 +252,7 @@ take_fill(struct attempt_impl *ai, uint64_t id, const struct message *m,
 	a->arrival_ms = m->arrival_ms;
 	a->eight_bit = m->flags & MESSAGE_EIGHT_BIT;
 	a->smtputf8 = m->flags & MESSAGE_SMTPUTF8;
+	a->utf8_header = m->flags & MESSAGE_UTF8_HEADER;
 	a->ret = m->ret;
 	a->envid = m->envid[0] != '\0' ? m->envid : NULL;
 	a->class = m->class;

@@ -169,7 +169,7 @@ tell_load(struct store_txn *txn, void *arg)
 	t->arrival_ms = m.arrival_ms;
 	t->expires_ms = m.expires_ms;
 	t->class = m.class;
-	t->smtputf8 = m.flags & MESSAGE_SMTPUTF8;
+	t->utf8_header = m.flags & MESSAGE_UTF8_HEADER;
 	t->ret = m.ret;
 	t->envid = m.envid[0] != '\0' ? m.envid : NULL;
 	reader_init(&ti->reader, ti->q, ti->loop, rec.blob, rec.pages, m.size);

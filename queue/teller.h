@@ -42,7 +42,7 @@ struct tell {
 	struct store_key teller_key;
 	const char *sender;
 	int64_t size, arrival_ms, expires_ms;
-	bool smtputf8; /* the client said so */
+	bool utf8_header; /* it is an SMTPUTF8 message's (RFC 6531) */
 	enum dsn_ret ret;
 	const char *envid; /* decoded; NULL: none */
 	enum queue_class class;

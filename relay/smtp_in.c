@@ -42,6 +42,7 @@ si_reset(struct smtp_in *si)
 	si->sender_domain = NULL;
 	si->ret = DSN_RET_NONE;
 	si->envid = NULL;
+	si->smtputf8 = si->utf8_header = false;
 	si->rcpt = NULL;
 	si->nrcpt = 0;
 	si->ntaken = 0;
@@ -74,7 +75,7 @@ si_ehlo(struct smtp_in *si, const struct smtp_command *cmd)
 	si->esmtp = true;
 	si_say(si,
 	       "250-%s\r\n250-PIPELINING\r\n250-SIZE %lld\r\n250-8BITMIME\r\n"
-	       "250-DSN\r\n250-CHUNKING\r\n"
+	       "250-SMTPUTF8\r\n250-DSN\r\n250-CHUNKING\r\n"
 	       "%s250 ENHANCEDSTATUSCODES",
 	       si->conf->hostname, (long long)si->conf->limits->message_size,
 	       si->client->mailbox != NULL ? "250-XOUTCOME\r\n" : "");
@@ -105,6 +106,8 @@ si_mail(struct smtp_in *si, const struct smtp_command *cmd)
 	limits = si->conf->limits;
 	if (si->messages >= limits->messages_per_connection)
 		return si_refuse(si, SMTP_IN_NO_MESSAGES, SMTP_IN_CLOSED);
+	if (cmd->utf8 && !cmd->smtputf8)
+		return si_refuse(si, SMTP_IN_NO_UTF8, SMTP_IN_READY);
 	if (cmd->size > limits->message_size)
 		return si_refuse(si, SMTP_IN_NO_SIZE, SMTP_IN_READY);
 	if (!si->calls->room(si->arg))
@@ -114,6 +117,7 @@ si_mail(struct smtp_in *si, const struct smtp_command *cmd)
 
 	si_set_sender(si, &sender);
 	si->ret = cmd->ret;
+	si->smtputf8 = cmd->smtputf8;
 	if (cmd->envid != NULL)
 		si->envid = arena_strdup(&si->arena, cmd->envid);
 	si_say(si, "250 2.1.0 sender ok");

@@ -85,8 +85,9 @@ enum smtp_in_no {
 	SMTP_IN_NO_SHUTDOWN,
 	SMTP_IN_NO_CHUNK,
 	SMTP_IN_NO_MIXED,
+	SMTP_IN_NO_UTF8,
 };
-#define SMTP_IN_NNO (SMTP_IN_NO_MIXED + 1)
+#define SMTP_IN_NNO (SMTP_IN_NO_UTF8 + 1)
 
 struct smtp_in_refusal {
 	int code;
@@ -182,7 +183,8 @@ struct smtp_in {
 	const char *given_sender; /* before it was rewritten */
 	const char *sender_domain;
 	enum dsn_ret ret;
-	const char *envid;          /* in the arena; NULL: none */
+	const char *envid; /* in the arena; NULL: none */
+	bool smtputf8, utf8_header;
 	struct envelope_rcpt *rcpt; /* in the arena; room for RCPT_CAP */
 	size_t nrcpt, rcpt_cap;
 	size_t ntaken;      /* RCPT commands that became them */

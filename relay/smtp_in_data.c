@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "mail/header.h"
 #include "mail/header_rewrite.h"
 #include "mail/received.h"
@@ -101,6 +102,36 @@ si_rewrite_mailbox(void *arg, enum header_mailbox field, const char *text,
 	return bare ? whole : NULL;
 }
 
+/* RFC 3848, and RFC 6531, 4.3. */
+static const char *
+si_with(const struct smtp_in *si)
+{
+	if (si->smtputf8)
+		return "UTF8SMTP";
+	return si->esmtp ? "ESMTP" : "SMTP";
+}
+
+static bool
+si_has_8bit(const char *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)data[i] >= 0x80)
+			return true;
+	return false;
+}
+
+/* The only recipient as given, unless a header of ASCII would no longer be one.
+ */
+static const char *
+si_for(const struct smtp_in *si)
+{
+	/* Not what it stands for: that is nobody's business. */
+	const char *rcpt = si->ntaken == 1 ? si->rcpt[0].original : NULL;
+
+	return rcpt != NULL && (si->utf8_header || utf8_is_ascii(rcpt)) ? rcpt
+									: NULL;
+}
+
 /* The fields that go in front, Received first (RFC 5321, 4.4). */
 static int
 si_prefix(struct smtp_in *si, const struct header_facts *facts, const char *id,
@@ -111,10 +142,9 @@ si_prefix(struct smtp_in *si, const struct header_facts *facts, const char *id,
 		.client_ip = si->client->received_ip,
 		.client_uid = si->client->uid,
 		.by = si->conf->hostname,
-		.with = si->esmtp ? "ESMTP" : "SMTP",
+		.with = si_with(si),
 		.id = id,
-		/* Not what it stands for: that is nobody's business. */
-		.for_rcpt = si->ntaken == 1 ? si->rcpt[0].original : NULL,
+		.for_rcpt = si_for(si),
 		.now_ms = si->calls->now_ms(si->arg),
 	};
 	const char *mailbox = si->client->mailbox;
@@ -160,6 +190,8 @@ si_envelope(struct smtp_in *si, const struct header_facts *facts,
 		.sender = si->sender,
 		.ret = si->ret,
 		.envid = si->envid,
+		.smtputf8 = si->smtputf8,
+		.utf8_header = si->utf8_header,
 		.class = si_class(si, facts),
 		.flow = queue_flow(si->client->who,
 				   by_uid ? "" : si->sender_domain),
@@ -232,6 +264,7 @@ si_header_done(struct smtp_in *si, const char *data, size_t len,
 	if (facts.received > si->conf->limits->received_fields)
 		return si_data_refuse(si, SMTP_IN_NO_LOOP);
 
+	si->utf8_header = si->smtputf8 && si_has_8bit(data, header_len);
 	queue_id_text(si->id, id);
 	si_envelope(si, &facts, id);
 	buf_init(&prefix, SI_ADDED_MAX);

@@ -143,6 +143,8 @@ si_rcpt(struct smtp_in *si, const struct smtp_command *cmd)
 
 	if (si->state == SMTP_IN_CHUNKS)
 		return si_refuse(si, SMTP_IN_NO_MIXED, si->state);
+	if (cmd->utf8 && !si->smtputf8)
+		return si_refuse(si, SMTP_IN_NO_UTF8, si->state);
 	if (si->ntaken >= (size_t)si->conf->limits->recipients)
 		return si_refuse(si, SMTP_IN_NO_RECIPIENTS, si->state);
 	if (!si->trusted && si->conf->role == CONFIG_SUBMISSION)

@@ -87,6 +87,9 @@ const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO] = {
 			      "syntax", true, true},
 	[SMTP_IN_NO_MIXED] = {503, "5.5.1", "only BDAT may follow BDAT",
 			      "sequence", true, false},
+	[SMTP_IN_NO_UTF8] = {553, "5.6.7",
+			     "an address beyond ASCII needs SMTPUTF8 in MAIL",
+			     "syntax", true, false},
 };
 
 void

@@ -53,6 +53,7 @@ belfry_proto_test(
   size_patience
   slow
   slow_refused
+  smtputf8
   smuggle_cr_dot_cr
   smuggle_cr_dot_crlf
   smuggle_crcrlf

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "base/utf8.h"
 #include "mail/address.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len);
@@ -16,7 +17,8 @@ check_taken(const struct address *a, struct arena *arena)
 
 	must(strlen(text) < ADDRESS_MAX);
 	for (const char *p = text; *p != '\0'; p++)
-		must(*p >= ' ' && *p <= '~');
+		must((unsigned char)*p >= ' ' && *p != 0x7f);
+	must(utf8_is_valid(text) && utf8_is_ascii(a->domain));
 	must(strcmp(address_domain_of(text), a->domain) == 0);
 	must(a->domain[0] == '\0' ||
 	     address_is_domain(a->domain, strlen(a->domain)));

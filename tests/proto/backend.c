@@ -215,6 +215,8 @@ be_commit(void *arg, const struct envelope *env)
 		.class = env->class,
 		.flow = env->flow,
 		.eight_bit = env->eight_bit,
+		.smtputf8 = env->smtputf8,
+		.utf8_header = env->utf8_header,
 		.content = b->draft,
 	};
 	buf_init(&b->draft, BACKEND_MAX);

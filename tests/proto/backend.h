@@ -18,7 +18,7 @@ struct backend_message {
 	char *wishes;         /* owned; "RET ENVID; NOTIFY ORCPT; ..." */
 	enum queue_class class;
 	uint32_t flow;
-	bool eight_bit;
+	bool eight_bit, smtputf8, utf8_header;
 	struct buf content;
 };
 

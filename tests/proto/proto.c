@@ -4,18 +4,26 @@
  *	# a comment
  *	limit NAME N      recipients, message_size, ... before the first C or S
  *	set NAME VALUE    role inbound, trusted no, submit MAILBOX, full yes,
- *slow yes, open|write|commit -ERRNO, class bulk|normal, fate no whole only in
- *one piece (else also byte by byte) C: text           the client says text and
- *CRLF C> text           ... without CRLF C* N text         ... N times, each
- *with CRLF Cx N text         ... N times, without S: text           a reply
- *line begins with text; lines `NNN-` before it may be anything S~ regex ... or
- *matches an extended regular expression S* N text         N replies begin with
- *text S.                nothing more was said = STATE           the machine's
- *state N: n              so many messages were stored M: SENDER RCPT[,RCPT]
- *[bulk] [8bit]   of the last one D: RET ENVID; NOTIFY ORCPT; ...   what it
- *wants to hear; "-": not said B: text           what the client sent ends the
- *stored content; several lines are joined H~ regex          a line of the
- *stored content H! regex          no line of it
+ *	                  slow yes, open|write|commit -ERRNO, fate no,
+ *	                  class bulk|normal
+ *	whole             only in one piece (else also byte by byte)
+ *	C: text           the client says text and CRLF
+ *	C> text           ... without CRLF
+ *	C* N text         ... N times, each with CRLF
+ *	Cx N text         ... N times, without
+ *	S: text           a reply line begins with text; lines `NNN-` before it
+ *	                  may be anything
+ *	S~ regex          ... or matches an extended regular expression
+ *	S* N text         N replies begin with text
+ *	S.                nothing more was said
+ *	= STATE           the machine's state
+ *	N: n              so many messages were stored
+ *	M: SENDER RCPT[,RCPT] [bulk] [8bit] [utf8]   of the last one
+ *	D: RET ENVID; NOTIFY ORCPT; ...   its wishes, "-" for none
+ *	B: text           what the client sent ends the stored content; several
+ *	                  lines are joined
+ *	H~ regex          a line of the stored content
+ *	H! regex          no line of it
  *
  * Lines C that follow one another are sent in one piece. Escapes in text: \r \n
  * \t \0 \\ \xHH.
@@ -172,17 +180,30 @@ play_header(struct play *p, const char *regex, bool wanted)
 			  m->content.data);
 }
 
+/* GOT is WHAT as the script has it, unescaped. */
+static void
+play_compare(struct play *p, const char *what, const char *got,
+	     const char *text)
+{
+	struct buf wanted;
+
+	buf_init(&wanted, 64 * 1024);
+	play_unescape(p, text, &wanted);
+	if (strcmp(got, buf_str(&wanted)) != 0)
+		play_fail(p, "%s: %s", what, got);
+	buf_done(&wanted);
+}
+
 static void
 play_message(struct play *p, const char *text)
 {
 	struct backend_message *m = play_last(p);
-	char *got =
-		xasprintf("%s %s%s%s", m->sender[0] != '\0' ? m->sender : "<>",
-			  m->rcpts, m->class == QUEUE_BULK ? " bulk" : "",
-			  m->eight_bit ? " 8bit" : "");
+	char *got = xasprintf(
+		"%s %s%s%s%s", m->sender[0] != '\0' ? m->sender : "<>",
+		m->rcpts, m->class == QUEUE_BULK ? " bulk" : "",
+		m->eight_bit ? " 8bit" : "", m->smtputf8 ? " utf8" : "");
 
-	if (strcmp(got, text) != 0)
-		play_fail(p, "stored: %s", got);
+	play_compare(p, "stored", got, text);
 	free(got);
 }
 
@@ -319,14 +340,14 @@ play_line(struct play *p, char *line)
 		play_header(p, text, line[1] == '~');
 	else if (line[0] == 'M')
 		play_message(p, text);
-	else if (line[0] == 'D' && strcmp(play_last(p)->wishes, text) != 0)
-		play_fail(p, "wishes: %s", play_last(p)->wishes);
+	else if (line[0] == 'D')
+		play_compare(p, "wishes", play_last(p)->wishes, text);
 	else if (line[0] == 'N' && (size_t)atol(text) != p->b.nmessages)
 		play_fail(p, "%zu stored", p->b.nmessages);
 	else if (line[0] == '=' &&
 		 strcmp(smtp_in_state_names[p->b.si.state], line + 2) != 0)
 		play_fail(p, "state %s", smtp_in_state_names[p->b.si.state]);
-	else if (strchr("DN=", line[0]) == NULL)
+	else if (strchr("N=", line[0]) == NULL)
 		play_fail(p, "not understood: %s", line);
 }
 

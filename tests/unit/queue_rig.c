@@ -107,7 +107,7 @@ rig_note_told(struct rig *rig, const struct tell *t)
 	told->delivered = t->delivered;
 	told->nrcpt = t->nrcpt;
 	told->ret = t->ret;
-	told->smtputf8 = t->smtputf8;
+	told->utf8_header = t->utf8_header;
 	snprintf(told->envid, sizeof(told->envid), "%s",
 		 t->envid != NULL ? t->envid : "-");
 	if (t->nrcpt == 0)
@@ -389,6 +389,7 @@ rig_commit(struct rig *rig, const struct rig_mail *mail, draft_commit_fn *fn)
 		.ret = mail->ret,
 		.envid = mail->envid,
 		.smtputf8 = mail->smtputf8,
+		.utf8_header = mail->utf8_header,
 	};
 
 	if (d == NULL)

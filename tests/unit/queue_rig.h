@@ -34,7 +34,7 @@ struct rig_told {
 	char orcpt[64];
 	enum dsn_ret ret;
 	char envid[64];
-	bool smtputf8;
+	bool utf8_header;
 	enum tell_what what; /* of the first, and of the last */
 	enum tell_what last_what;
 	int code;
@@ -102,7 +102,7 @@ struct rig_mail {
 	enum dsn_ret ret;
 	const char *envid, *orcpt;
 	uint8_t notify[8]; /* of TO */
-	bool smtputf8;
+	bool smtputf8, utf8_header;
 };
 #define RIG_MAIL(...) (&(struct rig_mail){__VA_ARGS__})
 

@@ -77,6 +77,14 @@ def main():
         if words not in text:
             sys.exit(f"plain: {words!r} is not in the text")
 
+    mail = report("utf8_to_ascii")
+    expect("utf8_to_ascii", "parts", types(mail), headers)
+    expect("utf8_to_ascii", "recipient",
+           status_blocks(mail)[1]["Final-Recipient"],
+           "utf-8; r\\x{E9}my@example.org")
+    if "rémy@example.org" not in list(mail.iter_parts())[0].get_content():
+        sys.exit("utf8_to_ascii: the address is not in the text")
+
     mail = report("three")
     expect("three", "parts", types(mail),
            headers[:2] + ["message/rfc822"])

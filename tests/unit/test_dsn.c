@@ -59,6 +59,17 @@ static const struct dsn_recipient evil_rcpt[] = {
 	 .reason = "why\r\n.\r\n\x07--=_"},
 };
 
+#define EA "\xc3\xa9"
+
+static const struct dsn_recipient utf8_rcpt[] = {
+	{.final = "r" EA "my@example.org",
+	 .original = "te" EA "m@example.org",
+	 .orcpt = "utf-8;te\\x{E9}m@example.org",
+	 .action = DSN_FAILED,
+	 .status = "5.6.7",
+	 .reply = "553 5.6.7 the server does not offer SMTPUTF8"},
+};
+
 static const struct row {
 	const char *name;
 	struct dsn dsn;
@@ -101,6 +112,20 @@ static const struct row {
 	  .rcpt = plain_rcpt,
 	  .nrcpt = 1},
 	 "Your message could not be delivered to anna@example.org."},
+	{"utf8_to_ascii",
+	 {.original = HEAD,
+	  .original_len = sizeof(HEAD) - 1,
+	  .rcpt = utf8_rcpt,
+	  .nrcpt = 1},
+	 "Your message could not be delivered to te" EA "m@example.org."},
+	{"utf8_to_utf8",
+	 {.to = "ann" EA "@example.com",
+	  .original = "Subject: gr" EA "\r\n",
+	  .original_len = 15,
+	  .original_utf8 = true,
+	  .rcpt = utf8_rcpt,
+	  .nrcpt = 1},
+	 "Your message could not be delivered to te" EA "m@example.org."},
 	{"evil",
 	 {.original = HEAD,
 	  .original_len = sizeof(HEAD) - 1,
@@ -115,7 +140,8 @@ compose(const struct row *row, struct buf *out)
 	struct dsn d = row->dsn;
 
 	d.reporting_mta = "mx.example.com";
-	d.to = "sender@example.com";
+	if (d.to == NULL)
+		d.to = "sender@example.com";
 	d.message_id = "r1@mx.example.com";
 	d.queue_id = "1F2E";
 	d.arrival_ms = WHEN;
@@ -124,9 +150,9 @@ compose(const struct row *row, struct buf *out)
 }
 
 /* Only CRLF ends lines, none is too long, and outside of the original all is
- * printable ASCII. */
+ * printable ASCII, or UTF-8 where that may be. */
 static void
-lines_check(const char *s, size_t len, size_t ours)
+lines_check(const char *s, size_t len, size_t ours, bool utf8)
 {
 	size_t column = 0;
 
@@ -141,7 +167,8 @@ lines_check(const char *s, size_t len, size_t ours)
 		if (s[i] == '\r')
 			assert_int_equal(s[i + 1], '\n');
 		else if (i < ours && s[i] != '\t')
-			assert_in_range(s[i], ' ', '~');
+			assert_true((s[i] >= ' ' && s[i] <= '~') ||
+				    (utf8 && (unsigned char)s[i] >= 0x80));
 	}
 	assert_int_equal(column, 0);
 }
@@ -163,15 +190,60 @@ test_rows(void **state)
 					  d->original_len);
 		lines_check(out.data, out.len,
 			    original != NULL ? (size_t)(original - out.data)
-					     : out.len);
-		text = strstr(out.data, "charset=us-ascii\r\n\r\n");
+					     : out.len,
+			    d->rcpt == utf8_rcpt);
+		text = strstr(out.data, "Content-Type: text/plain");
 		assert_non_null(text);
-		text += strlen("charset=us-ascii\r\n\r\n");
+		text = strstr(text, "\r\n\r\n") + 4;
 		assert_memory_equal(text, rows[i].first, strlen(rows[i].first));
 		if (strcmp(rows[i].name, "long_header") != 0 &&
 		    d->original_len > 0)
 			assert_non_null(original);
 		buf_done(&out);
+	}
+}
+
+/* What of it may be UTF-8 depends on who gets it (RFC 6533). */
+static void
+test_utf8(void **state)
+{
+	static const struct {
+		const char *row, *has[6], *lacks;
+	} want[] = {
+		{"utf8_to_ascii",
+		 {"Subject: Not delivered to te\\x{E9}m@example.org\r\n",
+		  "charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n",
+		  "Content-Type: message/delivery-status\r\n",
+		  "Original-Recipient: utf-8;te\\x{E9}m@example.org\r\n",
+		  "Final-Recipient: utf-8; r\\x{E9}my@example.org\r\n",
+		  "which leads to r" EA "my@example.org\r\n"},
+		 "message/global"},
+		{"utf8_to_utf8",
+		 {"To: <ann" EA "@example.com>\r\n",
+		  "Subject: Not delivered to te" EA "m@example.org\r\n",
+		  "Content-Type: message/global-delivery-status\r\n",
+		  "Final-Recipient: utf-8; r" EA "my@example.org\r\n",
+		  "Content-Type: message/global-headers\r\n",
+		  "\r\n\r\nSubject: gr" EA "\r\n"},
+		 "text/rfc822-headers"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		for (size_t w = 0; w < ROWS(want); w++) {
+			struct buf out;
+
+			if (strcmp(rows[i].name, want[w].row) != 0)
+				continue;
+			buf_init(&out, 65536);
+			assert_int_equal(compose(&rows[i], &out), 0);
+			for (size_t n = 0; n < 6; n++)
+				if (!strstr(out.data, want[w].has[n]))
+					fail_msg("no %s in %s", want[w].has[n],
+						 out.data);
+			assert_null(strstr(out.data, want[w].lacks));
+			buf_done(&out);
+		}
 	}
 }
 
@@ -244,6 +316,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_boundary),
 		cmocka_unit_test(test_ceiling),
 	};

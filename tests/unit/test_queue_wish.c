@@ -12,19 +12,20 @@ test_kept_and_handed_out(void **state)
 	struct attempt *a;
 
 	assert_int_equal(
-		rig_send(rig,
-			 RIG_MAIL(.to = {"b@x.org", "c@x.org"},
-				  .ret = DSN_RET_HDRS, .envid = "QQ 1",
-				  .orcpt = "rfc822;b+1@x.org", .smtputf8 = true,
-				  .notify = {DSN_NOTIFY_SUCCESS |
-						     DSN_NOTIFY_FAILURE,
-					     DSN_NOTIFY_DELAY})),
+		rig_send(rig, RIG_MAIL(.to = {"b@x.org", "c@x.org"},
+				       .ret = DSN_RET_HDRS, .envid = "QQ 1",
+				       .orcpt = "rfc822;b+1@x.org",
+				       .smtputf8 = true, .utf8_header = true,
+				       .notify = {DSN_NOTIFY_SUCCESS |
+							  DSN_NOTIFY_FAILURE,
+						  DSN_NOTIFY_DELAY})),
 		0);
 	rig_settle(rig);
 	a = rig->out[0];
 	assert_int_equal(a->ret, DSN_RET_HDRS);
 	assert_string_equal(a->envid, "QQ 1");
 	assert_true(a->smtputf8);
+	assert_true(a->utf8_header);
 	assert_int_equal(a->nrcpt, 2);
 	assert_int_equal(a->rcpt[0].notify,
 			 DSN_NOTIFY_SUCCESS | DSN_NOTIFY_FAILURE);
@@ -36,7 +37,7 @@ test_kept_and_handed_out(void **state)
 	assert_int_equal(rig->ntold, 1);
 	assert_int_equal(rig->told[0].ret, DSN_RET_HDRS);
 	assert_string_equal(rig->told[0].envid, "QQ 1");
-	assert_true(rig->told[0].smtputf8);
+	assert_true(rig->told[0].utf8_header);
 	assert_int_equal(rig->told[0].notify,
 			 DSN_NOTIFY_SUCCESS | DSN_NOTIFY_FAILURE);
 	assert_string_equal(rig->told[0].orcpt, "rfc822;b+1@x.org");

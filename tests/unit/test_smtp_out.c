@@ -182,6 +182,93 @@ test_wishes(void **state)
 	}
 }
 
+/* --- addresses and headers beyond ASCII (RFC 6531) ----------------------------------- */
+
+#define EA "\xc3\xa9"
+
+static const struct utf8_row {
+	const char *name, *ehlo;
+	bool said, header;
+	const char *sender, *rcpt;
+	const char *sent;
+	const char *first_dsn, *second_dsn; /* NULL: it is sent */
+} utf8_rows[] = {
+	{"an address", "250-mx\r\n250 SMTPUTF8\r\n", true, false,
+	 "anna@example.org", EA "@example.net",
+	 "MAIL FROM:<anna@example.org> SMTPUTF8\r\n", NULL, NULL},
+	{"an alias to one, and no word of it", "250-mx\r\n250 smtputf8\r\n",
+	 false, false, "anna@example.org", EA "@example.net",
+	 "MAIL FROM:<anna@example.org> SMTPUTF8\r\n", NULL, NULL},
+	{"said, not needed", "250-mx\r\n250 SMTPUTF8\r\n", true, false,
+	 "anna@example.org", "ben@example.net",
+	 "MAIL FROM:<anna@example.org> SMTPUTF8\r\n", NULL, NULL},
+	{"said, not needed, not offered", "250 mx\r\n", true, false,
+	 "anna@example.org", "ben@example.net",
+	 "MAIL FROM:<anna@example.org>\r\n", NULL, NULL},
+	{"not said", "250-mx\r\n250 SMTPUTF8\r\n", false, false,
+	 "anna@example.org", "ben@example.net",
+	 "MAIL FROM:<anna@example.org>\r\n", NULL, NULL},
+	{"an address, not offered: the other one goes", "250 mx\r\n", true,
+	 false, "anna@example.org", EA "@example.net",
+	 "MAIL FROM:<anna@example.org>\r\n", "5.6.7", NULL},
+	{"the sender, not offered", "250 mx\r\n", true, false,
+	 EA "@example.org", "ben@example.net", "", "5.6.7", "5.6.7"},
+	{"the header, not offered", "250 mx\r\n", true, true,
+	 "anna@example.org", "ben@example.net", "", "5.6.9", "5.6.9"},
+};
+
+static void
+test_utf8(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(utf8_rows) / sizeof(utf8_rows[0]); i++) {
+		const struct utf8_row *row = &utf8_rows[i];
+		const char *const dsn[] = {row->first_dsn, row->second_dsn};
+		struct so_rig g;
+
+		print_message("%s\n", row->name);
+		so_rig_init(&g, 2);
+		so_rig_greet(&g, row->ehlo);
+		g.a[0].smtputf8 = row->said;
+		g.a[0].utf8_header = row->header;
+		g.a[0].sender = row->sender;
+		g.a[0].rcpt[0].address = row->rcpt;
+		smtp_out_mail(&g.so, &g.a[0]);
+		so_rig_expect_sent(&g, row->sent);
+		for (size_t n = 0; n < 2; n++) {
+			struct attempt_rcpt *r = &g.a[0].rcpt[n];
+
+			assert_int_equal(r->outcome, dsn[n] != NULL
+							     ? ATTEMPT_NEVER
+							     : ATTEMPT_UNTRIED);
+			if (dsn[n] != NULL)
+				assert_string_equal(r->reply.dsn, dsn[n]);
+		}
+		if (row->sent[0] == '\0')
+			assert_int_equal(smtp_out_take(&g.so),
+					 SMTP_OUT_SETTLED);
+		so_rig_done(&g);
+	}
+}
+
+/* None is left. */
+static void
+test_utf8_nobody(void **state)
+{
+	struct so_rig g;
+
+	(void)state;
+	so_rig_init(&g, 1);
+	so_rig_greet(&g, "250 mx\r\n");
+	g.a[0].rcpt[0].address = EA "@example.net";
+	smtp_out_mail(&g.so, &g.a[0]);
+	so_rig_expect_sent(&g, "");
+	assert_int_equal(smtp_out_take(&g.so), SMTP_OUT_SETTLED);
+	assert_int_equal(g.so.state, SMTP_OUT_READY);
+	assert_int_equal(g.a[0].rcpt[0].outcome, ATTEMPT_NEVER);
+	so_rig_done(&g);
+}
+
 /* --- commands sent ahead (RFC 2920) -------------------------------------------------- */
 
 static void
@@ -373,6 +460,8 @@ main(void)
 		cmocka_unit_test(test_plain_dialogue),
 		cmocka_unit_test(test_piped_at_once),
 		cmocka_unit_test(test_wishes),
+		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_utf8_nobody),
 		cmocka_unit_test(test_piped_settlement),
 		cmocka_unit_test(test_recipients_decided_before),
 		cmocka_unit_test(test_unfit),
