@@ -6,6 +6,8 @@ import re
 import shutil
 import smtplib
 import sys
+import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -106,6 +108,51 @@ class Case(unittest.TestCase):
 
     def queue(self):
         return self.belfryd.queue()
+
+
+class KilledLoad:
+    """Sends numbered messages while the daemon is killed KILLS times; ACKED
+    are the subjects of those that were taken."""
+
+    def __init__(self, case, to, kills=4):
+        self.case, self.to, self.kills = case, to, kills
+        self.acked, self.ending = [], threading.Event()
+
+    def send_all(self):
+        n = 0
+        while not self.ending.is_set():
+            try:
+                with smtplib.SMTP("127.0.0.1", self.case.belfryd.smtp,
+                                  timeout=30) as client:
+                    while not self.ending.is_set():
+                        n += 1
+                        client.sendmail("anna@example.org", self.to,
+                                        self.content(n))
+                        self.acked.append(f"m{n}")
+            except (OSError, smtplib.SMTPException):
+                time.sleep(0.05)  # killed; it will be back
+
+    @staticmethod
+    def content(n):
+        lines = n * 37 % 2000
+        return message(f"m{n}", subject=f"m{n}",
+                       body=b"".join(b"%078d\r\n" % i for i in range(lines))
+                       + b"end\r\n")
+
+    def run(self):
+        thread = threading.Thread(target=self.send_all)
+        thread.start()
+        try:
+            for _ in range(self.kills):
+                time.sleep(0.4)
+                self.case.belfryd.kill()
+                self.case.belfryd.start()
+        finally:
+            self.ending.set()
+            thread.join()
+        self.case.wait_empty()
+        self.case.assertGreater(len(self.acked), 20)
+        return self.acked
 
 
 def show_log(belfryd):

@@ -58,8 +58,10 @@ remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 static void
 maildir_rig_done(struct maildir_rig *g)
 {
-	fake_rig_done(&g->fake);
+	/* As in belfryd: its threads post to the loops. */
+	agent_rig_stop(&g->fake.agent, 5000);
 	pool_free(&g->fake.agent.disk);
+	fake_rig_done(&g->fake);
 	nftw(g->base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 

@@ -1,0 +1,181 @@
+"""Dovecot's LMTP as the store that mail goes to."""
+import mailbox
+import os
+import pwd
+import re
+import shutil
+import subprocess
+
+import harness
+import lab
+
+CONFIG = """
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/dovecot.log
+protocols = lmtp
+ssl = no
+listen = 127.0.0.1
+hostname = store.example.org
+mail_location = maildir:{folder}/mail/%n
+mail_plugins = quota
+first_valid_uid = 1
+recipient_delimiter = +
+passdb {{
+  driver = static
+  args = nopassword=y
+}}
+userdb {{
+  driver = passwd-file
+  args = username_format=%n {folder}/users
+  default_fields = uid={uid} gid={gid} home={folder}/home/%n
+}}
+plugin {{
+  quota = maildir:Mailbox
+  quota_grace = 0
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    port = {port}
+  }}
+  unix_listener lmtp {{
+    mode = 0
+  }}
+}}
+"""
+USERS = """anna:::::::
+ben:::::::userdb_quota_rule=*:storage=1K
+carl:::::::
+"""
+
+
+@harness.need("dovecot")
+class Dovecot(harness.Case):
+    def setUp(self):
+        super().setUp()
+        if not lab.IS_ROOT:
+            self.skipTest("Dovecot wants to be started by root")
+        self.folder = lab.state_folder("dovecot")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.port = lab.free_port()
+        account = pwd.getpwnam("nobody")
+        self.write("dovecot.conf", CONFIG.format(
+            folder=self.folder, port=self.port, uid=account.pw_uid,
+            gid=account.pw_gid))
+        self.write("users", USERS)
+        for name in ("mail", "home"):
+            os.mkdir(os.path.join(self.folder, name))
+            os.chown(os.path.join(self.folder, name), account.pw_uid,
+                     account.pw_gid)
+        self.dovecot = subprocess.Popen(
+            ["dovecot", "-F", "-c", os.path.join(self.folder,
+                                                 "dovecot.conf")],
+            stderr=subprocess.DEVNULL, cwd="/")
+        self.addCleanup(self.dovecot.wait)
+        self.addCleanup(self.dovecot.terminate)
+        lab.wait_for(self.listens, self.dovecot_log)
+
+    def write(self, name, text):
+        with open(os.path.join(self.folder, name), "w",
+                  encoding="ascii") as file:
+            file.write(text)
+
+    def listens(self):
+        import socket
+        if self.dovecot.poll() is not None:
+            raise lab.Failed("dovecot ended: " + self.dovecot_log())
+        try:
+            socket.create_connection(("127.0.0.1", self.port)).close()
+            return True
+        except OSError:
+            return False
+
+    def dovecot_log(self):
+        try:
+            with open(os.path.join(self.folder, "dovecot.log"),
+                      encoding="utf-8") as file:
+                return file.read()
+        except OSError:
+            return "dovecot"
+
+    def start_with_store(self, config=None):
+        return self.start(lab.merge({"routes": [
+            {"match": "inner.example", "deliver": "lmtp", "via": [
+                {"name": "store", "host": "127.0.0.1", "port": self.port}]}]},
+            config or {}))
+
+    def mails(self, name):
+        box = os.path.join(self.folder, "mail", name)
+        return [m.as_bytes() for m in mailbox.Maildir(box, create=False)]
+
+    def test_each_recipient_has_its_own_answer(self):
+        """One message: two are served, one is over its quota, and one is not
+        known; the sender hears of those two."""
+        self.start_with_store()
+        body = b"x" * 70 + b"\r\n"
+        self.send(harness.message("to four", body=body * 200),
+                  to=["anna+list@inner.example", "ben@inner.example",
+                      "carl@inner.example", "nobody@inner.example"])
+        report = self.sink.wait(1)[0]
+        self.wait_empty()
+        lab.wait_for(lambda: len(self.belfryd.events("deliver")) >= 5,
+                     "all outcomes to be logged")
+        for name in ("anna", "carl"):
+            (content,) = self.mails(name)
+            self.assertIn(b"\n" + b"x" * 70 + b"\n", content)
+        status = {line["to"]: (line["status"], line["dsn"])
+                  for line in self.belfryd.events("deliver")
+                  if line["to"].endswith("@inner.example")}
+        self.assertEqual(status, {
+            "anna+list@inner.example": ("delivered", "2.0.0"),
+            "carl@inner.example": ("delivered", "2.0.0"),
+            "ben@inner.example": ("bounced", "5.2.2"),
+            "nobody@inner.example": ("bounced", "5.1.1")})
+        for to in (b"ben@inner.example", b"nobody@inner.example"):
+            self.assertIn(b"Final-Recipient: rfc822; " + to, report.content)
+        self.assertNotIn(b"Final-Recipient: rfc822; anna", report.content)
+
+    def test_many(self):
+        self.start_with_store()
+        client = self.client()
+        for n in range(200):
+            client.sendmail("anna@example.org",
+                            ["anna@inner.example", "carl@inner.example"],
+                            harness.message(f"m{n}", subject=f"m{n}"))
+        self.wait_empty()
+        for name in ("anna", "carl"):
+            self.assertEqual(len(self.mails(name)), 200)
+
+    def test_kill(self):
+        """Belfry is killed under load: all that was taken is in the store,
+        perhaps twice."""
+        self.start_with_store()
+        acked = harness.KilledLoad(self, ["anna@inner.example",
+                                          "carl@inner.example"]).run()
+        for name in ("anna", "carl"):
+            seen = [re.search(rb"(?m)^Subject: (m\d+)", mail)[1].decode()
+                    for mail in self.mails(name)]
+            self.assertLessEqual(set(acked), set(seen))
+            self.assertLess(len(seen) - len(set(seen)), 100)
+            for mail in self.mails(name):
+                self.assertTrue(mail.endswith(b"\nend\n"))
+
+    def test_store_comes_back(self):
+        self.dovecot.terminate()
+        self.dovecot.wait()
+        self.start_with_store(harness.SOON)
+        self.send(to=["anna@inner.example"])
+        lab.wait_for(lambda: self.belfryd.events("destination_down"),
+                     "the store to be seen down")
+        self.dovecot = subprocess.Popen(
+            ["dovecot", "-F", "-c", os.path.join(self.folder,
+                                                 "dovecot.conf")],
+            stderr=subprocess.DEVNULL, cwd="/")
+        self.addCleanup(self.dovecot.wait)
+        self.addCleanup(self.dovecot.terminate)
+        self.wait_empty()
+        self.assertEqual(len(self.mails("anna")), 1)
+
+
+if __name__ == "__main__":
+    harness.main()
