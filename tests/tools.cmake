@@ -27,6 +27,11 @@ add_test(NAME tools.completion
                  ${PROJECT_SOURCE_DIR}/tests/tools/completion_test.py
                  $<TARGET_FILE:belfry>)
 set_tests_properties(tools.completion PROPERTIES SKIP_RETURN_CODE 77)
+add_test(NAME tools.man
+         COMMAND ${Python3_EXECUTABLE}
+                 ${PROJECT_SOURCE_DIR}/tests/tools/man_test.py
+                 $<TARGET_FILE:belfry> $<TARGET_FILE:belfryd>
+                 ${CMAKE_BINARY_DIR}/man)
 add_test(NAME tools.check-docs
          COMMAND ${PROJECT_SOURCE_DIR}/tools/check-docs
                  --belfry $<TARGET_FILE:belfry>)
