@@ -31,6 +31,9 @@ struct log {
 	_Atomic int level, format, addresses;
 	struct clock *clock; /* borrowed */
 
+	_Atomic(log_watch_fn *) watch;
+	void *watch_arg;
+
 	void (*capture)(void *arg, const char *line);
 	void *capture_arg;
 
@@ -175,6 +178,7 @@ log_emit(const struct log_context *ctx, enum log_level level, const char *event,
 	 const struct log_field *fields)
 {
 	struct log *log = NULL;
+	log_watch_fn *watch;
 	struct log_line l;
 
 	for (const struct log_context *c = ctx; c != NULL && log == NULL;
@@ -187,10 +191,21 @@ log_emit(const struct log_context *ctx, enum log_level level, const char *event,
 	log_line_init(&l, (enum log_format)log->format,
 		      (enum log_addresses)log->addresses);
 	log_line_make(&l, ctx, level, event, fields);
+	watch = atomic_load_explicit(&log->watch, memory_order_acquire);
+	if (watch != NULL)
+		watch(log->watch_arg, event, fields, l.data, l.len);
 	if (log->capture != NULL)
 		log_to_capture(log, &l);
 	else
 		log_enqueue(log, level, &l);
+}
+
+void
+log_set_watch(struct log *log, log_watch_fn *fn, void *arg)
+{
+	if (fn != NULL)
+		log->watch_arg = arg;
+	atomic_store_explicit(&log->watch, fn, memory_order_release);
 }
 
 /* --- the thread ------------------------------------------------------------ */

@@ -20,6 +20,7 @@
 #define BASE_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/clock.h"
@@ -80,6 +81,14 @@ struct log_field {
 #define LOG_ADDR(k, v) ((struct log_field){(k), LOG_TYPE_ADDR, (v), 0})
 /* What only looks like an address, and is always shown. */
 #define LOG_EXACT(k, v) ((struct log_field){(k), LOG_TYPE_EXACT, (v), 0})
+
+/* FN in the caller's thread for every line that is written, LEN bytes with its
+ * newline and without its time; FIELDS are the event's own. It logs nothing and
+ * returns soon. Before threads log, and again (FN NULL) when they are gone. */
+typedef void log_watch_fn(void *arg, const char *event,
+			  const struct log_field *fields, const char *line,
+			  size_t len);
+void log_set_watch(struct log *log, log_watch_fn *fn, void *arg);
 
 struct log_context {
 	struct log *log;                  /* borrowed */

@@ -87,6 +87,19 @@ struct rewrite_rule {
 /* The label of what comes through the submit socket; no listener's name. */
 #define CONFIG_SUBMIT_NAME "submit"
 
+/* What the postmaster is told of, as bits of `kinds`. */
+enum config_notify {
+	CONFIG_NOTIFY_DOUBLE_BOUNCE,
+	CONFIG_NOTIFY_PROTOCOL,
+	CONFIG_NOTIFY_STORE,
+};
+#define CONFIG_NNOTIFY 3
+
+struct notify_conf {
+	struct conf_strings postmaster;
+	unsigned kinds; /* POSTMASTER, resolved */
+};
+
 struct config {
 	char *hostname;
 	struct conf_map networks;
@@ -99,6 +112,7 @@ struct config {
 	int64_t nloops; /* LOOPS, resolved: at least 1 */
 	struct log_conf log;
 	struct queue_store_conf store;
+	struct notify_conf notify;
 	int64_t store_reserve; /* STORE.reserve in bytes */
 	struct dns_conf dns;
 	struct conf_list listeners; /* of struct listener_conf */

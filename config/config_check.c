@@ -268,6 +268,19 @@ cc_postmaster(struct cc *cc)
 	return false;
 }
 
+static bool
+cc_notify(struct cc *cc)
+{
+	const struct config *c = cc->config;
+
+	if (c->notify.kinds == 0 || c->postmaster[0] != '\0')
+		return true;
+	conf_error(cc->errors, &c->notify.postmaster.marks[0],
+		   "`notify.postmaster` needs a `postmaster`, who is told; "
+		   "write for example `postmaster: anna@example.org`");
+	return false;
+}
+
 static void
 cc_warn_no_route(struct cc *cc)
 {
@@ -291,6 +304,7 @@ config_resolve(struct config *c, struct arena *arena, struct conf_errors *e)
 	ok = cc_sizes(&cc) && ok;
 	ok = cc_sockets(&cc) && ok;
 	ok = cc_postmaster(&cc) && ok;
+	ok = cc_notify(&cc) && ok;
 	ok = config_read_aliases(c, arena, e) && ok;
 	if (ok)
 		ok = cc_routing(&cc);

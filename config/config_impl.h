@@ -10,6 +10,7 @@ extern const struct conf_table listener_conf_table;
 extern const struct conf_table http_conf_table;
 extern const struct conf_table limits_conf_table;
 extern const struct conf_table log_conf_table;
+extern const struct conf_table notify_conf_table;
 extern const struct conf_table rewrite_rule_table;
 
 /* --- domains_conf.c: checks of whose mail it is --------------------------- */

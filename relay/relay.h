@@ -31,6 +31,7 @@
 #define RELAY_GRACE_MS 10000
 
 struct relay;
+struct notify;
 struct event;
 
 enum port_kind { PORT_SMTP, PORT_SUBMIT, PORT_HTTP, PORT_ADMIN };
@@ -76,6 +77,7 @@ struct relay {
 	struct pool *disk;        /* owned */
 	struct queue *queue;      /* owned */
 	struct deliver *deliver;  /* owned */
+	struct notify *notify;    /* owned */
 	struct acceptor *mail_acceptor, *http_acceptor; /* owned */
 	struct http_server *http;                       /* owned */
 	struct event *signals;                          /* owned */

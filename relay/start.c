@@ -3,7 +3,7 @@
  * works: what needs root first, then the identity, then everything again as
  * that identity, then what needs one thread, then threads.
  */
-#include "relay/relay.h"
+#include "relay/notify.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -352,6 +352,7 @@ start_deliver(struct relay *r)
 		deliver_new(r->queue, r->snapshot->routing, r->loop_ptrs,
 			    r->dns_ptrs, r->nloops, &r->log_root, r->metrics);
 	deliver_local(r->deliver, r->disk, r->spawner);
+	notify_start(r);
 	return 0;
 }
 

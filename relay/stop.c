@@ -4,7 +4,7 @@
  * back what they have; then the loops end and relay_release() takes everything
  * apart.
  */
-#include "relay/relay.h"
+#include "relay/notify.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
@@ -96,6 +96,7 @@ relay_release(struct relay *r)
 	pool_free(&r->disk);
 	queue_close(&r->queue);
 	deliver_free(&r->deliver);
+	notify_free(&r->notify);
 	ports_close(r);
 	acceptor_free(&r->mail_acceptor);
 	acceptor_free(&r->http_acceptor);

@@ -139,6 +139,54 @@ class Backup(Case):
         self.assertIn("schema 1", belfryd.cli("status").stdout)
 
 
+class Notify(Case):
+    CONFIG = {"postmaster": "anna@example.org",
+              "notify": {"postmaster": ["double_bounce", "protocol"]}}
+
+    def notices(self):
+        return [m for m in self.sink.messages
+                if (m.header("Subject") or "").startswith("Belfry at ")]
+
+    def test_double_bounce(self):
+        self.sink.script = lambda verb, argument: (
+            "550 5.1.1 nobody" if verb == "RCPT" and "anna@" not in argument
+            else None)
+        self.start(self.CONFIG)
+        for _ in range(3):
+            self.send(sender="", to=["nobody@example.net"])
+        self.wait_events(3, "double_bounce")
+        lab.wait_for(self.notices, "a mail to the postmaster")
+        notice, = self.notices()
+        self.assertEqual(notice.sender, "")
+        self.assertEqual(notice.recipients, ["anna@example.org"])
+        self.assertEqual(notice.header("Auto-Submitted"), "auto-generated")
+        self.assertIn(b"event=double_bounce", notice.content)
+        self.assertIn(b"550 5.1.1 nobody", notice.content)
+        # The next of this kind waits for an hour; another kind does not.
+        self.send(sender="", to=["nobody@example.net"])
+        self.wait_events(4, "double_bounce")
+        client = self.client()
+        client.sock.sendall(b"NOOP\nNOOP\r\n")
+        lab.wait_for(lambda: len(self.notices()) == 2, "the second kind")
+        self.assertIn(b"reason=line", self.notices()[1].content)
+
+    def test_never_loops(self):
+        self.sink.script = lambda verb, argument: (
+            "550 5.1.1 nobody" if verb == "RCPT" else None)
+        self.start(self.CONFIG)
+        self.send(sender="", to=["nobody@example.net"])
+        self.wait_events(1, "notify_failed", to="anna@example.org")
+        self.wait_empty()
+        self.wait_events(1, "double_bounce")
+        self.assertEqual(self.belfryd.metric("belfry_double_bounces_total"), 1)
+
+    def test_needs_somebody(self):
+        done = self.prepare({"notify": {"postmaster": ["store"]}}).cli(
+            "check", check=False)
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("needs a `postmaster`", done.stderr)
+
+
 class Lost(Case):
     def ends(self, status):
         """belfryd ends with STATUS at its start; what it says."""

@@ -1,0 +1,345 @@
+#include "relay/notify.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "deliver/expand.h"
+#include "queue/teller.h"
+
+#define NT_TICK_MS  2000
+#define NT_HOUR_MS  (INT64_C(60) * 60 * 1000)
+#define NT_LINES    10
+#define NT_LINE_MAX 600
+#define NT_MAIL_MAX ((size_t)16 * 1024)
+#define NT_TELLER   'n'
+
+struct nt_kind {
+	uint64_t total, told; /* heard; of those, before the last mail */
+	int64_t first_ms;
+	char line[NT_LINES][NT_LINE_MAX]; /* the newest, in a ring */
+	bool sent;
+	int64_t sent_mono_ms;
+};
+
+struct notify {
+	struct relay *relay; /* borrowed */
+	pthread_mutex_t mutex;
+	struct nt_kind kind[CONFIG_NNOTIFY]; /* under the mutex */
+	struct loop_timer timer;
+};
+
+static uint64_t
+nt_count(const struct nt_kind *kind)
+{
+	return kind->total - kind->told;
+}
+
+/* What happened, and where to read on. */
+static const struct {
+	const char *subject, *text;
+} nt_words[CONFIG_NNOTIFY] = {
+	[CONFIG_NOTIFY_DOUBLE_BOUNCE] =
+		{"mail that could not be returned",
+		 "Mail failed, and its sender could not be told either. What "
+		 "it was and why it failed:"},
+	[CONFIG_NOTIFY_PROTOCOL] =
+		{"clients that break the protocol",
+		 "Clients did what SMTP forbids and were refused: bare CR or "
+		 "LF (line), sending before they were asked (pipelining), "
+		 "another protocol (foreign). A broken program of yours is "
+		 "worth mending; others may be attacks:"},
+	[CONFIG_NOTIFY_STORE] =
+		{"the store needs a look",
+		 "The store was full, damaged or put back, or a backup failed. "
+		 "`belfry status` shows how it is now:"},
+};
+
+/* --- what is gathered -------------------------------------------------------- */
+
+static const char *
+nt_field(const struct log_field *fields, const char *key)
+{
+	for (; fields->type != LOG_END; fields++)
+		if (strcmp(fields->key, key) == 0)
+			return fields->str;
+	return NULL;
+}
+
+/* The kind of EVENT; -1: none. */
+static int
+nt_kind_of(const char *event, const struct log_field *fields)
+{
+	static const struct {
+		const char *event, *reason;
+		enum config_notify kind;
+	} rows[] = {
+		{"double_bounce", NULL, CONFIG_NOTIFY_DOUBLE_BOUNCE},
+		{"refuse", "foreign", CONFIG_NOTIFY_PROTOCOL},
+		{"refuse", "line", CONFIG_NOTIFY_PROTOCOL},
+		{"refuse", "pipelining", CONFIG_NOTIFY_PROTOCOL},
+		{"store_full", NULL, CONFIG_NOTIFY_STORE},
+		{"store_retry", NULL, CONFIG_NOTIFY_STORE},
+		{"store_restored", NULL, CONFIG_NOTIFY_STORE},
+		{"backup_failed", NULL, CONFIG_NOTIFY_STORE},
+		{"corrupt", NULL, CONFIG_NOTIFY_STORE},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *reason;
+
+		if (strcmp(rows[i].event, event) != 0)
+			continue;
+		reason = nt_field(fields, "reason");
+		if (rows[i].reason == NULL ||
+		    (reason != NULL && strcmp(rows[i].reason, reason) == 0))
+			return (int)rows[i].kind;
+	}
+	return -1;
+}
+
+/* In whatever thread logs. */
+static void
+nt_heard(void *arg, const char *event, const struct log_field *fields,
+	 const char *line, size_t len)
+{
+	int k = nt_kind_of(event, fields);
+	struct notify *n = arg;
+	struct nt_kind *kind;
+	char *to;
+
+	if (k < 0)
+		return;
+	if (len >= NT_LINE_MAX)
+		len = NT_LINE_MAX - 1;
+	pthread_mutex_lock(&n->mutex);
+	kind = &n->kind[k];
+	if (kind->total == kind->told)
+		kind->first_ms = clock_wall_ms(n->relay->clock);
+	to = kind->line[kind->total++ % NT_LINES];
+	memcpy(to, line, len);
+	to[len] = '\0';
+	to[strcspn(to, "\n")] = '\0';
+	pthread_mutex_unlock(&n->mutex);
+}
+
+/* --- what is sent -------------------------------------------------------------- */
+
+/* A line of a message: what is not ASCII was escaped or is another's. */
+static void
+nt_put_line(struct buf *mail, const char *line)
+{
+	for (; *line != '\0'; line++) {
+		char c = *line >= ' ' && *line < 127 ? *line : '?';
+
+		buf_append(mail, &c, 1);
+	}
+	buf_append_str(mail, "\r\n");
+}
+
+static void
+nt_put_header(struct notify *n, enum config_notify k,
+	      const struct nt_kind *kind, const char *to, const char *id,
+	      struct buf *mail)
+{
+	const char *host = relay_config(n->relay)->hostname;
+	char date[CLOCK_RFC5322_LEN], *text;
+
+	clock_rfc5322(clock_wall_ms(n->relay->clock), date);
+	text = xasprintf("From: Belfry <MAILER-DAEMON@%s>\r\n"
+			 "To: %s\r\n"
+			 "Subject: Belfry at %s: %s (%llu)\r\n"
+			 "Date: %s\r\n"
+			 "Message-ID: <%s>\r\n"
+			 "Auto-Submitted: auto-generated\r\n"
+			 "MIME-Version: 1.0\r\n"
+			 "Content-Type: text/plain; charset=us-ascii\r\n\r\n",
+			 host, to, host, nt_words[k].subject,
+			 (unsigned long long)nt_count(kind), date, id);
+	buf_append_str(mail, text);
+	free(text);
+}
+
+static void
+nt_put_text(const struct nt_kind *kind, enum config_notify k, struct buf *mail)
+{
+	size_t count = (size_t)nt_count(kind);
+	size_t shown = count < NT_LINES ? count : NT_LINES;
+	char first[CLOCK_RFC3339_LEN], *text;
+
+	clock_rfc3339(kind->first_ms, first);
+	nt_put_line(mail, nt_words[k].text);
+	text = xasprintf("%zu since %s; the newest:", count, first);
+	buf_append_str(mail, "\r\n");
+	nt_put_line(mail, text);
+	free(text);
+	buf_append_str(mail, "\r\n");
+	for (size_t i = 0; i < shown; i++)
+		nt_put_line(mail,
+			    kind->line[(kind->total - shown + i) % NT_LINES]);
+	buf_append_str(mail, "\r\nThe log has all of them. At most one such "
+			     "mail comes in an hour; notify.postmaster in the "
+			     "configuration says of what.\r\n");
+}
+
+static void
+nt_commit(struct notify *n, struct draft **draft, const char *id,
+	  const struct expansion *to, struct arena *arena)
+{
+	struct envelope_rcpt *rcpt = arena_alloc(arena, to->n * sizeof(*rcpt));
+	struct envelope env = {
+		.sender = "",
+		.class = QUEUE_NORMAL,
+		.flow = queue_flow("notify", NULL),
+		.message_id = id,
+		.teller = NT_TELLER,
+		.nrcpt = to->n,
+		.rcpt = rcpt,
+	};
+
+	(void)n;
+	for (size_t i = 0; i < to->n; i++)
+		rcpt[i] = (struct envelope_rcpt){
+			.address = to->v[i].address,
+			.agent = to->v[i].route.agent,
+			.dest = to->v[i].route.dest,
+			.route = to->v[i].route.rule,
+		};
+	draft_commit(draft, &env, NULL);
+}
+
+/* 0: it is on its way. */
+static int
+nt_send(struct notify *n, enum config_notify k, const struct nt_kind *kind,
+	const struct expansion *to, struct arena *arena)
+{
+	struct relay *r = n->relay;
+	char text[QUEUE_ID_LEN], *id;
+	struct draft *draft;
+	struct buf mail;
+	int result;
+
+	result = draft_open(r->queue, NT_MAIL_MAX, STORE_NEED_NOTICE,
+			    relay_home(r), 0, NULL, &draft);
+	if (result < 0)
+		return result;
+	queue_id_text(draft_id(draft), text);
+	id = xasprintf("%s@%s", text, relay_config(r)->hostname);
+	buf_init(&mail, NT_MAIL_MAX);
+	nt_put_header(n, k, kind, to->v[0].address, id, &mail);
+	nt_put_text(kind, k, &mail);
+	result = draft_write(draft, mail.data, mail.len);
+	if (result >= 0)
+		nt_commit(n, &draft, id, to, arena);
+	else
+		draft_abandon(&draft);
+	buf_done(&mail);
+	free(id);
+	return result < 0 ? result : 0;
+}
+
+/* Whoever is postmaster, through aliases and routes. */
+static bool
+nt_find(struct notify *n, struct arena *arena, struct expansion *ret)
+{
+	const struct address postmaster = {"postmaster", ""};
+
+	return expand_rcpt(n->relay->snapshot->routing, &postmaster, true,
+			   arena, ret) == EXPAND_OK;
+}
+
+static bool
+nt_is_due(struct notify *n, enum config_notify k, int64_t now)
+{
+	const struct config *config = relay_config(n->relay);
+	struct nt_kind *kind = &n->kind[k];
+
+	if (!(config->notify.kinds & (1u << k)))
+		kind->told = kind->total;
+	return nt_count(kind) > 0 &&
+	       (!kind->sent || now - kind->sent_mono_ms >= NT_HOUR_MS);
+}
+
+static void
+nt_look(struct notify *n, enum config_notify k, int64_t now)
+{
+	struct nt_kind kind;
+	struct arena arena;
+	struct expansion to;
+	bool due;
+
+	pthread_mutex_lock(&n->mutex);
+	due = nt_is_due(n, k, now);
+	kind = n->kind[k];
+	pthread_mutex_unlock(&n->mutex);
+	if (!due)
+		return;
+	arena_init(&arena);
+	if (nt_find(n, &arena, &to) && nt_send(n, k, &kind, &to, &arena) == 0) {
+		pthread_mutex_lock(&n->mutex);
+		n->kind[k].told = kind.total;
+		n->kind[k].sent = true;
+		n->kind[k].sent_mono_ms = now;
+		pthread_mutex_unlock(&n->mutex);
+	}
+	arena_done(&arena);
+}
+
+static void
+nt_tick(void *arg)
+{
+	struct notify *n = arg;
+
+	for (int k = 0; k < CONFIG_NNOTIFY; k++)
+		nt_look(n, (enum config_notify)k,
+			clock_mono_ms(n->relay->clock));
+	loop_timer_set(&n->timer, NT_TICK_MS);
+}
+
+/* --- what became of it ----------------------------------------------------------- */
+
+/* On any loop. That it was delivered is nothing new. */
+static void
+nt_told(void *ctx, struct loop *loop, struct tell *tell)
+{
+	struct notify *n = ctx;
+	char id[QUEUE_ID_LEN];
+
+	(void)loop;
+	queue_id_text(tell->id, id);
+	for (size_t i = 0; i < tell->nrcpt; i++)
+		log_event(&n->relay->log_root, LOG_WARNING, "notify_failed",
+			  LOG_STR("id", id),
+			  LOG_ADDR("to", tell->rcpt[i].address));
+	tell_commit(&tell, NULL, NULL, NULL, NULL);
+}
+
+void
+notify_start(struct relay *r)
+{
+	struct notify *n = xcalloc(1, sizeof(*n));
+
+	r->notify = n;
+	n->relay = r;
+	pthread_mutex_init(&n->mutex, NULL);
+	loop_timer_init(&n->timer, relay_home(r), nt_tick, n);
+	loop_timer_set(&n->timer, NT_TICK_MS);
+	queue_set_teller(r->queue, NT_TELLER, nt_told, n);
+	log_set_watch(r->log, nt_heard, n);
+}
+
+void
+notify_free(struct notify **np)
+{
+	struct notify *n = *np;
+
+	*np = NULL;
+	if (n == NULL)
+		return;
+	log_set_watch(n->relay->log, NULL, NULL);
+	loop_timer_done(&n->timer);
+	pthread_mutex_destroy(&n->mutex);
+	free(n);
+}

@@ -1,0 +1,20 @@
+/*
+ * notify - a person hears of what only the log knew.
+ *
+ * Lines of some events are gathered by kind; at most once an hour a kind makes
+ * a mail to the postmaster, with how often it happened and the newest lines.
+ * The mail is from the null path and has a teller of its own: what becomes of
+ * it is logged, and never noticed again. What is gathered lives in memory only;
+ * the log has all of it.
+ */
+#ifndef RELAY_NOTIFY_H
+#define RELAY_NOTIFY_H
+
+#include "relay/relay.h"
+
+/* Before the queue starts; on the home loop. */
+void notify_start(struct relay *r);
+/* Before the loops are freed. */
+void notify_free(struct notify **n);
+
+#endif
