@@ -130,6 +130,24 @@ route_check_bcc(void *field, const struct conf_mark *mark,
 	return ok;
 }
 
+static const struct conf_option route_verify_options[] = {
+	{.name = "cache",
+	 .type = CONF_TIME,
+	 .offset = 0,
+	 .dflt = "0s",
+	 .help = "How long a yes holds; a no holds for an hour at most. 0s: "
+		 "nothing is asked.",
+	 .min = 0,
+	 .max = 30LL * 86400000,
+	 .example = "1d"},
+	{.name = NULL},
+};
+
+static const struct conf_table route_verify_table = {
+	.size = sizeof(((struct route_rule *)0)->verify),
+	.options = route_verify_options,
+};
+
 static const struct conf_option route_rule_options[] = {
 	{.name = "match",
 	 .type = CONF_STRING,
@@ -191,6 +209,13 @@ static const struct conf_option route_rule_options[] = {
 		 "the message tried again later.",
 	 .min = 1024,
 	 .max = 1 << 20},
+	{.name = "verify",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct route_rule, verify),
+	 .dflt = "{}",
+	 .help = "Ask the next hop at RCPT whether it knows the recipient; for "
+		 "`deliver: smtp`, and for clients that are not in trust.",
+	 .table = &route_verify_table},
 	{.name = "bcc",
 	 .type = CONF_STRINGS,
 	 .offset = offsetof(struct route_rule, bcc),
@@ -244,6 +269,9 @@ route_rule_check(void *field, const struct conf_mark *mark,
 		 NULL},
 		{false, !kind->command && rule->output_max != PIPE_OUTPUT,
 		 "output", NULL},
+		{false,
+		 rule->deliver != ROUTE_SMTP && rule->verify.cache_ms > 0,
+		 "verify", NULL},
 	};
 	bool ok = true;
 

@@ -22,6 +22,9 @@ struct route_rule {
 	/* Of a pipe. */
 	struct conf_strings command; /* a program and templates */
 	int64_t time_ms, output_max;
+	struct {
+		int64_t cache_ms; /* 0: not asked */
+	} verify;
 	struct conf_strings bcc; /* who gets a copy that nobody sees */
 	/* Made by routing_new(). */
 	struct pattern *pattern;

@@ -14,6 +14,7 @@
 #include "base/metric.h"
 #include "config/config.h"
 #include "deliver/deliver.h"
+#include "deliver/verify.h"
 #include "net/acceptor.h"
 #include "net/dns.h"
 #include "net/http_server.h"
@@ -54,6 +55,7 @@ struct relay_loop {
 	struct relay *relay;       /* borrowed */
 	struct loop *loop;         /* owned */
 	struct dns *dns;           /* owned */
+	struct verifier *verifier; /* owned */
 	struct sessions *sessions; /* owned */
 	struct post post;          /* one message at a time: the stop */
 	bool running;              /* in a thread of its own */
@@ -78,6 +80,7 @@ struct relay {
 	struct queue *queue;      /* owned */
 	struct deliver *deliver;  /* owned */
 	struct notify *notify;    /* owned */
+	struct verify_kept *kept; /* owned */
 	struct acceptor *mail_acceptor, *http_acceptor; /* owned */
 	struct http_server *http;                       /* owned */
 	struct event *signals;                          /* owned */

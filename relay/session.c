@@ -319,13 +319,14 @@ sessions_grace_over(void *arg)
 }
 
 struct sessions *
-sessions_new(struct loop *loop, struct queue *queue, struct snapshot *snapshot,
-	     const struct log_context *log)
+sessions_new(struct loop *loop, struct queue *queue, struct verifier *verifier,
+	     struct snapshot *snapshot, const struct log_context *log)
 {
 	struct sessions *all = xcalloc(1, sizeof(*all));
 
 	all->loop = loop;
 	all->queue = queue;
+	all->verifier = verifier;
 	all->snapshot = snapshot_ref(snapshot);
 	all->log = log;
 	all->epoch = (uint64_t)clock_wall_ms(loop_clock(loop)) / 1000;

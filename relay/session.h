@@ -18,6 +18,7 @@ struct sessions;
 
 /* Takes a reference of SNAPSHOT. */
 struct sessions *sessions_new(struct loop *loop, struct queue *queue,
+			      struct verifier *verifier,
 			      struct snapshot *snapshot,
 			      const struct log_context *log);
 /* When none is left. NULL is fine. */

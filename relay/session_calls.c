@@ -60,6 +60,33 @@ session_expand(void *arg, const struct address *rcpt, bool trusted,
 }
 
 static void
+session_verified(void *object, enum verify_result result)
+{
+	struct session *s = object;
+
+	if (s->smtp.state != SMTP_IN_VERIFY)
+		return; /* it was sent away meanwhile */
+	if (s->io != NULL)
+		io_cork(s->io);
+	smtp_in_verified(&s->smtp, result);
+	session_run(s);
+}
+
+/* An address that needs SMTPUTF8 is not asked for: the host might refuse it for
+ * that alone. */
+static enum verify_result
+session_verify(void *arg, const struct expanded *r)
+{
+	struct session *s = arg;
+
+	for (const char *c = r->address; *c != '\0'; c++)
+		if ((unsigned char)*c > 127)
+			return VERIFY_GOOD;
+	return verifier_ask(s->all->verifier, s->snapshot->routing, &r->route,
+			    r->address, s->handle, session_verified);
+}
+
+static void
 session_draft_ready(void *object)
 {
 	struct session *s = object;
@@ -207,6 +234,7 @@ const struct smtp_in_calls session_calls = {
 	.begin = session_begin,
 	.room = session_room,
 	.expand = session_expand,
+	.verify = session_verify,
 	.open = session_open,
 	.write = session_write,
 	.commit = session_commit,

@@ -12,6 +12,7 @@ TAILQ_HEAD(session_list, session);
 struct sessions {
 	struct loop *loop;             /* borrowed */
 	struct queue *queue;           /* borrowed */
+	struct verifier *verifier;     /* borrowed */
 	struct snapshot *snapshot;     /* owned reference */
 	const struct log_context *log; /* borrowed */
 	struct session_list list;

@@ -11,12 +11,19 @@
 #include "relay/smtp_in_refuse.h"
 
 const char *const smtp_in_state_names[] = {
-	[SMTP_IN_GREET] = "greet",     [SMTP_IN_READY] = "ready",
-	[SMTP_IN_MAIL] = "mail",       [SMTP_IN_RCPT] = "rcpt",
-	[SMTP_IN_HEADER] = "header",   [SMTP_IN_BODY] = "body",
-	[SMTP_IN_REFUSED] = "refused", [SMTP_IN_CHUNKS] = "chunks",
-	[SMTP_IN_COMMIT] = "commit",   [SMTP_IN_OUTCOME] = "outcome",
-	[SMTP_IN_CLOSED] = "closed",   NULL,
+	[SMTP_IN_GREET] = "greet",
+	[SMTP_IN_READY] = "ready",
+	[SMTP_IN_MAIL] = "mail",
+	[SMTP_IN_RCPT] = "rcpt",
+	[SMTP_IN_HEADER] = "header",
+	[SMTP_IN_BODY] = "body",
+	[SMTP_IN_REFUSED] = "refused",
+	[SMTP_IN_CHUNKS] = "chunks",
+	[SMTP_IN_COMMIT] = "commit",
+	[SMTP_IN_OUTCOME] = "outcome",
+	[SMTP_IN_VERIFY] = "verify",
+	[SMTP_IN_CLOSED] = "closed",
+	NULL,
 };
 
 void
@@ -46,6 +53,7 @@ si_reset(struct smtp_in *si)
 	si->rcpt = NULL;
 	si->nrcpt = 0;
 	si->ntaken = 0;
+	si->asked = NULL;
 	si->rcpt_cap = 0;
 	si->paused = false;
 	si->chunked = false;
@@ -389,7 +397,8 @@ bool
 smtp_in_wants_input(const struct smtp_in *si)
 {
 	return !si->paused && si->state != SMTP_IN_COMMIT &&
-	       si->state != SMTP_IN_OUTCOME && si->state != SMTP_IN_CLOSED;
+	       si->state != SMTP_IN_OUTCOME && si->state != SMTP_IN_VERIFY &&
+	       si->state != SMTP_IN_CLOSED;
 }
 
 size_t

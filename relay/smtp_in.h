@@ -14,6 +14,8 @@
  *	RCPT --BDAT--> HEADER, BODY --the chunk's end--> CHUNKS --BDAT--> ...
  *	... --the end of the last chunk--> COMMIT
  *	READY --XOUTCOME--> OUTCOME --smtp_in_outcome()--> READY
+ *	MAIL, RCPT --RCPT, to be asked for--> VERIFY
+ *	VERIFY --smtp_in_verified()--> MAIL, RCPT
  *	any --QUIT, 421--> CLOSED
  *
  * The header is held until it is whole; then Received, and Date, Message-ID
@@ -31,6 +33,7 @@
 #include "base/buf.h"
 #include "config/config.h"
 #include "deliver/expand.h"
+#include "deliver/verify.h"
 #include "mail/lines.h"
 #include "mail/smtp_command.h"
 #include "queue/draft.h"
@@ -47,6 +50,7 @@ enum smtp_in_state {
 	SMTP_IN_CHUNKS,  /* between two chunks of BDAT */
 	SMTP_IN_COMMIT,  /* takes no input until smtp_in_committed() */
 	SMTP_IN_OUTCOME, /* takes no input until smtp_in_outcome() */
+	SMTP_IN_VERIFY,  /* takes no input until smtp_in_verified() */
 	SMTP_IN_CLOSED,  /* send what was said, then close */
 };
 extern const char *const smtp_in_state_names[];
@@ -67,6 +71,7 @@ enum smtp_in_no {
 	SMTP_IN_NO_FOREIGN_RCPT, /* not ours, and the client may not send on */
 	SMTP_IN_NO_SOURCE,       /* names another host before the @ */
 	SMTP_IN_NO_USER,
+	SMTP_IN_NO_ANSWER, /* who should know the recipient says nothing */
 	SMTP_IN_NO_ROUTE,
 	SMTP_IN_NO_LARGE,    /* the name of very many */
 	SMTP_IN_NO_UNKNOWNS, /* too many of these */
@@ -137,6 +142,9 @@ struct smtp_in_calls {
 	enum expand_result (*expand)(void *arg, const struct address *rcpt,
 				     bool trusted, struct arena *arena,
 				     struct expansion *ret);
+	/* Does the host where R goes know it? ASKED leads to one
+	 * smtp_in_verified() and never from within. */
+	enum verify_result (*verify)(void *arg, const struct expanded *r);
 	/* A draft; 0 or -errno as draft_open(). */
 	int (*open)(void *arg, size_t max_bytes, uint64_t *ret_id);
 	/* As draft_write(): after 1 the machine takes no data until
@@ -187,6 +195,8 @@ struct smtp_in {
 	bool smtputf8, utf8_header;
 	struct envelope_rcpt *rcpt; /* in the arena; room for RCPT_CAP */
 	size_t nrcpt, rcpt_cap;
+	struct smtp_command *asked; /* state VERIFY: the RCPT, in the arena */
+	enum smtp_in_state asked_in;
 	size_t ntaken;      /* RCPT commands that became them */
 	uint64_t id;        /* of the draft */
 	bool draft;         /* there is one */
@@ -227,6 +237,8 @@ void smtp_in_resume(struct smtp_in *si);
 void smtp_in_committed(struct smtp_in *si, int result, uint64_t id);
 void smtp_in_outcome(struct smtp_in *si, bool delivered,
 		     const struct reply *last);
+/* The outcome of verify(). */
+void smtp_in_verified(struct smtp_in *si, enum verify_result result);
 /* As smtp_in_end(SMTP_IN_NO_SHUTDOWN), but what is being sent or committed is
  * first brought to its end and answered. */
 void smtp_in_finish(struct smtp_in *si);

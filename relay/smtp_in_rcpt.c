@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "deliver/routes_conf.h"
+#include "relay/smtp_in_data.h"
 #include "relay/smtp_in_refuse.h"
 
 bool
@@ -117,11 +119,64 @@ si_rcpt_refuse(struct smtp_in *si, const struct smtp_command *cmd,
 	return si_refuse_rcpt(si, no[why], &cmd->address);
 }
 
+/* --- asking the host behind us --------------------------------------------------- */
+
+/* The one delivery that R is, when its host is to be asked. What an alias
+ * stands for was named by us. */
+static const struct expanded *
+si_to_verify(const struct smtp_in *si, const struct expansion *ex)
+{
+	const struct route_rule *rule = ex->v[0].route.entry;
+
+	if (si->trusted || (ex->n > 1 && !ex->v[1].copy) || rule == NULL ||
+	    rule->verify.cache_ms == 0)
+		return NULL;
+	return &ex->v[0];
+}
+
+/* The command outlives its line. */
+static void
+si_ask_keep(struct smtp_in *si, const struct smtp_command *cmd)
+{
+	struct smtp_command *copy = arena_alloc(&si->arena, sizeof(*copy));
+
+	*copy = *cmd;
+	copy->address.local = arena_strdup(&si->arena, cmd->address.local);
+	copy->address.domain = arena_strdup(&si->arena, cmd->address.domain);
+	if (cmd->orcpt != NULL)
+		copy->orcpt = arena_strdup(&si->arena, cmd->orcpt);
+	si->asked = copy;
+	si->asked_in = si->state;
+}
+
+static enum smtp_in_state
+si_rcpt_known(struct smtp_in *si, const struct smtp_command *cmd,
+	      const struct expansion *ex, enum verify_result known)
+{
+	switch (known) {
+	case VERIFY_GOOD:
+		return si_rcpt_take(si, cmd, ex);
+	case VERIFY_NOBODY:
+		return si_refuse_rcpt(si, SMTP_IN_NO_USER, &cmd->address);
+	case VERIFY_LATER:
+		return si_refuse_rcpt(si, SMTP_IN_NO_ANSWER, &cmd->address);
+	case VERIFY_ASKED:
+		si_ask_keep(si, cmd);
+		return SMTP_IN_VERIFY;
+	}
+	must(!"a result of verify");
+	return si->state;
+}
+
+/* --- RCPT ---------------------------------------------------------------------- */
+
+/* KNOWN: what the host behind us said; VERIFY_ASKED: it was not asked yet. */
 static enum smtp_in_state
 si_rcpt_expand(struct smtp_in *si, const struct smtp_command *cmd,
-	       struct arena *scratch)
+	       enum verify_result known, struct arena *scratch)
 {
 	size_t max = (size_t)si->conf->limits->recipients;
+	const struct expanded *ask;
 	enum expand_result result;
 	struct expansion ex;
 
@@ -132,15 +187,30 @@ si_rcpt_expand(struct smtp_in *si, const struct smtp_command *cmd,
 	/* A first recipient always fits, so that the client comes forward. */
 	if (si->nrcpt + ex.n > max + EXPAND_MAX)
 		return si_refuse(si, SMTP_IN_NO_RECIPIENTS, si->state);
-	return si_rcpt_take(si, cmd, &ex);
+	ask = si_to_verify(si, &ex);
+	if (ask == NULL)
+		known = VERIFY_GOOD;
+	else if (known == VERIFY_ASKED)
+		known = si->calls->verify(si->arg, ask);
+	return si_rcpt_known(si, cmd, &ex, known);
+}
+
+static enum smtp_in_state
+si_rcpt_scratch(struct smtp_in *si, const struct smtp_command *cmd,
+		enum verify_result known)
+{
+	enum smtp_in_state next;
+	struct arena scratch;
+
+	arena_init(&scratch);
+	next = si_rcpt_expand(si, cmd, known, &scratch);
+	arena_done(&scratch);
+	return next;
 }
 
 enum smtp_in_state
 si_rcpt(struct smtp_in *si, const struct smtp_command *cmd)
 {
-	enum smtp_in_state next;
-	struct arena scratch;
-
 	if (si->state == SMTP_IN_CHUNKS)
 		return si_refuse(si, SMTP_IN_NO_MIXED, si->state);
 	if (cmd->utf8 && !si->smtputf8)
@@ -149,8 +219,20 @@ si_rcpt(struct smtp_in *si, const struct smtp_command *cmd)
 		return si_refuse(si, SMTP_IN_NO_RECIPIENTS, si->state);
 	if (!si->trusted && si->conf->role == CONFIG_SUBMISSION)
 		return si_refuse_rcpt(si, SMTP_IN_NO_TRUST, &cmd->address);
-	arena_init(&scratch);
-	next = si_rcpt_expand(si, cmd, &scratch);
-	arena_done(&scratch);
-	return next;
+	return si_rcpt_scratch(si, cmd, VERIFY_ASKED);
+}
+
+void
+smtp_in_verified(struct smtp_in *si, enum verify_result result)
+{
+	const struct smtp_command *cmd = si->asked;
+
+	must(si->state == SMTP_IN_VERIFY && cmd != NULL &&
+	     result != VERIFY_ASKED);
+	si->asked = NULL;
+	si_move(si, si->asked_in);
+	si->verb = SMTP_RCPT;
+	si_move(si, si_rcpt_scratch(si, cmd, result));
+	if (si->finishing)
+		smtp_in_finish(si);
 }

@@ -45,6 +45,10 @@ const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO] = {
 			     "unknown", false, false},
 	[SMTP_IN_NO_ROUTE] = {550, "5.4.4", "no route to this domain",
 			      "no_route", false, false},
+	[SMTP_IN_NO_ANSWER] = {450, "4.1.1",
+			       "the host that knows this recipient can't say "
+			       "now, try again later",
+			       "unverified", false, false},
 	[SMTP_IN_NO_LARGE] = {550, "5.2.4",
 			      "this address stands for too many others",
 			      "no_route", false, false},

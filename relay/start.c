@@ -359,9 +359,15 @@ start_deliver(struct relay *r)
 static int
 start_sessions(struct relay *r)
 {
-	for (size_t i = 0; i < r->nloops; i++)
-		r->loops[i].sessions = sessions_new(r->loops[i].loop, r->queue,
-						    r->snapshot, &r->log_root);
+	r->kept = verify_kept_new();
+	for (size_t i = 0; i < r->nloops; i++) {
+		struct relay_loop *rl = &r->loops[i];
+
+		rl->verifier =
+			verifier_new(rl->loop, rl->dns, r->kept, &r->log_root);
+		rl->sessions = sessions_new(rl->loop, r->queue, rl->verifier,
+					    r->snapshot, &r->log_root);
+	}
 	r->mail_acceptor = acceptor_new(relay_home(r), r->loop_ptrs, r->nloops,
 					&r->log_root);
 	r->http_acceptor =

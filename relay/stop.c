@@ -71,10 +71,12 @@ release_loops(struct relay *r)
 {
 	for (size_t i = 0; i < r->nloops; i++) {
 		sessions_free(&r->loops[i].sessions);
+		verifier_free(&r->loops[i].verifier);
 		dns_free(&r->loops[i].dns);
 	}
 	for (size_t i = 0; i < r->nloops; i++)
 		loop_free(&r->loops[i].loop);
+	verify_kept_free(&r->kept);
 	free(r->loops);
 	free(r->loop_ptrs);
 	free(r->dns_ptrs);

@@ -66,7 +66,9 @@ belfry_proto_test(
   submit
   text_lines
   trust
-  unknowns)
+  unknowns
+  verify
+  verify_not)
 belfry_proto_test(wrong)
 set_tests_properties(proto.wrong PROPERTIES WILL_FAIL TRUE)
 

@@ -97,6 +97,27 @@ class Inbound(harness.Case):
         reload("reload_refused", 2)
         self.assertTrue(taken("more@ours.example"))
 
+    def test_verify(self):
+        """The inner server is asked, and its answer is kept."""
+        known = {"TO:<x@inner.example>": None,
+                 "TO:<boss@inner.example>": None}
+        self.inner.script = lambda verb, argument: (
+            "550 5.1.1 who?" if verb == "RCPT" and argument not in known
+            else None)
+        self.start_inbound(routes=[
+            {"match": "inner.example", "deliver": "smtp",
+             "via": [self.inner.hop()], "verify": {"cache": "1d"}}])
+        for _ in range(2):
+            client = self.stranger()
+            self.assertEqual(client.rcpt("x@inner.example")[0], 250)
+            self.assertEqual(client.rcpt("y@inner.example"),
+                             (550, b"5.1.1 nobody has this address here"))
+        asked = {e["to"]: e["result"] for e in self.wait_events(2, "verify")}
+        self.assertEqual(asked, {"x@inner.example": "good",
+                                 "y@inner.example": "nobody"})
+        self.assertEqual(client.data(harness.message("hello"))[0], 250)
+        self.inner.wait(1)
+
     def test_bounce_for_a_name_of_the_host(self):
         """What root's mail comes back as goes to who root is."""
         self.start_inbound()

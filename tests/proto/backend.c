@@ -44,6 +44,29 @@ be_expand(void *arg, const struct address *rcpt, bool trusted,
 	return expand_rcpt(b->routing, rcpt, trusted, arena, ret);
 }
 
+/* Asked for "slow...", else known at once. */
+static enum verify_result
+be_verify(void *arg, const struct expanded *r)
+{
+	struct backend *b = arg;
+
+	must(!b->verifying && !r->copy);
+	b->nverified++;
+	if (strncmp(r->address, "slow", 4) == 0) {
+		b->verifying = true;
+		b->verified = strncmp(r->address, "slow.no", 7) == 0
+				      ? VERIFY_NOBODY
+			      : strncmp(r->address, "slow.later", 10) == 0
+				      ? VERIFY_LATER
+				      : VERIFY_GOOD;
+		return VERIFY_ASKED;
+	}
+	if (strncmp(r->address, "no", 2) == 0)
+		return VERIFY_NOBODY;
+	return strncmp(r->address, "later", 5) == 0 ? VERIFY_LATER
+						    : VERIFY_GOOD;
+}
+
 /* A relay for all but BACKEND_DOMAIN_NOWHERE. */
 static const char relay_text[] =
 	"hostname: relay.example.org\n"
@@ -53,7 +76,7 @@ static const char relay_text[] =
 /* The same with domains of its own; inner.example is handed on whole. */
 static const char inbound_text[] =
 	"hostname: relay.example.org\n"
-	"domains: [ours.example, inner.example]\n"
+	"domains: [ours.example, inner.example, asked.example]\n"
 	"origin: origin.example\n"
 	"postmaster: boss@inner.example\n"
 	"aliases:\n"
@@ -74,6 +97,8 @@ static const char inbound_text[] =
 	"host: 127.0.0.1}]}\n"
 	"  - {match: watched@ours.example, deliver: smtp, via: [{name: sales, "
 	"host: 127.0.0.1}], bcc: [archive@elsewhere.example, boss]}\n"
+	"  - {match: asked.example, deliver: smtp, via: [{name: inner, host: "
+	"127.0.0.1}], verify: {cache: 1d}, bcc: [archive@elsewhere.example]}\n"
 	"  - {match: inner.example, deliver: smtp, via: [{name: inner, host: "
 	"127.0.0.1}]}\n"
 	"delivery: {by_domain: [{match: '/(?<!@nowhere.example)$/', via: "
@@ -286,6 +311,7 @@ static const struct smtp_in_calls backend_calls = {
 	.begin = be_begin,
 	.room = be_room,
 	.expand = be_expand,
+	.verify = be_verify,
 	.open = be_open,
 	.write = be_write,
 	.commit = be_commit,
@@ -390,6 +416,10 @@ backend_settle(struct backend *b)
 			message_done(&b->pending);
 		}
 		smtp_in_committed(&b->si, b->commit_result, b->last_id);
+	}
+	if (b->verifying) {
+		b->verifying = false;
+		smtp_in_verified(&b->si, b->verified);
 	}
 	if (b->asking) {
 		b->asking = false;

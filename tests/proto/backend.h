@@ -39,7 +39,9 @@ struct backend {
 	int commit_result; /* what commit leads to */
 	bool fate_delivered;
 
-	bool drafting, committing, asking;
+	bool drafting, committing, asking, verifying;
+	enum verify_result verified; /* what VERIFYING leads to */
+	size_t nverified;
 	bool due; /* the draft will tell that it takes more */
 	struct buf draft;
 	uint64_t last_id;

@@ -320,6 +320,10 @@ static const struct {
 	 HOST OUT "routes: [{match: a.example, deliver: smtp, via: [{host: "
 		  "10.1.0.5}], bcc: [b@b.example, b@]}]\n",
 	 "t:3:88: `b@` is no address: the domain is missing\n"},
+	{"verify where nobody can be asked",
+	 HOST OUT "routes: [{match: a.example, deliver: maildir, path: "
+		  "/var/mail/x, verify: {cache: 1d}}]\n",
+	 "t:3:10: a route with `deliver: maildir` has no `verify`\n"},
 	{"route without match", HOST OUT "routes: [{deliver: smtp}]\n",
 	 "t:3:10: `match` is missing; write for example `match: "
 	 "example.org`\n"},

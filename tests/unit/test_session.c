@@ -139,7 +139,8 @@ open_session(struct fixture *f)
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	f->far = fds[0];
 	a.fd = fds[1];
-	f->sessions = sessions_new(f->loop, f->q, f->snapshot, &f->log_root);
+	f->sessions =
+		sessions_new(f->loop, f->q, NULL, f->snapshot, &f->log_root);
 	session_start(f->sessions, &a, CONFIG_SUBMIT_NAME, 1000, "anna");
 }
 

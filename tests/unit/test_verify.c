@@ -1,0 +1,270 @@
+/*
+ * The host behind us is asked for a recipient, on a loop of its own, and
+ * servers on loopback answer.
+ */
+#include "tests/unit/test.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/must.h"
+#include "deliver/routes_conf.h"
+#include "deliver/verify.h"
+#include "tests/unit/smtp_server.h"
+
+#define TEXT(s) ((char *)(uintptr_t)(s))
+
+struct rig {
+	struct log *log;
+	struct log_context context;
+	struct loop *loop;
+	struct dns *dns;
+	struct verify_kept *kept;
+	struct verifier *v;
+	struct hop hops[2];
+	struct route_rule rule;
+	struct routing *routing;
+	struct route route;
+	uint64_t handle;
+	unsigned told, wanted;
+	enum verify_result last;
+};
+
+static void
+no_line(void *arg, const char *line)
+{
+	(void)arg;
+	(void)line;
+}
+
+static void
+rig_hop(struct hop *hop, int port)
+{
+	*hop = (struct hop){.name = TEXT(""),
+			    .host = TEXT("127.0.0.1"),
+			    .port = port,
+			    .helo = TEXT(""),
+			    .bind = TEXT("")};
+}
+
+/* At PORTS, the second 0: only one. */
+static void
+rig_init(struct rig *g, int first, int second)
+{
+	static const struct dns_conf dns_conf = {.timeout_ms = 1000,
+						 .trust_anchor = TEXT("")};
+	const struct delivery_conf conf = {
+		.helo = TEXT(""), .timeouts = {2000, 2000, 2000, 2000, 2000}};
+	const struct conf_list routes = {1, &g->rule};
+	const struct routing_sources from = {
+		.delivery = &conf,
+		.routes = &routes,
+		.hostname = "relay.example.org",
+	};
+	const struct address any = {"a", "inner.example"};
+	struct conf_errors e;
+	char *why = NULL;
+
+	*g = (struct rig){0};
+	g->log = log_new_capture(no_line, NULL);
+	g->context = (struct log_context){.log = g->log};
+	g->loop = loop_new(clock_system());
+	assert_int_equal(dns_new(g->loop, &dns_conf, &g->dns, &why), 0);
+	g->kept = verify_kept_new();
+	g->v = verifier_new(g->loop, g->dns, g->kept, &g->context);
+	rig_hop(&g->hops[0], first);
+	rig_hop(&g->hops[1], second);
+	g->rule = (struct route_rule){
+		.match = TEXT("inner.example"),
+		.via = {second > 0 ? 2 : 1, g->hops},
+		.path = TEXT(""),
+		.verify = {.cache_ms = 60000},
+	};
+	conf_errors_init(&e);
+	assert_int_equal(routing_new(&from, &e, &g->routing), 0);
+	conf_errors_done(&e);
+	assert_int_equal(route_find(g->routing, &any, &g->route), 0);
+	g->handle = loop_handle_new(g->loop, g);
+}
+
+static void
+rig_done(struct rig *g)
+{
+	verifier_free(&g->v);
+	loop_handle_free(g->loop, g->handle);
+	routing_unref(&g->routing);
+	dns_free(&g->dns);
+	loop_free(&g->loop);
+	verify_kept_free(&g->kept);
+	log_close(&g->log);
+}
+
+static void
+rig_told(void *object, enum verify_result result)
+{
+	struct rig *g = object;
+
+	g->last = result;
+	if (++g->told == g->wanted)
+		loop_stop(g->loop);
+}
+
+static enum verify_result
+rig_ask(struct rig *g, const char *address)
+{
+	return verifier_ask(g->v, g->routing, &g->route, address, g->handle,
+			    rig_told);
+}
+
+/* Ask and wait; what was known already is not waited for. */
+static enum verify_result
+rig_wait(struct rig *g, const char *address)
+{
+	enum verify_result r = rig_ask(g, address);
+
+	if (r != VERIFY_ASKED)
+		return r;
+	g->wanted = g->told + 1;
+	loop_run(g->loop);
+	return g->last;
+}
+
+static void
+test_answers(void **state)
+{
+	static const struct {
+		const char *name;
+		struct smtp_rule rule;
+		enum verify_result result;
+	} row[] = {
+		{"yes", {0}, VERIFY_GOOD},
+		{"no",
+		 {.verb = "RCPT", .reply = "550 5.1.1 no\r\n"},
+		 VERIFY_NOBODY},
+		{"too full",
+		 {.verb = "RCPT", .reply = "552 full\r\n"},
+		 VERIFY_LATER},
+		{"later",
+		 {.verb = "RCPT", .reply = "451 grey\r\n"},
+		 VERIFY_LATER},
+		{"no banner",
+		 {.verb = "BANNER", .reply = "554 no\r\n"},
+		 VERIFY_LATER},
+		{"HELO",
+		 {.verb = "EHLO", .reply = "502 what\r\n"},
+		 VERIFY_GOOD},
+		{"EHLO later",
+		 {.verb = "EHLO", .reply = "421 no\r\n"},
+		 VERIFY_LATER},
+		{"no null sender",
+		 {.verb = "MAIL", .reply = "550 no\r\n"},
+		 VERIFY_LATER},
+		{"garbage",
+		 {.verb = "RCPT", .reply = "what?\r\n"},
+		 VERIFY_LATER},
+		{"hangs up", {.verb = "MAIL", .close = true}, VERIFY_LATER},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		const struct smtp_rule rules[] = {row[i].rule, {0}};
+		struct smtp_server *s = smtp_server_start(rules, false);
+		enum verify_result got;
+		struct rig g;
+
+		print_message("  %s\n", row[i].name);
+		rig_init(&g, smtp_server_port(s), 0);
+		got = rig_wait(&g, "a@inner.example");
+		assert_int_equal(got, row[i].result);
+		/* And so it is known. */
+		assert_int_equal(rig_ask(&g, "A@inner.example"), got);
+		assert_int_equal(smtp_server_counts(s).connections, 1);
+		assert_int_equal(smtp_server_counts(s).mails, 0);
+		rig_done(&g);
+		smtp_server_stop(&s);
+	}
+}
+
+/* A dead host is passed over; without any nobody knows. */
+static void
+test_hosts(void **state)
+{
+	struct smtp_server *dead = smtp_server_start(NULL, false);
+	struct smtp_server *s = smtp_server_start(NULL, false);
+	int port = smtp_server_port(dead);
+	struct rig g;
+
+	(void)state;
+	smtp_server_stop(&dead);
+	rig_init(&g, port, smtp_server_port(s));
+	assert_int_equal(rig_wait(&g, "a@inner.example"), VERIFY_GOOD);
+	rig_done(&g);
+	rig_init(&g, port, 0);
+	assert_int_equal(rig_wait(&g, "a@inner.example"), VERIFY_LATER);
+	rig_done(&g);
+	smtp_server_stop(&s);
+}
+
+/* Who asks while it is asked for shares the answer. */
+static void
+test_single_flight(void **state)
+{
+	struct smtp_server *s = smtp_server_start(NULL, false);
+	struct rig g;
+
+	(void)state;
+	rig_init(&g, smtp_server_port(s), 0);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(rig_ask(&g, "a@inner.example"), VERIFY_ASKED);
+	assert_int_equal(g.told, 0);
+	g.wanted = 20;
+	loop_run(g.loop);
+	assert_int_equal(g.told, 20);
+	assert_int_equal(g.last, VERIFY_GOOD);
+	assert_int_equal(smtp_server_counts(s).connections, 1);
+	rig_done(&g);
+	smtp_server_stop(&s);
+}
+
+/* A ceiling on what is asked at once; and all ends with questions open. */
+static void
+test_ceiling(void **state)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET};
+	socklen_t len = sizeof(sa);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char address[64];
+	struct rig g;
+
+	(void)state;
+	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
+	assert_int_equal(listen(fd, 512), 0); /* and never accept */
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+	rig_init(&g, ntohs(sa.sin_port), 0);
+	for (int i = 0; i <= VERIFY_PROBES_MAX; i++) {
+		snprintf(address, sizeof(address), "a%d@inner.example", i);
+		assert_int_equal(rig_ask(&g, address), i < VERIFY_PROBES_MAX
+							       ? VERIFY_ASKED
+							       : VERIFY_LATER);
+	}
+	rig_done(&g);
+	assert_int_equal(g.told, 0);
+	close(fd);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_single_flight),
+		cmocka_unit_test(test_ceiling),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
