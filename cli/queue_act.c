@@ -20,7 +20,7 @@ struct qa {
 	bool json, yes;
 	/* By a filter: sums of all pages. */
 	int64_t looked, matched, recipients;
-	int64_t n_done, already, busy, gone, failed;
+	int64_t n_done, already, held, busy, gone, failed;
 	char error[128]; /* of the last that failed */
 };
 
@@ -77,6 +77,7 @@ qa_add_page(struct qa *qa, const json_t *page)
 	qa->recipients += api_int(page, "recipients");
 	qa->n_done += api_int(page, "done");
 	qa->already += api_int(page, "already");
+	qa->held += api_int(page, "held");
 	qa->busy += api_int(page, "busy");
 	qa->gone += api_int(page, "gone");
 	qa->failed += api_int(page, "failed");
@@ -121,6 +122,9 @@ qa_say(const struct qa *qa)
 	       qa->n_done == 1 ? "" : "s", qa->done);
 	if (qa->already > 0)
 		printf("; %" PRId64 " already %s", qa->already, qa->done);
+	if (qa->held > 0)
+		printf("; %" PRId64 " held, which must be released first",
+		       qa->held);
 	if (qa->gone > 0)
 		printf("; %" PRId64 " gone meanwhile", qa->gone);
 	printf(" (%" PRId64 " looked at)\n", qa->looked);
@@ -130,13 +134,13 @@ static void
 qa_print_json(const struct qa *qa)
 {
 	json_t *json = json_pack(
-		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "action",
+		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "action",
 		qa->action, "looked", (json_int_t)qa->looked, "matched",
 		(json_int_t)qa->matched, "recipients",
 		(json_int_t)qa->recipients, "done", (json_int_t)qa->n_done,
-		"already", (json_int_t)qa->already, "busy",
-		(json_int_t)qa->busy, "gone", (json_int_t)qa->gone, "failed",
-		(json_int_t)qa->failed);
+		"already", (json_int_t)qa->already, "held",
+		(json_int_t)qa->held, "busy", (json_int_t)qa->busy, "gone",
+		(json_int_t)qa->gone, "failed", (json_int_t)qa->failed);
 
 	api_print_line(json);
 	json_decref(json);

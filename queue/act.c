@@ -213,6 +213,11 @@ act_job(struct store_txn *txn, void *arg)
 		return act_remove(x, txn, true);
 	if (r < 0)
 		return r;
+	if ((x->m.flags & MESSAGE_CORRUPT) && x->action != QUEUE_REMOVE)
+		return -EBADMSG;
+	if ((x->m.flags & MESSAGE_HELD) &&
+	    (x->action == QUEUE_FLUSH || x->action == QUEUE_REQUEUE))
+		return -EPERM;
 	switch (x->action) {
 	case QUEUE_HOLD:
 		return act_hold(x, txn, true);

@@ -137,7 +137,8 @@ enum queue_action {
 	QUEUE_REMOVE,  /* -EBUSY while an attempt is out */
 };
 
-/* 0, -ENOENT (no such id), -EBUSY, -EALREADY. */
+/* 0, -ENOENT (no such id), -EBUSY, -EALREADY, -EPERM (it is held: neither flush
+ * nor requeue), -EBADMSG (it was set aside: only remove). */
 typedef void queue_done_fn(void *arg, int result);
 void queue_act(struct queue *q, enum queue_action action, uint64_t id,
 	       struct loop *loop, queue_done_fn *done, void *arg);

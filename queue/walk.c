@@ -82,28 +82,31 @@ walk_page_free(struct walk_page *p)
 
 /* --- where it is --------------------------------------------------------- */
 
-/* The kinds of records, in the order of their timers; 't' is no record's. */
+/* The kinds of records: destinations first, since a probe is soon done; then in
+ * the order of their timers. 't' is no record's. */
 static bool
-walk_kind_from(const struct queue *q, size_t at, struct store_key *ret)
+walk_kind(const struct queue *q, size_t at, struct store_key *ret)
 {
-	for (size_t i = at; i < q->ndues; i++) {
+	*ret = (struct store_key){.kind = 'd'};
+	for (size_t i = 0; at > 0 && i < q->ndues; i++) {
 		if (q->dues[i].class != STORE_CLASS_OTHER ||
-		    q->dues[i].kind == 't')
+		    q->dues[i].kind == 't' || q->dues[i].kind == 'd')
 			continue;
-		*ret = (struct store_key){.kind = q->dues[i].kind};
-		return true;
+		at--;
+		ret->kind = q->dues[i].kind;
 	}
-	return false;
+	return at == 0;
 }
 
 static bool
 walk_next_kind(const struct queue *q, struct store_key *key)
 {
-	for (size_t i = 0; i < q->ndues; i++)
-		if (q->dues[i].class == STORE_CLASS_OTHER &&
-		    q->dues[i].kind == key->kind)
-			return walk_kind_from(q, i + 1, key);
-	return walk_kind_from(q, 0, key);
+	struct store_key other;
+
+	for (size_t at = 0; walk_kind(q, at, &other); at++)
+		if (other.kind == key->kind)
+			return walk_kind(q, at + 1, key);
+	return walk_kind(q, 0, key); /* of another release */
 }
 
 /* The least key behind KEY. */
@@ -343,11 +346,9 @@ walk_wrote(struct walk_page *p)
 		walk_log(q, &wr, "end");
 	w->rec = wr;
 	p->at = p->to;
-	if (p->at == p->nmends + p->lookup.n) {
-		w->most = WALK_MOST;
-		return false;
-	}
-	return true;
+	if (w->most < WALK_MOST)
+		w->most++; /* slowly: each error costs a second */
+	return p->at < p->nmends + p->lookup.n;
 }
 
 static void
@@ -464,7 +465,7 @@ walk_begin(struct queue *q, enum walk_work work, int64_t wall)
 	w->epoch++;
 	w->rec.seen = w->rec.moved = w->rec.mended = 0;
 	w->rec.began_ms = wall;
-	must(walk_kind_from(q, 0, &w->rec.at));
+	must(walk_kind(q, 0, &w->rec.at));
 	walk_log(q, &w->rec, "begin");
 }
 
@@ -490,6 +491,17 @@ walk_wait(struct walk *w, int64_t wall, int64_t mono)
 			 : mono + (left < WALK_LOOK_MS ? left : WALK_LOOK_MS);
 }
 
+/* What moves must not take the room that results need. Meanwhile each try finds
+ * its new route itself, and makes room. */
+static bool
+walk_wants_room(struct queue *q)
+{
+	const struct walk_rec *wr = &q->walk.rec;
+
+	return wr->work == WALK_ROUTES && wr->at.kind == 'm' &&
+	       !store_has_room(q->store, STORE_NEED_NOTICE);
+}
+
 int64_t
 walk_turn(struct queue *q, struct store_txn *txn, int64_t wall, int64_t mono)
 {
@@ -506,6 +518,8 @@ walk_turn(struct queue *q, struct store_txn *txn, int64_t wall, int64_t mono)
 		return INT64_MAX; /* its end comes back */
 	if (mono < w->again_mono_ms)
 		return w->again_mono_ms;
+	if (walk_wants_room(q))
+		return mono + WALK_ERROR_MS;
 	if (w->rec.work == WALK_NONE) {
 		next = walk_wait(w, wall, mono);
 		if (next > 0)

@@ -15,10 +15,18 @@
 #define MANY_ROWS 1000
 #define MANY_OUT  64 /* at once */
 
-enum many_result { MANY_DONE, MANY_ALREADY, MANY_BUSY, MANY_GONE, MANY_FAILED };
-#define MANY_NRESULT 5
+enum many_result {
+	MANY_DONE,
+	MANY_ALREADY,
+	MANY_HELD,
+	MANY_BUSY,
+	MANY_GONE,
+	MANY_FAILED
+};
+#define MANY_NRESULT 6
 static const char *const many_result_names[] = {
-	[MANY_DONE] = "done", [MANY_ALREADY] = "already", [MANY_BUSY] = "busy",
+	[MANY_DONE] = "done", [MANY_ALREADY] = "already",
+	[MANY_HELD] = "held", [MANY_BUSY] = "busy",
 	[MANY_GONE] = "gone", [MANY_FAILED] = "failed",
 };
 
@@ -76,6 +84,8 @@ many_result_of(int result)
 		return MANY_DONE;
 	case -EALREADY:
 		return MANY_ALREADY;
+	case -EPERM:
+		return MANY_HELD;
 	case -EBUSY:
 		return MANY_BUSY;
 	case -ENOENT:

@@ -208,6 +208,15 @@ api_acted(void *arg, int result)
 			  "it was delivered, returned or removed; see the "
 			  "log for its id");
 		return;
+	case -EPERM:
+		api_error(call, 422, "the message is held", "release it first");
+		return;
+	case -EBADMSG:
+		api_error(call, 422,
+			  "the message was set aside: what is stored of it is "
+			  "damaged",
+			  "it can be shown, exported and removed");
+		return;
 	case -EBUSY:
 		api_error(call, 409, "a delivery is under way",
 			  "try again when it has ended, or hold it first");

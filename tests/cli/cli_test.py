@@ -236,8 +236,8 @@ class Queue(Case):
         self.assertEqual(json.loads(self.belfry(
             "queue", "hold", "--to", "x.org", "--json", exit=75).stdout), {
                 "action": "hold", "looked": 1000, "matched": 4,
-                "recipients": 5, "done": 2, "already": 1, "busy": 1,
-                "gone": 0, "failed": 0})
+                "recipients": 5, "done": 2, "already": 1, "held": 0,
+                "busy": 1, "gone": 0, "failed": 0})
         self.belfry("queue", "hold", "--to", "x.org", ID, exit=64)
         self.belfry("queue", "hold", "--yes", ID, exit=64)
         # What was done before it broke is said.

@@ -68,6 +68,10 @@ class Filters(harness.Case):
         answer = self.act("hold", "--to", "d0.example.net")
         self.assertEqual((answer["done"], answer["already"]), (1, 1))
         self.wait_events(6, "operator", action="hold", detail="by a filter")
+        self.assertEqual(self.act("flush", "--all")["held"], 6)
+        done = self.cli("queue", "requeue", self.ids[0], check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the message is held", done.stderr)
         text = self.cli("queue", "release", "--held").stdout
         self.assertEqual(text, "6 messages released (10 looked at)\n")
         self.assertEqual(self.listed("--held"), set())

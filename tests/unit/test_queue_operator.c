@@ -24,6 +24,8 @@ test_hold_and_release(void **state)
 	assert_int_equal(rig_act(rig, QUEUE_HOLD, id), 0);
 	assert_int_equal(rig_act(rig, QUEUE_HOLD, id), -EALREADY);
 	assert_true(rig_show(rig, id)->held);
+	assert_int_equal(rig_act(rig, QUEUE_FLUSH, id), -EPERM);
+	assert_int_equal(rig_act(rig, QUEUE_REQUEUE, id), -EPERM);
 	/* One is off its place at once, the one that is out with its result. */
 	assert_int_equal(
 		rig_stats(rig)->deliveries[QUEUE_RCPT_HELD][QUEUE_NORMAL], 1);

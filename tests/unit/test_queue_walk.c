@@ -218,6 +218,67 @@ test_again_in_the_middle(void **state)
 	rig_deliver_rest(rig);
 }
 
+/* The end comes in the middle: the next start goes on. */
+static void
+test_stopped_in_the_middle(void **state)
+{
+	struct rig *rig = *state;
+
+	make_down(rig, "hop");
+	for (int i = 0; i < 25; i++)
+		rig_post(rig, RIG_MAIL(.nrcpt = 100));
+	rig_settle(rig);
+	rig->conf.destination.connections = 1;
+	to = "second";
+	rig->routes[0]++;
+	queue_set_routes(rig->q, rig->routes);
+	again(rig);
+	assert_int_equal(waiting(rig, "second"), 25 * 99 + 1);
+	rig->agent = rig_deliver;
+	rig_deliver_rest(rig);
+}
+
+static void
+moved_or_delivered(struct rig *rig, struct attempt *a)
+{
+	if (strcmp(a->dest, "second") == 0) {
+		rig_deliver(rig, a);
+		return;
+	}
+	for (size_t i = 0; i < a->nrcpt; i++) {
+		a->rcpt[i].outcome = ATTEMPT_MOVED;
+		a->rcpt[i].moved_agent = "test";
+		a->rcpt[i].moved_dest = "second";
+	}
+	attempt_result(&a);
+}
+
+/* A store that is full: the walk waits, and takes no room from results; what
+ * waits moves by its own tries, until there is room. */
+static void
+test_full(void **state)
+{
+	struct rig *rig = *state;
+	int sent = 0;
+
+	rig_close(rig);
+	rig->conf.max_size = 4 << 20;
+	rig->conf.reserve = 1 << 20;
+	rig_open(rig);
+	rig_start(rig);
+	make_down(rig, "hop");
+	while (rig_send(rig, RIG_MAIL(.nrcpt = 20, .size = 30000)) == 0)
+		sent++;
+	assert_in_range(sent, 20, 2000);
+	rig->agent = moved_or_delivered;
+	reroute(rig, "second");
+	for (int i = 0; i < 600 && rig_stats(rig)->messages > 0; i++)
+		rig_advance(rig, 1000);
+	assert_int_equal(rig_stats(rig)->messages, 0);
+	rig_advance(rig, MINUTE);
+	assert_false(rig_stats(rig)->walk.running);
+}
+
 static uint64_t acted_on;
 static int acted_result;
 
@@ -371,6 +432,8 @@ main(void)
 		WALK_TEST(test_round_a_dead_host),
 		WALK_TEST(test_what_is_out),
 		WALK_TEST(test_again_in_the_middle),
+		WALK_TEST(test_stopped_in_the_middle),
+		WALK_TEST(test_full),
 		WALK_TEST(test_the_operator_meanwhile),
 		WALK_TEST(test_requeue_looks_up),
 		WALK_TEST(test_a_file_changed_meanwhile),
