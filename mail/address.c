@@ -468,7 +468,10 @@ address_domain_of(const char *text)
 {
 	const char *at = strrchr(text, '@');
 
-	return at != NULL ? at + 1 : "";
+	/* Behind the @ of a quoted local part that stands alone is none. */
+	if (at == NULL || at[strlen(at) - 1] == '"')
+		return "";
+	return at + 1;
 }
 
 bool

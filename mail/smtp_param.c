@@ -9,6 +9,7 @@
 struct sp_value {
 	const char *s;
 	size_t len;
+	bool given; /* behind "=", perhaps nothing */
 };
 
 static bool
@@ -91,7 +92,7 @@ static int
 sp_smtputf8(struct sp_value v, struct arena *arena, struct smtp_command *c)
 {
 	(void)arena;
-	if (v.s != NULL || c->smtputf8)
+	if (v.given || c->smtputf8)
 		return -EINVAL;
 	c->smtputf8 = true;
 	return 0;
@@ -137,12 +138,13 @@ smtp_param_parse(const char *word, size_t len, struct arena *arena,
 		 struct smtp_command *c, struct reply *ret_reply)
 {
 	const char *eq = memchr(word, '=', len);
-	struct sp_value name = {word, len}, value = {NULL, 0};
+	struct sp_value name = {word, len, true}, value = {"", 0, false};
 
 	if (eq != NULL) {
 		name.len = (size_t)(eq - word);
 		value.s = eq + 1;
 		value.len = len - name.len - 1;
+		value.given = true;
 	}
 	for (size_t i = 0; i < sizeof(sp_rows) / sizeof(sp_rows[0]); i++) {
 		const struct sp_row *row = &sp_rows[i];

@@ -154,6 +154,50 @@ class Trouble(harness.Case):
                          report.content.split(b"message/rfc822")[0]
                          .split(b"text/rfc822-headers")[0])
 
+    def test_success(self):
+        """Asked for: relayed, since the sink does not offer DSN; one report
+        for both. Not asked for: nothing."""
+        self.start(harness.SOON)
+        with self.client() as client:
+            client.sendmail(
+                "anna@example.org", ["ben@example.net", "carl@example.net"],
+                harness.message("tell me", subject="original"),
+                mail_options=["RET=HDRS", "ENVID=QQ+2B314"],
+                rcpt_options=["NOTIFY=SUCCESS,FAILURE",
+                              "ORCPT=rfc822;team+2Bx@example.net"])
+        report = next(m for m in self.sink.wait(2) if m.sender == "")
+        self.wait_empty()
+        self.assertEqual(len(self.sink.messages), 2)
+        for part in (b"Original-Envelope-Id: QQ+314",
+                     b"Final-Recipient: rfc822; ben@example.net",
+                     b"Final-Recipient: rfc822; carl@example.net",
+                     b"Original-Recipient: rfc822;team+x@example.net",
+                     b"Action: relayed", b"Subject: original"):
+            self.assertIn(part, report.content)
+        self.assertNotIn(b"tell me", report.content)
+        self.send()
+        self.sink.wait(3)
+        self.wait_empty()
+        self.assertEqual(len(self.sink.messages), 3)
+
+    def test_utf8(self):
+        """The sink does not offer SMTPUTF8: the address bounces."""
+        self.start(harness.SOON)
+        with self.client() as client:
+            client.sendmail("anna@example.org",
+                            ["r\u00e9my@example.net", "ben@b\u00fccher.example"],
+                            harness.message("accents"),
+                            mail_options=["SMTPUTF8"])
+        got = self.sink.wait(2)
+        self.wait_empty()
+        report = next(m for m in got if m.sender == "")
+        mail = next(m for m in got if m.sender != "")
+        self.assertEqual(mail.recipients, ["ben@xn--bcher-kva.example"])
+        for part in (b"Status: 5.6.7",
+                     b"Final-Recipient: utf-8; r\\x{E9}my@example.net",
+                     "r\u00e9my@example.net".encode()):
+            self.assertIn(part, report.content)
+
     def test_nobody_to_tell(self):
         self.sink.script = lambda verb, argument: (
             "550 5.1.1 no such user" if verb == "RCPT" else None)

@@ -30,6 +30,7 @@ static const struct path_row path_rows[] = {
 	{"postmaster", STR("<PostMaster>"), "PostMaster", 12, NULL},
 	{"bare", STR("<root>"), "root", 6, NULL},
 	{"bare, quoted", STR("<\"a b\">"), "\"a b\"", 7, NULL},
+	{"bare, quoted at", STR("<\"a@b\">"), "\"a@b\"", 7, NULL},
 	{"odd atoms", STR("<a+b=c/d!#$%&'*-?^_`{|}~@x.y>"),
 	 "a+b=c/d!#$%&'*-?^_`{|}~@x.y", 29, NULL},
 	{"dots in the local part", STR("<a.b.c@d>"), "a.b.c@d", 9, NULL},
