@@ -15,23 +15,34 @@
 #define API_BODY_MAX  (256 << 20) /* of an answer: a page of large messages */
 #define API_TIMEOUT_S 60L
 
-/* --- which socket ---------------------------------------------------------- */
+/* --- which path ------------------------------------------------------------ */
 
 /* What conf_load() understood stays in the struct, errors or not. */
 static char *
-api_socket_of(const struct config *c, enum api_socket which)
+api_path_of(const struct config *c, enum api_path which)
 {
-	const char *path =
-		which == API_ADMIN_SOCKET ? c->admin_socket : c->submit_socket;
+	const char *state =
+		c->state_dir != NULL ? c->state_dir : "/var/lib/belfry";
 
-	if (path != NULL)
-		return xstrdup(path);
-	return xstrdup(which == API_ADMIN_SOCKET ? "/run/belfry/admin.sock"
-						 : "/run/belfry/submit.sock");
+	switch (which) {
+	case API_ADMIN_SOCKET:
+		return xstrdup(c->admin_socket != NULL
+				       ? c->admin_socket
+				       : "/run/belfry/admin.sock");
+	case API_SUBMIT_SOCKET:
+		return xstrdup(c->submit_socket != NULL
+				       ? c->submit_socket
+				       : "/run/belfry/submit.sock");
+	case API_DROP_DIR:
+		if (c->drop_dir != NULL && c->drop_dir[0] != '\0')
+			return xstrdup(c->drop_dir);
+		return xasprintf("%s/drop", state);
+	}
+	abort();
 }
 
 char *
-api_socket_path(const struct cli *cli, enum api_socket which)
+api_path(const struct cli *cli, enum api_path which)
 {
 	struct config c = {0};
 	struct conf_errors e;
@@ -40,17 +51,17 @@ api_socket_path(const struct cli *cli, enum api_socket which)
 
 	if (access(cli->conf_path, R_OK) < 0) {
 		if (!cli->conf_given)
-			return api_socket_of(&c, which);
+			return api_path_of(&c, which);
 		cli_say("can't read %s: %s", cli->conf_path, strerror(errno));
 		return NULL;
 	}
 	arena_init(&arena);
 	conf_errors_init(&e);
 	conf_load(cli->conf_path, &config_table, &arena, &e, &c);
-	path = api_socket_of(&c, which);
+	path = api_path_of(&c, which);
 	if (e.total > 0)
 		cli_say("%s has mistakes (`belfry check` shows them); using "
-			"the socket %s",
+			"%s",
 			cli->conf_path, path);
 	conf_errors_done(&e);
 	arena_done(&arena);
@@ -213,7 +224,7 @@ api_ask(const struct cli *cli, const char *method, const char *path,
 	const char *body, long *ret_status, struct buf *answer)
 {
 	if (api_link.socket == NULL)
-		api_link.socket = api_socket_path(cli, API_ADMIN_SOCKET);
+		api_link.socket = api_path(cli, API_ADMIN_SOCKET);
 	if (api_link.socket == NULL)
 		return CLI_CONFIG;
 	return api_request(api_link.socket, method, path, body, ret_status,

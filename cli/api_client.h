@@ -14,11 +14,11 @@
 #include "base/buf.h"
 #include "cli/command.h"
 
-enum api_socket { API_ADMIN_SOCKET, API_SUBMIT_SOCKET };
+enum api_path { API_ADMIN_SOCKET, API_SUBMIT_SOCKET, API_DROP_DIR };
 
 /* The path, owned by the caller; NULL after saying why (a file given by -c that
  * isn't there). */
-char *api_socket_path(const struct cli *cli, enum api_socket which);
+char *api_path(const struct cli *cli, enum api_path which);
 
 /* METHOD on PATH below /api/v1/, BODY (NULL: none) borrowed. CLI_OK and the
  * answer's JSON, owned by the caller, in *RET; or the exit status, after saying

@@ -5,7 +5,8 @@
 
 #include "base/arena.h"
 #include "base/xalloc.h"
-#include "cli/api_client.h"
+#include "cli/drop_leave.h"
+#include "cli/sendmail_conf.h"
 #include "cli/submit_talk.h"
 #include "cli/text.h"
 #include "mail/address.h"
@@ -119,17 +120,47 @@ send_message(const struct send *s, struct submit_talk *t)
 	return r;
 }
 
+/* Belfryd can't be reached, as ERROR says: it finds the message later. */
 static int
-send_connect(const struct cli *cli, const struct send *s)
+send_leave(const struct send *s, const struct sendmail_conf *conf, int error)
 {
-	char *path = api_socket_path(cli, API_SUBMIT_SOCKET);
+	const struct drop_envelope env = {
+		.sender = s->from,
+		.mail_params = "",
+		.rcpt_params = "",
+		.nrcpt = s->nto,
+		.rcpt = s->to,
+	};
+	int r = drop_leave(conf->drop_dir, &env, NULL, s->file);
+
+	if (r == 0) {
+		printf("belfryd can't be reached; left for it in %s\n",
+		       conf->drop_dir);
+		return CLI_OK;
+	}
+	cli_say("can't reach belfryd at %s: %s; is it running? Nor can the "
+		"message be left in %s: %s; nothing was submitted",
+		conf->submit_socket, strerror(-error), conf->drop_dir,
+		strerror(-r));
+	return CLI_UNREACHABLE;
+}
+
+static int
+send_connect(const struct cli *cli, const struct send *s, struct arena *arena)
+{
+	struct sendmail_conf conf;
+	const char *path;
 	struct submit_talk talk;
 	int r;
 
-	if (path == NULL)
-		return CLI_CONFIG;
+	r = sendmail_conf_get(cli, NULL, arena, &conf);
+	if (r != CLI_OK)
+		return r;
+	path = conf.submit_socket;
 	r = talk_open(&talk, path);
-	if (r == 0) {
+	if (r < 0 && r != -EACCES && !s->wait) {
+		r = send_leave(s, &conf, r);
+	} else if (r == 0) {
 		r = send_message(s, &talk);
 		talk_close(&talk);
 	} else if (r == -EACCES) {
@@ -141,7 +172,6 @@ send_connect(const struct cli *cli, const struct send *s)
 			path, strerror(-r));
 		r = CLI_UNREACHABLE;
 	}
-	free(path);
 	return r;
 }
 
@@ -178,20 +208,32 @@ send_check(const struct cli *cli, const struct send *s)
 }
 
 static int
+send_with(const struct cli *cli, const struct send *s)
+{
+	struct arena arena;
+	int r;
+
+	arena_init(&arena);
+	r = send_connect(cli, s, &arena);
+	arena_done(&arena);
+	return r;
+}
+
+static int
 send_file(const struct cli *cli, struct send *s)
 {
 	int r;
 
 	if (strcmp(s->path, "-") == 0) {
 		s->file = stdin;
-		return send_connect(cli, s);
+		return send_with(cli, s);
 	}
 	s->file = fopen(s->path, "re");
 	if (s->file == NULL) {
 		cli_say("can't read %s: %s", s->path, strerror(errno));
 		return CLI_USAGE;
 	}
-	r = send_connect(cli, s);
+	r = send_with(cli, s);
 	fclose(s->file);
 	return r;
 }

@@ -20,17 +20,6 @@ sendmail_say(const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
-/* `belfry -c FILE sendmail` is for those who may read FILE: its socket. */
-static int
-sendmail_conf(struct sendmail *sm)
-{
-	if (sendmail_conf_load(sm->conf_path, &sm->arena, &sm->conf) < 0)
-		return EX_CONFIG;
-	if (!sm->cli->conf_given || sm->conf_path != NULL)
-		return 0;
-	return sendmail_conf_of(sm->cli, &sm->arena, &sm->conf);
-}
-
 static int
 sendmail_run(struct sendmail *sm)
 {
@@ -59,7 +48,8 @@ cli_sendmail(const struct cli *cli, int argc, char **argv)
 	arena_init(&sm->arena);
 	r = sendmail_options(sm, argc, argv);
 	if (r == 0)
-		r = sendmail_conf(sm);
+		r = sendmail_conf_get(cli, sm->conf_path, &sm->arena,
+				      &sm->conf);
 	if (r == 0)
 		r = sendmail_run(sm);
 	spool_done(&sm->spool);

@@ -36,6 +36,8 @@ struct sendmail {
 	struct spool spool;
 	size_t body_at; /* in the spool */
 	struct buf header;
+	bool composed;
+	const char *gone; /* in the arena: how belfryd went away; NULL */
 };
 
 /* `sendmail: ` and the text, on stderr. */
@@ -48,14 +50,21 @@ int sendmail_options(struct sendmail *sm, int argc, char **argv);
 /* sendmail_message.c */
 /* Read standard input. 0 or the exit status. */
 int sendmail_read(struct sendmail *sm);
-/* Make the envelope and the header, bare addresses completed with ORIGIN. 0 or
- * the exit status. */
-int sendmail_compose(struct sendmail *sm, const char *origin);
+/* Make the envelope and the header. Bare addresses get CONF's origin; without
+ * one they are belfryd's to complete. 0 or the exit status. */
+int sendmail_compose(struct sendmail *sm);
 /* Says that there is no recipient; the exit status. */
 int sendmail_nobody(const struct sendmail *sm);
 
 /* sendmail_submit.c: the exit status. */
 int sendmail_submit(struct sendmail *sm);
+/* sendmail_drop.c: leave it for belfryd, which is GONE. The exit status. */
+int sendmail_drop(struct sendmail *sm);
+/* The parameters of MAIL and RCPT, in the arena; each begins with a blank or is
+ * empty. */
+const char *sendmail_mail_params(struct sendmail *sm);
+const char *sendmail_rcpt_params(struct sendmail *sm);
+
 /* sendmail_smtp.c: standard input and output become a client of belfryd. */
 int sendmail_smtp(struct sendmail *sm);
 /* sendmail_queue.c */

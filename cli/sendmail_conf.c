@@ -42,6 +42,12 @@ static const struct conf_option sendmail_options[] = {
 	 .dflt = "/run/belfry/submit.sock",
 	 .help = "The socket where belfryd takes mail.",
 	 .check = sc_check_path},
+	{.name = "drop_dir",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct sendmail_conf, drop_dir),
+	 .dflt = "/var/lib/belfry/drop",
+	 .help = "Where mail is left while belfryd can't be reached.",
+	 .check = sc_check_path},
 	{.name = "origin",
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct sendmail_conf, origin),
@@ -56,7 +62,7 @@ static const struct conf_table sendmail_table = {
 	.options = sendmail_options,
 };
 
-int
+static int
 sendmail_conf_load(const char *path, struct arena *arena,
 		   struct sendmail_conf *ret)
 {
@@ -76,15 +82,31 @@ sendmail_conf_load(const char *path, struct arena *arena,
 	return r;
 }
 
-int
+/* `belfry -c FILE` is for those who may read FILE. */
+static int
 sendmail_conf_of(const struct cli *cli, struct arena *arena,
 		 struct sendmail_conf *ret)
 {
-	char *path = api_socket_path(cli, API_SUBMIT_SOCKET);
+	char *socket = api_path(cli, API_SUBMIT_SOCKET), *drop;
 
-	if (path == NULL)
+	if (socket == NULL)
 		return CLI_CONFIG;
-	ret->submit_socket = arena_strdup(arena, path);
-	free(path);
+	drop = api_path(cli, API_DROP_DIR);
+	ret->submit_socket = arena_strdup(arena, socket);
+	if (drop != NULL)
+		ret->drop_dir = arena_strdup(arena, drop);
+	free(drop);
+	free(socket);
 	return CLI_OK;
+}
+
+int
+sendmail_conf_get(const struct cli *cli, const char *path, struct arena *arena,
+		  struct sendmail_conf *ret)
+{
+	if (sendmail_conf_load(path, arena, ret) < 0)
+		return CLI_CONFIG;
+	if (path != NULL || !cli->conf_given)
+		return CLI_OK;
+	return sendmail_conf_of(cli, arena, ret);
 }

@@ -15,16 +15,14 @@
 
 struct sendmail_conf {
 	char *submit_socket;
-	char *origin; /* "": whatever belfryd calls itself */
+	char *drop_dir;
+	char *origin; /* "": belfryd's */
 };
 
-/* Read PATH into *RET; NULL: the usual file, which need not exist. 0, or
- * -EINVAL after the mistakes were printed. */
-int sendmail_conf_load(const char *path, struct arena *arena,
-		       struct sendmail_conf *ret);
-/* With `belfry -c FILE`: what the daemon's own FILE says instead. CLI_OK, or
- * the exit status after saying why. */
-int sendmail_conf_of(const struct cli *cli, struct arena *arena,
-		     struct sendmail_conf *ret);
+/* Read PATH into *RET; NULL: what the daemon's own file says when CLI has
+ * `-c FILE`, else the usual file, which need not exist. CLI_OK, or the exit
+ * status after saying why. */
+int sendmail_conf_get(const struct cli *cli, const char *path,
+		      struct arena *arena, struct sendmail_conf *ret);
 
 #endif

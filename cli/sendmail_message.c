@@ -181,8 +181,9 @@ sendmail_nobody(const struct sendmail *sm)
 }
 
 int
-sendmail_compose(struct sendmail *sm, const char *origin)
+sendmail_compose(struct sendmail *sm)
 {
+	const char *origin = sm->conf.origin;
 	int r;
 
 	buf_init(&sm->header, 2 * SPOOL_HEADER_MAX);
@@ -194,5 +195,6 @@ sendmail_compose(struct sendmail *sm, const char *origin)
 		r = sm_header(sm, origin);
 	if (r == 0 && sm->rcpts.n == 0)
 		r = sendmail_nobody(sm);
+	sm->composed = r == 0;
 	return r;
 }

@@ -1,33 +1,35 @@
 /* The message to belfryd, and what its answers mean to the caller. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "base/xalloc.h"
 #include "cli/sendmail.h"
 #include "cli/text.h"
-#include "mail/xtext.h"
 
 static void
 ss_say_reply(const struct submit_talk *t, const char *what)
 {
 	fprintf(stderr, "sendmail: %s: ", what);
-	if (t->code > 0)
-		fprintf(stderr, "%d ", t->code);
+	fprintf(stderr, "%d ", t->code);
 	text_put(t->text, stderr);
 	fputc('\n', stderr);
 }
 
-/* WHAT was refused by something else than a yes; YES is the exit status of a
+/* Not an exit status: belfryd went away, and SM->gone says how. */
+#define SS_GONE (-1)
+
+/* WHAT was answered by something else than a yes; NEVER is the exit status of a
  * refusal for good. */
 static int
-ss_refused(const struct submit_talk *t, const char *what, int never)
+ss_refused(struct sendmail *sm, const struct submit_talk *t, const char *what,
+	   int never)
 {
+	if (t->code == 0 || t->code == 421) {
+		sm->gone = arena_printf(&sm->arena, "%s: %s", what, t->text);
+		return SS_GONE;
+	}
 	ss_say_reply(t, what);
-	if (t->code == 0 || t->code / 100 == 4)
-		return EX_TEMPFAIL;
-	return never;
+	return t->code / 100 == 4 ? EX_TEMPFAIL : never;
 }
 
 /* "550 5.1.x": there is no such recipient; other refusals are about us. */
@@ -35,41 +37,6 @@ static int
 ss_never_rcpt(const struct submit_talk *t)
 {
 	return strncmp(t->text, "5.1.", 4) == 0 ? EX_NOUSER : EX_UNAVAILABLE;
-}
-
-/* --- DSN (RFC 3461), where belfryd offers it ---------------------------------- */
-
-static const char *
-ss_envid(struct sendmail *sm)
-{
-	const char *text = "";
-	struct buf b;
-
-	buf_init(&b, 3 * strlen(sm->envid));
-	if (xtext_encode(sm->envid, &b) == 0)
-		text = arena_strdup(&sm->arena, buf_str(&b));
-	buf_done(&b);
-	return text;
-}
-
-static const char *
-ss_mail_params(struct sendmail *sm, bool dsn)
-{
-	if (!dsn)
-		return "";
-	return arena_printf(&sm->arena, "%s%s%s%s",
-			    sm->returns != NULL ? " RET=" : "",
-			    sm->returns != NULL ? sm->returns : "",
-			    sm->envid != NULL ? " ENVID=" : "",
-			    sm->envid != NULL ? ss_envid(sm) : "");
-}
-
-static const char *
-ss_rcpt_params(struct sendmail *sm, bool dsn)
-{
-	if (!dsn || sm->notify == NULL)
-		return "";
-	return arena_printf(&sm->arena, " NOTIFY=%s", sm->notify);
 }
 
 /* --- the dialogue --------------------------------------------------------------- */
@@ -82,13 +49,13 @@ ss_rcpts(struct sendmail *sm, struct submit_talk *t, const char *params)
 {
 	int r = 0, e;
 
-	for (size_t i = 0; i < sm->rcpts.n && t->code != 0; i++) {
+	for (size_t i = 0; i < sm->rcpts.n && r != SS_GONE; i++) {
 		const char *rcpt = sm->rcpts.v[i];
 
 		if (talk_say(t, "RCPT TO:<%s>%s", rcpt, params) / 100 == 2)
 			continue;
-		e = ss_refused(t, rcpt, ss_never_rcpt(t));
-		if (r == 0 || r == EX_TEMPFAIL)
+		e = ss_refused(sm, t, rcpt, ss_never_rcpt(t));
+		if (r == 0 || r == EX_TEMPFAIL || e == SS_GONE)
 			r = e;
 	}
 	return r;
@@ -102,17 +69,18 @@ ss_envelope(struct sendmail *sm, struct submit_talk *t)
 	int r;
 
 	if (t->code != 220)
-		return ss_refused(t, "belfryd's greeting", EX_TEMPFAIL);
+		return ss_refused(sm, t, "belfryd's greeting", EX_TEMPFAIL);
 	if (talk_say(t, "EHLO localhost") != 250)
-		return ss_refused(t, "EHLO", EX_PROTOCOL);
+		return ss_refused(sm, t, "EHLO", EX_PROTOCOL);
 	dsn = talk_has(t, "DSN");
-	params = ss_mail_params(sm, dsn);
+	params = dsn ? sendmail_mail_params(sm) : "";
 	if (talk_say(t, "MAIL FROM:<%s>%s", sm->sender, params) != 250)
-		return ss_refused(t, sm->sender[0] != '\0' ? sm->sender : "<>",
+		return ss_refused(sm, t,
+				  sm->sender[0] != '\0' ? sm->sender : "<>",
 				  EX_UNAVAILABLE);
-	r = ss_rcpts(sm, t, ss_rcpt_params(sm, dsn));
+	r = ss_rcpts(sm, t, dsn ? sendmail_rcpt_params(sm) : "");
 	if (r == 0 && talk_say(t, "DATA") != 354)
-		r = ss_refused(t, "DATA", EX_UNAVAILABLE);
+		r = ss_refused(sm, t, "DATA", EX_UNAVAILABLE);
 	return r;
 }
 
@@ -132,7 +100,7 @@ ss_content(struct sendmail *sm, struct submit_talk *t)
 		return EX_IOERR;
 	}
 	if (r != 250)
-		return ss_refused(t, "the message", EX_DATAERR);
+		return ss_refused(sm, t, "the message", EX_DATAERR);
 	return 0;
 }
 
@@ -153,21 +121,12 @@ ss_talk(struct sendmail *sm, struct submit_talk *t)
 
 /* --- the whole ------------------------------------------------------------------- */
 
-/* "host.example.org ESMTP Belfry" */
-static const char *
-ss_origin(struct sendmail *sm, const struct submit_talk *t)
-{
-	if (sm->conf.origin[0] != '\0' || t->code != 220)
-		return sm->conf.origin;
-	return arena_strndup(&sm->arena, t->text, strcspn(t->text, " "));
-}
-
 static int
-ss_unreachable(const struct sendmail *sm, int error)
+ss_connected(struct sendmail *sm, struct submit_talk *t)
 {
-	sendmail_say("can't reach belfryd at %s: %s; nothing was sent",
-		     sm->conf.submit_socket, strerror(-error));
-	return error == -EACCES ? EX_NOPERM : EX_TEMPFAIL;
+	int r = sendmail_compose(sm);
+
+	return r == 0 ? ss_talk(sm, t) : r;
 }
 
 int
@@ -179,11 +138,17 @@ sendmail_submit(struct sendmail *sm)
 	if (r != 0)
 		return r;
 	e = talk_open(&talk, sm->conf.submit_socket);
-	if (e < 0)
-		return ss_unreachable(sm, e);
-	r = sendmail_compose(sm, ss_origin(sm, &talk));
-	if (r == 0)
-		r = ss_talk(sm, &talk);
+	if (e == -EACCES) {
+		sendmail_say("not allowed to use %s; nothing was sent",
+			     sm->conf.submit_socket);
+		return EX_NOPERM;
+	}
+	if (e < 0) {
+		sm->gone = arena_printf(&sm->arena, "%s: %s",
+					sm->conf.submit_socket, strerror(-e));
+		return sendmail_drop(sm);
+	}
+	r = ss_connected(sm, &talk);
 	talk_close(&talk);
-	return r;
+	return r == SS_GONE ? sendmail_drop(sm) : r;
 }

@@ -107,6 +107,7 @@ struct config {
 	char *admin_socket;
 	char *admin_group;
 	char *submit_socket;
+	char *drop_dir; /* never empty once loaded */
 	char *user;     /* "": stay the caller */
 	char *loops;    /* as written */
 	int64_t nloops; /* LOOPS, resolved: at least 1 */

@@ -197,6 +197,8 @@ cc_resolve_numbers(struct cc *cc)
 	if (c->nloops == 0)
 		c->nloops = cc_auto_loops();
 	c->store_reserve = queue_store_reserve(&c->store);
+	if (c->drop_dir[0] == '\0')
+		c->drop_dir = arena_printf(cc->arena, "%s/drop", c->state_dir);
 }
 
 static bool

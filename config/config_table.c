@@ -32,6 +32,14 @@ config_check_path(void *field, const struct conf_mark *mark,
 }
 
 static bool
+config_check_path_or_none(void *field, const struct conf_mark *mark,
+			  struct conf_errors *errors)
+{
+	return (*(char **)field)[0] == '\0' ||
+	       config_check_path(field, mark, errors);
+}
+
+static bool
 config_check_socket(void *field, const struct conf_mark *mark,
 		    struct conf_errors *errors)
 {
@@ -105,6 +113,14 @@ static const struct conf_option config_options[] = {
 	 .help = "The socket through which anybody on this machine may submit "
 		 "mail.",
 	 .check = config_check_socket},
+	{.name = "drop_dir",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct config, drop_dir),
+	 .dflt = "\"\"",
+	 .help = "Where sendmail leaves mail while belfryd is down; empty: "
+		 "drop/ of state_dir. Made with mode 3733 when it is missing.",
+	 .check = config_check_path_or_none,
+	 .example = "/var/spool/belfry-drop"},
 	{.name = "user",
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct config, user),

@@ -312,6 +312,7 @@ draft_take_key(struct draft *d, struct publish *p, const struct envelope *env)
 	unsigned len = sizeof(p->digest);
 
 	p->has_key = true;
+	p->key_kept = env->key_kept;
 	p->key = key_caller(env->key);
 	draft_hash(d, d->pages == 0 ? d->content_at : 0);
 	digest_add(d->digest, env->sender);

@@ -42,7 +42,9 @@ struct envelope {
 	const char *envid;      /* ... decoded; NULL: none */
 	const char *message_id; /* for listings; may be "" */
 	const char *key;        /* idempotency key of the caller; NULL: none */
-	uint8_t teller;         /* 'm': DSN; else a kind of record ... */
+	bool key_kept;  /* a month, or a day from queue_forget_key() on; else a
+			 * day from now */
+	uint8_t teller; /* 'm': DSN; else a kind of record ... */
 	struct store_key teller_key; /* ... and which; len 0 with 'm' */
 	size_t nrcpt;
 	const struct envelope_rcpt *rcpt; /* equal ones are made once */

@@ -9,10 +9,10 @@
 #include "base/pack.h"
 #include "base/xalloc.h"
 
-#define PUBLISH_KEY_MS     (24 * 60 * 60 * 1000)
-#define PUBLISH_KEY_FORMAT 1
-#define PUBLISH_MSGID_MAX  250
-#define PUBLISH_VALUES_MAX (64u << 20)
+#define PUBLISH_KEY_KEPT_MS (INT64_C(30) * QUEUE_KEY_MS)
+#define PUBLISH_KEY_FORMAT  1
+#define PUBLISH_MSGID_MAX   250
+#define PUBLISH_VALUES_MAX  (64u << 20)
 
 uint32_t
 queue_flow(const char *who, const char *domain)
@@ -245,7 +245,7 @@ publish_check_key(struct store_txn *txn, struct publish *p)
 	if (r < 0)
 		return r;
 	if (place_when(&rec.place) <= p->now_ms)
-		return 0; /* a day is over */
+		return 0; /* its time is over */
 	unpack_init(&u, rec.value, rec.len);
 	if (unpack_u8(&u) != PUBLISH_KEY_FORMAT)
 		return 0;
@@ -263,8 +263,10 @@ static int
 publish_put_key(struct store_txn *txn, struct publish *p)
 {
 	struct store_rec rec = {
-		.place = store_place_time(STORE_CLASS_OTHER, 'k',
-					  p->now_ms + PUBLISH_KEY_MS),
+		.place = store_place_time(
+			STORE_CLASS_OTHER, 'k',
+			p->now_ms + (p->key_kept ? PUBLISH_KEY_KEPT_MS
+						 : QUEUE_KEY_MS)),
 	};
 	struct buf *b = &p->q->scratch;
 	struct pack pk = {.out = b};

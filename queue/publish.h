@@ -23,7 +23,7 @@ struct publish {
 	char *data; /* owned: the last pages */
 	size_t data_len, data_cap;
 	uint32_t loose; /* pages that are written already */
-	bool has_key;
+	bool has_key, key_kept;
 	struct store_key key;
 	uint8_t digest[SHA256_DIGEST_LENGTH];
 	int64_t now_ms;

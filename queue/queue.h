@@ -276,6 +276,10 @@ void queue_stats(struct queue *q, struct loop *loop, queue_stats_fn *fn,
 		 void *arg);
 void queue_stats_free(struct queue_stats **s);
 
+/* Whoever published under KEY will not do so again: it is forgotten in a day.
+ * From any loop; nothing comes back. */
+void queue_forget_key(struct queue *q, const char *key, struct loop *loop);
+
 /* --- waiting for a message's fate ------------------------------------------- */
 
 /* FN once, on LOOP, when the message is gone: every recipient delivered

@@ -24,6 +24,9 @@
 #define QUEUE_WATCHES 10000
 #define QUEUE_TELLS   64 /* at once */
 
+/* How long a caller's key is remembered. */
+#define QUEUE_KEY_MS (INT64_C(24) * 60 * 60 * 1000)
+
 #define QUEUE_ALERT_SLOTS 20 /* of the connections in all */
 
 /* Grace of what happens by absence, counted from awake_since. */

@@ -264,7 +264,7 @@ port_accepted(void *arg, struct loop *loop, const struct accepted *a)
 
 	switch (p->kind) {
 	case PORT_SMTP:
-		session_start(rl->sessions, a, p->name, -1, NULL);
+		session_start(rl->sessions, a, p->name, -1, NULL, NULL);
 		return;
 	case PORT_SUBMIT:
 		submit_accepted(p, rl, a);

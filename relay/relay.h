@@ -31,6 +31,7 @@
 /* How long a stop waits for sessions, and then for deliveries. */
 #define RELAY_GRACE_MS 10000
 
+struct drop;
 struct relay;
 struct notify;
 struct event;
@@ -83,6 +84,7 @@ struct relay {
 	struct verify_kept *kept; /* owned */
 	struct acceptor *mail_acceptor, *http_acceptor; /* owned */
 	struct http_server *http;                       /* owned */
+	struct drop *drop;                              /* owned */
 	struct event *signals;                          /* owned */
 	struct spawner *spawner;                        /* owned */
 	struct event *spawner_watch;                    /* owned */

@@ -65,6 +65,7 @@ reload_fixed(const struct config *was, const struct config *now,
 		bool changed;
 	} fixed[] = {
 		{"state_dir", strcmp(was->state_dir, now->state_dir) != 0},
+		{"drop_dir", strcmp(was->drop_dir, now->drop_dir) != 0},
 		{"user", strcmp(was->user, now->user) != 0},
 		{"loops", was->nloops != now->nloops},
 		{"dns", was->dns.timeout_ms != now->dns.timeout_ms ||

@@ -45,6 +45,7 @@ session_free(void *arg)
 	must(s->draft == NULL);
 	snapshot_unref(&s->snapshot);
 	free(s->login);
+	free(s->key);
 	free(s->mailbox);
 	free(s);
 	sessions_check_stopped(all);
@@ -230,8 +231,7 @@ session_name(struct session *s, int64_t uid, const char *login)
 	s->client.who = s->who;
 	if (login != NULL) {
 		s->login = xstrdup(login);
-		s->mailbox =
-			xasprintf("%s@%s", login, s->service->smtp.hostname);
+		s->mailbox = xasprintf("%s@%s", login, s->service->smtp.origin);
 		s->client.mailbox = s->mailbox;
 		snprintf(s->client_text, sizeof(s->client_text), "local");
 		snprintf(s->who, sizeof(s->who), "uid:%lld", (long long)uid);
@@ -255,7 +255,8 @@ session_ticket_free(void *arg)
 
 void
 session_start(struct sessions *all, const struct accepted *accepted,
-	      const char *service_name, int64_t uid, const char *login)
+	      const char *service_name, int64_t uid, const char *login,
+	      const char *key)
 {
 	const struct service *service =
 		snapshot_service(all->snapshot, service_name);
@@ -275,6 +276,8 @@ session_start(struct sessions *all, const struct accepted *accepted,
 	s->progress = UINT64_MAX;
 	s->handle = loop_handle_new(all->loop, s);
 	session_name(s, uid, login);
+	if (key != NULL)
+		s->client.key = s->key = xstrdup(key);
 	s->client.trusted = session_trusted(s);
 	s->log = (struct log_context){
 		.log = all->log->log,

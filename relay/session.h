@@ -32,9 +32,11 @@ void sessions_stop(struct sessions *all, int64_t grace_ms, loop_fn *done,
 		   void *arg);
 
 /* On its loop: a client of SERVICE (a name). LOGIN: of the peer's uid at the
- * submit socket, else NULL. The connection is closed when the service is gone
- * or all are told to stop. */
+ * submit socket, else NULL. KEY: its only message is published under it, once,
+ * and the key stays until queue_forget_key(); NULL: none. The connection is
+ * closed when the service is gone or all are told to stop. */
 void session_start(struct sessions *all, const struct accepted *accepted,
-		   const char *service, int64_t uid, const char *login);
+		   const char *service, int64_t uid, const char *login,
+		   const char *key);
 
 #endif

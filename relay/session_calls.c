@@ -117,6 +117,14 @@ session_write(void *arg, const void *data, size_t len)
 }
 
 static void
+session_content(void *arg)
+{
+	struct session *s = arg;
+
+	draft_begin_content(s->draft);
+}
+
+static void
 session_committed(void *object, int result, uint64_t id)
 {
 	struct session *s = object;
@@ -237,6 +245,7 @@ const struct smtp_in_calls session_calls = {
 	.verify = session_verify,
 	.open = session_open,
 	.write = session_write,
+	.content = session_content,
 	.commit = session_commit,
 	.abandon = session_abandon,
 	.outcome = session_outcome,

@@ -46,6 +46,7 @@ struct session {
 	struct log_context log;
 	struct post reap;
 	char *login, *mailbox; /* owned; NULL: not the submit socket */
+	char *key;             /* owned; NULL: none */
 	char id[SESSION_ID_LEN];
 	char client_text[SOCKADDR_TEXT_MAX + 16]; /* for logs */
 	char received_ip[SOCKADDR_TEXT_MAX + 8];

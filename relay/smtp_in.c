@@ -428,6 +428,19 @@ smtp_in_resume(struct smtp_in *si)
 	si->paused = false;
 }
 
+static enum smtp_in_no
+si_no_of(int result)
+{
+	switch (result) {
+	case -ENOSPC:
+		return SMTP_IN_NO_FULL;
+	case -EEXIST:
+		return SMTP_IN_NO_KEY;
+	default:
+		return SMTP_IN_NO_STORE;
+	}
+}
+
 void
 smtp_in_committed(struct smtp_in *si, int result, uint64_t id)
 {
@@ -441,10 +454,7 @@ smtp_in_committed(struct smtp_in *si, int result, uint64_t id)
 		si->calls->accepted(si->arg, id, &si->env, si->stored);
 		si_move(si, SMTP_IN_READY);
 	} else {
-		si_move(si, si_refuse(si,
-				      result == -ENOSPC ? SMTP_IN_NO_FULL
-							: SMTP_IN_NO_STORE,
-				      SMTP_IN_READY));
+		si_move(si, si_refuse(si, si_no_of(result), SMTP_IN_READY));
 	}
 	si_reset(si);
 	if (si->finishing)

@@ -83,6 +83,7 @@ enum smtp_in_no {
 	SMTP_IN_NO_DATA_LONG,
 	SMTP_IN_NO_FULL,
 	SMTP_IN_NO_STORE,
+	SMTP_IN_NO_KEY,
 	SMTP_IN_NO_ID,
 	SMTP_IN_NO_ERRORS,
 	SMTP_IN_NO_MESSAGES,
@@ -117,10 +118,12 @@ struct smtp_in_conf {
 struct smtp_in_client {
 	const char *received_ip; /* "192.0.2.1", "IPv6:..."; NULL: by uid */
 	int64_t uid;             /* with received_ip NULL */
-	const char *
-		mailbox; /* submit socket: login name at host name; else NULL */
-	const char *who; /* names the flow: an address or "uid:1000" */
+	const char
+		*mailbox; /* submit socket: login name at origin; else NULL */
+	const char *who;  /* names the flow: an address or "uid:1000" */
 	bool trusted;
+	const char *key; /* the only message is published under it, once; NULL:
+			  * none */
 };
 
 struct smtp_in_refused {
@@ -150,6 +153,9 @@ struct smtp_in_calls {
 	/* As draft_write(): after 1 the machine takes no data until
 	 * smtp_in_resume(). */
 	int (*write)(void *arg, const void *data, size_t len);
+	/* What was written so far is ours; only called when the client has a
+	 * key. */
+	void (*content)(void *arg);
 	/* Leads to one smtp_in_committed(), never from within. The envelope
 	 * is valid during the call. */
 	void (*commit)(void *arg, const struct envelope *env);

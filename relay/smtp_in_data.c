@@ -200,6 +200,8 @@ si_envelope(struct smtp_in *si, const struct header_facts *facts,
 				? arena_strdup(&si->arena, facts->message_id)
 				: arena_printf(&si->arena, "<%s@%s>", id,
 					       si->conf->hostname),
+		.key = si->client->key,
+		.key_kept = si->client->key != NULL,
 		.teller = 'm',
 		.nrcpt = si->nrcpt,
 		.rcpt = si->rcpt,
@@ -272,6 +274,8 @@ si_header_done(struct smtp_in *si, const char *data, size_t len,
 		next = si_data_refuse(si, SMTP_IN_NO_STORE);
 	if (next == SMTP_IN_BODY)
 		next = si_data_store(si, prefix.data, prefix.len, next);
+	if (next == SMTP_IN_BODY && si->client->key != NULL)
+		si->calls->content(si->arg);
 	buf_done(&prefix);
 	if (next == SMTP_IN_BODY)
 		next = si_content_store(si, data, len, header_len);

@@ -22,9 +22,12 @@
 
 #include "base/jail.h"
 #include "base/xalloc.h"
+#include "relay/drop.h"
 
 #define DISK_THREADS 4
-#define DISK_JOBS    4096
+/* Anybody may leave a file there and none may list them; it has our group. */
+#define DROP_DIR_MODE 03733
+#define DISK_JOBS     4096
 /* Descriptors beside connections: store, log, loops, resolvers, HTTP. */
 #define OTHER_FILES 300
 /* How long a message of class alert is tried. */
@@ -175,6 +178,9 @@ start_make_dirs(const struct config *config)
 {
 	int result = start_make_dir(config, config->state_dir, 0711);
 
+	if (result == 0)
+		result =
+			start_make_dir(config, config->drop_dir, DROP_DIR_MODE);
 	if (result == 0)
 		result = start_make_socket_dir(config, config->admin_socket);
 	if (result == 0)
@@ -459,6 +465,17 @@ start_threads(struct relay *r)
 }
 
 static int
+start_drop(struct relay *r)
+{
+	int result = drop_new(r, &r->drop);
+
+	return result < 0 ? start_error(r, relay_config(r)->drop_dir, result,
+					"belfryd must be able to read it: "
+					"chown it to `user`")
+			  : 0;
+}
+
+static int
 start_serve(struct relay *r)
 {
 	queue_start(r->queue);
@@ -503,7 +520,8 @@ relay_start(struct relay *r)
 
 		start_log,         start_loops,   start_signals,
 		start_queue,       start_deliver, start_sessions,
-		relay_http_start,  start_threads, start_serve,
+		relay_http_start,  start_drop,    start_threads,
+		start_serve,
 	};
 	int result = 0;
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "relay/drop.h"
 
 static void
 stop_loops(void *arg)
@@ -59,6 +60,7 @@ relay_stop(struct relay *r)
 	log_event(&r->log_root, LOG_INFO, "stop");
 	acceptor_stop(r->mail_acceptor);
 	acceptor_stop(r->http_acceptor);
+	drop_stop(r->drop);
 	queue_stop(r->queue);
 	r->stops_left = r->nloops;
 	for (size_t i = 0; i < r->nloops; i++)
@@ -91,6 +93,7 @@ relay_release(struct relay *r)
 		loop_stop(r->loops[i].loop);
 		loop_join(r->loops[i].loop);
 	}
+	drop_end(r->drop);
 	http_server_free(&r->http);
 	/* No read may be under way when the store closes. With both gone nobody
 	 * posts any more; deliver_free() runs what was posted, so what that may
@@ -108,6 +111,7 @@ relay_release(struct relay *r)
 		close(r->signal_fd);
 	relay_spawner_release(r);
 	release_loops(r);
+	drop_free(&r->drop);
 	snapshot_unref(&r->snapshot);
 	log_close(&r->log);
 	metrics_free(&r->metrics);

@@ -5,16 +5,14 @@
  */
 #include "relay/relay.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "relay/login.h"
 
-#define SUBMIT_ENTRY_MAX (16 * 1024)
-#define SUBMIT_BUSY      "421 4.3.2 busy, try again\r\n"
+#define SUBMIT_BUSY "421 4.3.2 busy, try again\r\n"
 
 struct submit {
 	struct relay_loop *rl; /* borrowed */
@@ -24,31 +22,12 @@ struct submit {
 	struct pool_job job;
 };
 
-/* A name that is no local part of an address, or none at all, becomes the
- * number. */
-static bool
-submit_login_ok(const char *login)
-{
-	static const char ok[] = "abcdefghijklmnopqrstuvwxyz"
-				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-
-	return login[0] != '\0' && strlen(login) <= 64 &&
-	       strspn(login, ok) == strlen(login);
-}
-
 static void
 submit_look_up(void *arg)
 {
 	struct submit *s = arg;
-	char *buf = xmalloc(SUBMIT_ENTRY_MAX);
-	struct passwd pw, *found = NULL;
 
-	getpwuid_r(s->uid, &pw, buf, SUBMIT_ENTRY_MAX, &found);
-	if (found != NULL && submit_login_ok(pw.pw_name))
-		s->login = xstrdup(pw.pw_name);
-	else
-		s->login = xasprintf("uid%lu", (unsigned long)s->uid);
-	free(buf);
+	s->login = login_of(s->uid);
 }
 
 static void
@@ -70,7 +49,7 @@ submit_start(void *arg)
 	struct submit *s = arg;
 
 	session_start(s->rl->sessions, &s->accepted, CONFIG_SUBMIT_NAME, s->uid,
-		      s->login);
+		      s->login, NULL);
 	free(s->login);
 	free(s);
 }

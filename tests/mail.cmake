@@ -1,5 +1,6 @@
 belfry_unit_test(address belfry_mail)
 belfry_unit_test(alias_file belfry_mail)
+belfry_unit_test(drop belfry_mail)
 belfry_unit_test(dsn belfry_mail)
 belfry_unit_test(dsn_wish belfry_mail)
 add_test(NAME unit.read_dsn

@@ -141,7 +141,7 @@ open_session(struct fixture *f)
 	a.fd = fds[1];
 	f->sessions =
 		sessions_new(f->loop, f->q, NULL, f->snapshot, &f->log_root);
-	session_start(f->sessions, &a, CONFIG_SUBMIT_NAME, 1000, "anna");
+	session_start(f->sessions, &a, CONFIG_SUBMIT_NAME, 1000, "anna", NULL);
 }
 
 /* A session whose message waits for the store. */

@@ -1,0 +1,72 @@
+/* Quotas of the drop folder, and what was already said. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "relay/drop_impl.h"
+
+void
+drop_hour_done(struct drop_hour *h)
+{
+	struct drop_user *u, *u_next;
+	struct drop_noted *n, *n_next;
+
+	HASH_ITER(hh, h->users, u, u_next)
+	{
+		HASH_DEL(h->users, u);
+		free(u);
+	}
+	HASH_ITER(hh, h->noted, n, n_next)
+	{
+		HASH_DEL(h->noted, n);
+		free(n);
+	}
+	h->odd = 0;
+}
+
+void
+drop_hour_check(struct drop_hour *h, int64_t now_mono_ms)
+{
+	if (now_mono_ms - h->since_mono_ms < DROP_HOUR_MS)
+		return;
+	drop_hour_done(h);
+	h->since_mono_ms = now_mono_ms;
+}
+
+bool
+drop_hour_take(struct drop_hour *h, uid_t uid, int64_t size, bool *ret_first)
+{
+	struct drop_user *u;
+
+	HASH_FIND(hh, h->users, &uid, sizeof(uid), u);
+	if (u == NULL) {
+		u = xcalloc(1, sizeof(*u));
+		u->uid = uid;
+		HASH_ADD(hh, h->users, uid, sizeof(u->uid), u);
+	}
+	/* A file larger than the quota must not wait for ever: whether it is
+	 * too large is for limits.message_size. */
+	if (u->files > 0 && (u->files >= DROP_QUOTA_FILES ||
+			     size > DROP_QUOTA_BYTES - u->bytes)) {
+		*ret_first = !u->told;
+		u->told = true;
+		return false;
+	}
+	u->files++;
+	u->bytes += size < DROP_QUOTA_BYTES ? size : DROP_QUOTA_BYTES;
+	return true;
+}
+
+bool
+drop_hour_note(struct drop_hour *h, const char *name)
+{
+	struct drop_noted *n;
+
+	HASH_FIND_STR(h->noted, name, n);
+	if (n != NULL || HASH_COUNT(h->noted) >= DROP_NOTED_MAX)
+		return false;
+	n = xcalloc(1, sizeof(*n));
+	memcpy(n->name, name, strlen(name) + 1);
+	HASH_ADD_STR(h->noted, name, n);
+	return true;
+}

@@ -1,0 +1,104 @@
+/*
+ * drop_impl - what the parts of drop share; nobody else includes it.
+ */
+#ifndef RELAY_DROP_IMPL_H
+#define RELAY_DROP_IMPL_H
+
+#include <uthash.h>
+
+#include "base/log.h"
+#include "net/pool.h"
+#include "relay/drop.h"
+#include "relay/drop_disk.h"
+#include "relay/drop_talk.h"
+#include "relay/relay.h"
+
+enum drop_state {
+	DROP_IDLE,
+	DROP_SCAN,
+	DROP_OPEN,
+	DROP_TALK,
+	DROP_REPORT,
+	DROP_FINISH,
+};
+extern const char *const drop_state_names[];
+
+/* What the last hour saw, for quotas and so that nothing is logged twice in it;
+ * all of it is forgotten when the hour is over. */
+#define DROP_HOUR_MS     (60 * 60 * 1000)
+#define DROP_QUOTA_FILES 1000
+#define DROP_QUOTA_BYTES (256 * 1024 * 1024)
+#define DROP_NOTED_MAX   1000
+
+struct drop_user {
+	uid_t uid;
+	int64_t files, bytes;
+	bool told; /* that it is over its quota */
+	UT_hash_handle hh;
+};
+
+struct drop_noted {
+	char name[DROP_NAME_LEN + 1];
+	UT_hash_handle hh;
+};
+
+struct drop_hour {
+	int64_t since_mono_ms;
+	struct drop_user *users;  /* owned */
+	struct drop_noted *noted; /* owned */
+	size_t odd;               /* as last logged */
+};
+
+/* Begin a new hour when the last is over. */
+void drop_hour_check(struct drop_hour *h, int64_t now_mono_ms);
+void drop_hour_done(struct drop_hour *h);
+/* Count a file of UID; false: it is over the quota. *RET_FIRST: this is the
+ * first one that is. */
+bool drop_hour_take(struct drop_hour *h, uid_t uid, int64_t size,
+		    bool *ret_first);
+/* True: nothing was noted of NAME in this hour. */
+bool drop_hour_note(struct drop_hour *h, const char *name);
+
+struct drop {
+	struct relay *relay; /* borrowed, and its home loop and pool */
+	struct loop *loop;
+	int dir_fd;         /* owned */
+	int news_fd;        /* owned; -1: no inotify */
+	struct event *news; /* owned */
+	struct loop_timer timer;
+	enum drop_state state;
+	bool stopping, ended;
+	bool again; /* there were news meanwhile */
+	bool busy;  /* the pool works for us */
+	bool full;  /* nothing more is taken in this pass */
+	int64_t scan_mono_ms, scan_took_ms, rest_until_mono_ms;
+	struct drop_scan scan;
+	size_t at; /* in SCAN */
+	struct drop_file file;
+	struct drop_talk *talk, *report; /* owned */
+	struct drop_envelope report_env;
+	struct buf report_text;
+	size_t report_at;
+	char *key; /* owned */
+	struct drop_hour hour;
+	struct pool_job job;
+	struct post post;
+};
+
+void drop_move(struct drop *d, enum drop_state next);
+/* What is done with the file for good is always said, that it is kept once an
+ * hour. */
+void drop_log(struct drop *d, enum log_level level, const char *status,
+	      const char *reason);
+void drop_log_kept(struct drop *d, const char *reason);
+/* A session of our own for CONF, whose ARG is filled in; NULL: not now. */
+struct drop_talk *drop_talk_to(struct drop *d, const char *login,
+			       const char *key, struct drop_talk_conf *conf);
+/* What is left to do with the file; then the next one. */
+void drop_finish(struct drop *d, enum drop_action action);
+
+/* drop_report.c: tell the sender of the file what was refused of it, then
+ * finish it. */
+void drop_return(struct drop *d);
+
+#endif
