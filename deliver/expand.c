@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "deliver/aliases.h"
+#include "deliver/local_names.h"
 #include "deliver/route_impl.h"
 #include "deliver/routes_conf.h"
 
@@ -64,6 +65,12 @@ ex_deliver(struct expand *ex, const struct address *a)
 	if (route_find(ex->r, &to, &route) < 0) {
 		ex_fail(ex, rt_is_closed(ex->r, to.domain) ? EXPAND_UNKNOWN
 							   : EXPAND_NO_ROUTE);
+		return;
+	}
+	if (route.entry != NULL &&
+	    !local_takes(route.entry, address_text(&to, ex->arena),
+			 routing_delimiter(ex->r), ex->arena)) {
+		ex_fail(ex, EXPAND_UNKNOWN);
 		return;
 	}
 	if (ex->out->n == EXPAND_MAX) {

@@ -18,17 +18,15 @@
 #include "base/must.h"
 #include "base/xalloc.h"
 #include "deliver/deliver_impl.h"
+#include "deliver/local_names.h"
 #include "deliver/maildir.h"
 #include "deliver/routes_conf.h"
-#include "deliver/template.h"
 
 /* The disk pool is full: the job waits. */
 #define MT_AGAIN_MS 50
 /* tmp/ of one Maildir is looked through so often by a loop. */
 #define MT_CLEAN_MS (INT64_C(6) * 60 * 60 * 1000)
 #define MT_SEEN_MAX 1000
-/* Of a part of the path that stands for an address. */
-#define MT_VALUE_MAX 200
 
 /* Lives in its attempt's arena. */
 struct maildir_try {
@@ -250,20 +248,6 @@ mt_read(struct maildir_try *t)
 
 /* --- the start ------------------------------------------------------------------------ */
 
-/* A name of a folder, and of no other than the recipient's. */
-static bool
-mt_value_is_safe(const char *s)
-{
-	size_t len = strlen(s);
-
-	if (len == 0 || len > MT_VALUE_MAX || s[0] == '.')
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (s[i] == '/' || (unsigned char)s[i] < ' ' || s[i] == 0x7f)
-			return false;
-	return true;
-}
-
 /* Behind the last slash before the first name: what is before it is the
  * operator's, and must be there. */
 static size_t
@@ -282,18 +266,13 @@ static bool
 mt_set_path(struct maildir_try *t, const struct route_rule *rule)
 {
 	struct attempt *a = t->a;
-	unsigned used = template_used(rule->path);
 	struct template_values values;
 
 	template_values_init(&values, a->sender, a->rcpt[0].address,
 			     routing_delimiter(t->routing), &a->arena);
-	template_values_lower(&values, &a->arena);
-	for (unsigned i = 0; i < TEMPLATE_NNAME; i++)
-		if ((used & 1u << i) != 0 && !mt_value_is_safe(values.v[i]))
-			return false;
-	t->path = template_expand(rule->path, &values, &a->arena);
+	t->path = local_path(rule->path, &values, &a->arena);
 	t->fixed = mt_fixed(rule->path);
-	return true;
+	return t->path != NULL;
 }
 
 static void

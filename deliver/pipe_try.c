@@ -17,8 +17,8 @@
 #include "base/must.h"
 #include "base/xalloc.h"
 #include "deliver/deliver_impl.h"
+#include "deliver/local_names.h"
 #include "deliver/routes_conf.h"
-#include "deliver/template.h"
 #include "deliver/unix_lines.h"
 #include "net/program.h"
 
@@ -267,32 +267,6 @@ pt_event(void *arg, enum program_event event)
 
 /* --- the start ---------------------------------------------------------------------------- */
 
-/* The arguments; NULL when one would become an option by what stands in the
- * message. Behind a "--" there are none. */
-static const char **
-pt_args(struct pipe_try *t)
-{
-	const struct conf_strings *command = &t->rule->command;
-	struct arena *arena = &t->a->arena;
-	const char **argv =
-		arena_alloc(arena, (command->n + 1) * sizeof(*argv));
-	struct template_values values;
-	bool options = true;
-
-	template_values_init(&values, t->a->sender, t->a->rcpt[0].address,
-			     routing_delimiter(t->routing), arena);
-	argv[0] = command->v[0];
-	for (size_t i = 1; i < command->n; i++) {
-		const char *text = command->v[i];
-
-		argv[i] = template_expand(text, &values, arena);
-		if (options && argv[i][0] == '-' && text[0] != '-')
-			return NULL;
-		options = options && strcmp(text, "--") != 0;
-	}
-	return argv;
-}
-
 static void
 pt_run(struct pipe_try *t, const char **argv)
 {
@@ -332,8 +306,13 @@ pt_run(struct pipe_try *t, const char **argv)
 static void
 pt_begin(struct pipe_try *t)
 {
-	const char **argv = pt_args(t);
+	struct arena *arena = &t->a->arena;
+	struct template_values values;
+	const char **argv;
 
+	template_values_init(&values, t->a->sender, t->a->rcpt[0].address,
+			     routing_delimiter(t->routing), arena);
+	argv = local_args(&t->rule->command, &values, arena);
 	if (argv) {
 		pt_run(t, argv);
 		return;

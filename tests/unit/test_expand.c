@@ -9,7 +9,8 @@
 
 static const char conf_text[] =
 	"hostname: relay.example.org\n"
-	"domains: [Ours.example, inner.example, sub.inner.example]\n"
+	"domains: [Ours.example, inner.example, sub.inner.example, "
+	"box.example, prog.example]\n"
 	"origin: origin.example\n"
 	"postmaster: boss@inner.example\n"
 	"aliases:\n"
@@ -33,6 +34,9 @@ static const char conf_text[] =
 	"sales@ours.example]}\n"
 	"  - {match: inner.example, deliver: smtp, via: [{name: inner, host: "
 	"127.0.0.1}]}\n"
+	"  - {match: box.example, deliver: maildir, path: '/m/{local}'}\n"
+	"  - {match: prog.example, deliver: pipe, command: [/bin/x, '{to}', "
+	"'{from}']}\n"
 	"  - {match: pinned@localhost, deliver: smtp, via: [{name: here, "
 	"host: 127.0.0.1}]}\n"
 	"delivery:\n"
@@ -87,6 +91,12 @@ static const struct {
 	 NULL},
 	{"alias for a bare name", "bare@ours.example",
 	 "someone@origin.example>hub", NULL},
+
+	{"a Maildir", "x@box.example", "x@box.example>/m/{local}", NULL},
+	{"none has such a name", "\"../x\"@box.example", "unknown", NULL},
+	{"a program", "x@prog.example", "x@prog.example>/bin/x {to} {from}",
+	 NULL},
+	{"an option of the program", "-x@prog.example", "unknown", NULL},
 
 	{"copies", "watched@ours.example",
 	 "watched@ours.example>sales archive@far.example>hub! "
