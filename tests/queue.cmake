@@ -49,10 +49,13 @@ set_tests_properties(unit.queue
 
 # The same with a backlog of 100,000, and every point of the stories.
 add_test(NAME unit.queue_turn_100000 COMMAND test_queue_turn)
-add_test(NAME unit.queue_story_all COMMAND test_queue_story)
-set_tests_properties(unit.queue_turn_100000 unit.queue_story_all
-                     PROPERTIES LABELS slow)
-set_tests_properties(unit.queue_turn_100000 PROPERTIES
+set_tests_properties(unit.queue_turn_100000 PROPERTIES LABELS slow
                      TIMEOUT 600 ENVIRONMENT QUEUE_BACKLOG=100000)
-set_tests_properties(unit.queue_story_all PROPERTIES
-                     TIMEOUT 900 ENVIRONMENT STORY_POINTS=600)
+foreach(story "accept" "three recipients" "dead for a day" "round a dead host"
+              "success is told" "late is told" "paused"
+              "fifty megabytes cut off" "a bell")
+  string(REPLACE " " "_" name "unit.queue_story_all.${story}")
+  add_test(NAME ${name} COMMAND test_queue_story)
+  set_tests_properties(${name} PROPERTIES LABELS slow TIMEOUT 900
+                       ENVIRONMENT "STORY=${story};STORY_POINTS=600")
+endforeach()
