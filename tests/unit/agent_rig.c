@@ -44,7 +44,7 @@ agent_rig_init(struct agent_rig *g)
 	g->conf.per_address.connections = 20;
 	g->conf.dsn.max_size = 64 << 10;
 	g->conf.timeouts =
-		(struct delivery_timeouts){5000, 5000, 5000, 5000, 5000};
+		(struct delivery_timeouts){20000, 20000, 20000, 20000, 20000};
 	g->conf.smarthost.v = g->hops;
 	pthread_mutex_init(&g->lock, NULL);
 	pthread_cond_init(&g->changed, NULL);
