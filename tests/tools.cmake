@@ -18,6 +18,9 @@ add_test(NAME tools.packages
 add_test(NAME tools.check-docs-sees
          COMMAND ${Python3_EXECUTABLE}
                  ${PROJECT_SOURCE_DIR}/tests/tools/check_docs_test.py)
+add_test(NAME tools.comparison
+         COMMAND ${Python3_EXECUTABLE}
+                 ${PROJECT_SOURCE_DIR}/tests/tools/comparison_test.py)
 add_test(NAME tools.config-docs
          COMMAND ${Python3_EXECUTABLE}
                  ${PROJECT_SOURCE_DIR}/tests/tools/config_docs_test.py
