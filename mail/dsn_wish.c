@@ -71,6 +71,8 @@ dsn_notify_parse(const char *s, size_t len, uint8_t *ret)
 	const char *end = s + len, *comma;
 	uint8_t bits = 0, bit;
 
+	if (len == 0)
+		return -EINVAL;
 	for (; s <= end; s = comma + 1) {
 		comma = memchr(s, ',', (size_t)(end - s));
 		if (comma == NULL)
