@@ -15,15 +15,11 @@ const char *const walk_work_names[] = {
 	[WALK_ROUTES] = "routes",
 };
 
-int
-walk_rec_put(struct store_txn *txn, struct buf *scratch,
-	     const struct walk_rec *wr)
+void
+walk_rec_encode(const struct walk_rec *wr, struct buf *out)
 {
-	struct pack p = {.out = scratch};
-	struct store_key key = key_walk();
-	struct store_rec rec = {0};
+	struct pack p = {.out = out};
 
-	buf_clear(scratch);
 	pack_u8(&p, WALK_FORMAT);
 	pack_u8(&p, (uint8_t)wr->work);
 	pack_bytes(&p, wr->routes, sizeof(wr->routes));
@@ -35,26 +31,32 @@ walk_rec_put(struct store_txn *txn, struct buf *scratch,
 	pack_u64(&p, (uint64_t)wr->began_ms);
 	pack_u64(&p, (uint64_t)wr->ended_ms);
 	must(!p.bad);
+}
+
+int
+walk_rec_put(struct store_txn *txn, struct buf *scratch,
+	     const struct walk_rec *wr)
+{
+	struct store_key key = key_walk();
+	struct store_rec rec = {0};
+
+	buf_clear(scratch);
+	walk_rec_encode(wr, scratch);
 	rec.value = scratch->data;
 	rec.len = scratch->len;
 	return store_put(txn, &key, &rec);
 }
 
 int
-walk_rec_get(struct store_txn *txn, struct walk_rec *ret)
+walk_rec_decode(const void *value, size_t len, struct walk_rec *ret)
 {
-	struct store_key key = key_walk();
 	struct walk_rec wr = {0};
 	const void *routes, *at;
-	struct store_rec rec;
 	struct unpack u;
 	size_t nroutes, nat;
 	uint8_t work;
-	int r = store_get(txn, &key, &rec);
 
-	if (r < 0)
-		return r;
-	unpack_init(&u, rec.value, rec.len);
+	unpack_init(&u, value, len);
 	if (unpack_u8(&u) != WALK_FORMAT)
 		u.bad = true;
 	work = unpack_u8(&u);
@@ -76,4 +78,14 @@ walk_rec_get(struct store_txn *txn, struct walk_rec *ret)
 	wr.at.len = (uint8_t)nat;
 	*ret = wr;
 	return 0;
+}
+
+int
+walk_rec_get(struct store_txn *txn, struct walk_rec *ret)
+{
+	struct store_key key = key_walk();
+	struct store_rec rec;
+	int r = store_get(txn, &key, &rec);
+
+	return r < 0 ? r : walk_rec_decode(rec.value, rec.len, ret);
 }

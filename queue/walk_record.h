@@ -18,6 +18,10 @@ struct walk_rec {
 	int64_t began_ms, ended_ms;             /* wall; of this, of the last */
 };
 
+/* Append the value. */
+void walk_rec_encode(const struct walk_rec *wr, struct buf *out);
+/* 0 or -EBADMSG. */
+int walk_rec_decode(const void *value, size_t len, struct walk_rec *ret);
 /* By way of SCRATCH. 0 or -errno. */
 int walk_rec_put(struct store_txn *txn, struct buf *scratch,
 		 const struct walk_rec *wr);

@@ -1,7 +1,8 @@
 /*
  * The queue's own records and ids, as whatever lies on a disk.
  *
- *	input: which (1): message, recipient, destination, id as text; the value
+ *	input: which (1): message, recipient, destination, id as text, walk; the
+ *	value
  *
  * What is read is written again, and that reads and writes the same.
  */
@@ -11,6 +12,7 @@
 #include "queue/dest.h"
 #include "queue/message.h"
 #include "queue/rcpt.h"
+#include "queue/walk_record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -58,6 +60,18 @@ try_dest(const void *data, size_t len, struct arena *a, struct buf *out)
 	return true;
 }
 
+static bool
+try_walk(const void *data, size_t len, struct arena *a, struct buf *out)
+{
+	struct walk_rec wr;
+
+	(void)a;
+	if (walk_rec_decode(data, len, &wr) < 0)
+		return false;
+	walk_rec_encode(&wr, out);
+	return true;
+}
+
 static void
 try_id(const uint8_t *data, size_t len)
 {
@@ -96,13 +110,14 @@ try_twice(try_fn *fn, const uint8_t *data, size_t len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static try_fn *const fns[] = {try_message, try_rcpt, try_dest};
+	static try_fn *const fns[] = {try_message, try_rcpt, try_dest, NULL,
+				      try_walk};
 
 	if (len < 1)
 		return 0;
-	if (data[0] % 4 == 3)
+	if (data[0] % 5 == 3)
 		try_id(data + 1, len - 1);
 	else
-		try_twice(fns[data[0] % 4], data + 1, len - 1);
+		try_twice(fns[data[0] % 5], data + 1, len - 1);
 	return 0;
 }
