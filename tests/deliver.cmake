@@ -24,6 +24,7 @@ foreach(name deliver deliver_bounce deliver_lmtp deliver_mail
 endforeach()
 
 target_sources(test_deliver_maildir PRIVATE unit/call_fail.c)
+target_sources(test_deliver_pipe PRIVATE unit/call_fail.c)
 
 # Its queue is the real one.
 foreach(name delivery delivery_dsn)

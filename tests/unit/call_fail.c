@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -147,4 +148,23 @@ close(int fd)
 	if (!cf_is_file(fd))
 		return (int)syscall(SYS_close, fd);
 	return (int)cf_call(SYS_close, fd, 0, 0, 0, 0);
+}
+
+int
+pipe2(int fds[2], int flags)
+{
+	return (int)cf_call(SYS_pipe2, (long)fds, flags, 0, 0, 0);
+}
+
+int
+socketpair(int domain, int type, int protocol, int fds[2])
+{
+	return (int)cf_call(SYS_socketpair, domain, type, protocol, (long)fds,
+			    0);
+}
+
+ssize_t
+sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	return cf_call(SYS_sendmsg, fd, (long)msg, flags, 0, 0);
 }

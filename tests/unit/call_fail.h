@@ -1,9 +1,10 @@
 /*
- * call_fail - make the n-th call of this process to the file system fail, or
- * its last.
+ * call_fail - make the n-th call of this process to the kernel fail, or its
+ * last.
  *
  * Linked into a test, it stands before libc's open, openat, mkdirat, linkat,
- * unlinkat, write, fsync and close. Nothing is counted before call_fail_arm().
+ * unlinkat, write, fsync and close, and what starts a program: pipe2,
+ * socketpair and sendmsg. Nothing is counted before call_fail_arm().
  */
 #ifndef TESTS_UNIT_CALL_FAIL_H
 #define TESTS_UNIT_CALL_FAIL_H

@@ -2,6 +2,7 @@
  * The agent `pipe`: what a program gets, and what becomes of the recipient by
  * how it ends.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "base/xalloc.h"
 #include "deliver/routes_conf.h"
+#include "tests/unit/call_fail.h"
 #include "tests/unit/fake_rig.h"
 #include "tests/unit/test.h"
 
@@ -340,6 +342,39 @@ test_no_such_program(void **state)
 	pipe_rig_done(&g);
 }
 
+/* Whatever of the start fails: the message waits, nothing stays open, and the
+ * next try goes well. */
+static void
+test_every_call_of_the_start_fails(void **state)
+{
+	static const int errors[] = {EMFILE, EAGAIN, ENOBUFS};
+	struct pipe_rig g;
+	long calls;
+	int free_fd, fd;
+
+	(void)state;
+	pipe_rig_shell(&g, "cat >/dev/null");
+	fake_rig_start(&g.fake);
+	call_fail_arm(0, CALL_FAIL_ERRNO, 0);
+	fake_rig_expect_done(&g.fake);
+	calls = call_fail_disarm();
+	assert_in_range(calls, 4, 20);
+	free_fd = dup(0);
+	close(free_fd);
+	for (size_t e = 0; e < sizeof(errors) / sizeof(errors[0]); e++)
+		for (long n = 1; n <= calls; n++) {
+			call_fail_arm(n, CALL_FAIL_ERRNO, errors[e]);
+			fake_rig_expect(&g.fake, ATTEMPT_LATER, ATTEMPT_DEST_OK,
+					"4.3.2");
+			call_fail_disarm();
+			fd = dup(0);
+			assert_int_equal(fd, free_fd);
+			close(fd);
+			fake_rig_expect_done(&g.fake);
+		}
+	pipe_rig_done(&g);
+}
+
 /* --- ends of other things -------------------------------------------------------- */
 
 static void
@@ -400,6 +435,7 @@ main(void)
 		cmocka_unit_test(test_damaged_content),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_no_such_program),
+		cmocka_unit_test(test_every_call_of_the_start_fails),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_the_spawner_is_killed),
 	};
