@@ -283,19 +283,6 @@ cc_notify(struct cc *cc)
 	return false;
 }
 
-static void
-cc_warn_no_route(struct cc *cc)
-{
-	const struct delivery_conf *d = &cc->config->delivery;
-
-	if (cc->config->routes.n == 0 && d->smarthost.n == 0 &&
-	    d->by_domain.n == 0)
-		conf_warning(cc->errors, &cc->config->mark,
-			     "neither routes, delivery.smarthost nor "
-			     "delivery.by_domain is given: every recipient is "
-			     "refused");
-}
-
 bool
 config_resolve(struct config *c, struct arena *arena, struct conf_errors *e)
 {
@@ -316,6 +303,5 @@ config_resolve(struct config *c, struct arena *arena, struct conf_errors *e)
 		ok = cc_listeners(&cc);
 	if (ok)
 		ok = cc_http(&cc);
-	cc_warn_no_route(&cc);
 	return ok;
 }

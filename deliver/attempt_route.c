@@ -2,6 +2,7 @@
  * attempt_route - the route of a recipient, looked up anew at each try, and for
  * all that wait when the routes are others.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "deliver/deliver_impl.h"
@@ -13,26 +14,34 @@ ar_same(const char *a, const char *b)
 }
 
 static int
-ar_find(const struct routing *routing, const char *address, struct arena *arena,
-	struct route *ret_route)
+ar_find(const struct routing *routing, const char *sender, const char *address,
+	struct arena *arena, struct route *ret_route)
 {
 	struct address to = {address, ""}; /* <postmaster> */
 	const char *why;
 
 	if (strchr(address, '@'))
 		address_parse(address, arena, &to, &why);
-	return route_find(routing, &to, ret_route);
+	return route_find(routing, sender, &to, ret_route);
 }
 
 bool
 attempt_route_rcpt(struct attempt *a, struct attempt_rcpt *rcpt,
 		   const struct routing *routing, struct route *ret_route)
 {
-	if (ar_find(routing, rcpt->address, &a->arena, ret_route) < 0) {
+	int r = ar_find(routing, a->sender, rcpt->address, &a->arena,
+			ret_route);
+
+	if (r < 0) {
 		rcpt->outcome = ATTEMPT_LATER;
 		rcpt->relay = "";
-		reply_set(&rcpt->reply, 451, "4.4.4", "no route to %s",
-			  rcpt->address);
+		if (r == -EACCES)
+			reply_set(&rcpt->reply, 451, "4.7.1",
+				  "delivery.only_recipients does not list %s",
+				  rcpt->address);
+		else
+			reply_set(&rcpt->reply, 451, "4.4.4", "no route to %s",
+				  rcpt->address);
 		return false;
 	}
 	if (ar_same(ret_route->agent, a->agent) &&
@@ -55,7 +64,8 @@ deliver_look_up(void *ctx, struct loop *loop, struct arena *arena,
 
 	(void)loop;
 	for (size_t i = 0; i < n; i++) {
-		if (ar_find(routing, v[i].address, arena, &route) < 0)
+		if (ar_find(routing, v[i].sender, v[i].address, arena, &route) <
+		    0)
 			continue; /* its next try says so */
 		v[i].agent = arena_strdup(arena, route.agent);
 		v[i].dest = arena_strdup(arena, route.dest);

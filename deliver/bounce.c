@@ -384,7 +384,7 @@ bounce_route(struct bounce *b)
 	if (t->sender[0] == '\0' ||
 	    address_parse_bare(t->sender, &t->arena, &to, &why) < 0)
 		return false;
-	return expand_rcpt(b->routing, &to, true, &t->arena, &b->back) ==
+	return expand_rcpt(b->routing, "", &to, true, &t->arena, &b->back) ==
 	       EXPAND_OK;
 }
 

@@ -111,6 +111,7 @@ void pipe_try_abort(struct pipe_try *t);
 
 enum smtp_try_state {
 	SMTP_TRY_ROUTE,
+	SMTP_TRY_MX,
 	SMTP_TRY_HOST_SLOT, /* waits below an entry's `connections` */
 	SMTP_TRY_RESOLVE,
 	SMTP_TRY_ADDRESS_SLOT, /* waits below `per_address.connections` */
@@ -119,6 +120,17 @@ enum smtp_try_state {
 	SMTP_TRY_OVER, /* waits for the end of a read, then goes back */
 };
 extern const char *const smtp_try_state_names[];
+
+/* One host that a try may go to. */
+struct smtp_host {
+	const struct hop *entry; /* of the try's routing: what holds for it */
+	const char *name;        /* the entry's, or a mail exchanger's */
+	uint16_t preference;
+	bool is_mx;  /* found by MX: its own name is not looked up so */
+	bool failed; /* lately */
+};
+
+#define SMTP_KEY_MAX 512
 
 /* Lives in its attempt's arena. */
 struct smtp_try {
@@ -129,8 +141,12 @@ struct smtp_try {
 	enum smtp_try_state state;
 	bool fresh; /* a kept connection broke under it: no other one */
 	/* Hosts in the order to try them, addresses of the one at hand. */
-	const struct hop **hops;
-	size_t nhops, hop_at;
+	struct smtp_host *hosts;
+	size_t nhosts, host_at;
+	const struct hop *mx_entry; /* by MX: what stands for the domain */
+	struct dns_mx *mx;          /* while their places are not taken */
+	size_t nmx, mx_at;
+	size_t mx_addrs; /* of mail exchangers, so far */
 	struct sockaddr_any *addrs;
 	size_t naddrs, addr_at;
 	struct dns_query *query; /* owned */
@@ -138,6 +154,8 @@ struct smtp_try {
 	struct slot *hop_slot;   /* owned until a connection takes it over */
 	struct smtp_conn *conn;  /* borrowed */
 	struct reply last;       /* why the last address or host failed */
+	struct reply never;      /* why the mail exchangers take no mail */
+	bool later;              /* one of the hosts may take it later */
 	/* The content. */
 	bool reading; /* attempt_read() is under way */
 	bool has_piece;
@@ -145,6 +163,11 @@ struct smtp_try {
 	ssize_t piece_len;
 	int64_t read_bytes;
 };
+
+/* What its failure is remembered by, and its places. */
+const char *smtp_host_key(const struct smtp_host *host, char *key, size_t size);
+/* Its mail exchangers are still to be found. */
+bool smtp_host_is_open(const struct smtp_host *host);
 
 /* An attempt of the agent smtp or lmtp. */
 void smtp_try_start(struct deliver_loop *dl, struct attempt *a);
@@ -165,8 +188,33 @@ void smtp_try_failed(struct smtp_try *t, const struct reply *why,
 		     const char *relay);
 /* A kept connection ended before it began. */
 void smtp_try_again(struct smtp_try *t);
+/* Go on with the host at hand, an idle connection first. */
+void smtp_try_host(struct smtp_try *t);
+/* It can't be reached now: the next one. */
+void smtp_try_failed_host(struct smtp_try *t, const char *dsn, const char *fmt,
+			  ...) __attribute__((format(printf, 3, 4)));
+/* By MX: it never takes this mail. Else it is a host that can't be reached.
+ * The next one. */
+void smtp_try_hopeless(struct smtp_try *t, int code, const char *dsn,
+		       const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 /* Back to the queue as it came, unless a mail is under way. */
 void smtp_try_give_up(struct smtp_try *t);
+
+/* --- smtp_hosts.c --------------------------------------------------------- */
+
+/* T's hosts by ROUTE, what failed lately last. */
+void smtp_hosts_init(struct smtp_try *t, const struct route *route);
+/* The host at hand is open: its mail exchangers take its place, and
+ * smtp_try_host() goes on, or smtp_try_failed_host(), smtp_try_hopeless(). */
+void smtp_hosts_ask(struct smtp_try *t);
+/* Does ADDR (with its port) lead back to us? */
+bool smtp_hosts_is_us(const struct smtp_try *t,
+		      const struct sockaddr_any *addr);
+/* The host at hand is ourselves: exchangers that are not better go. */
+void smtp_hosts_drop_equals(struct smtp_try *t);
+/* Those of one preference in random order; V is sorted by it. */
+void smtp_mx_shuffle(struct dns_mx *v, size_t n);
 
 /* --- smtp_conn.c ---------------------------------------------------------------- */
 
@@ -175,8 +223,9 @@ struct smtp_conn {
 	struct deliver_loop *dl; /* borrowed */
 	struct io *io;           /* owned */
 	struct smtp_out so;
-	struct routing *routing; /* a reference: HOP and HELO are its */
-	const struct hop *hop;
+	struct routing *routing; /* a reference: ENTRY and HELO are its */
+	const struct hop *entry;
+	char *domain; /* owned; by MX: whose mail exchanger it is */
 	const char *helo;
 	struct sockaddr_any addr, source;  /* source.len 0: any */
 	struct slot *addr_slot, *hop_slot; /* owned */
@@ -190,13 +239,14 @@ struct smtp_conn {
 
 /* Connect to ADDR for T; takes over *ADDR_SLOT and T's hop_slot. 0, or -errno
  * with nothing taken. */
-int smtp_conn_open(struct smtp_try *t, const struct hop *hop,
+int smtp_conn_open(struct smtp_try *t, const struct smtp_host *host,
 		   const struct sockaddr_any *addr, struct slot **addr_slot);
-/* An idle connection for HOP of this very routing, or to ADDR with the same
+/* An idle connection for HOST of this very routing, or to ADDR with the same
  * name and source address; NULL. */
-struct smtp_conn *smtp_conn_find_hop(struct deliver_loop *dl,
-				     const struct hop *hop);
-struct smtp_conn *smtp_conn_find_addr(struct smtp_try *t, const struct hop *hop,
+struct smtp_conn *smtp_conn_find_host(struct smtp_try *t,
+				      const struct smtp_host *host);
+struct smtp_conn *smtp_conn_find_addr(struct smtp_try *t,
+				      const struct smtp_host *host,
 				      const struct sockaddr_any *addr);
 /* Give T's mail to an idle connection. */
 void smtp_conn_carry(struct smtp_conn *c, struct smtp_try *t);

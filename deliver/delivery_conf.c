@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/xalloc.h"
 #include "deliver/routes_conf.h"
+#include "net/dns.h"
 #include "net/sockaddr.h"
 
 /* --- one next hop ---------------------------------------------------------- */
@@ -112,6 +114,12 @@ static const struct conf_option hop_options[] = {
 	 .help = "The port to connect to; 0: 25, or 24 with `deliver: lmtp`.",
 	 .min = 0,
 	 .max = 65535},
+	{.name = "mx",
+	 .type = CONF_BOOL,
+	 .offset = offsetof(struct hop, mx),
+	 .dflt = "false",
+	 .help = "true: connect to the mail exchangers (MX) of `host`, not to "
+		 "`host` itself."},
 	{.name = "tls",
 	 .type = CONF_ENUM,
 	 .offset = offsetof(struct hop, tls),
@@ -150,7 +158,7 @@ const struct conf_table hop_conf_table = {
 	.mark_offset = offsetof(struct hop, mark),
 };
 
-/* --- by_domain ------------------------------------------------------------- */
+/* --- by_sender, by_domain ------------------------------------------------------------- */
 
 static bool
 rule_check_via(void *field, const struct conf_mark *mark,
@@ -166,7 +174,7 @@ rule_check_via(void *field, const struct conf_mark *mark,
 	return false;
 }
 
-static const struct conf_option rule_options[] = {
+static const struct conf_option domain_rule_options[] = {
 	{.name = "match",
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct delivery_rule, match),
@@ -185,9 +193,33 @@ static const struct conf_option rule_options[] = {
 	{.name = NULL},
 };
 
-static const struct conf_table rule_table = {
+static const struct conf_table domain_rule_table = {
 	.size = sizeof(struct delivery_rule),
-	.options = rule_options,
+	.options = domain_rule_options,
+	.mark_offset = offsetof(struct delivery_rule, mark),
+};
+
+static const struct conf_option sender_rule_options[] = {
+	{.name = "match",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct delivery_rule, match),
+	 .help = "The envelope senders it is for, as a pattern like those of "
+		 "by_domain. Reports (from `<>`) match none.",
+	 .check = route_check_match,
+	 .example = ".shop.example.org"},
+	{.name = "via",
+	 .type = CONF_LIST,
+	 .offset = offsetof(struct delivery_rule, via),
+	 .help = "Next hops, tried in this order.",
+	 .table = &hop_conf_table,
+	 .check = rule_check_via,
+	 .example = "[{host: smtp.shop.example.net}]"},
+	{.name = NULL},
+};
+
+static const struct conf_table sender_rule_table = {
+	.size = sizeof(struct delivery_rule),
+	.options = sender_rule_options,
 	.mark_offset = offsetof(struct delivery_rule, mark),
 };
 
@@ -255,6 +287,49 @@ static const struct conf_table dsn_table = {
 };
 
 static bool
+delivery_check_only(void *field, const struct conf_mark *mark,
+		    struct conf_errors *errors)
+{
+	const struct conf_strings *s = field;
+	bool ok = true;
+
+	(void)mark;
+	for (size_t i = 0; i < s->n; i++)
+		ok = route_check_match(&s->v[i], &s->marks[i], errors) && ok;
+	return ok;
+}
+
+static const struct conf_option mx_options[] = {
+	{.name = "hosts",
+	 .type = CONF_INT,
+	 .offset = offsetof(struct delivery_mx_conf, hosts),
+	 .dflt = "10",
+	 .help = "Mail exchangers tried at most, the best first.",
+	 .min = 1,
+	 .max = DNS_MX_MAX},
+	{.name = "addresses",
+	 .type = CONF_INT,
+	 .offset = offsetof(struct delivery_mx_conf, addresses),
+	 .dflt = "20",
+	 .help = "Addresses of them tried at most.",
+	 .min = 1,
+	 .max = 1000},
+	{.name = "port",
+	 .type = CONF_INT,
+	 .offset = offsetof(struct delivery_mx_conf, port),
+	 .dflt = "25",
+	 .help = "The port of every mail exchanger.",
+	 .min = 1,
+	 .max = 65535},
+	{.name = NULL},
+};
+
+static const struct conf_table mx_table = {
+	.size = sizeof(struct delivery_mx_conf),
+	.options = mx_options,
+};
+
+static bool
 delivery_check_bind(void *field, const struct conf_mark *mark,
 		    struct conf_errors *errors)
 {
@@ -290,17 +365,27 @@ static const struct conf_option delivery_options[] = {
 	 .type = CONF_LIST,
 	 .offset = offsetof(struct delivery_conf, smarthost),
 	 .dflt = "[]",
-	 .help = "Next hops for whatever by_domain does not cover, tried in "
-		 "this order.",
+	 .help = "Next hops for whatever by_sender and by_domain do not cover, "
+		 "tried in this order; empty: the mail exchangers (MX) of each "
+		 "recipient's domain.",
 	 .table = &hop_conf_table,
 	 .example = "[{host: smtp.example.net}]"},
+	{.name = "by_sender",
+	 .type = CONF_LIST,
+	 .offset = offsetof(struct delivery_conf, by_sender),
+	 .dflt = "[]",
+	 .help = "Next hops of their own for mail of some senders; the first "
+		 "rule that matches is taken, before any of by_domain.",
+	 .table = &sender_rule_table,
+	 .example = "[{match: .shop.example.org, via: [{host: "
+		    "smtp.shop.example.net}]}]"},
 	{.name = "by_domain",
 	 .type = CONF_LIST,
 	 .offset = offsetof(struct delivery_conf, by_domain),
 	 .dflt = "[]",
 	 .help = "Next hops of their own for some recipients; the first rule "
 		 "that matches is taken.",
-	 .table = &rule_table,
+	 .table = &domain_rule_table,
 	 .example = "[{match: example.com, via: [{host: 10.0.0.5}]}]"},
 	{.name = "retry",
 	 .type = CONF_TABLE,
@@ -357,6 +442,12 @@ static const struct conf_option delivery_options[] = {
 	 .help = "How long a next hop may take; then the message is tried "
 		 "again later.",
 	 .table = &timeout_table},
+	{.name = "mx",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct delivery_conf, mx),
+	 .dflt = "{}",
+	 .help = "How far the mail exchangers of a domain are tried.",
+	 .table = &mx_table},
 	{.name = "strict_8bit",
 	 .type = CONF_BOOL,
 	 .offset = offsetof(struct delivery_conf, strict_8bit),
@@ -371,6 +462,15 @@ static const struct conf_option delivery_options[] = {
 	 .help = "The name said in EHLO; empty: hostname.",
 	 .check = hop_check_helo,
 	 .example = "relay1.example.org"},
+	{.name = "only_recipients",
+	 .type = CONF_STRINGS,
+	 .offset = offsetof(struct delivery_conf, only_recipients),
+	 .dflt = "[]",
+	 .help = "For a staging server: patterns of the only recipients that "
+		 "mail goes out to; all others are refused, but those of "
+		 "`routes`. Empty: everybody.",
+	 .check = delivery_check_only,
+	 .example = "[example.org]"},
 	{.name = "bind",
 	 .type = CONF_STRINGS,
 	 .offset = offsetof(struct delivery_conf, bind),
@@ -397,29 +497,30 @@ delivery_name_is_free(const struct hop *a, const struct hop *b,
 	return false;
 }
 
-static bool
-delivery_check_names_in(const struct conf_list *list, const struct hop *hop,
-			struct conf_errors *errors)
-{
-	const struct hop *v = list->v;
-	bool ok = true;
+/* Every next hop of the section, in the order of the lists. */
+struct hop_refs {
+	size_t n;
+	const struct hop **v; /* owned */
+};
 
-	for (size_t i = 0; ok && i < list->n && &v[i] != hop; i++)
-		ok = delivery_name_is_free(hop, &v[i], errors);
-	return ok;
+static void
+delivery_add_hops(struct hop_refs *refs, const struct conf_list *hops)
+{
+	const struct hop *v = hops->v;
+
+	refs->v = xreallocarray(refs->v, refs->n + hops->n + 1,
+				sizeof(struct hop *));
+	for (size_t i = 0; i < hops->n; i++)
+		refs->v[refs->n++] = &v[i];
 }
 
-/* HOP's name against all that were written before it. */
-static bool
-delivery_check_name(const struct delivery_conf *conf, const struct hop *hop,
-		    size_t nrules, struct conf_errors *errors)
+static void
+delivery_add_rules(struct hop_refs *refs, const struct conf_list *list)
 {
-	const struct delivery_rule *rules = conf->by_domain.v;
-	bool ok = delivery_check_names_in(&conf->smarthost, hop, errors);
+	const struct delivery_rule *rules = list->v;
 
-	for (size_t i = 0; ok && i < nrules; i++)
-		ok = delivery_check_names_in(&rules[i].via, hop, errors);
-	return ok;
+	for (size_t i = 0; i < list->n; i++)
+		delivery_add_hops(refs, &rules[i].via);
 }
 
 static bool
@@ -427,21 +528,23 @@ delivery_check(void *field, const struct conf_mark *mark,
 	       struct conf_errors *errors)
 {
 	const struct delivery_conf *conf = field;
-	const struct delivery_rule *rules = conf->by_domain.v;
-	const struct hop *hops = conf->smarthost.v;
-	bool ok = true;
+	struct hop_refs hops = {0};
+	bool all = true;
 
 	(void)mark;
-	for (size_t i = 0; i < conf->smarthost.n; i++)
-		ok = delivery_check_name(conf, &hops[i], 0, errors) && ok;
-	for (size_t i = 0; i < conf->by_domain.n; i++) {
-		hops = rules[i].via.v;
-		for (size_t j = 0; j < rules[i].via.n; j++)
-			ok = delivery_check_name(conf, &hops[j], i + 1,
-						 errors) &&
-			     ok;
+	delivery_add_hops(&hops, &conf->smarthost);
+	delivery_add_rules(&hops, &conf->by_sender);
+	delivery_add_rules(&hops, &conf->by_domain);
+	for (size_t i = 0; i < hops.n; i++) {
+		bool ok = true;
+
+		for (size_t j = 0; ok && j < i; j++)
+			ok = delivery_name_is_free(hops.v[i], hops.v[j],
+						   errors);
+		all = all && ok;
 	}
-	return ok;
+	free(hops.v);
+	return all;
 }
 
 const struct conf_table delivery_conf_table = {

@@ -13,7 +13,7 @@ const char *const expand_result_names[] = {
 	[EXPAND_FOREIGN] = "foreign",
 	[EXPAND_SOURCE] = "source",
 	[EXPAND_UNKNOWN] = "unknown",
-	[EXPAND_NO_ROUTE] = "no_route",
+	[EXPAND_EXCLUDED] = "excluded",
 	NULL,
 };
 
@@ -21,6 +21,7 @@ const char *const expand_result_names[] = {
 
 struct expand {
 	const struct routing *r;
+	const char *sender;
 	struct arena *arena;
 	struct expansion *out;
 	size_t cap;
@@ -62,9 +63,10 @@ ex_deliver(struct expand *ex, const struct address *a)
 
 	if (to.domain[0] == '\0')
 		to.domain = ex->r->origin;
-	if (route_find(ex->r, &to, &route) < 0) {
+	to.domain = arena_strdup(ex->arena, to.domain); /* the route names it */
+	if (route_find(ex->r, ex->sender, &to, &route) < 0) {
 		ex_fail(ex, rt_is_closed(ex->r, to.domain) ? EXPAND_UNKNOWN
-							   : EXPAND_NO_ROUTE);
+							   : EXPAND_EXCLUDED);
 		return;
 	}
 	if (route.entry != NULL &&
@@ -174,10 +176,12 @@ ex_add_copies(struct expand *ex)
 }
 
 enum expand_result
-expand_rcpt(const struct routing *r, const struct address *rcpt, bool trusted,
-	    struct arena *arena, struct expansion *ret)
+expand_rcpt(const struct routing *r, const char *sender,
+	    const struct address *rcpt, bool trusted, struct arena *arena,
+	    struct expansion *ret)
 {
-	struct expand ex = {.r = r, .arena = arena, .out = ret};
+	struct expand ex = {
+		.r = r, .sender = sender, .arena = arena, .out = ret};
 	enum expand_result no = trusted ? EXPAND_OK : ex_stranger_may(r, rcpt);
 
 	*ret = (struct expansion){0};
@@ -198,7 +202,8 @@ ex_dead_end(const struct routing *r, const struct alias *a, struct arena *arena)
 	for (size_t i = 0; i < a->n; i++) {
 		const struct alias *to = aliases_find(r->aliases, &a->to[i]);
 		struct expansion out = {0};
-		struct expand ex = {.r = r, .arena = arena, .out = &out};
+		struct expand ex = {
+			.r = r, .sender = "", .arena = arena, .out = &out};
 
 		if ((to != NULL && to != a) || ex_is_itself(r, a, &a->to[i]))
 			continue; /* it is told of by itself */
@@ -279,7 +284,7 @@ expand_check(const struct routing *r, const struct conf_mark *mark,
 	arena_init(&arena);
 	for (size_t i = 0; i < ours->n; i++) {
 		postmaster.domain = ours->v[i];
-		if (expand_rcpt(r, &postmaster, false, &arena, &out) ==
+		if (expand_rcpt(r, "", &postmaster, false, &arena, &out) ==
 		    EXPAND_OK)
 			continue;
 		conf_error(errors, mark,

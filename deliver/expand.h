@@ -20,7 +20,7 @@ enum expand_result {
 	EXPAND_FOREIGN,   /* not ours, from somebody who may not send on */
 	EXPAND_SOURCE,    /* the local part names another host: user%other@ */
 	EXPAND_UNKNOWN,   /* ours, and nobody there */
-	EXPAND_NO_ROUTE,  /* no way there */
+	EXPAND_EXCLUDED,  /* not in delivery.only_recipients */
 	EXPAND_TOO_MANY,  /* it stands for more than EXPAND_MAX */
 };
 extern const char *const expand_result_names[];
@@ -36,9 +36,9 @@ struct expansion {
 	struct expanded *v; /* in the arena; never empty after EXPAND_OK */
 };
 
-/* RCPT may have no domain. TRUSTED: the client may send anywhere, and the names
- * of this host are its own. */
-enum expand_result expand_rcpt(const struct routing *r,
+/* RCPT may have no domain. SENDER "" is the null path. TRUSTED: the client may
+ * send anywhere, and the names of this host are its own. */
+enum expand_result expand_rcpt(const struct routing *r, const char *sender,
 			       const struct address *rcpt, bool trusted,
 			       struct arena *arena, struct expansion *ret);
 

@@ -80,19 +80,28 @@ rt_dup_rules(struct routing *r, struct conf_list *list)
 	}
 }
 
+/* Their marks are of the file, which goes. */
+static void
+rt_dup_strings(struct routing *r, struct conf_strings *list)
+{
+	char **v = arena_alloc(&r->arena, (list->n + 1) * sizeof(*v));
+
+	for (size_t i = 0; i < list->n; i++)
+		v[i] = rt_dup(r, list->v[i]);
+	list->v = v;
+	list->marks = NULL;
+}
+
 static void
 rt_dup_conf(struct routing *r, const struct delivery_conf *conf)
 {
-	struct conf_strings *bind = &r->conf.bind;
-
 	r->conf = *conf;
 	rt_dup_hops(r, &r->conf.smarthost, HOP_SMTP_PORT);
+	rt_dup_rules(r, &r->conf.by_sender);
 	rt_dup_rules(r, &r->conf.by_domain);
+	rt_dup_strings(r, &r->conf.only_recipients);
 	r->conf.helo = rt_dup(r, conf->helo);
-	bind->marks = NULL;
-	bind->v = arena_alloc(&r->arena, bind->n * sizeof(*bind->v));
-	for (size_t i = 0; i < bind->n; i++)
-		bind->v[i] = rt_dup(r, conf->bind.v[i]);
+	rt_dup_strings(r, &r->conf.bind);
 }
 
 static int
@@ -144,7 +153,8 @@ rt_same_hops(const struct route_list *a, const struct route_list *b)
 		return false;
 	for (size_t i = 0; i < a->nhops; i++)
 		if (strcasecmp(a->hops[i].host, b->hops[i].host) != 0 ||
-		    a->hops[i].port != b->hops[i].port)
+		    a->hops[i].port != b->hops[i].port ||
+		    a->hops[i].mx != b->hops[i].mx)
 			return false;
 	return true;
 }
@@ -216,7 +226,7 @@ rt_add(struct routing *r)
 	return &r->lists[r->nlists++];
 }
 
-static void
+static struct route_list *
 rt_add_hops(struct routing *r, const char *name, const struct pattern *match,
 	    const struct conf_list *hops)
 {
@@ -228,24 +238,55 @@ rt_add_hops(struct routing *r, const char *name, const struct pattern *match,
 	l->match = match;
 	l->hops = hops->v;
 	l->nhops = hops->n;
+	return l;
+}
+
+static void
+rt_add_rules(struct routing *r, const struct conf_list *list, bool by_sender,
+	     struct conf_errors *errors)
+{
+	struct delivery_rule *rules = list->v;
+
+	for (size_t i = 0; i < list->n; i++) {
+		rules[i].pattern =
+			rt_compile(r, rules[i].match, &rules[i].mark, errors);
+		rt_add_hops(r, rules[i].match, rules[i].pattern, &rules[i].via)
+			->by_sender = by_sender;
+	}
+}
+
+/* The tables have compiled them before. */
+static void
+rt_make_only(struct routing *r, struct conf_errors *errors)
+{
+	const struct conf_strings *only = &r->conf.only_recipients;
+	static const struct conf_mark nowhere;
+
+	r->only = arena_alloc(&r->arena, (only->n + 1) * sizeof(*r->only));
+	r->nonly = only->n;
+	for (size_t i = 0; i < only->n; i++)
+		r->only[i] = rt_compile(r, only->v[i], &nowhere, errors);
 }
 
 static void
 rt_make_lists(struct routing *r, struct conf_errors *errors)
 {
-	struct delivery_rule *rules = r->conf.by_domain.v;
-	size_t n = r->conf.by_domain.n;
+	struct delivery_conf *conf = &r->conf;
+	size_t n = r->routes.n + conf->by_sender.n + conf->by_domain.n + 1;
 
-	r->lists = arena_alloc(&r->arena,
-			       (r->routes.n + n + 1) * sizeof(*r->lists));
+	r->lists = arena_alloc(&r->arena, n * sizeof(*r->lists));
 	rt_add_routes(r, errors);
-	for (size_t i = 0; i < n; i++) {
-		rules[i].pattern =
-			rt_compile(r, rules[i].match, &rules[i].mark, errors);
-		rt_add_hops(r, rules[i].match, rules[i].pattern, &rules[i].via);
-	}
-	if (r->conf.smarthost.n > 0)
-		rt_add_hops(r, "smarthost", NULL, &r->conf.smarthost);
+	rt_make_only(r, errors);
+	rt_add_rules(r, &conf->by_sender, true, errors);
+	rt_add_rules(r, &conf->by_domain, false, errors);
+	if (conf->smarthost.n > 0)
+		rt_add_hops(r, "smarthost", NULL, &conf->smarthost);
+	r->mx = (struct hop){.name = rt_dup(r, ""),
+			     .host = rt_dup(r, ""),
+			     .port = conf->mx.port,
+			     .mx = true,
+			     .helo = rt_dup(r, ""),
+			     .bind = rt_dup(r, "")};
 }
 
 /* --- the fingerprint ---------------------------------------------------------- */
@@ -264,6 +305,7 @@ rt_print_list(struct pack *p, const struct route_list *l)
 {
 	pack_u8(p, l->match != NULL);
 	pack_u8(p, l->rule != NULL);
+	pack_u8(p, l->by_sender);
 	rt_print_str(p, l->agent);
 	rt_print_str(p, l->name);
 	rt_print_str(p, l->dest);
@@ -271,6 +313,7 @@ rt_print_list(struct pack *p, const struct route_list *l)
 	for (size_t i = 0; i < l->nhops; i++) {
 		rt_print_str(p, l->hops[i].host);
 		pack_u64(p, (uint64_t)l->hops[i].port);
+		pack_u8(p, l->hops[i].mx);
 	}
 }
 
@@ -287,6 +330,10 @@ rt_print(struct routing *r)
 	pack_u64(&p, r->domains.domains.n);
 	for (size_t i = 0; i < r->domains.domains.n; i++)
 		rt_print_str(&p, r->domains.domains.v[i]);
+	pack_u64(&p, (uint64_t)r->mx.port);
+	pack_u64(&p, r->nonly);
+	for (size_t i = 0; i < r->nonly; i++)
+		rt_print_str(&p, r->conf.only_recipients.v[i]);
 	pack_u64(&p, r->nlists);
 	for (size_t i = 0; i < r->nlists; i++)
 		rt_print_list(&p, &r->lists[i]);
@@ -332,18 +379,27 @@ routing_ref(struct routing *r)
 	return r;
 }
 
+static void
+rt_free_patterns(const struct conf_list *list)
+{
+	struct delivery_rule *rules = list->v;
+
+	for (size_t i = 0; i < list->n; i++)
+		pattern_free(&rules[i].pattern);
+}
+
 void
 routing_unref(struct routing **r)
 {
 	struct routing *old = *r;
-	struct delivery_rule *rules;
 
 	*r = NULL;
 	if (!old || atomic_fetch_sub(&old->refs, 1) > 1)
 		return;
-	rules = old->conf.by_domain.v;
-	for (size_t i = 0; i < old->conf.by_domain.n; i++)
-		pattern_free(&rules[i].pattern);
+	rt_free_patterns(&old->conf.by_sender);
+	rt_free_patterns(&old->conf.by_domain);
+	for (size_t i = 0; i < old->nonly; i++)
+		pattern_free(&old->only[i]);
 	rt_done_routes(old);
 	aliases_done(&old->aliases);
 	arena_done(&old->arena);
@@ -423,30 +479,4 @@ routing_bind(const struct routing *r, const struct hop *hop, int family,
 		if (rt_bind_is(r->conf.bind.v[i], family, ret))
 			return true;
 	return false;
-}
-
-int
-route_find(const struct routing *r, const struct address *rcpt,
-	   struct route *ret_route)
-{
-	bool closed = rt_is_closed(r, rcpt->domain);
-
-	for (size_t i = 0; i < r->nlists; i++) {
-		const struct route_list *l = &r->lists[i];
-
-		if (closed && l->rule == NULL)
-			break; /* they come first */
-		if (l->match && !pattern_match(l->match, rcpt))
-			continue;
-		*ret_route = (struct route){
-			.agent = l->agent,
-			.dest = l->dest,
-			.rule = l->name,
-			.hops = l->hops,
-			.nhops = l->nhops,
-			.entry = l->rule,
-		};
-		return 0;
-	}
-	return -ENOENT;
 }

@@ -2,9 +2,10 @@
  * route - where a recipient goes; looked up at each try.
  *
  * Pure, on an immutable snapshot of the configuration: routes (first match),
- * else by_domain (first match), else smarthost. MX routing comes later: until
- * then a recipient that none of them covers has no route. At our own domains,
- * and at localhost, there is nobody but who is in routes.
+ * by_sender (first match), by_domain (first match), smarthost, else the mail
+ * exchangers of the recipient's domain. At our own domains, and at localhost,
+ * there is nobody but who is in routes. A destination has its name without
+ * asking the DNS.
  */
 #ifndef DELIVER_ROUTE_H
 #define DELIVER_ROUTE_H
@@ -19,6 +20,7 @@ struct hop {
 	char *name;
 	char *host;          /* a name or address, no port, no brackets */
 	int64_t port;        /* 0 in the configuration: the usual one */
+	bool mx;             /* its mail exchangers, not itself */
 	int tls;             /* `none` only */
 	char *helo;          /* "": delivery.helo */
 	char *bind;          /* "": delivery.bind */
@@ -38,8 +40,14 @@ struct delivery_timeouts {
 	int64_t connect_ms, banner_ms, command_ms, data_ms, after_dot_ms;
 };
 
+/* How far the mail exchangers of a domain are tried. */
+struct delivery_mx_conf {
+	int64_t hosts, addresses, port;
+};
+
 struct delivery_conf {
 	struct conf_list smarthost; /* of struct hop */
+	struct conf_list by_sender; /* of struct delivery_rule */
 	struct conf_list by_domain; /* of struct delivery_rule */
 	struct queue_retry_conf retry;
 	int64_t lifetime_ms;
@@ -53,8 +61,10 @@ struct delivery_conf {
 		int64_t connections;
 	} per_address;
 	struct delivery_timeouts timeouts;
+	struct delivery_mx_conf mx;
 	bool strict_8bit;
 	char *helo;
+	struct conf_strings only_recipients; /* patterns; empty: all */
 	struct conf_strings bind; /* source addresses, at most one a family */
 };
 extern const struct conf_table delivery_conf_table;
@@ -84,6 +94,14 @@ struct routing_sources {
 struct routing;
 int routing_new(const struct routing_sources *from, struct conf_errors *errors,
 		struct routing **ret_routing);
+/* Where we listen ourselves, a copy; before anybody else has R. */
+void routing_set_listens(struct routing *r, const struct sockaddr_any *v,
+			 size_t n);
+/* Is there a listener at PORT of any address? At exactly this address and port;
+ * *RET_ANY: one that takes every address of this host. */
+bool routing_listens_on_port(const struct routing *r, int port);
+bool routing_listens_at(const struct routing *r,
+			const struct sockaddr_any *addr, bool *ret_any);
 struct routing *routing_ref(struct routing *r);
 void routing_unref(struct routing **r);
 /* A fingerprint of all that says where a recipient goes: where two are equal
@@ -105,16 +123,21 @@ bool routing_bind(const struct routing *r, const struct hop *hop, int family,
 struct route {
 	const char *agent; /* "smtp", ... */
 	const char *dest;  /* the list's name: its first entry's name, else all
-			    * its host:port joined by "," */
-	const char *rule;  /* "smarthost" or the pattern that matched */
+			    * its host:port joined by ","; by MX the domain */
+	const char *rule;  /* "smarthost", "mx" or the pattern that matched */
+	bool mx;           /* by the mail exchangers of DEST, which is the
+			    * recipient's domain; HOPS is one that stands for
+			    * all of them and has no host */
 	/* Borrowed from the routing. */
 	const struct hop *hops;
 	size_t nhops;
 	const struct route_rule *entry; /* of `routes`; else NULL */
 };
 
-/* 0, or -ENOENT: nothing covers it (550 5.4.4). */
-int route_find(const struct routing *r, const struct address *rcpt,
-	       struct route *ret_route);
+/* SENDER "" is the null path. DEST may be RCPT's domain: it lives as long. 0,
+ * -ENOENT: nobody at a domain of ours, or no domain at all; -EACCES: not in
+ * only_recipients. */
+int route_find(const struct routing *r, const char *sender,
+	       const struct address *rcpt, struct route *ret_route);
 
 #endif

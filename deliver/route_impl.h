@@ -15,6 +15,7 @@ struct route_list {
 	const char *dest;
 	const char *name;            /* of the rule */
 	const struct pattern *match; /* NULL: everybody */
+	bool by_sender;              /* MATCH is of the sender */
 	const struct hop *hops;
 	size_t nhops;
 	const struct route_rule *rule; /* of `routes`; NULL */
@@ -31,6 +32,11 @@ struct routing {
 	struct aliases *aliases;
 	size_t nlists;
 	struct route_list *lists; /* in the order of lookup */
+	size_t nonly;
+	struct pattern **only; /* conf.only_recipients */
+	struct hop mx;         /* stands for the hosts of any domain */
+	size_t nlistens;
+	struct sockaddr_any *listens;
 	unsigned char print[ROUTING_PRINT_LEN];
 };
 

@@ -52,6 +52,7 @@ conn_end(struct smtp_conn *c)
 	slots_give(&c->addr_slot);
 	slots_give(&c->hop_slot);
 	routing_unref(&c->routing);
+	free(c->domain);
 	free(c);
 	deliver_loop_check(dl);
 }
@@ -107,29 +108,38 @@ conn_same_source(const struct sockaddr_any *a, const struct sockaddr_any *b)
 
 static bool
 conn_fits_addr(const struct smtp_conn *c, const struct smtp_try *t,
-	       const struct hop *hop, const struct sockaddr_any *addr)
+	       const struct hop *entry, const struct sockaddr_any *addr)
 {
 	struct sockaddr_any source = {.len = 0};
 
 	if (!conn_same_source(&c->addr, addr) ||
 	    c->so.conf.lmtp != smtp_try_is_lmtp(t) ||
-	    strcmp(c->helo, routing_helo(t->routing, hop)) != 0)
+	    strcmp(c->helo, routing_helo(t->routing, entry)) != 0)
 		return false;
-	routing_bind(t->routing, hop, addr->ss.ss_family, &source);
+	routing_bind(t->routing, entry, addr->ss.ss_family, &source);
 	return conn_same_source(&c->source, &source);
+}
+
+/* By MX all domains have one entry. */
+static bool
+conn_fits_host(const struct smtp_conn *c, const struct smtp_try *t,
+	       const struct smtp_host *host)
+{
+	return c->entry == host->entry &&
+	       (c->entry != t->mx_entry || strcmp(c->domain, t->a->dest) == 0);
 }
 
 static bool
 conn_fits_waiting(const struct smtp_conn *c, const struct smtp_try *t)
 {
-	const struct hop *hop = t->hops[t->hop_at];
+	const struct smtp_host *host = &t->hosts[t->host_at];
 
 	if (t->fresh)
 		return false;
-	if (c->hop == hop)
+	if (conn_fits_host(c, t, host))
 		return true;
 	return t->state == SMTP_TRY_ADDRESS_SLOT &&
-	       conn_fits_addr(c, t, hop, &t->addrs[t->addr_at]);
+	       conn_fits_addr(c, t, host->entry, &t->addrs[t->addr_at]);
 }
 
 static bool
@@ -166,24 +176,24 @@ conn_rest(struct smtp_conn *c)
 }
 
 struct smtp_conn *
-smtp_conn_find_hop(struct deliver_loop *dl, const struct hop *hop)
+smtp_conn_find_host(struct smtp_try *t, const struct smtp_host *host)
 {
 	struct smtp_conn *c;
 
-	TAILQ_FOREACH (c, &dl->idle, link)
-		if (c->hop == hop)
+	TAILQ_FOREACH (c, &t->dl->idle, link)
+		if (conn_fits_host(c, t, host))
 			return c;
 	return NULL;
 }
 
 struct smtp_conn *
-smtp_conn_find_addr(struct smtp_try *t, const struct hop *hop,
+smtp_conn_find_addr(struct smtp_try *t, const struct smtp_host *host,
 		    const struct sockaddr_any *addr)
 {
 	struct smtp_conn *c;
 
 	TAILQ_FOREACH (c, &t->dl->idle, link)
-		if (conn_fits_addr(c, t, hop, addr))
+		if (conn_fits_addr(c, t, host->entry, addr))
 			return c;
 	return NULL;
 }
@@ -402,7 +412,7 @@ conn_event(void *arg, enum io_event event)
 }
 
 static struct smtp_conn *
-conn_new(struct smtp_try *t, const struct hop *hop,
+conn_new(struct smtp_try *t, const struct smtp_host *host,
 	 const struct sockaddr_any *addr)
 {
 	struct smtp_conn *c = xcalloc(1, sizeof(*c));
@@ -410,21 +420,23 @@ conn_new(struct smtp_try *t, const struct hop *hop,
 
 	c->dl = t->dl;
 	c->routing = routing_ref(t->routing);
-	c->hop = hop;
-	c->helo = routing_helo(c->routing, hop);
+	c->entry = host->entry;
+	if (c->entry == t->mx_entry)
+		c->domain = xstrdup(t->a->dest);
+	c->helo = routing_helo(c->routing, c->entry);
 	c->addr = *addr;
-	routing_bind(c->routing, hop, addr->ss.ss_family, &c->source);
+	routing_bind(c->routing, c->entry, addr->ss.ss_family, &c->source);
 	sockaddr_ip(addr, ip);
-	snprintf(c->relay, sizeof(c->relay), "%s[%s]:%d", hop->host, ip,
+	snprintf(c->relay, sizeof(c->relay), "%s[%s]:%d", host->name, ip,
 		 sockaddr_port(addr));
 	return c;
 }
 
 int
-smtp_conn_open(struct smtp_try *t, const struct hop *hop,
+smtp_conn_open(struct smtp_try *t, const struct smtp_host *host,
 	       const struct sockaddr_any *addr, struct slot **addr_slot)
 {
-	struct smtp_conn *c = conn_new(t, hop, addr);
+	struct smtp_conn *c = conn_new(t, host, addr);
 	bool bound = c->source.len > 0;
 	struct smtp_out_conf conf = {
 		.helo = c->helo,
@@ -441,6 +453,7 @@ smtp_conn_open(struct smtp_try *t, const struct hop *hop,
 		       c->source.len, conn_event, c, &c->io);
 	if (r < 0) {
 		routing_unref(&c->routing);
+		free(c->domain);
 		free(c);
 		return r;
 	}

@@ -1,24 +1,27 @@
 /*
  * smtp_try - an attempt on its way to a connection, and back to the queue.
  *
- *	ROUTE -> [HOST_SLOT] -> RESOLVE -> [ADDRESS_SLOT] -> CONNECT -> MAIL
- *	           ^   next host                ^   next address  |
- *	           +----------------------------+-----------------+
+ *	ROUTE -> [MX] -> [HOST_SLOT] -> RESOLVE -> [ADDRESS_SLOT] -> CONNECT
+ *	          ^   next host                     ^ next address |     |
+ *	          +---------------------------------+--------------+    MAIL
  *
  * An idle connection leads from anywhere to MAIL. When the last host has failed
- * the destination has, and the recipients go back untried.
+ * the destination has, and the recipients go back untried; but when the DNS
+ * knows that none of its mail exchangers ever takes mail they are refused.
  */
 #include <errno.h>
-#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/must.h"
 #include "deliver/deliver_impl.h"
 
 const char *const smtp_try_state_names[] = {
 	[SMTP_TRY_ROUTE] = "route",
+	[SMTP_TRY_MX] = "mx",
 	[SMTP_TRY_HOST_SLOT] = "host_slot",
 	[SMTP_TRY_RESOLVE] = "resolve",
 	[SMTP_TRY_ADDRESS_SLOT] = "address_slot",
@@ -27,9 +30,6 @@ const char *const smtp_try_state_names[] = {
 	[SMTP_TRY_OVER] = "over",
 };
 
-#define TRY_KEY_MAX 512
-
-static void try_host(struct smtp_try *t);
 static void try_address(struct smtp_try *t);
 
 static bool
@@ -107,6 +107,21 @@ try_dest_failed(struct smtp_try *t)
 	smtp_try_finish(t);
 }
 
+static void
+try_never(struct smtp_try *t)
+{
+	for (size_t i = 0; i < t->a->nrcpt; i++) {
+		struct attempt_rcpt *rcpt = &t->a->rcpt[i];
+
+		if (rcpt->outcome != ATTEMPT_UNTRIED)
+			continue;
+		rcpt->outcome = ATTEMPT_NEVER;
+		reply_copy(&rcpt->reply, &t->never);
+	}
+	t->a->dest_state = ATTEMPT_DEST_OK;
+	smtp_try_finish(t);
+}
+
 void
 smtp_try_give_up(struct smtp_try *t)
 {
@@ -133,6 +148,19 @@ smtp_try_note(struct smtp_try *t, const char *relay)
 
 /* --- routes ------------------------------------------------------------------------ */
 
+/* A list of hosts that is named like a domain is not that domain: back for a
+ * try of its own. */
+static void
+try_namesake(struct smtp_try *t, struct attempt_rcpt *rcpt,
+	     const struct route *route)
+{
+	rcpt->outcome = ATTEMPT_MOVED;
+	rcpt->relay = "";
+	rcpt->moved_agent = t->a->agent;
+	rcpt->moved_dest = t->a->dest;
+	rcpt->moved_route = arena_strdup(&t->a->arena, route->rule);
+}
+
 /* How many are to be delivered here; their hosts in *RET_ROUTE. */
 static size_t
 try_route(struct smtp_try *t, struct route *ret_route)
@@ -142,61 +170,79 @@ try_route(struct smtp_try *t, struct route *ret_route)
 
 	for (size_t i = 0; i < t->a->nrcpt; i++) {
 		t->a->rcpt[i].relay = NULL;
-		if (attempt_route_rcpt(t->a, &t->a->rcpt[i], t->routing,
-				       &route)) {
-			*ret_route = route;
-			n++;
+		if (!attempt_route_rcpt(t->a, &t->a->rcpt[i], t->routing,
+					&route))
+			continue;
+		if (n > 0 && route.mx != ret_route->mx) {
+			try_namesake(t, &t->a->rcpt[i], &route);
+			continue;
 		}
+		*ret_route = route;
+		n++;
 	}
 	return n;
 }
 
-static const char *
-try_hop_key(const struct hop *hop, char *key, size_t size)
-{
-	snprintf(key, size, "host %s:%" PRId64, hop->host, hop->port);
-	return key;
-}
-
-/* The list's order, but what failed lately last. */
-static void
-try_order_hops(struct smtp_try *t, const struct route *route)
-{
-	char key[TRY_KEY_MAX];
-
-	t->hops = arena_alloc(&t->a->arena, route->nhops * sizeof(*t->hops));
-	t->nhops = 0;
-	for (int failed = 0; failed < 2; failed++)
-		for (size_t i = 0; i < route->nhops; i++) {
-			const struct hop *hop = &route->hops[i];
-
-			try_hop_key(hop, key, sizeof(key));
-			if (host_memory_has(&t->dl->memory, key, try_now(t)) ==
-			    (failed == 1))
-				t->hops[t->nhops++] = hop;
-		}
-}
-
 /* --- addresses ---------------------------------------------------------------------- */
 
-static const struct hop *
-try_hop(const struct smtp_try *t)
+static const struct smtp_host *
+try_host_now(const struct smtp_try *t)
 {
-	return t->hops[t->hop_at];
+	return &t->hosts[t->host_at];
 }
 
 static void
 try_next_host(struct smtp_try *t)
 {
-	char key[TRY_KEY_MAX];
-
-	host_memory_add(&t->dl->memory,
-			try_hop_key(try_hop(t), key, sizeof(key)), try_now(t));
 	slots_give(&t->hop_slot);
 	try_move(t, SMTP_TRY_ROUTE); /* the addresses were that host's */
 	t->naddrs = t->addr_at = 0;
-	t->hop_at++;
-	try_host(t);
+	t->host_at++;
+	smtp_try_host(t);
+}
+
+/* The host at hand failed, as T->last says. */
+static void
+try_host_failed(struct smtp_try *t)
+{
+	char key[SMTP_KEY_MAX];
+
+	host_memory_add(&t->dl->memory,
+			smtp_host_key(try_host_now(t), key, sizeof(key)),
+			try_now(t));
+	t->later = true;
+	try_next_host(t);
+}
+
+void
+smtp_try_failed_host(struct smtp_try *t, const char *dsn, const char *fmt, ...)
+{
+	char text[REPLY_TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	reply_set(&t->last, 451, dsn, "%s", text);
+	try_host_failed(t);
+}
+
+void
+smtp_try_hopeless(struct smtp_try *t, int code, const char *dsn,
+		  const char *fmt, ...)
+{
+	char text[REPLY_TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (try_host_now(t)->entry != t->mx_entry) {
+		smtp_try_failed_host(t, "4.4.4", "%s", text);
+		return;
+	}
+	reply_set(&t->never, code, dsn, "%s", text);
+	try_next_host(t);
 }
 
 /* T's place below the ceiling of the address. */
@@ -208,7 +254,7 @@ try_connect(struct smtp_try *t, struct slot *slot)
 	int r;
 
 	try_move(t, SMTP_TRY_CONNECT);
-	r = smtp_conn_open(t, try_hop(t), addr, &slot);
+	r = smtp_conn_open(t, try_host_now(t), addr, &slot);
 	if (r == 0)
 		return 0;
 	slots_give(&slot);
@@ -242,7 +288,8 @@ try_address(struct smtp_try *t)
 	while (t->addr_at < t->naddrs) {
 		const struct sockaddr_any *addr = &t->addrs[t->addr_at];
 
-		c = t->fresh ? NULL : smtp_conn_find_addr(t, try_hop(t), addr);
+		c = t->fresh ? NULL
+			     : smtp_conn_find_addr(t, try_host_now(t), addr);
 		if (c) {
 			smtp_conn_carry(c, t);
 			return;
@@ -254,7 +301,7 @@ try_address(struct smtp_try *t)
 		if (!slot || try_connect(t, slot) == 0)
 			return;
 	}
-	try_next_host(t);
+	try_host_failed(t);
 }
 
 /* As they came, but what failed lately last. */
@@ -274,51 +321,99 @@ try_order_addrs(struct smtp_try *t, const struct sockaddr_any *v, size_t n)
 		}
 }
 
-static void
-try_set_port(struct sockaddr_any *addr, int64_t port)
+/* Where it would come back from, and what is not better than that. */
+static bool
+try_is_us(struct smtp_try *t, const struct sockaddr_any *v, size_t n)
 {
-	char ip[SOCKADDR_TEXT_MAX];
+	const struct smtp_host *host = try_host_now(t);
 
-	sockaddr_ip(addr, ip);
-	must(sockaddr_parse_ip(ip, (int)port, addr) == 0);
+	for (size_t i = 0; host->is_mx && i < n; i++) {
+		if (!smtp_hosts_is_us(t, &v[i]))
+			continue;
+		smtp_hosts_drop_equals(t);
+		smtp_try_hopeless(t, 554, "5.4.6",
+				  "mail for %s loops: its mail host %s is this "
+				  "one",
+				  t->a->dest, host->name);
+		return true;
+	}
+	return false;
+}
+
+/* The addresses of the host at hand, with its port. */
+static void
+try_go_to(struct smtp_try *t, const struct sockaddr_any *v, size_t n)
+{
+	size_t most = (size_t)routing_conf(t->routing)->mx.addresses;
+
+	if (try_is_us(t, v, n))
+		return;
+	if (try_host_now(t)->is_mx) {
+		if (n > most - t->mx_addrs)
+			n = most - t->mx_addrs;
+		t->mx_addrs += n;
+	}
+	if (n == 0) {
+		try_next_host(t); /* enough were tried */
+		return;
+	}
+	try_order_addrs(t, v, n);
+	try_address(t);
+}
+
+static void
+try_no_address(struct smtp_try *t, const char *why)
+{
+	const struct smtp_host *host = try_host_now(t);
+
+	if (host->entry == t->mx_entry &&
+	    strcasecmp(host->name, t->a->dest) == 0)
+		smtp_try_hopeless(t, 550, "5.4.4",
+				  "the domain %s has neither a mail host (MX) "
+				  "nor an address",
+				  t->a->dest);
+	else
+		smtp_try_hopeless(t, 550, "5.4.4", "%s: %s", host->name, why);
 }
 
 static void
 try_resolved(void *arg, const struct dns_answer *answer)
 {
 	struct smtp_try *t = arg;
-	const struct hop *hop = try_hop(t);
+	const struct smtp_host *host = try_host_now(t);
 	struct sockaddr_any v[DNS_ADDRESSES_MAX];
 
 	t->query = NULL;
-	if (answer->status != DNS_OK) {
-		reply_set(&t->last, 451,
-			  answer->status == DNS_NONE ? "4.4.4" : "4.4.3",
-			  "%s: %s", hop->host, answer->why);
-		try_next_host(t);
+	switch (answer->status) {
+	case DNS_OK:
+		break;
+	case DNS_NONE:
+		try_no_address(t, answer->why);
+		return;
+	case DNS_TEMPFAIL:
+		smtp_try_failed_host(t, "4.4.3", "%s: %s", host->name,
+				     answer->why);
 		return;
 	}
 	for (size_t i = 0; i < answer->n; i++) {
 		v[i] = answer->v[i];
-		try_set_port(&v[i], hop->port);
+		sockaddr_set_port(&v[i], (int)host->entry->port);
 	}
-	try_order_addrs(t, v, answer->n);
-	try_address(t);
+	try_go_to(t, v, answer->n);
 }
 
 static void
 try_resolve(struct smtp_try *t)
 {
-	const struct hop *hop = try_hop(t);
+	const struct smtp_host *host = try_host_now(t);
 	struct sockaddr_any addr;
 
 	try_move(t, SMTP_TRY_RESOLVE);
-	if (sockaddr_parse_ip(hop->host, (int)hop->port, &addr) == 0) {
-		try_order_addrs(t, &addr, 1);
-		try_address(t);
-		return;
-	}
-	t->query = dns_addresses(t->dl->dns, hop->host, try_resolved, t);
+	if (sockaddr_parse_ip(host->name, (int)host->entry->port, &addr) == 0)
+		try_go_to(t, &addr, 1);
+	else
+		t->query =
+			dns_addresses(t->dl->dns, host->name, try_resolved, t);
 }
 
 /* --- hosts -------------------------------------------------------------------------- */
@@ -333,33 +428,44 @@ try_host_slot(void *arg, struct slot *slot)
 	try_resolve(t);
 }
 
-static void
-try_host(struct smtp_try *t)
+/* The ceiling of an entry is one for all its mail exchangers. */
+static bool
+try_take_host_slot(struct smtp_try *t)
+{
+	const struct hop *entry = try_host_now(t)->entry;
+	const struct smtp_host host = {.entry = entry, .name = entry->host};
+	char key[SMTP_KEY_MAX];
+
+	if (entry->connections == 0)
+		return true;
+	try_move(t, SMTP_TRY_HOST_SLOT);
+	smtp_host_key(&host, key, sizeof(key));
+	t->hop_slot = slots_take(t->dl->deliver->slots, key, entry->connections,
+				 t->dl->loop, try_host_slot, t, &t->wait);
+	return t->hop_slot != NULL;
+}
+
+void
+smtp_try_host(struct smtp_try *t)
 {
 	struct smtp_conn *c;
-	const struct hop *hop;
-	char key[TRY_KEY_MAX];
 
-	if (t->hop_at == t->nhops) {
-		try_dest_failed(t);
+	if (t->host_at == t->nhosts) {
+		if (t->never.code != 0 && !t->later)
+			try_never(t);
+		else
+			try_dest_failed(t);
 		return;
 	}
-	hop = try_hop(t);
-	c = t->fresh ? NULL : smtp_conn_find_hop(t->dl, hop);
+	c = t->fresh ? NULL : smtp_conn_find_host(t, try_host_now(t));
 	if (c) {
 		smtp_conn_carry(c, t);
-		return;
+	} else if (smtp_host_is_open(try_host_now(t))) {
+		try_move(t, SMTP_TRY_MX);
+		smtp_hosts_ask(t);
+	} else if (try_take_host_slot(t)) {
+		try_resolve(t);
 	}
-	if (hop->connections > 0) {
-		try_move(t, SMTP_TRY_HOST_SLOT);
-		t->hop_slot = slots_take(t->dl->deliver->slots,
-					 try_hop_key(hop, key, sizeof(key)),
-					 hop->connections, t->dl->loop,
-					 try_host_slot, t, &t->wait);
-		if (!t->hop_slot)
-			return;
-	}
-	try_resolve(t);
 }
 
 void
@@ -377,8 +483,8 @@ smtp_try_start(struct deliver_loop *dl, struct attempt *a)
 		smtp_try_finish(t);
 		return;
 	}
-	try_order_hops(t, &route);
-	try_host(t);
+	smtp_hosts_init(t, &route);
+	smtp_try_host(t);
 }
 
 /* A destination may be several hosts, so its last words name the one. */
@@ -401,12 +507,14 @@ smtp_try_again(struct smtp_try *t)
 {
 	t->conn = NULL;
 	t->fresh = true;
-	t->hop_at = 0;
+	t->host_at = t->mx_addrs = 0;
+	t->later = false;
+	t->never.code = 0;
 	try_move(t, SMTP_TRY_ROUTE);
 	if (t->dl->stopping)
 		smtp_try_finish(t);
 	else
-		try_host(t);
+		smtp_try_host(t);
 }
 
 /* --- the mail ------------------------------------------------------------------------- */
@@ -414,12 +522,12 @@ smtp_try_again(struct smtp_try *t)
 void
 smtp_try_ready(struct smtp_try *t)
 {
-	char key[TRY_KEY_MAX];
+	char key[SMTP_KEY_MAX];
 
 	slots_cancel(&t->wait); /* an idle connection came first */
 	slots_give(&t->hop_slot);
 	if (t->state == SMTP_TRY_CONNECT) {
-		try_hop_key(try_hop(t), key, sizeof(key));
+		smtp_host_key(try_host_now(t), key, sizeof(key));
 		host_memory_remove(&t->dl->memory, key);
 		sockaddr_text(&t->addrs[t->addr_at], key);
 		host_memory_remove(&t->dl->memory, key);

@@ -1,8 +1,8 @@
 /*
- * A question is two of libunbound's, A and AAAA. Its end is always told from
- * the end of a turn: libunbound answers from its cache and from /etc/hosts
- * before ub_resolve_event() returns, and its own stack is no place for an owner
- * who may free the resolver.
+ * A question for addresses is two of libunbound's, A and AAAA. Its end is
+ * always told from the end of a turn: libunbound answers from its cache and
+ * from /etc/hosts before ub_resolve_event() returns, and its own stack is no
+ * place for an owner who may free the resolver.
  */
 #include "net/dns.h"
 
@@ -40,13 +40,16 @@ struct dns_leg {
 struct dns_query {
 	LIST_ENTRY(dns_query) link;
 	struct dns *dns; /* borrowed; NULL when that is gone */
-	dns_fn *fn;      /* NULL: cancelled */
+	dns_fn *fn;
+	dns_mx_fn *mx_fn;
+	struct dns_mx_answer *mx; /* owned; NULL: addresses are asked for */
 	void *arg;
+	bool cancelled;
 	struct dns_leg leg[2];
 	struct loop_timer deadline;
 	struct post end;
 	bool ending; /* END is posted */
-	bool asking; /* dns_addresses() has not yet asked both */
+	bool asking; /* not all legs were asked yet */
 	bool failed; /* one of the legs brought no answer */
 	struct dns_answer answer;
 	char why[256];
@@ -91,17 +94,31 @@ query_end(void *arg)
 
 	if (q->dns != NULL)
 		LIST_REMOVE(q, link);
-	if (q->fn != NULL)
+	if (!q->cancelled && q->mx != NULL)
+		q->mx_fn(q->arg, q->mx);
+	else if (!q->cancelled)
 		q->fn(q->arg, &q->answer);
+	free(q->mx);
 	free(q);
+}
+
+static enum dns_status
+query_status(const struct dns_query *q, size_t n)
+{
+	return n > 0 ? DNS_OK : q->failed ? DNS_TEMPFAIL : DNS_NONE;
 }
 
 static void
 query_post_end(struct dns_query *q)
 {
 	struct dns_answer *a = &q->answer;
+	struct dns_mx_answer *mx = q->mx;
 
-	a->status = a->n > 0 ? DNS_OK : q->failed ? DNS_TEMPFAIL : DNS_NONE;
+	if (mx != NULL) {
+		mx->status = query_status(q, mx->n);
+		mx->why = mx->n > 0 ? "" : q->why;
+	}
+	a->status = query_status(q, a->n);
 	a->why = a->n > 0 ? "" : q->why;
 	query_drop_legs(q);
 	q->ending = true;
@@ -117,6 +134,26 @@ query_deadline(void *arg)
 	query_post_end(q);
 }
 
+static int
+leg_read(struct dns_leg *leg, const void *packet, int len)
+{
+	struct dns_query *q = leg->query;
+
+	if (len <= 0)
+		return -EBADMSG;
+	return q->mx != NULL ? dns_answer_add_mx(q->mx, packet, (size_t)len)
+			     : dns_answer_add(&q->answer, packet, (size_t)len,
+					      leg->type);
+}
+
+static void
+leg_no_name(struct dns_query *q)
+{
+	if (q->mx != NULL)
+		q->mx->no_name = true;
+	query_none(q, "the name does not exist");
+}
+
 /* libunbound's callback. RCODE 2 without a packet is also what a resolver that
  * is being deleted says. */
 static void
@@ -130,15 +167,14 @@ leg_answered(void *arg, int rcode, void *packet, int len, int security,
 	leg->pending = false;
 	/* "No such name" is only in the packet. What is bogus stays unread. */
 	if (security != 1 && rcode == ns_r_noerror)
-		rcode = len > 0 ? dns_answer_add(&q->answer, packet,
-						 (size_t)len, leg->type)
-				: -EBADMSG;
+		rcode = leg_read(leg, packet, len);
 	if (security == 1)
 		query_failed(q, "the DNS answer is not authentic", why_bogus);
 	else if (rcode == ns_r_nxdomain)
-		query_none(q, "the name does not exist");
+		leg_no_name(q);
 	else if (rcode == ns_r_noerror)
-		query_none(q, "the name has no address");
+		query_none(q, q->mx != NULL ? "the name has no MX record"
+					    : "the name has no address");
 	else
 		query_failed(q,
 			     rcode < 0 ? "the DNS answer is malformed"
@@ -159,22 +195,42 @@ leg_ask(struct dns_query *q, struct dns_leg *leg, const char *name, int type)
 	if (r == UB_NOERROR)
 		return;
 	leg->pending = false;
+	if (r == UB_SYNTAX && q->mx != NULL)
+		q->mx->no_name = true;
 	if (r == UB_SYNTAX)
 		query_none(q, "the name is not a valid domain name");
 	else
 		query_failed(q, "the DNS can't be asked", ub_strerror(r));
 }
 
-struct dns_query *
-dns_addresses(struct dns *dns, const char *name, dns_fn *fn, void *arg)
+static struct dns_query *
+query_new(struct dns *dns, void *arg)
 {
 	struct dns_query *q = xcalloc(1, sizeof(*q));
 
 	q->dns = dns;
-	q->fn = fn;
 	q->arg = arg;
 	loop_timer_init(&q->deadline, dns->loop, query_deadline, q);
 	LIST_INSERT_HEAD(&dns->queries, q, link);
+	return q;
+}
+
+static void
+query_asked(struct dns_query *q)
+{
+	q->asking = false;
+	if (q->leg[0].pending || q->leg[1].pending)
+		loop_timer_set(&q->deadline, q->dns->timeout_ms);
+	else
+		query_post_end(q);
+}
+
+struct dns_query *
+dns_addresses(struct dns *dns, const char *name, dns_fn *fn, void *arg)
+{
+	struct dns_query *q = query_new(dns, arg);
+
+	q->fn = fn;
 	if (sockaddr_parse_ip(name, 0, &q->answer.v[0]) == 0) {
 		q->answer.n = 1;
 		query_post_end(q);
@@ -183,11 +239,20 @@ dns_addresses(struct dns *dns, const char *name, dns_fn *fn, void *arg)
 	q->asking = true;
 	leg_ask(q, &q->leg[0], name, ns_t_aaaa);
 	leg_ask(q, &q->leg[1], name, ns_t_a);
-	q->asking = false;
-	if (q->leg[0].pending || q->leg[1].pending)
-		loop_timer_set(&q->deadline, dns->timeout_ms);
-	else
-		query_post_end(q);
+	query_asked(q);
+	return q;
+}
+
+struct dns_query *
+dns_mx(struct dns *dns, const char *name, dns_mx_fn *fn, void *arg)
+{
+	struct dns_query *q = query_new(dns, arg);
+
+	q->mx_fn = fn;
+	q->mx = xcalloc(1, sizeof(*q->mx));
+	q->asking = true;
+	leg_ask(q, &q->leg[0], name, ns_t_mx);
+	query_asked(q);
 	return q;
 }
 
@@ -199,7 +264,7 @@ dns_cancel(struct dns_query **query)
 	if (q == NULL)
 		return;
 	*query = NULL;
-	q->fn = NULL;
+	q->cancelled = true;
 	if (q->ending)
 		return; /* freed by what is posted */
 	query_drop_legs(q);

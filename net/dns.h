@@ -1,13 +1,16 @@
 /*
- * dns - names to addresses on a loop, through libunbound; /etc/hosts first.
+ * dns - names to addresses and mail exchangers on a loop, through libunbound;
+ * /etc/hosts first.
  *
- * One resolver context per loop. Every question has a deadline of its own (a
- * dead forwarder makes libunbound silent). The callback runs exactly once, on
- * the loop, never from within dns_addresses(), unless the query was cancelled.
+ * One resolver context per loop, whose cache keeps answers as long as their
+ * TTL says. Every question has a deadline of its own (a dead forwarder makes
+ * libunbound silent). The callback runs exactly once, on the loop, never from
+ * within the call that asked, unless the query was cancelled.
  */
 #ifndef NET_DNS_H
 #define NET_DNS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,8 +31,8 @@ struct dns;
 struct dns_query;
 
 enum dns_status {
-	DNS_OK,       /* at least one address */
-	DNS_NONE,     /* the name has no address, or does not exist */
+	DNS_OK,       /* at least one record */
+	DNS_NONE,     /* the name has none, or does not exist */
 	DNS_TEMPFAIL, /* timeout, SERVFAIL, bogus: try again */
 };
 
@@ -41,6 +44,23 @@ struct dns_answer {
 	struct sockaddr_any v[DNS_ADDRESSES_MAX];
 	const char *why; /* for a log or a bounce, without a final dot; valid
 			  * during the callback; "" with DNS_OK */
+};
+
+#define DNS_MX_MAX   32
+#define DNS_NAME_MAX 256
+
+struct dns_mx {
+	uint16_t preference;
+	char host[DNS_NAME_MAX]; /* no final dot; "" is the root, which with
+				  * no other one says "no mail" (RFC 7505) */
+};
+
+struct dns_mx_answer {
+	enum dns_status status;
+	bool no_name; /* with DNS_NONE: the name does not exist at all */
+	size_t n;     /* the best, in the order of their preference */
+	struct dns_mx v[DNS_MX_MAX];
+	const char *why; /* as above */
 };
 
 typedef void dns_fn(void *arg, const struct dns_answer *answer);
@@ -55,6 +75,10 @@ void dns_free(struct dns **dns);
  * failed or was too late. */
 struct dns_query *dns_addresses(struct dns *dns, const char *name, dns_fn *fn,
 				void *arg);
+typedef void dns_mx_fn(void *arg, const struct dns_mx_answer *answer);
+/* The mail exchangers of NAME. */
+struct dns_query *dns_mx(struct dns *dns, const char *name, dns_mx_fn *fn,
+			 void *arg);
 /* No callback any more. Leaves NULL. */
 void dns_cancel(struct dns_query **query);
 

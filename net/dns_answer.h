@@ -1,5 +1,6 @@
 /*
- * dns_answer - the addresses of a DNS answer in wire format (RFC 1035, 4.1).
+ * dns_answer - the addresses or mail exchangers of a DNS answer in wire format
+ * (RFC 1035, 4.1).
  */
 #ifndef NET_DNS_ANSWER_H
 #define NET_DNS_ANSWER_H
@@ -11,5 +12,9 @@
  * (ns_r_noerror is 0), or -EBADMSG. */
 int dns_answer_add(struct dns_answer *answer, const void *packet, size_t len,
 		   int type);
+/* The same with its MX records; of more than fit the best stay. A name that is
+ * no host name by its length or its octets is left out. */
+int dns_answer_add_mx(struct dns_mx_answer *answer, const void *packet,
+		      size_t len);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 static const uint8_t mapped_prefix[12] = {
 	[10] = 0xff,
@@ -221,6 +222,41 @@ sockaddr_is_any(const struct sockaddr_any *a)
 	if (bytes_are_ipv4(b))
 		return memcmp(b + 12, zero, 4) == 0;
 	return memcmp(b, zero, 16) == 0;
+}
+
+void
+sockaddr_set_port(struct sockaddr_any *a, int port)
+{
+	if (a->ss.ss_family == AF_INET)
+		((struct sockaddr_in *)(void *)&a->ss)->sin_port =
+			htons((uint16_t)port);
+	if (a->ss.ss_family == AF_INET6)
+		((struct sockaddr_in6 *)(void *)&a->ss)->sin6_port =
+			htons((uint16_t)port);
+}
+
+/* What leads to the machine itself has that very address as its source. */
+bool
+sockaddr_is_ours(const struct sockaddr_any *a)
+{
+	struct sockaddr_any to = *a, from = {.len = sizeof(from.ss)};
+	uint8_t there[16], here[16];
+	bool ours = false;
+	int fd;
+
+	if (sockaddr_is_loopback(a) || sockaddr_is_any(a))
+		return true;
+	fd = socket(a->ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	sockaddr_set_port(&to, 9);
+	if (connect(fd, (struct sockaddr *)&to.ss, to.len) == 0 &&
+	    getsockname(fd, (struct sockaddr *)&from.ss, &from.len) == 0)
+		ours = sockaddr_bytes(&to, there) &&
+		       sockaddr_bytes(&from, here) &&
+		       memcmp(there, here, sizeof(there)) == 0;
+	close(fd);
+	return ours;
 }
 
 /* Do the first PREFIX bits of A and B agree? */

@@ -24,6 +24,8 @@ void sockaddr_ip(const struct sockaddr_any *a,
 void sockaddr_text(const struct sockaddr_any *a,
 		   char ret_text[static SOCKADDR_TEXT_MAX]);
 int sockaddr_port(const struct sockaddr_any *a); /* 0 for unix */
+/* Of an address that has one. */
+void sockaddr_set_port(struct sockaddr_any *a, int port);
 /* The address as IPv6, an IPv4 one mapped; false for other families. */
 bool sockaddr_bytes(const struct sockaddr_any *a, uint8_t ret[static 16]);
 /* A literal address, no names. 0 or -EINVAL. */
@@ -36,6 +38,10 @@ int sockaddr_parse_listen(const char *text, struct sockaddr_any ret[static 2],
 bool sockaddr_is_loopback(const struct sockaddr_any *a);
 /* True for the wildcard addresses. */
 bool sockaddr_is_any(const struct sockaddr_any *a);
+
+/* True for an address that this machine has now, loopback included. Asks the
+ * kernel which way a packet would go; sends none. */
+bool sockaddr_is_ours(const struct sockaddr_any *a);
 
 struct network {
 	uint8_t addr[16]; /* IPv4 as mapped IPv6 */

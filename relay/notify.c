@@ -246,7 +246,7 @@ nt_find(struct notify *n, struct arena *arena, struct expansion *ret)
 {
 	const struct address postmaster = {"postmaster", ""};
 
-	return expand_rcpt(n->relay->snapshot->routing, &postmaster, true,
+	return expand_rcpt(n->relay->snapshot->routing, "", &postmaster, true,
 			   arena, ret) == EXPAND_OK;
 }
 

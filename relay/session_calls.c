@@ -56,7 +56,8 @@ session_expand(void *arg, const struct address *rcpt, bool trusted,
 {
 	struct session *s = arg;
 
-	return expand_rcpt(s->snapshot->routing, rcpt, trusted, arena, ret);
+	return expand_rcpt(s->snapshot->routing, s->smtp.sender, rcpt, trusted,
+			   arena, ret);
 }
 
 static void

@@ -72,7 +72,7 @@ enum smtp_in_no {
 	SMTP_IN_NO_SOURCE,       /* names another host before the @ */
 	SMTP_IN_NO_USER,
 	SMTP_IN_NO_ANSWER, /* who should know the recipient says nothing */
-	SMTP_IN_NO_ROUTE,
+	SMTP_IN_NO_LISTED,
 	SMTP_IN_NO_LARGE,    /* the name of very many */
 	SMTP_IN_NO_UNKNOWNS, /* too many of these */
 	SMTP_IN_NO_RECIPIENTS,

@@ -61,7 +61,8 @@ si_rcpt_add(struct smtp_in *si, const struct smtp_command *cmd,
 		.orcpt = e->copy ? NULL : orcpt,
 		.notify = e->copy ? DSN_NOTIFY_NEVER : cmd->notify,
 		.agent = e->route.agent,
-		.dest = e->route.dest,
+		/* By MX it is the recipient's domain. */
+		.dest = arena_strdup(&si->arena, e->route.dest),
 		.route = e->route.rule,
 	};
 	si->nrcpt++;
@@ -110,7 +111,7 @@ si_rcpt_refuse(struct smtp_in *si, const struct smtp_command *cmd,
 		[EXPAND_FOREIGN] = SMTP_IN_NO_FOREIGN_RCPT,
 		[EXPAND_SOURCE] = SMTP_IN_NO_SOURCE,
 		[EXPAND_UNKNOWN] = SMTP_IN_NO_USER,
-		[EXPAND_NO_ROUTE] = SMTP_IN_NO_ROUTE,
+		[EXPAND_EXCLUDED] = SMTP_IN_NO_LISTED,
 		[EXPAND_TOO_MANY] = SMTP_IN_NO_LARGE,
 	};
 

@@ -43,8 +43,10 @@ const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO] = {
 			       "relay", false, false},
 	[SMTP_IN_NO_USER] = {550, "5.1.1", "nobody has this address here",
 			     "unknown", false, false},
-	[SMTP_IN_NO_ROUTE] = {550, "5.4.4", "no route to this domain",
-			      "no_route", false, false},
+	[SMTP_IN_NO_LISTED] = {550, "5.7.1",
+			       "this server sends to the addresses of its "
+			       "list only, and this one is not on it",
+			       "only_recipients", false, false},
 	[SMTP_IN_NO_ANSWER] = {450, "4.1.1",
 			       "the host that knows this recipient can't say "
 			       "now, try again later",

@@ -51,6 +51,21 @@ snapshot_services(struct snapshot *s, const struct smtp_metrics *metrics)
 	submit->smtp.class = CONFIG_CLASS_BY_HEADER;
 }
 
+/* Where mail comes in: who delivers by MX must not come back here. */
+static void
+snapshot_listens(const struct config *config, struct routing *routing)
+{
+	size_t most = 2 * config->listeners.n, n = 0, more;
+	struct sockaddr_any *v = xcalloc(most + 2, sizeof(*v));
+
+	for (size_t i = 0; i < config->listeners.n; i++)
+		if (sockaddr_parse_listen(config_listener(config, i)->address,
+					  v + n, &more) == 0)
+			n += more;
+	routing_set_listens(routing, v, n);
+	free(v);
+}
+
 int
 snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	     struct conf_errors *e, struct snapshot **ret_snapshot)
@@ -69,6 +84,7 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 		routing_unref(&routing);
 		return r;
 	}
+	snapshot_listens(config, routing);
 	s = xcalloc(1, sizeof(*s));
 	s->refs = 1;
 	s->config = config_ref(config);

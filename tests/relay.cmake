@@ -42,8 +42,8 @@ belfry_proto_test(
   messages
   missing_fields
   no_header
-  no_route
   no_wait
+  only_recipients
   pipelining
   recipients
   rewrite

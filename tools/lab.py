@@ -367,6 +367,10 @@ class Server(socketserver.ThreadingTCPServer):
         pass
 
 
+class Server6(Server):
+    address_family = socket.AF_INET6
+
+
 class Sink:
     """An SMTP server on loopback that keeps what it takes in `messages`.
 
@@ -374,8 +378,9 @@ class Sink:
     the usual one; verbs are banner, EHLO, ..., DATA, and "." with the Message
     at the end of data. May be stopped and started again on its port."""
 
-    def __init__(self, script=None, on_message=None, port=None):
-        self.port = port or free_port()
+    def __init__(self, script=None, on_message=None, port=None,
+                 address="127.0.0.1"):
+        self.port, self.address = port or free_port(), address
         self.script = script or (lambda verb, argument: None)
         self.on_message = on_message
         self.lock = threading.Lock()
@@ -383,7 +388,8 @@ class Sink:
         self.server = None
 
     def start(self):
-        self.server = Server(("127.0.0.1", self.port), SinkSession)
+        kind = Server6 if ":" in self.address else Server
+        self.server = kind((self.address, self.port), SinkSession)
         self.server.sink = self
         threading.Thread(target=self.server.serve_forever, args=(0.05,),
                          daemon=True).start()
@@ -410,4 +416,4 @@ class Sink:
 
     def hop(self):
         """This sink as an entry of the configuration."""
-        return {"host": "127.0.0.1", "port": self.port}
+        return {"host": self.address, "port": self.port}

@@ -624,9 +624,15 @@ class Usage(Case):
                 self.assertNotIn(BELFRY, done.stderr)
 
     def test_check(self):
+        with open(self.conf, encoding="utf-8") as file:
+            quiet = file.read()
+        with open(self.conf, "a", encoding="utf-8") as file:
+            file.write("http: [{address: '0.0.0.0:8025'}]\n")
         done = self.belfry("check")
         self.assertIn("1 warning", done.stdout)
         self.belfry("check", "--strict", exit=1)
+        with open(self.conf, "w", encoding="utf-8") as file:
+            file.write(quiet)
         self.belfry("check", "--as", "no-such-user", exit=64)
         anchor = os.path.join(self.dir, "anchor")
         with open(self.conf, "a", encoding="utf-8") as file:

@@ -32,10 +32,13 @@ class Start(harness.Case):
 
     def test_warning(self):
         """Told once, and as what it is."""
-        belfryd = self.start({"delivery": {"smarthost": []}})
-        self.assertEqual(re.findall(r"(?m)^.*: neither routes", belfryd.log()),
-                         [f"{belfryd.config_file}:1:1: warning: neither "
-                          "routes"])
+        belfryd = self.prepare()
+        belfryd.config["listeners"][0]["trust"] = ["0.0.0.0/0"]
+        belfryd.write_config()
+        belfryd.start()
+        self.assertEqual(
+            re.findall(r"(?m)^.*: (warning: .*) trusts more", belfryd.log()),
+            ["warning: listener `smtp`"])
         belfryd.config["colour"] = "green"
         belfryd.write_config()
         belfryd.signal(signal.SIGHUP)

@@ -80,16 +80,6 @@ class Delivery(harness.Case):
         self.assertEqual(other.wait(1)[0].recipients, ["a@inner.example"])
         self.assertEqual(self.sink.wait(1)[0].recipients, ["b@example.net"])
 
-    def test_no_route(self):
-        self.start({"delivery": {"smarthost": [], "by_domain": [
-            {"match": "example.net", "via": [self.sink.hop()]}]}})
-        client = self.client()
-        client.mail("anna@example.org")
-        code, said = client.rcpt("a@elsewhere.example")
-        self.assertEqual(code, 550)
-        self.assertIn(b"5.4.4", said)
-        self.assertEqual(client.rcpt("a@example.net")[0], 250)
-
     def test_failover(self):
         dead = {"host": "127.0.0.1", "port": lab.free_port()}
         self.start({"delivery": {"smarthost": [dead, self.sink.hop()]}})

@@ -41,7 +41,7 @@ be_expand(void *arg, const struct address *rcpt, bool trusted,
 {
 	struct backend *b = arg;
 
-	return expand_rcpt(b->routing, rcpt, trusted, arena, ret);
+	return expand_rcpt(b->routing, "", rcpt, trusted, arena, ret);
 }
 
 /* Asked for "slow...", else known at once. */
@@ -70,8 +70,8 @@ be_verify(void *arg, const struct expanded *r)
 /* A relay for all but BACKEND_DOMAIN_NOWHERE. */
 static const char relay_text[] =
 	"hostname: relay.example.org\n"
-	"delivery: {by_domain: [{match: '/(?<!@nowhere.example)$/', via: "
-	"[{name: hub, host: 127.0.0.1}]}]}\n";
+	"delivery: {only_recipients: ['/(?<!@nowhere.example)$/'], smarthost: "
+	"[{name: hub, host: 127.0.0.1}]}\n";
 
 /* The same with domains of its own; inner.example is handed on whole. */
 static const char inbound_text[] =
@@ -101,8 +101,8 @@ static const char inbound_text[] =
 	"127.0.0.1}], verify: {cache: 1d}, bcc: [archive@elsewhere.example]}\n"
 	"  - {match: inner.example, deliver: smtp, via: [{name: inner, host: "
 	"127.0.0.1}]}\n"
-	"delivery: {by_domain: [{match: '/(?<!@nowhere.example)$/', via: "
-	"[{name: hub, host: 127.0.0.1}]}]}\n";
+	"delivery: {only_recipients: ['/(?<!@nowhere.example)$/'], smarthost: "
+	"[{name: hub, host: 127.0.0.1}]}\n";
 
 struct be_tables {
 	struct config *config; /* owned: REWRITE borrows it */

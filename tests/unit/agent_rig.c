@@ -45,6 +45,7 @@ agent_rig_init(struct agent_rig *g)
 	g->conf.dsn.max_size = 64 << 10;
 	g->conf.timeouts =
 		(struct delivery_timeouts){20000, 20000, 20000, 20000, 20000};
+	g->conf.mx = (struct delivery_mx_conf){10, 20, 25};
 	g->conf.smarthost.v = g->hops;
 	pthread_mutex_init(&g->lock, NULL);
 	pthread_cond_init(&g->changed, NULL);

@@ -157,8 +157,8 @@ static const struct {
 	 "t:3:11: warning: alias `a`: there is no way to a@localhost; its mail "
 	 "is refused\n"},
 	{"alias to nowhere",
-	 HOST "delivery: {by_domain: [{match: b.example, "
-	      "via: [{host: a.example}]}]}\n"
+	 HOST "delivery: {only_recipients: [b.example], "
+	      "smarthost: [{host: a.example}]}\n"
 	      "aliases:\n  a: [x@b.example, x@c.example]\n"
 	      "  b: [a]\n  c: [d]\n",
 	 "t:4:3: warning: alias `a`: there is no way to x@c.example; its mail "
@@ -252,9 +252,7 @@ static const struct {
 	{"serve", HOST OUT "http: [{address: '[::1]:80', serve: [alerts]}]\n",
 	 "t:3:38: `serve` lists api and metrics, not `alerts`\n"},
 
-	{"no route", HOST,
-	 "t:1:1: warning: neither routes, delivery.smarthost nor "
-	 "delivery.by_domain is given: every recipient is refused\n"},
+	{"by MX", HOST, ""},
 	{"a route is enough",
 	 HOST "routes: [{match: a.example, deliver: smtp, via: [{host: "
 	      "10.1.0.5}]}]\n",
@@ -314,7 +312,8 @@ static const struct {
 	 "is written `{{`\n"},
 	{"copy without a way",
 	 HOST "routes: [{match: a.example, deliver: smtp, via: [{host: "
-	      "10.1.0.5}], bcc: [b@b.example]}]\n",
+	      "10.1.0.5}], bcc: [b@b.example]}]\n"
+	      "delivery: {only_recipients: [a.example]}\n",
 	 "t:2:10: `bcc`: there is no way to b@b.example\n"},
 	{"copy to nobody",
 	 HOST OUT "routes: [{match: a.example, deliver: smtp, via: [{host: "

@@ -52,7 +52,7 @@ pipe_rig_start(struct pipe_rig *g, const char *const *command)
 	g->fake.mail.agent = "pipe";
 	g->fake.mail.sender = "ben@example.org";
 	routing = agent_rig_routing(agent);
-	assert_int_equal(route_find(routing,
+	assert_int_equal(route_find(routing, "",
 				    &(struct address){"a", "example.net"},
 				    &route),
 			 0);

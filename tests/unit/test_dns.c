@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "net/dns_answer.h"
+#include "tests/unit/dns_wire.h"
 #include "tests/unit/test.h"
 
 /* A DNS server of a few names, on the loop of the test. */
@@ -64,38 +65,6 @@ zone_find(const char *name)
 		if (strcasecmp(zone[i].name, name) == 0)
 			return &zone[i];
 	return NULL;
-}
-
-struct wire {
-	unsigned char data[4096];
-	size_t len;
-};
-
-static void
-wire_number(struct wire *w, unsigned v, int bytes)
-{
-	while (bytes-- > 0)
-		w->data[w->len++] = (unsigned char)(v >> bytes * 8);
-}
-
-static void
-wire_name(struct wire *w, const char *name)
-{
-	int n = ns_name_compress(name, w->data + w->len,
-				 sizeof(w->data) - w->len, NULL, NULL);
-
-	assert_true(n > 0);
-	w->len += (size_t)n;
-}
-
-static void
-wire_record(struct wire *w, const char *name, int type, size_t rdlen)
-{
-	wire_name(w, name);
-	wire_number(w, (unsigned)type, 2);
-	wire_number(w, ns_c_in, 2);
-	wire_number(w, 60, 4);
-	wire_number(w, (unsigned)rdlen, 2);
 }
 
 static void

@@ -40,8 +40,8 @@ static const char conf_text[] =
 	"  - {match: pinned@localhost, deliver: smtp, via: [{name: here, "
 	"host: 127.0.0.1}]}\n"
 	"delivery:\n"
-	"  by_domain: [{match: '/(?<!@nowhere.example)$/', via: [{name: hub, "
-	"host: 127.0.0.1}]}]\n";
+	"  only_recipients: ['/(?<!@nowhere.example)$/']\n"
+	"  smarthost: [{name: hub, host: 127.0.0.1}]\n";
 
 /* What a stranger may do, and what a client of ours gets. */
 static const struct {
@@ -57,7 +57,7 @@ static const struct {
 	{"a domain below ours", "x@a.ours.example", "foreign",
 	 "x@a.ours.example>hub"},
 	{"elsewhere", "x@far.example", "foreign", "x@far.example>hub"},
-	{"nowhere", "x@nowhere.example", "foreign", "no_route"},
+	{"nowhere", "x@nowhere.example", "foreign", "excluded"},
 
 	{"alias", "root@ours.example", "ann@inner.example>inner", NULL},
 	{"alias, letters", "ROOT@ours.example", "ann@inner.example>inner",
@@ -82,7 +82,7 @@ static const struct {
 	 NULL},
 	{"the name alone", "info@inner.example", "info@far.example>hub", NULL},
 	{"an alias before a route", "ben@ours.example", "unknown", NULL},
-	{"alias with a dead end", "half@ours.example", "no_route", NULL},
+	{"alias with a dead end", "half@ours.example", "excluded", NULL},
 	{"alias that keeps its own", "anna+x@inner.example",
 	 "anna+x@inner.example>inner copy@far.example>hub", NULL},
 	{"alias that keeps its own, which is nobody", "anna@ours.example",
@@ -196,7 +196,7 @@ expanded(const struct routing *r, const char *rcpt, bool trusted,
 	struct address a;
 
 	assert_int_equal(address_parse_bare(rcpt, arena, &a, &why), 0);
-	result = expand_rcpt(r, &a, trusted, arena, &ex);
+	result = expand_rcpt(r, "", &a, trusted, arena, &ex);
 	if (result != EXPAND_OK)
 		return expand_result_names[result];
 	for (size_t i = 0; i < ex.n; i++)

@@ -31,11 +31,18 @@ static struct delivery_rule rules[] = {
 	{.match = TEXT("anna@inner.example.org"), .via = {2, smart}},
 };
 
+static struct hop shop[] = {HOP("shop", "10.2.0.1", 587)};
+static struct delivery_rule senders[] = {
+	{.match = TEXT("vip@shop.example"), .via = {1, other}},
+	{.match = TEXT("shop.example"), .via = {1, shop}},
+};
+
 static struct delivery_conf
 conf_new(void)
 {
 	struct delivery_conf c = {.smarthost = {2, smart},
 				  .by_domain = {3, rules},
+				  .mx = {10, 20, 25},
 				  .helo = TEXT("")};
 
 	return c;
@@ -90,17 +97,27 @@ test_find(void **state)
 	static const struct {
 		const char *name;
 		bool smarthost;
-		const char *rcpt, *dest, *rule;
+		const char *sender, *rcpt, *dest, *rule;
 	} row[] = {
-		{"the first match wins", true, "anna@inner.example.org",
+		{"the first match wins", true, "", "anna@inner.example.org",
 		 "10.1.0.5:25,[2001:db8::5]:24", "inner.example.org"},
-		{"a subdomain", true, "a@x.example.org", "10.1.0.6:25",
+		{"a subdomain", true, "", "a@x.example.org", "10.1.0.6:25",
 		 ".example.org"},
-		{"the rest", true, "a@example.org", "ses", "smarthost"},
-		{"nothing covers it", false, "a@example.org", NULL, NULL},
-		{"a rule without smarthost", false, "a@x.example.org",
+		{"the rest", true, "", "a@example.org", "ses", "smarthost"},
+		{"by MX", false, "", "a@example.org", "example.org", "mx"},
+		{"a literal", false, "", "a@[192.0.2.1]", "[192.0.2.1]", "mx"},
+		{"a rule without smarthost", false, "", "a@x.example.org",
 		 "10.1.0.6:25", ".example.org"},
-		{"bare postmaster", true, "postmaster", "ses", "smarthost"},
+		{"bare postmaster", true, "", "postmaster", "ses", "smarthost"},
+		{"bare postmaster, by MX", false, "", "postmaster", NULL, NULL},
+		{"by the sender, before the recipient", true, "b@shop.example",
+		 "a@x.example.org", "shop", "shop.example"},
+		{"the first sender's", true, "vip@shop.example",
+		 "a@example.net", "10.1.0.6:25", "vip@shop.example"},
+		{"another sender", true, "b@example.com", "a@x.example.org",
+		 "10.1.0.6:25", ".example.org"},
+		{"a sender without a domain", true, "shop.example",
+		 "a@example.org", "ses", "smarthost"},
 	};
 
 	(void)state;
@@ -113,6 +130,7 @@ test_find(void **state)
 		struct route route;
 		int e;
 
+		conf.by_sender = (struct conf_list){2, senders};
 		if (!row[i].smarthost)
 			conf.smarthost.n = 0;
 		r = routing_make(&conf);
@@ -121,7 +139,9 @@ test_find(void **state)
 			assert_int_equal(
 				address_parse(row[i].rcpt, &arena, &rcpt, &why),
 				0);
-		e = route_find(r, &rcpt, &route);
+		e = route_find(r, row[i].sender, &rcpt, &route);
+		if (e == 0 && route.mx != (strcmp(route.rule, "mx") == 0))
+			fail_msg("%s: by MX", row[i].name);
 		if (e != (row[i].dest ? 0 : -ENOENT))
 			fail_msg("%s: %d", row[i].name, e);
 		if (e == 0 && (strcmp(route.dest, row[i].dest) != 0 ||
@@ -159,7 +179,7 @@ test_usual_ports(void **state)
 
 		rule.deliver = row[i].deliver;
 		r = routing_make_with(&conf, &list);
-		assert_int_equal(route_find(r, &rcpt, &route), 0);
+		assert_int_equal(route_find(r, "", &rcpt, &route), 0);
 		assert_string_equal(route.agent, row[i].agent);
 		assert_string_equal(route.dest, row[i].dest);
 		routing_unref(&r);
@@ -197,7 +217,7 @@ test_routes(void **state)
 
 		assert_int_equal(
 			address_parse(row[i].rcpt, &arena, &rcpt, &why), 0);
-		assert_int_equal(route_find(r, &rcpt, &route), 0);
+		assert_int_equal(route_find(r, "", &rcpt, &route), 0);
 		if (strcmp(route.dest, row[i].dest) != 0 ||
 		    strcmp(route.rule, row[i].rule) != 0 ||
 		    strcmp(route.agent, "smtp") != 0)
@@ -267,19 +287,25 @@ test_equal(void **state)
 	};
 	static const struct {
 		const char *name;
-		struct conf_list smarthost, by_domain;
+		struct conf_list smarthost, by_domain, by_sender;
 		bool equal;
 	} row[] = {
-		{"the same", {2, smart}, {3, rules}, true},
-		{"no smarthost", {0}, {3, rules}, false},
-		{"another smarthost", {1, other}, {3, rules}, false},
-		{"a rule less", {2, smart}, {2, rules}, false},
+		{"the same", {2, smart}, {3, rules}, {0}, true},
+		{"no smarthost", {0}, {3, rules}, {0}, false},
+		{"another smarthost", {1, other}, {3, rules}, {0}, false},
+		{"a rule less", {2, smart}, {2, rules}, {0}, false},
 		{"rules that don't begin so",
 		 {2, smart},
 		 {2, rules + 1},
+		 {0},
 		 false},
-		{"another port", {2, smart}, {2, changed}, false},
-		{"another pattern", {2, smart}, {2, changed + 1}, false},
+		{"another port", {2, smart}, {2, changed}, {0}, false},
+		{"another pattern", {2, smart}, {2, changed + 1}, {0}, false},
+		{"by the sender",
+		 {2, smart},
+		 {2, rules + 1},
+		 {1, rules},
+		 false},
 	};
 	struct delivery_conf conf = conf_new(), now;
 	struct routing *was = routing_make(&conf), *r;
@@ -289,6 +315,7 @@ test_equal(void **state)
 		now = conf;
 		now.smarthost = row[i].smarthost;
 		now.by_domain = row[i].by_domain;
+		now.by_sender = row[i].by_sender;
 		now.lifetime_ms++; /* none of routing's */
 		r = routing_make(&now);
 		if ((memcmp(routing_print(was), routing_print(r),
@@ -317,7 +344,7 @@ test_outlives_its_configuration(void **state)
 	second = routing_ref(r);
 	routing_unref(&r);
 	assert_null(r);
-	assert_int_equal(route_find(second, &rcpt, &route), 0);
+	assert_int_equal(route_find(second, "", &rcpt, &route), 0);
 	assert_string_equal(route.hops[0].host, "10.0.0.1");
 	assert_string_equal(route.dest, "10.0.0.1:25");
 	routing_unref(&second);

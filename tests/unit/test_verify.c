@@ -86,7 +86,7 @@ rig_init(struct rig *g, int first, int second)
 	conf_errors_init(&e);
 	assert_int_equal(routing_new(&from, &e, &g->routing), 0);
 	conf_errors_done(&e);
-	assert_int_equal(route_find(g->routing, &any, &g->route), 0);
+	assert_int_equal(route_find(g->routing, "", &any, &g->route), 0);
 	g->handle = loop_handle_new(g->loop, g);
 }
 
