@@ -126,8 +126,9 @@ struct smtp_host {
 	const struct hop *entry; /* of the try's routing: what holds for it */
 	const char *name;        /* the entry's, or a mail exchanger's */
 	uint16_t preference;
-	bool is_mx;  /* found by MX: its own name is not looked up so */
-	bool failed; /* lately */
+	bool is_mx;    /* found by MX: its own name is not looked up so */
+	bool failed;   /* lately */
+	bool fallback; /* for when no other can be reached */
 };
 
 #define SMTP_KEY_MAX 512
@@ -203,6 +204,9 @@ void smtp_try_give_up(struct smtp_try *t);
 
 /* --- smtp_hosts.c --------------------------------------------------------- */
 
+/* How many of T's recipients still go here, by *RET_ROUTE; the others have
+ * their outcome. */
+size_t smtp_hosts_route(struct smtp_try *t, struct route *ret_route);
 /* T's hosts by ROUTE, what failed lately last. */
 void smtp_hosts_init(struct smtp_try *t, const struct route *route);
 /* The host at hand is open: its mail exchangers take its place, and
@@ -213,6 +217,9 @@ bool smtp_hosts_is_us(const struct smtp_try *t,
 		      const struct sockaddr_any *addr);
 /* The host at hand is ourselves: exchangers that are not better go. */
 void smtp_hosts_drop_equals(struct smtp_try *t);
+/* V by delivery.prefer, into RET, which has room for N; how many they are. */
+size_t smtp_hosts_prefer(const struct smtp_try *t, const struct sockaddr_any *v,
+			 size_t n, struct sockaddr_any *ret);
 /* Those of one preference in random order; V is sorted by it. */
 void smtp_mx_shuffle(struct dns_mx *v, size_t n);
 

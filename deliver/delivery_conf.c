@@ -299,6 +299,10 @@ delivery_check_only(void *field, const struct conf_mark *mark,
 	return ok;
 }
 
+/* enum delivery_prefer */
+static const char *const prefer_names[] = {"any", "ipv4", "ipv6", "ipv4-only",
+					   NULL};
+
 static const struct conf_option mx_options[] = {
 	{.name = "hosts",
 	 .type = CONF_INT,
@@ -448,6 +452,28 @@ static const struct conf_option delivery_options[] = {
 	 .dflt = "{}",
 	 .help = "How far the mail exchangers of a domain are tried.",
 	 .table = &mx_table},
+	{.name = "fallback",
+	 .type = CONF_LIST,
+	 .offset = offsetof(struct delivery_conf, fallback),
+	 .dflt = "[]",
+	 .help = "Next hops to try when no other host of a destination can be "
+		 "reached.",
+	 .table = &hop_conf_table,
+	 .example = "[{host: slow.example.net}]"},
+	{.name = "prefer",
+	 .type = CONF_ENUM,
+	 .offset = offsetof(struct delivery_conf, prefer),
+	 .dflt = "any",
+	 .help = "Which addresses of a host are tried first: `any` as the "
+		 "resolver has them; `ipv4-only`: no others at all.",
+	 .names = prefer_names},
+	{.name = "soft_bounce",
+	 .type = CONF_BOOL,
+	 .offset = offsetof(struct delivery_conf, soft_bounce),
+	 .dflt = "false",
+	 .help = "true: what is refused for good (5xx) is tried again, as if "
+		 "it had been 4xx, until its lifetime ends; for a new "
+		 "configuration that may be wrong."},
 	{.name = "strict_8bit",
 	 .type = CONF_BOOL,
 	 .offset = offsetof(struct delivery_conf, strict_8bit),
@@ -535,6 +561,7 @@ delivery_check(void *field, const struct conf_mark *mark,
 	delivery_add_hops(&hops, &conf->smarthost);
 	delivery_add_rules(&hops, &conf->by_sender);
 	delivery_add_rules(&hops, &conf->by_domain);
+	delivery_add_hops(&hops, &conf->fallback);
 	for (size_t i = 0; i < hops.n; i++) {
 		bool ok = true;
 

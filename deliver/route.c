@@ -97,6 +97,7 @@ rt_dup_conf(struct routing *r, const struct delivery_conf *conf)
 {
 	r->conf = *conf;
 	rt_dup_hops(r, &r->conf.smarthost, HOP_SMTP_PORT);
+	rt_dup_hops(r, &r->conf.fallback, HOP_SMTP_PORT);
 	rt_dup_rules(r, &r->conf.by_sender);
 	rt_dup_rules(r, &r->conf.by_domain);
 	rt_dup_strings(r, &r->conf.only_recipients);

@@ -40,6 +40,14 @@ struct delivery_timeouts {
 	int64_t connect_ms, banner_ms, command_ms, data_ms, after_dot_ms;
 };
 
+/* Which addresses of a host are tried. */
+enum delivery_prefer {
+	PREFER_ANY,  /* as the resolver has them */
+	PREFER_IPV4, /* first */
+	PREFER_IPV6,
+	PREFER_IPV4_ONLY,
+};
+
 /* How far the mail exchangers of a domain are tried. */
 struct delivery_mx_conf {
 	int64_t hosts, addresses, port;
@@ -62,6 +70,9 @@ struct delivery_conf {
 	} per_address;
 	struct delivery_timeouts timeouts;
 	struct delivery_mx_conf mx;
+	struct conf_list fallback; /* of struct hop: when no other is there */
+	int prefer;                /* enum delivery_prefer */
+	bool soft_bounce;          /* what is refused for good waits */
 	bool strict_8bit;
 	char *helo;
 	struct conf_strings only_recipients; /* patterns; empty: all */

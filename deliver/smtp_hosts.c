@@ -55,17 +55,107 @@ hosts_order(struct smtp_try *t)
 				hosts_now(t)[k++] = was[i];
 }
 
+static void
+hosts_add(struct smtp_try *t, const struct hop *hops, size_t n, bool fallback)
+{
+	for (size_t i = 0; i < n; i++)
+		t->hosts[t->nhosts++] = (struct smtp_host){
+			.entry = &hops[i],
+			.name = hops[i].host,
+			.fallback = fallback,
+		};
+}
+
+/* A store behind LMTP has no stand-in. */
 void
 smtp_hosts_init(struct smtp_try *t, const struct route *route)
 {
-	t->hosts = arena_alloc(&t->a->arena, route->nhops * sizeof(*t->hosts));
-	t->nhosts = route->nhops;
-	t->mx_entry = route->mx ? &route->hops[0] : NULL;
-	for (size_t i = 0; i < route->nhops; i++) {
-		t->hosts[i].entry = &route->hops[i];
-		t->hosts[i].name = route->mx ? t->a->dest : route->hops[i].host;
+	const struct conf_list *fallback = &routing_conf(t->routing)->fallback;
+	size_t n = smtp_try_is_lmtp(t) ? 0 : fallback->n;
+
+	t->hosts = arena_alloc(&t->a->arena,
+			       (route->nhops + n) * sizeof(*t->hosts));
+	t->nhosts = 0;
+	hosts_add(t, route->hops, route->nhops, false);
+	if (route->mx) {
+		t->mx_entry = &route->hops[0];
+		t->hosts[0].name = t->a->dest;
 	}
+	hosts_add(t, fallback->v, n, true);
 	hosts_order(t);
+}
+
+/* --- addresses ----------------------------------------------------------------- */
+
+static size_t
+prefer_family(const struct sockaddr_any *v, size_t n, int family, bool is,
+	      struct sockaddr_any *ret)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if ((v[i].ss.ss_family == family) == is)
+			ret[k++] = v[i];
+	return k;
+}
+
+size_t
+smtp_hosts_prefer(const struct smtp_try *t, const struct sockaddr_any *v,
+		  size_t n, struct sockaddr_any *ret)
+{
+	int family = AF_INET;
+	size_t k;
+
+	switch ((enum delivery_prefer)routing_conf(t->routing)->prefer) {
+	case PREFER_ANY:
+		memcpy(ret, v, n * sizeof(*v));
+		return n;
+	case PREFER_IPV4_ONLY:
+		return prefer_family(v, n, AF_INET, true, ret);
+	case PREFER_IPV6:
+		family = AF_INET6;
+		break;
+	case PREFER_IPV4:
+		break;
+	}
+	k = prefer_family(v, n, family, true, ret);
+	return k + prefer_family(v, n, family, false, ret + k);
+}
+
+/* --- routes ------------------------------------------------------------------------ */
+
+/* A list of hosts that is named like a domain is not that domain: back for a
+ * try of its own. */
+static void
+hosts_namesake(struct smtp_try *t, struct attempt_rcpt *rcpt,
+	       const struct route *route)
+{
+	rcpt->outcome = ATTEMPT_MOVED;
+	rcpt->relay = "";
+	rcpt->moved_agent = t->a->agent;
+	rcpt->moved_dest = t->a->dest;
+	rcpt->moved_route = arena_strdup(&t->a->arena, route->rule);
+}
+
+size_t
+smtp_hosts_route(struct smtp_try *t, struct route *ret_route)
+{
+	struct route route;
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->a->nrcpt; i++) {
+		t->a->rcpt[i].relay = NULL;
+		if (!attempt_route_rcpt(t->a, &t->a->rcpt[i], t->routing,
+					&route))
+			continue;
+		if (n > 0 && route.mx != ret_route->mx) {
+			hosts_namesake(t, &t->a->rcpt[i], &route);
+			continue;
+		}
+		*ret_route = route;
+		n++;
+	}
+	return n;
 }
 
 /* --- mail exchangers ----------------------------------------------------------- */

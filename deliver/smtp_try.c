@@ -70,15 +70,33 @@ try_now(const struct smtp_try *t)
 
 /* --- back to the queue --------------------------------------------------------- */
 
+/* What is refused for good may be a mistake of ours: it waits. */
+static void
+try_soften(struct attempt_rcpt *rcpt)
+{
+	struct reply *reply = &rcpt->reply;
+	char dsn[REPLY_DSN_MAX];
+
+	reply_dsn(reply, dsn);
+	dsn[0] = '4';
+	rcpt->outcome = ATTEMPT_LATER;
+	reply->code -= 100;
+	memcpy(reply->dsn, dsn, sizeof(dsn));
+}
+
 static void
 try_hand_back(struct smtp_try *t)
 {
 	struct deliver_loop *dl = t->dl;
 	struct attempt *a = t->a;
+	bool soft = routing_conf(t->routing)->soft_bounce;
 
-	for (size_t i = 0; i < a->nrcpt; i++)
+	for (size_t i = 0; i < a->nrcpt; i++) {
 		if (!a->rcpt[i].relay)
 			a->rcpt[i].relay = "";
+		if (soft && a->rcpt[i].outcome == ATTEMPT_NEVER)
+			try_soften(&a->rcpt[i]);
+	}
 	TAILQ_REMOVE(&dl->tries, t, link);
 	routing_unref(&t->routing);
 	dl->under_way--;
@@ -144,43 +162,6 @@ smtp_try_note(struct smtp_try *t, const char *relay)
 	for (size_t i = 0; i < a->nrcpt; i++)
 		if (a->rcpt[i].outcome != ATTEMPT_UNTRIED && !a->rcpt[i].relay)
 			a->rcpt[i].relay = copy;
-}
-
-/* --- routes ------------------------------------------------------------------------ */
-
-/* A list of hosts that is named like a domain is not that domain: back for a
- * try of its own. */
-static void
-try_namesake(struct smtp_try *t, struct attempt_rcpt *rcpt,
-	     const struct route *route)
-{
-	rcpt->outcome = ATTEMPT_MOVED;
-	rcpt->relay = "";
-	rcpt->moved_agent = t->a->agent;
-	rcpt->moved_dest = t->a->dest;
-	rcpt->moved_route = arena_strdup(&t->a->arena, route->rule);
-}
-
-/* How many are to be delivered here; their hosts in *RET_ROUTE. */
-static size_t
-try_route(struct smtp_try *t, struct route *ret_route)
-{
-	struct route route;
-	size_t n = 0;
-
-	for (size_t i = 0; i < t->a->nrcpt; i++) {
-		t->a->rcpt[i].relay = NULL;
-		if (!attempt_route_rcpt(t->a, &t->a->rcpt[i], t->routing,
-					&route))
-			continue;
-		if (n > 0 && route.mx != ret_route->mx) {
-			try_namesake(t, &t->a->rcpt[i], &route);
-			continue;
-		}
-		*ret_route = route;
-		n++;
-	}
-	return n;
 }
 
 /* --- addresses ---------------------------------------------------------------------- */
@@ -340,27 +321,6 @@ try_is_us(struct smtp_try *t, const struct sockaddr_any *v, size_t n)
 	return false;
 }
 
-/* The addresses of the host at hand, with its port. */
-static void
-try_go_to(struct smtp_try *t, const struct sockaddr_any *v, size_t n)
-{
-	size_t most = (size_t)routing_conf(t->routing)->mx.addresses;
-
-	if (try_is_us(t, v, n))
-		return;
-	if (try_host_now(t)->is_mx) {
-		if (n > most - t->mx_addrs)
-			n = most - t->mx_addrs;
-		t->mx_addrs += n;
-	}
-	if (n == 0) {
-		try_next_host(t); /* enough were tried */
-		return;
-	}
-	try_order_addrs(t, v, n);
-	try_address(t);
-}
-
 static void
 try_no_address(struct smtp_try *t, const char *why)
 {
@@ -374,6 +334,34 @@ try_no_address(struct smtp_try *t, const char *why)
 				  t->a->dest);
 	else
 		smtp_try_hopeless(t, 550, "5.4.4", "%s: %s", host->name, why);
+}
+
+/* The addresses of the host at hand, with its port. */
+static void
+try_go_to(struct smtp_try *t, const struct sockaddr_any *all, size_t n)
+{
+	size_t most = (size_t)routing_conf(t->routing)->mx.addresses;
+	struct sockaddr_any v[DNS_ADDRESSES_MAX];
+
+	if (try_is_us(t, all, n))
+		return;
+	n = smtp_hosts_prefer(t, all, n, v);
+	if (n == 0) {
+		try_no_address(t, "it has no IPv4 address, and delivery.prefer "
+				  "is ipv4-only");
+		return;
+	}
+	if (try_host_now(t)->is_mx) {
+		if (n > most - t->mx_addrs)
+			n = most - t->mx_addrs;
+		t->mx_addrs += n;
+	}
+	if (n == 0) {
+		try_next_host(t); /* enough were tried */
+		return;
+	}
+	try_order_addrs(t, v, n);
+	try_address(t);
 }
 
 static void
@@ -445,16 +433,30 @@ try_take_host_slot(struct smtp_try *t)
 	return t->hop_slot != NULL;
 }
 
+/* Of its own hosts none is left, and each is known to take nothing: that is no
+ * case for the fallback. */
+static bool
+try_is_hopeless(const struct smtp_try *t)
+{
+	if (t->never.code == 0 || t->later)
+		return false;
+	for (size_t i = t->host_at; i < t->nhosts; i++)
+		if (!t->hosts[i].fallback)
+			return false;
+	return true;
+}
+
 void
 smtp_try_host(struct smtp_try *t)
 {
 	struct smtp_conn *c;
 
+	if (try_is_hopeless(t)) {
+		try_never(t);
+		return;
+	}
 	if (t->host_at == t->nhosts) {
-		if (t->never.code != 0 && !t->later)
-			try_never(t);
-		else
-			try_dest_failed(t);
+		try_dest_failed(t);
 		return;
 	}
 	c = t->fresh ? NULL : smtp_conn_find_host(t, try_host_now(t));
@@ -479,7 +481,7 @@ smtp_try_start(struct deliver_loop *dl, struct attempt *a)
 	t->routing = deliver_routing(dl->deliver);
 	dl->under_way++;
 	TAILQ_INSERT_TAIL(&dl->tries, t, link);
-	if (dl->stopping || try_route(t, &route) == 0) {
+	if (dl->stopping || smtp_hosts_route(t, &route) == 0) {
 		smtp_try_finish(t);
 		return;
 	}

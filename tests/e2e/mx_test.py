@@ -68,6 +68,14 @@ dead2.many      A  127.0.0.10
 short       1   MX 10 mx.plain
 long            MX 10 mx.plain
 signed          MX 10 mx.plain
+
+*.wide          MX 10 mx.plain
+
+twice           MX 10 mx.twice
+mx.twice        A  127.0.0.2
+mx.twice        AAAA ::1
+six             MX 10 mx.six
+mx.six          AAAA ::1
 """
 # Of what signed.example is not signed with.
 ANCHOR = f"signed.example. IN DS 12345 8 2 {'1' * 64}\n"
@@ -241,6 +249,83 @@ class Mx(nameserver.Case):
         self.assertEqual(event["relay"], "mx.plain.example[127.0.0.2]:"
                          f"{self.belfryd.smtp}")
         self.wait_empty()
+
+    def begin_with_fallback(self):
+        self.prepare({"delivery": {"per_destination": {
+            "messages_per_connection": 1}}})
+        for address in ("127.0.0.2", "127.0.0.3"):
+            self.exchanger(address)
+        self.bounces = self.exchanger("127.0.0.4")
+        self.belfryd.config["delivery"]["fallback"] = [
+            {"host": "127.0.0.3", "port": self.belfryd.smtp}]
+        self.belfryd.write_config()
+        self.belfryd.start()
+
+    def test_fallback(self):
+        """For whom no host of its own can be reached, and for nobody else."""
+        self.begin_with_fallback()
+        self.delivered("plain.example", "mx.plain.example[127.0.0.2]:PORT")
+        for _ in range(2): # known to be dead at the second
+            self.mail("dead.example", local="two")
+        for domain in ("dead.example", "refused.org", "half.example"):
+            self.delivered(domain, "127.0.0.3[127.0.0.3]:PORT")
+        self.bounced("null.example", "5.1.10", "takes no mail")
+        self.bounced("noaddress.example", "5.4.4", "has no address")
+        self.assertEqual(self.took()[3], 5)
+        self.assertEqual(self.belfryd.events("destination_down"), [])
+
+    def test_prefer(self):
+        for prefer, relay in [("ipv4", "mx.twice.example[127.0.0.2]:PORT"),
+                              ("ipv6", "mx.twice.example[::1]:PORT")]:
+            with self.subTest(prefer):
+                try:
+                    self.begin({"delivery": {"prefer": prefer}},
+                               ("127.0.0.2", "::1"))
+                except OSError:
+                    self.skipTest("no IPv6 here")
+                self.delivered("twice.example", relay)
+                self.doCleanups()
+                self.setUp()
+        self.begin({"delivery": {"prefer": "ipv4-only"}}, ("127.0.0.2",))
+        self.delivered("twice.example", "mx.twice.example[127.0.0.2]:PORT")
+        self.bounced("six.example", "5.4.4", "ipv4-only")
+
+    def test_soft_bounce(self):
+        self.begin({"delivery": {"soft_bounce": True}})
+        self.sinks["127.0.0.2"].script = lambda verb, argument: (
+            "550 5.1.1 nobody" if verb == "RCPT" else None)
+        for domain, dsn, words in [("plain.example", "4.1.1", "450 4.1.1"),
+                                   ("null.example", "4.1.10", "null MX")]:
+            self.mail(domain)
+            lab.wait_for(lambda: self.belfryd.events(
+                "deliver", to=f"ben@{domain}"), "a try")
+            event = self.belfryd.events("deliver", to=f"ben@{domain}")[0]
+            self.assertEqual((event["status"], event["dsn"]),
+                             ("deferred", dsn))
+            self.assertIn(words, event["reply"])
+        self.assertEqual(self.bounces.messages, [])
+
+    def test_one_body(self):
+        """A thousand recipients at hundreds of domains: one content."""
+        self.begin()
+        self.belfryd.cli("pause", "--reason", "a test")
+        before = self.belfryd.metric("belfry_store_used_bytes")
+        to = [f"r{i}@d{i % 300}.wide.example" for i in range(1000)]
+        body = (b"0" * 900 + b"\r\n") * 300
+        self.send(content=harness.message("x", body=body), to=to)
+        lab.wait_for(
+            lambda: self.belfryd.metric("belfry_queue_deliveries") == 1000,
+            "a thousand deliveries")
+        grown = self.belfryd.metric("belfry_store_used_bytes") - before
+        self.assertGreater(grown, len(body))
+        self.assertLess(grown, 10 * len(body)) # with all their records
+        self.belfryd.cli("resume")
+        self.wait_empty(120)
+        got = self.sinks["127.0.0.2"].messages
+        self.assertEqual(sorted(r for m in got for r in m.recipients),
+                         sorted(to))
+        self.assertEqual(len(got), 300) # a transaction each
+        self.assertEqual(len({m.content for m in got}), 1)
 
     def test_namesake(self):
         """A list that is named like a domain is another destination."""
