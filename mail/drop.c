@@ -153,9 +153,10 @@ drop_read_all(struct drop_reader *r, struct drop_envelope *env)
 	const char *text;
 	int e;
 
-	if (drop_read(r, "belfry-drop") == NULL)
+	text = drop_read(r, "belfry-drop");
+	if (text == NULL)
 		return drop_wrong(r, "not a file of ours");
-	if (memcmp(r->at - 2, "1\n", 2) != 0 || r->at[-3] != ' ')
+	if (strcmp(text, "1") != 0)
 		return drop_wrong(r, "a version that is not known");
 	env->sender = drop_read(r, "sender");
 	if (env->sender == NULL)

@@ -384,6 +384,7 @@ rig_commit(struct rig *rig, const struct rig_mail *mail, draft_commit_fn *fn)
 		.flow = mail->flow,
 		.message_id = "<1@example.org>",
 		.key = mail->key,
+		.key_kept = mail->key_kept,
 		.teller = mail->teller,
 		.teller_key = mail->teller_key,
 		.ret = mail->ret,

@@ -92,6 +92,7 @@ struct rig_mail {
 	bool alert, bulk;   /* else of class normal */
 	uint32_t flow;
 	const char *key;
+	bool key_kept;
 	size_t size;  /* of the content; 0: a few bytes */
 	char fill;    /* of it */
 	size_t nrcpt; /* more than TO: r0, r1, ... */

@@ -28,6 +28,8 @@ static const struct row rows[] = {
 	 "a version that is not known"},
 	{"version 11", "belfry-drop 11\n", -EINVAL,
 	 "a version that is not known"},
+	{"version x 1", "belfry-drop x 1\n", -EINVAL,
+	 "a version that is not known"},
 	{"no sender", FIRST "recipient a\n", -EINVAL, "no sender"},
 	{"two senders", FIRST "sender a\nsender b\n", -EINVAL, "no recipient"},
 	{"no recipient", FIRST "sender a\n" SIZE, -EINVAL, "no recipient"},

@@ -52,6 +52,36 @@ test_key(void **state)
 	assert_int_equal(rig_send(rig, RIG_MAIL(.key = "one", .size = 11)), 0);
 }
 
+/* A month, or a day from when its owner says that it won't come again. */
+static void
+test_key_kept(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_pause(rig, true, 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+			rig_send(rig, RIG_MAIL(.key = "one", .key_kept = true)),
+			i);
+	assert_int_equal(
+		rig_send(rig, RIG_MAIL(.key = "two", .key_kept = true)), 0);
+	rig_advance(rig, 72 * HOUR);
+	queue_forget_key(rig->q, "one", rig->loop);
+	queue_forget_key(rig->q, "none", rig->loop);
+	rig_settle(rig);
+	rig_advance(rig, 24 * HOUR - 1);
+	assert_int_equal(
+		rig_send(rig, RIG_MAIL(.key = "one", .key_kept = true)), 1);
+	rig_advance(rig, 1);
+	assert_int_equal(
+		rig_send(rig, RIG_MAIL(.key = "one", .key_kept = true)), 0);
+	assert_int_equal(
+		rig_send(rig, RIG_MAIL(.key = "two", .key_kept = true)), 1);
+	rig_advance(rig, 26 * 24 * HOUR);
+	assert_int_equal(
+		rig_send(rig, RIG_MAIL(.key = "two", .key_kept = true)), 0);
+}
+
 static void
 test_key_of_a_large_one(void **state)
 {
@@ -218,6 +248,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(test_key),
+		RIG_TEST(test_key_kept),
 		RIG_TEST(test_key_of_a_large_one),
 		RIG_TEST(test_equal_recipients_are_made_once),
 		RIG_TEST(test_a_thousand_recipients_of_one_body),
