@@ -52,7 +52,10 @@ class Queue(harness.Case):
     def test_hold_and_release(self):
         self.cli("queue", "hold", self.first)
         self.open_the_sink()
-        self.cli("queue", "flush", self.first, self.second)
+        done = self.cli("queue", "flush", self.first, self.second,
+                        check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"{self.first}: the message is held", done.stderr)
         self.assertEqual(self.sink.wait(1)[0].recipients,
                          ["ben@example.net", "carl@example.net"])
         lab.wait_for(lambda: len(self.queue()) == 1, "the second to go")
