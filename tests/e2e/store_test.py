@@ -187,6 +187,46 @@ class Notify(Case):
         self.assertIn("needs a `postmaster`", done.stderr)
 
 
+class RedButton(Case):
+    def test_as_documented(self):
+        belfryd = self.waiting()
+        bad = [self.send(sender="news@example.org", to=[f"r{n}@example.net"])
+               for n in range(5)]
+        belfryd.cli("queue", "hold", bad[0])
+        stop = "belfry queue remove"
+        lines = doc_commands("The red button")
+        self.assertTrue(lines[-1].startswith(stop))
+        said = "".join(self.run_line(line, ()) for line in lines[:-1])
+        for queue_id in bad:
+            self.assertIn(queue_id, said)
+        self.assertNotIn(self.ids[0], said)
+        # The others went out, and nothing of the rest.
+        self.sink.wait(3)
+        lab.wait_for(lambda: len(self.queue()) == 5, "five held messages")
+        self.assertEqual({m.sender for m in self.sink.messages},
+                         {"anna@example.org"})
+        self.run_line(lines[-1], ())
+        self.assertEqual(self.queue(), [])
+        self.assertEqual(len(self.sink.messages), 3)
+
+
+class Upgrade(Case):
+    def test_as_documented(self):
+        belfryd = self.waiting()
+        os.makedirs(self.elsewhere)
+        if lab.IS_ROOT:
+            lab.shutil.chown(self.elsewhere, "nobody")
+        user = "nobody" if lab.IS_ROOT else lab.pwd.getpwuid(
+            os.geteuid()).pw_name
+        said = self.run_doc("Upgrade", [("--as belfry", f"--as {user}")])
+        self.assertIn(": ok", said)
+        self.assertIn("nothing to do", said)
+        self.assertEqual([m["queue_id"] for m in self.queue()], self.ids)
+        belfryd.cli("resume")
+        self.sink.wait(3)
+        self.wait_empty()
+
+
 class Lost(Case):
     def ends(self, status):
         """belfryd ends with STATUS at its start; what it says."""

@@ -1,0 +1,18 @@
+# What contrib/ has for those who install Belfry.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+set(contrib ${PROJECT_SOURCE_DIR}/tests/contrib)
+add_test(NAME contrib.systemd
+         COMMAND ${Python3_EXECUTABLE} ${contrib}/unit_test.py
+                 ${CMAKE_BINARY_DIR}/contrib/systemd/belfry.service
+                 $<TARGET_FILE:belfryd>)
+add_test(NAME contrib.container
+         COMMAND ${Python3_EXECUTABLE} ${contrib}/container_test.py
+                 ${CMAKE_BINARY_DIR})
+add_test(NAME contrib.container-chroot
+         COMMAND ${Python3_EXECUTABLE} ${contrib}/container_test.py
+                 ${CMAKE_BINARY_DIR} --slow)
+set_tests_properties(contrib.container-chroot PROPERTIES
+                     LABELS slow TIMEOUT 900 SKIP_RETURN_CODE 77)
+set_tests_properties(contrib.container contrib.container-chroot PROPERTIES
+  ENVIRONMENT "BELFRY_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
