@@ -53,7 +53,7 @@ drop_log(struct drop *d, enum log_level level, const char *status,
 
 	log_event(&d->relay->log_root, level, "drop", LOG_STR("file", f->name),
 		  LOG_STR("status", status), LOG_INT("uid", f->st.st_uid),
-		  LOG_STR("user", f->login), LOG_STR("reason", reason));
+		  LOG_ADDR("user", f->login), LOG_STR("reason", reason));
 }
 
 void
