@@ -43,6 +43,7 @@ struct deliver_loop {
 	struct smtp_try_list tries;       /* all, but those in WAITING */
 	struct smtp_try_list waiting;     /* for a place below a ceiling */
 	struct smtp_conn_list busy, idle; /* idle: the newest first */
+	size_t nidle;
 	struct host_memory memory;
 	struct maildir_seen *maildirs; /* owned */
 	LIST_HEAD(, pipe_try) pipes;

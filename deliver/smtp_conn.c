@@ -45,10 +45,12 @@ conn_end(struct smtp_conn *c)
 		io_close_after_write(&c->io, CONN_LINGER_MS);
 	else
 		io_close(&c->io);
-	if (c->idle)
+	if (c->idle) {
 		TAILQ_REMOVE(&dl->idle, c, link);
-	else
+		dl->nidle--;
+	} else {
 		TAILQ_REMOVE(&dl->busy, c, link);
+	}
 	slots_give(&c->addr_slot);
 	slots_give(&c->hop_slot);
 	routing_unref(&c->routing);
@@ -150,6 +152,19 @@ conn_is_used_up(const struct smtp_conn *c)
 	return c->dl->stopping || (most > 0 && c->so.carried >= most);
 }
 
+/* Mail to ever new domains leaves a connection each: half of what may be at
+ * work may also rest. */
+static void
+conn_drop_oldest(const struct smtp_conn *c)
+{
+	struct deliver_loop *dl = c->dl;
+	size_t most = (size_t)conn_conf(c)->connections / 2;
+
+	most /= dl->deliver->nloops;
+	if (dl->nidle > (most > 0 ? most : 1))
+		smtp_conn_quit(TAILQ_LAST(&dl->idle, smtp_conn_list));
+}
+
 /* Ready and without a mail: the next one, a rest, or QUIT. */
 static void
 conn_rest(struct smtp_conn *c)
@@ -162,6 +177,7 @@ conn_rest(struct smtp_conn *c)
 	}
 	TAILQ_REMOVE(&c->dl->busy, c, link);
 	TAILQ_INSERT_HEAD(&c->dl->idle, c, link);
+	c->dl->nidle++;
 	c->idle = true;
 	TAILQ_FOREACH (t, &c->dl->waiting, link)
 		if (conn_fits_waiting(c, t)) {
@@ -173,6 +189,7 @@ conn_rest(struct smtp_conn *c)
 		return;
 	}
 	io_set_deadline(c->io, SMTP_IDLE_MS);
+	conn_drop_oldest(c);
 }
 
 struct smtp_conn *
@@ -342,6 +359,7 @@ smtp_conn_carry(struct smtp_conn *c, struct smtp_try *t)
 {
 	must(c->idle && !c->try && c->so.state == SMTP_OUT_READY);
 	TAILQ_REMOVE(&c->dl->idle, c, link);
+	c->dl->nidle--;
 	TAILQ_INSERT_HEAD(&c->dl->busy, c, link);
 	c->idle = false;
 	c->given = false;

@@ -262,8 +262,9 @@ uint64_t
 relay_files(const struct config *config)
 {
 	return (uint64_t)config->limits.connections +
-	       (uint64_t)config->delivery.connections + ALERT_CONNECTIONS +
-	       HTTP_CONNECTIONS + ACCEPTOR_LINGER_MAX + OTHER_FILES;
+	       (uint64_t)config->delivery.connections * 3 / 2 + /* at rest */
+	       ALERT_CONNECTIONS + HTTP_CONNECTIONS + ACCEPTOR_LINGER_MAX +
+	       OTHER_FILES;
 }
 
 static int

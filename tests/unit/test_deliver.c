@@ -253,6 +253,37 @@ test_moved(void **state)
 	fake_rig_done(&g);
 }
 
+/* Connections at rest have a ceiling: the oldest makes room. */
+static void
+test_idle_ceiling(void **state)
+{
+	struct fake_rig g;
+	struct delivery_rule rule = {.match = TEXT("b@example.net")};
+	struct smtp_server *first = fake_rig_serve(&g, NULL), *second;
+	const struct timespec little = {0, 1000 * 1000};
+	struct hop other;
+
+	(void)state;
+	second = agent_rig_serve(&g.agent, NULL, false);
+	other = g.agent.hops[1];
+	other.name = TEXT("other");
+	g.agent.conf.smarthost.n = 1;
+	rule.via = (struct conf_list){1, &other};
+	g.agent.conf.by_domain = (struct conf_list){1, &rule};
+	g.agent.conf.connections = 2; /* one at rest on each loop */
+	fake_rig_start(&g);
+	fake_rig_expect_done(&g);
+	g.mail.dest = "other";
+	g.mail.rcpt[0] = "b@example.net";
+	fake_rig_expect_done(&g);
+	for (int i = 0; i < 5000 && smtp_server_counts(first).quits == 0; i++)
+		nanosleep(&little, NULL);
+	assert_int_equal(smtp_server_counts(first).quits, 1);
+	fake_rig_expect_done(&g);
+	fake_rig_expect_seen(second, 1, 2);
+	fake_rig_done(&g);
+}
+
 /* --- ceilings -------------------------------------------------------------------------- */
 
 static void
@@ -415,6 +446,7 @@ main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_names_not_found),
 		cmocka_unit_test(test_moved),
+		cmocka_unit_test(test_idle_ceiling),
 		cmocka_unit_test(test_ceilings),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_stop_says_quit),
