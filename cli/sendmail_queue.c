@@ -109,6 +109,8 @@ static int
 sq_list_one(struct sendmail *sm, struct sq_sum *sum, const json_t *m)
 {
 	(void)sm;
+	if (strcmp(api_str(m, "queue_name"), "kept") == 0)
+		return 0; /* it is over */
 	if (sum->messages++ == 0)
 		printf(SQ_ROW "%s\n", "----Queue ID-----", "--Size--",
 		       "---Arrival Time----", "--Sender/Recipient------");

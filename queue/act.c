@@ -194,7 +194,8 @@ act_remove(struct act *x, struct store_txn *txn, bool damaged)
 {
 	if (out_find(x->q, x->id) != NULL || tell_is_out(x->q, x->id))
 		return -EBUSY;
-	if (!damaged && x->m.teller != 'm' && !(x->m.flags & MESSAGE_CORRUPT) &&
+	if (!damaged && x->m.teller != 'm' &&
+	    !(x->m.flags & (MESSAGE_CORRUPT | MESSAGE_KEPT)) &&
 	    queue_find_teller(x->q, x->m.teller) != NULL)
 		return act_fail_all(x, txn);
 	return message_del_all(x->q, txn, x->id, &x->effects, x->now_ms);
@@ -218,6 +219,8 @@ act_job(struct store_txn *txn, void *arg)
 	if ((x->m.flags & MESSAGE_HELD) &&
 	    (x->action == QUEUE_FLUSH || x->action == QUEUE_REQUEUE))
 		return -EPERM;
+	if ((x->m.flags & MESSAGE_KEPT) && x->action != QUEUE_REMOVE)
+		return -ENOENT; /* it is over */
 	switch (x->action) {
 	case QUEUE_HOLD:
 		return act_hold(x, txn, true);

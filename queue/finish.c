@@ -54,6 +54,14 @@ blob_due(struct queue *q, struct store_txn *txn, const struct store_key *key,
 			: store_del(txn, key);
 }
 
+/* Its fate is known, whether its content stays for a while or not. */
+static void
+message_is_over(uint64_t id, const struct message *m, struct effects *e)
+{
+	count_note_message(&e->counts, id, m->class, m->arrival_ms, false);
+	effect_gone(e, id, !(m->flags & MESSAGE_FAILED));
+}
+
 int
 message_del(struct store_txn *txn, uint64_t id, const struct message *m,
 	    const struct store_rec *rec, struct effects *e, int64_t now)
@@ -72,9 +80,27 @@ message_del(struct store_txn *txn, uint64_t id, const struct message *m,
 		r = blob_put_loose(txn, blob, pages, now);
 	if (r < 0)
 		return r;
-	count_note_message(&e->counts, id, m->class, m->arrival_ms, false);
-	effect_gone(e, id, !(m->flags & MESSAGE_FAILED));
+	if (!(m->flags & MESSAGE_KEPT))
+		message_is_over(id, m, e);
 	return 0;
+}
+
+int
+message_end(struct queue *q, struct store_txn *txn, uint64_t id,
+	    struct message *m, struct store_rec *rec, struct effects *e,
+	    int64_t now)
+{
+	int64_t keep = m->flags & MESSAGE_FAILED ? q->conf.keep_bounced_ms
+						 : q->conf.keep_delivered_ms;
+
+	if (keep <= 0 || !store_has_room(q->store, STORE_NEED_KEEP))
+		return message_del(txn, id, m, rec, e, now);
+	message_is_over(id, m, e);
+	m->flags &= (uint8_t) ~(MESSAGE_HELD | MESSAGE_WARN);
+	m->flags |= MESSAGE_KEPT;
+	m->tell_ms = m->warn_ms = 0;
+	m->expires_ms = now + keep;
+	return queue_put_message(q, txn, id, m, rec);
 }
 
 int
@@ -88,7 +114,7 @@ message_settle(struct queue *q, struct store_txn *txn, uint64_t id,
 	if (r != 0)
 		return r == -EBADMSG || r > 0 ? 0 : r;
 	if (m->teller == 'm' || (m->flags & MESSAGE_FAILED))
-		return message_del(txn, id, m, rec, e, now);
+		return message_end(q, txn, id, m, rec, e, now);
 	/* All is delivered, and whoever published it wants to know. */
 	m->tell_ms = now;
 	return queue_put_message(q, txn, id, m, rec);

@@ -174,6 +174,7 @@ listing_message(struct listing *x, struct queue_message_info *mi, uint64_t id,
 	mi->class = m.class;
 	mi->held = m.flags & MESSAGE_HELD;
 	mi->corrupt = m.flags & MESSAGE_CORRUPT;
+	mi->kept = m.flags & MESSAGE_KEPT;
 }
 
 /* The next message at or after *ID: 1, 0, -errno. */

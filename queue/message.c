@@ -105,6 +105,8 @@ message_place(const struct message *m)
 
 	if (m->flags & MESSAGE_CORRUPT)
 		return store_place_none();
+	if (m->flags & MESSAGE_KEPT)
+		return store_place_time(STORE_CLASS_OTHER, 'p', m->expires_ms);
 	if (m->tell_ms > 0)
 		return store_place_time(class, 't', m->tell_ms);
 	if (m->flags & MESSAGE_HELD)

@@ -3,7 +3,8 @@
  *
  * It owns the content (its blob) and the message's only timer: its place is
  * "there is something to tell" (kind 't'), else "too late" (kind 'm'). It goes
- * with the last recipient, unless its teller must still be told.
+ * with the last recipient, unless its teller must still be told, or it is kept
+ * for a while (kind 'p').
  */
 #ifndef QUEUE_MESSAGE_H
 #define QUEUE_MESSAGE_H
@@ -21,6 +22,8 @@ enum message_flag {
 	MESSAGE_SMTPUTF8 = 1 << 4,
 	MESSAGE_UTF8_HEADER = 1 << 6,
 	MESSAGE_WARN = 1 << 5, /* the sender is to be told that it is late */
+	MESSAGE_KEPT = 1 << 7, /* its fate is known; the content stays until
+				* EXPIRES, without recipients */
 };
 
 struct message {

@@ -274,7 +274,7 @@ queue_init(struct queue *q, const struct queue_conf *conf, struct clock *clock,
 	   struct loop *const *loops, size_t nloops,
 	   const struct log_context *log, struct metrics *metrics)
 {
-	static const uint8_t kinds[] = {'t', 'm', 'd', 'b', 'k', '0'};
+	static const uint8_t kinds[] = {'t', 'm', 'd', 'b', 'p', 'k', '0'};
 
 	q->clock = clock;
 	q->log = log;

@@ -29,6 +29,7 @@ extern const char *const queue_class_names[]; /* "alert", "normal", "bulk" */
 struct queue_store_conf {
 	int64_t max_size;
 	char *reserve; /* "5%" or a size */
+	int64_t keep_delivered_ms, keep_bounced_ms;
 };
 extern const struct conf_table queue_store_conf_table;
 /* RESERVE in bytes; a percentage is one of MAX_SIZE. */
@@ -52,6 +53,8 @@ struct queue_conf {
 	int64_t max_size, reserve;
 	struct queue_retry_conf retry;
 	struct queue_destination_conf destination;
+	int64_t keep_delivered_ms; /* the content of what is delivered; 0: no */
+	int64_t keep_bounced_ms;   /* ... of what failed */
 	int64_t lifetime_ms;       /* of a message of class normal and bulk */
 	int64_t alert_lifetime_ms; /* of class alert */
 	int64_t warn_after_ms;     /* a message is late; 0: never */
@@ -198,6 +201,7 @@ struct queue_message_info {
 	int64_t size, arrival_ms, expires_ms;
 	enum queue_class class;
 	bool held, corrupt;
+	bool kept; /* it is over; the content stays until EXPIRES */
 	const char *message_id;
 	size_t nrcpt;
 	struct queue_rcpt_info *rcpt;

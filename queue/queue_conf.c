@@ -70,6 +70,23 @@ static const struct conf_option queue_store_options[] = {
 	 .help = "What stays free for the outcome of mail already accepted: a "
 		 "percentage of max_size, or a size.",
 	 .example = "1G"},
+	{.name = "keep_delivered",
+	 .type = CONF_TIME,
+	 .offset = offsetof(struct queue_store_conf, keep_delivered_ms),
+	 .dflt = "0s",
+	 .help = "How long the content of a message stays after all of its "
+		 "recipients have it. It counts against max_size, and goes "
+		 "when the room is needed.",
+	 .example = "1d",
+	 .max = 366LL * 86400000},
+	{.name = "keep_bounced",
+	 .type = CONF_TIME,
+	 .offset = offsetof(struct queue_store_conf, keep_bounced_ms),
+	 .dflt = "0s",
+	 .help = "The same for a message that failed for some recipient, after "
+		 "its sender was told.",
+	 .example = "7d",
+	 .max = 366LL * 86400000},
 	{.name = NULL},
 };
 

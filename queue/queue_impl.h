@@ -65,6 +65,7 @@ struct due {
 	} ahead_at, ahead_next;
 	struct store_job job;
 	struct effects effects;
+	uint64_t freed; /* bytes, by the job */
 };
 
 /* Pieces of a content, read by an attempt or a tell on its loop. */
@@ -283,6 +284,11 @@ bool out_has(struct queue *q, uint64_t id, uint32_t n);
 int message_settle(struct queue *q, struct store_txn *txn, uint64_t id,
 		   struct message *m, struct store_rec *rec, struct effects *e,
 		   int64_t now);
+/* The last recipient is gone and nobody is to be told: it goes, or is kept as
+ * the configuration says. */
+int message_end(struct queue *q, struct store_txn *txn, uint64_t id,
+		struct message *m, struct store_rec *rec, struct effects *e,
+		int64_t now);
 /* The record and its content; the recipients are gone. */
 int message_del(struct store_txn *txn, uint64_t id, const struct message *m,
 		const struct store_rec *rec, struct effects *e, int64_t now);

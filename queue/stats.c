@@ -119,7 +119,8 @@ count_one(struct queue *q, uint64_t id, const struct store_key *key,
 
 	(void)key;
 	if (n == 0) {
-		if (message_decode(rec->value, rec->len, &e->arena, &m) == 0)
+		if (message_decode(rec->value, rec->len, &e->arena, &m) == 0 &&
+		    !(m.flags & MESSAGE_KEPT))
 			count_note_message(&e->counts, id, m.class,
 					   m.arrival_ms, true);
 		return 0;

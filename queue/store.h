@@ -77,8 +77,14 @@ struct store_rec {
 	size_t len;
 };
 
-/* Who asks for room: results are never refused. */
-enum store_need { STORE_NEED_MAIL, STORE_NEED_NOTICE, STORE_NEED_RESULT };
+/* Who asks for room: results are never refused. KEEP is what nobody waits for,
+ * and goes long before mail is refused. */
+enum store_need {
+	STORE_NEED_MAIL, /* what a job asks for that doesn't say */
+	STORE_NEED_NOTICE,
+	STORE_NEED_RESULT,
+	STORE_NEED_KEEP
+};
 
 struct store_conf {
 	const char *dir; /* copied */
@@ -146,6 +152,8 @@ void store_poke(struct store *store);
 /* From any thread: is there room? A fact of the last look, so a commit may
  * still answer -ENOSPC. */
 bool store_has_room(struct store *store, enum store_need need);
+/* A job freed about BYTES: until the next look they count as room. */
+void store_note_freed(struct store *store, uint64_t bytes);
 uint64_t store_used_bytes(struct store *store);
 uint64_t store_limit_bytes(struct store *store);
 /* From any thread: a new id, larger than every one given out before, also by

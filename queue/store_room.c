@@ -139,6 +139,8 @@ static int64_t
 sr_mark(const struct store *s, enum store_need need)
 {
 	switch (need) {
+	case STORE_NEED_KEEP:
+		return 2 * s->conf.reserve;
 	case STORE_NEED_MAIL:
 		return s->conf.reserve;
 	case STORE_NEED_NOTICE:
@@ -159,6 +161,12 @@ store_has_room(struct store *store, enum store_need need)
 	if (full_until != 0 && sr_now() < full_until)
 		return false;
 	return atomic_load(&store->room) > sr_mark(store, need);
+}
+
+void
+store_note_freed(struct store *store, uint64_t bytes)
+{
+	atomic_fetch_add(&store->room, (int64_t)bytes);
 }
 
 uint64_t

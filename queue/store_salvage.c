@@ -325,7 +325,7 @@ sv_has_purpose(struct salvage *x, uint64_t id, const struct store_rec *rec)
 	arena_init(&a);
 	r = message_decode(rec->value, rec->len, &a, &m);
 	arena_done(&a);
-	if (r == 0 && m.tell_ms > 0)
+	if (r == 0 && (m.tell_ms > 0 || (m.flags & MESSAGE_KEPT)))
 		return true;
 	return store_next(&x->txn, &key, &found, &of_rcpt) > 0 &&
 	       key_message_parse(&found, &of, &n) && of == id;

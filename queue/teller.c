@@ -377,7 +377,7 @@ commit_message(struct tell_impl *ti, struct store_txn *txn, struct message *m,
 	if (r < 0 && r != -EBADMSG)
 		return r;
 	if (r == 0)
-		return message_del(txn, ti->t.id, m, rec, &ti->effects,
+		return message_end(ti->q, txn, ti->t.id, m, rec, &ti->effects,
 				   ti->now_ms);
 	/* A warning is given once, even where it could not name all. */
 	if (tell_has_late(&ti->t) || ti->t.nrcpt == ti->nall)

@@ -5,7 +5,8 @@
  * time: a million reports to make stand before no retry, and nothing stands
  * before what belongs to an alert. Kind 't' are messages that have something to
  * tell, 'm' deferred recipients and messages that grow too old, 'd'
- * destinations to be probed, 'b' loose blobs, 'k' keys of callers, '0' the end
+ * destinations to be probed, 'b' loose blobs, 'p' what is kept of messages that
+ * are over, 'k' keys of callers, '0' the end
  * of a pause; other kinds are their owners'.
  */
 #include <errno.h>
@@ -14,7 +15,8 @@
 #include "base/must.h"
 #include "queue/queue_impl.h"
 
-#define DUE_EFFECTS  1000 /* a job stops when it noted so many */
+#define DUE_EFFECTS  1000      /* a job stops when it noted so many */
+#define DUE_FREED    (1 << 20) /* or so many bytes of what was kept */
 #define DUE_AGAIN_MS (5 * 60 * 1000)
 #define DUE_ERROR_MS 1000
 
@@ -26,6 +28,8 @@ due_horizon(const struct due *d, int64_t now)
 {
 	if (d->ahead_ms > 0)
 		return d->ahead_ms;
+	if (d->kind == 'p' && !store_has_room(d->q->store, STORE_NEED_KEEP))
+		return INT64_MAX;
 	return d->kind == 't' && d->q->leased_before_ms > now
 		       ? d->q->leased_before_ms - 1
 		       : now;
@@ -159,6 +163,17 @@ due_expire(struct due *d, struct store_txn *txn, uint64_t id, struct message *m,
 	return r;
 }
 
+/* Kept until now; or the room is needed for what still has a fate to come. */
+static int
+due_kept(struct due *d, struct store_txn *txn, uint64_t id,
+	 const struct message *m, const struct store_rec *rec, int64_t now)
+{
+	if (m->expires_ms > due_horizon(d, now))
+		return 0;
+	d->freed += (rec->pages + 1) * (uint64_t)STORE_PAGE_MAX;
+	return message_del(txn, id, m, rec, &d->effects, now);
+}
+
 static int
 due_message(struct due *d, struct store_txn *txn, uint64_t id,
 	    struct store_rec *rec, int64_t now)
@@ -169,6 +184,8 @@ due_message(struct due *d, struct store_txn *txn, uint64_t id,
 
 	if (r < 0)
 		return r;
+	if (m.flags & MESSAGE_KEPT)
+		return due_kept(d, txn, id, &m, rec, now);
 	if (m.tell_ms > 0 && m.tell_ms <= due_horizon(d, now))
 		return due_tell(d, txn, id, &m, rec, now);
 	if ((m.flags & MESSAGE_HELD) || now < message_next_ms(&m))
@@ -352,7 +369,9 @@ due_job(struct store_txn *txn, void *arg)
 	int r = 0;
 
 	effects_clear(&d->effects);
-	while (r == 0 && rows-- > 0 && d->effects.n < DUE_EFFECTS) {
+	d->freed = 0;
+	while (r == 0 && rows-- > 0 && d->effects.n < DUE_EFFECTS &&
+	       d->freed < DUE_FREED) {
 		if (!due_next(d, txn, &place, &key) ||
 		    place_when(&place) > due_horizon(d, now))
 			return 0;
@@ -369,11 +388,14 @@ due_after(void *arg, int result)
 	d->busy = false;
 	if (result == 0 && d->job.fn == due_ahead_job)
 		due_ahead_after(d);
-	if (result == 0)
+	if (result == 0) {
 		effects_apply(d->q, &d->effects);
-	else
+		store_note_freed(d->q->store, d->freed);
+		d->freed = 0;
+	} else {
 		d->not_before_mono_ms =
 			clock_mono_ms(d->q->clock) + DUE_ERROR_MS;
+	}
 	effects_clear(&d->effects);
 	queue_poke(d->q);
 }
@@ -400,7 +422,7 @@ due_is_paused(const struct due *d)
 {
 	const struct queue *q = d->q;
 
-	if (!q->paused.paused || strchr("bdk0", d->kind) != NULL)
+	if (!q->paused.paused || strchr("bdkp0", d->kind) != NULL)
 		return false;
 	return q->paused.alerts || d->class != STORE_CLASS_ALERT;
 }

@@ -62,6 +62,8 @@ api_queue_name(const struct queue_message_info *m)
 {
 	if (m->corrupt)
 		return "corrupt";
+	if (m->kept)
+		return "kept";
 	if (m->held)
 		return "hold";
 	for (size_t i = 0; i < m->nrcpt; i++)

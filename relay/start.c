@@ -57,6 +57,8 @@ relay_queue_conf(const struct config *config)
 		.dir = config->state_dir,
 		.max_size = config->store.max_size,
 		.reserve = config->store_reserve,
+		.keep_delivered_ms = config->store.keep_delivered_ms,
+		.keep_bounced_ms = config->store.keep_bounced_ms,
 		.retry = config->delivery.retry,
 		.destination = config->delivery.per_destination,
 		.lifetime_ms = config->delivery.lifetime_ms,

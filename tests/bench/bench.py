@@ -201,6 +201,50 @@ class Bench:
             if dead.process:
                 dead.stop()
 
+    def backup(self):
+        """a backup of 2 GB: what it costs the queue meanwhile"""
+        sink, held = Sink().start(), Sink()
+        belfry = Belfry(sink, {"delivery": {"by_domain": [
+            {"match": "held.example", "via": [
+                {"name": "held", "host": "127.0.0.1", "port": held.port}]}]
+            }}).start()
+        folder = lab.state_folder("bench-backup")
+        alone, beside, sizes = [], [], []
+        try:
+            count = self.options.backup * 1000 // 40
+            note(f"storing {self.options.backup} MB for a dead host")
+            if source(belfry.smtp, count, size=40000,
+                      to="ben@held.example").wait():
+                raise lab.Failed("smtp-source failed")
+            belfry.job(self.options.messages)
+            for _ in range(self.options.pairs):
+                alone.append(belfry.job(self.options.messages)[0])
+                rate, size = self.beside_backup(belfry, folder)
+                beside.append(rate)
+                sizes.append(size)
+        finally:
+            belfry.stop()
+            sink.stop()
+            lab.shutil.rmtree(folder, ignore_errors=True)
+        self.row("backup: its size", statistics.median(sizes) / MIB, "MiB",
+                 digits=0)
+        self.row("backup: the queue beside it", statistics.median(beside) /
+                 statistics.median(alone), "times", 0.75)
+
+    def beside_backup(self, belfry, folder):
+        """Messages a second as long as a backup runs, and its size."""
+        daemon, rates = belfry.daemon, []
+        daemon.api("POST", "store/backup", {"dir": folder})
+        while True:
+            rates.append(belfry.job(self.options.messages)[0])
+            told = daemon.api("GET", "store/backup")
+            if told["state"] != "running":
+                break
+        if told["state"] != "done":
+            raise lab.Failed(f"the backup: {told['error']}; {told['help']}")
+        # The last run may have gone on when the backup had ended.
+        return statistics.median(rates[:-1] or rates), told["bytes"]
+
     def fresh_rate(self, belfry):
         belfry.job(self.options.messages)
         return statistics.median(belfry.job(self.options.messages)[0]
@@ -245,7 +289,8 @@ class Bench:
                 time.sleep(0.005)
 
 
-FIGURES = ["kept", "new", "cpu", "one", "hundred", "idle", "big", "backlog"]
+FIGURES = ["kept", "new", "cpu", "one", "hundred", "idle", "big", "backlog",
+           "backup"]
 
 
 class Peak:
@@ -341,6 +386,8 @@ def main():
                         help="of alternating runs (5)")
     parser.add_argument("--backlog", type=int, default=1000000,
                         help="queued for the dead host (1000000)")
+    parser.add_argument("--backup", type=int, default=2000,
+                        help="megabytes in the store that is copied (2000)")
     options = parser.parse_args()
     unknown = set(options.figures) - set(FIGURES)
     if unknown:
