@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/xalloc.h"
 #include "cli/command.h"
 #include "config/config.h"
@@ -44,13 +45,12 @@ check_files(const struct config *c, struct conf_errors *e)
 			   anchor);
 }
 
-/* May we make and remove files in the folder that TEXT's first LEN bytes end
- * in? */
+/* May we make and remove files in the folder that TEXT ends in? */
 static void
-check_folder(const char *text, size_t len, const struct conf_mark *mark,
-	     const char *key, struct conf_errors *e)
+check_folder(const char *text, const struct conf_mark *mark, const char *key,
+	     struct conf_errors *e)
 {
-	char *path = xstrndup(text, len), *slash = strrchr(path, '/');
+	char *path = xstrdup(text), *slash = strrchr(path, '/');
 
 	if (slash != NULL)
 		slash[slash == path] = '\0';
@@ -68,7 +68,7 @@ check_log(const struct config *c, struct conf_errors *e)
 	if (to[0] != '/' || access(to, W_OK) == 0)
 		return;
 	if (errno == ENOENT)
-		check_folder(to, strlen(to), &c->mark, "log.to", e);
+		check_folder(to, &c->mark, "log.to", e);
 	else
 		conf_error(e, &c->mark, "log.to: can't write to %s: %s", to,
 			   strerror(errno));
@@ -79,14 +79,18 @@ check_log(const struct config *c, struct conf_errors *e)
 static void
 check_maildirs(const struct config *c, struct conf_errors *e)
 {
+	struct arena arena;
+
+	arena_init(&arena);
 	for (size_t i = 0; i < c->routes.n; i++) {
 		const struct route_rule *rule =
 			(const struct route_rule *)c->routes.v + i;
 
 		if (rule->path[0] != '\0')
-			check_folder(rule->path, template_fixed(rule->path),
+			check_folder(template_fixed(rule->path, &arena),
 				     &rule->mark, "path", e);
 	}
+	arena_done(&arena);
 }
 
 /* What belfryd will want to read or write, apart from the file itself. */

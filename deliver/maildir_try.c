@@ -248,12 +248,13 @@ mt_read(struct maildir_try *t)
 
 /* --- the start ------------------------------------------------------------------------ */
 
-/* Behind the last slash before the first name: what is before it is the
- * operator's, and must be there. */
+/* Up to the last slash before what the recipient names: that is the operator's,
+ * and must be there. */
 static size_t
-mt_fixed(const char *path)
+mt_fixed(const char *text, struct arena *arena)
 {
-	size_t n = template_fixed(path);
+	const char *path = template_fixed(text, arena);
+	size_t n = strlen(path);
 
 	while (n > 0 && path[n - 1] != '/')
 		n--;
@@ -271,7 +272,7 @@ mt_set_path(struct maildir_try *t, const struct route_rule *rule)
 	template_values_init(&values, a->sender, a->rcpt[0].address,
 			     routing_delimiter(t->routing), &a->arena);
 	t->path = local_path(rule->path, &values, &a->arena);
-	t->fixed = mt_fixed(rule->path);
+	t->fixed = mt_fixed(rule->path, &a->arena);
 	return t->path != NULL;
 }
 

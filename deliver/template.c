@@ -128,15 +128,6 @@ template_check(const char *text, unsigned allowed, const char **ret_bad,
 	return true;
 }
 
-size_t
-template_fixed(const char *text)
-{
-	size_t len;
-	const char *at = tp_next(text, &len);
-
-	return at ? (size_t)(at - text) : strlen(text);
-}
-
 unsigned
 template_used(const char *text)
 {
@@ -185,4 +176,16 @@ template_expand(const char *text, const struct template_values *values,
 	copy = arena_strdup(arena, buf_str(&out));
 	buf_done(&out);
 	return copy;
+}
+
+const char *
+template_fixed(const char *text, struct arena *arena)
+{
+	static const struct template_values none;
+	size_t len;
+	const char *at = tp_next(text, &len);
+
+	if (at != NULL)
+		text = arena_strndup(arena, text, (size_t)(at - text));
+	return template_expand(text, &none, arena);
 }

@@ -51,8 +51,8 @@ void template_values_lower(struct template_values *values, struct arena *arena);
  * *RET_BAD, *RET_LEN bytes with its braces. */
 bool template_check(const char *text, unsigned allowed, const char **ret_bad,
 		    size_t *ret_len);
-/* Where the first name begins; the length of TEXT when there is none. */
-size_t template_fixed(const char *text);
+/* What every expansion of TEXT begins with: up to the first name, in ARENA. */
+const char *template_fixed(const char *text, struct arena *arena);
 /* Which names stand in TEXT, as bits. */
 unsigned template_used(const char *text);
 const char *template_expand(const char *text,

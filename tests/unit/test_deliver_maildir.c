@@ -193,6 +193,26 @@ test_not_mounted(void **state)
 	maildir_rig_done(&g);
 }
 
+/* What must be there is the folder that the braces stand for. */
+static void
+test_braces(void **state)
+{
+	struct maildir_rig g;
+	char *folder;
+
+	(void)state;
+	maildir_rig_start(&g, "/{{{{{{{{b/{local}");
+	g.fake.mail.rcpt[0] = "x@example.net";
+	fake_rig_expect(&g.fake, ATTEMPT_LATER, ATTEMPT_DEST_OK, "4.3.0");
+	assert_int_equal(look(&g, "", NULL), 0);
+	folder = xasprintf("%s/{{{{b", g.base);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	free(folder);
+	fake_rig_expect_done(&g.fake);
+	assert_int_equal(look(&g, "{{{{b/x/new", NULL), 1);
+	maildir_rig_done(&g);
+}
+
 /* Two routes change places: the next try is made where the new one leads. */
 static void
 test_moved(void **state)
@@ -336,6 +356,7 @@ main(void)
 		cmocka_unit_test(test_delivers),
 		cmocka_unit_test(test_which_folder),
 		cmocka_unit_test(test_not_mounted),
+		cmocka_unit_test(test_braces),
 		cmocka_unit_test(test_moved),
 		cmocka_unit_test(test_long_content),
 		cmocka_unit_test(test_damaged_content),
