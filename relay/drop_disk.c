@@ -23,6 +23,12 @@ scan_open(struct drop_scan *s)
 	if (fd < 0)
 		return -errno;
 	s->dir = fdopendir(fd);
+	if (s->dir == NULL) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
 	s->odd = s->stale = 0;
 	return 0;
 }
@@ -164,20 +170,40 @@ file_envelope(struct drop_file *f)
 		f->bad = "it is not as long as it says";
 }
 
+/* The owner counts as the author, but who renames a file into the folder need
+ * not own it. Made there it has the folder's group, by the folder's setgid bit;
+ * moved there it keeps its own. And nobody else may have written to it. Why it
+ * can't be taken, or NULL. */
+static const char *
+file_stranger(const struct drop_file *f, const struct stat *dir)
+{
+	if (!S_ISREG(f->st.st_mode))
+		return "it is no plain file";
+	if (f->st.st_nlink != 1)
+		return "it has another name too";
+	if (f->st.st_gid != dir->st_gid)
+		return "it was not made in the folder: its group is another";
+	if ((f->st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return "others than its owner may write to it";
+	return NULL;
+}
+
 void
 drop_file_open(struct drop_file *f)
 {
+	struct stat dir;
+
 	f->fd = openat(f->dir_fd, f->name,
 		       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
 			       O_CLOEXEC);
-	f->error = f->fd < 0 || fstat(f->fd, &f->st) < 0 ? -errno : 0;
+	f->error = f->fd < 0 || fstat(f->fd, &f->st) < 0 ||
+				   fstat(f->dir_fd, &dir) < 0
+			   ? -errno
+			   : 0;
 	if (f->error < 0)
 		return;
-	if (!S_ISREG(f->st.st_mode))
-		f->bad = "it is no plain file";
-	else if (f->st.st_nlink != 1)
-		f->bad = "it has another name too";
-	else
+	f->bad = file_stranger(f, &dir);
+	if (f->bad == NULL)
 		file_envelope(f);
 	if (f->error < 0 || f->bad != NULL)
 		return;

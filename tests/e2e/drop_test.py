@@ -341,6 +341,28 @@ class Hostile(DropCase):
         self.wait_events(1, "drop", status="kept")
         self.assertEqual(self.names(), [os.path.basename(path)])
 
+    def test_of_another(self):
+        """Who moves a file into the folder need not own it."""
+        bad = [1]
+        self.put(1, mode=0o666)
+        if lab.IS_ROOT:
+            bad += [2, 3]
+            for number, mode in ((2, 0o666), (3, 0o644)):
+                path = os.path.join(self.belfryd.folder, "another")
+                with open(path, "wb") as file:
+                    file.write(drop_file())
+                os.chown(path, 0, os.stat(self.folder).st_gid + 1)
+                os.chmod(path, mode)
+                os.rename(path, self.path(number))
+        self.belfryd.start()
+        self.put(9)
+        self.sink.wait(1)
+        lab.wait_for(lambda: self.names() == [f"bad.{n:032x}" for n in bad],
+                     self.names)
+        self.wait_events(len(bad), "drop", status="bad")
+        self.wait_empty()
+        self.assertEqual(len(self.sink.messages), 1)
+
     def test_stale(self):
         path = self.path(1) + ".tmp"
         for age, number in ((25 * 3600, 1), (3600, 2)):
