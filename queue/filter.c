@@ -27,7 +27,11 @@ filter_means_rcpt(const struct queue_filter *f, const struct queue_rcpt_info *r)
 {
 	if (f->dest != NULL && strcasecmp(f->dest, r->dest) != 0)
 		return false;
-	return f->to == NULL || filter_matches(f->to, r->address) ||
+	if (f->to == NULL)
+		return true;
+	if (r->address[0] == '\0') /* damaged: nobody knows whose */
+		return false;
+	return filter_matches(f->to, r->address) ||
 	       (r->original != NULL && filter_matches(f->to, r->original));
 }
 
@@ -54,9 +58,12 @@ filter_some_state(const struct queue_message_info *m,
 bool
 filter_means(const struct queue_filter *f, const struct queue_message_info *m)
 {
-	/* When a damaged one came nobody knows: it is meant by other words. */
-	if (f->before_ms > 0 &&
-	    (m->arrival_ms == 0 || m->arrival_ms >= f->before_ms))
+	/* When a damaged one came nobody knows, nor from whom: it is meant by
+	 * other words. */
+	if (m->arrival_ms == 0 &&
+	    (f->before_ms > 0 || f->null_sender || f->sender != NULL))
+		return false;
+	if (f->before_ms > 0 && m->arrival_ms >= f->before_ms)
 		return false;
 	if (f->held && !m->held && !filter_some_state(m, QUEUE_RCPT_HELD))
 		return false;

@@ -135,12 +135,24 @@ test_damaged(void **state)
 	struct queue_message_info m = {.sender = "", .corrupt = true};
 	struct queue_filter older = {.before_ms = 5000};
 	struct queue_filter corrupt = {.corrupt = true};
-	struct queue_filter bounce = {.null_sender = true, .corrupt = true};
+	struct queue_filter bounce = {.null_sender = true};
+	struct pattern *any = pattern("/^/");
+	struct queue_filter from_any = {.sender = any}, to_any = {.to = any};
 
 	(void)state;
 	assert_false(filter_means(&older, &m));
 	assert_true(filter_means(&corrupt, &m));
+	assert_false(filter_means(&bounce, &m));
+	assert_false(filter_means(&from_any, &m));
+	m.rcpt = &rcpts[3];
+	m.nrcpt = 1;
+	assert_false(filter_means(&to_any, &m));
+	/* Set aside, but its record can be read: it has a sender. */
+	m.arrival_ms = 1000;
 	assert_true(filter_means(&bounce, &m));
+	bounce.corrupt = true;
+	assert_true(filter_means(&bounce, &m));
+	pattern_free(&any);
 }
 
 static void
