@@ -164,14 +164,24 @@ act_fail_all(struct act *x, struct store_txn *txn)
 {
 	struct store_rec rec;
 	struct reply reply = {0};
+	struct store_key key;
 	struct rcpt rcpt;
 	int r;
 
 	reply_set(&reply, 550, "5.7.1", "removed by the operator");
 	for (uint32_t n = 1;
 	     (r = queue_next_rcpt(txn, x->id, &n, &x->effects.arena, &rcpt,
-				  &rec)) > 0;
+				  &rec)) != 0;
 	     n++) {
+		if (r == -EBADMSG) { /* nothing can be told of it */
+			key = key_message(x->id, n);
+			r = store_del(txn, &key);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		if (r < 0)
+			return r;
 		count_note_rcpt(&x->effects.counts, x->id, &rcpt,
 				(int)rcpt_shown_state(&rcpt, &rec.place),
 				QUEUE_RCPT_FAILED);
@@ -182,8 +192,6 @@ act_fail_all(struct act *x, struct store_txn *txn)
 		if (r < 0)
 			return r;
 	}
-	if (r < 0)
-		return r;
 	x->m.flags |= MESSAGE_FAILED;
 	x->m.tell_ms = x->now_ms;
 	return queue_put_message(x->q, txn, x->id, &x->m, &x->rec);

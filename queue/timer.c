@@ -61,8 +61,9 @@ struct due_expiry {
 	int64_t now;
 	const struct message *m;
 	struct dest_look look;
-	/* SOME failed; of SILENT ones nobody is told; AGAIN: some are left. */
-	bool some, silent, again;
+	/* SOME failed; of SILENT ones nobody is told; AGAIN: some are left;
+	 * DAMAGED: some cannot be read. */
+	bool some, silent, again, damaged;
 };
 
 /* Nobody will try it any more: it says so, unless a server said something. */
@@ -129,24 +130,38 @@ due_expire_rcpt(struct due_expiry *x, uint32_t n, struct rcpt *r,
 }
 
 static int
+due_expire_rcpts(struct due_expiry *x)
+{
+	struct arena *a = &x->d->effects.arena;
+	struct store_rec rec;
+	struct rcpt rcpt;
+	int r;
+
+	for (uint32_t n = 1;
+	     (r = queue_next_rcpt(x->txn, x->id, &n, a, &rcpt, &rec)) != 0;
+	     n++) {
+		if (r < 0 && r != -EBADMSG)
+			return r;
+		if (r < 0)
+			x->damaged = true;
+		if (r < 0 || rcpt.state != RCPT_LIVE)
+			continue;
+		r = due_expire_rcpt(x, n, &rcpt, &rec);
+		if (r < 0)
+			return r;
+	}
+	/* Nobody else is left: the message is set aside with them. */
+	return x->damaged && !x->some && !x->silent && !x->again ? -EBADMSG : 0;
+}
+
+static int
 due_expire(struct due *d, struct store_txn *txn, uint64_t id, struct message *m,
 	   struct store_rec *rec, int64_t now)
 {
 	struct due_expiry x = {
 		.d = d, .txn = txn, .id = id, .now = now, .m = m};
-	struct arena *a = &d->effects.arena;
-	struct store_rec of_rcpt;
-	struct rcpt rcpt;
-	int r;
+	int r = due_expire_rcpts(&x);
 
-	for (uint32_t n = 1;
-	     (r = queue_next_rcpt(txn, id, &n, a, &rcpt, &of_rcpt)) > 0; n++) {
-		if (rcpt.state != RCPT_LIVE)
-			continue;
-		r = due_expire_rcpt(&x, n, &rcpt, &of_rcpt);
-		if (r < 0)
-			return r;
-	}
 	if (r < 0)
 		return r;
 	if (x.some || x.silent)

@@ -92,9 +92,10 @@ wish_warn(struct queue *q, struct store_txn *txn, uint64_t id,
 
 	for (uint32_t n = 1;
 	     (r = queue_next_rcpt(txn, id, &n, a, &rcpt, &rec)) != 0; n++) {
-		if (r < 0)
+		if (r < 0 && r != -EBADMSG)
 			return r;
-		if (!wish_is_late(&look, txn, a, m, &rcpt))
+		/* A damaged one is found where it waits itself. */
+		if (r < 0 || !wish_is_late(&look, txn, a, m, &rcpt))
 			continue;
 		if (rcpt.last_ms > 0 && rcpt.last_ms >= q->awake_since_ms &&
 		    !out_has(q, id, n))

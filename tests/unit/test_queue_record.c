@@ -290,6 +290,103 @@ test_damaged_records(void **state)
 	assert_string_equal(check.fault, "");
 }
 
+/* A message for two of whom R0's record is damaged, in a new life. */
+static uint64_t
+damaged_neighbour(struct rig *rig, const struct rig_mail *mail)
+{
+	struct store_key key;
+
+	assert_int_equal(rig_send(rig, mail), 0);
+	key = key_message(rig->id, 1);
+	rig_close(rig);
+	assert_int_equal(store_check_flip_rec(rig->dir, &key, -6), 0);
+	rig_open(rig);
+	rig_start(rig);
+	rig_settle(rig);
+	return rig->id;
+}
+
+/* What is wrong with one recipient is not the other's: a warning, tries, and
+ * at the end a bounce. */
+static void
+test_a_damaged_neighbour(void **state)
+{
+	static const int64_t warn_ms[] = {0, 4 * HOUR};
+	struct queue_message_info *mi;
+	struct store_check check;
+	struct rig rig;
+	uint64_t id;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(warn_ms) / sizeof(warn_ms[0]); i++) {
+		rig_init(&rig, NULL);
+		rig.conf.warn_after_ms = warn_ms[i];
+		rig_open(&rig);
+		rig_start(&rig);
+		id = damaged_neighbour(&rig, RIG_MAIL(.nrcpt = 2));
+		for (int h = 0; h < 4 * 24; h++) {
+			while (rig.nout > 0) {
+				rig_answer(&rig, 0, ATTEMPT_LATER, 450);
+				rig_settle(&rig);
+			}
+			rig_advance(&rig, HOUR);
+		}
+		mi = rig_show(&rig, id);
+		assert_false(mi->corrupt);
+		assert_int_equal(mi->nrcpt, 2);
+		assert_int_equal(rig.ntold, i);
+		assert_int_equal(rig_logged(&rig, "event=corrupt"), 1);
+		for (int h = 0; h < 2 * 24; h++) {
+			while (rig.nout > 0) {
+				rig_answer(&rig, 0, ATTEMPT_LATER, 450);
+				rig_settle(&rig);
+			}
+			rig_advance(&rig, HOUR);
+		}
+		assert_int_equal(rig.ntold, i + 1);
+		assert_int_equal(rig.told[i].what, TELL_EXPIRED);
+		assert_string_equal(rig.told[i].first, "r1@x.org");
+		/* The damaged one is all that is left. */
+		mi = rig_show(&rig, id);
+		assert_true(mi->corrupt);
+		assert_int_equal(mi->nrcpt, 1);
+		assert_int_equal(rig_act(&rig, QUEUE_REMOVE, id), 0);
+		rig_advance(&rig, MINUTE);
+		assert_int_equal(rig_stats(&rig)->messages, 0);
+		rig_close(&rig);
+		assert_int_equal(store_check(rig.dir, &check), 0);
+		assert_string_equal(check.fault, "");
+		rig_open(&rig);
+		rig_done(&rig);
+	}
+}
+
+/* An alert's, removed: whoever published it hears of those that can be read. */
+static void
+test_a_damaged_one_is_removed(void **state)
+{
+	struct rig *rig = *state;
+	struct store_check check;
+	uint64_t id = damaged_neighbour(
+		rig, RIG_MAIL(.nrcpt = 2, .teller = 'i',
+			      .teller_key = store_kit_key('i', 1)));
+
+	while (rig->nout > 0) {
+		rig_answer(rig, 0, ATTEMPT_LATER, 450);
+		rig_settle(rig);
+	}
+	assert_int_equal(rig_act(rig, QUEUE_REMOVE, id), 0);
+	rig_settle(rig);
+	assert_int_equal(rig->ntold, 1);
+	assert_int_equal(rig->told[0].nrcpt, 1);
+	assert_int_equal(rig->told[0].code, 550);
+	assert_string_equal(rig->told[0].first, "r1@x.org");
+	assert_int_equal(rig_stats(rig)->messages, 0);
+	rig_close(rig);
+	assert_int_equal(store_check(rig->dir, &check), 0);
+	assert_string_equal(check.fault, "");
+}
+
 int
 main(void)
 {
@@ -298,6 +395,8 @@ main(void)
 		cmocka_unit_test(test_a_failed_one_tells_its_record),
 		RIG_TEST(test_a_damaged_page),
 		RIG_TEST(test_damaged_records),
+		cmocka_unit_test(test_a_damaged_neighbour),
+		RIG_TEST(test_a_damaged_one_is_removed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
