@@ -195,6 +195,20 @@ sc_is_foreign(struct sc_word verb)
 	return verb.len > 1 && verb.s[verb.len - 1] == ':';
 }
 
+bool
+smtp_command_announces(const char *line, size_t len)
+{
+	const char *verb = smtp_verb_names[SMTP_BDAT];
+	size_t n = strlen(verb);
+	char next;
+
+	if (len < n || strncasecmp(line, verb, n) != 0)
+		return false;
+	next = len > n ? line[n] : '\0';
+	return !((next >= '0' && next <= '9') ||
+		 ((next | 0x20) >= 'a' && (next | 0x20) <= 'z'));
+}
+
 int
 smtp_command_parse(const char *line, size_t len, struct arena *arena,
 		   struct smtp_command *ret, struct reply *ret_reply)

@@ -4,6 +4,8 @@
 #ifndef MAIL_SMTP_COMMAND_H
 #define MAIL_SMTP_COMMAND_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "mail/address.h"
@@ -54,5 +56,9 @@ struct smtp_command {
  * not an error: SMTP_UNKNOWN. Strings live in ARENA. */
 int smtp_command_parse(const char *line, size_t len, struct arena *arena,
 		       struct smtp_command *ret, struct reply *ret_reply);
+
+/* Does LINE, that is no command, or its beginning, look like a BDAT? Then
+ * octets may follow that are no commands either, nobody knows how many. */
+bool smtp_command_announces(const char *line, size_t len);
 
 #endif

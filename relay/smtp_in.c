@@ -275,6 +275,15 @@ si_step(struct smtp_in *si, const struct smtp_command *cmd)
 	return verb->step(si, cmd);
 }
 
+/* How much follows a BDAT that makes no sense nobody knows: what it announced
+ * must not be read as commands. */
+static enum smtp_in_state
+si_no_chunk(struct smtp_in *si)
+{
+	si->verb = SMTP_BDAT;
+	return si_refuse(si, SMTP_IN_NO_CHUNK, SMTP_IN_CLOSED);
+}
+
 static enum smtp_in_state
 si_command(struct smtp_in *si, const char *line, size_t len)
 {
@@ -286,10 +295,11 @@ si_command(struct smtp_in *si, const char *line, size_t len)
 	arena_init(&arena);
 	if (smtp_command_parse(line, len, &arena, &cmd, &reply) < 0) {
 		si->verb = cmd.verb;
-		/* How much follows a BDAT that makes no sense nobody knows. */
-		next = cmd.verb == SMTP_BDAT
-			       ? si_refuse(si, SMTP_IN_NO_CHUNK, SMTP_IN_CLOSED)
-			       : si_refuse_syntax(si, &reply);
+		next = cmd.verb == SMTP_BDAT ? si_no_chunk(si)
+					     : si_refuse_syntax(si, &reply);
+	} else if (cmd.verb == SMTP_UNKNOWN &&
+		   smtp_command_announces(line, len)) {
+		next = si_no_chunk(si);
 	} else if (cmd.foreign) {
 		/* A web page that makes a browser POST to our port must not
 		 * send mail by what stands in its form. */
@@ -314,7 +324,9 @@ si_skip_line(struct smtp_in *si, const char *data, size_t len)
 	si->skip_line = false;
 	si->commands++;
 	si->verb = SMTP_UNKNOWN;
-	si_move(si, si_refuse(si, SMTP_IN_NO_LONG, si->state));
+	si_move(si, si->skip_announces
+			    ? si_no_chunk(si)
+			    : si_refuse(si, SMTP_IN_NO_LONG, si->state));
 	return (size_t)(end - data) + 1;
 }
 
@@ -334,6 +346,7 @@ si_command_feed(struct smtp_in *si, const char *data, size_t len)
 		return 0;
 	if (r < 0 && fault == LINES_TOO_LONG && data[used - 1] != '\n') {
 		si->skip_line = true; /* said when its end was seen */
+		si->skip_announces = smtp_command_announces(data, used);
 		return used;
 	}
 	si->commands++;
@@ -341,6 +354,8 @@ si_command_feed(struct smtp_in *si, const char *data, size_t len)
 	si->behind = len - used;
 	if (r > 0)
 		si_move(si, si_command(si, data, line_len));
+	else if (smtp_command_announces(data, used))
+		si_move(si, si_no_chunk(si));
 	else
 		si_move(si, si_refuse(si,
 				      fault == LINES_TOO_LONG ? SMTP_IN_NO_LONG

@@ -185,6 +185,7 @@ struct smtp_in {
 	bool paused;         /* the draft takes no more for now */
 	bool finishing;      /* the message under way is the last one */
 	bool skip_line;      /* the rest of a line that was too long goes */
+	bool skip_announces; /* ... and it began with BDAT */
 	enum smtp_verb verb; /* of the command under way, for refusals */
 	size_t behind;       /* bytes that came with the command, behind it */
 	int64_t errors, unknown, messages;

@@ -54,6 +54,10 @@ belfry_proto_test(
   slow
   slow_refused
   smtputf8
+  smuggle_bdat_cr
+  smuggle_bdat_lf
+  smuggle_bdat_long
+  smuggle_bdat_tab
   smuggle_cr_dot_cr
   smuggle_cr_dot_crlf
   smuggle_crcrlf
