@@ -336,9 +336,11 @@ try_no_address(struct smtp_try *t, const char *why)
 		smtp_try_hopeless(t, 550, "5.4.4", "%s: %s", host->name, why);
 }
 
-/* The addresses of the host at hand, with its port. */
+/* The addresses of the host at hand, with its port. LOST: why they may not be
+ * all; NULL when they are. */
 static void
-try_go_to(struct smtp_try *t, const struct sockaddr_any *all, size_t n)
+try_go_to(struct smtp_try *t, const struct sockaddr_any *all, size_t n,
+	  const char *lost)
 {
 	size_t most = (size_t)routing_conf(t->routing)->mx.addresses;
 	struct sockaddr_any v[DNS_ADDRESSES_MAX];
@@ -346,6 +348,11 @@ try_go_to(struct smtp_try *t, const struct sockaddr_any *all, size_t n)
 	if (try_is_us(t, all, n))
 		return;
 	n = smtp_hosts_prefer(t, all, n, v);
+	if (n == 0 && lost) {
+		smtp_try_failed_host(t, "4.4.3", "%s: %s",
+				     try_host_now(t)->name, lost);
+		return;
+	}
 	if (n == 0) {
 		try_no_address(t, "it has no IPv4 address, and delivery.prefer "
 				  "is ipv4-only");
@@ -387,7 +394,7 @@ try_resolved(void *arg, const struct dns_answer *answer)
 		v[i] = answer->v[i];
 		sockaddr_set_port(&v[i], (int)host->entry->port);
 	}
-	try_go_to(t, v, answer->n);
+	try_go_to(t, v, answer->n, answer->partial ? answer->why : NULL);
 }
 
 static void
@@ -398,7 +405,7 @@ try_resolve(struct smtp_try *t)
 
 	try_move(t, SMTP_TRY_RESOLVE);
 	if (sockaddr_parse_ip(host->name, (int)host->entry->port, &addr) == 0)
-		try_go_to(t, &addr, 1);
+		try_go_to(t, &addr, 1, NULL);
 	else
 		t->query =
 			dns_addresses(t->dl->dns, host->name, try_resolved, t);

@@ -119,7 +119,8 @@ query_post_end(struct dns_query *q)
 		mx->why = mx->n > 0 ? "" : q->why;
 	}
 	a->status = query_status(q, a->n);
-	a->why = a->n > 0 ? "" : q->why;
+	a->partial = a->n > 0 && q->failed;
+	a->why = a->n > 0 && !q->failed ? "" : q->why;
 	query_drop_legs(q);
 	q->ending = true;
 	loop_defer(q->dns->loop, &q->end, query_end, q);

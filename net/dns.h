@@ -42,8 +42,11 @@ struct dns_answer {
 	enum dns_status status;
 	size_t n; /* addresses, port 0, IPv6 and IPv4 as they came */
 	struct sockaddr_any v[DNS_ADDRESSES_MAX];
+	bool partial; /* with DNS_OK: the question for the other family failed,
+		       * for which there may be addresses too */
 	const char *why; /* for a log or a bounce, without a final dot; valid
-			  * during the callback; "" with DNS_OK */
+			  * during the callback; "" with DNS_OK, unless it is
+			  * partial */
 };
 
 #define DNS_MX_MAX   32

@@ -290,6 +290,18 @@ class Mx(nameserver.Case):
         self.delivered("twice.example", "mx.twice.example[127.0.0.2]:PORT")
         self.bounced("six.example", "5.4.4", "ipv4-only")
 
+    def test_half_an_answer(self):
+        """Its IPv6 address is no use, and whether it has another one can't be
+        known now."""
+        lame = nameserver.Lame(self.nsd.port, "mx.six.example", 1)
+        self.addCleanup(lame.stop)
+        self.begin({"delivery": {"prefer": "ipv4-only"},
+                    "dns": {"servers": [f"127.0.0.1@{lame.port}"]}},
+                   ("127.0.0.2",))
+        self.delivered("twice.example", "mx.twice.example[127.0.0.2]:PORT")
+        self.waits("six.example", "mx.six.example: the DNS server failed")
+        self.assertEqual(self.bounces.messages, [])
+
     def test_soft_bounce(self):
         self.begin({"delivery": {"soft_bounce": True}})
         self.sinks["127.0.0.2"].script = lambda verb, argument: (

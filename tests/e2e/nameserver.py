@@ -3,7 +3,9 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
+import threading
 import time
 
 import harness
@@ -95,6 +97,44 @@ remote-control:
             self.process.terminate()
             self.process.wait(10)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Lame:
+    """Stands before the name server at PORT, and fails for RTYPE of NAME."""
+
+    FAILED = 2
+
+    def __init__(self, port, name, rtype):
+        labels = (bytes([len(label)]) + label.encode()
+                  for label in name.split("."))
+        self.lame = b"".join(labels) + struct.pack("!BHH", 0, rtype, 1)
+        self.behind = ("127.0.0.1", port)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def answer(self, question):
+        if question[12:].lower().startswith(self.lame):
+            head = struct.pack("!HHHHH", 0x8180 | self.FAILED, 1, 0, 0, 0)
+            return question[:2] + head + question[12:12 + len(self.lame)]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(5)
+            s.sendto(question, self.behind)
+            return s.recv(4096)
+
+    def serve(self):
+        while True:
+            question, client = self.socket.recvfrom(4096)
+            if not question:
+                return
+            self.socket.sendto(self.answer(question), client)
+
+    def stop(self):
+        self.socket.sendto(b"", ("127.0.0.1", self.port))
+        self.thread.join()
+        self.socket.close()
 
 
 class Case(harness.Case):

@@ -33,6 +33,7 @@ struct fixture {
 	bool inside; /* dns_addresses() has not returned */
 	enum dns_status status;
 	size_t n;
+	bool partial;
 	char first[SOCKADDR_TEXT_MAX], why[256];
 };
 
@@ -53,6 +54,7 @@ static const struct zone_row {
 	{"refused.test.", 0, 0, ns_r_refused, NULL},
 	{"mute.test.", -1, -1, ns_r_noerror, NULL},
 	{"half.test.", 1, -1, ns_r_noerror, NULL},
+	{"otherhalf.test.", -1, 1, ns_r_noerror, NULL},
 	{"halfnone.test.", 0, -1, ns_r_noerror, NULL},
 	{"late.test.", 1, 0, ns_r_noerror, NULL},
 	{"nat.home.arpa.", 1, 0, ns_r_noerror, NULL},
@@ -212,6 +214,7 @@ answered(void *arg, const struct dns_answer *answer)
 	assert_false(f->inside);
 	f->status = answer->status;
 	f->n = answer->n;
+	f->partial = answer->partial;
 	f->first[0] = '\0';
 	if (answer->n > 0)
 		sockaddr_text(&answer->v[0], f->first);
@@ -263,7 +266,10 @@ test_answers(void **state)
 		 "the DNS server failed"},
 		{"mute.test", DNS_TEMPFAIL, 0, NULL,
 		 "no answer from the DNS in time"},
-		{"half.test", DNS_OK, 1, "10.0.0.1:0", ""},
+		{"half.test", DNS_OK, 1, "10.0.0.1:0",
+		 "no answer from the DNS in time"},
+		{"otherhalf.test", DNS_OK, 1, "[fd00::1]:0",
+		 "no answer from the DNS in time"},
 		{"halfnone.test", DNS_TEMPFAIL, 0, NULL,
 		 "no answer from the DNS in time"},
 		{"nat.home.arpa", DNS_OK, 1, "10.0.0.1:0", ""},
@@ -284,6 +290,8 @@ test_answers(void **state)
 		assert_int_equal(f->calls, 1);
 		assert_string_equal(f->why, row[i].why);
 		assert_int_equal(f->status, row[i].status);
+		assert_int_equal(f->partial,
+				 f->status == DNS_OK && f->why[0] != '\0');
 		if (strcmp(row[i].name, "localhost") == 0)
 			assert_in_range(f->n, 1, 2);
 		else
