@@ -207,7 +207,9 @@ spawn_report_read(int control, struct spawn_report *ret)
 
 	do {
 		n = recv(control, &report, sizeof(report), MSG_DONTWAIT);
-	} while (n < 0 && errno == EINTR);
+		/* It closed before it read that the input is complete. That is
+		 * told once, ahead of the report, which is still there. */
+	} while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0 && errno == EAGAIN)
 		return 0;
 	*ret = n == sizeof(report) ? report

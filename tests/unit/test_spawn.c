@@ -397,6 +397,29 @@ test_input_ends_when_it_is_complete(void **state)
 	}
 }
 
+/* The spawner may report and close before it reads that the input is complete.
+ */
+static void
+test_report_before_the_end_of_input(void **state)
+{
+	const struct spawn_report sent = {SPAWN_EXITED, 3, 7};
+	struct spawn_report got;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	spawn_input_end(pair[0]);
+	assert_int_equal(send(pair[1], &sent, sizeof(sent), 0), sizeof(sent));
+	close(pair[1]);
+	assert_int_equal(spawn_report_read(pair[0], &got), 1);
+	assert_int_equal(got.end, SPAWN_EXITED);
+	assert_int_equal(got.value, 3);
+	/* Without a report it is lost. */
+	assert_int_equal(spawn_report_read(pair[0], &got), 1);
+	assert_int_equal(got.end, SPAWN_LOST);
+	close(pair[0]);
+}
+
 #define SPAWN_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -411,6 +434,7 @@ main(void)
 		SPAWN_TEST(test_takes_its_group_along),
 		SPAWN_TEST(test_cancel),
 		SPAWN_TEST(test_input_ends_when_it_is_complete),
+		cmocka_unit_test(test_report_before_the_end_of_input),
 		SPAWN_TEST(test_many_at_once),
 		SPAWN_TEST(test_the_spawner_is_killed),
 		SPAWN_TEST(test_the_owner_is_killed),
