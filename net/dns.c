@@ -108,6 +108,22 @@ query_status(const struct dns_query *q, size_t n)
 	return n > 0 ? DNS_OK : q->failed ? DNS_TEMPFAIL : DNS_NONE;
 }
 
+/* There are records, but none that names a host: that is neither "no MX" nor,
+ * by a root that is left, "no mail" (RFC 5321, 5.1). */
+static void
+query_check_mx(struct dns_query *q)
+{
+	struct dns_mx_answer *mx = q->mx;
+
+	if (!mx->unusable)
+		return;
+	for (size_t i = 0; i < mx->n; i++)
+		if (mx->v[i].host[0] != '\0')
+			return;
+	mx->n = 0;
+	query_failed(q, "none of its MX records names a usable host", NULL);
+}
+
 static void
 query_post_end(struct dns_query *q)
 {
@@ -115,6 +131,7 @@ query_post_end(struct dns_query *q)
 	struct dns_mx_answer *mx = q->mx;
 
 	if (mx != NULL) {
+		query_check_mx(q);
 		mx->status = query_status(q, mx->n);
 		mx->why = mx->n > 0 ? "" : q->why;
 	}

@@ -60,8 +60,10 @@ struct dns_mx {
 
 struct dns_mx_answer {
 	enum dns_status status;
-	bool no_name; /* with DNS_NONE: the name does not exist at all */
-	size_t n;     /* the best, in the order of their preference */
+	bool no_name;  /* with DNS_NONE: the name does not exist at all */
+	bool unusable; /* one was left out: its name is no host's. Where that
+			* leaves none, the status is DNS_TEMPFAIL */
+	size_t n;      /* the best, in the order of their preference */
 	struct dns_mx v[DNS_MX_MAX];
 	const char *why; /* as above */
 };

@@ -102,8 +102,10 @@ answer_mx(struct dns_mx_answer *answer, const ns_msg *msg, const ns_rr *rr)
 	if (ns_name_uncompress(ns_msg_base(*msg), ns_msg_end(*msg),
 			       data + NS_INT16SZ, name, sizeof(name)) < 0)
 		return -EBADMSG;
-	if (!answer_name_ok(name))
+	if (!answer_name_ok(name)) {
+		answer->unusable = true;
 		return 0;
+	}
 	mx = answer_mx_place(answer, preference);
 	if (mx == NULL)
 		return 0;

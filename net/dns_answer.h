@@ -13,7 +13,7 @@
 int dns_answer_add(struct dns_answer *answer, const void *packet, size_t len,
 		   int type);
 /* The same with its MX records; of more than fit the best stay. A name that is
- * no host name by its length or its octets is left out. */
+ * no host name by its length or its octets is left out, and that noted. */
 int dns_answer_add_mx(struct dns_mx_answer *answer, const void *packet,
 		      size_t len);
 

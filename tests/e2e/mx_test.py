@@ -34,6 +34,13 @@ nullandmore     MX 0 .
 nullandmore     MX 10 mx.plain
 nomx            A  127.0.0.2
 neither         TXT "no mail here"
+badname         MX 10 not\\032one
+badname         A  127.0.0.2
+badandnull      MX 0  .
+badandnull      MX 10 not\\032one
+badandnull      A  127.0.0.2
+badandgood      MX 5  not\\032one
+badandgood      MX 10 mx.plain
 noaddress       MX 10 nowhere.noaddress
 noaddress       MX 20 text.noaddress
 text.noaddress  TXT "no address"
@@ -150,6 +157,7 @@ class Mx(nameserver.Case):
                 ("whole.example", "mx.plain.example[127.0.0.2]:PORT"),
                 ("backup.example", "mx.plain.example[127.0.0.2]:PORT"),
                 ("other.example", "mx.plain.example[127.0.0.2]:PORT"),
+                ("badandgood.example", "mx.plain.example[127.0.0.2]:PORT"),
                 ("[127.0.0.2]", "127.0.0.2[127.0.0.2]:PORT")]:
             with self.subTest(domain):
                 self.delivered(domain, relay)
@@ -182,6 +190,9 @@ class Mx(nameserver.Case):
         for domain, words, code in [
                 ("refused.org", "refused.org: the DNS server failed", "4.4.3"),
                 ("half.example", "mx.refused.org: the DNS", "4.4.3"),
+                ("badname.example", "badname.example: none of its MX records "
+                 "names a usable host", "4.4.3"),
+                ("badandnull.example", "names a usable host", "4.4.3"),
                 ("signed.example", "is not authentic", "4.4.3"),
                 ("dead.example", "dead.better.example[127.0.0.9]", "4.4.1"),
                 ("waits.example", "dead.better.example[127.0.0.9]", "4.4.1")]:

@@ -46,8 +46,10 @@ test_mx_packets(void **state)
 		assert_int_equal(dns_answer_add_mx(&a, w.data, len), -EBADMSG);
 		assert_int_equal(a.n, 0);
 	}
+	a.unusable = false;
 	assert_int_equal(dns_answer_add_mx(&a, w.data, w.len), 0);
 	assert_int_equal(a.n, 4);
+	assert_true(a.unusable);
 	assert_string_equal(a.v[0].host, "");
 	assert_string_equal(a.v[1].host, "a.test");
 	assert_int_equal(a.v[1].preference, 10);
@@ -72,6 +74,7 @@ test_mx_many(void **state)
 	wire_mx(&w, v, n);
 	assert_int_equal(dns_answer_add_mx(&a, w.data, w.len), 0);
 	assert_int_equal(a.n, DNS_MX_MAX);
+	assert_false(a.unusable);
 	for (size_t i = 0; i < a.n; i++)
 		assert_int_equal(a.v[i].preference, i + 1);
 	assert_string_equal(a.v[0].host, "h1.test");
