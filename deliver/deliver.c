@@ -181,6 +181,37 @@ deliver_routing(struct deliver *d)
 	return r;
 }
 
+/* --- back to the queue ---------------------------------------------------------------- */
+
+/* What is refused for good may be a mistake of ours: it waits. */
+static void
+deliver_soften(struct attempt_rcpt *rcpt)
+{
+	struct reply *reply = &rcpt->reply;
+	char dsn[REPLY_DSN_MAX];
+
+	reply_dsn(reply, dsn);
+	dsn[0] = '4';
+	rcpt->outcome = ATTEMPT_LATER;
+	reply->code -= 100;
+	memcpy(reply->dsn, dsn, sizeof(dsn));
+}
+
+void
+deliver_hand_back(struct deliver_loop *dl, struct attempt *a,
+		  struct routing *routing)
+{
+	bool soft = routing_conf(routing)->soft_bounce;
+
+	for (size_t i = 0; soft && i < a->nrcpt; i++)
+		if (a->rcpt[i].outcome == ATTEMPT_NEVER)
+			deliver_soften(&a->rcpt[i]);
+	routing_unref(&routing);
+	dl->under_way--;
+	attempt_result(&a);
+	deliver_loop_check(dl);
+}
+
 /* --- the stop ------------------------------------------------------------------------- */
 
 void

@@ -75,6 +75,11 @@ struct deliver {
 
 /* A reference to the routing of now; from any thread. */
 struct routing *deliver_routing(struct deliver *d);
+/* A is over, and its outcomes are set: to the queue with it and all of its
+ * arena. Takes over the reference ROUTING, by whose soft_bounce what was
+ * refused for good waits. Every agent ends here. */
+void deliver_hand_back(struct deliver_loop *dl, struct attempt *a,
+		       struct routing *routing);
 /* After a try, tell or connection is over: is the loop's stop complete? */
 void deliver_loop_check(struct deliver_loop *dl);
 

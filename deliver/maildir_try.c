@@ -92,14 +92,8 @@ mt_clean_is_due(struct deliver_loop *dl, const char *path)
 static void
 mt_finish(struct maildir_try *t)
 {
-	struct deliver_loop *dl = t->dl;
-	struct attempt *a = t->a;
-
 	loop_timer_done(&t->again);
-	routing_unref(&t->routing);
-	dl->under_way--;
-	attempt_result(&a); /* T is gone with it */
-	deliver_loop_check(dl);
+	deliver_hand_back(t->dl, t->a, t->routing); /* T is gone with it */
 }
 
 static void

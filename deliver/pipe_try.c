@@ -51,18 +51,12 @@ struct pipe_try {
 static void
 pt_finish(struct pipe_try *t)
 {
-	struct deliver_loop *dl = t->dl;
-	struct attempt *a = t->a;
-
 	t->over = true;
 	program_free(&t->program);
 	if (t->reading)
 		return; /* pt_got() comes back */
 	LIST_REMOVE(t, link);
-	routing_unref(&t->routing);
-	dl->under_way--;
-	attempt_result(&a); /* T is gone with it */
-	deliver_loop_check(dl);
+	deliver_hand_back(t->dl, t->a, t->routing); /* T is gone with it */
 }
 
 /* For words that a stranger may read: where it lies is nobody's business. */

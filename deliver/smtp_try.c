@@ -70,38 +70,16 @@ try_now(const struct smtp_try *t)
 
 /* --- back to the queue --------------------------------------------------------- */
 
-/* What is refused for good may be a mistake of ours: it waits. */
-static void
-try_soften(struct attempt_rcpt *rcpt)
-{
-	struct reply *reply = &rcpt->reply;
-	char dsn[REPLY_DSN_MAX];
-
-	reply_dsn(reply, dsn);
-	dsn[0] = '4';
-	rcpt->outcome = ATTEMPT_LATER;
-	reply->code -= 100;
-	memcpy(reply->dsn, dsn, sizeof(dsn));
-}
-
 static void
 try_hand_back(struct smtp_try *t)
 {
-	struct deliver_loop *dl = t->dl;
 	struct attempt *a = t->a;
-	bool soft = routing_conf(t->routing)->soft_bounce;
 
-	for (size_t i = 0; i < a->nrcpt; i++) {
+	for (size_t i = 0; i < a->nrcpt; i++)
 		if (!a->rcpt[i].relay)
 			a->rcpt[i].relay = "";
-		if (soft && a->rcpt[i].outcome == ATTEMPT_NEVER)
-			try_soften(&a->rcpt[i]);
-	}
-	TAILQ_REMOVE(&dl->tries, t, link);
-	routing_unref(&t->routing);
-	dl->under_way--;
-	attempt_result(&a); /* T is gone with it */
-	deliver_loop_check(dl);
+	TAILQ_REMOVE(&t->dl->tries, t, link);
+	deliver_hand_back(t->dl, a, t->routing); /* T is gone with it */
 }
 
 void
