@@ -51,7 +51,7 @@ enum spawn_end {
 	SPAWN_EXITED,      /* VALUE is its status */
 	SPAWN_SIGNALLED,   /* VALUE is the signal */
 	SPAWN_TIMED_OUT,   /* and was ended */
-	SPAWN_NOT_STARTED, /* VALUE is the errno */
+	SPAWN_NOT_STARTED, /* VALUE is the errno; EAGAIN: SPAWN_MAX run */
 	SPAWN_LOST,        /* the spawner is gone */
 };
 

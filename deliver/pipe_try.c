@@ -93,6 +93,21 @@ pt_route_failed(struct pipe_try *t, int error)
 		  pt_name(t), strerror(error));
 }
 
+/* What the machine lacks now, it has again when some of what runs has ended. */
+static bool
+pt_is_short(int error)
+{
+	return error == EAGAIN || error == ENOMEM || error == EMFILE ||
+	       error == ENFILE;
+}
+
+static void
+pt_not_now(struct pipe_try *t, int error)
+{
+	pt_settle(t, ATTEMPT_LATER, 451, "4.3.2", "%s can't be started now: %s",
+		  pt_name(t), strerror(error));
+}
+
 /* --- the end of the program --------------------------------------------------------- */
 
 /* Its last lines, whole ones where they fit; NULs cut. */
@@ -179,7 +194,10 @@ pt_ended(struct pipe_try *t)
 			  pt_name(t), t->rule->time_ms / 1000);
 		return;
 	case SPAWN_NOT_STARTED:
-		pt_route_failed(t, report->value);
+		if (pt_is_short(report->value))
+			pt_not_now(t, report->value);
+		else
+			pt_route_failed(t, report->value);
 		return;
 	case SPAWN_LOST:
 		pt_settle(t, ATTEMPT_LATER, 451, "4.3.0",
@@ -291,9 +309,7 @@ pt_run(struct pipe_try *t, const char **argv)
 		pt_settle(t, ATTEMPT_LATER, 451, "4.3.5",
 			  "the arguments of %s are too long", pt_name(t));
 	else /* no descriptors, or a spawner that is busy or gone */
-		pt_settle(t, ATTEMPT_LATER, 451, "4.3.2",
-			  "%s can't be started now: %s", pt_name(t),
-			  strerror(-r));
+		pt_not_now(t, -r);
 	pt_finish(t);
 }
 

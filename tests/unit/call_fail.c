@@ -16,6 +16,8 @@ static atomic_long cf_calls;
 static long cf_n;
 static enum call_fail_how cf_how;
 static int cf_error;
+static long cf_forks;
+static int cf_fork_error;
 
 void
 call_fail_arm(long n, enum call_fail_how how, int error)
@@ -32,6 +34,23 @@ call_fail_disarm(void)
 {
 	atomic_store(&cf_armed, false);
 	return atomic_load(&cf_calls);
+}
+
+void
+call_fail_fork(long n, int error)
+{
+	cf_forks = n;
+	cf_fork_error = error;
+}
+
+pid_t
+fork(void)
+{
+	if (cf_forks > 0 && --cf_forks == 0) {
+		errno = cf_fork_error;
+		return -1;
+	}
+	return _Fork();
 }
 
 static bool

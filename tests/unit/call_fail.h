@@ -5,6 +5,8 @@
  * Linked into a test, it stands before libc's open, openat, mkdirat, linkat,
  * unlinkat, write, fsync and close, and what starts a program: pipe2,
  * socketpair and sendmsg. Nothing is counted before call_fail_arm().
+ *
+ * fork is counted by itself, and on in the child.
  */
 #ifndef TESTS_UNIT_CALL_FAIL_H
 #define TESTS_UNIT_CALL_FAIL_H
@@ -18,6 +20,8 @@ enum call_fail_how {
 
 /* N 0: only count. */
 void call_fail_arm(long n, enum call_fail_how how, int error);
+/* The N-th fork from here on fails with ERROR; N 0: none. */
+void call_fail_fork(long n, int error);
 /* How many calls were counted; none are from here on. */
 long call_fail_disarm(void);
 

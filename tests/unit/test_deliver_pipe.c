@@ -3,6 +3,7 @@
  * how it ends.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -328,6 +329,27 @@ test_ends(void **state)
 	}
 }
 
+/* With delivery.soft_bounce nothing is for good, whoever says so. */
+static void
+test_soft_bounce(void **state)
+{
+	struct fake_result *r;
+	struct pipe_rig g;
+
+	(void)state;
+	pipe_rig_shell(&g, "exit 67");
+	g.fake.agent.conf.soft_bounce = true;
+	fake_rig_start(&g.fake);
+	r = fake_rig_send(&g.fake);
+	assert_int_equal(r->rcpt[0].outcome, ATTEMPT_LATER);
+	assert_int_equal(r->rcpt[0].reply.code, 450);
+	assert_string_equal(r->rcpt[0].reply.dsn, "4.1.1");
+	assert_string_equal(r->rcpt[0].reply.text,
+			    "sh: status 67, no such user");
+	free(r);
+	pipe_rig_done(&g);
+}
+
 /* What can't be run for anybody is the destination's. */
 static void
 test_no_such_program(void **state)
@@ -375,6 +397,34 @@ test_every_call_of_the_start_fails(void **state)
 	pipe_rig_done(&g);
 }
 
+/* The machine is short of something: that is no fault of the program's, and
+ * other messages need not wait for it. */
+static void
+test_no_fork(void **state)
+{
+	static const int errors[] = {EAGAIN, ENOMEM};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		struct fake_result *r;
+		struct pipe_rig g;
+
+		call_fail_fork(2, errors[i]); /* the first is the spawner's */
+		pipe_rig_shell(&g, "cat >/dev/null");
+		call_fail_fork(0, 0);
+		fake_rig_start(&g.fake);
+		r = fake_rig_send(&g.fake);
+		assert_int_equal(r->dest_state, ATTEMPT_DEST_OK);
+		assert_int_equal(r->rcpt[0].outcome, ATTEMPT_LATER);
+		assert_string_equal(r->rcpt[0].reply.dsn, "4.3.2");
+		assert_non_null(strstr(r->rcpt[0].reply.text,
+				       "sh can't be started now: "));
+		free(r);
+		fake_rig_expect_done(&g.fake);
+		pipe_rig_done(&g);
+	}
+}
+
 /* --- ends of other things -------------------------------------------------------- */
 
 static void
@@ -400,6 +450,7 @@ test_the_spawner_is_killed(void **state)
 {
 	struct fake_result *r;
 	struct pipe_rig g;
+	struct pollfd gone = {.events = POLLIN};
 	char pid[16] = "";
 	int out[2];
 	char *script;
@@ -417,7 +468,9 @@ test_the_spawner_is_killed(void **state)
 	assert_int_equal(r->rcpt[0].outcome, ATTEMPT_LATER);
 	assert_string_equal(r->rcpt[0].reply.dsn, "4.3.0");
 	free(r);
-	/* And from now on. */
+	/* And from now on; its descriptors are closed one by one. */
+	gone.fd = spawner_fd(g.fake.agent.spawner);
+	assert_int_equal(poll(&gone, 1, 10000), 1);
 	fake_rig_expect(&g.fake, ATTEMPT_LATER, ATTEMPT_DEST_OK, "4.3.2");
 	pipe_rig_done(&g);
 	close(out[0]);
@@ -434,8 +487,10 @@ main(void)
 		cmocka_unit_test(test_long_content),
 		cmocka_unit_test(test_damaged_content),
 		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_soft_bounce),
 		cmocka_unit_test(test_no_such_program),
 		cmocka_unit_test(test_every_call_of_the_start_fails),
+		cmocka_unit_test(test_no_fork),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_the_spawner_is_killed),
 	};
