@@ -10,6 +10,7 @@
 #include "queue/teller.h"
 
 #define NT_TICK_MS  2000
+#define NT_AGAIN_MS (INT64_C(60) * 1000)
 #define NT_HOUR_MS  (INT64_C(60) * 60 * 1000)
 #define NT_LINES    10
 #define NT_LINE_MAX 600
@@ -22,10 +23,15 @@ struct nt_kind {
 	char line[NT_LINES][NT_LINE_MAX]; /* the newest, in a ring */
 	bool sent;
 	int64_t sent_mono_ms;
+	/* The home loop's: the mail whose commit is under way, 0 none; what
+	 * TOLD is then; when to try again if it fails. */
+	uint64_t mail_id, mail_told;
+	int64_t again_mono_ms;
 };
 
 struct notify {
 	struct relay *relay; /* borrowed */
+	uint64_t handle;     /* on the home loop */
 	pthread_mutex_t mutex;
 	struct nt_kind kind[CONFIG_NNOTIFY]; /* under the mutex */
 	struct loop_timer timer;
@@ -184,9 +190,36 @@ nt_put_text(const struct nt_kind *kind, enum config_notify k, struct buf *mail)
 			     "configuration says of what.\r\n");
 }
 
+/* Only what is on the disk was told: a mail that is lost is written anew, with
+ * what came meanwhile. */
 static void
-nt_commit(struct notify *n, struct draft **draft, const char *id,
-	  const struct expansion *to, struct arena *arena)
+nt_committed(void *object, int result, uint64_t id)
+{
+	struct notify *n = object;
+	int64_t now = clock_mono_ms(n->relay->clock);
+
+	for (int k = 0; k < CONFIG_NNOTIFY; k++) {
+		struct nt_kind *kind = &n->kind[k];
+
+		if (kind->mail_id != id)
+			continue;
+		kind->mail_id = 0;
+		kind->again_mono_ms = now + NT_AGAIN_MS;
+		if (result < 0)
+			return;
+		pthread_mutex_lock(&n->mutex);
+		if (kind->told < kind->mail_told)
+			kind->told = kind->mail_told;
+		kind->sent = true;
+		kind->sent_mono_ms = now;
+		pthread_mutex_unlock(&n->mutex);
+		return;
+	}
+}
+
+static void
+nt_commit(struct draft **draft, const char *id, const struct expansion *to,
+	  struct arena *arena)
 {
 	struct envelope_rcpt *rcpt = arena_alloc(arena, to->n * sizeof(*rcpt));
 	struct envelope env = {
@@ -199,7 +232,6 @@ nt_commit(struct notify *n, struct draft **draft, const char *id,
 		.rcpt = rcpt,
 	};
 
-	(void)n;
 	for (size_t i = 0; i < to->n; i++)
 		rcpt[i] = (struct envelope_rcpt){
 			.address = to->v[i].address,
@@ -207,11 +239,11 @@ nt_commit(struct notify *n, struct draft **draft, const char *id,
 			.dest = to->v[i].route.dest,
 			.route = to->v[i].route.rule,
 		};
-	draft_commit(draft, &env, NULL);
+	draft_commit(draft, &env, nt_committed);
 }
 
-/* 0: it is on its way. */
-static int
+/* Its end is nt_committed(); when it can't begin, the next tick tries again. */
+static void
 nt_send(struct notify *n, enum config_notify k, const struct nt_kind *kind,
 	const struct expansion *to, struct arena *arena)
 {
@@ -222,22 +254,24 @@ nt_send(struct notify *n, enum config_notify k, const struct nt_kind *kind,
 	int result;
 
 	result = draft_open(r->queue, NT_MAIL_MAX, STORE_NEED_NOTICE,
-			    relay_home(r), 0, NULL, &draft);
+			    relay_home(r), n->handle, NULL, &draft);
 	if (result < 0)
-		return result;
+		return;
 	queue_id_text(draft_id(draft), text);
 	id = xasprintf("%s@%s", text, relay_config(r)->hostname);
 	buf_init(&mail, NT_MAIL_MAX);
 	nt_put_header(n, k, kind, to->v[0].address, id, &mail);
 	nt_put_text(kind, k, &mail);
 	result = draft_write(draft, mail.data, mail.len);
-	if (result >= 0)
-		nt_commit(n, &draft, id, to, arena);
-	else
+	if (result >= 0) {
+		n->kind[k].mail_id = draft_id(draft);
+		n->kind[k].mail_told = kind->total;
+		nt_commit(&draft, id, to, arena);
+	} else {
 		draft_abandon(&draft);
+	}
 	buf_done(&mail);
 	free(id);
-	return result < 0 ? result : 0;
 }
 
 /* Whoever is postmaster, through aliases and routes. */
@@ -258,7 +292,8 @@ nt_is_due(struct notify *n, enum config_notify k, int64_t now)
 
 	if (!(config->notify.kinds & (1u << k)))
 		kind->told = kind->total;
-	return nt_count(kind) > 0 &&
+	return nt_count(kind) > 0 && kind->mail_id == 0 &&
+	       now >= kind->again_mono_ms &&
 	       (!kind->sent || now - kind->sent_mono_ms >= NT_HOUR_MS);
 }
 
@@ -277,13 +312,8 @@ nt_look(struct notify *n, enum config_notify k, int64_t now)
 	if (!due)
 		return;
 	arena_init(&arena);
-	if (nt_find(n, &arena, &to) && nt_send(n, k, &kind, &to, &arena) == 0) {
-		pthread_mutex_lock(&n->mutex);
-		n->kind[k].told = kind.total;
-		n->kind[k].sent = true;
-		n->kind[k].sent_mono_ms = now;
-		pthread_mutex_unlock(&n->mutex);
-	}
+	if (nt_find(n, &arena, &to))
+		nt_send(n, k, &kind, &to, &arena);
 	arena_done(&arena);
 }
 
@@ -323,6 +353,7 @@ notify_start(struct relay *r)
 
 	r->notify = n;
 	n->relay = r;
+	n->handle = loop_handle_new(relay_home(r), n);
 	pthread_mutex_init(&n->mutex, NULL);
 	loop_timer_init(&n->timer, relay_home(r), nt_tick, n);
 	loop_timer_set(&n->timer, NT_TICK_MS);
@@ -340,6 +371,7 @@ notify_free(struct notify **np)
 		return;
 	log_set_watch(n->relay->log, NULL, NULL);
 	loop_timer_done(&n->timer);
+	loop_handle_free(relay_home(n->relay), n->handle);
 	pthread_mutex_destroy(&n->mutex);
 	free(n);
 }
