@@ -18,18 +18,31 @@ ss_say_reply(const struct submit_talk *t, const char *what)
 /* Not an exit status: belfryd went away, and SM->gone says how. */
 #define SS_GONE (-1)
 
+/* More than limits.recipients allows: sent again it would be the same. */
+static bool
+ss_too_many(const struct submit_talk *t)
+{
+	return t->code == 452 && strncmp(t->text, "4.5.3", 5) == 0;
+}
+
+static bool
+ss_is_gone(const struct submit_talk *t)
+{
+	return t->code == 0 || t->code == 421;
+}
+
 /* WHAT was answered by something else than a yes; NEVER is the exit status of a
  * refusal for good. */
 static int
 ss_refused(struct sendmail *sm, const struct submit_talk *t, const char *what,
 	   int never)
 {
-	if (t->code == 0 || t->code == 421) {
+	if (ss_is_gone(t)) {
 		sm->gone = arena_printf(&sm->arena, "%s: %s", what, t->text);
 		return SS_GONE;
 	}
 	ss_say_reply(t, what);
-	return t->code / 100 == 4 ? EX_TEMPFAIL : never;
+	return t->code / 100 == 4 && !ss_too_many(t) ? EX_TEMPFAIL : never;
 }
 
 /* "550 5.1.x": there is no such recipient; other refusals are about us. */
@@ -43,7 +56,8 @@ ss_never_rcpt(const struct submit_talk *t)
 
 /* All of them are asked for, so that every mistake is told at once. One that is
  * refused keeps the whole message back: the caller is told, and nobody gets it
- * twice when it is sent again. */
+ * twice when it is sent again. So it is also when belfryd hangs up over too
+ * many mistakes. */
 static int
 ss_rcpts(struct sendmail *sm, struct submit_talk *t, const char *params)
 {
@@ -54,6 +68,8 @@ ss_rcpts(struct sendmail *sm, struct submit_talk *t, const char *params)
 
 		if (talk_say(t, "RCPT TO:<%s>%s", rcpt, params) / 100 == 2)
 			continue;
+		if (ss_is_gone(t) && r != 0 && r != EX_TEMPFAIL)
+			return r;
 		e = ss_refused(sm, t, rcpt, ss_never_rcpt(t));
 		if (r == 0 || r == EX_TEMPFAIL || e == SS_GONE)
 			r = e;

@@ -303,6 +303,7 @@ class Answers(SendmailCase):
             ({"RCPT": "550 5.1.1 nobody"}, 67, "ben@example.net: 550 5.1.1"),
             ({"RCPT": "550 5.7.1 not you"}, 69, "550 5.7.1 not you"),
             ({"RCPT": "451 4.2.0 later"}, 75, "451 4.2.0 later"),
+            ({"RCPT": "452 4.5.3 too many"}, 69, "452 4.5.3 too many"),
             ({"MAIL": "550 5.7.1 not you"}, 69, "550 5.7.1 not you"),
             ({"MAIL": "452 4.3.1 full"}, 75, "452 4.3.1 full"),
             ({"DATA": "451 4.3.0 later"}, 75, "DATA: 451"),
@@ -325,6 +326,23 @@ class Answers(SendmailCase):
         self.assertIn(b"a@b: 550", done.stderr)
         self.assertIn(b"c@d: 550", done.stderr)
         self.assertNotIn("DATA", self.fake.heard)
+
+    def test_hangs_up(self):
+        """After a refusal: that is not being gone, the caller is told."""
+        usual = self.fake.say
+        for last in ("421 4.7.0 too many errors", "close"):
+            with self.subTest(last):
+                verbs = iter(["550 5.1.1 nobody", last])
+                self.fake.say = lambda file, verb, text: (
+                    self.say_next(usual, file, verb, text, verbs))
+                done = self.sendmail("a@b", "c@d", "e@f", text="x\n",
+                                     status=67)
+                self.assertIn(b"a@b: 550", done.stderr)
+
+    def say_next(self, usual, file, verb, text, verbs):
+        if verb == "RCPT":
+            self.fake.answers["RCPT"] = next(verbs)
+        return usual(file, verb, text)
 
 
 class Refused(SendmailCase):
