@@ -17,6 +17,9 @@
 #define DROP_EVERY_MS 60000
 /* After a store that was full, a file of it is tried again. */
 #define DROP_FULL_MS 10000
+/* So many files that it has no room for end a pass; the next one begins behind
+ * them, since a smaller one may fit. */
+#define DROP_FULL_MOST 16
 /* News are gathered for so long; a folder that takes long to look through rests
  * ten times as long. */
 #define DROP_GATHER_MS 50
@@ -85,7 +88,7 @@ drop_rest(struct drop *d)
 	drop_move(d, DROP_IDLE);
 	if (d->stopping)
 		return;
-	if (d->full)
+	if (d->waits)
 		wait = DROP_FULL_MS;
 	else if (d->again)
 		wait = d->rest_until_mono_ms - now;
@@ -96,6 +99,12 @@ drop_rest(struct drop *d)
 static void
 drop_pass_over(struct drop *d)
 {
+	d->resume = d->full >= DROP_FULL_MOST &&
+		    (d->at < d->scan.n || d->scan.dir != NULL);
+	if (d->resume) {
+		drop_rest(d);
+		return;
+	}
 	drop_scan_done(&d->scan);
 	if (d->scan.odd > 0 && d->scan.odd != d->hour.odd) {
 		log_event(&d->relay->log_root, LOG_WARNING, "drop_odd",
@@ -127,6 +136,25 @@ drop_finish_run(void *arg)
 	drop_file_finish(&((struct drop *)arg)->file);
 }
 
+/* Of the second and those behind it; the first has the file's. */
+static char *
+drop_part_key(const struct drop *d, size_t part)
+{
+	return xasprintf("%s/%zu", d->key, part);
+}
+
+static void
+drop_forget_keys(struct drop *d)
+{
+	queue_forget_key(d->relay->queue, d->key, d->loop);
+	for (size_t i = 2; i <= d->part; i++) {
+		char *key = drop_part_key(d, i);
+
+		queue_forget_key(d->relay->queue, key, d->loop);
+		free(key);
+	}
+}
+
 static void
 drop_finished(void *arg)
 {
@@ -139,7 +167,7 @@ drop_finished(void *arg)
 	if (f->error < 0)
 		drop_log_kept(d, strerror(-f->error));
 	else if (f->action == DROP_UNLINK)
-		queue_forget_key(d->relay->queue, d->key, d->loop);
+		drop_forget_keys(d);
 	drop_file_over(d);
 }
 
@@ -152,10 +180,26 @@ drop_finish_now(struct drop *d)
 		loop_defer(d->loop, &d->post, drop_file_over, d);
 }
 
+/* What is too large is refused unread. */
+static int64_t
+drop_counts(const struct drop *d, const struct drop_found *found)
+{
+	int64_t most =
+		relay_config(d->relay)->limits.message_size + DROP_ENVELOPE_MAX;
+
+	return found->size <= most ? found->size : 0;
+}
+
 /* The pool may still be reading what nobody wants any more. */
 void
 drop_finish(struct drop *d, enum drop_action action)
 {
+	const struct drop_found *found = &d->scan.v[d->at - 1];
+
+	if (action == DROP_KEEP)
+		drop_hour_kept(&d->hour, found->uid);
+	else
+		drop_hour_count(&d->hour, found->uid, drop_counts(d, found));
 	d->file.action = action;
 	drop_move(d, DROP_FINISH);
 	if (!d->busy)
@@ -241,6 +285,29 @@ drop_some_refused(const struct drop *d)
 	return false;
 }
 
+/* What one message may not have more recipients of goes into another one, whose
+ * key tells of the part. */
+static void
+drop_part(void *arg)
+{
+	struct drop *d = arg;
+	char *key;
+	int fd = -1;
+
+	if (d->ended)
+		return;
+	d->file.at = 0;
+	d->part++;
+	key = drop_part_key(d, d->part);
+	if (!d->stopping)
+		fd = drop_session(d, d->file.login, key);
+	free(key);
+	if (fd < 0)
+		drop_finish(d, DROP_KEEP);
+	else
+		drop_talk_again(d->talk, fd);
+}
+
 static void
 drop_talked(void *arg, enum drop_fate fate)
 {
@@ -251,8 +318,14 @@ drop_talked(void *arg, enum drop_fate fate)
 	if (d->state != DROP_TALK)
 		return;
 	reply_line(last, line, sizeof(line));
-	if (fate == DROP_LATER) {
-		d->full = d->full || last->code == 452;
+	if (fate == DROP_MORE) {
+		drop_log(d, LOG_INFO, "part", line);
+		loop_defer(d->loop, &d->post, drop_part, d);
+	} else if (fate == DROP_LATER) {
+		if (strcmp(last->dsn, "4.3.1") == 0) {
+			d->full++;
+			d->waits = true;
+		}
 		drop_log_kept(d, line);
 		drop_finish(d, DROP_KEEP);
 	} else if (fate == DROP_NEVER && strcmp(last->dsn, "5.5.0") == 0) {
@@ -294,6 +367,7 @@ drop_opened(void *arg)
 	}
 	/* The same name by another user is another message. */
 	d->key = xasprintf("drop/%lu/%s", (unsigned long)f->st.st_uid, f->name);
+	d->part = 1;
 	drop_move(d, DROP_TALK);
 	d->talk = drop_talk_to(d, f->login, d->key, &conf);
 	if (d->talk == NULL)
@@ -311,13 +385,9 @@ drop_open_run(void *arg)
 static bool
 drop_quota(struct drop *d, const struct drop_found *found)
 {
-	int64_t most =
-		relay_config(d->relay)->limits.message_size + DROP_ENVELOPE_MAX;
 	bool first = false;
 
-	/* What is too large is refused unread. */
-	if (drop_hour_take(&d->hour, found->uid,
-			   found->size <= most ? found->size : 0, &first))
+	if (drop_hour_may(&d->hour, found->uid, drop_counts(d, found), &first))
 		return true;
 	if (first)
 		log_event(&d->relay->log_root, LOG_WARNING, "drop_quota",
@@ -363,7 +433,7 @@ drop_scan_more(struct drop *d)
 static void
 drop_next(struct drop *d)
 {
-	while (d->at < d->scan.n && !d->full && !d->stopping) {
+	while (d->at < d->scan.n && d->full < DROP_FULL_MOST && !d->stopping) {
 		const struct drop_found *found = &d->scan.v[d->at++];
 
 		if (!drop_quota(d, found))
@@ -375,7 +445,8 @@ drop_next(struct drop *d)
 		drop_file_done(&d->file);
 		break;
 	}
-	if (d->at < d->scan.n || d->scan.end || d->scan.error < 0)
+	if (d->at < d->scan.n || d->full >= DROP_FULL_MOST || d->scan.end ||
+	    d->scan.error < 0)
 		drop_pass_over(d);
 	else
 		drop_scan_more(d);
@@ -389,7 +460,13 @@ drop_begin(void *arg)
 	must(d->state == DROP_IDLE);
 	d->scan_took_ms = 0;
 	drop_hour_check(&d->hour, loop_mono_ms(d->loop));
-	d->full = false;
+	d->full = 0;
+	if (d->resume) {
+		drop_next(d);
+		return;
+	}
+	d->waits = false;
+	drop_hour_pass(&d->hour);
 	drop_scan_more(d);
 }
 
@@ -404,7 +481,7 @@ drop_news(evutil_socket_t fd, short what, void *arg)
 	while (read(fd, events, sizeof(events)) > 0)
 		;
 	d->again = true;
-	if (d->state != DROP_IDLE || d->stopping || d->full)
+	if (d->state != DROP_IDLE || d->stopping || d->waits)
 		return;
 	d->again = false;
 	wait = d->rest_until_mono_ms - loop_mono_ms(d->loop);

@@ -33,8 +33,8 @@ drop_hour_check(struct drop_hour *h, int64_t now_mono_ms)
 	h->since_mono_ms = now_mono_ms;
 }
 
-bool
-drop_hour_take(struct drop_hour *h, uid_t uid, int64_t size, bool *ret_first)
+static struct drop_user *
+hour_user(struct drop_hour *h, uid_t uid)
 {
 	struct drop_user *u;
 
@@ -44,6 +44,14 @@ drop_hour_take(struct drop_hour *h, uid_t uid, int64_t size, bool *ret_first)
 		u->uid = uid;
 		HASH_ADD(hh, h->users, uid, sizeof(u->uid), u);
 	}
+	return u;
+}
+
+bool
+drop_hour_may(struct drop_hour *h, uid_t uid, int64_t size, bool *ret_first)
+{
+	struct drop_user *u = hour_user(h, uid);
+
 	/* A file larger than the quota must not wait for ever: whether it is
 	 * too large is for limits.message_size. */
 	if (u->files > 0 && (u->files >= DROP_QUOTA_FILES ||
@@ -52,9 +60,29 @@ drop_hour_take(struct drop_hour *h, uid_t uid, int64_t size, bool *ret_first)
 		u->told = true;
 		return false;
 	}
+	return u->kept < DROP_QUOTA_FILES;
+}
+
+void
+drop_hour_count(struct drop_hour *h, uid_t uid, int64_t size)
+{
+	struct drop_user *u = hour_user(h, uid);
+
 	u->files++;
 	u->bytes += size < DROP_QUOTA_BYTES ? size : DROP_QUOTA_BYTES;
-	return true;
+}
+
+void
+drop_hour_kept(struct drop_hour *h, uid_t uid)
+{
+	hour_user(h, uid)->kept++;
+}
+
+void
+drop_hour_pass(struct drop_hour *h)
+{
+	for (struct drop_user *u = h->users; u != NULL; u = u->hh.next)
+		u->kept = 0;
 }
 
 bool

@@ -33,7 +33,8 @@ extern const char *const drop_state_names[];
 struct drop_user {
 	uid_t uid;
 	int64_t files, bytes;
-	bool told; /* that it is over its quota */
+	int64_t kept; /* in this pass */
+	bool told;    /* that it is over its quota */
 	UT_hash_handle hh;
 };
 
@@ -52,10 +53,16 @@ struct drop_hour {
 /* Begin a new hour when the last is over. */
 void drop_hour_check(struct drop_hour *h, int64_t now_mono_ms);
 void drop_hour_done(struct drop_hour *h);
-/* Count a file of UID; false: it is over the quota. *RET_FIRST: this is the
- * first one that is. */
-bool drop_hour_take(struct drop_hour *h, uid_t uid, int64_t size,
-		    bool *ret_first);
+/* May a file of UID be tried? No: it is over the quota, and *RET_FIRST says
+ * that it is the first one, or so many were in vain in this pass. */
+bool drop_hour_may(struct drop_hour *h, uid_t uid, int64_t size,
+		   bool *ret_first);
+/* Count it, when something was done with it for good. */
+void drop_hour_count(struct drop_hour *h, uid_t uid, int64_t size);
+/* It was in vain, this time. */
+void drop_hour_kept(struct drop_hour *h, uid_t uid);
+/* A pass begins. */
+void drop_hour_pass(struct drop_hour *h);
 /* True: nothing was noted of NAME in this hour. */
 bool drop_hour_note(struct drop_hour *h, const char *name);
 
@@ -68,9 +75,11 @@ struct drop {
 	struct loop_timer timer;
 	enum drop_state state;
 	bool stopping, ended;
-	bool again; /* there were news meanwhile */
-	bool busy;  /* the pool works for us */
-	bool full;  /* nothing more is taken in this pass */
+	bool again;  /* there were news meanwhile */
+	bool busy;   /* the pool works for us */
+	size_t full; /* files that the store had no room for, in this turn */
+	bool waits;  /* there are such */
+	bool resume; /* the pass is not over */
 	int64_t scan_mono_ms, scan_took_ms, rest_until_mono_ms;
 	struct drop_scan scan;
 	size_t at; /* in SCAN */
@@ -79,10 +88,11 @@ struct drop {
 	struct drop_envelope report_env;
 	struct buf report_text;
 	size_t report_at;
-	char *key; /* owned */
+	char *key;   /* owned */
+	size_t part; /* of the file, each a message to some of its recipients */
 	struct drop_hour hour;
 	struct pool_job job;
-	struct post post;
+	struct post post, report_post;
 };
 
 void drop_move(struct drop *d, enum drop_state next);

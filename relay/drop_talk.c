@@ -30,9 +30,11 @@ enum dt_state {
 
 struct drop_talk {
 	struct drop_talk_conf conf;
-	struct io *io; /* owned */
+	struct loop *loop; /* borrowed */
+	struct io *io;     /* owned */
 	enum dt_state state;
 	size_t rcpt_at, rcpt_ok;
+	size_t rcpt_over;       /* those before it are, by an earlier session */
 	struct reply **refused; /* owned, and each: by recipient; NULL */
 	struct reply last;
 	struct reply_parser parser;
@@ -104,9 +106,21 @@ dt_refused(struct drop_talk *t)
 	return dt_over(t, never ? DROP_NEVER : DROP_LATER);
 }
 
+/* As many as one message may have, and there are more. */
+static bool
+dt_rcpts_enough(const struct drop_talk *t)
+{
+	return t->rcpt_ok > 0 && t->last.code == 452 &&
+	       strcmp(t->last.dsn, "4.5.3") == 0;
+}
+
 static enum dt_state
 dt_heard_rcpt(struct drop_talk *t)
 {
+	if (dt_rcpts_enough(t)) {
+		dt_say(t, "DATA");
+		return DT_DATA;
+	}
 	if (reply_ok(&t->last)) {
 		t->rcpt_ok++;
 	} else if (reply_permanent(&t->last)) {
@@ -122,6 +136,14 @@ dt_heard_rcpt(struct drop_talk *t)
 		return dt_over(t, DROP_NEVER);
 	dt_say(t, "DATA");
 	return DT_DATA;
+}
+
+static enum dt_state
+dt_taken(struct drop_talk *t)
+{
+	t->rcpt_over = t->rcpt_at;
+	return dt_over(t, t->rcpt_at < t->conf.env->nrcpt ? DROP_MORE
+							  : DROP_TAKEN);
 }
 
 static enum dt_state
@@ -156,7 +178,7 @@ dt_heard(struct drop_talk *t)
 	case DT_CONTENT: /* nothing was asked: a 421 */
 		return dt_over(t, DROP_LATER);
 	case DT_DOT:
-		return ok ? dt_over(t, DROP_TAKEN) : dt_refused(t);
+		return ok ? dt_taken(t) : dt_refused(t);
 	case DT_OVER:
 		return DT_OVER;
 	}
@@ -218,10 +240,20 @@ drop_talk_new(struct loop *loop, int fd, const struct drop_talk_conf *conf)
 	struct drop_talk *t = xcalloc(1, sizeof(*t));
 
 	t->conf = *conf;
+	t->loop = loop;
 	t->refused = xcalloc(conf->env->nrcpt, sizeof(struct reply *));
-	reply_parser_init(&t->parser);
-	t->io = io_new(loop, fd, dt_event, t);
+	drop_talk_again(t, fd);
 	return t;
+}
+
+void
+drop_talk_again(struct drop_talk *t, int fd)
+{
+	t->state = DT_BANNER;
+	t->rcpt_ok = 0;
+	t->wants = false;
+	reply_parser_init(&t->parser);
+	t->io = io_new(t->loop, fd, dt_event, t);
 }
 
 void
@@ -267,7 +299,7 @@ drop_talk_refusal(const struct drop_talk *t, size_t i)
 {
 	if (t->refused[i] != NULL)
 		return t->refused[i];
-	return reply_ok(&t->last) ? NULL : &t->last;
+	return i < t->rcpt_over || reply_ok(&t->last) ? NULL : &t->last;
 }
 
 const struct reply *

@@ -17,6 +17,8 @@
 
 enum drop_fate {
 	DROP_TAKEN, /* it is in the queue; some recipients may be refused */
+	DROP_MORE,  /* likewise, but the rest of them asks for a message of its
+		     * own: drop_talk_again() */
 	DROP_LATER,
 	DROP_NEVER,
 };
@@ -25,7 +27,8 @@ struct drop_talk_conf {
 	const struct drop_envelope *env; /* borrowed */
 	/* Give the next piece by drop_talk_give(); never from within. */
 	void (*more)(void *arg);
-	/* Once, and nothing after it; the talk is still to be freed. */
+	/* Once, and nothing after it; the talk is still to be freed. Once more
+	 * after each drop_talk_again(). */
 	void (*done)(void *arg, enum drop_fate fate);
 	void *arg;
 };
@@ -35,6 +38,9 @@ struct drop_talk;
 /* FD is taken over. CONF is copied. */
 struct drop_talk *drop_talk_new(struct loop *loop, int fd,
 				const struct drop_talk_conf *conf);
+/* After DROP_MORE, and not from within: go on with the other recipients and the
+ * content from its beginning, in a new session. FD is taken over. */
+void drop_talk_again(struct drop_talk *t, int fd);
 /* Hangs up: what was not taken yet won't be. Leaves NULL. */
 void drop_talk_free(struct drop_talk **t);
 /* LEN 0: that was all. */

@@ -238,6 +238,19 @@ class Returned(DropCase):
         self.assertIn(b"Status: 5.3.4", self.sink.wait(1)[0].content)
         self.wait_gone()
 
+    def test_told_once(self):
+        """The file is back after its report was taken, as after a crash."""
+        self.belfryd.start()
+        refused = drop_file(to=["dora@no.example.com"])
+        for times in (1, 2):
+            # The date of a report has seconds.
+            lab.wait_for(lambda: int(time.time()) % 2 == times % 2, "a date")
+            self.put(1, refused)
+            self.wait_events(times, "drop", status="returned")
+            self.wait_gone()
+        self.wait_empty()
+        self.assertEqual(len(self.sink.messages), 1)
+
     def test_nobody_to_tell(self):
         self.put(1, drop_file(sender="", to=["x@no.example.com"]))
         self.put(2, drop_file(sender="x@no.example.com",
@@ -261,9 +274,56 @@ class Returned(DropCase):
         lab.wait_for(lambda: self.belfryd.events("drop", status="kept"),
                      "a file that stays")
         self.assertTrue(self.names())
+        # What fits is not kept waiting by what does not.
+        small = os.path.basename(self.put(9))
+        self.wait_events(1, "drop", file=small, status="taken")
+        self.assertTrue(self.names())
         self.sink.start()
-        self.sink.wait(6, timeout=120)
+        self.sink.wait(7, timeout=120)
         self.wait_gone()
+
+
+class Parts(DropCase):
+    """More recipients than limits.recipients."""
+
+    def setUp(self):
+        super().setUp()
+        self.prepare({"limits": {"recipients": 4}, "delivery": {
+            "only_recipients": ["example.net", "example.org"]}})
+        self.make_folder()
+
+    def found(self, sender):
+        return sorted(r for m in self.sink.messages if m.sender == sender
+                      for r in m.recipients)
+
+    def test_parts(self):
+        to = [f"r{n}@example.net" for n in range(10)]
+        no = ["dora@no.example.com", "eva@no.example.com"]
+        content = b"Subject: x\r\n\r\n" + b"a line\r\n" * 30000
+        file = drop_file(content, to=[no[0], *to, no[1]])
+        self.put(1, file)
+        self.put(2)
+        self.belfryd.start()
+        self.wait_gone()
+        self.wait_empty()
+        self.assertEqual(self.found("anna@example.org"),
+                         sorted(["ben@example.net", *to]))
+        self.wait_events(2, "drop", status="part")
+        self.wait_events(1, "drop", status="returned")
+        report, = [m for m in self.sink.messages if m.sender == ""]
+        for one in no:
+            self.assertIn(one.encode(), report.content)
+        self.assertNotIn(b"r0@example.net", report.content)
+        for message in self.sink.messages:
+            if to[0] in message.recipients or to[9] in message.recipients:
+                self.assertTrue(message.content.endswith(content[14:]))
+        # Back again, as after a crash before the unlink: none comes twice.
+        count = len(self.sink.messages)
+        self.put(1, file)
+        self.wait_events(2, "drop", status="returned")
+        self.wait_gone()
+        self.wait_empty()
+        self.assertEqual(len(self.sink.messages), count)
 
 
 class Hostile(DropCase):
