@@ -47,7 +47,9 @@ struct envelope {
 	uint8_t teller; /* 'm': DSN; else a kind of record ... */
 	struct store_key teller_key; /* ... and which; len 0 with 'm' */
 	size_t nrcpt;
-	const struct envelope_rcpt *rcpt; /* equal ones are made once */
+	/* Equal ones are made once, with all that is to be told of them; one
+	 * of NOTIFY_NEVER gives its place to one that is not. */
+	const struct envelope_rcpt *rcpt;
 };
 
 /* A flow: who shares a turn. The user or uid, else client address and sender

@@ -120,14 +120,39 @@ publish_add_rcpt(struct publish *p, const struct envelope *env,
 
 struct once {
 	UT_hash_handle hh;
+	struct envelope_rcpt *rcpt; /* the delivery, in its place */
 	size_t len;
 	char text[];
 };
 
-/* False when the same delivery is there already. */
+/* What is told of a delivery that A and B both ask for: each gets what was
+ * promised. Neither is NEVER. */
+static uint8_t
+publish_notify(uint8_t a, uint8_t b)
+{
+	const uint8_t unsaid = DSN_NOTIFY_FAILURE | DSN_NOTIFY_DELAY;
+
+	if (a == b)
+		return a;
+	return (a != 0 ? a : unsaid) | (b != 0 ? b : unsaid);
+}
+
+/* ER is the same delivery as TO: one of them is made. */
+static void
+publish_merge(struct envelope_rcpt *to, const struct envelope_rcpt *er)
+{
+	if (er->notify == DSN_NOTIFY_NEVER)
+		return;
+	if (to->notify == DSN_NOTIFY_NEVER)
+		*to = *er;
+	else
+		to->notify = publish_notify(to->notify, er->notify);
+}
+
+/* True: ER is new, and stands at NEXT; else it went into the one before. */
 static bool
 publish_once(struct once **seen, struct arena *a,
-	     const struct envelope_rcpt *er)
+	     const struct envelope_rcpt *er, struct envelope_rcpt *next)
 {
 	size_t la = strlen(er->address) + 1, lg = strlen(er->agent) + 1;
 	size_t ld = strlen(er->dest) + 1;
@@ -138,8 +163,12 @@ publish_once(struct once **seen, struct arena *a,
 	memcpy(o->text + la + lg, er->dest, ld);
 	o->len = la + lg + ld;
 	HASH_FIND(hh, *seen, o->text, o->len, old);
-	if (old != NULL)
+	if (old != NULL) {
+		publish_merge(old->rcpt, er);
 		return false;
+	}
+	*next = *er;
+	o->rcpt = next;
 	HASH_ADD_KEYPTR(hh, *seen, o->text, o->len, o);
 	return true;
 }
@@ -147,14 +176,22 @@ publish_once(struct once **seen, struct arena *a,
 static void
 publish_add_rcpts(struct publish *p, const struct envelope *env)
 {
+	struct envelope_rcpt *all;
 	struct once *seen = NULL;
 	struct arena a;
-	uint32_t n = 1;
+	size_t n = 0;
 
+	if (env->nrcpt == 1) {
+		publish_add_rcpt(p, env, &env->rcpt[0], 1);
+		return;
+	}
 	arena_init(&a);
-	for (size_t i = 0; i < env->nrcpt && p->error == 0; i++)
-		if (env->nrcpt == 1 || publish_once(&seen, &a, &env->rcpt[i]))
-			publish_add_rcpt(p, env, &env->rcpt[i], n++);
+	all = arena_alloc(&a, env->nrcpt * sizeof(*all));
+	for (size_t i = 0; i < env->nrcpt; i++)
+		if (publish_once(&seen, &a, &env->rcpt[i], &all[n]))
+			n++;
+	for (size_t i = 0; i < n && p->error == 0; i++)
+		publish_add_rcpt(p, env, &all[i], (uint32_t)i + 1);
 	HASH_CLEAR(hh, seen);
 	arena_done(&a);
 }

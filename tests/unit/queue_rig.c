@@ -410,7 +410,9 @@ rig_commit(struct rig *rig, const struct rig_mail *mail, draft_commit_fn *fn)
 		rcpt[i].agent = "test";
 		rcpt[i].dest = mail->dest != NULL ? mail->dest : "hop";
 		rcpt[i].route = "test";
-		rcpt[i].orcpt = mail->orcpt;
+		rcpt[i].orcpt = i < 8 && mail->orcpts[i] != NULL
+					? mail->orcpts[i]
+					: mail->orcpt;
 		rcpt[i].notify = i < 8 ? mail->notify[i] : 0;
 	}
 	env.nrcpt = n;

@@ -102,7 +102,8 @@ struct rig_mail {
 	/* What the sender wants to hear. */
 	enum dsn_ret ret;
 	const char *envid, *orcpt;
-	uint8_t notify[8]; /* of TO */
+	uint8_t notify[8];     /* of TO */
+	const char *orcpts[8]; /* of TO; NULL: ORCPT */
 	bool smtputf8, utf8_header;
 };
 #define RIG_MAIL(...) (&(struct rig_mail){__VA_ARGS__})

@@ -450,6 +450,54 @@ test_failed_and_late(void **state)
 	assert_int_equal(rig->told[1].nrcpt, 1);
 }
 
+/* --- equal deliveries ------------------------------------------------------ */
+
+/* The one that is made keeps all that was promised. */
+static void
+test_equal_ones(void **state)
+{
+	static const struct {
+		const char *name;
+		uint8_t first, second, notify;
+		bool second_orcpt;
+	} row[] = {
+		{"silence, then a wish", N, S, S, true},
+		{"silence, then nothing said", N, 0, 0, true},
+		{"a wish, then silence", S, N, S, false},
+		{"nothing said, then silence", 0, N, 0, false},
+		{"two wishes", S, D, S | D, false},
+		{"a wish, then nothing said", S, 0, S | F | D, false},
+		{"nothing said, then a wish", 0, S, S | F | D, false},
+		{"nothing said", 0, 0, 0, false},
+		{"silence", N, N, N, false},
+	};
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		const struct attempt_rcpt *r;
+
+		print_message("  %s\n", row[i].name);
+		rig_send(rig,
+			 RIG_MAIL(.to = {"b@x.org", "c@x.org", "b@x.org"},
+				  .orcpts = {"rfc822;1@x", "rfc822;2@x",
+					     "rfc822;3@x"},
+				  .notify = {row[i].first, F, row[i].second}));
+		rig_settle(rig);
+		assert_int_equal(rig->nout, 1);
+		assert_int_equal(rig->out[0]->nrcpt, 2);
+		r = rig->out[0]->rcpt;
+		assert_string_equal(r[0].address, "b@x.org");
+		assert_int_equal(r[0].notify, row[i].notify);
+		assert_string_equal(r[0].orcpt, row[i].second_orcpt
+							? "rfc822;3@x"
+							: "rfc822;1@x");
+		assert_int_equal(r[1].notify, F);
+		rig_deliver_rest(rig);
+		/* The reports that were asked for. */
+		rig_advance(rig, MINUTE);
+	}
+}
+
 int
 main(void)
 {
@@ -469,6 +517,7 @@ main(void)
 		RIG_TEST(test_late_after_a_start),
 		RIG_TEST(test_late_and_served_meanwhile),
 		RIG_TEST(test_failed_and_late),
+		RIG_TEST(test_equal_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
