@@ -43,6 +43,7 @@ si_reset(struct smtp_in *si)
 	if (si->draft)
 		si->calls->abandon(si->arg);
 	arena_done(&si->arena);
+	arena_done(&si->asked_arena);
 	buf_done(&si->header);
 	si->draft = false;
 	si->sender = si->given_sender = NULL;
@@ -380,6 +381,7 @@ smtp_in_init(struct smtp_in *si, const struct smtp_in_calls *calls, void *arg,
 		.verb = SMTP_UNKNOWN,
 	};
 	arena_init(&si->arena);
+	arena_init(&si->asked_arena);
 }
 
 void

@@ -202,7 +202,8 @@ struct smtp_in {
 	bool smtputf8, utf8_header;
 	struct envelope_rcpt *rcpt; /* in the arena; room for RCPT_CAP */
 	size_t nrcpt, rcpt_cap;
-	struct smtp_command *asked; /* state VERIFY: the RCPT, in the arena */
+	struct smtp_command *asked; /* state VERIFY: the RCPT ... */
+	struct arena asked_arena;   /* ... in an arena of its own */
 	enum smtp_in_state asked_in;
 	size_t ntaken;      /* RCPT commands that became them */
 	uint64_t id;        /* of the draft */

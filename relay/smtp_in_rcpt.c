@@ -135,17 +135,18 @@ si_to_verify(const struct smtp_in *si, const struct expansion *ex)
 	return &ex->v[0];
 }
 
-/* The command outlives its line. */
+/* The command outlives its line, until the answer. */
 static void
 si_ask_keep(struct smtp_in *si, const struct smtp_command *cmd)
 {
-	struct smtp_command *copy = arena_alloc(&si->arena, sizeof(*copy));
+	struct arena *arena = &si->asked_arena;
+	struct smtp_command *copy = arena_alloc(arena, sizeof(*copy));
 
 	*copy = *cmd;
-	copy->address.local = arena_strdup(&si->arena, cmd->address.local);
-	copy->address.domain = arena_strdup(&si->arena, cmd->address.domain);
+	copy->address.local = arena_strdup(arena, cmd->address.local);
+	copy->address.domain = arena_strdup(arena, cmd->address.domain);
 	if (cmd->orcpt != NULL)
-		copy->orcpt = arena_strdup(&si->arena, cmd->orcpt);
+		copy->orcpt = arena_strdup(arena, cmd->orcpt);
 	si->asked = copy;
 	si->asked_in = si->state;
 }
@@ -227,13 +228,16 @@ void
 smtp_in_verified(struct smtp_in *si, enum verify_result result)
 {
 	const struct smtp_command *cmd = si->asked;
+	struct arena arena = si->asked_arena; /* CMD's; now ours */
 
 	must(si->state == SMTP_IN_VERIFY && cmd != NULL &&
 	     result != VERIFY_ASKED);
 	si->asked = NULL;
+	arena_init(&si->asked_arena);
 	si_move(si, si->asked_in);
 	si->verb = SMTP_RCPT;
 	si_move(si, si_rcpt_scratch(si, cmd, result));
+	arena_done(&arena);
 	if (si->finishing)
 		smtp_in_finish(si);
 }

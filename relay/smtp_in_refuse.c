@@ -146,8 +146,9 @@ si_refuse_last(struct smtp_in *si, enum smtp_in_no no)
 static bool
 si_is_guess(enum smtp_in_no no)
 {
-	return no == SMTP_IN_NO_USER || no == SMTP_IN_NO_SOURCE ||
-	       no == SMTP_IN_NO_FOREIGN_RCPT;
+	/* Without an answer it may be one. */
+	return no == SMTP_IN_NO_USER || no == SMTP_IN_NO_ANSWER ||
+	       no == SMTP_IN_NO_SOURCE || no == SMTP_IN_NO_FOREIGN_RCPT;
 }
 
 /* What follows a refusal: the end, when it was one too many. */
