@@ -198,7 +198,18 @@ probe_next_address(struct probe *p)
 	probe_address(p);
 }
 
-/* The server has said what it knows. */
+/* Is the 5xx R about the recipient, and not about us, the empty sender or the
+ * mailbox's size? X.1.7 and X.1.8 are the sender's (RFC 3463, 3.2). */
+static bool
+probe_is_nobody(const struct reply *r)
+{
+	if (r->dsn[0] == '\0')
+		return r->code == 550;
+	return strncmp(r->dsn, "5.1.", 4) == 0 &&
+	       strcmp(r->dsn, "5.1.7") != 0 && strcmp(r->dsn, "5.1.8") != 0;
+}
+
+/* The server has said what it knows. Under soft_bounce no no is believed. */
 static enum probe_state
 probe_heard_rcpt(struct probe *p)
 {
@@ -206,7 +217,8 @@ probe_heard_rcpt(struct probe *p)
 
 	if (reply_ok(&p->last))
 		result = VERIFY_GOOD;
-	else if (reply_permanent(&p->last) && p->last.code != 552)
+	else if (reply_permanent(&p->last) && probe_is_nobody(&p->last) &&
+		 !routing_conf(p->routing)->soft_bounce)
 		result = VERIFY_NOBODY;
 	probe_say(p, p->state, "RSET\r\nQUIT", "", "");
 	io_close_after_write(&p->io, PROBE_LINGER_MS);

@@ -24,8 +24,8 @@
 
 enum verify_result {
 	VERIFY_GOOD,   /* 2xx at RCPT */
-	VERIFY_NOBODY, /* 5xx at RCPT, but 552 */
-	VERIFY_LATER,  /* 4xx, no connection, no answer: nobody knows */
+	VERIFY_NOBODY, /* 5xx at RCPT that is about the recipient */
+	VERIFY_LATER,  /* anything else, no connection: nobody knows */
 	VERIFY_ASKED,  /* the function will be called */
 };
 extern const char *const verify_result_names[];

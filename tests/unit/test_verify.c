@@ -52,12 +52,14 @@ rig_hop(struct hop *hop, int port)
 
 /* At PORTS, the second 0: only one. */
 static void
-rig_init(struct rig *g, int first, int second)
+rig_init_soft(struct rig *g, int first, int second, bool soft_bounce)
 {
 	static const struct dns_conf dns_conf = {.timeout_ms = 1000,
 						 .trust_anchor = TEXT("")};
 	const struct delivery_conf conf = {
-		.helo = TEXT(""), .timeouts = {2000, 2000, 2000, 2000, 2000}};
+		.helo = TEXT(""),
+		.timeouts = {2000, 2000, 2000, 2000, 2000},
+		.soft_bounce = soft_bounce};
 	const struct conf_list routes = {1, &g->rule};
 	const struct routing_sources from = {
 		.delivery = &conf,
@@ -88,6 +90,12 @@ rig_init(struct rig *g, int first, int second)
 	conf_errors_done(&e);
 	assert_int_equal(route_find(g->routing, "", &any, &g->route), 0);
 	g->handle = loop_handle_new(g->loop, g);
+}
+
+static void
+rig_init(struct rig *g, int first, int second)
+{
+	rig_init_soft(g, first, second, false);
 }
 
 static void
@@ -144,6 +152,24 @@ test_answers(void **state)
 		{"no",
 		 {.verb = "RCPT", .reply = "550 5.1.1 no\r\n"},
 		 VERIFY_NOBODY},
+		{"no, in no more than a code",
+		 {.verb = "RCPT", .reply = "550 no\r\n"},
+		 VERIFY_NOBODY},
+		{"no such domain",
+		 {.verb = "RCPT", .reply = "553 5.1.2 no\r\n"},
+		 VERIFY_NOBODY},
+		{"we are not liked",
+		 {.verb = "RCPT", .reply = "550 5.7.1 listed\r\n"},
+		 VERIFY_LATER},
+		{"we are not liked, in no more than a code",
+		 {.verb = "RCPT", .reply = "554 listed\r\n"},
+		 VERIFY_LATER},
+		{"no null sender, said late",
+		 {.verb = "RCPT", .reply = "550 5.1.7 no\r\n"},
+		 VERIFY_LATER},
+		{"no such sender, said late",
+		 {.verb = "RCPT", .reply = "550 5.1.8 no\r\n"},
+		 VERIFY_LATER},
 		{"too full",
 		 {.verb = "RCPT", .reply = "552 full\r\n"},
 		 VERIFY_LATER},
@@ -186,6 +212,22 @@ test_answers(void **state)
 		rig_done(&g);
 		smtp_server_stop(&s);
 	}
+}
+
+/* Where a refusal is no bounce it is no no either. */
+static void
+test_soft_bounce(void **state)
+{
+	const struct smtp_rule rules[] = {
+		{.verb = "RCPT", .reply = "550 5.1.1 no\r\n"}, {0}};
+	struct smtp_server *s = smtp_server_start(rules, false);
+	struct rig g;
+
+	(void)state;
+	rig_init_soft(&g, smtp_server_port(s), 0, true);
+	assert_int_equal(rig_wait(&g, "a@inner.example"), VERIFY_LATER);
+	rig_done(&g);
+	smtp_server_stop(&s);
 }
 
 /* A dead host is passed over; without any nobody knows. */
@@ -261,6 +303,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_soft_bounce),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_single_flight),
 		cmocka_unit_test(test_ceiling),
