@@ -129,7 +129,7 @@ int
 xtext_to_utf8_form(const char *s, size_t len, struct buf *out)
 {
 	size_t n;
-	uint32_t c;
+	uint32_t c = 0; /* of what is no UTF-8 */
 	int r = 0;
 
 	for (; len > 0 && r == 0; s += n, len -= n) {

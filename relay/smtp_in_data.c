@@ -89,6 +89,9 @@ si_rewrite_mailbox(void *arg, enum header_mailbox field, const char *text,
 	const char *whole = text, *with = NULL, *why;
 	struct address a;
 
+	/* An encoded word is a display name without an address. */
+	if (bare && strncmp(text, "=?", 2) == 0)
+		return NULL;
 	if (bare) {
 		whole = arena_printf(arena, "%s@%s", text, si->conf->origin);
 		if (address_parse(whole, arena, &a, &why) < 0)
