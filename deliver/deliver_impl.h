@@ -223,9 +223,6 @@ bool smtp_hosts_is_us(const struct smtp_try *t,
 		      const struct sockaddr_any *addr);
 /* The host at hand is ourselves: exchangers that are not better go. */
 void smtp_hosts_drop_equals(struct smtp_try *t);
-/* V by delivery.prefer, into RET, which has room for N; how many they are. */
-size_t smtp_hosts_prefer(const struct smtp_try *t, const struct sockaddr_any *v,
-			 size_t n, struct sockaddr_any *ret);
 /* Those of one preference in random order; V is sorted by it. */
 void smtp_mx_shuffle(struct dns_mx *v, size_t n);
 

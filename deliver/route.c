@@ -481,3 +481,38 @@ routing_bind(const struct routing *r, const struct hop *hop, int family,
 			return true;
 	return false;
 }
+
+static size_t
+rt_family(const struct sockaddr_any *v, size_t n, int family, bool is,
+	  struct sockaddr_any *ret)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if ((v[i].ss.ss_family == family) == is)
+			ret[k++] = v[i];
+	return k;
+}
+
+size_t
+routing_prefer(const struct routing *r, const struct sockaddr_any *v, size_t n,
+	       struct sockaddr_any *ret)
+{
+	int family = AF_INET;
+	size_t k;
+
+	switch ((enum delivery_prefer)r->conf.prefer) {
+	case PREFER_ANY:
+		memcpy(ret, v, n * sizeof(*v));
+		return n;
+	case PREFER_IPV4_ONLY:
+		return rt_family(v, n, AF_INET, true, ret);
+	case PREFER_IPV6:
+		family = AF_INET6;
+		break;
+	case PREFER_IPV4:
+		break;
+	}
+	k = rt_family(v, n, family, true, ret);
+	return k + rt_family(v, n, family, false, ret + k);
+}

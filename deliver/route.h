@@ -130,6 +130,9 @@ const char *routing_helo(const struct routing *r, const struct hop *hop);
 /* The source address for FAMILY; false when none is configured. */
 bool routing_bind(const struct routing *r, const struct hop *hop, int family,
 		  struct sockaddr_any *ret);
+/* V by delivery.prefer, into RET, which has room for N; how many they are. */
+size_t routing_prefer(const struct routing *r, const struct sockaddr_any *v,
+		      size_t n, struct sockaddr_any *ret);
 
 struct route {
 	const char *agent; /* "smtp", ... */

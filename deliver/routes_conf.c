@@ -214,7 +214,8 @@ static const struct conf_option route_rule_options[] = {
 	 .offset = offsetof(struct route_rule, verify),
 	 .dflt = "{}",
 	 .help = "Ask the next hop at RCPT whether it knows the recipient; for "
-		 "`deliver: smtp`, and for clients that are not in trust.",
+		 "`deliver: smtp` without `mx` in via, and for clients that "
+		 "are not in trust.",
 	 .table = &route_verify_table},
 	{.name = "bcc",
 	 .type = CONF_STRINGS,
@@ -249,6 +250,24 @@ route_check_key(const struct route_rule *rule, bool takes, bool given,
 	return false;
 }
 
+/* Only the hosts themselves are asked, never their mail exchangers. */
+static bool
+route_check_verify(const struct route_rule *rule, const struct conf_mark *mark,
+		   struct conf_errors *errors)
+{
+	const struct hop *hops = rule->via.v;
+
+	for (size_t i = 0; rule->verify.cache_ms > 0 && i < rule->via.n; i++) {
+		if (!hops[i].mx)
+			continue;
+		conf_error(errors, mark,
+			   "a route with `verify` has no `mx` in `via`: write "
+			   "the hosts themselves");
+		return false;
+	}
+	return true;
+}
+
 static bool
 route_rule_check(void *field, const struct conf_mark *mark,
 		 struct conf_errors *errors)
@@ -273,7 +292,7 @@ route_rule_check(void *field, const struct conf_mark *mark,
 		 rule->deliver != ROUTE_SMTP && rule->verify.cache_ms > 0,
 		 "verify", NULL},
 	};
-	bool ok = true;
+	bool ok = route_check_verify(rule, mark, errors);
 
 	for (size_t i = 0; i < sizeof(key) / sizeof(key[0]); i++)
 		ok = route_check_key(rule, key[i].takes, key[i].given,

@@ -85,43 +85,6 @@ smtp_hosts_init(struct smtp_try *t, const struct route *route)
 	hosts_order(t);
 }
 
-/* --- addresses ----------------------------------------------------------------- */
-
-static size_t
-prefer_family(const struct sockaddr_any *v, size_t n, int family, bool is,
-	      struct sockaddr_any *ret)
-{
-	size_t k = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if ((v[i].ss.ss_family == family) == is)
-			ret[k++] = v[i];
-	return k;
-}
-
-size_t
-smtp_hosts_prefer(const struct smtp_try *t, const struct sockaddr_any *v,
-		  size_t n, struct sockaddr_any *ret)
-{
-	int family = AF_INET;
-	size_t k;
-
-	switch ((enum delivery_prefer)routing_conf(t->routing)->prefer) {
-	case PREFER_ANY:
-		memcpy(ret, v, n * sizeof(*v));
-		return n;
-	case PREFER_IPV4_ONLY:
-		return prefer_family(v, n, AF_INET, true, ret);
-	case PREFER_IPV6:
-		family = AF_INET6;
-		break;
-	case PREFER_IPV4:
-		break;
-	}
-	k = prefer_family(v, n, family, true, ret);
-	return k + prefer_family(v, n, family, false, ret + k);
-}
-
 /* --- routes ------------------------------------------------------------------------ */
 
 /* A list of hosts that is named like a domain is not that domain: back for a

@@ -325,7 +325,7 @@ try_go_to(struct smtp_try *t, const struct sockaddr_any *all, size_t n,
 
 	if (try_is_us(t, all, n))
 		return;
-	n = smtp_hosts_prefer(t, all, n, v);
+	n = routing_prefer(t->routing, all, n, v);
 	if (n == 0 && lost) {
 		smtp_try_failed_host(t, "4.4.3", "%s: %s",
 				     try_host_now(t)->name, lost);

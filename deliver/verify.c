@@ -349,40 +349,43 @@ probe_address(struct probe *p)
 	probe_host(p);
 }
 
+/* The addresses of the host at hand, as they are tried. */
+static void
+probe_go_to(struct probe *p, const struct sockaddr_any *v, size_t n)
+{
+	p->naddrs = routing_prefer(p->routing, v, n, p->addrs);
+	p->addr_at = 0;
+	for (size_t i = 0; i < p->naddrs; i++)
+		sockaddr_set_port(&p->addrs[i], (int)p->hops[p->hop_at].port);
+	probe_address(p);
+}
+
 static void
 probe_resolved(void *arg, const struct dns_answer *answer)
 {
 	struct probe *p = arg;
 	const struct hop *hop = &p->hops[p->hop_at];
-	char ip[SOCKADDR_TEXT_MAX];
 
 	p->query = NULL;
 	if (answer->status != DNS_OK)
 		reply_set(&p->last, 451, "4.4.3", "%s: %s", hop->host,
 			  answer->why);
-	for (size_t i = 0; i < answer->n; i++) {
-		sockaddr_ip(&answer->v[i], ip);
-		must(sockaddr_parse_ip(ip, (int)hop->port, &p->addrs[i]) == 0);
-	}
-	p->naddrs = answer->n;
-	p->addr_at = 0;
-	probe_address(p);
+	probe_go_to(p, answer->v, answer->n);
 }
 
 static void
 probe_host(struct probe *p)
 {
 	const struct hop *hop = &p->hops[p->hop_at];
+	struct sockaddr_any addr;
 
 	if (p->hop_at == p->nhops) {
 		probe_over(p, VERIFY_LATER);
 		return;
 	}
 	p->state = PROBE_RESOLVE;
-	p->naddrs = p->addr_at = 0;
-	if (sockaddr_parse_ip(hop->host, (int)hop->port, &p->addrs[0]) == 0) {
-		p->naddrs = 1;
-		probe_address(p);
+	if (sockaddr_parse_ip(hop->host, (int)hop->port, &addr) == 0) {
+		probe_go_to(p, &addr, 1);
 		return;
 	}
 	p->query = dns_addresses(p->v->dns, hop->host, probe_resolved, p);

@@ -323,6 +323,12 @@ static const struct {
 	 HOST OUT "routes: [{match: a.example, deliver: maildir, path: "
 		  "/var/mail/x, verify: {cache: 1d}}]\n",
 	 "t:3:10: a route with `deliver: maildir` has no `verify`\n"},
+	{"verify by mail exchangers",
+	 HOST OUT "routes: [{match: a.example, deliver: smtp, via: [{host: "
+		  "b.example}, {host: c.example, mx: true}], verify: {cache: "
+		  "1d}}]\n",
+	 "t:3:10: a route with `verify` has no `mx` in `via`: write the hosts "
+	 "themselves\n"},
 	{"route without match", HOST OUT "routes: [{deliver: smtp}]\n",
 	 "t:3:10: `match` is missing; write for example `match: "
 	 "example.org`\n"},

@@ -50,19 +50,19 @@ rig_hop(struct hop *hop, int port)
 			    .bind = TEXT("")};
 }
 
+static const struct delivery_conf plain_conf = {
+	.helo = TEXT(""), .timeouts = {2000, 2000, 2000, 2000, 2000}};
+
 /* At PORTS, the second 0: only one. */
 static void
-rig_init_soft(struct rig *g, int first, int second, bool soft_bounce)
+rig_init_as(struct rig *g, const char *host, int first, int second,
+	    const struct delivery_conf *conf)
 {
 	static const struct dns_conf dns_conf = {.timeout_ms = 1000,
 						 .trust_anchor = TEXT("")};
-	const struct delivery_conf conf = {
-		.helo = TEXT(""),
-		.timeouts = {2000, 2000, 2000, 2000, 2000},
-		.soft_bounce = soft_bounce};
 	const struct conf_list routes = {1, &g->rule};
 	const struct routing_sources from = {
-		.delivery = &conf,
+		.delivery = conf,
 		.routes = &routes,
 		.hostname = "relay.example.org",
 	};
@@ -78,6 +78,7 @@ rig_init_soft(struct rig *g, int first, int second, bool soft_bounce)
 	g->kept = verify_kept_new();
 	g->v = verifier_new(g->loop, g->dns, g->kept, &g->context);
 	rig_hop(&g->hops[0], first);
+	g->hops[0].host = TEXT(host);
 	rig_hop(&g->hops[1], second);
 	g->rule = (struct route_rule){
 		.match = TEXT("inner.example"),
@@ -95,7 +96,7 @@ rig_init_soft(struct rig *g, int first, int second, bool soft_bounce)
 static void
 rig_init(struct rig *g, int first, int second)
 {
-	rig_init_soft(g, first, second, false);
+	rig_init_as(g, "127.0.0.1", first, second, &plain_conf);
 }
 
 static void
@@ -221,13 +222,40 @@ test_soft_bounce(void **state)
 	const struct smtp_rule rules[] = {
 		{.verb = "RCPT", .reply = "550 5.1.1 no\r\n"}, {0}};
 	struct smtp_server *s = smtp_server_start(rules, false);
+	struct delivery_conf conf = plain_conf;
 	struct rig g;
 
 	(void)state;
-	rig_init_soft(&g, smtp_server_port(s), 0, true);
+	conf.soft_bounce = true;
+	rig_init_as(&g, "127.0.0.1", smtp_server_port(s), 0, &conf);
 	assert_int_equal(rig_wait(&g, "a@inner.example"), VERIFY_LATER);
 	rig_done(&g);
 	smtp_server_stop(&s);
+}
+
+/* Addresses that delivery.prefer leaves out are not asked either. */
+static void
+test_prefer(void **state)
+{
+	struct sockaddr_in6 sa = {.sin6_family = AF_INET6,
+				  .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	socklen_t len = sizeof(sa);
+	int fd =
+		socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct delivery_conf conf = plain_conf;
+	struct rig g;
+
+	(void)state;
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, len) < 0)
+		skip();
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+	conf.prefer = PREFER_IPV4_ONLY;
+	rig_init_as(&g, "::1", ntohs(sa.sin6_port), 0, &conf);
+	assert_int_equal(rig_wait(&g, "a@inner.example"), VERIFY_LATER);
+	assert_int_equal(accept(fd, NULL, NULL), -1);
+	rig_done(&g);
+	close(fd);
 }
 
 /* A dead host is passed over; without any nobody knows. */
@@ -303,6 +331,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_prefer),
 		cmocka_unit_test(test_soft_bounce),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_single_flight),
