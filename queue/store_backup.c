@@ -301,32 +301,44 @@ bk_copy(struct store_backup *b)
 
 /* --- all of it ------------------------------------------------------------- */
 
-/* The copy is what the store was before: not its generation any more. */
+/* Another generation of the store; with DONE a backup succeeded. */
 static int
-bk_finish(struct store_backup *b)
+bk_renew(struct store_backup *b, bool done)
 {
 	struct store_generation next = store_generation_next(b->store);
-	int r = bk_sync(b);
+	int r;
 
-	next.backup_ms = next.since_ms;
-	if (r == 0 && fsync(b->part_fd) < 0)
-		r = bk_fail(b, -errno, "syncing %s/" BK_PART " failed",
-			    b->info.dir);
-	if (r < 0)
-		return r;
+	if (done)
+		next.backup_ms = next.since_ms;
 	r = store_generation_renew(b->store, &next);
 	if (r < 0)
 		return bk_fail(b, r, "the store did not take the mark of it");
+	return 0;
+}
+
+/* The copy is what the store was before: not its generation any more. That it
+ * succeeded is written down when it is there under its name. */
+static int
+bk_finish(struct store_backup *b)
+{
+	int r = bk_sync(b);
+
+	if (r == 0 && fsync(b->part_fd) < 0)
+		r = bk_fail(b, -errno, "syncing %s/" BK_PART " failed",
+			    b->info.dir);
+	if (r == 0)
+		r = bk_renew(b, false);
+	if (r < 0)
+		return r;
 	if (renameat(b->dir_fd, BK_PART, b->dir_fd, BK_NAME) < 0 ||
 	    fsync(b->dir_fd) < 0)
 		return bk_fail(b, -errno, "renaming in %s failed", b->info.dir);
-	return 0;
+	return bk_renew(b, true);
 }
 
 static int
 bk_run(struct store_backup *b)
 {
-	struct store_generation own;
 	int r;
 
 	b->file_bytes = engine_file_bytes(b->store->engine);
@@ -338,11 +350,8 @@ bk_run(struct store_backup *b)
 	if (r < 0)
 		return r;
 	/* So that the copy says when it was made. */
-	own = store_generation_next(b->store);
-	r = store_generation_renew(b->store, &own);
-	if (r < 0)
-		r = bk_fail(b, r, "the store did not take the mark of it");
-	else
+	r = bk_renew(b, false);
+	if (r == 0)
 		r = bk_copy(b);
 	if (r == 0)
 		r = bk_finish(b);
@@ -389,7 +398,8 @@ bk_main(void *arg)
 	pthread_mutex_lock(&b->mutex);
 	b->info.state = r < 0 ? STORE_BACKUP_FAILED : STORE_BACKUP_DONE;
 	b->info.ended_ms = clock_wall_ms(b->store->conf.clock);
-	b->info.success_ms = b->store->generation.backup_ms;
+	if (r == 0)
+		b->info.success_ms = b->store->generation.backup_ms;
 	bk_tell(b, r);
 	pthread_mutex_unlock(&b->mutex);
 	return NULL;

@@ -288,6 +288,43 @@ test_refused(void **state)
 	assert_int_equal(backup(p->kit.store, p->to).state, STORE_BACKUP_DONE);
 }
 
+/* A copy that does not get its name is none: the last success is the one
+ * before, after a restart too. */
+static void
+test_not_renamed(void **state)
+{
+	struct place *p = *state;
+	struct store_backup_info info;
+	char path[PATH_MAX];
+	int64_t first_ms, of_ms;
+
+	put_recs(p->kit.store, 1, 3);
+	snprintf(path, sizeof(path), "%s/data.mdb", p->to);
+	first_ms = backup(p->kit.store, p->to).success_ms;
+	assert_true(first_ms == clock_wall_ms(p->kit.clock));
+	clock_advance(p->kit.clock, 3600 * 1000);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	info = backup(p->kit.store, p->to);
+	assert_int_equal(info.state, STORE_BACKUP_FAILED);
+	assert_non_null(strstr(info.help, "renaming in"));
+	assert_true(info.success_ms == first_ms);
+	assert_false(has_file(p->to, "data.mdb.part"));
+	store_kit_close(&p->kit);
+	store_kit_open(&p->kit);
+	store_backup_look(p->kit.store, &info);
+	assert_true(info.success_ms == first_ms);
+	assert_false(store_is_restored(p->kit.store, &of_ms));
+	assert_int_equal(rmdir(path), 0);
+	info = backup(p->kit.store, p->to);
+	assert_int_equal(info.state, STORE_BACKUP_DONE);
+	assert_true(info.success_ms == clock_wall_ms(p->kit.clock));
+	store_kit_close(&p->kit);
+	store_kit_open(&p->kit);
+	store_backup_look(p->kit.store, &info);
+	assert_true(info.success_ms == clock_wall_ms(p->kit.clock));
+}
+
 /* Closing the store ends one that is under way, and leaves nothing half. */
 static void
 test_closed(void **state)
@@ -382,7 +419,7 @@ main(void)
 		BACKUP_TEST(test_copy),   BACKUP_TEST(test_busy),
 		BACKUP_TEST(test_growth), BACKUP_TEST(test_refused),
 		BACKUP_TEST(test_closed), BACKUP_TEST(test_restored),
-		BACKUP_TEST(test_lost),
+		BACKUP_TEST(test_lost),   BACKUP_TEST(test_not_renamed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
