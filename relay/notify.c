@@ -347,7 +347,7 @@ nt_told(void *ctx, struct loop *loop, struct tell *tell)
 }
 
 void
-notify_start(struct relay *r)
+notify_init(struct relay *r)
 {
 	struct notify *n = xcalloc(1, sizeof(*n));
 
@@ -356,9 +356,14 @@ notify_start(struct relay *r)
 	n->handle = loop_handle_new(relay_home(r), n);
 	pthread_mutex_init(&n->mutex, NULL);
 	loop_timer_init(&n->timer, relay_home(r), nt_tick, n);
-	loop_timer_set(&n->timer, NT_TICK_MS);
-	queue_set_teller(r->queue, NT_TELLER, nt_told, n);
 	log_set_watch(r->log, nt_heard, n);
+}
+
+void
+notify_start(struct relay *r)
+{
+	queue_set_teller(r->queue, NT_TELLER, nt_told, r->notify);
+	loop_timer_set(&r->notify->timer, NT_TICK_MS);
 }
 
 void

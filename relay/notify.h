@@ -12,6 +12,9 @@
 
 #include "relay/relay.h"
 
+/* From here on the log is heard: before the queue opens, which may have to tell
+ * something. */
+void notify_init(struct relay *r);
 /* Before the queue starts; on the home loop. */
 void notify_start(struct relay *r);
 /* Before the loops are freed. */

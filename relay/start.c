@@ -342,6 +342,7 @@ start_queue(struct relay *r)
 	char *why = NULL;
 	int result;
 
+	notify_init(r);
 	result = queue_open(&conf, r->clock, r->loop_ptrs, r->nloops, r->disk,
 			    &r->log_root, r->metrics, &r->queue, &why);
 	if (result == -ENODATA || result == -EUCLEAN) {

@@ -180,6 +180,20 @@ class Notify(Case):
         self.wait_events(1, "double_bounce")
         self.assertEqual(self.belfryd.metric("belfry_double_bounces_total"), 1)
 
+    def test_put_back(self):
+        """It is seen while the store opens, before there is a queue."""
+        belfryd = self.start({"postmaster": "anna@example.org",
+                              "notify": {"postmaster": ["store"]}})
+        belfryd.stop()
+        os.unlink(os.path.join(self.state, "generation"))
+        belfryd.start()
+        self.assertIn("PAUSED", belfryd.cli("status").stdout)
+        belfryd.cli("resume")
+        lab.wait_for(self.notices, "a mail to the postmaster")
+        notice, = self.notices()
+        self.assertEqual(notice.recipients, ["anna@example.org"])
+        self.assertIn(b"event=store_restored", notice.content)
+
     def test_needs_somebody(self):
         done = self.prepare({"notify": {"postmaster": ["store"]}}).cli(
             "check", check=False)
