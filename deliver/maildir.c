@@ -38,13 +38,14 @@ md_sync(int fd)
 	return fsync(fd) == 0 ? 0 : -errno;
 }
 
-/* Make NAME in *DIR, for good, and go into it. */
+/* Make NAME in *DIR, for good, and go into it. That another delivery made it
+ * just now does not say that it has synced. */
 static int
 md_enter(int *dir, const char *name)
 {
 	int r = md_make(*dir, name), next;
 
-	if (r > 0)
+	if (r >= 0)
 		r = md_sync(*dir);
 	if (r < 0)
 		return r;
@@ -54,6 +55,40 @@ md_enter(int *dir, const char *name)
 	close(*dir);
 	*dir = next;
 	return 0;
+}
+
+/* A folder that can't be read was not made here, and there are file systems
+ * whose folders can't be synced. */
+static int
+md_sync_at(const char *path)
+{
+	int fd = open(path, MD_FOLDER), r;
+
+	if (fd < 0)
+		return errno == EACCES ? 0 : -errno;
+	r = md_sync(fd);
+	close(fd);
+	return r == -EINVAL || r == -EROFS ? 0 : r;
+}
+
+/* The folders above PATH that may have been made here: behind its first FIXED
+ * bytes, and the one there. */
+static int
+md_sync_above(const char *path, size_t fixed)
+{
+	char copy[PATH_MAX];
+	int r = 0;
+
+	if (strlen(path) >= sizeof(copy))
+		return -ENAMETOOLONG;
+	for (size_t i = fixed; r == 0 && path[i] != '\0'; i++) {
+		if (path[i] != '/')
+			continue;
+		memcpy(copy, path, i + 1);
+		copy[i + 1] = '\0';
+		r = md_sync_at(copy);
+	}
+	return r;
 }
 
 /* The folder at PATH; what is missing behind its first FIXED bytes is made. A
@@ -96,7 +131,7 @@ md_open_root(const char *path, size_t fixed, int *ret_fd)
 }
 
 static int
-md_make_folders(struct maildir *m)
+md_make_folders(struct maildir *m, bool sync)
 {
 	static const char *const names[] = {"cur", "new", "tmp"};
 	int made = 0;
@@ -108,16 +143,18 @@ md_make_folders(struct maildir *m)
 			return r;
 		made += r;
 	}
-	return made > 0 ? md_sync(m->root) : 0;
+	return made > 0 || sync ? md_sync(m->root) : 0;
 }
 
 static int
-md_open_folders(struct maildir *m, const char *path, size_t fixed)
+md_open_folders(struct maildir *m, const char *path, size_t fixed, bool sync)
 {
 	int r = md_open_root(path, fixed, &m->root);
 
+	if (r == 0 && sync)
+		r = md_sync_above(path, fixed);
 	if (r == 0)
-		r = md_make_folders(m);
+		r = md_make_folders(m, sync);
 	if (r < 0)
 		return r;
 	m->tmp = openat(m->root, "tmp", MD_FOLDER);
@@ -164,7 +201,7 @@ md_open_file(struct maildir *m)
 }
 
 int
-maildir_open(struct maildir *m, const char *path, size_t fixed,
+maildir_open(struct maildir *m, const char *path, size_t fixed, bool sync,
 	     const struct maildir_name *name)
 {
 	int n, r;
@@ -177,7 +214,7 @@ maildir_open(struct maildir *m, const char *path, size_t fixed,
 		     name->id, name->n, name->host);
 	if (n < 0 || (size_t)n + MD_SIZE_MAX > sizeof(m->name))
 		return -ENAMETOOLONG;
-	r = md_open_folders(m, path, fixed);
+	r = md_open_folders(m, path, fixed, sync);
 	if (r == 0)
 		r = md_open_file(m);
 	if (r < 0)

@@ -44,9 +44,10 @@ struct maildir_name {
 };
 
 /* Begin in the Maildir PATH. The first FIXED bytes of it are a folder that must
- * exist; what is missing below is made, 0700. 0 or -errno, and nothing stays.
- */
-int maildir_open(struct maildir *m, const char *path, size_t fixed,
+ * exist; what is missing below is made, 0700. With SYNC the folders that are
+ * there are synced as well: who made them may not have come so far. 0 or
+ * -errno, and no file stays. */
+int maildir_open(struct maildir *m, const char *path, size_t fixed, bool sync,
 		 const struct maildir_name *name);
 /* Append. 0 or -errno: then only maildir_abandon() is left. */
 int maildir_write(struct maildir *m, const char *data, size_t len);

@@ -36,7 +36,7 @@ struct maildir_try {
 	const char *path, *prefix;
 	size_t fixed;
 	struct maildir box;
-	bool open, clean, last;
+	bool open, clean, sync, last;
 	const char *piece; /* borrowed from the queue */
 	size_t piece_len;
 	int64_t read_bytes, now_ms;
@@ -46,10 +46,11 @@ struct maildir_try {
 	struct loop_timer again;
 };
 
-/* --- which were cleaned --------------------------------------------------------- */
+/* --- which were seen ------------------------------------------------------------ */
 
 struct maildir_seen {
 	int64_t clean_mono_ms; /* when next */
+	bool synced;           /* its folders, since the start */
 	UT_hash_handle hh;
 	char path[];
 };
@@ -66,25 +67,36 @@ maildir_seen_done(struct deliver_loop *dl)
 	}
 }
 
-static bool
-mt_clean_is_due(struct deliver_loop *dl, const char *path)
+static struct maildir_seen *
+mt_seen(struct deliver_loop *dl, const char *path)
 {
-	int64_t now = loop_mono_ms(dl->loop);
 	struct maildir_seen *s;
 	size_t len = strlen(path);
 
 	HASH_FIND_STR(dl->maildirs, path, s);
-	if (s != NULL && now < s->clean_mono_ms)
-		return false;
-	if (s == NULL) {
-		if (HASH_COUNT(dl->maildirs) >= MT_SEEN_MAX)
-			maildir_seen_done(dl);
-		s = xcalloc(1, sizeof(*s) + len + 1);
-		memcpy(s->path, path, len);
-		HASH_ADD_STR(dl->maildirs, path, s);
-	}
-	s->clean_mono_ms = now + MT_CLEAN_MS;
-	return true;
+	if (s != NULL)
+		return s;
+	if (HASH_COUNT(dl->maildirs) >= MT_SEEN_MAX)
+		maildir_seen_done(dl);
+	s = xcalloc(1, sizeof(*s) + len + 1);
+	memcpy(s->path, path, len);
+	s->clean_mono_ms = loop_mono_ms(dl->loop);
+	HASH_ADD_STR(dl->maildirs, path, s);
+	return s;
+}
+
+/* What is due for T's Maildir. Its folders are synced until one delivery came
+ * through: others at the same time don't know how far that one is. */
+static void
+mt_look(struct maildir_try *t)
+{
+	int64_t now = loop_mono_ms(t->dl->loop);
+	struct maildir_seen *s = mt_seen(t->dl, t->path);
+
+	t->sync = !s->synced;
+	t->clean = now >= s->clean_mono_ms;
+	if (t->clean)
+		s->clean_mono_ms = now + MT_CLEAN_MS;
 }
 
 /* --- back to the queue ------------------------------------------------------------ */
@@ -139,7 +151,7 @@ mt_open(struct maildir_try *t)
 		.n = t->a->rcpt[0].n,
 		.host = routing_hostname(t->routing),
 	};
-	int r = maildir_open(&t->box, t->path, t->fixed, &name);
+	int r = maildir_open(&t->box, t->path, t->fixed, t->sync, &name);
 
 	if (r < 0)
 		return r;
@@ -185,6 +197,8 @@ mt_worked(void *arg)
 		mt_read(t);
 		return;
 	}
+	/* Folders may have gone and come again. */
+	mt_seen(t->dl, t->path)->synced = t->result == 0;
 	if (t->result < 0)
 		mt_settle_error(t, t->result);
 	else
@@ -286,7 +300,7 @@ mt_begin(struct maildir_try *t, const struct route_rule *rule)
 	t->prefix =
 		arena_printf(&a->arena, "Return-Path: <%s>\nDelivered-To: %s\n",
 			     a->sender, a->rcpt[0].address);
-	t->clean = mt_clean_is_due(t->dl, t->path);
+	mt_look(t);
 	t->now_ms = loop_wall_ms(t->dl->loop);
 	mt_read(t);
 }

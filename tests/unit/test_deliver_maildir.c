@@ -213,6 +213,44 @@ test_braces(void **state)
 	maildir_rig_done(&g);
 }
 
+static long
+calls_of_one(struct maildir_rig *g)
+{
+	call_fail_arm(0, CALL_FAIL_ERRNO, 0);
+	fake_rig_expect_done(&g->fake);
+	return call_fail_disarm();
+}
+
+/* The first mail to a Maildir makes sure of its folders; so does the first one
+ * after a failure. */
+static void
+test_syncs_once(void **state)
+{
+	static const char *const folders[] = {"", "/cur", "/new", "/tmp"};
+	struct maildir_rig g;
+	long first, later;
+
+	(void)state;
+	maildir_rig_start(&g, "/box");
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		char *path = xasprintf("%s/box%s", g.base, folders[i]);
+
+		assert_int_equal(mkdir(path, 0700), 0);
+		free(path);
+	}
+	first = calls_of_one(&g);
+	later = calls_of_one(&g);
+	/* Of the base and the Maildir; leftovers are looked for as well. */
+	assert_in_range(first - later, 4, 6);
+	assert_int_equal(calls_of_one(&g), later);
+	call_fail_arm(1, CALL_FAIL_ERRNO, EIO);
+	fake_rig_expect(&g.fake, ATTEMPT_LATER, ATTEMPT_DEST_OK, "4.3.0");
+	call_fail_disarm();
+	assert_int_equal(calls_of_one(&g), later + 4);
+	assert_int_equal(calls_of_one(&g), later);
+	maildir_rig_done(&g);
+}
+
 /* Two routes change places: the next try is made where the new one leads. */
 static void
 test_moved(void **state)
@@ -357,6 +395,7 @@ main(void)
 		cmocka_unit_test(test_which_folder),
 		cmocka_unit_test(test_not_mounted),
 		cmocka_unit_test(test_braces),
+		cmocka_unit_test(test_syncs_once),
 		cmocka_unit_test(test_moved),
 		cmocka_unit_test(test_long_content),
 		cmocka_unit_test(test_damaged_content),

@@ -64,11 +64,12 @@ in_base(const char *path)
 }
 
 static int
-deliver(const char *path, const struct maildir_name *n, const char *content)
+deliver_sync(const char *path, bool sync, const struct maildir_name *n,
+	     const char *content)
 {
 	char *full = in_base(path);
 	struct maildir m;
-	int r = maildir_open(&m, full, strlen(base), n);
+	int r = maildir_open(&m, full, strlen(base), sync, n);
 
 	free(full);
 	if (r < 0)
@@ -79,6 +80,12 @@ deliver(const char *path, const struct maildir_name *n, const char *content)
 		return r;
 	}
 	return maildir_commit(&m);
+}
+
+static int
+deliver(const char *path, const struct maildir_name *n, const char *content)
+{
+	return deliver_sync(path, true, n, content);
 }
 
 /* The files in FOLDER below the base; the last one's path in *RET. */
@@ -170,6 +177,32 @@ test_again_is_one(void **state)
 	assert_int_equal(count("box/tmp", NULL), 0);
 }
 
+/* Folders that are there may be another delivery's that has not synced. */
+static void
+test_syncs_what_is_there(void **state)
+{
+	static const struct {
+		const char *path;
+		long folders; /* above the Maildir */
+	} row[] = {{"box", 1}, {"a/b/box", 3}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		long calls[2];
+
+		assert_int_equal(deliver(row[i].path, &name, CONTENT), 0);
+		for (int sync = 0; sync < 2; sync++) {
+			call_fail_arm(0, CALL_FAIL_ERRNO, 0);
+			assert_int_equal(deliver_sync(row[i].path, sync == 1,
+						      &name, CONTENT),
+					 0);
+			calls[sync] = call_fail_disarm();
+		}
+		/* open, fsync, close; and an fsync of the Maildir. */
+		assert_int_equal(calls[1] - calls[0], row[i].folders * 3 + 1);
+	}
+}
+
 static void
 test_line_ends(void **state)
 {
@@ -193,7 +226,8 @@ test_line_ends(void **state)
 
 		print_message("%s\n", row[i].name);
 		n.n = (uint32_t)i;
-		assert_int_equal(maildir_open(&m, path, strlen(base), &n), 0);
+		assert_int_equal(maildir_open(&m, path, strlen(base), true, &n),
+				 0);
 		for (size_t p = 0; row[i].pieces[p] != NULL; p++)
 			assert_int_equal(
 				maildir_write(&m, row[i].pieces[p],
@@ -238,7 +272,8 @@ test_refuses(void **state)
 	memset(long_part, 'a', sizeof(long_part) - 1);
 	/* A folder that must be there, since no recipient names it. */
 	assert_int_equal(maildir_open(&m, path,
-				      strlen(base) + strlen("/missing"), &name),
+				      strlen(base) + strlen("/missing"), true,
+				      &name),
 			 -ENOENT);
 	free(path);
 	assert_int_equal(deliver(long_part, &name, CONTENT), -ENAMETOOLONG);
@@ -285,7 +320,7 @@ test_leftovers(void **state)
 	struct maildir m;
 
 	(void)state;
-	assert_int_equal(maildir_open(&m, path, strlen(base), &name), 0);
+	assert_int_equal(maildir_open(&m, path, strlen(base), true, &name), 0);
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		touch(row[i].file, now - row[i].age_ms);
 	maildir_clean(&m, "mx.example.org", now);
@@ -416,6 +451,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		MAILDIR_TEST(test_delivers),
 		MAILDIR_TEST(test_again_is_one),
+		MAILDIR_TEST(test_syncs_what_is_there),
 		MAILDIR_TEST(test_line_ends),
 		MAILDIR_TEST(test_large),
 		MAILDIR_TEST(test_refuses),
