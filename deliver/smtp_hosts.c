@@ -202,6 +202,15 @@ smtp_hosts_drop_equals(struct smtp_try *t)
 	t->nhosts = n;
 }
 
+/* The first N of the exchangers, and not more than are to be tried. */
+static void
+mx_put(struct smtp_try *t, size_t n)
+{
+	size_t most = (size_t)routing_conf(t->routing)->mx.hosts;
+
+	hosts_put(t, t->mx, n < most ? n : most);
+}
+
 /* What is not better than ourselves goes, and the rest is tried. */
 static void
 mx_cut(struct smtp_try *t, size_t us)
@@ -214,7 +223,7 @@ mx_cut(struct smtp_try *t, size_t us)
 	if (n == 0)
 		hosts_are_us(t, v[us].host);
 	else
-		hosts_put(t, v, n);
+		mx_put(t, n);
 }
 
 static void mx_look(struct smtp_try *t);
@@ -240,12 +249,13 @@ mx_looked(void *arg, const struct dns_answer *answer)
 	mx_look(t);
 }
 
-/* Equals come in random order, so all are looked at before one is tried. */
+/* Equals come in random order, so all are looked at before one is tried: also
+ * those that are not going to be. */
 static void
 mx_look(struct smtp_try *t)
 {
 	if (t->mx_at == t->nmx)
-		hosts_put(t, t->mx, t->nmx);
+		mx_put(t, t->nmx);
 	else
 		t->query = dns_addresses(t->dl->dns, t->mx[t->mx_at].host,
 					 mx_looked, t);
@@ -255,23 +265,20 @@ static void
 mx_found(struct smtp_try *t)
 {
 	const struct routing *r = t->routing;
-	size_t most = (size_t)routing_conf(r)->mx.hosts;
 
+	smtp_mx_shuffle(t->mx, t->nmx);
 	for (size_t i = 0; i < t->nmx; i++)
 		if (strcasecmp(t->mx[i].host, routing_hostname(r)) == 0) {
 			mx_cut(t, i);
 			return;
 		}
-	smtp_mx_shuffle(t->mx, t->nmx);
-	if (t->nmx > most)
-		t->nmx = most;
 	t->mx_at = 0;
 	/* A single one is looked at when it is tried. */
 	if (t->nmx > 1 &&
 	    routing_listens_on_port(r, (int)hosts_now(t)->entry->port))
 		mx_look(t);
 	else
-		hosts_put(t, t->mx, t->nmx);
+		mx_put(t, t->nmx);
 }
 
 /* --- the question ------------------------------------------------------------------ */

@@ -58,6 +58,15 @@ backup          MX 30 third.better
 equalus         MX 10 mx.plain
 equalus         MX 10 us
 equalus         MX 20 third.better
+lastus          MX 10 mx.plain
+lastus          MX 10 a.equal
+lastus          MX 10 b.equal
+lastus          MX 10 second.better
+lastus          MX 10 third.better
+lastus          MX 10 us
+named           MX 5  dead.better
+named           MX 10 mx.plain
+named           MX 20 RELAY.example.org.
 waits           MX 10 dead.better
 waits           MX 20 us
 waits           MX 30 third.better
@@ -224,6 +233,17 @@ class Mx(nameserver.Case):
         self.begin({"delivery": {"mx": {"hosts": 2}}})
         self.waits("many.example", "[127.0.0.10]", "4.4.1")
         self.assertEqual(self.took(), {})
+
+    def test_most_hosts_and_us(self):
+        """We are looked for among all, not only among those to be tried."""
+        self.begin({"delivery": {"mx": {"hosts": 1}}})
+        for n in range(8):
+            self.mail("lastus.example", local=f"r{n}")
+        self.wait_events(8, "deliver", status="bounced", dsn="5.4.6")
+        self.wait_empty()
+        self.assertEqual(set(self.took()), {4}) # the reports
+        self.waits("named.example", "[127.0.0.9]", "4.4.1")
+        self.assertEqual(set(self.took()), {4})
 
     def test_most_addresses(self):
         self.begin({"delivery": {"mx": {"addresses": 2}}})
