@@ -77,6 +77,10 @@ struct conf_errors;
 typedef bool conf_check_fn(void *field, const struct conf_mark *mark,
 			   struct conf_errors *errors);
 
+/* FIELD is a string that begins with a slash. */
+bool conf_check_path(void *field, const struct conf_mark *mark,
+		     struct conf_errors *errors);
+
 struct conf_option {
 	const char *name;
 	enum conf_type type;

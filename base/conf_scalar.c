@@ -169,3 +169,15 @@ conf_number_text(enum conf_type type, int64_t v, struct arena *arena)
 		return conf_time_text(v, arena);
 	return arena_printf(arena, "%" PRId64, v);
 }
+
+bool
+conf_check_path(void *field, const struct conf_mark *mark,
+		struct conf_errors *errors)
+{
+	const char *path = *(char **)field;
+
+	if (path[0] == '/')
+		return true;
+	conf_error(errors, mark, "a path begins with `/`; `%s` doesn't", path);
+	return false;
+}

@@ -10,18 +10,6 @@
 #include "mail/address.h"
 
 static bool
-sc_check_path(void *field, const struct conf_mark *mark,
-	      struct conf_errors *errors)
-{
-	const char *path = *(char **)field;
-
-	if (path[0] == '/')
-		return true;
-	conf_error(errors, mark, "a path begins with `/`; `%s` doesn't", path);
-	return false;
-}
-
-static bool
 sc_check_origin(void *field, const struct conf_mark *mark,
 		struct conf_errors *errors)
 {
@@ -41,13 +29,13 @@ static const struct conf_option sendmail_options[] = {
 	 .offset = offsetof(struct sendmail_conf, submit_socket),
 	 .dflt = "/run/belfry/submit.sock",
 	 .help = "The socket where belfryd takes mail.",
-	 .check = sc_check_path},
+	 .check = conf_check_path},
 	{.name = "drop_dir",
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct sendmail_conf, drop_dir),
 	 .dflt = "/var/lib/belfry/drop",
 	 .help = "Where mail is left while belfryd can't be reached.",
-	 .check = sc_check_path},
+	 .check = conf_check_path},
 	{.name = "origin",
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct sendmail_conf, origin),

@@ -19,11 +19,8 @@ config_check_aliases_file(void *field, const struct conf_mark *mark,
 
 	if (path[0] == '\0')
 		return true;
-	if (path[0] != '/') {
-		conf_error(errors, mark, "a path begins with `/`; `%s` doesn't",
-			   path);
+	if (!conf_check_path(field, mark, errors))
 		return false;
-	}
 	f = fopen(path, "re");
 	if (f == NULL) {
 		conf_error(errors, mark, "%s can't be read: %s", path,

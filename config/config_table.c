@@ -20,23 +20,11 @@ config_check_hostname(void *field, const struct conf_mark *mark,
 }
 
 static bool
-config_check_path(void *field, const struct conf_mark *mark,
-		  struct conf_errors *errors)
-{
-	const char *path = *(char **)field;
-
-	if (path[0] == '/')
-		return true;
-	conf_error(errors, mark, "a path begins with `/`; `%s` doesn't", path);
-	return false;
-}
-
-static bool
 config_check_path_or_none(void *field, const struct conf_mark *mark,
 			  struct conf_errors *errors)
 {
 	return (*(char **)field)[0] == '\0' ||
-	       config_check_path(field, mark, errors);
+	       conf_check_path(field, mark, errors);
 }
 
 static bool
@@ -45,7 +33,7 @@ config_check_socket(void *field, const struct conf_mark *mark,
 {
 	const char *path = *(char **)field;
 
-	if (!config_check_path(field, mark, errors))
+	if (!conf_check_path(field, mark, errors))
 		return false;
 	if (strlen(path) < sizeof(((struct sockaddr_un *)0)->sun_path))
 		return true;
@@ -92,7 +80,7 @@ static const struct conf_option config_options[] = {
 	 .offset = offsetof(struct config, state_dir),
 	 .dflt = "/var/lib/belfry",
 	 .help = "Where the queue's store is kept, on a local disk.",
-	 .check = config_check_path},
+	 .check = conf_check_path},
 	{.name = "admin_socket",
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct config, admin_socket),

@@ -157,6 +157,36 @@ store_kit_has(struct store_txn *txn, void *arg)
 	return store_get(txn, &key, &rec);
 }
 
+int
+store_kit_put(struct store_txn *txn, void *arg)
+{
+	uint64_t n = *(uint64_t *)arg;
+	struct store_key key = store_kit_key('m', n);
+	struct store_rec rec = {
+		.place = store_place_ready(1, 1, (uint32_t)n),
+		.blob = n,
+		.pages = STORE_BLOB_IN_PLACE,
+	};
+	char page[STORE_PAGE_MAX] = "page";
+	int r = 0;
+
+	for (uint32_t i = 0; i < rec.pages && r == 0; i++)
+		r = store_page_put(txn, n, i, page, sizeof(page));
+	return r < 0 ? r : store_put(txn, &key, &rec);
+}
+
+int
+store_kit_del(struct store_txn *txn, void *arg)
+{
+	uint64_t n = *(uint64_t *)arg;
+	struct store_key key = store_kit_key('m', n);
+	int r = store_del(txn, &key);
+
+	for (uint32_t i = 0; i < STORE_BLOB_IN_PLACE && r == 0; i++)
+		r = store_page_del(txn, n, i);
+	return r;
+}
+
 void
 store_kit_check_whole(const struct store_kit *kit)
 {

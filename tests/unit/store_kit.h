@@ -36,6 +36,9 @@ uint64_t store_kit_key_number(const struct store_key *key);
 
 /* A job: 0 where the record `m n` is there, ARG being n's address. */
 int store_kit_has(struct store_txn *txn, void *arg);
+/* Jobs: put, remove it with a blob of STORE_BLOB_IN_PLACE pages. */
+int store_kit_put(struct store_txn *txn, void *arg);
+int store_kit_del(struct store_txn *txn, void *arg);
 
 /* The closed store has no fault; else the test ends. */
 void store_kit_check_whole(const struct store_kit *kit);

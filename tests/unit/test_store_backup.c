@@ -20,41 +20,11 @@
 
 #define GROWTH 320 /* records of 64 KiB */
 
-static int
-put_rec(struct store_txn *txn, void *arg)
-{
-	uint64_t n = *(uint64_t *)arg;
-	struct store_key key = store_kit_key('m', n);
-	struct store_rec rec = {
-		.place = store_place_ready(1, 1, (uint32_t)n),
-		.blob = n,
-		.pages = STORE_BLOB_IN_PLACE,
-	};
-	char page[STORE_PAGE_MAX] = "page";
-	int r = 0;
-
-	for (uint32_t i = 0; i < rec.pages && r == 0; i++)
-		r = store_page_put(txn, n, i, page, sizeof(page));
-	return r < 0 ? r : store_put(txn, &key, &rec);
-}
-
-static int
-del_rec(struct store_txn *txn, void *arg)
-{
-	uint64_t n = *(uint64_t *)arg;
-	struct store_key key = store_kit_key('m', n);
-	int r = store_del(txn, &key);
-
-	for (uint32_t i = 0; i < STORE_BLOB_IN_PLACE && r == 0; i++)
-		r = store_page_del(txn, n, i);
-	return r;
-}
-
 static void
 put_recs(struct store *store, uint64_t from, uint64_t to)
 {
 	for (; from <= to; from++)
-		assert_int_equal(store_kit_run(store, put_rec, &from), 0);
+		assert_int_equal(store_kit_run(store, store_kit_put, &from), 0);
 }
 
 static void
@@ -189,7 +159,8 @@ test_copy(void **state)
 	put_file(p->to, "data.mdb.part", "of one that was killed");
 	put_recs(p->kit.store, 1, 100);
 	for (n = 1; n <= 50; n++)
-		assert_int_equal(store_kit_run(p->kit.store, del_rec, &n), 0);
+		assert_int_equal(store_kit_run(p->kit.store, store_kit_del, &n),
+				 0);
 	info = backup(p->kit.store, p->to);
 	assert_string_equal(info.error, "");
 	assert_int_equal(info.state, STORE_BACKUP_DONE);
@@ -222,8 +193,10 @@ test_busy(void **state)
 	assert_int_equal(store_backup_start(p->kit.store, p->to), -EBUSY);
 	/* Less than it is given up for, however slow it may be. */
 	while (n++ < 240) {
-		assert_int_equal(store_kit_run(p->kit.store, put_rec, &n), 0);
-		assert_int_equal(store_kit_run(p->kit.store, del_rec, &n), 0);
+		assert_int_equal(store_kit_run(p->kit.store, store_kit_put, &n),
+				 0);
+		assert_int_equal(store_kit_run(p->kit.store, store_kit_del, &n),
+				 0);
 	}
 	info = wait_backup(p->kit.store);
 	assert_string_equal(info.error, "");
@@ -246,7 +219,8 @@ test_growth(void **state)
 	store_gate_hold(&gate, p->kit.store);
 	for (uint64_t i = 0; i < GROWTH; i++) {
 		number[i] = i + 1;
-		job[i] = (struct store_job){.fn = put_rec, .arg = &number[i]};
+		job[i] = (struct store_job){.fn = store_kit_put,
+					    .arg = &number[i]};
 		store_run(p->kit.store, &job[i]);
 	}
 	assert_int_equal(store_backup_start(p->kit.store, p->to), 0);
@@ -391,7 +365,8 @@ test_restored(void **state)
 		store_kit_close(&p->kit);
 		store_kit_open(&p->kit);
 		assert_false(store_is_restored(p->kit.store, &of_ms));
-		(void)store_kit_run(p->kit.store, del_rec, &(uint64_t){1});
+		(void)store_kit_run(p->kit.store, store_kit_del,
+				    &(uint64_t){1});
 	}
 }
 

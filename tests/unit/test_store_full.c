@@ -20,36 +20,6 @@
 
 static char mount_dir[64];
 
-static int
-put_rec(struct store_txn *txn, void *arg)
-{
-	uint64_t n = *(uint64_t *)arg;
-	struct store_key key = store_kit_key('m', n);
-	struct store_rec rec = {
-		.place = store_place_ready(1, 1, (uint32_t)n),
-		.blob = n,
-		.pages = STORE_BLOB_IN_PLACE,
-	};
-	char page[STORE_PAGE_MAX] = "page";
-	int r = 0;
-
-	for (uint32_t i = 0; i < rec.pages && r == 0; i++)
-		r = store_page_put(txn, n, i, page, sizeof(page));
-	return r < 0 ? r : store_put(txn, &key, &rec);
-}
-
-static int
-del_rec(struct store_txn *txn, void *arg)
-{
-	uint64_t n = *(uint64_t *)arg;
-	struct store_key key = store_kit_key('m', n);
-	int r = store_del(txn, &key);
-
-	for (uint32_t i = 0; i < STORE_BLOB_IN_PLACE && r == 0; i++)
-		r = store_page_del(txn, n, i);
-	return r;
-}
-
 /* Somebody else on the same file system takes all that is left. */
 static void
 fill(const char *path)
@@ -71,7 +41,7 @@ put_all(struct store_kit *kit)
 	uint64_t n = 1;
 	int r;
 
-	while ((r = store_kit_run(kit->store, put_rec, &n)) == 0) {
+	while ((r = store_kit_run(kit->store, store_kit_put, &n)) == 0) {
 		n++;
 		assert_true(n < MAX_RECS);
 	}
@@ -87,8 +57,8 @@ drain(struct store_kit *kit, uint64_t n)
 		assert_int_equal(store_kit_run(kit->store, store_kit_has, &i),
 				 0);
 		assert_int_equal(store_kit_run_need(kit->store,
-						    STORE_NEED_RESULT, del_rec,
-						    &i),
+						    STORE_NEED_RESULT,
+						    store_kit_del, &i),
 				 0);
 	}
 }
@@ -114,7 +84,7 @@ test_runs_full(void **state)
 	store_kit_check_whole(&kit);
 	store_kit_open(&kit);
 	n = 1;
-	assert_int_equal(store_kit_run(kit.store, put_rec, &n), 0);
+	assert_int_equal(store_kit_run(kit.store, store_kit_put, &n), 0);
 	store_kit_done(&kit);
 }
 
@@ -133,15 +103,16 @@ test_reserve(void **state)
 	kit.conf.reserve = 2 << 20;
 	store_kit_open(&kit);
 	for (n = 1; n <= 10; n++)
-		assert_int_equal(store_kit_run(kit.store, put_rec, &n), 0);
+		assert_int_equal(store_kit_run(kit.store, store_kit_put, &n),
+				 0);
 	fill(path);
 	store_kit_close(&kit);
 	store_kit_open(&kit); /* the file system is full; it starts */
 	assert_false(store_has_room(kit.store, STORE_NEED_MAIL));
 	for (; n <= 20; n++) /* a result may still need room, and has it */
 		assert_int_equal(store_kit_run_need(kit.store,
-						    STORE_NEED_RESULT, put_rec,
-						    &n),
+						    STORE_NEED_RESULT,
+						    store_kit_put, &n),
 				 0);
 	drain(&kit, n - 1);
 	store_kit_close(&kit);
