@@ -48,7 +48,8 @@ queue_body_get(const struct cli *cli, const json_t *m, queue_body_fn *fn,
 		if (r != CLI_OK)
 			return r;
 		got += (int64_t)len;
-		page += QUEUE_PIECE_PAGES;
+		/* Less than a whole piece: the end, or the damage. */
+		page += (len + QUEUE_PAGE_BYTES - 1) / QUEUE_PAGE_BYTES;
 	}
 	if (got == size || *ret_error != 0)
 		return CLI_OK;

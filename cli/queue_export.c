@@ -3,7 +3,8 @@
  * lists it.
  *
  * A file gets its name when all of it is written, the envelope after the
- * content; what a page brought is on the disk before the next one is asked for.
+ * content; what can be read of a damaged one is ID.damaged.eml. What a page
+ * brought is on the disk before the next one is asked for.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,7 @@ struct qe {
 	bool json;
 	struct queue_filter_args filter;
 	struct queue_progress progress;
-	int64_t exported, bytes, gone, failed;
+	int64_t exported, bytes, damaged, gone, failed;
 	int status; /* of the first that went wrong */
 };
 
@@ -58,22 +59,22 @@ qe_failed(struct qe *qe, const char *name, int error)
 	return CLI_WRONG;
 }
 
-/* NAME appears when RESULT is CLI_OK; what was begun goes otherwise. */
+/* NAME appears; not when it is NULL, or what was begun is not all there. */
 static int
-qe_end(struct qe *qe, int fd, const char *part, const char *name, int result)
+qe_end(struct qe *qe, int fd, const char *part, const char *name)
 {
-	int error = 0;
+	int error = 0, r = CLI_OK;
 
 	if (close(fd) < 0)
 		error = -errno;
-	if (result == CLI_OK && error == 0 &&
+	if (name != NULL && error == 0 &&
 	    renameat(qe->dir_fd, part, qe->dir_fd, name) < 0)
 		error = -errno;
-	if (result == CLI_OK && error < 0)
-		result = qe_failed(qe, name, error);
-	if (result != CLI_OK)
+	if (name != NULL && error < 0)
+		r = qe_failed(qe, name, error);
+	if (name == NULL || r != CLI_OK)
 		unlinkat(qe->dir_fd, part, 0);
-	return result;
+	return r;
 }
 
 /* A file of that name that is not ours to write is never followed. */
@@ -90,18 +91,24 @@ qe_begin(struct qe *qe, const char *part)
 	return fd;
 }
 
+/* Of a damaged one what can be read, under another name: *RET_DAMAGED. */
 static int
-qe_content(struct qe *qe, const json_t *m, const char *id)
+qe_content(struct qe *qe, const json_t *m, const char *id, bool *ret_damaged)
 {
-	char *name = xasprintf("%s.eml", id);
-	char *part = xasprintf("%s.eml.part", id);
-	int fd = qe_begin(qe, part), r = CLI_WRONG, error;
+	char *part = xasprintf("%s.eml.part", id), *name = NULL;
+	int fd = qe_begin(qe, part), r = CLI_WRONG, error, end;
 
 	if (fd >= 0) {
 		r = queue_body_get(qe->cli, m, qe_write, &fd, &error);
+		*ret_damaged = r == CLI_WRONG;
 		if (r == CLI_OK && error < 0)
 			r = qe_failed(qe, part, error);
-		r = qe_end(qe, fd, part, name, r);
+		else if (r == CLI_OK || r == CLI_WRONG)
+			name = xasprintf("%s%s.eml", id,
+					 r == CLI_OK ? "" : ".damaged");
+		end = qe_end(qe, fd, part, name);
+		*ret_damaged = *ret_damaged && end == CLI_OK;
+		r = r != CLI_OK ? r : end;
 	}
 	free(name);
 	free(part);
@@ -121,7 +128,8 @@ qe_envelope(struct qe *qe, const json_t *m, const char *id)
 		if (error == 0)
 			error = qe_write(&fd, "\n", 1);
 		r = error < 0 ? qe_failed(qe, part, error) : CLI_OK;
-		r = qe_end(qe, fd, part, name, r);
+		if (qe_end(qe, fd, part, r == CLI_OK ? name : NULL) != CLI_OK)
+			r = CLI_WRONG;
 	}
 	free(text);
 	free(name);
@@ -136,11 +144,16 @@ static bool
 qe_message(struct qe *qe, const json_t *m)
 {
 	const char *id = api_str(m, "queue_id");
-	int r = qe_content(qe, m, id);
+	bool damaged = false;
+	int r = qe_content(qe, m, id, &damaged);
 
 	if (r == CLI_OK)
 		r = qe_envelope(qe, m, id);
-	if (r == CLI_OK) {
+	else if (damaged && qe_envelope(qe, m, id) != CLI_OK)
+		damaged = false;
+	if (damaged) {
+		qe->damaged++;
+	} else if (r == CLI_OK) {
 		qe->exported++;
 		qe->bytes += api_int(m, "message_size");
 	} else if (r == CLI_NO_ID) {
@@ -242,6 +255,9 @@ qe_say(const struct qe *qe)
 	       qe->exported == 1 ? "" : "s");
 	text_put(qe->dir, stdout);
 	printf(", %s", size);
+	if (qe->damaged > 0)
+		printf("; %" PRId64 " DAMAGED, what can be read of %s",
+		       qe->damaged, qe->damaged == 1 ? "it" : "them");
 	if (qe->gone > 0)
 		printf("; %" PRId64 " gone meanwhile", qe->gone);
 	if (qe->failed > 0)
@@ -253,9 +269,10 @@ static void
 qe_print_json(const struct qe *qe)
 {
 	json_t *json = json_pack(
-		"{s:I, s:I, s:I, s:I}", "exported", (json_int_t)qe->exported,
-		"bytes", (json_int_t)qe->bytes, "gone", (json_int_t)qe->gone,
-		"failed", (json_int_t)qe->failed);
+		"{s:I, s:I, s:I, s:I, s:I}", "exported",
+		(json_int_t)qe->exported, "bytes", (json_int_t)qe->bytes,
+		"damaged", (json_int_t)qe->damaged, "gone",
+		(json_int_t)qe->gone, "failed", (json_int_t)qe->failed);
 
 	api_print_line(json);
 	json_decref(json);

@@ -48,15 +48,25 @@ status_plural(const json_t *queue)
 	return api_int(queue, "messages") == 1 ? "" : "s";
 }
 
+/* What mail may take: the rest is for notices and results. */
+static int64_t
+status_limit(const json_t *store)
+{
+	int64_t limit =
+		api_int(store, "limit_bytes") - api_int(store, "reserve_bytes");
+
+	return limit > 0 ? limit : 0;
+}
+
 static int
 status_percent(const json_t *store)
 {
-	int64_t limit = api_int(store, "limit_bytes");
+	int64_t limit = status_limit(store);
+	int64_t used = api_int(store, "used_bytes");
 
-	if (limit <= 0)
-		return 0;
-	return (int)((double)api_int(store, "used_bytes") * 100 /
-		     (double)limit);
+	if (limit <= used)
+		return used > 0 ? 100 : 0;
+	return (int)((double)used * 100 / (double)limit);
 }
 
 /* --- for people ------------------------------------------------------------ */
@@ -156,11 +166,12 @@ static void
 status_print(const json_t *status)
 {
 	const json_t *store = json_object_get(status, "store");
-	char up[TEXT_MAX], used[TEXT_MAX], limit[TEXT_MAX];
+	char up[TEXT_MAX], used[TEXT_MAX], limit[TEXT_MAX], reserve[TEXT_MAX];
 
 	text_age(text_now() - api_int(status, "start_ms"), up);
 	text_size(api_int(store, "used_bytes"), used);
-	text_size(api_int(store, "limit_bytes"), limit);
+	text_size(status_limit(store), limit);
+	text_size(api_int(store, "reserve_bytes"), reserve);
 	api_print_pause(json_object_get(status, "pause"), stdout);
 	printf("%-10s %s on %s, pid %" PRId64 ", up %s%s\n", "belfryd",
 	       api_str(status, "version"), api_str(status, "hostname"),
@@ -170,8 +181,8 @@ status_print(const json_t *status)
 	status_print_queue(status);
 	status_print_down(status);
 	status_print_walk(status);
-	printf("%-10s %s of %s (%d %%)%s; schema %" PRId64 "; ", "store", used,
-	       limit, status_percent(store),
+	printf("%-10s %s of %s (%d %%), %s in reserve%s; schema %" PRId64 "; ",
+	       "store", used, limit, status_percent(store), reserve,
 	       api_true(store, "room") ? "" : ", FULL: mail is refused",
 	       api_int(store, "schema"));
 	if (api_int(store, "last_backup_ms") > 0) {

@@ -8,6 +8,8 @@
 #include "base/xalloc.h"
 #include "queue/queue_impl.h"
 
+_Static_assert(QUEUE_PAGE_BYTES == STORE_PAGE_MAX, "a page");
+
 struct piece {
 	uint64_t id;
 	uint32_t page;
@@ -31,6 +33,8 @@ piece_read(struct piece *x, struct store_txn *txn, const struct store_rec *rec)
 		int r = store_page_get(txn, rec->blob, n, x->data + x->len,
 				       &len);
 
+		if (r < 0 && x->len > 0)
+			return 0; /* what follows is asked for, and refused */
 		if (r < 0)
 			return r == -ENOENT ? -EBADMSG : r;
 		x->len += len;

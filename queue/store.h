@@ -156,6 +156,8 @@ bool store_has_room(struct store *store, enum store_need need);
 void store_note_freed(struct store *store, uint64_t bytes);
 uint64_t store_used_bytes(struct store *store);
 uint64_t store_limit_bytes(struct store *store);
+/* How much of the limit mail leaves alone. */
+uint64_t store_reserve_bytes(const struct store *store);
 /* From any thread: a new id, larger than every one given out before, also by
  * earlier processes on this store. */
 uint64_t store_new_id(struct store *store);

@@ -62,7 +62,8 @@ sr_tell(struct store *s, const char *error)
 	log_event(s->conf.log, full ? LOG_WARNING : LOG_INFO,
 		  full ? "store_full" : "store_room", LOG_STR("error", error),
 		  LOG_INT("used", store_used_bytes(s)),
-		  LOG_INT("limit", store_limit_bytes(s)));
+		  LOG_INT("limit", store_limit_bytes(s)),
+		  LOG_INT("reserve", s->conf.reserve));
 }
 
 void
@@ -179,4 +180,10 @@ uint64_t
 store_limit_bytes(struct store *store)
 {
 	return atomic_load(&store->limit);
+}
+
+uint64_t
+store_reserve_bytes(const struct store *store)
+{
+	return (uint64_t)store->conf.reserve;
 }

@@ -217,7 +217,8 @@ api_acted(void *arg, int result)
 		api_error(call, 422,
 			  "the message was set aside: what is stored of it is "
 			  "damaged",
-			  "it can be shown, exported and removed");
+			  "it can be shown, exported as far as it can be read, "
+			  "and removed");
 		return;
 	case -EBUSY:
 		api_error(call, 409, "a delivery is under way",

@@ -88,6 +88,9 @@ api_store_json(const struct relay *r, const struct queue_stats *s)
 	json_object_set_new(json, "limit_bytes",
 			    json_integer((json_int_t)s->limit_bytes));
 	json_object_set_new(
+		json, "reserve_bytes",
+		json_integer((json_int_t)store_reserve_bytes(store)));
+	json_object_set_new(
 		json, "room",
 		json_boolean(store_has_room(store, STORE_NEED_MAIL)));
 	json_object_set_new(json, "schema", json_integer(store_schema()));

@@ -303,7 +303,7 @@ class Queue(Case):
         self.api.answers.update({
             ("GET", f"queue/{ID}"): (200, row),
             ("GET", f"queue/{ID}/body?page=0"): (200, content),
-            ("GET", f"queue/{ID}/body?page=256"): (200, b"")})
+            ("GET", f"queue/{ID}/body?page=1"): (200, b"")})
         return row
 
     def test_show_body(self):
@@ -332,8 +332,12 @@ class Queue(Case):
         self.serve_content(self.CONTENT[:10])
         self.assertIn("instead of", self.belfry(
             "queue", "show", "--body", ID, exit=1).stderr)
-        self.belfry("queue", "export", self.dir + "/out", ID, exit=1)
-        self.assertEqual(os.listdir(self.dir + "/out"), [])
+        done = self.belfry("queue", "export", self.dir + "/out", ID, exit=1)
+        self.assertIn("1 DAMAGED, what can be read of it", done.stdout)
+        self.assertEqual(sorted(os.listdir(self.dir + "/out")),
+                         [f"{ID}.damaged.eml", f"{ID}.json"])
+        with open(f"{self.dir}/out/{ID}.damaged.eml", "rb") as file:
+            self.assertEqual(file.read(), self.CONTENT[:10])
 
     def test_export(self):
         out = os.path.join(self.dir, "out")
@@ -355,7 +359,8 @@ class Queue(Case):
             self.assertEqual(json.load(file), row)
         self.assertEqual(json.loads(self.belfry(
             "queue", "export", "--json", out, ID).stdout),
-            {"exported": 1, "bytes": 26, "gone": 0, "failed": 0})
+            {"exported": 1, "bytes": 26, "damaged": 0, "gone": 0,
+             "failed": 0})
         self.belfry("queue", "export", out, OTHER, exit=66)
         self.belfry("queue", "export", out, exit=64)
         self.belfry("queue", "export", "--all", exit=64)

@@ -1,105 +1,21 @@
-"""The store's operations: backup, restore, a store that is lost or damaged; and
-the commands that docs/operations.md gives for them."""
+"""The store's operations: backup, restore, a store that is lost or damaged.
+docs_test.py runs the commands that docs/operations.md gives for them."""
 import json
 import os
 import random
 import re
-import shlex
 import shutil
 import smtplib
-import struct
 import subprocess
-import unittest
 
 import harness
 import lab
+from documented import StoreCase, flip_bit
 
-# The documentation's paths, and what a test has in their place.
 FLIPS = int(os.environ.get("STORE_FLIPS", "12"))
-DOC = os.path.join(lab.REPO, "docs", "operations.md")
 
 
-def doc_commands(heading):
-    """The lines of the `sh` blocks below HEADING."""
-    with open(DOC, encoding="utf-8") as file:
-        text = file.read()
-    found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", text,
-                      re.M | re.S)
-    blocks = re.findall(r"^```sh\n(.*?)^```", found[1], re.M | re.S)
-    return [line for block in blocks for line in block.splitlines() if line]
-
-
-class Case(harness.Case):
-    def prepare(self, config=None):
-        belfryd = super().prepare(config)
-        self.state = belfryd.config["state_dir"]
-        self.elsewhere = os.path.join(belfryd.folder, "elsewhere")
-        return belfryd
-
-    def run_doc(self, heading, names=()):
-        """Run what the documentation says, here; the output."""
-        said = []
-        lines = doc_commands(heading)
-        self.assertTrue(lines, heading)
-        for line in lines:
-            if line == "systemctl stop belfry":
-                self.belfryd.stop()
-            elif line == "systemctl start belfry":
-                self.belfryd.start()
-            else:
-                said.append(self.run_line(line, names))
-        return "".join(said)
-
-    def run_line(self, line, names):
-        for old, new in [
-                *names, ("/var/lib/belfry", self.state),
-                ("/var/backups/belfry", self.elsewhere),
-                ("-o belfry", "-o nobody" if lab.IS_ROOT else "")]:
-            line = line.replace(old, new)
-        for name in ("belfryd", "belfry"):
-            command = shlex.quote(lab.program(name))
-            if name == "belfry":
-                command += " -c " + shlex.quote(self.belfryd.config_file)
-            line = re.sub(rf"(?<![\w/.-]){name} (?=[a-z-])",
-                          lambda m, c=command: c + " ", line)
-        done = subprocess.run(["sh", "-ec", line], capture_output=True,
-                              text=True, timeout=60, check=False, cwd="/")
-        # 1: it found what the page speaks of.
-        self.assertIn(done.returncode, (0, 1), (line, done.stderr))
-        return done.stdout
-
-    def waiting(self, count=3):
-        """A belfryd that has COUNT messages which nobody takes."""
-        belfryd = self.prepare()
-        belfryd.start()
-        belfryd.cli("pause", "--reason", "a test", "--until-resumed")
-        self.ids = [self.send(harness.message(f"number {n}"))
-                    for n in range(count)]
-        return belfryd
-
-
-class Backup(Case):
-    def test_as_documented(self):
-        belfryd = self.waiting()
-        said = self.run_doc("Backup and restore", names=[])
-        self.assertIn("data.mdb", said)
-        # What is put back waits for a person.
-        self.assertEqual(len(self.queue()), 3)
-        status = belfryd.cli("status").stdout
-        self.assertRegex(status, r"(?m)^PAUSED, alerts too, .* put back as it "
-                         r"was at 2\d\d\d-")
-        self.assertTrue(self.belfryd.events("store_restored"))
-        self.send()
-        self.assertEqual(len(self.sink.messages), 0)
-        belfryd.cli("queue", "remove", "--yes", self.ids[0])
-        belfryd.cli("resume")
-        self.sink.wait(3)
-        self.wait_empty()
-        # It is decided; the next start asks nothing.
-        belfryd.stop()
-        belfryd.start()
-        self.assertNotIn("PAUSED", belfryd.cli("status").stdout)
-
+class Backup(StoreCase):
     def test_says_what_it_did(self):
         belfryd = self.waiting(1)
         os.makedirs(self.elsewhere)
@@ -139,7 +55,7 @@ class Backup(Case):
         self.assertIn("schema 1", belfryd.cli("status").stdout)
 
 
-class Notify(Case):
+class Notify(StoreCase):
     CONFIG = {"postmaster": "anna@example.org",
               "notify": {"postmaster": ["double_bounce", "protocol"]}}
 
@@ -201,47 +117,7 @@ class Notify(Case):
         self.assertIn("needs a `postmaster`", done.stderr)
 
 
-class RedButton(Case):
-    def test_as_documented(self):
-        belfryd = self.waiting()
-        bad = [self.send(sender="news@example.org", to=[f"r{n}@example.net"])
-               for n in range(5)]
-        belfryd.cli("queue", "hold", bad[0])
-        stop = "belfry queue remove"
-        lines = doc_commands("The red button")
-        self.assertTrue(lines[-1].startswith(stop))
-        said = "".join(self.run_line(line, ()) for line in lines[:-1])
-        for queue_id in bad:
-            self.assertIn(queue_id, said)
-        self.assertNotIn(self.ids[0], said)
-        # The others went out, and nothing of the rest.
-        self.sink.wait(3)
-        lab.wait_for(lambda: len(self.queue()) == 5, "five held messages")
-        self.assertEqual({m.sender for m in self.sink.messages},
-                         {"anna@example.org"})
-        self.run_line(lines[-1], ())
-        self.assertEqual(self.queue(), [])
-        self.assertEqual(len(self.sink.messages), 3)
-
-
-class Upgrade(Case):
-    def test_as_documented(self):
-        belfryd = self.waiting()
-        os.makedirs(self.elsewhere)
-        if lab.IS_ROOT:
-            lab.shutil.chown(self.elsewhere, "nobody")
-        user = "nobody" if lab.IS_ROOT else lab.pwd.getpwuid(
-            os.geteuid()).pw_name
-        said = self.run_doc("Upgrade", [("--as belfry", f"--as {user}")])
-        self.assertIn(": ok", said)
-        self.assertIn("nothing to do", said)
-        self.assertEqual([m["queue_id"] for m in self.queue()], self.ids)
-        belfryd.cli("resume")
-        self.sink.wait(3)
-        self.wait_empty()
-
-
-class Lost(Case):
+class Lost(StoreCase):
     def ends(self, status):
         """belfryd ends with STATUS at its start; what it says."""
         self.belfryd.start(wait=False)
@@ -259,35 +135,11 @@ class Lost(Case):
         self.assertEqual(self.queue(), [])
 
 
-class Damaged(Case):
+class Damaged(StoreCase):
     def offline(self, *arguments):
         return subprocess.run([lab.program("belfryd"), *arguments],
                               capture_output=True, text=True, timeout=60,
                               check=False)
-
-    def test_as_documented(self):
-        belfryd = self.waiting(5)
-        belfryd.stop()
-        self.flip(random.Random(1), sort=2)
-        said = self.run_doc("A damaged store", [
-            ("/var/lib/belfry.new", self.elsewhere)])
-        self.assertIn("messages", said)
-        belfryd.cli("resume")
-        self.assertGreaterEqual(len(self.sink.wait(4)), 4)
-
-    def flip(self, rng, sort=None):
-        """One bit of the structure: of a page's head, an offset, a node."""
-        path = os.path.join(self.state, "data.mdb")
-        with open(path, "r+b") as file:
-            data = file.read()
-            while True:
-                page = rng.randrange(len(data) // 4096) * 4096
-                flags, lower = struct.unpack_from("<HH", data, page + 10)
-                if flags in (1, 2, 8) and flags == (sort or flags):
-                    break
-            at = page + rng.randrange(lower if flags != 8 else 152)
-            file.seek(at)
-            file.write(bytes([data[at] ^ 1 << rng.randrange(8)]))
 
     def outcome(self):
         """Start: the exit status, or None when it runs."""
@@ -336,7 +188,7 @@ class Damaged(Case):
             for name in ("", *os.listdir(self.state)):
                 if lab.IS_ROOT:
                     shutil.chown(os.path.join(self.state, name), "nobody")
-            self.flip(random.Random(seed))
+            flip_bit(self.state, random.Random(seed))
             status = self.outcome()
             mark, taken = f"sent to number {seed}", False
             if status is None:

@@ -1,0 +1,314 @@
+"""Each command that docs/ gives, run against a belfryd of its own."""
+import json
+import os
+import pwd
+import random
+import re
+import subprocess
+import unittest
+
+import documented
+import harness
+import lab
+from documented import DocCase, give_away
+
+
+class RedButton(DocCase):
+    HEADING = "The red button"
+
+    def test(self):
+        belfryd = self.waiting()
+        bad = [self.send(sender="news@example.org", to=[f"r{n}@example.net"])
+               for n in range(5)]
+        belfryd.cli("queue", "hold", bad[0])
+        look, remove = range(2)
+        said = self.run_block(look)
+        for queue_id in bad:
+            self.assertIn(queue_id, said)
+        self.assertNotIn(self.ids[0], said)
+        # The others went out, and nothing of the rest.
+        self.sink.wait(3)
+        lab.wait_for(lambda: len(self.queue()) == 5, "five held messages")
+        self.assertEqual({m.sender for m in self.sink.messages},
+                         {"anna@example.org"})
+        self.run_block(remove)
+        self.assertEqual(self.queue(), [])
+        self.assertEqual(len(self.sink.messages), 3)
+
+
+class Upgrade(DocCase):
+    HEADING = "Upgrade"
+
+    def test(self):
+        belfryd = self.waiting()
+        os.makedirs(self.elsewhere)
+        give_away(self.elsewhere)
+        said = self.run_block(0) + self.run_block(1)
+        self.assertIn(": ok", said)
+        self.assertIn("nothing to do", said)
+        self.assertEqual([m["queue_id"] for m in self.queue()], self.ids)
+        belfryd.cli("resume")
+        self.sink.wait(3)
+        self.wait_empty()
+
+
+class Backup(DocCase):
+    HEADING = "Backup and restore"
+
+    def test(self):
+        belfryd = self.waiting()
+        make, put_back = range(2)
+        self.assertIn("data.mdb", self.run_block(make))
+        self.run_block(put_back)
+        # What is put back waits for a person.
+        self.assertEqual(len(self.queue()), 3)
+        status = belfryd.cli("status").stdout
+        self.assertRegex(status, r"(?m)^PAUSED, alerts too, .* put back as it "
+                         r"was at 2\d\d\d-")
+        self.assertTrue(self.belfryd.events("store_restored"))
+        self.send()
+        self.assertEqual(len(self.sink.messages), 0)
+        belfryd.cli("queue", "remove", "--yes", self.ids[0])
+        belfryd.cli("resume")
+        self.sink.wait(3)
+        self.wait_empty()
+        # It is decided; the next start asks nothing.
+        belfryd.stop()
+        belfryd.start()
+        self.assertNotIn("PAUSED", belfryd.cli("status").stdout)
+
+
+def leave_mail(case):
+    """What a program leaves in the drop folder while belfryd is away."""
+    conf = os.path.join(case.belfryd.folder, "sendmail.conf")
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write("submit_socket: /nonexistent\n"
+                   f"drop_dir: {case.state}/drop\n")
+    subprocess.run(
+        [lab.program("belfry"), "sendmail", "-C", conf, "ben@example.net"],
+        input=b"Subject: left\n\nx\n", check=True, timeout=60)
+
+
+class DamagedStore(DocCase):
+    HEADING = "A damaged store"
+
+    def ends_well(self, line, done):
+        # It finds what the page speaks of.
+        found = line.startswith(("belfryd --verify", "belfryd --salvage"))
+        self.assertIn(done.returncode, (0, 1) if found else (0,),
+                      (line, done.stdout, done.stderr))
+
+    def test(self):
+        belfryd = self.waiting(5)
+        belfryd.stop()
+        documented.flip_bit(self.state, random.Random(1), sort=2)
+        leave_mail(self)
+        said = self.run_block(0)
+        self.assertIn("messages", said)
+        belfryd.cli("resume")
+        lab.wait_for(lambda: "left" in [m.header("Subject")
+                                        for m in self.sink.messages],
+                     "the mail that was left")
+        self.sink.wait(5)
+        kept = os.listdir(self.state + ".damaged")
+        self.assertEqual(sorted(kept), ["data.mdb", "generation"])
+
+
+class DamagedMessage(DocCase):
+    HEADING = "A damaged message"
+
+    def ends_well(self, line, done):
+        self.assertEqual(done.returncode,
+                         1 if line.startswith("belfry queue export") else 0,
+                         (line, done.stdout, done.stderr))
+
+    def test(self):
+        belfryd = self.waiting(2)
+        body = b"".join(b"line %06d\r\n" % n for n in range(20000))
+        bad = self.send(harness.message("", body=body))
+        belfryd.stop()
+        documented.flip_content(self.state, b"line 019999")
+        belfryd.start()
+        belfryd.cli("resume")
+        self.sink.wait(2)
+        self.wait_events(1, "corrupt", id=bad)
+        self.names.append(("ID", bad))
+        look, remove = range(2)
+        said = self.run_block(look)
+        self.assertIn("1 SET ASIDE (damaged)", said)
+        self.assertIn("ben@example.net", said)
+        self.assertIn("0 messages exported", said)
+        self.assertIn("1 DAMAGED", said)
+        out = os.path.join(belfryd.folder, "damaged")
+        self.assertEqual(sorted(os.listdir(out)),
+                         [f"{bad}.damaged.eml", f"{bad}.json"])
+        with open(os.path.join(out, f"{bad}.damaged.eml"), "rb") as file:
+            self.assertIn(b"line 010000", file.read())
+        with open(os.path.join(out, f"{bad}.json"), encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["queue_name"], "corrupt")
+        self.run_block(remove)
+        self.assertEqual(self.queue(), [])
+        self.assertEqual(len(self.sink.messages), 2)
+
+
+class FullStore(DocCase):
+    HEADING = "A full store"
+
+    def prepare(self, config=None):
+        belfryd = super().prepare(config)
+        self.mount()
+        return belfryd
+
+    def mount(self):
+        """A file system of 64 MiB, of which 51 are the reserve."""
+        os.mkdir(self.state)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=64M,mode=0711", "belfry-test",
+             self.state], capture_output=True, text=True, check=False)
+        if done.returncode:
+            self.skipTest("nothing can be mounted here: "
+                          + done.stderr.strip())
+        self.addCleanup(self.unmount)
+        give_away(self.state)
+
+    def unmount(self):
+        self.belfryd.stop()
+        subprocess.run(["umount", self.state], check=True, timeout=60)
+
+    def fill(self):
+        """Until a message is refused; how many were taken. What is larger than
+        these gives room back a moment later, when it is refused half-way."""
+        client = self.client()
+        body = (b"x" * 998 + b"\r\n") * 60
+        for n in range(1000):
+            code, said = client.mail("news@example.org")
+            if code == 250:
+                client.rcpt("ben@example.net")
+                code, said = client.data(harness.message("", body=body))
+            if code != 250:
+                self.assertEqual((code, said[:6]), (452, b"4.3.1 "))
+                # The session lives.
+                self.assertEqual(client.noop()[0], 250)
+                return n
+        return self.fail("it never became full")
+
+    def wait_room(self):
+        lab.wait_for(lambda: "FULL" not in self.belfryd.cli("status").stdout,
+                     "room")
+
+    def test(self):
+        belfryd = self.waiting(1)
+        self.assertGreater(self.fill(), 50)
+        look, remove, shrink = range(3)
+        said = self.run_block(look)
+        self.assertRegex(said, r"\(\d+ %\), 51M in reserve, FULL: mail is "
+                         "refused")
+        self.assertIn(self.ids[0], said)
+        self.assertIn("belfry-test", said)
+        self.assertEqual(belfryd.cli("status", "--check",
+                                     check=False).returncode, 2)
+        self.assertTrue(belfryd.events("store_full"))
+        self.run_block(remove)
+        self.wait_room()
+        self.send()
+        self.assertTrue(belfryd.events("store_room"))
+        # More room for the file system is seen by itself.
+        self.fill()
+        subprocess.run(["mount", "-o", "remount,size=80M", self.state],
+                       check=True)
+        self.wait_room()
+        belfryd.cli("queue", "remove", "--yes", "--from", "news@example.org")
+        file = os.path.join(self.state, "data.mdb")
+        before = os.stat(file).st_size
+        self.run_line(self.blocks[shrink][0])
+        self.names.insert(0, (self.state + ".new", belfryd.folder + "/new"))
+        for line in self.blocks[shrink][1:]:
+            self.run_line(line)
+        self.assertLess(os.stat(file).st_size, before / 10)
+        belfryd.cli("resume")
+        self.sink.wait(2)
+        self.wait_empty()
+
+
+class Moving(DocCase):
+    HEADING = "Moving a store"
+
+    def test(self):
+        belfryd = self.waiting()
+        away, there = range(2)
+        self.run_line(self.blocks[away][0])
+        self.run_line(self.blocks[away][1])
+        leave_mail(self)
+        for line in self.blocks[away][2:]:
+            self.run_line(line)
+        belfryd.config["state_dir"] = os.path.join(belfryd.folder, "srv")
+        belfryd.write_config()
+        said = self.run_block(there)
+        self.assertIn(": ok", said)
+        for queue_id in self.ids:
+            self.assertIn(queue_id, said)
+        # It was moved, not put back: nothing waits for a person but our pause.
+        self.assertFalse(belfryd.events("store_restored"))
+        belfryd.cli("resume")
+        self.sink.wait(4)
+        self.wait_empty()
+        self.assertFalse(os.path.exists(self.state + ".moved"))
+
+
+class Hash(DocCase):
+    PAGE, HEADING = "privacy.md", "The log"
+
+    def test(self):
+        self.start({"log": {"addresses": "hash"}})
+        self.send()
+        self.sink.wait(1)
+        said = self.run_block(0).strip()
+        self.wait_events(1, "accept", **{"from": said})
+
+
+class Sendmail(DocCase):
+    PAGE, HEADING = "sendmail.md", "sendmail"
+
+    def programs(self):
+        return {**super().programs(),
+                "sendmail": [self.link, "-C", self.conf]}
+
+    def prepare(self, config=None):
+        belfryd = super().prepare(config)
+        self.link = os.path.join(belfryd.folder, "sendmail")
+        self.conf = os.path.join(belfryd.folder, "sendmail.conf")
+        self.names = [("/usr/bin/belfry", lab.program("belfry")),
+                      ("/usr/sbin/sendmail", self.link)]
+        return belfryd
+
+    def test(self):
+        belfryd = self.start()
+        (_, example), = documented.blocks(self.PAGE, "yaml")
+        text = "\n".join(example) + "\n"
+        for name in ("submit_socket", "drop_dir"):
+            text = re.sub(f"(?m)^{name}: .*$", f"{name}: " + belfryd.config.get(
+                name, self.state + "/drop"), text)
+        with open(self.conf, "w", encoding="utf-8") as file:
+            file.write(text)
+        with open(os.path.join(belfryd.folder, "message"), "w",
+                  encoding="utf-8") as file:
+            file.write("To: carl@example.org\n\nx\n")
+        self.run_block(0)
+        self.run_block(1)
+        hello, second = sorted(self.sink.wait(2),
+                               key=lambda m: m.recipients)
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        self.assertEqual(hello.recipients, ["anna@example.org"])
+        self.assertEqual(hello.header("Subject"), "hello")
+        self.assertEqual(second.recipients, ["carl@example.org"])
+        self.assertEqual(second.sender, f"{user}@example.org")
+
+
+class Complete(unittest.TestCase):
+    def test_every_command_is_run(self):
+        tested = {(c.PAGE, c.HEADING) for c in DocCase.__subclasses__()}
+        self.assertEqual(tested, documented.headings())
+
+
+if __name__ == "__main__":
+    harness.main()
