@@ -7,9 +7,10 @@
 
 #include "mail/xtext.h"
 
-#define ENVID_MAX  100 /* RFC 3461, 4.4, and 4.2 */
-#define ORCPT_MAX  500
-#define ORCPT_UTF8 "utf-8"
+#define ENVID_MAX    100 /* RFC 3461, 4.4, and 4.2 */
+#define ORCPT_MAX    500
+#define ORCPT_RFC822 "rfc822"
+#define ORCPT_UTF8   "utf-8"
 
 const char *const dsn_ret_names[] = {
 	[DSN_RET_NONE] = NULL,
@@ -126,25 +127,48 @@ orcpt_parse_utf8(const char *s, size_t len, struct arena *arena,
 	return r < 0 ? -EINVAL : 0;
 }
 
+/* An address beyond ASCII as Postfix (3.7) has it: of type rfc822, its octets
+ * as xtext. To refuse it would be to refuse the recipient; it becomes what it
+ * should have been, one of type utf-8. */
+static int
+orcpt_parse_octets(const char *s, size_t len, struct arena *arena,
+		   const char **ret)
+{
+	struct buf form;
+	const char *text;
+	int r = xtext_decode_utf8(s, len, arena, &text);
+
+	buf_init(&form, ORCPT_MAX);
+	if (r == 0)
+		r = xtext_encode_utf8(text, &form);
+	if (r == 0)
+		r = orcpt_parse_utf8(form.data, form.len, arena, ret);
+	buf_done(&form);
+	return r < 0 ? -EINVAL : 0;
+}
+
 /* original-recipient-address = addr-type ";" xtext, addr-type = atom */
 int
 dsn_orcpt_parse(const char *s, size_t len, struct arena *arena,
 		const char **ret)
 {
 	const char *semicolon = len > 0 ? memchr(s, ';', len) : NULL;
-	const char *address;
-	size_t type_len;
+	const char *text, *address;
+	size_t type_len, text_len;
 
 	if (semicolon == NULL || len > ORCPT_MAX)
 		return -EINVAL;
 	type_len = (size_t)(semicolon - s);
+	text = semicolon + 1;
+	text_len = len - type_len - 1;
 	if (word_is(s, type_len, ORCPT_UTF8))
-		return orcpt_parse_utf8(semicolon + 1, len - type_len - 1,
-					arena, ret);
-	if (!is_atom(s, type_len) || len == type_len + 1 ||
-	    xtext_decode(semicolon + 1, len - type_len - 1, arena, &address) <
-		    0)
+		return orcpt_parse_utf8(text, text_len, arena, ret);
+	if (!is_atom(s, type_len) || text_len == 0)
 		return -EINVAL;
+	if (xtext_decode(text, text_len, arena, &address) < 0)
+		return word_is(s, type_len, ORCPT_RFC822)
+			       ? orcpt_parse_octets(text, text_len, arena, ret)
+			       : -EINVAL;
 	*ret = arena_printf(arena, "%.*s;%s", (int)type_len, s, address);
 	return 0;
 }

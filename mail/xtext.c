@@ -28,7 +28,8 @@ hex_value(char c)
 	return -1;
 }
 
-/* The hexchar at S; -1: it is none, or stands for nothing printable. */
+/* The octet that the hexchar at S stands for; -1: it is none, or a control
+ * character. */
 static int
 xtext_hexchar(const char *s, size_t len)
 {
@@ -41,11 +42,12 @@ xtext_hexchar(const char *s, size_t len)
 	if (high < 0 || low < 0)
 		return -1;
 	c = 16 * high + low;
-	return c >= ' ' && c <= '~' ? c : -1;
+	return c >= ' ' && c != 0x7f ? c : -1;
 }
 
 int
-xtext_decode(const char *s, size_t len, struct arena *arena, const char **ret)
+xtext_decode_utf8(const char *s, size_t len, struct arena *arena,
+		  const char **ret)
 {
 	char *out = arena_alloc(arena, len + 1);
 	size_t n = 0;
@@ -62,7 +64,21 @@ xtext_decode(const char *s, size_t len, struct arena *arena, const char **ret)
 		out[n++] = (char)c;
 		i += 2;
 	}
+	if (!utf8_is_valid(out))
+		return -EINVAL;
 	*ret = out;
+	return 0;
+}
+
+int
+xtext_decode(const char *s, size_t len, struct arena *arena, const char **ret)
+{
+	const char *text;
+	int r = xtext_decode_utf8(s, len, arena, &text);
+
+	if (r < 0 || !utf8_is_ascii(text))
+		return -EINVAL;
+	*ret = text;
 	return 0;
 }
 
@@ -135,7 +151,7 @@ xtext_to_utf8_form(const char *s, size_t len, struct buf *out)
 	for (; len > 0 && r == 0; s += n, len -= n) {
 		int hex = *s == '+' ? xtext_hexchar(s, len) : -1;
 
-		if (hex >= 0) {
+		if (hex >= 0 && hex <= '~') {
 			c = (uint32_t)hex;
 			n = 3;
 		} else if (*s == '\\') {

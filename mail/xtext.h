@@ -14,6 +14,10 @@
  * for something else than printable ASCII and blanks. */
 int xtext_decode(const char *s, size_t len, struct arena *arena,
 		 const char **ret);
+/* The same for text that may be UTF-8, octet by octet: not what the RFC has,
+ * but what Postfix sends. */
+int xtext_decode_utf8(const char *s, size_t len, struct arena *arena,
+		      const char **ret);
 /* Append S as xtext. 0 or -EMSGSIZE. */
 int xtext_encode(const char *s, struct buf *out);
 

@@ -103,6 +103,12 @@ static const struct {
 	{"a@b;x", NULL, NULL},
 	{"rfc822;a+0Ab", NULL, NULL},
 	{"rfc822;a b", NULL, NULL},
+	{"rfc822;j+C3+BCr@c", "utf-8;j\\x{FC}r@c", "utf-8;j\\x{FC}r@c"},
+	{"RFC822;\"j\\+C3+BC+3D\"@c", "utf-8;\"j\\x{5C}\\x{FC}\\x{3D}\"@c",
+	 "utf-8;\"j\\x{5C}\\x{FC}\\x{3D}\"@c"},
+	{"rfc822;j+C3r@c", NULL, NULL},
+	{"rfc822;j+C2+85r@c", NULL, NULL},
+	{"x400;j+C3+BCr", NULL, NULL},
 };
 
 static void
