@@ -65,6 +65,15 @@ def wait_for(check, what, timeout=30):
         time.sleep(0.02)
 
 
+def listens(port):
+    """Whether somebody answers at PORT."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
 def state_folder(name):
     """A fresh folder that belfryd can enter after dropping root, wherever the
     clone lies."""

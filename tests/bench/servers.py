@@ -2,11 +2,7 @@
 Postfix with a configuration of its own, and Postfix's smtp-source and
 smtp-sink as client and next hop of both."""
 import os
-import pwd
 import re
-import shutil
-import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,17 +11,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "..", "tools"))
 import lab  # noqa: E402 (its folder had to be named first)
+import postfix  # noqa: E402
 
 TICK = os.sysconf("SC_CLK_TCK")
-DAEMONS = "/usr/lib/postfix/sbin"
-
-
-def listens(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    except OSError:
-        return False
 
 
 def cpu_of(pid, children=False):
@@ -57,7 +45,7 @@ class Sink:
             ["smtp-sink", "-c", *user, f"127.0.0.1:{self.port}", "1000"],
             stdout=subprocess.PIPE)
         threading.Thread(target=self.read, daemon=True).start()
-        lab.wait_for(lambda: listens(self.port), "smtp-sink")
+        lab.wait_for(lambda: lab.listens(self.port), "smtp-sink")
         return self
 
     def read(self):
@@ -153,80 +141,25 @@ class Belfry(Server):
 
 
 class Postfix(Server):
-    """An instance of our own: all of its configuration is written here, its
-    queue lies beside Belfry's state, and nothing of /etc/postfix is read."""
+    """An instance of our own."""
     name = "postfix"
-    MAIN = """compatibility_level = 3.6
-queue_directory = {folder}/spool
-data_directory = {folder}/data
-command_directory = /usr/sbin
-daemon_directory = {daemons}
-mail_owner = postfix
-setgid_group = postdrop
-myhostname = relay.example.org
-mydestination =
-alias_maps =
-alias_database =
-local_recipient_maps =
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-mynetworks = 127.0.0.0/8
-smtpd_relay_restrictions = permit_mynetworks, reject
+    MAIN = """myhostname = relay.example.org
 relayhost = [127.0.0.1]:{sink}
-smtpd_client_connection_count_limit = 0
-maillog_file = {folder}/log
-"""
-    MASTER = """127.0.0.1:{smtp} inet n - n - - smtpd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-showq unix n - n - - showq
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
 """
 
     def __init__(self, sink):
-        self.sink, self.smtp = sink, lab.free_port()
-        self.folder = lab.state_folder("bench-postfix")
-        os.chown(self.folder, 0, 0)
-        self.etc = os.path.join(self.folder, "etc")
-        for name in ("etc", "spool", "data"):
-            os.mkdir(os.path.join(self.folder, name))
-        os.chown(os.path.join(self.folder, "data"),
-                 pwd.getpwnam("postfix").pw_uid, 0)
-        names = {"folder": self.folder, "daemons": DAEMONS,
-                 "sink": sink.port, "smtp": self.smtp}
-        for name, text in (("main.cf", self.MAIN), ("master.cf", self.MASTER)):
-            with open(os.path.join(self.etc, name), "w",
-                      encoding="ascii") as file:
-                file.write(text.format(**names))
+        self.sink = sink
+        self.instance = postfix.Instance(
+            "bench-postfix", self.MAIN.replace("{sink}", str(sink.port)))
+        self.smtp, self.folder = self.instance.port, self.instance.folder
 
     @staticmethod
     def can_run():
-        return lab.IS_ROOT and shutil.which("postfix") is not None
+        return postfix.can_run()
 
     def start(self):
-        done = subprocess.run(["postfix", "-c", self.etc, "start"],
-                              capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise lab.Failed("Postfix does not start: " + done.stderr)
-        lab.wait_for(lambda: listens(self.smtp), "Postfix")
-        with open(os.path.join(self.folder, "spool", "pid", "master.pid"),
-                  encoding="ascii") as file:
-            self.pid = int(file.read())
+        self.instance.start()
+        self.pid = self.instance.pid
         return self
 
     def cpu(self):
@@ -237,7 +170,4 @@ postlog unix-dgram n - n - 1 postlogd
             return total + sum(cpu_of(pid) for pid in children.read().split())
 
     def stop(self):
-        os.kill(self.pid, signal.SIGTERM)
-        lab.wait_for(lambda: not os.path.exists(f"/proc/{self.pid}"),
-                     "Postfix to end")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.instance.stop()

@@ -81,14 +81,9 @@ class Dovecot(harness.Case):
             file.write(text)
 
     def listens(self):
-        import socket
         if self.dovecot.poll() is not None:
             raise lab.Failed("dovecot ended: " + self.dovecot_log())
-        try:
-            socket.create_connection(("127.0.0.1", self.port)).close()
-            return True
-        except OSError:
-            return False
+        return lab.listens(self.port)
 
     def dovecot_log(self):
         try:

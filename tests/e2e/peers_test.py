@@ -1,10 +1,13 @@
 """Belfry between programs that others wrote: Postfix's smtp-source and
-smtp-sink, and swaks."""
+smtp-sink, swaks, msmtp, and Python's smtplib."""
+import email.message
 import os
 import re
+import smtplib
 import subprocess
 
 import harness
+import interop
 import lab
 
 
@@ -19,17 +22,8 @@ class Peers(harness.Case):
         self.addCleanup(process.wait)
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.terminate)
-        lab.wait_for(lambda: self.listens(port), "smtp-sink")
+        lab.wait_for(lambda: lab.listens(port), "smtp-sink")
         return port
-
-    @staticmethod
-    def listens(port):
-        import socket
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return True
-        except OSError:
-            return False
 
     def source(self, *arguments):
         subprocess.run(
@@ -80,6 +74,104 @@ class Peers(harness.Case):
         self.assertEqual(sorted(got.recipients),
                          ["ben@example.net", "carl@example.net"])
         self.assertIn(b"first\r\n.second\r\n", got.content)
+
+    def msmtp(self, *arguments, content):
+        done = subprocess.run(
+            ["msmtp", "--file=/dev/null", "--host=127.0.0.1",
+             f"--port={self.belfryd.smtp}", "--logfile=-", *arguments],
+            input=content, capture_output=True, timeout=60, check=False)
+        return done.returncode, (done.stdout + done.stderr).decode()
+
+    @harness.need("msmtp")
+    def test_msmtp(self):
+        self.start()
+        content = harness.message("", body=b".\r\n..dots\r\n\xc3\xa9\r\n")
+        status, said = self.msmtp("--from=anna@example.org",
+                                  "ben@example.net", "carl@example.net",
+                                  content=content.replace(b"\r\n", b"\n"))
+        self.assertEqual(status, 0, said)
+        (got,) = self.sink.wait(1)
+        self.assertEqual(sorted(got.recipients),
+                         ["ben@example.net", "carl@example.net"])
+        self.assertTrue(got.content.endswith(b"\r\n" + content))
+        # What it logs has the id by which the mail is known here.
+        found = re.search(r"smtpmsg='250 2\.0\.0 queued as (\w+)'", said)
+        self.assertTrue(found, said)
+        self.assertEqual(self.wait_events(1, "accept")[0]["id"], found[1])
+
+    @harness.need("msmtp")
+    def test_msmtp_reads_the_header(self):
+        """Recipients from To and Bcc, which is not sent; reports asked for."""
+        self.start()
+        status, said = self.msmtp(
+            "--read-recipients", "--from=anna@example.org",
+            "--dsn-notify=success,failure", "--dsn-return=hdrs",
+            content=b"To: ben@example.net\nBcc: carl@example.net\n"
+                    b"Subject: x\n\nhello\n")
+        self.assertEqual(status, 0, said)
+        first = self.sink.wait(1)[0]
+        self.assertEqual(sorted(first.recipients),
+                         ["ben@example.net", "carl@example.net"])
+        self.assertNotIn(b"carl", first.content)
+        self.wait_empty()
+        (report,) = self.sink.messages[1:]
+        self.assertEqual(report.recipients, ["anna@example.org"])
+        self.assertEqual(report.content.count(b"\r\nAction: relayed\r\n"), 2)
+
+    @harness.need("msmtp")
+    def test_msmtp_is_refused(self):
+        """Of two recipients one is refused: it sends nothing, says which one
+        and exits with EX_NOUSER or the like."""
+        self.start({"delivery": {"only_recipients": ["ben@example.net"]}})
+        status, said = self.msmtp("--from=anna@example.org",
+                                  "ben@example.net", "carl@example.net",
+                                  content=harness.message("hello"))
+        self.assertTrue(64 <= status < 79, (status, said))
+        self.assertIn("recipient address carl@example.net not accepted", said)
+        self.assertIn("not on it", said)
+        self.assertEqual(self.queue(), [])
+
+    def test_smtplib(self):
+        """Its send_message(): what is refused comes back, the rest goes."""
+        self.start({"delivery": {"only_recipients": ["ben@example.net"]}})
+        mail = email.message.EmailMessage()
+        mail["From"], mail["Subject"] = "anna@example.org", "Grüße"
+        mail["To"] = "ben@example.net, carl@example.net"
+        mail.set_content("Grüße\n.dot\n" + "x" * 990 + "\n", cte="8bit")
+        with smtplib.SMTP("127.0.0.1", self.belfryd.smtp) as client:
+            refused = client.send_message(mail)
+        self.assertEqual({to: said[0] for to, said in refused.items()},
+                         {"carl@example.net": 550})
+        (got,) = self.sink.wait(1)
+        self.assertEqual(got.recipients, ["ben@example.net"])
+        self.assertTrue(got.content.endswith(
+            "\r\n\r\nGrüße\r\n.dot\r\n".encode() + b"x" * 990 + b"\r\n"))
+
+    def test_smtplib_utf8(self):
+        """Addresses beyond ASCII: it says SMTPUTF8 by itself."""
+        self.sink.script = lambda verb, argument: (
+            interop.UTF8 if verb == "EHLO" else None)
+        self.start()
+        mail = email.message.EmailMessage()
+        mail["From"], mail["Subject"] = "änna@example.org", "Grüße"
+        mail["To"] = "bén@bücher.example"
+        mail.set_content("x\n")
+        with smtplib.SMTP("127.0.0.1", self.belfryd.smtp) as client:
+            client.send_message(mail)
+        (got,) = self.sink.wait(1)
+        self.assertEqual(interop.utf8(got.sender), "änna@example.org")
+        self.assertEqual([interop.utf8(r) for r in got.recipients],
+                         ["bén@xn--bcher-kva.example"])
+        self.assertIn("To: bén@bücher.example".encode(), got.content)
+
+    def test_smtplib_too_big(self):
+        """By SIZE, before any of it is sent."""
+        self.start({"limits": {"message_size": "50K", "header_size": "20K"}})
+        with smtplib.SMTP("127.0.0.1", self.belfryd.smtp) as client:
+            with self.assertRaises(smtplib.SMTPSenderRefused) as caught:
+                client.sendmail("anna@example.org", ["ben@example.net"],
+                                b"x: y\r\n\r\n" + b"0123456\r\n" * 8000)
+        self.assertEqual(caught.exception.smtp_code, 552)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,360 @@
+"""interop - the rows that every mail server must pass beside Belfry, as its next
+hop and as its client.
+
+A test of one server derives from Rows and calls start_peer() in setUpClass, with
+something that makes a peer. It has
+  port            where it takes mail
+  start(), stop()
+  mails(name)     what stands in the mailbox of NAME, a list of bytes, with LF
+  empty()         takes all mail out of the mailboxes
+  log()
+and keeps this agreement: anna, ben and r0 to r29 at peer.example have mailboxes
+there and nobody else has, which it says at RCPT; a message above LIMIT is too
+big; mail for inner.example goes to belfryd's port `mx`, all else to `relay`.
+"""
+import re
+import smtplib
+import sys
+
+import harness
+import lab
+
+LIMIT = 200_000
+OURS = [f"r{n}" for n in range(30)]
+BODIES = {
+    "plain": b"first\r\nsecond\r\n",
+    "empty": b"",
+    "8bit": "Grüße, 日本\r\n".encode() + b"latin \xe9\xff\r\n",
+    "dots": b".\r\n..\r\n.one\r\n. \r\n\r\n.\r\n",
+    "long": b"x" * 998 + b"\r\n" + b"." + b"y" * 997 + b"\r\n",
+    "blanks": b"trailing \t \r\n\r\n \r\nFrom here\r\n>From there\r\n\r\n",
+    "big": b"".join(b"%076d\r\n" % n for n in range(2000)),
+}
+UTF8 = "250-sink.example.net\r\n250-8BITMIME\r\n250 SMTPUTF8"
+WITH_8BIT = ("MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+             "Content-Transfer-Encoding: 8bit\r\n").encode()
+
+
+def letter(name, sender="anna@example.org"):
+    """The message whose subject and body BODIES has under NAME."""
+    content = harness.message(name, subject=name, body=BODIES[name])
+    return WITH_8BIT + content.replace(b"anna@example.org", sender.encode())
+
+
+def utf8(address):
+    """An address as the sink took it down, one octet a character."""
+    return address.encode("latin-1").decode()
+
+
+class Rows(harness.Case):
+    peer = None
+
+    @classmethod
+    def start_peer(cls, kind):
+        """KIND(relay, mx) for all tests of the class: to start one takes
+        seconds. Belfry comes and goes before it, at the same ports."""
+        cls.relay, cls.mx = lab.free_port(), lab.free_port()
+        cls.peer = kind(cls.relay, cls.mx)
+        cls.addClassCleanup(cls.peer.stop)
+        cls.peer.start()
+
+    def setUp(self):
+        super().setUp()
+        self.peer.empty()
+        self.addCleanup(self.show_peer, len(self.peer.log()))
+
+    def show_peer(self, begin):
+        if not self.went_well():
+            sys.stderr.write("--- the peer's log\n"
+                             f"{self.peer.log()[begin:][-8000:]}---\n")
+
+    def start_relay(self, config=None):
+        """Belfry, which stands before the peer and behind it: strangers may
+        send to inner.example, which the sink serves."""
+        self.start(lab.merge({
+            "listeners": [
+                {"name": "relay", "role": "submission",
+                 "address": f"127.0.0.1:{self.relay}"},
+                {"name": "mx", "role": "inbound",
+                 "address": f"127.0.0.1:{self.mx}"}],
+            "domains": ["inner.example"], "postmaster": "anna@inner.example",
+            "routes": [
+                {"match": r"/^(anna|ben|jürgen|r\d+)@inner\.example$/",
+                 "deliver": "smtp", "via": [self.sink.hop()]}],
+            "delivery": {"by_domain": [
+                {"match": "peer.example",
+                 "via": [{"name": "peer", "host": "127.0.0.1",
+                          "port": self.peer.port}]}]},
+        }, config or {}))
+
+    # --- sending and looking ----------------------------------------------------
+
+    def post(self, port, contents, sender, to, options=(), rcpt_options=()):
+        """CONTENTS, each a message of its own, in one session; every recipient
+        is accepted."""
+        with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
+            client.ehlo("client.example.org")
+            for content in contents:
+                self.step(client.mail(sender, list(options)))
+                for rcpt in to:
+                    self.step(client.rcpt(rcpt, list(rcpt_options)))
+                self.step(client.data(content))
+
+    def step(self, reply):
+        self.assertEqual(reply[0] // 100, 2, reply)
+
+    def to_peer(self, *contents, to=("anna@peer.example",), options=(),
+                rcpt_options=()):
+        """To Belfry, whose next hop the peer is."""
+        self.post(self.relay, contents, "anna@example.org", to, options,
+                  rcpt_options)
+
+    def from_peer(self, *contents, to=("ben@inner.example",), options=(),
+                  rcpt_options=()):
+        """To the peer, whose next hop Belfry is."""
+        self.post(self.peer.port, contents, "anna@peer.example", to, options,
+                  rcpt_options)
+
+    def mails(self, count, name="anna"):
+        lab.wait_for(lambda: len(self.peer.mails(name)) >= count,
+                     lambda: f"{count} mails at {name}'s, not "
+                     + str(self.peer.mails(name))[:4000])
+        found = self.peer.mails(name)
+        self.assertEqual(len(found), count, found)
+        return found
+
+    # --- as next hop ---------------------------------------------------------------
+
+    def test_bodies_to_peer(self):
+        """Whatever stands in it, the message that arrives ends in the message
+        that was sent."""
+        self.start_relay()
+        sent = {name: letter(name) for name in BODIES}
+        self.to_peer(*sent.values(), options=["BODY=8BITMIME"])
+        for mail in self.mails(len(sent)):
+            name = re.search(rb"(?m)^Subject: (.*)$", mail)[1].decode()
+            self.assertTrue(
+                mail.endswith(b"\n" + sent.pop(name).replace(b"\r\n", b"\n")),
+                (name, mail[:4000]))
+        self.wait_empty()
+
+    def test_refused_recipient_to_peer(self):
+        """Of 31 recipients in one transaction the peer refuses one: it is
+        reported, with the peer's words, and the others have their mail."""
+        self.start_relay()
+        to = [f"{name}@peer.example" for name in OURS]
+        to.insert(17, "nobody@peer.example")
+        self.to_peer(letter("plain"), to=to)
+        report = self.sink.wait(1)[0]
+        self.wait_empty()
+        for name in OURS:
+            self.mails(1, name)
+        lines = self.wait_events(
+            31, "deliver", relay=f"127.0.0.1[127.0.0.1]:{self.peer.port}")
+        self.assertEqual(len({line["id"] for line in lines}), 1)
+        status = {line["to"]: line["status"] for line in lines}
+        self.assertEqual(status.pop("nobody@peer.example"), "bounced")
+        self.assertEqual(set(status.values()), {"delivered"})
+        self.assertEqual(len(status), len(OURS))
+        self.assertEqual(report.recipients, ["anna@example.org"])
+        self.assertIn(b"Final-Recipient: rfc822; nobody@peer.example",
+                      report.content)
+        self.assertRegex(report.content, rb"\r\nStatus: 5\.1\.[01]\r\n")
+        self.assertIn(b"\r\nDiagnostic-Code: smtp; 550", report.content)
+        self.assertNotIn(b"Final-Recipient: rfc822; r1@", report.content)
+
+    def test_size_to_peer(self):
+        self.start_relay()
+        self.to_peer(harness.message("", body=b"x" * 70 + b"\r\n" +
+                                     b"y" * 78 + b"\r\n" * (LIMIT // 2)))
+        report = self.sink.wait(1)[0]
+        self.wait_empty()
+        self.assertIn(b"Status: 5.3.4", report.content)
+        self.assertEqual(self.peer.mails("anna"), [])
+
+    def test_many_to_peer(self):
+        self.start_relay()
+        count = 60
+        self.to_peer(*[harness.message(f"m{n}", subject=f"m{n}")
+                       for n in range(count)])
+        seen = {re.search(rb"(?m)^Subject: (.*)$", mail)[1]
+                for mail in self.mails(count)}
+        self.assertEqual(len(seen), count)
+        self.wait_empty()
+
+    # --- as client -------------------------------------------------------------------
+
+    def test_bodies_from_peer(self):
+        self.start_relay()
+        sent = {name: letter(name) for name in BODIES}
+        self.from_peer(*sent.values(), options=["BODY=8BITMIME"])
+        for mail in self.sink.wait(len(sent)):
+            content = sent.pop(mail.header("Subject"))
+            self.assertTrue(mail.content.endswith(b"\r\n" + content),
+                            mail.content[:4000])
+            self.assertEqual(mail.recipients, ["ben@inner.example"])
+        self.wait_empty()
+
+    def test_submitted_from_peer(self):
+        """As its smarthost, for mail to anywhere."""
+        self.start_relay()
+        self.from_peer(letter("plain"), to=["carl@away.example"])
+        (mail,) = self.sink.wait(1)
+        self.assertEqual(mail.recipients, ["carl@away.example"])
+        self.assertEqual(mail.sender, "anna@peer.example")
+        self.assertTrue(mail.content.endswith(b"\r\n" + letter("plain")))
+        self.assertEqual(len(self.belfryd.events("accept",
+                                                 listener="relay")), 1)
+
+    def test_refused_recipient_from_peer(self):
+        """Belfry refuses one of them: the peer tells, in Belfry's words."""
+        self.start_relay()
+        to = [f"{name}@inner.example" for name in OURS]
+        to.insert(17, "nobody@inner.example")
+        self.from_peer(letter("plain"), to=to)
+        (report,) = self.mails(1)
+        self.assertIn(b"nobody@inner.example", report)
+        self.assertRegex(report, rb"550[- ]5\.1\.1\s+nobody\s+has\s+this")
+        self.assertNotIn(b"r1@inner.example", report.split(b"\n\n", 1)[1]
+                         .split(b"message/", 1)[0])
+        self.wait_empty()
+        self.assertEqual(sorted(r for mail in self.sink.messages
+                                for r in mail.recipients),
+                         sorted(f"{name}@inner.example" for name in OURS))
+
+    def test_size_from_peer(self):
+        self.start_relay({"limits": {"message_size": "50K",
+                                     "header_size": "20K"}})
+        self.from_peer(letter("big"))
+        (report,) = self.mails(1)
+        self.assertRegex(report, rb"(?i)\bsize\b|\b5\.3\.4\b|too big")
+        self.assertIn(b"ben@inner.example", report)
+        self.assertEqual(self.sink.messages, [])
+
+    def test_many_from_peer(self):
+        self.start_relay()
+        count = 60
+        self.from_peer(*[harness.message(f"m{n}", subject=f"m{n}")
+                         for n in range(count)])
+        seen = {mail.header("Subject") for mail in self.sink.wait(count, 60)}
+        self.assertEqual(len(seen), count)
+        self.wait_empty()
+        self.assertEqual(len(self.sink.messages), count)
+
+
+class DsnRows:
+    """For a peer that offers DSN (RFC 3461)."""
+    ASKED = {"options": ["RET=HDRS", "ENVID=a+2Bb"],
+             "rcpt_options": ["NOTIFY=SUCCESS,FAILURE",
+                              "ORCPT=rfc822;first+2Blist@elsewhere.example"]}
+
+    def check_report(self, report, action, reporter, recipient):
+        """A report says these, and what was asked for with it."""
+        status = report.replace(b"\r\n", b"\n")
+        for line in (rb"Reporting-MTA: *dns; *" + reporter,
+                     rb"Original-Envelope-Id: *a\+b",
+                     rb"Original-Recipient: *rfc822; *"
+                     rb"first\+list@elsewhere\.example",
+                     rb"Final-Recipient: *rfc822; *" + recipient,
+                     rb"Action: *" + action):
+            self.assertRegex(status, rb"(?mi)^" + line, report)
+        self.assertNotIn(b"\nsecond", status)
+
+    def test_dsn_to_peer(self):
+        """Success is the peer's to tell, and nobody tells it twice."""
+        self.start_relay()
+        self.to_peer(letter("plain"), **self.ASKED)
+        self.mails(1)
+        report = self.sink.wait(1)[0]
+        self.wait_empty()
+        self.assertEqual(len(self.sink.messages), 1)
+        self.assertEqual(report.recipients, ["anna@example.org"])
+        self.check_report(report.content, b"(delivered|relayed)",
+                          rb"mail\.peer\.example", rb"anna@peer\.example")
+
+    def test_dsn_from_peer(self):
+        """What is behind Belfry offers no DSN: Belfry tells it was relayed."""
+        self.start_relay()
+        self.from_peer(letter("plain"), **self.ASKED)
+        self.sink.wait(1)
+        (report,) = self.mails(1)
+        self.check_report(report, b"relayed", rb"relay\.example\.org",
+                          rb"ben@inner\.example")
+        self.wait_empty()
+
+    def test_dsn_of_failure_from_peer(self):
+        """Refused behind Belfry, which had taken it."""
+        self.sink.script = lambda verb, argument: (
+            "554 5.7.1 not here" if verb == "RCPT" else None)
+        self.start_relay()
+        self.from_peer(letter("plain"), **self.ASKED)
+        (report,) = self.mails(1)
+        self.check_report(report, b"failed", rb"relay\.example\.org",
+                          rb"ben@inner\.example")
+        self.assertIn(b"554 5.7.1 not here", report)
+        self.wait_empty()
+
+    def test_never(self):
+        """Refused by the peer, and behind Belfry: nobody is told."""
+        self.sink.script = lambda verb, argument: (
+            "554 5.7.1 not here" if verb == "RCPT" else None)
+        self.start_relay()
+        never = {"rcpt_options": ["NOTIFY=NEVER"]}
+        self.to_peer(letter("plain"), to=["nobody@peer.example"], **never)
+        self.wait_events(1, "deliver", to="nobody@peer.example",
+                         status="bounced")
+        self.from_peer(letter("plain"), **never)
+        self.wait_events(1, "deliver", to="ben@inner.example",
+                         status="bounced")
+        self.wait_empty()
+        self.to_peer(letter("plain")) # whatever came before is there by now
+        self.assertIn(b"\nsecond", self.mails(1)[0])
+        self.assertEqual(len(self.belfryd.events("accept")), 3)
+
+
+class Utf8Rows:
+    """For a peer that offers SMTPUTF8 (RFC 6531) and has a mailbox jürgen."""
+
+    def test_utf8_to_peer(self):
+        self.start_relay()
+        content = letter("8bit").replace(b"ben@", "jürgen@".encode())
+        self.to_peer(content, to=["jürgen@peer.example"],
+                     options=["SMTPUTF8", "BODY=8BITMIME"])
+        (mail,) = self.mails(1, "jürgen")
+        self.assertTrue(mail.endswith(b"\n" + content.replace(b"\r\n",
+                                                              b"\n")), mail)
+        self.wait_empty()
+
+    def test_utf8_from_peer(self):
+        self.sink.script = lambda verb, argument: (
+            UTF8 if verb == "EHLO" else None)
+        self.start_relay()
+        content = letter("8bit").replace(b"ben@", "jürgen@".encode())
+        self.from_peer(content, to=["jürgen@inner.example"],
+                       options=["SMTPUTF8", "BODY=8BITMIME"])
+        (mail,) = self.sink.wait(1)
+        self.assertEqual([utf8(r) for r in mail.recipients],
+                         ["jürgen@inner.example"])
+        self.assertTrue(mail.content.endswith(b"\r\n" + content))
+
+    def test_utf8_that_ends(self):
+        """The host behind Belfry has no SMTPUTF8: the sender at the peer is
+        told, in a report that the peer can take."""
+        self.start_relay()
+        self.from_peer(letter("plain"), to=["jürgen@inner.example"],
+                       options=["SMTPUTF8"])
+        (report,) = self.mails(1)
+        self.assertIn(b"Status: 5.6.7", report)
+        self.assertIn("jürgen@inner.example".encode(), report)
+        self.assertEqual(self.sink.messages, [])
+        self.wait_empty()
+
+    def test_utf8_sender_is_told(self):
+        """A report to an address beyond ASCII, by way of the peer."""
+        self.start_relay()
+        self.post(self.peer.port, [letter("plain")], "jürgen@peer.example",
+                  ["jürgen@inner.example"], ["SMTPUTF8"])
+        (report,) = self.mails(1, "jürgen")
+        self.assertIn(b"Status: 5.6.7", report)
+        self.assertIn(b"message/global-delivery-status", report)
+        self.wait_empty()
