@@ -5,6 +5,7 @@ import pwd
 import random
 import re
 import subprocess
+import tempfile
 import unittest
 
 import documented
@@ -302,6 +303,26 @@ class Sendmail(DocCase):
         self.assertEqual(hello.header("Subject"), "hello")
         self.assertEqual(second.recipients, ["carl@example.org"])
         self.assertEqual(second.sender, f"{user}@example.org")
+
+
+class Configurations(unittest.TestCase):
+    """Each whole configuration that a page shows is one that belfryd takes."""
+
+    def test(self):
+        shown = [(page, "\n".join(lines) + "\n")
+                 for page in documented.pages()
+                 for _, lines in documented.blocks(page, "yaml")
+                 if lines[0].startswith("hostname: ")]
+        self.assertGreater(len(shown), 5)
+        for page, text in shown:
+            with self.subTest(page=page, text=text), \
+                    tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+                file.write(text)
+                file.flush()
+                done = subprocess.run(
+                    [lab.program("belfry"), "-c", file.name, "check"],
+                    capture_output=True, text=True, timeout=60, check=False)
+                self.assertEqual(done.returncode, 0, done.stderr)
 
 
 class Complete(unittest.TestCase):

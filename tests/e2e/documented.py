@@ -34,11 +34,17 @@ def blocks(page, mark="sh"):
     return found
 
 
+def pages():
+    """All of docs/, and the README."""
+    return ["../README.md"] + [
+        os.path.basename(page)
+        for page in sorted(glob.glob(os.path.join(DOCS, "*.md")))]
+
+
 def headings():
     """(page, heading) of every place that has commands."""
-    return {(os.path.basename(page), heading)
-            for page in glob.glob(os.path.join(DOCS, "*.md"))
-            for heading, _ in blocks(os.path.basename(page))}
+    return {(page, heading)
+            for page in pages() for heading, _ in blocks(page)}
 
 
 class StoreCase(harness.Case):
