@@ -1,8 +1,9 @@
 /*
  * An address as it stands in text that others wrote, mostly in a reply:
  *
- *	address = local "@" *domain-char
+ *	address = local "@" domain
  *	local   = 1*atext-or-dot / quoted-string
+ *	domain  = *domain-char / "[" *( alphanumeric / "." / ":" / "-" ) "]"
  *
  * Bytes above 127 belong to it (RFC 6531). Punctuation of the text around it,
  * as in `'anna@example.org'.`, does not. In doubt more is taken than less.
@@ -39,16 +40,27 @@ lf_local(const char *s, const char *at)
 	return begin;
 }
 
+/* Where the literal ends that begins at S; S: it is none. An address may stand
+ * behind a bracket too. */
+static const char *
+lf_literal(const char *s)
+{
+	const char *end = s + 1;
+
+	while (isalnum((unsigned char)*end) ||
+	       (*end != '\0' && strchr(".:-", *end) != NULL))
+		end++;
+	return *end == ']' ? end + 1 : s;
+}
+
 /* Where the domain ends that begins at S. */
 static const char *
 lf_domain(const char *s)
 {
 	const char *end = s;
 
-	if (*s == '[') {
-		end = strchr(s, ']');
-		return end != NULL ? end + 1 : s;
-	}
+	if (*s == '[')
+		return lf_literal(s);
 	while (isalnum((unsigned char)*end) || (unsigned char)*end > 0x7f ||
 	       *end == '.' || *end == '-' || *end == '_')
 		end++;
