@@ -131,7 +131,7 @@ lf_meta_ok(const struct lf_meta *m, const struct lf_page *h, uint64_t at)
 	uint32_t psize = m->free.pad;
 
 	return h->number == at && h->flags == LF_META && m->magic == LF_MAGIC &&
-	       m->version == LF_VERSION && psize >= 512 &&
+	       m->version == LF_VERSION && psize >= LF_PAGE_MIN &&
 	       psize <= LF_PAGE_MAX && (psize & (psize - 1)) == 0 &&
 	       (m->txn & 1) == (m->txn ? at : 0) &&
 	       lf_tree_ok(&m->free, m->last_page) &&
@@ -154,6 +154,17 @@ lf_read_meta(struct lmdb_file *f, uint64_t at, size_t psize,
 	return lf_meta_ok(ret, &h, at);
 }
 
+/* The second one lies where its own page size says; false: nowhere. The first
+ * one's word for that may be what is damaged. */
+static bool
+lf_find_second(struct lmdb_file *f, struct lf_meta *ret)
+{
+	for (size_t psize = LF_PAGE_MIN; psize <= LF_PAGE_MAX; psize *= 2)
+		if (lf_read_meta(f, 1, psize, ret) && ret->free.pad == psize)
+			return true;
+	return false;
+}
+
 /* The newer one that makes sense. One commit lies between the two: any other
  * distance means that one of them is not what it was. */
 static int
@@ -161,11 +172,10 @@ lf_choose_meta(struct lmdb_file *f)
 {
 	struct lf_meta m[2];
 	bool ok[2];
-	size_t psize;
 
-	ok[0] = lf_read_meta(f, 0, 0, &m[0]);
-	psize = ok[0] ? m[0].free.pad : (size_t)sysconf(_SC_PAGESIZE);
-	ok[1] = lf_read_meta(f, 1, psize, &m[1]);
+	ok[1] = lf_find_second(f, &m[1]);
+	ok[0] = lf_read_meta(f, 0, 0, &m[0]) &&
+		(!ok[1] || m[0].free.pad == m[1].free.pad);
 	if (!ok[0] && !ok[1])
 		return -EPROTONOSUPPORT;
 	for (int i = 0; i < 2; i++)
@@ -180,7 +190,7 @@ lf_choose_meta(struct lmdb_file *f)
 			 m[0].txn, m[1].txn);
 	f->doubtful = f->faults > 0;
 	f->meta = ok[1] && (!ok[0] || m[1].txn > m[0].txn) ? m[1] : m[0];
-	f->psize = psize;
+	f->psize = f->meta.free.pad;
 	return 0;
 }
 

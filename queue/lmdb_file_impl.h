@@ -12,6 +12,7 @@
 #define LF_NODE      8  /* of a node, before its key */
 #define LF_KEY_MAX   511
 #define LF_DEPTH     32
+#define LF_PAGE_MIN  512
 #define LF_PAGE_MAX  65536
 #define LF_NONE      UINT64_MAX /* the root of an empty tree */
 #define LF_TABLES    16

@@ -409,6 +409,36 @@ test_no_roots(void **state)
 	assert_true(salvaged.doubtful);
 }
 
+/* One meta page says that pages are smaller, or larger: the other knows. */
+static void
+test_page_size(void **state)
+{
+	struct store_salvaged salvaged;
+	struct store_verdict v;
+	struct list list;
+
+	(void)state;
+	for (size_t meta = 0; meta < 2; meta++)
+		for (uint32_t psize = PAGE / 8; psize <= 16 * PAGE;
+		     psize *= 2) {
+			uint8_t *at = lab.file + meta * PAGE + 16 + 24;
+			uint32_t saved;
+
+			said[0] = '\0';
+			memcpy(&saved, at, sizeof(saved));
+			memcpy(at, &psize, sizeof(psize));
+			write_file(lab.flipped);
+			memcpy(at, &saved, sizeof(saved));
+			assert_int_equal(
+				store_verify(lab.flipped, say, NULL, &v), 0);
+			assert_true((v.faults > 0) == (psize != saved));
+			salvage(&salvaged, &list, "page size");
+			assert_int_equal(
+				compare(&list, salvaged.doubtful, "page size"),
+				0);
+		}
+}
+
 static void
 test_torn(void **state)
 {
@@ -456,9 +486,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sound),    cmocka_unit_test(test_meta),
-		cmocka_unit_test(test_branches), cmocka_unit_test(test_leaves),
-		cmocka_unit_test(test_no_roots), cmocka_unit_test(test_torn),
+		cmocka_unit_test(test_sound),
+		cmocka_unit_test(test_meta),
+		cmocka_unit_test(test_branches),
+		cmocka_unit_test(test_leaves),
+		cmocka_unit_test(test_no_roots),
+		cmocka_unit_test(test_page_size),
+		cmocka_unit_test(test_torn),
 		cmocka_unit_test(test_nothing),
 	};
 
