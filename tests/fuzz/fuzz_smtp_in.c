@@ -1,9 +1,11 @@
 /*
- * The first two bytes choose how the client stands and in what pieces it sends;
- * the rest is what it sends. After each run: a draft is never left open, an
- * accepted message has a recipient (the backend insists), and the stored
- * content ends in nothing but whole lines.
+ * The first two bytes choose how the client stands, what the queue does, and in
+ * what pieces is sent; the rest is what the client sends. After each run: a
+ * draft is never left open, an accepted message has a recipient (the backend
+ * insists), the stored content ends in nothing but whole lines, and as many
+ * messages were said to be queued as are stored.
  */
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -27,6 +29,40 @@ check_content(const struct backend_message *m)
 	}
 }
 
+/* What a client says never begins a line of ours. */
+static size_t
+count_queued(struct buf *out)
+{
+	static const char yes[] = "\n250 2.0.0 queued as ";
+	const char *at = buf_str(out);
+	size_t n = 0;
+
+	while ((at = strstr(at, yes)) != NULL) {
+		at += strlen(yes);
+		n++;
+	}
+	return n;
+}
+
+static void
+choose_queue(struct backend *b, unsigned how, bool full)
+{
+	switch (how) {
+	case 0:
+		b->full = full;
+		break;
+	case 1:
+		b->open_result = -ENOSPC;
+		break;
+	case 2:
+		b->write_result = -ENOSPC;
+		break;
+	case 3:
+		b->commit_result = full ? -ENOSPC : -EIO;
+		break;
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -37,18 +73,24 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	backend_init(&b);
 	if (data[0] & 1)
 		backend_submit(&b, "anna@relay.example.org");
+	if (data[0] & 64)
+		backend_inbound(&b);
 	b.slow = data[0] & 2;
-	b.client.trusted = (data[0] & 4) == 0;
+	b.client.trusted = (data[0] & (4 | 64)) == 0;
 	b.limits.message_size = data[0] & 8 ? 300 : 100000;
 	b.limits.header_size = data[0] & 16 ? 100 : 10000;
 	b.limits.text_line = data[0] & 32 ? 80 : 2000;
 	b.limits.command_line = 512;
 	b.limits.errors = 1000;
-	b.step = data[1];
+	b.step = data[1] & 0x3f;
+	choose_queue(&b, data[1] >> 6, data[0] & 128);
 	backend_start(&b);
 	backend_feed(&b, (const char *)data + 2, len - 2);
 	for (size_t i = 0; i < b.nmessages; i++)
 		check_content(&b.messages[i]);
+	must(strlen(buf_str(&b.out)) == b.out.len);
+	must(count_queued(&b.out) == b.nmessages);
+	must(b.naccepted == b.nmessages);
 	smtp_in_end(&b.si, SMTP_IN_NO_SHUTDOWN);
 	backend_done(&b);
 	return 0;
