@@ -39,6 +39,15 @@ utf8_next(const char *s, size_t len, uint32_t *ret)
 }
 
 bool
+utf8_has_8bit(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)s[i] > 127)
+			return true;
+	return false;
+}
+
+bool
 utf8_is_ascii(const char *s)
 {
 	for (; *s != '\0'; s++)

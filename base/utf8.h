@@ -13,6 +13,8 @@
  * least 1. */
 size_t utf8_next(const char *s, size_t len, uint32_t *ret);
 
+/* Is there an octet above 127? */
+bool utf8_has_8bit(const char *s, size_t len);
 /* Nothing above 127? */
 bool utf8_is_ascii(const char *s);
 /* All of it UTF-8? */

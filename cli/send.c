@@ -5,11 +5,11 @@
 
 #include "base/arena.h"
 #include "base/xalloc.h"
-#include "cli/drop_leave.h"
 #include "cli/sendmail_conf.h"
-#include "cli/submit_talk.h"
+#include "cli/spool.h"
+#include "cli/submission.h"
 #include "cli/text.h"
-#include "mail/address.h"
+#include "mail/submit_header.h"
 #include "queue/queue.h"
 
 #define SEND_RCPT_MAX 1000
@@ -20,40 +20,62 @@ struct send {
 	size_t nto;
 	bool wait;
 	const char *path;
-	FILE *file;
+	struct arena arena;
+	struct sendmail_conf conf;
+	struct spool spool; /* of standard input */
+	FILE *file;         /* owned when it has a name */
 };
 
 /* An answer that was not yes: 4xx is worth another try. */
 static int
-send_refused(const struct submit_talk *t, const char *what)
+send_refused(const struct submit_talk *t, enum submission_step step,
+	     const char *what, bool later)
 {
+	(void)step;
 	fflush(stdout);
-	fprintf(stderr, "belfry: %s: ", what);
-	if (t->code > 0)
-		fprintf(stderr, "%d ", t->code);
+	fprintf(stderr, "belfry: %s: %d ", what, t->code);
 	text_put(t->text, stderr);
 	fputs("; nothing was submitted\n", stderr);
-	if (t->code == 0 || t->code / 100 == 4)
-		return CLI_LATER;
-	return CLI_WRONG;
+	return later ? SUBMISSION_LATER : CLI_WRONG;
 }
 
-static int
-send_envelope(const struct send *s, struct submit_talk *t)
+/* --- belfryd is away ---------------------------------------------------------- */
+
+static void
+send_say_gone(const struct submission *m)
 {
-	if (t->code != 220)
-		return send_refused(t, "belfryd's greeting");
-	if (talk_say(t, "EHLO localhost") != 250)
-		return send_refused(t, "EHLO");
-	if (talk_say(t, "MAIL FROM:<%s>", s->from) != 250)
-		return send_refused(t, s->from[0] != '\0' ? s->from : "<>");
-	for (size_t i = 0; i < s->nto; i++)
-		if (talk_say(t, "RCPT TO:<%s>", s->to[i]) / 100 != 2)
-			return send_refused(t, s->to[i]);
-	if (talk_say(t, "DATA") != 354)
-		return send_refused(t, "DATA");
-	return CLI_OK;
+	fflush(stdout);
+	fputs("belfry: can't reach belfryd: ", stderr);
+	text_put(m->gone, stderr);
+	fputs("; ", stderr);
 }
+
+/* OPENED: it was there at first. */
+static int
+send_gone(const struct send *s, struct submission *m, bool opened)
+{
+	int r = s->wait ? 0 : submission_leave(m, s->conf.drop_dir);
+
+	if (!s->wait && r == 0) {
+		printf("belfryd can't be reached; left for it in %s\n",
+		       s->conf.drop_dir);
+		return CLI_OK;
+	}
+	send_say_gone(m);
+	if (r < 0)
+		fprintf(stderr, "nor leave the message in %s: %s; ",
+			s->conf.drop_dir, strerror(-r));
+	if (m->unsure)
+		fputs("the message may or may not have been taken (`belfry "
+		      "queue list`)\n",
+		      stderr);
+	else
+		fprintf(stderr, "%snothing was submitted\n",
+			opened ? "" : "is it running? ");
+	return opened ? CLI_LATER : CLI_UNREACHABLE;
+}
+
+/* --- it was taken ------------------------------------------------------------- */
 
 /* "2.0.0 queued as ID". */
 static const char *
@@ -92,25 +114,11 @@ send_wait(struct submit_talk *t, const char *id)
 }
 
 static int
-send_message(const struct send *s, struct submit_talk *t)
+send_taken(const struct send *s, struct submit_talk *t)
 {
 	char id[QUEUE_ID_LEN] = "?";
-	int r = send_envelope(s, t);
+	int r;
 
-	if (r != CLI_OK)
-		return r;
-	r = talk_message(t, s->file, NULL);
-	if (r < 0) {
-		cli_say("can't read %s; nothing was submitted", s->path);
-		return CLI_WRONG;
-	}
-	if (r == 0) {
-		cli_say("belfryd went away before it answered; the message may "
-			"or may not have been taken (`belfry queue list`)");
-		return CLI_LATER;
-	}
-	if (r != 250)
-		return send_refused(t, "the message");
 	if (send_id(t) != NULL)
 		snprintf(id, sizeof(id), "%s", send_id(t));
 	printf("queued as %s\n", id);
@@ -120,122 +128,100 @@ send_message(const struct send *s, struct submit_talk *t)
 	return r;
 }
 
-/* Belfryd can't be reached, as ERROR says: it finds the message later. */
+/* --- the message -------------------------------------------------------------- */
+
 static int
-send_leave(const struct send *s, const struct sendmail_conf *conf, int error)
+send_talk(const struct send *s, struct submission *m)
 {
-	const struct drop_envelope env = {
+	struct submit_talk talk;
+	int r = submission_open(m, s->conf.submit_socket, &talk);
+
+	if (r == SUBMISSION_NOT_ALLOWED) {
+		cli_say("not allowed to use %s; nothing was submitted",
+			s->conf.submit_socket);
+		return CLI_NOT_ALLOWED;
+	}
+	if (r == SUBMISSION_GONE)
+		return send_gone(s, m, false);
+	r = submission_say(m, &talk);
+	if (r == SUBMISSION_TAKEN)
+		r = send_taken(s, &talk);
+	talk_close(&talk);
+	if (r == SUBMISSION_GONE)
+		return send_gone(s, m, true);
+	if (r != SUBMISSION_UNREADABLE)
+		return r;
+	cli_say("can't read %s; nothing was submitted", s->path);
+	return CLI_WRONG;
+}
+
+static int
+send_message(struct send *s)
+{
+	struct submission *m = xcalloc(1, sizeof(*m));
+	int r;
+
+	m->env = (struct drop_envelope){
 		.sender = s->from,
 		.mail_params = "",
 		.rcpt_params = "",
 		.nrcpt = s->nto,
 		.rcpt = s->to,
 	};
-	int r = drop_leave(conf->drop_dir, &env, NULL, s->file);
-
-	if (r == 0) {
-		printf("belfryd can't be reached; left for it in %s\n",
-		       conf->drop_dir);
-		return CLI_OK;
-	}
-	cli_say("can't reach belfryd at %s: %s; is it running? Nor can the "
-		"message be left in %s: %s; nothing was submitted",
-		conf->submit_socket, strerror(-error), conf->drop_dir,
-		strerror(-r));
-	return CLI_UNREACHABLE;
-}
-
-static int
-send_connect(const struct cli *cli, const struct send *s, struct arena *arena)
-{
-	struct sendmail_conf conf;
-	const char *path;
-	struct submit_talk talk;
-	int r;
-
-	r = sendmail_conf_get(cli, NULL, arena, &conf);
-	if (r != CLI_OK)
-		return r;
-	path = conf.submit_socket;
-	r = talk_open(&talk, path);
-	if (r < 0 && r != -EACCES && !s->wait) {
-		r = send_leave(s, &conf, r);
-	} else if (r == 0) {
-		r = send_message(s, &talk);
-		talk_close(&talk);
-	} else if (r == -EACCES) {
-		cli_say("not allowed to use %s", path);
-		r = CLI_NOT_ALLOWED;
-	} else {
-		cli_say("can't reach belfryd at %s: %s; is it running? Nothing "
-			"was submitted",
-			path, strerror(-r));
-		r = CLI_UNREACHABLE;
-	}
+	m->body = s->file;
+	m->refused = send_refused;
+	r = send_talk(s, m);
+	free(m);
 	return r;
 }
 
-/* Said here, with the option's name, rather than by the far end. */
-static bool
-send_address_ok(const char *option, const char *text, bool null_ok)
+/* A pipe can be read only once. */
+static int
+send_open(struct send *s)
 {
-	const char *why = NULL;
-	struct address address;
-	struct arena arena;
-	int r = 0;
+	int r;
 
-	arena_init(&arena);
-	if (text[0] != '\0' || !null_ok)
-		r = address_parse(text, &arena, &address, &why);
-	if (r < 0)
-		cli_say("%s %s is no address: %s", option, text,
-			why != NULL ? why : "not understood");
-	arena_done(&arena);
-	return r == 0;
+	if (strcmp(s->path, "-") != 0) {
+		s->file = fopen(s->path, "re");
+		r = s->file != NULL ? 0 : -errno;
+	} else {
+		r = spool_keep(&s->spool, stdin);
+		s->file = s->spool.file;
+	}
+	if (r == 0)
+		return CLI_OK;
+	cli_say("can't read %s: %s; nothing was submitted", s->path,
+		strerror(-r));
+	return CLI_USAGE;
+}
+
+/* *TEXT as it is sent: a domain has its ASCII form. Said here, with the
+ * option's name, rather than by the far end. */
+static bool
+send_address(struct send *s, const char *option, const char **text)
+{
+	const char *why = "", *address;
+
+	address = submit_address(*text, "", &s->arena, &why);
+	if (address == NULL) {
+		cli_say("%s %s is no address: %s", option, *text, why);
+		return false;
+	}
+	*text = address;
+	return true;
 }
 
 static int
-send_check(const struct cli *cli, const struct send *s)
+send_check(const struct cli *cli, struct send *s)
 {
 	if (s->path == NULL || s->from == NULL || s->nto == 0)
 		return cli_usage(cli);
-	if (!send_address_ok("--from", s->from, true))
+	if (s->from[0] != '\0' && !send_address(s, "--from", &s->from))
 		return CLI_USAGE;
 	for (size_t i = 0; i < s->nto; i++)
-		if (!send_address_ok("--to", s->to[i], false))
+		if (!send_address(s, "--to", &s->to[i]))
 			return CLI_USAGE;
-	return CLI_OK;
-}
-
-static int
-send_with(const struct cli *cli, const struct send *s)
-{
-	struct arena arena;
-	int r;
-
-	arena_init(&arena);
-	r = send_connect(cli, s, &arena);
-	arena_done(&arena);
-	return r;
-}
-
-static int
-send_file(const struct cli *cli, struct send *s)
-{
-	int r;
-
-	if (strcmp(s->path, "-") == 0) {
-		s->file = stdin;
-		return send_with(cli, s);
-	}
-	s->file = fopen(s->path, "re");
-	if (s->file == NULL) {
-		cli_say("can't read %s: %s", s->path, strerror(errno));
-		return CLI_USAGE;
-	}
-	r = send_with(cli, s);
-	fclose(s->file);
-	return r;
+	return sendmail_conf_get(cli, NULL, &s->arena, &s->conf);
 }
 
 /* False: the usage was shown. */
@@ -273,10 +259,17 @@ cli_send(const struct cli *cli, int argc, char **argv)
 	struct send *s = xcalloc(1, sizeof(*s));
 	int r = CLI_USAGE;
 
+	arena_init(&s->arena);
 	if (send_options(cli, argc, argv, s))
 		r = send_check(cli, s);
 	if (r == CLI_OK)
-		r = send_file(cli, s);
+		r = send_open(s);
+	if (r == CLI_OK)
+		r = send_message(s);
+	if (s->file != NULL && s->file != s->spool.file)
+		fclose(s->file);
+	spool_done(&s->spool);
+	arena_done(&s->arena);
 	free(s);
 	return r;
 }

@@ -36,8 +36,6 @@ struct sendmail {
 	struct spool spool;
 	size_t body_at; /* in the spool */
 	struct buf header;
-	bool composed;
-	const char *gone; /* in the arena: how belfryd went away; NULL */
 };
 
 /* `sendmail: ` and the text, on stderr. */
@@ -58,12 +56,6 @@ int sendmail_nobody(const struct sendmail *sm);
 
 /* sendmail_submit.c: the exit status. */
 int sendmail_submit(struct sendmail *sm);
-/* sendmail_drop.c: leave it for belfryd, which is GONE. The exit status. */
-int sendmail_drop(struct sendmail *sm);
-/* The parameters of MAIL and RCPT, in the arena; each begins with a blank or is
- * empty. */
-const char *sendmail_mail_params(struct sendmail *sm);
-const char *sendmail_rcpt_params(struct sendmail *sm);
 
 /* sendmail_smtp.c: standard input and output become a client of belfryd. */
 int sendmail_smtp(struct sendmail *sm);

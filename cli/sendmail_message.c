@@ -195,6 +195,5 @@ sendmail_compose(struct sendmail *sm)
 		r = sm_header(sm, origin);
 	if (r == 0 && sm->rcpts.n == 0)
 		r = sendmail_nobody(sm);
-	sm->composed = r == 0;
 	return r;
 }

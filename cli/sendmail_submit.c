@@ -1,170 +1,182 @@
 /* The message to belfryd, and what its answers mean to the caller. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "cli/sendmail.h"
+#include "cli/submission.h"
 #include "cli/text.h"
+#include "mail/xtext.h"
 
-static void
-ss_say_reply(const struct submit_talk *t, const char *what)
+_Static_assert(SUBMISSION_LATER == EX_TEMPFAIL, "the exit status");
+
+/* --- the wishes of RFC 3461 -------------------------------------------------- */
+
+static const char *
+ss_envid(struct sendmail *sm)
 {
-	fprintf(stderr, "sendmail: %s: ", what);
-	fprintf(stderr, "%d ", t->code);
+	const char *text = "";
+	struct buf b;
+
+	buf_init(&b, 3 * strlen(sm->envid));
+	if (xtext_encode(sm->envid, &b) == 0)
+		text = arena_strdup(&sm->arena, buf_str(&b));
+	buf_done(&b);
+	return text;
+}
+
+static const char *
+ss_mail_params(struct sendmail *sm)
+{
+	bool both = sm->returns != NULL && sm->envid != NULL;
+
+	return arena_printf(&sm->arena, "%s%s%s%s%s",
+			    sm->returns != NULL ? "RET=" : "",
+			    sm->returns != NULL ? sm->returns : "",
+			    both ? " " : "", sm->envid != NULL ? "ENVID=" : "",
+			    sm->envid != NULL ? ss_envid(sm) : "");
+}
+
+static const char *
+ss_rcpt_params(struct sendmail *sm)
+{
+	if (sm->notify == NULL)
+		return "";
+	return arena_printf(&sm->arena, "NOTIFY=%s", sm->notify);
+}
+
+/* --- answers ----------------------------------------------------------------- */
+
+/* The exit status of a refusal for good. */
+static int
+ss_never(const struct submit_talk *t, enum submission_step step)
+{
+	switch (step) {
+	case SUBMISSION_GREETING:
+		return EX_TEMPFAIL;
+	case SUBMISSION_EHLO:
+		return EX_PROTOCOL;
+	case SUBMISSION_RCPT:
+		/* "550 5.1.x": there is no such recipient; others are about
+		 * us. */
+		return strncmp(t->text, "5.1.", 4) == 0 ? EX_NOUSER
+							: EX_UNAVAILABLE;
+	case SUBMISSION_MAIL:
+	case SUBMISSION_DATA:
+		return EX_UNAVAILABLE;
+	case SUBMISSION_CONTENT:
+		return EX_DATAERR;
+	}
+	abort();
+}
+
+static int
+ss_refused(const struct submit_talk *t, enum submission_step step,
+	   const char *what, bool later)
+{
+	fprintf(stderr, "sendmail: %s: %d ", what, t->code);
 	text_put(t->text, stderr);
 	fputc('\n', stderr);
+	return later ? EX_TEMPFAIL : ss_never(t, step);
 }
 
-/* Not an exit status: belfryd went away, and SM->gone says how. */
-#define SS_GONE (-1)
+/* --- while belfryd can't be reached the message waits in the drop folder ----- */
 
-/* More than limits.recipients allows: sent again it would be the same. */
-static bool
-ss_too_many(const struct submit_talk *t)
+static void
+ss_say_gone(const struct submission *m)
 {
-	return t->code == 452 && strncmp(t->text, "4.5.3", 5) == 0;
+	fputs("sendmail: can't reach belfryd: ", stderr);
+	text_put(m->gone, stderr);
+	fputs("; ", stderr);
 }
 
-static bool
-ss_is_gone(const struct submit_talk *t)
-{
-	return t->code == 0 || t->code == 421;
-}
-
-/* WHAT was answered by something else than a yes; NEVER is the exit status of a
- * refusal for good. */
 static int
-ss_refused(struct sendmail *sm, const struct submit_talk *t, const char *what,
-	   int never)
+ss_leave(const struct sendmail *sm, struct submission *m)
 {
-	if (ss_is_gone(t)) {
-		sm->gone = arena_printf(&sm->arena, "%s: %s", what, t->text);
-		return SS_GONE;
+	int r = submission_leave(m, sm->conf.drop_dir);
+
+	if (r < 0) {
+		ss_say_gone(m);
+		fprintf(stderr, "nor leave the message in %s: %s\n",
+			sm->conf.drop_dir, strerror(-r));
+		return r == -EACCES ? EX_NOPERM : EX_TEMPFAIL;
 	}
-	ss_say_reply(t, what);
-	return t->code / 100 == 4 && !ss_too_many(t) ? EX_TEMPFAIL : never;
-}
-
-/* "550 5.1.x": there is no such recipient; other refusals are about us. */
-static int
-ss_never_rcpt(const struct submit_talk *t)
-{
-	return strncmp(t->text, "5.1.", 4) == 0 ? EX_NOUSER : EX_UNAVAILABLE;
-}
-
-/* --- the dialogue --------------------------------------------------------------- */
-
-/* All of them are asked for, so that every mistake is told at once. One that is
- * refused keeps the whole message back: the caller is told, and nobody gets it
- * twice when it is sent again. So it is also when belfryd hangs up over too
- * many mistakes. */
-static int
-ss_rcpts(struct sendmail *sm, struct submit_talk *t, const char *params)
-{
-	int r = 0, e;
-
-	for (size_t i = 0; i < sm->rcpts.n && r != SS_GONE; i++) {
-		const char *rcpt = sm->rcpts.v[i];
-
-		if (talk_say(t, "RCPT TO:<%s>%s", rcpt, params) / 100 == 2)
-			continue;
-		if (ss_is_gone(t) && r != 0 && r != EX_TEMPFAIL)
-			return r;
-		e = ss_refused(sm, t, rcpt, ss_never_rcpt(t));
-		if (r == 0 || r == EX_TEMPFAIL || e == SS_GONE)
-			r = e;
+	if (sm->verbose || isatty(STDERR_FILENO)) {
+		ss_say_gone(m);
+		fprintf(stderr, "the message waits for it in %s\n",
+			sm->conf.drop_dir);
 	}
+	return EX_OK;
+}
+
+/* --- the whole --------------------------------------------------------------- */
+
+static int
+ss_talk(const struct sendmail *sm, struct submission *m)
+{
+	struct submit_talk talk;
+	int r = submission_open(m, sm->conf.submit_socket, &talk);
+
+	if (r != SUBMISSION_TAKEN)
+		return r;
+	r = submission_say(m, &talk);
+	if (r == SUBMISSION_TAKEN && sm->verbose)
+		fprintf(stderr, "%s\n", talk.text);
+	if (r == SUBMISSION_TAKEN)
+		talk_say(&talk, "QUIT");
+	talk_close(&talk);
 	return r;
 }
 
 static int
-ss_envelope(struct sendmail *sm, struct submit_talk *t)
+ss_submit(struct sendmail *sm, FILE *header)
 {
-	const char *params;
-	bool dsn;
+	struct submission *m = arena_alloc(&sm->arena, sizeof(*m));
 	int r;
 
-	if (t->code != 220)
-		return ss_refused(sm, t, "belfryd's greeting", EX_TEMPFAIL);
-	if (talk_say(t, "EHLO localhost") != 250)
-		return ss_refused(sm, t, "EHLO", EX_PROTOCOL);
-	dsn = talk_has(t, "DSN");
-	params = dsn ? sendmail_mail_params(sm) : "";
-	if (talk_say(t, "MAIL FROM:<%s>%s", sm->sender, params) != 250)
-		return ss_refused(sm, t,
-				  sm->sender[0] != '\0' ? sm->sender : "<>",
-				  EX_UNAVAILABLE);
-	r = ss_rcpts(sm, t, dsn ? sendmail_rcpt_params(sm) : "");
-	if (r == 0 && talk_say(t, "DATA") != 354)
-		r = ss_refused(sm, t, "DATA", EX_UNAVAILABLE);
-	return r;
-}
-
-static int
-ss_content(struct sendmail *sm, struct submit_talk *t)
-{
-	FILE *header = fmemopen(sm->header.data, sm->header.len, "r");
-	int r = -1;
-
-	if (header != NULL && spool_seek(&sm->spool, sm->body_at) == 0)
-		r = talk_message(t, header, sm->spool.file);
-	if (header != NULL)
-		fclose(header);
-	if (r < 0) {
-		sendmail_say("the message can't be read back; nothing was "
-			     "sent");
-		return EX_IOERR;
+	*m = (struct submission){
+		.env = {.sender = sm->sender,
+			.mail_params = ss_mail_params(sm),
+			.rcpt_params = ss_rcpt_params(sm),
+			.nrcpt = sm->rcpts.n,
+			.rcpt = sm->rcpts.v},
+		.header = header,
+		.body = sm->spool.file,
+		.body_at = (off_t)sm->body_at,
+		.refused = ss_refused,
+	};
+	r = ss_talk(sm, m);
+	if (r == SUBMISSION_GONE)
+		return ss_leave(sm, m);
+	if (r == SUBMISSION_NOT_ALLOWED) {
+		sendmail_say("not allowed to use %s; nothing was sent",
+			     sm->conf.submit_socket);
+		return EX_NOPERM;
 	}
-	if (r != 250)
-		return ss_refused(sm, t, "the message", EX_DATAERR);
-	return 0;
-}
-
-static int
-ss_talk(struct sendmail *sm, struct submit_talk *t)
-{
-	int r = ss_envelope(sm, t);
-
-	if (r == 0)
-		r = ss_content(sm, t);
-	if (r != 0)
+	if (r != SUBMISSION_UNREADABLE)
 		return r;
-	if (sm->verbose)
-		fprintf(stderr, "%s\n", t->text);
-	talk_say(t, "QUIT");
-	return 0;
-}
-
-/* --- the whole ------------------------------------------------------------------- */
-
-static int
-ss_connected(struct sendmail *sm, struct submit_talk *t)
-{
-	int r = sendmail_compose(sm);
-
-	return r == 0 ? ss_talk(sm, t) : r;
+	sendmail_say("the message can't be read back; nothing was sent");
+	return EX_IOERR;
 }
 
 int
 sendmail_submit(struct sendmail *sm)
 {
-	struct submit_talk talk;
-	int r = sendmail_read(sm), e;
+	FILE *header;
+	int r = sendmail_read(sm);
 
+	if (r == 0)
+		r = sendmail_compose(sm);
 	if (r != 0)
 		return r;
-	e = talk_open(&talk, sm->conf.submit_socket);
-	if (e == -EACCES) {
-		sendmail_say("not allowed to use %s; nothing was sent",
-			     sm->conf.submit_socket);
-		return EX_NOPERM;
+	header = fmemopen(sm->header.data, sm->header.len, "r");
+	if (header == NULL) {
+		sendmail_say("%s; nothing was sent", strerror(errno));
+		return EX_OSERR;
 	}
-	if (e < 0) {
-		sm->gone = arena_printf(&sm->arena, "%s: %s",
-					sm->conf.submit_socket, strerror(-e));
-		return sendmail_drop(sm);
-	}
-	r = ss_connected(sm, &talk);
-	talk_close(&talk);
-	return r == SS_GONE ? sendmail_drop(sm) : r;
+	r = ss_submit(sm, header);
+	fclose(header);
+	return r;
 }

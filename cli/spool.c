@@ -75,21 +75,54 @@ spool_copy(struct spool *s, FILE *in, bool dot_ends)
 		spool_put(s, '\n');
 }
 
-int
-spool_read(struct spool *s, FILE *in, bool dot_ends)
+static int
+spool_begin(struct spool *s)
 {
-	int fd = spool_open(), r = 0;
+	int fd = spool_open();
 
 	if (fd < 0)
 		return fd;
 	*s = (struct spool){.file = fdopen(fd, "w+")};
 	errno = 0;
-	spool_copy(s, in, dot_ends);
+	return 0;
+}
+
+/* Did all of IN come here? */
+static int
+spool_end(struct spool *s, FILE *in)
+{
+	int r = 0;
+
 	if (ferror(in) || fflush(s->file) != 0 || ferror(s->file))
 		r = errno != 0 ? -errno : -EIO;
 	if (r < 0)
 		spool_done(s);
 	return r;
+}
+
+int
+spool_read(struct spool *s, FILE *in, bool dot_ends)
+{
+	int r = spool_begin(s);
+
+	if (r < 0)
+		return r;
+	spool_copy(s, in, dot_ends);
+	return spool_end(s, in);
+}
+
+int
+spool_keep(struct spool *s, FILE *in)
+{
+	int r = spool_begin(s), c;
+
+	if (r < 0)
+		return r;
+	while (!ferror(s->file) && (c = getc_unlocked(in)) != EOF) {
+		putc_unlocked(c, s->file);
+		s->size++;
+	}
+	return spool_end(s, in);
 }
 
 void

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "mail/dsn.h"
 #include "mail/header.h"
+#include "mail/smtp_param.h"
 #include "relay/drop_impl.h"
 
 #define DROP_REPORT_MAX (1024 * 1024)
@@ -54,6 +56,33 @@ dr_recipients(struct drop_file *f, const struct drop_talk *t,
 	return n;
 }
 
+/* The parameters of a line of the envelope, as the session read them. */
+static void
+dr_params(struct drop_file *f, const char *params, struct smtp_command *ret)
+{
+	struct reply reply;
+
+	while (*params != '\0') {
+		size_t len = strcspn(params, " ");
+
+		/* What is none was refused, and that is to be told. */
+		if (len > 0)
+			(void)smtp_param_parse(params, len, &f->arena, ret,
+					       &reply);
+		params += len + (params[len] == ' ');
+	}
+}
+
+/* Does the sender want to hear of failures (RFC 3461, 4.1)? */
+static bool
+dr_wanted(struct drop_file *f)
+{
+	struct smtp_command rcpt = {.verb = SMTP_RCPT};
+
+	dr_params(f, f->env.rcpt_params, &rcpt);
+	return rcpt.notify == 0 || (rcpt.notify & DSN_NOTIFY_FAILURE) != 0;
+}
+
 /* The envelope and the text. 0; -ENOENT: the sender is nobody; -EMSGSIZE. */
 static int
 dr_compose(struct drop *d)
@@ -73,10 +102,15 @@ dr_compose(struct drop *d)
 		.original = f->front + f->body_at,
 		.original_len = dr_header_len(f),
 	};
+	struct smtp_command mail = {.verb = SMTP_MAIL};
 	int r;
 
 	if (f->env.sender[0] == '\0')
 		return -ENOENT;
+	dr_params(f, f->env.mail_params, &mail);
+	dsn.envid = mail.envid;
+	dsn.original_utf8 =
+		mail.smtputf8 && utf8_has_8bit(dsn.original, dsn.original_len);
 	rcpt = arena_alloc(&f->arena, f->env.nrcpt * sizeof(*rcpt));
 	dsn.nrcpt = dr_recipients(f, d->talk, rcpt);
 	dsn.rcpt = rcpt;
@@ -86,7 +120,7 @@ dr_compose(struct drop *d)
 	*to = f->env.sender;
 	d->report_env = (struct drop_envelope){
 		.sender = "",
-		.mail_params = "",
+		.mail_params = utf8_is_ascii(f->env.sender) ? "" : "SMTPUTF8",
 		.rcpt_params = "",
 		.nrcpt = 1,
 		.rcpt = to,
@@ -164,9 +198,17 @@ drop_return(struct drop *d)
 		.more = dr_more,
 		.done = dr_done,
 	};
-	char *key = xasprintf("%s/report", d->key);
+	char line[REPLY_TEXT_MAX + 32];
+	char *key;
 
+	if (!dr_wanted(&d->file)) {
+		reply_line(drop_talk_last(d->talk), line, sizeof(line));
+		drop_log(d, LOG_INFO, "untold", line);
+		drop_finish(d, DROP_UNLINK);
+		return;
+	}
 	drop_move(d, DROP_REPORT);
+	key = xasprintf("%s/report", d->key);
 	d->report_at = 0;
 	buf_init(&d->report_text, DROP_REPORT_MAX);
 	if (dr_compose(d) < 0) {

@@ -114,15 +114,6 @@ si_with(const struct smtp_in *si)
 	return si->esmtp ? "ESMTP" : "SMTP";
 }
 
-static bool
-si_has_8bit(const char *data, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)data[i] >= 0x80)
-			return true;
-	return false;
-}
-
 /* The only recipient as given, unless a header of ASCII would no longer be one.
  */
 static const char *
@@ -269,7 +260,7 @@ si_header_done(struct smtp_in *si, const char *data, size_t len,
 	if (facts.received > si->conf->limits->received_fields)
 		return si_data_refuse(si, SMTP_IN_NO_LOOP);
 
-	si->utf8_header = si->smtputf8 && si_has_8bit(data, header_len);
+	si->utf8_header = si->smtputf8 && utf8_has_8bit(data, header_len);
 	queue_id_text(si->id, id);
 	si_envelope(si, &facts, id);
 	buf_init(&prefix, SI_ADDED_MAX);

@@ -562,7 +562,8 @@ class Send(Case):
         self.belfry(*self.ARGUMENTS, "--wait", exit=75)
 
     def test_refused(self):
-        rows = (({"": "421 busy"}, 75), ({"MAIL": "451 later"}, 75),
+        rows = (({"": "421 busy"}, 75), ({"RCPT": "452 4.5.3 too many"}, 1),
+                ({"RCPT": "421 4.3.2 stopping"}, 75), ({"MAIL": "451 later"}, 75),
                 ({"MAIL": "550 no"}, 1), ({"RCPT": "550 5.4.4 no route"}, 1),
                 ({"DATA": "554 no"}, 1), ({".": "552 too large"}, 1),
                 ({".": "452 full"}, 75), ({"EHLO": None}, 75),

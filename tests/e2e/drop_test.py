@@ -106,6 +106,45 @@ class Down(DropCase):
         self.sink.wait(1)
         self.wait_gone()
 
+    def test_utf8(self):
+        self.prepare()
+        self.make_folder()
+        self.sendmail("-R", "hdrs", "-f", "änne@example.org", "bén@example.net",
+                      text="x\n")
+        with open(os.path.join(self.folder, self.names()[0]), "rb") as file:
+            self.assertIn(b"\nmail-parameters RET=HDRS SMTPUTF8\n",
+                          file.read())
+        self.belfryd.start()
+        self.wait_events(1, "drop", status="taken")
+        self.wait_gone()
+
+    def test_utf8_returned(self):
+        """Refused, and the sender's address is beyond ASCII, too."""
+        self.prepare({"delivery": {"only_recipients": ["example.org"]}})
+        self.make_folder()
+        self.sendmail("-f", "änne@example.org", "bén@example.net", text="x\n")
+        self.belfryd.start()
+        self.wait_events(1, "drop", status="returned")
+        self.wait_gone()
+
+    def test_never(self):
+        """Refused, and the sender wants to hear nothing of it."""
+        self.prepare({"delivery": {"only_recipients": ["example.org"]}})
+        self.make_folder()
+        self.sendmail("-N", "never", "-f", "anna@example.org",
+                      "ben@example.net", text="x\n")
+        self.sendmail("-N", "delay,success", "-f", "anna@example.org",
+                      "ben@example.net", text="x\n")
+        self.sendmail("-N", "failure", "-V", "x y", "-f", "anna@example.org",
+                      "carl@example.net", text="x\n")
+        self.belfryd.start()
+        self.wait_events(2, "drop", status="untold")
+        self.wait_gone()
+        report, = self.sink.wait(1)
+        self.assertEqual(report.recipients, ["anna@example.org"])
+        self.assertIn(b"carl@example.net", report.content)
+        self.assertIn(b"Original-Envelope-Id: x y", report.content)
+
     def test_send(self):
         self.prepare()
         self.make_folder()
@@ -118,6 +157,28 @@ class Down(DropCase):
         self.belfryd.start()
         self.sink.wait(1)
         self.wait_gone()
+
+    def test_send_goes_away(self):
+        """As sendmail does: a pipe, too, is read again from its beginning."""
+        self.prepare()
+        self.make_folder()
+        fake = FakeSubmit(self.belfryd.config["submit_socket"])
+        self.addCleanup(fake.stop)
+        for answers in ({"banner": "421 4.3.2 shutting down"},
+                        {"RCPT": "close"}, {".": "close"},
+                        {".": "421 4.3.2 shutting down"}):
+            with self.subTest(answers):
+                fake.answers = answers
+                done = self.belfryd.cli(
+                    "send", "-", "--from", "a@b", "--to", "ben@example.net",
+                    text="Subject: x\n\nall of it\n")
+                self.assertIn("left for it in", done.stdout)
+                name, = self.names()
+                path = os.path.join(self.folder, name)
+                with open(path, "rb") as file:
+                    self.assertTrue(file.read().endswith(
+                        b"\n\nSubject: x\r\n\r\nall of it\r\n"))
+                os.unlink(path)
 
     def test_nowhere(self):
         """Neither belfryd nor a folder."""

@@ -209,6 +209,21 @@ class Callers(SendmailCase):
                          ["ben@example.net", "carl@example.net"])
         self.assertEqual(message.header("Subject"), "[PATCH] x")
 
+    def test_utf8(self):
+        """To an address beyond ASCII; the sink can't, so it comes back."""
+        self.sendmail("-f", "anna@example.org", "bén@example.net", text="x\n")
+        report = self.sink.wait(1)[0]
+        self.assertEqual(report.recipients, ["anna@example.org"])
+        self.assertIn(b"5.6.7", report.content)
+
+    def test_never(self):
+        """-N never: nobody is told of what fails."""
+        for wish, told in (("never", 0), ("success", 0), ("failure", 1)):
+            self.sendmail("-N", wish, "-f", "anna@example.org",
+                          "bén@example.net", text="x\n")
+            self.wait_empty()
+            self.assertEqual(len(self.sink.messages), told, wish)
+
     def test_called_by_path(self):
         """`belfry sendmail` with the operator's file."""
         self.belfryd.cli("sendmail", "-t", text="To: root\n\nx\n")
@@ -283,6 +298,26 @@ class Answers(SendmailCase):
         self.assertEqual(self.fake.heard[1:3], [
             "MAIL FROM:<a@b> RET=HDRS ENVID=a+20b+2Bc",
             "RCPT TO:<c@d> NOTIFY=delay,FAILURE"])
+
+    def test_utf8(self):
+        """An address beyond ASCII needs SMTPUTF8, a domain does not."""
+        self.fake.answers["EHLO"] = ("250-fake.example.org\r\n250-SMTPUTF8\r\n"
+                                     "250 DSN")
+        rows = [
+            (["-f", "a@b", "ben@münchen.example"],
+             ["MAIL FROM:<a@b>", "RCPT TO:<ben@xn--mnchen-3ya.example>"]),
+            (["-f", "a@b", "c@d", "bén@example.net"],
+             ["MAIL FROM:<a@b> SMTPUTF8", "RCPT TO:<c@d>",
+              "RCPT TO:<bén@example.net>"]),
+            (["-f", "änne@example.org", "-R", "hdrs", "c@d"],
+             ["MAIL FROM:<änne@example.org> RET=HDRS SMTPUTF8",
+              "RCPT TO:<c@d>"]),
+        ]
+        for options, said in rows:
+            with self.subTest(options):
+                self.fake.heard.clear()
+                self.sendmail(*options, text="x\n")
+                self.assertEqual(self.fake.heard[1:-1], said)
 
     def test_no_dsn(self):
         self.fake.answers["EHLO"] = "250 fake.example.org"
