@@ -240,18 +240,32 @@ drop_file_read(struct drop_file *f)
 	f->changed = f->error == 0 && !file_same(&f->st, &now);
 }
 
+/* 1: it is still there; 0: its owner took it away meanwhile; or -errno: who
+ * knows. */
+static int
+file_still_there(const struct drop_file *f)
+{
+	struct stat now;
+
+	if (fstatat(f->dir_fd, f->name, &now, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return now.st_ino == f->st.st_ino && now.st_dev == f->st.st_dev;
+}
+
 void
 drop_file_finish(struct drop_file *f)
 {
 	char aside[sizeof(DROP_BAD) + DROP_NAME_LEN];
-	struct stat now;
+	int r;
 
 	f->error = 0;
 	if (f->action == DROP_KEEP)
 		return;
-	if (fstatat(f->dir_fd, f->name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    now.st_ino != f->st.st_ino || now.st_dev != f->st.st_dev)
-		return; /* its owner took it away meanwhile */
+	r = file_still_there(f);
+	if (r <= 0) {
+		f->error = r;
+		return;
+	}
 	if (f->action == DROP_UNLINK) {
 		f->error = unlinkat(f->dir_fd, f->name, 0) < 0 ? -errno : 0;
 		return;

@@ -69,7 +69,7 @@ void drop_file_done(struct drop_file *f);
 void drop_file_open(struct drop_file *f);
 /* The next piece of the message; PIECE_LEN 0: the end, or CHANGED or ERROR. */
 void drop_file_read(struct drop_file *f);
-/* Do ACTION, to that same file only. */
+/* Do ACTION, to that same file only. ERROR: it may still be there. */
 void drop_file_finish(struct drop_file *f);
 
 #endif

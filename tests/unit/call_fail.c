@@ -2,13 +2,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static atomic_bool cf_armed;
@@ -16,6 +20,7 @@ static atomic_long cf_calls;
 static long cf_n;
 static enum call_fail_how cf_how;
 static int cf_error;
+static atomic_int cf_port;
 static long cf_forks;
 static int cf_fork_error;
 
@@ -34,6 +39,12 @@ call_fail_disarm(void)
 {
 	atomic_store(&cf_armed, false);
 	return atomic_load(&cf_calls);
+}
+
+void
+call_fail_port(int port)
+{
+	atomic_store(&cf_port, port);
 }
 
 void
@@ -67,22 +78,29 @@ cf_kill(void)
 	syscall(SYS_kill, getpid(), SIGKILL);
 }
 
-/* The call, or what is to happen instead. */
+static bool
+cf_moves_data(long call)
+{
+	return call == SYS_write || call == SYS_pwrite64 ||
+	       call == SYS_pread64 || call == SYS_recvfrom;
+}
+
+/* A counted call, or what is to happen instead. */
 static long
-cf_call(long call, long a, long b, long c, long d, long e)
+cf_counted(long call, long a, long b, long c, long d, long e)
 {
 	bool hit = cf_hit();
 	long r;
 
 	if (hit && cf_how == CALL_FAIL_KILL_BEFORE)
 		cf_kill();
-	if (hit && cf_how == CALL_FAIL_SHORT && call == SYS_write)
+	if (hit && cf_how == CALL_FAIL_SHORT && cf_moves_data(call))
 		c = (c + 1) / 2;
 	if (hit && cf_how == CALL_FAIL_ERRNO && call != SYS_close) {
 		errno = cf_error;
 		return -1;
 	}
-	r = syscall(call, a, b, c, d, e);
+	r = syscall(call, a, b, c, d, e, 0L);
 	if (hit && cf_how == CALL_FAIL_KILL_AFTER)
 		cf_kill();
 	if (hit && cf_how == CALL_FAIL_ERRNO) { /* closed all the same */
@@ -90,6 +108,15 @@ cf_call(long call, long a, long b, long c, long d, long e)
 		return -1;
 	}
 	return r;
+}
+
+/* One that has nothing to do with a port. */
+static long
+cf_call(long call, long a, long b, long c, long d, long e)
+{
+	if (atomic_load(&cf_port) > 0)
+		return syscall(call, a, b, c, d, e, 0L);
+	return cf_counted(call, a, b, c, d, e);
 }
 
 int
@@ -143,7 +170,7 @@ cf_is_file(int fd)
 {
 	struct stat st;
 
-	return atomic_load(&cf_armed) && fstat(fd, &st) == 0 &&
+	return atomic_load(&cf_armed) && syscall(SYS_fstat, fd, &st) == 0 &&
 	       (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
 }
 
@@ -155,10 +182,53 @@ write(int fd, const void *data, size_t len)
 	return cf_call(SYS_write, fd, (long)data, (long)len, 0, 0);
 }
 
+ssize_t
+pwrite(int fd, const void *data, size_t len, off_t at)
+{
+	return cf_call(SYS_pwrite64, fd, (long)data, (long)len, at, 0);
+}
+
+ssize_t
+pread(int fd, void *data, size_t len, off_t at)
+{
+	return cf_call(SYS_pread64, fd, (long)data, (long)len, at, 0);
+}
+
+int
+fstat(int fd, struct stat *ret)
+{
+	return (int)cf_call(SYS_fstat, fd, (long)ret, 0, 0, 0);
+}
+
+int
+fstatat(int dir, const char *path, struct stat *ret, int flags)
+{
+	return (int)cf_call(SYS_newfstatat, dir, (long)path, (long)ret, flags,
+			    0);
+}
+
+int
+renameat(int from, const char *old, int to, const char *new)
+{
+	return (int)cf_call(SYS_renameat, from, (long)old, to, (long)new, 0);
+}
+
+int
+fchmod(int fd, mode_t mode)
+{
+	return (int)cf_call(SYS_fchmod, fd, (long)mode, 0, 0, 0);
+}
+
 int
 fsync(int fd)
 {
 	return (int)cf_call(SYS_fsync, fd, 0, 0, 0, 0);
+}
+
+int
+syncfs(int fd)
+{
+	return (int)cf_call(SYS_syncfs, fd, 0, 0, 0, 0);
 }
 
 int
@@ -182,8 +252,77 @@ socketpair(int domain, int type, int protocol, int fds[2])
 			    0);
 }
 
+/* --- a port -------------------------------------------------------------------- */
+
+static bool
+cf_is_port(const struct sockaddr_in *sa)
+{
+	return sa->sin_family == AF_INET &&
+	       ntohs(sa->sin_port) == atomic_load(&cf_port);
+}
+
+static bool
+cf_leads_there(int fd)
+{
+	struct sockaddr_in sa = {.sin_family = AF_UNSPEC};
+	socklen_t len = sizeof(sa);
+
+	return atomic_load(&cf_port) > 0 &&
+	       getpeername(fd, (struct sockaddr *)&sa, &len) == 0 &&
+	       cf_is_port(&sa);
+}
+
+int
+socket(int domain, int type, int protocol)
+{
+	if (atomic_load(&cf_port) == 0 || domain != AF_INET)
+		return (int)syscall(SYS_socket, domain, type, protocol);
+	return (int)cf_counted(SYS_socket, domain, type, protocol, 0, 0);
+}
+
+int
+connect(int fd, const struct sockaddr *to, socklen_t len)
+{
+	struct sockaddr_in sa = {.sin_family = AF_UNSPEC};
+
+	if (len == sizeof(sa))
+		memcpy(&sa, to, sizeof(sa));
+	if (atomic_load(&cf_port) == 0 || !cf_is_port(&sa))
+		return (int)syscall(SYS_connect, fd, to, len);
+	return (int)cf_counted(SYS_connect, fd, (long)to, (long)len, 0, 0);
+}
+
+ssize_t
+recv(int fd, void *data, size_t len, int flags)
+{
+	if (!cf_leads_there(fd))
+		return syscall(SYS_recvfrom, fd, data, len, flags, NULL, NULL);
+	return cf_counted(SYS_recvfrom, fd, (long)data, (long)len, flags, 0);
+}
+
+/* A short one says less than it could have. */
+static ssize_t
+cf_sendmsg_there(int fd, const struct msghdr *msg, int flags)
+{
+	struct msghdr part = *msg;
+	struct iovec first;
+
+	if (cf_how == CALL_FAIL_SHORT && msg->msg_iovlen > 0 && cf_hit()) {
+		first = msg->msg_iov[0];
+		first.iov_len = (first.iov_len + 1) / 2;
+		part.msg_iov = &first;
+		part.msg_iovlen = 1;
+		return syscall(SYS_sendmsg, fd, &part, flags);
+	}
+	if (cf_how == CALL_FAIL_SHORT)
+		return syscall(SYS_sendmsg, fd, msg, flags);
+	return cf_counted(SYS_sendmsg, fd, (long)msg, flags, 0, 0);
+}
+
 ssize_t
 sendmsg(int fd, const struct msghdr *msg, int flags)
 {
+	if (cf_leads_there(fd))
+		return cf_sendmsg_there(fd, msg, flags);
 	return cf_call(SYS_sendmsg, fd, (long)msg, flags, 0, 0);
 }

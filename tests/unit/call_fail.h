@@ -3,23 +3,28 @@
  * last.
  *
  * Linked into a test, it stands before libc's open, openat, mkdirat, linkat,
- * unlinkat, write, fsync and close, and what starts a program: pipe2,
- * socketpair and sendmsg. Nothing is counted before call_fail_arm().
+ * unlinkat, renameat, fstat, fstatat, fchmod, pread, write, pwrite, fsync,
+ * syncfs and close, and what starts a program: pipe2, socketpair and sendmsg.
+ * Nothing is counted before call_fail_arm().
  *
- * fork is counted by itself, and on in the child.
+ * After call_fail_port() only the calls to that port are counted: socket,
+ * connect, sendmsg and recv. fork is counted by itself, and on in the child.
  */
 #ifndef TESTS_UNIT_CALL_FAIL_H
 #define TESTS_UNIT_CALL_FAIL_H
 
 enum call_fail_how {
 	CALL_FAIL_ERRNO,
-	CALL_FAIL_SHORT,       /* a write writes half; others go through */
+	CALL_FAIL_SHORT,       /* a write or read moves half; others all */
 	CALL_FAIL_KILL_BEFORE, /* SIGKILL instead of the call */
 	CALL_FAIL_KILL_AFTER,
 };
 
 /* N 0: only count. */
 void call_fail_arm(long n, enum call_fail_how how, int error);
+/* Count what a client of this port of 127.0.0.1 does, and nothing else; 0: as
+ * before. */
+void call_fail_port(int port);
 /* The N-th fork from here on fails with ERROR; N 0: none. */
 void call_fail_fork(long n, int error);
 /* How many calls were counted; none are from here on. */
