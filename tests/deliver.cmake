@@ -23,6 +23,7 @@ foreach(name deliver deliver_bounce deliver_lmtp deliver_mail
   set_tests_properties(unit.${name} PROPERTIES LABELS threads)
 endforeach()
 
+target_sources(test_deliver_lmtp PRIVATE unit/call_fail.c)
 target_sources(test_deliver_maildir PRIVATE unit/call_fail.c)
 target_sources(test_deliver_pipe PRIVATE unit/call_fail.c)
 

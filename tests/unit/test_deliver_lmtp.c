@@ -1,10 +1,12 @@
 /*
  * The agent `lmtp`: a route of its own, and what becomes of each recipient.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "deliver/routes_conf.h"
+#include "tests/unit/call_fail.h"
 #include "tests/unit/fake_rig.h"
 #include "tests/unit/test.h"
 
@@ -121,6 +123,79 @@ test_not_shared_with_smtp(void **state)
 	fake_rig_done(&g.fake);
 }
 
+/* --- the n-th call -------------------------------------------------------------- */
+
+/* What is done was taken, nothing is refused, and the rest waits. True: all is
+ * done. */
+static bool
+expect_no_loss(struct lmtp_rig *g)
+{
+	struct fake_result *r = fake_rig_send(&g->fake);
+	unsigned mails = smtp_server_counts(g->server).mails, done = 0;
+
+	if (r->dest_state == ATTEMPT_DEST_FAILED)
+		assert_true(reply_temporary(&r->dest_reply));
+	for (size_t i = 0; i < 3; i++) {
+		enum attempt_outcome was = r->rcpt[i].outcome;
+
+		assert_true(was == ATTEMPT_DONE || was == ATTEMPT_LATER ||
+			    was == ATTEMPT_UNTRIED);
+		done += was == ATTEMPT_DONE;
+	}
+	assert_true(done <= mails);
+	free(r);
+	return done == 3;
+}
+
+/* The connection, and each word that is said or heard on it. How many calls
+ * there were, and whether all was done. */
+static long
+fail_once(long n, enum call_fail_how how, int error, bool *ret_done)
+{
+	struct lmtp_rig g;
+	long calls;
+
+	lmtp_rig_start(&g, NULL);
+	call_fail_port(smtp_server_port(g.server));
+	call_fail_arm(n, how, error);
+	*ret_done = expect_no_loss(&g);
+	calls = call_fail_disarm();
+	call_fail_port(0);
+	fake_rig_done(&g.fake);
+	return calls;
+}
+
+static void
+test_every_call_fails(void **state)
+{
+	static const int errors[] = {ECONNRESET, ENOBUFS, EPIPE, ETIMEDOUT};
+	size_t late = 0;
+	bool done;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		long n = 1;
+
+		while (fail_once(n, CALL_FAIL_ERRNO, errors[i], &done) >= n) {
+			late += !done;
+			n++;
+		}
+		assert_in_range(n, 8, 60);
+		assert_true(done); /* when nothing failed */
+	}
+	assert_in_range(late, 8, 240);
+}
+
+static void
+test_every_call_is_short(void **state)
+{
+	bool done;
+
+	(void)state;
+	for (long n = 1; fail_once(n, CALL_FAIL_SHORT, 0, &done) >= n; n++)
+		assert_true(done);
+}
+
 int
 main(void)
 {
@@ -128,6 +203,8 @@ main(void)
 		cmocka_unit_test(test_each_has_its_own),
 		cmocka_unit_test(test_connection_is_kept),
 		cmocka_unit_test(test_not_shared_with_smtp),
+		cmocka_unit_test(test_every_call_fails),
+		cmocka_unit_test(test_every_call_is_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
