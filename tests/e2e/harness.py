@@ -174,5 +174,7 @@ def main():
     result = program.result
     if not result.wasSuccessful():
         sys.exit(1)
-    if result.testsRun and len(result.skipped) == result.testsRun:
+    skipped = sum(isinstance(test, unittest.TestCase) # else a whole class
+                  for test, _ in result.skipped)
+    if result.skipped and skipped == result.testsRun:
         sys.exit(77)

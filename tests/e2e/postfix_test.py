@@ -1,5 +1,4 @@
 """Beside the packaged Postfix."""
-import mailbox
 import os
 import pwd
 import shutil
@@ -49,20 +48,15 @@ class Peer(postfix.Instance):
             shutil.rmtree(os.path.join(self.folder, "mail", name))
 
     def mails(self, name):
-        box = os.path.join(self.folder, "mail", name)
-        if not os.path.isdir(os.path.join(box, "new")):
-            return []
-        return [m.as_bytes() for m in mailbox.Maildir(box, create=False)]
+        return interop.maildir(os.path.join(self.folder, "mail", name))
 
 
 @unittest.skipUnless(postfix.can_run(),
                      "Postfix is not installed, or there is no root to "
                      "start it")
 class Postfix(interop.DsnRows, interop.Utf8Rows, interop.Rows):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.start_peer(Peer)
+    Peer = Peer
+    of_class = True
 
     def test_utf8_dsn_to_peer(self):
         """An ORCPT of type utf-8, and a report that needs SMTPUTF8."""
