@@ -3,6 +3,7 @@ file or none that counts, and says yes only with one; the taker publishes once.
 strace kills, and makes calls fail."""
 import os
 import re
+import resource
 import signal
 
 import harness
@@ -75,14 +76,53 @@ class Writer(DropCase):
         self.assertTrue(all(status in (-signal.SIGKILL, 128 + signal.SIGKILL)
                             for _, status, _ in seen), seen)
 
-    def test_failed(self):
-        seen = self.each("error=EIO", self.CALLS)
-        for call in ("fchmod", "fsync", "renameat", "pwrite64"):
+    def assert_later(self, seen, calls):
+        """Each of CALLS failed the message: nothing is left, and the caller
+        keeps it."""
+        for call in calls:
             of_call = [row for row in seen if row[0] == call]
             self.assertTrue(of_call, call)
             for row in of_call:
-                self.assertNotEqual(row[1], 0, row)
+                self.assertIn(row[1], (os.EX_IOERR, os.EX_TEMPFAIL), row)
                 self.assertFalse(row[2], row)
+            # The folder's own; before it the message is kept aside.
+            self.assertEqual(of_call[-1][1], os.EX_TEMPFAIL)
+
+    def test_failed(self):
+        seen = self.each("error=EIO", self.CALLS)
+        self.assert_later(seen, ("fchmod", "fsync", "renameat", "pwrite64"))
+
+    def test_full(self):
+        calls = ("write", "pwrite64", "fsync")
+        for error in ("ENOSPC", "EDQUOT"):
+            self.assert_later(self.each(f"error={error}", calls), calls)
+
+    def leave_limited(self, most, ignored):
+        """sendmail, where a file may have MOST bytes: the write that would
+        pass that is short, and the next one fails, or kills."""
+        def limit():
+            signal.signal(signal.SIGXFSZ,
+                          signal.SIG_IGN if ignored else signal.SIG_DFL)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        return self.run_as_user(
+            [self.program, "-C", self.conf, "-i", "-f", "anna@example.org",
+             "ben@example.net"], self.body, preexec_fn=limit).returncode
+
+    def test_short(self):
+        size = len(self.body) + self.body.count(b"\n")
+        left = set()
+        # From nothing over the message's own size, at which it can be kept
+        # aside, to what the file needs with its envelope and header.
+        for most in [*range(0, size, 4001), *range(size, size + 600, 37)]:
+            for ignored in (True, False):
+                with self.subTest(most=most, ignored=ignored):
+                    status = self.leave_limited(most, ignored)
+                    self.assertIn(status, (0, os.EX_IOERR, os.EX_TEMPFAIL)
+                                  if ignored else (0, -signal.SIGXFSZ))
+                    self.assertEqual(self.look(status), status == 0)
+                    left.add((most >= size, status))
+        self.assertIn((True, 0), left)
+        self.assertIn((True, os.EX_TEMPFAIL), left)
 
 
 @harness.need("strace")
@@ -95,16 +135,22 @@ class Taker(DropCase):
         self.prepare({"delivery": {"retry": {"first": "1h", "max": "1h"}}})
         self.make_folder()
 
-    def run_with(self, call, number, how):
-        """belfryd until it is killed, or has made up its mind."""
+    def said(self):
+        """How often it told of the folder."""
+        return sum(len(self.belfryd.events(event))
+                   for event in ("drop", "drop_odd", "drop_scan"))
+
+    def run_with(self, call, number, how, paths=()):
+        """belfryd until it is killed, or has made up its mind. Only calls that
+        have to do with PATHS, if there are any, are looked at."""
         trace = os.path.join(self.belfryd.folder, "trace")
-        begun = len(self.belfryd.events("drop"))
+        begun = self.said()
         self.belfryd.start(wrapper=[
             "strace", "-f", "-o", trace, "-e", f"trace={call}", "-e",
-            f"inject={call}:{how}:when={number}"], wait=False)
+            f"inject={call}:{how}:when={number}",
+            *(word for path in paths for word in ("-P", path))], wait=False)
         lab.wait_for(lambda: self.belfryd.process.poll() is not None or
-                     len(self.belfryd.events("drop")) > begun,
-                     f"{call} {number}", 60)
+                     self.said() > begun, f"{call} {number}", 60)
         if self.belfryd.process.poll() is None:
             self.end()
         with open(trace, encoding="utf-8", errors="replace") as file:
@@ -128,32 +174,39 @@ class Taker(DropCase):
                          self.queue()[0]["queue_id"])
         self.assertEqual(self.belfryd.stop(), 0)
 
-    def each(self, how, calls):
-        name, hits = 0, 0
+    def each(self, how, calls, of_folder=False):
+        """How many of CALLS were met; those of the folder and its file only,
+        or all."""
+        hits = 0
         for call, numbers in calls:
             for number in numbers:
-                name += 1
-                self.put(name, drop_file(
+                self.count = getattr(self, "count", 0) + 1
+                path = self.put(self.count, drop_file(
                     b"Subject: x\r\n\r\n" + b"a line\r\n" * 3000,
-                    to=[f"r{name}@example.net"]))
+                    to=[f"r{self.count}@example.net"]))
                 with self.subTest(f"{call} {number}"):
-                    hits += bool(self.run_with(call, number, how))
+                    hits += bool(self.run_with(
+                        call, number, how,
+                        [self.folder, path] if of_folder else []))
                     self.look()
         return hits
 
+    OF_FOLDER = (("openat", range(1, 3)), ("newfstatat", range(1, 5)),
+                 ("pread64", range(1, 3)), ("getdents64", [1]),
+                 ("unlinkat", [1]))
+
     def test_killed(self):
-        hits = self.each("signal=KILL", [
-            ("unlinkat", [1]), ("socketpair", range(1, 4)),
-            ("fdatasync", range(1, 8)), ("newfstatat", range(1, 12, 3)),
-            ("pread64", range(1, 12, 3)), ("getdents64", range(1, 4))])
-        self.assertGreater(hits, 8)
+        hits = self.each("signal=KILL", [("socketpair", range(1, 4)),
+                                         ("fdatasync", range(1, 8))])
+        self.assertGreater(hits, 3)
+        hits = self.each("signal=KILL", self.OF_FOLDER, of_folder=True)
+        self.assertGreater(hits, 5)
 
     def test_failed(self):
-        hits = self.each("error=EIO", [
-            ("unlinkat", [1])])
-        self.assertGreater(hits, 0)
-        self.assertEqual([e["reason"] for e in self.belfryd.events(
-            "drop", status="kept")], [os.strerror(5)])
+        hits = self.each("error=EIO", self.OF_FOLDER, of_folder=True)
+        self.assertGreater(hits, 5)
+        kept = self.belfryd.events("drop", status="kept")
+        self.assertIn(os.strerror(5), [e["reason"] for e in kept])
 
 
 if __name__ == "__main__":
