@@ -314,11 +314,14 @@ class SinkSession(socketserver.StreamRequestHandler):
         content = self.read_content()
         if content is None:
             return False
-        message = Message(sender, recipients, content)
-        said = self.answer(".", message, "250 2.0.0 taken")
-        if said == "2":
-            self.server.sink.take(message)
-        return said is not None
+        for part in [[r] for r in recipients] if self.lmtp else [recipients]:
+            message = Message(sender, part, content)
+            said = self.answer(".", message, "250 2.0.0 taken")
+            if said == "2":
+                self.server.sink.take(message)
+            if said is None:
+                return False
+        return True
 
     def handle(self):
         try:
@@ -327,7 +330,7 @@ class SinkSession(socketserver.StreamRequestHandler):
             pass # whoever spoke to us was killed
 
     def talk(self):
-        sender, recipients = None, []
+        sender, recipients, self.lmtp = None, [], False
         if self.answer("banner", "", "220 sink.example.net ESMTP") != "2":
             return
         while True:
@@ -337,7 +340,8 @@ class SinkSession(socketserver.StreamRequestHandler):
             verb, _, argument = line.partition(" ")
             verb = verb.upper()
             said = "2"
-            if verb == "EHLO":
+            if verb in ("EHLO", "LHLO"):
+                self.lmtp = verb == "LHLO"
                 said = self.answer(
                     verb, argument, "250-sink.example.net\r\n250-PIPELINING"
                     "\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n"
@@ -381,7 +385,8 @@ class Server6(Server):
 
 
 class Sink:
-    """An SMTP server on loopback that keeps what it takes in `messages`.
+    """An SMTP server on loopback that keeps what it takes in `messages`; after
+    LHLO an LMTP server, which keeps one for each recipient.
 
     `script(verb, argument)` may return the reply to say, "close", or None for
     the usual one; verbs are banner, EHLO, ..., DATA, and "." with the Message

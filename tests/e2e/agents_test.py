@@ -1,4 +1,5 @@
-"""Messages that end on this machine: in Maildirs and programs."""
+"""Messages that end on this machine: in Maildirs and programs, or with an LMTP
+server. The last argument: how often kills come under load (5)."""
 import collections
 import mailbox
 import os
@@ -230,6 +231,48 @@ exit ${what#exit}
         self.assertEqual(kinds, sorted([
             "/dev/null", "/dev/null", self.belfryd.log_file, "socket",
             "anon_inode"]))
+
+
+class Lmtp(harness.Case):
+    """Each recipient has an answer of its own, behind the dot."""
+
+    # What can be on its way at a kill: connections, with two recipients each.
+    IN_FLIGHT = 20 * 2
+
+    def script(self, verb, argument):
+        """The mailbox of `b` is full at every third try."""
+        if verb != "." or argument.recipients != ["b@inner.example"]:
+            return None
+        self.tries += 1
+        return "452 4.2.2 full" if self.tries % 3 == 0 else None
+
+    def test_kill(self):
+        """All that was taken is there for each, whole; what is there twice was
+        on its way at a kill; and nobody is told twice that it is."""
+        self.tries = 0
+        self.sink.script = self.script
+        self.start(lab.merge(harness.SOON, {"routes": [{
+            "match": "inner.example", "deliver": "lmtp",
+            "via": [self.sink.hop()]}]}))
+        load = harness.KilledLoad(self, ["a@inner.example",
+                                         "b@inner.example"])
+        acked = load.run()
+        found = collections.Counter()
+        for message in self.sink.messages:
+            subject = message.header("Subject")
+            self.assertTrue(message.content.endswith(
+                load.content(int(subject[1:]))), subject)
+            found[subject, message.recipients[0]] += 1
+        for box in ("a@inner.example", "b@inner.example"):
+            self.assertLessEqual({(subject, box) for subject in acked},
+                                 set(found))
+        self.assertLessEqual(sum(found.values()) - len(found),
+                             harness.KILLS * self.IN_FLIGHT)
+        told = collections.Counter(
+            (line["id"], line["to"])
+            for line in self.belfryd.events("deliver", status="delivered"))
+        self.assertEqual([who for who, n in told.items() if n > 1], [])
+        self.assertGreater(self.tries, 10)
 
 
 if __name__ == "__main__":

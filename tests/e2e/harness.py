@@ -110,11 +110,15 @@ class Case(unittest.TestCase):
         return self.belfryd.queue()
 
 
+# How often the daemon is killed under load: the last argument of a test.
+KILLS = int(sys.argv.pop()) if sys.argv[-1].isdigit() else 5
+
+
 class KilledLoad:
     """Sends numbered messages while the daemon is killed KILLS times; ACKED
     are the subjects of those that were taken."""
 
-    def __init__(self, case, to, kills=4):
+    def __init__(self, case, to, kills=KILLS):
         self.case, self.to, self.kills = case, to, kills
         self.acked, self.ending = [], threading.Event()
 

@@ -8,7 +8,6 @@ import hashlib
 import random
 import re
 import smtplib
-import sys
 import threading
 import time
 
@@ -16,7 +15,6 @@ import harness
 import lab
 
 SENDERS = 6
-ROUNDS = int(sys.argv.pop()) if sys.argv[-1].isdigit() else 5
 # What can be on its way at a kill: the destination's connections, each with a
 # message of up to three recipients.
 IN_FLIGHT = 20 * 3
@@ -94,13 +92,13 @@ class Kill(harness.Case):
         belfryd = self.start(lab.merge(harness.SOON, {
             "limits": {"messages_per_connection": 1000000}}))
         with Load(belfryd) as load:
-            for _ in range(ROUNDS):
+            for _ in range(harness.KILLS):
                 self.kill_once(belfryd, load)
         self.assertEqual(load.refusals, [])
-        self.assertGreater(len(load.acked), 20 * ROUNDS)
+        self.assertGreater(len(load.acked), 20 * harness.KILLS)
         self.wait_empty(timeout=120)
         self.look_over(load.acked)
-        print(f"{len(load.acked)} acknowledged, {ROUNDS} kills, "
+        print(f"{len(load.acked)} acknowledged, {harness.KILLS} kills, "
               f"{self.twice} deliveries twice")
 
     def kill_once(self, belfryd, load):
@@ -130,7 +128,7 @@ class Kill(harness.Case):
             self.assertEqual(len(reports.get(mark, ())), int(doomed),
                              f"reports of {mark}")
         self.twice = sum(times - 1 for times in seen.values())
-        self.assertLessEqual(self.twice, ROUNDS * IN_FLIGHT)
+        self.assertLessEqual(self.twice, harness.KILLS * IN_FLIGHT)
         self.look_at_log()
 
     def look_at_log(self):
