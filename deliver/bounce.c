@@ -77,6 +77,8 @@ bounce_action(enum tell_what what)
 		return DSN_RELAYED;
 	case TELL_DELIVERED:
 		return DSN_DELIVERED;
+	case TELL_EXPANDED:
+		return DSN_EXPANDED;
 	case TELL_LATE:
 		return DSN_DELAYED;
 	}
@@ -92,6 +94,8 @@ bounce_status(const struct tell_rcpt *from, struct arena *arena)
 
 	if (from->what == TELL_EXPIRED)
 		return "4.4.7";
+	if (from->what == TELL_EXPANDED)
+		return "2.0.0";
 	if (from->what == TELL_LATE && !reply_temporary(&from->reply))
 		return "4.0.0";
 	return arena_strdup(arena, reply_dsn(&from->reply, dsn));
@@ -129,6 +133,9 @@ bounce_reason(const struct bounce *b, const struct tell_rcpt *from,
 				    host ? host : "the next server");
 	case TELL_DELIVERED:
 		return "it was delivered";
+	case TELL_EXPANDED:
+		return "the address stands for several others, and it goes on "
+		       "to them";
 	case TELL_LATE:
 		clock_rfc5322(b->tell->expires_ms, until);
 		return arena_printf(arena,

@@ -47,6 +47,10 @@ static const struct dsn_phrase {
 	[DSN_DELIVERED] = {"delivered", "Subject: Delivered to ",
 			   "Your message was delivered to ",
 			   "There is nothing left to do."},
+	[DSN_EXPANDED] = {"expanded", "Subject: Sent on to all of ",
+			  "Your message was sent on to all of ",
+			  "What becomes of it there is not reported, unless it "
+			  "fails."},
 };
 
 #define NPHRASES (sizeof(phrases) / sizeof(phrases[0]))

@@ -19,7 +19,13 @@
 
 #include "base/buf.h"
 
-enum dsn_action { DSN_FAILED, DSN_DELAYED, DSN_RELAYED, DSN_DELIVERED };
+enum dsn_action {
+	DSN_FAILED,
+	DSN_DELAYED,
+	DSN_RELAYED,
+	DSN_DELIVERED,
+	DSN_EXPANDED,
+};
 
 struct dsn_recipient {
 	const char *final;    /* current address */

@@ -23,10 +23,12 @@
 struct draft;
 
 struct envelope_rcpt {
-	const char *address;      /* where it goes */
-	const char *original;     /* as the client gave it; NULL: the same */
-	const char *orcpt;        /* RFC 3461, decoded; NULL: none */
-	uint8_t notify;           /* enum dsn_notify; 0: not said */
+	const char *address;  /* where it goes */
+	const char *original; /* as the client gave it; NULL: the same */
+	const char *orcpt;    /* RFC 3461, decoded; NULL: none */
+	uint8_t notify;       /* enum dsn_notify; 0: not said */
+	bool expanded; /* nothing is delivered there: others stand for it, and
+			* the sender is told so */
 	const char *agent, *dest; /* the destination */
 	const char *route;        /* name of the rule that chose it */
 };

@@ -77,6 +77,25 @@ publish_add(struct publish *p, struct store_key key, struct store_place place,
 	};
 }
 
+/* Others stand for it: there is nothing to do but to tell that. */
+static void
+publish_add_expanded(struct publish *p, struct rcpt *r, uint32_t n)
+{
+	size_t at = p->values.len;
+
+	r->state = RCPT_SERVED;
+	r->expanded = true;
+	if (rcpt_encode(r, &p->values) < 0) {
+		p->error = -EMSGSIZE;
+		return;
+	}
+	publish_add(p, key_message(p->id, n), store_place_none(), at);
+	r->agent = arena_strdup(&p->effects.arena, r->agent);
+	r->dest_name = arena_strdup(&p->effects.arena, r->dest_name);
+	count_note_rcpt(&p->effects.counts, p->id, r, COUNT_NONE,
+			QUEUE_RCPT_SERVED);
+}
+
 static void
 publish_add_rcpt(struct publish *p, const struct envelope *env,
 		 const struct envelope_rcpt *er, uint32_t n)
@@ -104,6 +123,10 @@ publish_add_rcpt(struct publish *p, const struct envelope *env,
 
 	if (strcmp(r.original, r.address) == 0)
 		r.original = "";
+	if (er->expanded) {
+		publish_add_expanded(p, &r, n);
+		return;
+	}
 	if (!dest_name_fits(er->agent, er->dest) ||
 	    rcpt_encode(&r, &p->values) < 0) {
 		p->error = -EMSGSIZE;
@@ -156,12 +179,14 @@ publish_once(struct once **seen, struct arena *a,
 {
 	size_t la = strlen(er->address) + 1, lg = strlen(er->agent) + 1;
 	size_t ld = strlen(er->dest) + 1;
-	struct once *o = arena_alloc(a, sizeof(*o) + la + lg + ld), *old;
+	struct once *o = arena_alloc(a, sizeof(*o) + la + lg + ld + 1), *old;
 
 	memcpy(o->text, er->address, la);
 	memcpy(o->text + la, er->agent, lg);
 	memcpy(o->text + la + lg, er->dest, ld);
-	o->len = la + lg + ld;
+	o->text[la + lg + ld] =
+		(char)er->expanded; /* it may be its own alias */
+	o->len = la + lg + ld + 1;
 	HASH_FIND(hh, *seen, o->text, o->len, old);
 	if (old != NULL) {
 		publish_merge(old->rcpt, er);
@@ -196,6 +221,16 @@ publish_add_rcpts(struct publish *p, const struct envelope *env)
 	arena_done(&a);
 }
 
+/* What others stand for is told at once. */
+static int64_t
+publish_tell_ms(const struct envelope *env, int64_t now)
+{
+	for (size_t i = 0; i < env->nrcpt; i++)
+		if (env->rcpt[i].expanded)
+			return now;
+	return 0;
+}
+
 /* When the sender is told that it is late; 0: never. */
 static int64_t
 publish_warn_ms(const struct envelope *env, const struct message *m,
@@ -228,6 +263,7 @@ publish_add_message(struct publish *p, const struct envelope *env, int64_t size)
 		.nrcpt = (uint32_t)p->nrecs,
 		.size = size,
 		.arrival_ms = p->now_ms,
+		.tell_ms = publish_tell_ms(env, p->now_ms),
 		.sender = env->sender,
 		.message_id = id,
 		.ret = env->ret,

@@ -8,9 +8,10 @@
 
 #define RCPT_FORMAT 1
 
-#define RCPT_EXPIRED 0x01
-#define RCPT_OURS    0x02
-#define RCPT_RELAYED 0x04
+#define RCPT_EXPIRED  0x01
+#define RCPT_OURS     0x02
+#define RCPT_RELAYED  0x04
+#define RCPT_EXPANDED 0x08
 
 const char *const rcpt_state_names[] = {
 	[RCPT_LIVE] = "live",     [RCPT_HELD] = "held",
@@ -27,7 +28,8 @@ rcpt_pack(const struct rcpt *r, struct buf *out)
 	pack_u8(&p, (uint8_t)r->state);
 	pack_u8(&p, (uint8_t)((r->expired ? RCPT_EXPIRED : 0) |
 			      (r->reply_ours ? RCPT_OURS : 0) |
-			      (r->relayed ? RCPT_RELAYED : 0)));
+			      (r->relayed ? RCPT_RELAYED : 0) |
+			      (r->expanded ? RCPT_EXPANDED : 0)));
 	pack_u8(&p, (uint8_t)r->class);
 	pack_u8(&p, r->notify);
 	pack_u32(&p, r->flow);
@@ -81,6 +83,7 @@ rcpt_decode(const void *value, size_t len, struct arena *a, struct rcpt *ret)
 	r.expired = flags & RCPT_EXPIRED;
 	r.reply_ours = flags & RCPT_OURS;
 	r.relayed = flags & RCPT_RELAYED;
+	r.expanded = flags & RCPT_EXPANDED;
 	class = unpack_u8(&u);
 	r.class = class;
 	r.notify = unpack_u8(&u);

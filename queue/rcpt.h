@@ -3,12 +3,14 @@
  *
  * Its place says what it waits for: a ready list (its turn), a time (it was
  * deferred). Without a place it is held, failed or served and about to be told,
- *or set aside; the state says which.
+ * or set aside; the state says which.
  *
  *	LIVE --never, too late--> FAILED --told--> gone
  *	LIVE <--hold, release--> HELD
  *	LIVE --its message is damaged--> ASIDE
  *	LIVE --done--> gone, or SERVED --told--> gone
+ *
+ * What others stand for is SERVED from the beginning.
  */
 #ifndef QUEUE_RCPT_H
 #define QUEUE_RCPT_H
@@ -36,7 +38,9 @@ struct rcpt {
 	enum queue_class class;
 	uint32_t flow;
 	uint64_t dest; /* key of (agent, dest_name) */
-	bool relayed;  /* with SERVED: to a host that does not report further */
+	/* With SERVED: by a host that does not report further; by others that
+	 * stand for it. */
+	bool relayed, expanded;
 	uint32_t tries;
 	int64_t arrival_ms;
 	int64_t last_ms; /* the last try; 0: none */

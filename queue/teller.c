@@ -73,6 +73,8 @@ tell_what(const struct rcpt *r)
 {
 	if (r->state == RCPT_LIVE)
 		return TELL_LATE;
+	if (r->state == RCPT_SERVED && r->expanded)
+		return TELL_EXPANDED;
 	if (r->state == RCPT_SERVED)
 		return r->relayed ? TELL_RELAYED : TELL_DELIVERED;
 	return r->expired ? TELL_EXPIRED : TELL_FAILED;

@@ -20,6 +20,7 @@ enum tell_what {
 	TELL_EXPIRED,   /* too late, rather than refused */
 	TELL_RELAYED,   /* to a host that does not report further */
 	TELL_DELIVERED, /* to its end */
+	TELL_EXPANDED,  /* to others that stand for it */
 	TELL_LATE,      /* it goes on being tried; these come last */
 };
 

@@ -49,8 +49,8 @@ si_rcpt_room(struct smtp_in *si)
 }
 
 static void
-si_rcpt_add(struct smtp_in *si, const struct smtp_command *cmd,
-	    const char *original, const char *orcpt, const struct expanded *e)
+si_rcpt_add(struct smtp_in *si, uint8_t notify, const char *original,
+	    const char *orcpt, const struct expanded *e)
 {
 	struct envelope_rcpt *rcpt = si_rcpt_room(si);
 
@@ -59,7 +59,7 @@ si_rcpt_add(struct smtp_in *si, const struct smtp_command *cmd,
 		/* Nothing is ever said of a copy. */
 		.original = e->copy ? NULL : original,
 		.orcpt = e->copy ? NULL : orcpt,
-		.notify = e->copy ? DSN_NOTIFY_NEVER : cmd->notify,
+		.notify = e->copy ? DSN_NOTIFY_NEVER : notify,
 		.agent = e->route.agent,
 		/* By MX it is the recipient's domain. */
 		.dest = arena_strdup(&si->arena, e->route.dest),
@@ -84,20 +84,40 @@ si_rcpt_order(struct smtp_in *si)
 	si->rcpt = all;
 }
 
+/* RFC 3461, 5.2.7.2: who asked to hear of success is told that it goes on to
+ * several, and not of each of them what becomes of it. */
+static uint8_t
+si_rcpt_expanded(struct smtp_in *si, const struct smtp_command *cmd,
+		 const char *original, const char *orcpt,
+		 const struct expanded *first)
+{
+	uint8_t left = cmd->notify & ~DSN_NOTIFY_SUCCESS;
+
+	si_rcpt_add(si, DSN_NOTIFY_SUCCESS, original, orcpt, first);
+	si->rcpt[si->nrcpt - 1].address = original;
+	si->rcpt[si->nrcpt - 1].expanded = true;
+	return left != 0 ? left : DSN_NOTIFY_NEVER;
+}
+
 static enum smtp_in_state
 si_rcpt_take(struct smtp_in *si, const struct smtp_command *cmd,
 	     const struct expansion *ex)
 {
 	struct address as_given = cmd->address;
 	const char *original, *orcpt = NULL;
+	uint8_t notify = cmd->notify;
 
 	if (as_given.domain[0] == '\0')
 		as_given.domain = si->conf->origin;
 	original = address_text(&as_given, &si->arena);
 	if (cmd->orcpt != NULL)
 		orcpt = arena_strdup(&si->arena, cmd->orcpt);
+	/* Copies come last. */
+	if (si->sender[0] != '\0' && (notify & DSN_NOTIFY_SUCCESS) &&
+	    ex->n > 1 && !ex->v[1].copy)
+		notify = si_rcpt_expanded(si, cmd, original, orcpt, &ex->v[0]);
 	for (size_t i = 0; i < ex->n; i++)
-		si_rcpt_add(si, cmd, original, orcpt, &ex->v[i]);
+		si_rcpt_add(si, notify, original, orcpt, &ex->v[i]);
 	si->ntaken++;
 	si_say(si, "250 2.1.5 recipient ok");
 	return SMTP_IN_RCPT;

@@ -1,8 +1,11 @@
 """A message all the way through: in by SMTP, out to a sink."""
+import glob
 import unittest
 
 import harness
 import lab
+
+FAST_CLOCK = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
 
 
 class Delivery(harness.Case):
@@ -169,6 +172,63 @@ class Trouble(harness.Case):
         self.sink.wait(3)
         self.wait_empty()
         self.assertEqual(len(self.sink.messages), 3)
+
+    def test_expanded(self):
+        """An alias for several: that it goes on is told, not what each of them
+        says; a failure is."""
+        self.sink.script = lambda verb, argument: (
+            "550 5.1.1 no such user" if verb == "RCPT" and "ben@" in argument
+            else None)
+        self.start(lab.merge(harness.SOON, {
+            "domains": ["ours.example"], "postmaster": "carl@example.net",
+            "aliases": {"team@ours.example": [
+                "ben@example.net", "carl@example.net"]}}))
+        with self.client() as client:
+            client.sendmail(
+                "anna@example.org", ["team@ours.example"],
+                harness.message("to all", subject="original"),
+                rcpt_options=["NOTIFY=SUCCESS,FAILURE"])
+        self.wait_empty()
+        got = self.sink.messages
+        self.assertEqual([m.recipients for m in got if m.sender],
+                         [["carl@example.net"]])
+        # In one report, or two.
+        told = b"".join(m.content for m in got if not m.sender)
+        self.assertEqual(told.count(b"\r\nAction: expanded\r\n"), 1)
+        self.assertEqual(told.count(b"\r\nAction: failed\r\n"), 1)
+        self.assertIn(b"Final-Recipient: rfc822; team@ours.example", told)
+        self.assertNotIn(b"carl@", told)
+
+    @unittest.skipUnless(FAST_CLOCK, "libfaketime is not installed")
+    def test_delayed(self):
+        """The warning, once: a start has ten minutes of grace, which are short
+        by a fast clock. Then it gets through."""
+        if "asan" in lab.program("belfryd") or "tsan" in lab.program("belfryd"):
+            self.skipTest("a sanitizer wants to be loaded first")
+        waits = [True]
+        self.sink.script = lambda verb, argument: (
+            "451 4.2.0 not now" if verb == "RCPT" and waits and
+            "ben@" in argument else None)
+        self.prepare({"delivery": {"warn_after": "5m", "retry": {
+            "first": "1m", "max": "1m"}}}).start(wrapper=[
+                "env", "FAKETIME=+0 x60", "LD_PRELOAD=" + FAST_CLOCK[0]])
+        with self.client() as client:
+            client.sendmail("anna@example.org", ["ben@example.net"],
+                            harness.message("late", subject="original"))
+            client.sendmail("anna@example.org", ["ben@example.net"],
+                            harness.message("late too"),
+                            rcpt_options=["NOTIFY=FAILURE"])
+        report = self.sink.wait(1, timeout=60)[0]
+        self.assertEqual((report.sender, report.recipients),
+                         ("", ["anna@example.org"]))
+        for part in (b"Action: delayed", b"Status: 4.2.0", b"not now",
+                     b"Final-Recipient: rfc822; ben@example.net",
+                     b"Will-Retry-Until: ", b"Subject: original"):
+            self.assertIn(part, report.content)
+        waits.clear()
+        self.sink.wait(3)
+        self.wait_empty()
+        self.assertEqual([m.sender for m in self.sink.messages].count(""), 1)
 
     def test_utf8(self):
         """The sink does not offer SMTPUTF8: the address bounces."""

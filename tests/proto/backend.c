@@ -213,7 +213,7 @@ be_wishes(const struct envelope *env)
 	for (size_t i = 0; i < env->nrcpt; i++) {
 		const struct envelope_rcpt *rcpt = &env->rcpt[i];
 
-		buf_append_str(&text, "; ");
+		buf_append_str(&text, rcpt->expanded ? "; expanded " : "; ");
 		if (rcpt->notify != 0)
 			dsn_notify_write(rcpt->notify, &text);
 		else

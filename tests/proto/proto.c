@@ -19,7 +19,8 @@
  *	= STATE           the machine's state
  *	N: n              so many messages were stored
  *	M: SENDER RCPT[,RCPT] [bulk] [8bit] [utf8]   of the last one
- *	D: RET ENVID; NOTIFY ORCPT; ...   its wishes, "-" for none
+ *	D: RET ENVID; [expanded] NOTIFY ORCPT; ...   its wishes, "-" for
+ *						none
  *	B: text           what the client sent ends the stored content; several
  *	                  lines are joined
  *	H~ regex          a line of the stored content

@@ -342,14 +342,14 @@ fake_queue_tell(struct queue *q, struct loop *loop,
 		const struct fake_mail *mail, size_t nrcpt)
 {
 	static const int codes[] = {
-		[TELL_FAILED] = 550,  [TELL_EXPIRED] = 450,
-		[TELL_RELAYED] = 250, [TELL_DELIVERED] = 250,
-		[TELL_LATE] = 450,
+		[TELL_FAILED] = 550,   [TELL_EXPIRED] = 450,
+		[TELL_RELAYED] = 250,  [TELL_DELIVERED] = 250,
+		[TELL_EXPANDED] = 250, [TELL_LATE] = 450,
 	};
 	static const char *const dsns[] = {
-		[TELL_FAILED] = "5.1.1",  [TELL_EXPIRED] = "4.2.0",
-		[TELL_RELAYED] = "2.0.0", [TELL_DELIVERED] = "2.0.0",
-		[TELL_LATE] = "4.2.0",
+		[TELL_FAILED] = "5.1.1",   [TELL_EXPIRED] = "4.2.0",
+		[TELL_RELAYED] = "2.0.0",  [TELL_DELIVERED] = "2.0.0",
+		[TELL_EXPANDED] = "2.0.0", [TELL_LATE] = "4.2.0",
 	};
 	struct tell_impl *i = xcalloc(1, sizeof(*i));
 	struct tell *t = &i->t;
