@@ -14,7 +14,7 @@
  * lists one behind the other, and a value may be given only once; `${NAME}` and
  * `${NAME:-default}` in a value come from the environment, an unset one is an
  * error, `$${` is a literal `${`. Times: `500ms 30s 5m 1h30m 5d 1w`; sizes
- * `50M` (2^20), `20G`, `64K`.
+ * `50M` (2^20), `20G`, `64K`; rates: `100/1m`.
  *
  * Less than YAML: no anchors, aliases, tags or second documents, no key twice,
  * `true` and `false` as the only booleans.
@@ -36,12 +36,20 @@ enum conf_type {
 	CONF_FLOAT,   /* double */
 	CONF_SIZE,    /* int64_t, bytes */
 	CONF_TIME,    /* int64_t, milliseconds */
+	CONF_RATE,    /* struct conf_rate: N/TIME, or empty */
 	CONF_ENUM,    /* int, an index into NAMES */
 	CONF_STRINGS, /* struct conf_strings: a list */
 	CONF_TABLE,   /* an embedded struct, described by TABLE */
 	CONF_LIST,    /* struct conf_list of structs, described by TABLE */
 	CONF_MAP,     /* struct conf_map: free names, each a list of strings */
 };
+
+/* At most N in any time of PERIOD_MS; N 0: as many as there are. */
+struct conf_rate {
+	int64_t n, period_ms;
+};
+#define CONF_RATE_MAX           INT64_C(1000000000)
+#define CONF_RATE_PERIOD_MAX_MS (INT64_C(366) * 86400000)
 
 /* Where a value stood; for errors found after parsing. */
 struct conf_mark {
@@ -142,6 +150,9 @@ int conf_load_text(const char *name, const char *text, size_t len,
 /* "30s", "1h30m", "500ms" to milliseconds; "50M" to bytes. 0 or -EINVAL. */
 int conf_parse_time(const char *s, int64_t *ret_ms);
 int conf_parse_size(const char *s, int64_t *ret_bytes);
+/* "100/1m"; "" is no rate. From 1 to CONF_RATE_MAX in 1 ms to
+ * CONF_RATE_PERIOD_MAX_MS. 0 or -EINVAL. */
+int conf_parse_rate(const char *s, struct conf_rate *ret);
 /* As these two read it back; in ARENA. */
 const char *conf_size_text(int64_t bytes, struct arena *arena);
 const char *conf_time_text(int64_t ms, struct arena *arena);

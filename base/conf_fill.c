@@ -114,6 +114,20 @@ cf_number(struct cf *cf, const struct conf_option *o,
 }
 
 static bool
+cf_rate(struct cf *cf, const struct conf_option *o,
+	const struct conf_node *node, struct conf_rate *field)
+{
+	if (conf_parse_rate(node->text, field) == 0)
+		return true;
+	conf_error(
+		cf->errors, &node->mark,
+		"`%s` is a rate, like 10/1s or 100/1m, or \"\" for none, not "
+		"`%s`",
+		o->name, node->text);
+	return false;
+}
+
+static bool
 cf_float(struct cf *cf, const struct conf_option *o,
 	 const struct conf_node *node, double *field)
 {
@@ -260,6 +274,7 @@ cf_value(struct cf *cf, const struct conf_option *o,
 	case CONF_FLOAT:
 	case CONF_SIZE:
 	case CONF_TIME:
+	case CONF_RATE:
 	case CONF_ENUM:
 		break;
 	}
@@ -271,6 +286,8 @@ cf_value(struct cf *cf, const struct conf_option *o,
 		return cf_bool(cf, o, node, field);
 	else if (o->type == CONF_FLOAT)
 		return cf_float(cf, o, node, field);
+	else if (o->type == CONF_RATE)
+		return cf_rate(cf, o, node, field);
 	else if (o->type == CONF_ENUM)
 		return cf_enum(cf, o, node, field);
 	else

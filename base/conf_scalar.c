@@ -133,6 +133,25 @@ conf_parse_time(const char *s, int64_t *ret_ms)
 	return 0;
 }
 
+int
+conf_parse_rate(const char *s, struct conf_rate *ret)
+{
+	struct conf_rate rate = {0};
+	size_t digits = conf_digits(s, &rate.n);
+
+	if (s[0] == '\0') {
+		*ret = rate;
+		return 0;
+	}
+	if (digits == 0 || s[0] == '0' || s[digits] != '/' ||
+	    rate.n > CONF_RATE_MAX ||
+	    conf_parse_time(s + digits + 1, &rate.period_ms) < 0 ||
+	    rate.period_ms == 0 || rate.period_ms > CONF_RATE_PERIOD_MAX_MS)
+		return -EINVAL;
+	*ret = rate;
+	return 0;
+}
+
 const char *
 conf_size_text(int64_t bytes, struct arena *arena)
 {

@@ -60,6 +60,8 @@ conf_type_name(const struct conf_option *o)
 		return xstrdup("size");
 	case CONF_TIME:
 		return xstrdup("time");
+	case CONF_RATE:
+		return xstrdup("rate");
 	case CONF_ENUM:
 		return walk_enum_name(o);
 	case CONF_STRINGS:

@@ -1,6 +1,7 @@
 belfry_unit_test(buf belfry_base)
 belfry_unit_test(pack belfry_base)
 belfry_unit_test(clock belfry_base)
+belfry_unit_test(rate belfry_base)
 belfry_unit_test(jail belfry_base)
 belfry_unit_test(log belfry_base PkgConfig::JANSSON)
 set_tests_properties(unit.log PROPERTIES LABELS threads)

@@ -21,6 +21,7 @@ struct outer {
 	char *text, *other;
 	bool flag;
 	int64_t count, size, time_ms;
+	struct conf_rate rate;
 	double ratio;
 	int colour;
 	struct conf_strings words;
@@ -86,6 +87,7 @@ static const struct conf_option outer_options[] = {
 	       .check = check_even),
 	OPTION("size", CONF_SIZE, size, "50M"),
 	OPTION("time", CONF_TIME, time_ms, "1h30m"),
+	OPTION("rate", CONF_RATE, rate, "\"\""),
 	OPTION("ratio", CONF_FLOAT, ratio, "0.1"),
 	OPTION("colour", CONF_ENUM, colour, "green", .names = colours),
 	OPTION("words", CONF_STRINGS, words, "[a, b]"),
@@ -146,7 +148,8 @@ test_values(void **state)
 	static const char text[] =
 		"text: a b\nother: 'x ${CONF_T} ${CONF_NONE:-d} $${y} $5'\n"
 		"flag: true\ncount: 4\nsize: 64K\ntime: 1d2h\nratio: 0.25\n"
-		"colour: red\nwords: [one, \"two\"]\nmap: {p: [q, r], s: []}\n"
+		"rate: 100/1m30s\ncolour: red\nwords: [one, \"two\"]\nmap: {p: "
+		"[q, r], s: []}\n"
 		"list:\n- {name: l, wait: 2s}\n- {name: m}\n" ONE;
 	const struct inner *in;
 	struct fixture f;
@@ -163,10 +166,12 @@ test_values(void **state)
 	assert_int_equal(f.out.size, 65536);
 	assert_int_equal(f.out.time_ms, 26 * 3600000);
 	assert_true(f.out.ratio == 0.25);
+	assert_int_equal(f.out.rate.n, 100);
+	assert_int_equal(f.out.rate.period_ms, 90000);
 	assert_int_equal(f.out.colour, 0);
 	assert_int_equal(f.out.words.n, 2);
 	assert_string_equal(f.out.words.v[1], "two");
-	assert_int_equal(f.out.words.marks[1].line, 9);
+	assert_int_equal(f.out.words.marks[1].line, 10);
 	assert_int_equal(f.out.words.marks[1].column, 14);
 	assert_int_equal(f.out.map.n, 2);
 	assert_string_equal(f.out.map.names[1], "s");
@@ -175,7 +180,7 @@ test_values(void **state)
 	assert_int_equal(f.out.list.n, 2);
 	assert_int_equal(in[0].wait_ms, 2000);
 	assert_int_equal(in[1].wait_ms, 1000);
-	assert_int_equal(in[1].mark.line, 13);
+	assert_int_equal(in[1].mark.line, 14);
 	fixture_done(&f);
 }
 
@@ -191,6 +196,7 @@ test_defaults(void **state)
 	assert_string_equal(f.out.other, "${HOME}"); /* ours: as it stands */
 	assert_int_equal(f.out.size, 50 << 20);
 	assert_int_equal(f.out.time_ms, 5400000);
+	assert_int_equal(f.out.rate.n, 0);
 	assert_int_equal(f.out.colour, 1);
 	assert_int_equal(f.out.words.n, 2);
 	assert_int_equal(f.out.map.n, 1);
@@ -227,6 +233,20 @@ static const struct {
 	 "t:2:7: `size` is a size, like 64K, 50M or 20G, not `5MB`\n"},
 	{"time without unit", ONE "time: 30\n",
 	 "t:2:7: `time` is a time, like 500ms, 30s, 1h30m or 5d, not `30`\n"},
+#define RATE_SAYS                                                              \
+	"t:2:7: `rate` is a rate, like 10/1s or 100/1m, or \"\" for none, "    \
+	"not "
+	{"rate without a time", ONE "rate: 100\n", RATE_SAYS "`100`\n"},
+	{"rate of nothing", ONE "rate: 0/1m\n", RATE_SAYS "`0/1m`\n"},
+	{"rate in no time", ONE "rate: 1/0s\n", RATE_SAYS "`1/0s`\n"},
+	{"rate in a time without unit", ONE "rate: 1/60\n",
+	 RATE_SAYS "`1/60`\n"},
+	{"rate in too long a time", ONE "rate: 1/367d\n",
+	 RATE_SAYS "`1/367d`\n"},
+	{"too high a rate", ONE "rate: 1000000001/1s\n",
+	 RATE_SAYS "`1000000001/1s`\n"},
+	{"rate with a space", ONE "rate: 1 /1s\n", RATE_SAYS "`1 /1s`\n"},
+	{"rate without a number", ONE "rate: /1s\n", RATE_SAYS "`/1s`\n"},
 	{"enum", ONE "colour: grene\n",
 	 "t:2:9: `colour` can't be `grene`; did you mean `green`?\n"},
 	{"enum, like nothing", ONE "colour: blue\n",
@@ -542,7 +562,8 @@ test_walk(void **state)
 	assert_string_equal(text,
 			    "text string -\nother string -\n"
 			    "flag true|false -\ncount integer 0 to 10\n"
-			    "size size -\ntime time -\nratio number -\n"
+			    "size size -\ntime time -\nrate rate -\n"
+			    "ratio number -\n"
 			    "colour red|green -\nwords list of strings -\n"
 			    "map names, each with a list -\n"
 			    "list list of sections -\n"
