@@ -24,27 +24,39 @@ qs_width(const json_t *dests)
 }
 
 static void
+qs_next(int64_t at_ms, int64_t now_ms)
+{
+	char wait[TEXT_MAX];
+
+	if (at_ms <= now_ms)
+		return;
+	text_age(at_ms - now_ms, wait);
+	printf(", next in %s", wait);
+}
+
+static void
 qs_print(const json_t *d, int width, int64_t now_ms)
 {
 	int64_t oldest = api_int(d, "oldest_ms");
-	int64_t until = api_int(d, "not_before_ms");
 	const char *name = api_str(d, "name");
 	const char *reply = api_str(d, "last_reply");
-	char age[TEXT_MAX] = "-", wait[TEXT_MAX];
+	char age[TEXT_MAX] = "-", active[48];
 
 	if (oldest > 0)
 		text_age(now_ms - oldest, age);
 	text_put(name, stdout);
-	printf("%*s  %8" PRId64 "  %6" PRId64 "  %6s  ",
+	snprintf(active, sizeof(active), "%" PRId64 "/%" PRId64,
+		 api_int(d, "active"), api_int(d, "window"));
+	printf("%*s  %8" PRId64 "  %8s  %6s  ",
 	       width > (int)strlen(name) ? width - (int)strlen(name) : 0, "",
-	       api_int(d, "waiting"), api_int(d, "active"), age);
+	       api_int(d, "waiting"), active, age);
 	if (api_true(d, "down")) {
 		printf("DOWN, %" PRId64 " failed", api_int(d, "fails"));
-		if (until > now_ms) {
-			text_age(until - now_ms, wait);
-			printf(", next in %s", wait);
-		}
+		qs_next(api_int(d, "not_before_ms"), now_ms);
 		fputs(reply[0] != '\0' ? ": " : "", stdout);
+	} else if (api_int(d, "rate_until_ms") > now_ms) {
+		fputs("rate used up", stdout);
+		qs_next(api_int(d, "rate_until_ms"), now_ms);
 	}
 	text_put(reply, stdout);
 	putchar('\n');
@@ -68,7 +80,7 @@ cli_queue_stats(const struct cli *cli, int argc, char **argv)
 	if (!json && json_array_size(dests) == 0)
 		puts("No destination is active or failing.");
 	else if (!json)
-		printf("%-*s  %8s  %6s  %6s  %s\n", qs_width(dests),
+		printf("%-*s  %8s  %8s  %6s  %s\n", qs_width(dests),
 		       "DESTINATION", "WAITING", "ACTIVE", "OLDEST",
 		       "LAST ANSWER");
 	json_array_foreach(dests, i, d)

@@ -140,6 +140,7 @@ deliver_new(struct queue *q, struct routing *routing, struct loop *const *loops,
 	queue_set_routes(q, routing_print(routing));
 	queue_set_agent(q, "smtp", deliver_attempt, d);
 	queue_set_agent(q, "lmtp", deliver_attempt, d);
+	queue_unrated_agent(q, "lmtp");
 	queue_set_teller(q, 'm', deliver_tell, d);
 	queue_set_router(q, deliver_look_up, d);
 	return d;
@@ -152,8 +153,10 @@ deliver_local(struct deliver *d, struct pool *disk, struct spawner *spawner)
 	d->spawner = spawner;
 	queue_set_agent(d->queue, "maildir", deliver_maildir, d);
 	queue_limit_agent(d->queue, "maildir", 1);
+	queue_unrated_agent(d->queue, "maildir");
 	queue_set_agent(d->queue, "pipe", deliver_pipe, d);
 	queue_limit_agent(d->queue, "pipe", 1);
+	queue_unrated_agent(d->queue, "pipe");
 }
 
 void

@@ -518,8 +518,7 @@ smtp_try_ready(struct smtp_try *t)
 		host_memory_remove(&t->dl->memory, key);
 		sockaddr_text(&t->addrs[t->addr_at], key);
 		host_memory_remove(&t->dl->memory, key);
-		if (t->a->probe)
-			attempt_reached(t->a);
+		attempt_reached(t->a);
 	}
 	try_move(t, SMTP_TRY_MAIL);
 }

@@ -306,7 +306,7 @@ ar_job(struct store_txn *txn, void *arg)
 
 	effects_clear(&ai->effects);
 	memset(ai->applied, 0, ai->a.nrcpt * sizeof(ai->applied[0]));
-	ai->down = ai->up = ai->first_fail = false;
+	ai->down = ai->up = ai->first_fail = ai->narrow = false;
 	ai->not_before_ms = 0;
 	r = ar_message(ai, txn);
 	return r < 0 ? r : attempt_dest_result(ai, txn);

@@ -88,8 +88,8 @@ struct attempt {
 typedef void attempt_read_fn(void *arg, const char *data, ssize_t len);
 void attempt_read(struct attempt *a, attempt_read_fn *fn, void *arg);
 
-/* The destination answered a probe (EHLO went well): all may drain, before this
- * attempt itself has an outcome. */
+/* A connection to the destination was made (EHLO went well). After a probe all
+ * may drain, before this attempt itself has an outcome. */
 void attempt_reached(struct attempt *a);
 
 /* Hand back and leave NULL. No read may be under way. Logs one `deliver` event

@@ -150,7 +150,8 @@ attempt_dest_result(struct attempt_impl *ai, struct store_txn *txn)
 
 	switch (ai->a.dest_state) {
 	case ATTEMPT_DEST_FAILED:
-		return old ? 0 : ar_dest_fails(ai, txn);
+		ai->narrow = !old && throttle_is_partial(ai);
+		return old || ai->narrow ? 0 : ar_dest_fails(ai, txn);
 	case ATTEMPT_DEST_DROPPED:
 		if (ai->reached || old || !ar_third_drop(ai))
 			return ai->a.probe && !old && !ai->reached
@@ -184,6 +185,7 @@ dest_came_up(struct queue *q, struct dest *d)
 	d->down = d->probing = false;
 	d->epoch++;
 	d->ndrops = 0;
+	throttle_up(q, d);
 	dest_wake_all(&q->dests, d);
 	dest_log(q, d, "destination_up", NULL);
 }
@@ -199,8 +201,23 @@ dest_went_down(struct attempt_impl *ai)
 	d->epoch++;
 	d->ndrops = 0;
 	memset(d->kept, 0, ai->q->nloops * sizeof(d->kept[0]));
+	if (!ai->a.probe)
+		throttle_narrow(ai);
+	throttle_down(d);
 	if (ai->first_fail)
 		dest_log(ai->q, d, "destination_down", &ai->a.dest_reply);
+}
+
+/* Some connections fail and others work. */
+static void
+dest_narrows(struct attempt_impl *ai)
+{
+	bool first = ai->dest->window == 0;
+
+	throttle_narrow(ai);
+	if (first && ai->dest->window > 0)
+		dest_log(ai->q, ai->dest, "destination_narrow",
+			 &ai->a.dest_reply);
 }
 
 static void
@@ -223,10 +240,9 @@ void
 dest_rest(struct queue *q, struct dest *d)
 {
 	d->fruitless = 0;
-	if (d->list == DEST_RESTING)
-		return;
-	d->rest_until_mono_ms = clock_mono_ms(q->clock) + ATTEMPT_REST_MS;
-	dest_move(&q->dests, d, DEST_RESTING);
+	if (d->list != DEST_RESTING)
+		dest_wait(&q->dests, d, DEST_RESTING,
+			  clock_mono_ms(q->clock) + ATTEMPT_REST_MS);
 }
 
 /* An agent that hands everything back untried, again and again, gets a rest. */
@@ -281,6 +297,7 @@ attempt_reached(struct attempt *a)
 {
 	struct attempt_impl *ai = a->impl;
 
+	throttle_reached(ai);
 	if (!a->probe || ai->reached)
 		return;
 	ai->reached = ai->reaching = true;
@@ -302,8 +319,11 @@ attempt_dest_after(struct attempt_impl *ai)
 	struct dest *d = ai->dest;
 
 	dest_note_drop(ai);
+	throttle_result(ai);
 	if (ai->down)
 		dest_went_down(ai);
+	else if (ai->narrow)
+		dest_narrows(ai);
 	else if (ai->up)
 		dest_came_up(ai->q, d);
 	else if (ai->not_before_ms > 0)

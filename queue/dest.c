@@ -119,7 +119,7 @@ dest_table_init(struct dest_table *t, size_t nloops)
 {
 	memset(t, 0, sizeof(*t));
 	t->nloops = nloops;
-	for (size_t i = 0; i < sizeof(t->lists) / sizeof(t->lists[0]); i++)
+	for (size_t i = 0; i < DEST_NLIST; i++)
 		TAILQ_INIT(&t->lists[i]);
 	TAILQ_INIT(&t->alerts);
 }
@@ -150,6 +150,7 @@ dest_forget(struct dest_table *t, struct dest *d)
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): unlinked */
 	HASH_DEL(t->hash, d);
 	free(d->agent_name);
+	free(d->rate);
 	free(d);
 }
 
@@ -177,6 +178,25 @@ dest_move(struct dest_table *t, struct dest *d, enum dest_list list)
 	TAILQ_REMOVE(&t->lists[d->list], d, link);
 	d->list = list;
 	TAILQ_INSERT_TAIL(&t->lists[list], d, link);
+}
+
+/* Times mostly come in their order, so the place is near the end. */
+void
+dest_wait(struct dest_table *t, struct dest *d, enum dest_list list,
+	  int64_t until_ms)
+{
+	struct dest *at;
+
+	TAILQ_REMOVE(&t->lists[d->list], d, link);
+	d->list = list;
+	d->until_mono_ms = until_ms;
+	at = TAILQ_LAST(&t->lists[list], dest_head);
+	while (at != NULL && at->until_mono_ms > until_ms)
+		at = TAILQ_PREV(at, dest_head, link);
+	if (at != NULL)
+		TAILQ_INSERT_AFTER(&t->lists[list], at, d, link);
+	else
+		TAILQ_INSERT_HEAD(&t->lists[list], d, link);
 }
 
 /* Room for one more: the idle one that was active longest ago goes. One that is
@@ -218,6 +238,7 @@ dest_enter(struct dest_table *t, uint64_t key, const char *agent,
 	d->agent_name = key_dup_names(agent, name, &d->name);
 	d->lanes = LANES_ALL;
 	d->list = DEST_IDLE;
+	d->worked_mono_ms = d->given_mono_ms = DEST_NEVER_MS;
 	TAILQ_INSERT_TAIL(&t->lists[DEST_IDLE], d, link);
 	HASH_ADD(hh, t->hash, key, sizeof(d->key), d);
 	return d;
@@ -226,7 +247,7 @@ dest_enter(struct dest_table *t, uint64_t key, const char *agent,
 void
 dest_run(struct dest_table *t, struct dest *d)
 {
-	if (d->list == DEST_IDLE)
+	if (d->list == DEST_IDLE || d->list == DEST_WAITING)
 		dest_move(t, d, DEST_RUN);
 	dest_on_alerts(t, d);
 }

@@ -7,16 +7,18 @@
  * next probe; one message probes, each time another one, and when it reaches
  * the destination the record goes and all drain.
  *
- * The memory (windows, attempts out, whose flow was served last) belongs to the
- * store thread and may vanish at any time: it is made again from the ready
- * lists and the record.
+ * The memory (windows, rates, attempts out, whose flow was served last) belongs
+ * to the store thread and may vanish at any time: it is made again from the
+ * ready lists and the record.
  */
 #ifndef QUEUE_DEST_H
 #define QUEUE_DEST_H
 
+#include <stdatomic.h>
 #include <sys/queue.h>
 #include <uthash.h>
 
+#include "base/rate.h"
 #include "queue/rcpt.h"
 
 #define DEST_TIMES   32    /* times of failures that are kept */
@@ -68,7 +70,16 @@ struct dest_cursor {
 	uint32_t n; /* the next is at or after (id, n) */
 };
 
-enum dest_list { DEST_IDLE, DEST_RUN, DEST_RESTING };
+/*
+ *	IDLE	nothing to do, or until something comes back
+ *	RUN	its turn comes
+ *	WAITING	until a time, or something happens; the first that is due first
+ *	RESTING	until a time, whatever happens; likewise
+ */
+enum dest_list { DEST_IDLE, DEST_RUN, DEST_WAITING, DEST_RESTING };
+#define DEST_NLIST 4
+
+#define DEST_NEVER_MS (INT64_MIN / 2)
 
 struct dest {
 	uint64_t key;
@@ -79,12 +90,19 @@ struct dest {
 	bool on_alerts; /* also in the list of those with alerts */
 	bool down, probing, hurrying;
 	int64_t not_before_ms;
-	int64_t rest_until_mono_ms;
-	uint32_t epoch;     /* counts the times it went down or up */
-	uint32_t fruitless; /* attempts in a row that came back untried */
-	uint32_t out;       /* attempts whose result is not written */
-	uint32_t busy;      /* those of them that hold a slot of the window */
-	uint8_t lanes;      /* bit: may hold a row that is not out */
+	int64_t until_mono_ms; /* in WAITING and RESTING */
+	uint32_t epoch;        /* counts the times it went down or up */
+	uint32_t fruitless;    /* attempts in a row that came back untried */
+	uint32_t out;          /* attempts whose result is not written */
+	uint32_t busy; /* those of them that hold a slot of the window */
+	/* See throttle.c. */
+	uint32_t window;                /* 0: as wide as it may be */
+	uint32_t good;                  /* successes since it grew */
+	uint32_t narrowed;              /* so often */
+	_Atomic int64_t worked_mono_ms; /* something reached it; any loop */
+	int64_t given_mono_ms;          /* the last attempt */
+	struct rate *rate;              /* owned; NULL: nothing counted */
+	uint8_t lanes; /* bit: may hold a row that is not out */
 	uint8_t turn;
 	uint32_t flow[LANES]; /* served last */
 	struct dest_cursor cursor[DEST_CURSORS];
@@ -100,8 +118,8 @@ TAILQ_HEAD(dest_head, dest);
 struct dest_table {
 	size_t nloops;
 	struct dest *hash;
-	struct dest_head lists[3]; /* by enum dest_list */
-	struct dest_head alerts;   /* with alerts that may go */
+	struct dest_head lists[DEST_NLIST]; /* by enum dest_list */
+	struct dest_head alerts;            /* with alerts that may go */
 	bool forgot; /* one with rows may not be known: scan again */
 };
 
@@ -112,6 +130,9 @@ struct dest *dest_find(const struct dest_table *t, uint64_t key);
 struct dest *dest_enter(struct dest_table *t, uint64_t key, const char *agent,
 			const char *name);
 void dest_move(struct dest_table *t, struct dest *d, enum dest_list list);
+/* Into WAITING or RESTING, until UNTIL_MS. */
+void dest_wait(struct dest_table *t, struct dest *d, enum dest_list list,
+	       int64_t until_ms);
 /* A row was put into the ready list of (LANE, FLOW) for message ID. */
 void dest_wake(struct dest_table *t, struct dest *d, uint8_t lane,
 	       uint32_t flow, uint64_t id);
@@ -119,6 +140,7 @@ void dest_wake(struct dest_table *t, struct dest *d, uint8_t lane,
 void dest_wake_all(struct dest_table *t, struct dest *d);
 /* The same for some lanes (bits), without running it. */
 void dest_reset_lanes(struct dest *d, uint8_t lanes);
+/* Look at it again, unless it rests. */
 void dest_run(struct dest_table *t, struct dest *d);
 void dest_on_alerts(struct dest_table *t, struct dest *d);
 void dest_off_alerts(struct dest_table *t, struct dest *d);

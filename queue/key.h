@@ -44,6 +44,7 @@ uint8_t place_lane(const struct store_place *p);
 uint8_t lane_of(enum queue_class class, bool tried);
 #define LANES_ALERT 0x03u /* bits of the lanes of class alert */
 #define LANES_ALL   0x3fu
+#define LANES_OTHER (LANES_ALL & ~LANES_ALERT)
 
 enum store_class store_class_of(enum queue_class class);
 

@@ -42,9 +42,10 @@ struct queue_retry_conf {
 extern const struct conf_table queue_retry_conf_table;
 
 struct queue_destination_conf {
-	int64_t connections; /* the window */
+	int64_t connections; /* the window at its widest */
 	int64_t messages_per_connection;
 	int64_t recipients_per_message;
+	struct conf_rate rate; /* messages, where agents keep to one */
 };
 extern const struct conf_table queue_destination_conf_table;
 
@@ -103,6 +104,9 @@ void queue_set_agent(struct queue *q, const char *agent, queue_agent_fn *fn,
 /* An attempt of AGENT takes at most so many recipients of its message, whatever
  * recipients_per_message says. */
 void queue_limit_agent(struct queue *q, const char *agent, size_t most_rcpts);
+
+/* What AGENT delivers stays here: no rate is kept to. */
+void queue_unrated_agent(struct queue *q, const char *agent);
 
 struct tell;
 /* Runs on a loop when something must be said of a message; leads to one
@@ -245,11 +249,13 @@ struct queue_dest_info {
 	const char *agent, *name;
 	uint64_t waiting;  /* deliveries ready or deferred, as counted */
 	uint32_t active;   /* attempts out */
+	uint32_t window;   /* so many at the same time */
 	int64_t oldest_ms; /* wall time of arrival; 0: none */
 	bool down;         /* it failed and is being probed */
 	int64_t not_before_ms;
 	uint32_t fails;
 	const char *last_reply;
+	int64_t rate_until_ms; /* wall: its rate is used up until; 0: no */
 };
 
 /* The walk over all records, see queue/walk.h. */

@@ -184,7 +184,8 @@ static const struct conf_option queue_destination_options[] = {
 	 .type = CONF_INT,
 	 .offset = offsetof(struct queue_destination_conf, connections),
 	 .dflt = "20",
-	 .help = "Connections to one destination at the same time.",
+	 .help = "Connections to one destination at the same time; fewer after "
+		 "some of them failed, until as many have worked.",
 	 .min = 1,
 	 .max = 10000},
 	{.name = "messages_per_connection",
@@ -204,6 +205,15 @@ static const struct conf_option queue_destination_options[] = {
 		 "in several.",
 	 .min = 1,
 	 .max = 10000},
+	{.name = "rate",
+	 .type = CONF_RATE,
+	 .offset = offsetof(struct queue_destination_conf, rate),
+	 .dflt = "\"\"",
+	 .help = "Messages sent to one destination by SMTP in any time of that "
+		 "length: 100/1m; those with more than recipients_per_message "
+		 "recipients count several times. The others wait. Empty: no "
+		 "limit.",
+	 .example = "100/1m"},
 	{.name = NULL},
 };
 

@@ -37,6 +37,7 @@ struct queue_agent {
 	queue_agent_fn *fn;
 	void *ctx;
 	size_t most_rcpts; /* an attempt; 0: recipients_per_message only */
+	bool unrated;
 	struct metric_cell *result_cell[3]; /* delivered, deferred, bounced */
 };
 
@@ -107,8 +108,11 @@ struct attempt_impl {
 	uint32_t first, last; /* what was taken, in the order of the list */
 	uint32_t epoch;       /* of the destination when it was given */
 	bool reached, reaching, has_result;
-	bool corrupt;  /* the content was found damaged */
-	bool has_slot; /* of its destination's window */
+	bool corrupt;          /* the content was found damaged */
+	bool has_slot;         /* of its destination's window */
+	bool counted;          /* ... rate */
+	uint32_t narrowed;     /* of the destination when it was given */
+	int64_t given_mono_ms; /* when that was */
 	struct reader reader;
 	attempt_read_fn *read_fn;
 	void *read_arg;
@@ -122,6 +126,7 @@ struct attempt_impl {
 	struct effects effects;
 	bool down;       /* the destination's record moved */
 	bool first_fail; /* ... and was made */
+	bool narrow;     /* it failed, while others reach it */
 	bool patient;    /* most of the window is free: its result can wait */
 	bool up;         /* it is gone */
 	int64_t not_before_ms, now_ms;
@@ -409,6 +414,30 @@ int64_t dest_alert_pace(struct store_txn *txn, uint64_t dest, int64_t first_ms,
 			int64_t now);
 /* Nothing for a second: what it gives comes back as it was. */
 void dest_rest(struct queue *q, struct dest *d);
+
+/* --- throttle.c ---------------------------------------------------------- */
+
+/* The first time from MONO on at which D's rate has room. */
+int64_t throttle_rate_opens(const struct queue *q, const struct dest *d,
+			    bool alert, int64_t mono);
+/* The same for its rate and its window; INT64_MAX: when something comes back.
+ */
+int64_t throttle_opens(const struct queue *q, const struct dest *d, bool alert,
+		       int64_t mono);
+/* How many attempts may be out. */
+uint32_t throttle_window(const struct queue *q, const struct dest *d);
+void throttle_given(struct attempt_impl *ai, int64_t mono);
+/* From any loop: a connection was made. */
+void throttle_reached(struct attempt_impl *ai);
+/* A connection could not be made: do others work? Then it is the window's
+ * business. */
+bool throttle_is_partial(const struct attempt_impl *ai);
+void throttle_narrow(struct attempt_impl *ai);
+/* The destination failed as a whole; it is back. */
+void throttle_down(struct dest *d);
+void throttle_up(struct queue *q, struct dest *d);
+/* What AI came back with, but a failure of its destination. */
+void throttle_result(struct attempt_impl *ai);
 
 /* --- teller.c ------------------------------------------------------------ */
 

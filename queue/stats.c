@@ -50,7 +50,8 @@ static const struct metric_desc stats_dest_deliveries = {
 	.name = "belfry_destination_deliveries",
 	.type = METRIC_GAUGE,
 	.help = "Deliveries that wait at a destination: the 50 longest of "
-		"those that are active or failing.",
+		"those that are active, failing or wait for their "
+		"rate.",
 	.labels = {"destination"},
 };
 static const struct metric_desc stats_dest_oldest = {
@@ -230,14 +231,20 @@ stats_dest(struct queue *q, struct queue_stats *s, const struct count_dest *cd)
 {
 	struct queue_dest_info *di = &s->v[s->n++];
 	const struct dest *d = dest_find(&q->dests, cd->key);
+	int64_t mono = clock_mono_ms(q->clock), opens;
 
 	di->agent = arena_strdup(&s->arena, cd->agent);
 	di->name = arena_strdup(&s->arena, cd->name);
 	di->waiting = cd->waiting;
+	di->window = (uint32_t)q->conf.destination.connections;
 	di->last_reply = "";
 	if (d == NULL)
 		return;
 	di->active = d->out;
+	di->window = throttle_window(q, d);
+	opens = throttle_rate_opens(q, d, false, mono);
+	if (opens > mono)
+		di->rate_until_ms = clock_wall_ms(q->clock) + opens - mono;
 	di->down = d->loaded && d->down;
 	di->not_before_ms = di->down ? d->not_before_ms : 0;
 }
@@ -427,7 +434,7 @@ stats_show(struct queue *q, const struct queue_stats *s, int64_t now)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct queue_dest_info *di = &s->v[i];
 
-		if (di->active == 0 && !di->down)
+		if (di->active == 0 && !di->down && di->rate_until_ms == 0)
 			continue;
 		metric_set(metric_cell(m->dest_deliveries, di->name, NULL),
 			   (double)di->waiting);

@@ -22,6 +22,10 @@
 #define TURN_HURRY_MS    5000  /* alerts wait at a destination that is down */
 #define TURN_OTHER_LANES 4
 
+struct turn_now {
+	int64_t wall_ms, mono_ms;
+};
+
 /*
  * The order of lanes when all hold something: fresh before tried 3 : 1, normal
  * before bulk 4 : 1. A lane that is empty gives its turn to the next best.
@@ -42,7 +46,7 @@ static const uint8_t turn[] = {
 };
 #define TURNS (sizeof(turn) / sizeof(turn[0]))
 
-enum give { GIVE_DONE, GIVE_NOTHING, GIVE_BLOCKED };
+enum give { GIVE_DONE, GIVE_BLOCKED, GIVE_WAIT };
 
 static int
 take_alert(struct queue *q, struct store_txn *txn, struct dest *d,
@@ -66,6 +70,12 @@ take_other(struct queue *q, struct store_txn *txn, struct dest *d,
 	uint8_t lanes[TURN_OTHER_LANES] = {first, first ^ 1, other, other + 1};
 
 	return take_lanes(q, txn, d, lanes, TURN_OTHER_LANES, ret);
+}
+
+static int64_t
+turn_earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
 }
 
 /* --- a destination ------------------------------------------------------- */
@@ -190,7 +200,8 @@ turn_loop_for(struct queue *q, const struct dest *d)
 }
 
 static void
-turn_hand_out(struct queue *q, struct dest *d, struct attempt_impl *ai)
+turn_hand_out(struct queue *q, struct dest *d, struct attempt_impl *ai,
+	      int64_t mono)
 {
 	size_t at = turn_loop_for(q, d);
 
@@ -205,7 +216,8 @@ turn_hand_out(struct queue *q, struct dest *d, struct attempt_impl *ai)
 	if (d->down)
 		d->probing = true;
 	out_add(q, ai);
-	ai->patient = 2 * (int64_t)d->busy < q->conf.destination.connections;
+	throttle_given(ai, mono);
+	ai->patient = 2 * d->busy < throttle_window(q, d);
 	attempt_give(ai);
 }
 
@@ -221,22 +233,36 @@ turn_has_slot(const struct queue *q, bool alert)
 	return q->nbusy - q->nbusy_alert < all - kept && q->nbusy < all;
 }
 
+/* Its window or its rate opens at AT. */
+static enum give
+turn_wait(struct queue *q, struct dest *d, int64_t at)
+{
+	if (at == INT64_MAX)
+		return GIVE_BLOCKED;
+	dest_wait(&q->dests, d, DEST_WAITING, at);
+	return GIVE_WAIT;
+}
+
 /* A destination that is down: one message, each time another one. */
 static enum give
 turn_probe(struct queue *q, struct store_txn *txn, struct dest *d, bool alerts,
-	   int64_t now, struct attempt_impl **ret)
+	   const struct turn_now *now, struct attempt_impl **ret)
 {
 	uint32_t window = (uint32_t)q->conf.destination.connections;
-	bool others = !alerts && d->busy < window;
+	int64_t alert_at = throttle_rate_opens(q, d, true, now->mono_ms);
+	int64_t at = throttle_rate_opens(q, d, false, now->mono_ms);
+	bool others = !alerts && d->busy < window && at <= now->mono_ms;
 
 	/* Those that are out from before may hang for long; an alert may have
 	 * one more than the window. */
 	if (d->probing || d->busy > window)
 		return GIVE_BLOCKED;
-	if (now < d->not_before_ms) {
-		turn_hurry(q, txn, d, now);
+	if (now->wall_ms < d->not_before_ms) {
+		turn_hurry(q, txn, d, now->wall_ms);
 		return GIVE_BLOCKED;
 	}
+	if (alert_at > now->mono_ms)
+		return turn_wait(q, d, alert_at);
 	for (int again = 0; again < 2; again++) {
 		if (take_alert(q, txn, d, ret) == 0 ||
 		    (others && take_other(q, txn, d, ret) == 0))
@@ -244,14 +270,16 @@ turn_probe(struct queue *q, struct store_txn *txn, struct dest *d, bool alerts,
 		/* All had their turn: from the beginning. */
 		dest_reset_lanes(d, others ? LANES_ALL : LANES_ALERT);
 	}
-	return alerts || others ? GIVE_NOTHING : GIVE_BLOCKED;
+	if (!alerts && at > now->mono_ms)
+		return turn_wait(q, d, at);
+	return GIVE_BLOCKED;
 }
 
 static enum give
 turn_take(struct queue *q, struct store_txn *txn, struct dest *d, bool alerts,
-	  int64_t now, struct attempt_impl **ret)
+	  const struct turn_now *now, struct attempt_impl **ret)
 {
-	uint32_t window = (uint32_t)q->conf.destination.connections;
+	int64_t at, alert_at = INT64_MAX;
 
 	if (!d->loaded)
 		turn_load(q, txn, d);
@@ -259,23 +287,30 @@ turn_take(struct queue *q, struct store_txn *txn, struct dest *d, bool alerts,
 		return GIVE_BLOCKED;
 	if (d->down)
 		return turn_probe(q, txn, d, alerts, now, ret);
-	if ((d->lanes & LANES_ALERT) && d->busy <= window &&
-	    turn_has_slot(q, true) && take_alert(q, txn, d, ret) == 0)
+	if (d->lanes & LANES_ALERT) {
+		at = throttle_opens(q, d, true, now->mono_ms);
+		if (at > now->mono_ms)
+			alert_at = at;
+		else if (turn_has_slot(q, true) &&
+			 take_alert(q, txn, d, ret) == 0)
+			return GIVE_DONE;
+	}
+	if (alerts || !(d->lanes & LANES_OTHER))
+		return turn_wait(q, d, alert_at);
+	at = throttle_opens(q, d, false, now->mono_ms);
+	if (at > now->mono_ms)
+		return turn_wait(q, d, turn_earlier(at, alert_at));
+	if (turn_has_slot(q, false) && take_other(q, txn, d, ret) == 0)
 		return GIVE_DONE;
-	if (alerts)
-		return GIVE_NOTHING;
-	if (d->busy >= window)
-		return GIVE_BLOCKED;
-	if (!turn_has_slot(q, false))
-		return GIVE_BLOCKED;
-	return take_other(q, txn, d, ret) == 0 ? GIVE_DONE : GIVE_NOTHING;
+	return GIVE_BLOCKED;
 }
 
 /* --- all destinations ---------------------------------------------------- */
 
 /* The number of attempts that were given. */
 static int
-turn_give_alerts(struct queue *q, struct store_txn *txn, int64_t now, int most)
+turn_give_alerts(struct queue *q, struct store_txn *txn,
+		 const struct turn_now *now, int most)
 {
 	struct dest_head *list = &q->dests.alerts;
 	struct attempt_impl *ai;
@@ -289,7 +324,7 @@ turn_give_alerts(struct queue *q, struct store_txn *txn, int64_t now, int most)
 		dest_off_alerts(&q->dests, d);
 		if (give != GIVE_DONE)
 			continue;
-		turn_hand_out(q, d, ai);
+		turn_hand_out(q, d, ai, now->mono_ms);
 		dest_on_alerts(&q->dests, d);
 		given++;
 	}
@@ -297,7 +332,8 @@ turn_give_alerts(struct queue *q, struct store_txn *txn, int64_t now, int most)
 }
 
 static int
-turn_give_all(struct queue *q, struct store_txn *txn, int64_t now, int most)
+turn_give_all(struct queue *q, struct store_txn *txn,
+	      const struct turn_now *now, int most)
 {
 	struct dest_head *list = &q->dests.lists[DEST_RUN];
 	struct attempt_impl *ai;
@@ -306,29 +342,35 @@ turn_give_all(struct queue *q, struct store_txn *txn, int64_t now, int most)
 
 	while (given < most && turn_has_slot(q, false) &&
 	       (d = TAILQ_FIRST(list)) != NULL) {
-		if (turn_take(q, txn, d, false, now, &ai) == GIVE_DONE) {
-			turn_hand_out(q, d, ai);
-			dest_move(&q->dests, d, DEST_RUN);
-			given++;
-		} else {
+		enum give give = turn_take(q, txn, d, false, now, &ai);
+
+		if (give == GIVE_BLOCKED)
 			dest_move(&q->dests, d, DEST_IDLE);
-		}
+		if (give != GIVE_DONE)
+			continue;
+		turn_hand_out(q, d, ai, now->mono_ms);
+		dest_move(&q->dests, d, DEST_RUN);
+		given++;
 	}
 	return given;
 }
 
-/* Those that gave everything back had a rest. */
+/* Those whose time in LIST is over run again; when the next one's is. */
 static int64_t
-turn_wake_rested(struct queue *q, int64_t now_mono)
+turn_wake(struct queue *q, enum dest_list list, int64_t now_mono)
 {
-	struct dest_head *list = &q->dests.lists[DEST_RESTING];
+	struct dest_head *head = &q->dests.lists[list];
 	struct dest *d;
 
-	while ((d = TAILQ_FIRST(list)) != NULL) {
-		if (d->rest_until_mono_ms > now_mono)
-			return d->rest_until_mono_ms;
+	while ((d = TAILQ_FIRST(head)) != NULL) {
+		if (d->until_mono_ms > now_mono)
+			return d->until_mono_ms;
 		dest_move(&q->dests, d, DEST_IDLE);
-		dest_wake_all(&q->dests, d);
+		/* Those that gave everything back had a rest. */
+		if (list == DEST_RESTING)
+			dest_wake_all(&q->dests, d);
+		else
+			dest_run(&q->dests, d);
 	}
 	return INT64_MAX;
 }
@@ -369,12 +411,6 @@ turn_take_conf(struct queue *q, int64_t wall)
 	pthread_mutex_unlock(&q->lock);
 }
 
-static int64_t
-turn_earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* The monotonic time at which to look for what is DUE. The two clocks may part:
  * the wall is set, or the machine sleeps and only one goes on. */
 static int64_t
@@ -386,15 +422,15 @@ turn_when(int64_t due, int64_t wall, int64_t mono)
 }
 
 static bool
-turn_give(struct queue *q, struct store_txn *txn, int64_t wall)
+turn_give(struct queue *q, struct store_txn *txn, const struct turn_now *now)
 {
 	int given;
 
 	if (q->paused.paused && q->paused.alerts)
 		return false;
-	given = turn_give_alerts(q, txn, wall, TURN_GIVE_MAX);
+	given = turn_give_alerts(q, txn, now, TURN_GIVE_MAX);
 	if (!q->paused.paused)
-		given += turn_give_all(q, txn, wall, TURN_GIVE_MAX - given);
+		given += turn_give_all(q, txn, now, TURN_GIVE_MAX - given);
 	return given >= TURN_GIVE_MAX;
 }
 
@@ -403,6 +439,7 @@ queue_turn(struct store_txn *txn, void *arg)
 {
 	struct queue *q = arg;
 	int64_t wall = clock_wall_ms(q->clock), mono = clock_mono_ms(q->clock);
+	const struct turn_now now = {.wall_ms = wall, .mono_ms = mono};
 	int64_t next, due, unwritten;
 
 	q->poked = false;
@@ -414,11 +451,14 @@ queue_turn(struct store_txn *txn, void *arg)
 		return unwritten;
 	due = due_turn(q, txn, wall, mono);
 	next = turn_earlier(unwritten, turn_when(due, wall, mono));
-	next = turn_earlier(next, turn_wake_rested(q, mono));
+	next = turn_earlier(next, turn_wake(q, DEST_RESTING, mono));
 	next = turn_earlier(next, walk_turn(q, txn, wall, mono));
 	scan_turn(q, txn, wall);
-	if (turn_give(q, txn, wall) || q->scanning)
+	(void)turn_wake(q, DEST_WAITING, mono);
+	if (turn_give(q, txn, &now) || q->scanning)
 		next = mono;
+	/* Some wait since just now. */
+	next = turn_earlier(next, turn_wake(q, DEST_WAITING, mono));
 	next = turn_earlier(next, scan_again(q, mono));
 	stats_count_turn(q);
 	stats_turn(q, txn, mono);

@@ -285,6 +285,9 @@ api_dest_json(const struct queue_dest_info *d)
 	json_object_set_new(json, "waiting",
 			    json_integer((json_int_t)d->waiting));
 	json_object_set_new(json, "active", json_integer(d->active));
+	json_object_set_new(json, "window", json_integer(d->window));
+	json_object_set_new(json, "rate_until_ms",
+			    json_integer(d->rate_until_ms));
 	json_object_set_new(json, "oldest_ms", json_integer(d->oldest_ms));
 	json_object_set_new(json, "down", json_boolean(d->down));
 	json_object_set_new(json, "not_before_ms",

@@ -32,6 +32,7 @@ belfry_unit_test(queue_operator belfry_queue_rig)
 belfry_unit_test(queue_record belfry_queue_rig)
 belfry_unit_test(queue_story belfry_queue_rig)
 belfry_unit_test(queue_stuck belfry_queue_rig)
+belfry_unit_test(queue_throttle belfry_queue_rig)
 belfry_unit_test(queue_turn belfry_queue_rig)
 belfry_unit_test(store_salvage belfry_queue_rig)
 belfry_unit_test(queue_walk belfry_queue_rig)
@@ -43,6 +44,7 @@ set_tests_properties(unit.queue
                      unit.queue_operator
                      unit.queue_record
                      unit.queue_stuck
+                     unit.queue_throttle
                      unit.queue_turn
                      unit.queue_walk
                      unit.queue_wish

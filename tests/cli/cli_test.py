@@ -409,15 +409,20 @@ class Queue(Case):
 
     def test_stats(self):
         dest = {"agent": "smtp", "name": "provider", "waiting": 12,
-                "active": 0, "oldest_ms": (NOW - 60) * 1000, "down": True,
+                "active": 0, "window": 20, "rate_until_ms": 0,
+                "oldest_ms": (NOW - 60) * 1000, "down": True,
                 "not_before_ms": (NOW + 100) * 1000, "fails": 4,
                 "last_reply": "connection refused"}
         self.api.answers = {("GET", "queue-stats"): (
             200, {"counting": True, "destinations": [
-                dest, dict(dest, name="x" * 60, down=False)]})}
+                dest, dict(dest, name="x" * 60, down=False),
+                dict(dest, name="rated", active=2, window=5, down=False,
+                     last_reply="", rate_until_ms=(NOW + 30) * 1000)]})}
         out = self.belfry("queue", "stats").stdout
-        self.assertRegex(out, r"(?m)^provider +12 +0 +1m  DOWN, 4 failed, "
+        self.assertRegex(out, r"(?m)^provider +12 +0/20 +1m  DOWN, 4 failed, "
                               r"next in 1m: connection refused$")
+        self.assertRegex(out, r"(?m)^rated +12 +2/5 +1m  rate used up, next "
+                              r"in \d+s$")
         self.assertIn("still counts", out)
         out = self.belfry("queue", "stats", "--json").stdout
         self.assertEqual(json.loads(out.splitlines()[0]), dest)

@@ -107,6 +107,13 @@ queue_limit_agent(struct queue *q, const char *agent, size_t most_rcpts)
 }
 
 void
+queue_unrated_agent(struct queue *q, const char *agent)
+{
+	must(q->nagents > 0 &&
+	     strcmp(q->agents[q->nagents - 1].name, agent) == 0);
+}
+
+void
 queue_set_teller(struct queue *q, uint8_t kind, queue_teller_fn *fn, void *ctx)
 {
 	must(kind == 'm');
@@ -244,7 +251,7 @@ fake_queue_give(struct queue *q, struct loop *loop,
 void
 attempt_reached(struct attempt *a)
 {
-	a->impl->reached = true;
+	a->impl->reached = a->probe;
 }
 
 static void
