@@ -13,6 +13,7 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 belfry_e2e_test(agents agents_test.py)
 belfry_e2e_test(agents-kill-50 agents_test.py -k kill 50)
+belfry_e2e_test(bench bench_test.py)
 belfry_e2e_test(cli cli_test.py)
 belfry_e2e_test(daemon daemon_test.py)
 belfry_e2e_test(delivery delivery_test.py)

@@ -79,8 +79,8 @@ class Instance:
                   encoding="utf-8") as file:
             file.write(text)
 
-    def start(self):
-        done = subprocess.run(["postfix", "-c", self.etc, "start"],
+    def start(self, wrapper=()):
+        done = subprocess.run([*wrapper, "postfix", "-c", self.etc, "start"],
                               capture_output=True, text=True, check=False)
         if done.returncode:
             raise lab.Failed("Postfix does not start: " + done.stderr)

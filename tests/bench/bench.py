@@ -9,12 +9,14 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import socket
 import statistics
 import sys
 import threading
 import time
 
+import domains
 from servers import Belfry, Postfix, Sink, lab, source
 
 MIB = 1 << 20
@@ -52,35 +54,53 @@ class Bench:
         count = self.options.messages
         if connections == 1:
             count //= 5
-        sink = Sink().start()
-        servers = [Belfry(sink).start()]
-        if Postfix.can_run():
-            servers.append(Postfix(sink).start())
+        return self.medians(self.take_turns(
+            self.beside_postfix(Sink()), lambda server, share: server.job(
+                count // share, connections, kept)))
+
+    def beside_postfix(self, sink, config=None, resolver=None, lacks=None):
+        """Belfry and, unless something LACKS for it, Postfix."""
+        servers, lacks = [Belfry(sink, config)], lacks or Postfix.lacks()
+        if lacks:
+            note(f"Postfix is left out: {lacks}")
         else:
-            note("Postfix is left out: it needs root and the package")
+            servers.append(Postfix(sink, resolver))
+        return servers
+
+    def take_turns(self, servers, run, what="message"):
+        """RUN(server, share) for each in its turn: what it returned, by the
+        server's name. SHARE is the part of the work: 10 to get warm, then 1.
+        Servers and sinks are started and stopped."""
         results = {server.name: [] for server in servers}
+        to_stop = []
         try:
+            for what_starts in [*{server.sink for server in servers},
+                                *servers]:
+                to_stop.insert(0, what_starts.start())
             for server in servers:
-                server.job(count // 10, connections, kept) # warm
+                run(server, 10)
             for _ in range(self.options.pairs):
                 for server in servers:
-                    got = server.job(count, connections, kept)
+                    got = run(server, 1)
                     results[server.name].append(got)
                     note(f"{server.name}: {got[0]:.0f}/s, {got[1]:.3f} ms "
-                         "of CPU a message")
+                         f"of CPU a {what}")
         finally:
-            for server in servers:
-                server.stop()
-            sink.stop()
+            for started in to_stop:
+                started.stop()
+        return results
+
+    @staticmethod
+    def medians(results):
         return {name: [statistics.median(column) for column in zip(*runs)]
                 for name, runs in results.items()}
 
-    def compare(self, what, result, target):
+    def compare(self, what, result, target, unit="messages/s"):
         belfry = result["belfry"]
-        self.row(f"{what}: Belfry", belfry[0], "messages/s", digits=0)
+        self.row(f"{what}: Belfry", belfry[0], unit, digits=0)
         if "postfix" in result:
             postfix = result["postfix"]
-            self.row(f"{what}: Postfix", postfix[0], "messages/s", digits=0)
+            self.row(f"{what}: Postfix", postfix[0], unit, digits=0)
             self.row(f"{what}: ratio", belfry[0] / postfix[0], "times", target)
 
     def kept(self):
@@ -125,6 +145,71 @@ class Bench:
                  digits=0)
         self.row("100 connections / 20", statistics.median(many) /
                  statistics.median(few), "times", 1.0)
+
+    def recipients(self):
+        """10,000 recipients of one next hop, in messages of 100"""
+        count = -(-self.options.recipients // 100)
+        result = self.medians(self.take_turns(
+            self.beside_postfix(Sink()),
+            lambda server, share: server.recipients_job(
+                -(-count // share), 100), "recipient"))
+        self.compare("recipients", result, 5, "recipients/s")
+
+    # --- mail exchangers -------------------------------------------------------
+
+    def mx(self):
+        """mail to the mail exchangers of 1,000 domains, an address each"""
+        last, lacks = self.options.domains, domains.postfix_lacks()
+        names = domains.name_server(last, for_postfix=not lacks).start()
+        try:
+            sink = Sink("0.0.0.0")
+            result = self.medians(self.take_turns(
+                self.beside_postfix(sink, domains.config(sink, names.port),
+                                    domains.RESOLVER, lacks),
+                lambda server, share: self.to_domains(server, 1, last, share)))
+        finally:
+            names.stop()
+        self.compare(f"{last:,} domains", result, 5)
+
+    def to_domains(self, server, first, last, share):
+        """To domains FIRST to LAST. 0 is the dead one: what goes there isn't
+        waited for and isn't counted."""
+        ndomain = last + 1 - first
+        count = self.options.messages // share
+        if share > 1: # all names are to be known afterwards
+            count = max(count, 2 * ndomain)
+        dead = -(-count // ndomain) if first == 0 else 0
+        return server.run(count - dead, count - dead, lambda: domains.source(
+            server.smtp, count, first, last))
+
+    def dead(self):
+        """one dead domain among 1,000: what it costs the others"""
+        last = self.options.domains - 1
+        if not domains.has_ipv6():
+            note("left out: the dead domain needs ::1")
+            return
+        names = domains.name_server(last, for_postfix=False).start()
+        ends, servers = [], []
+        try:
+            for name, end in (("without", None), *domains.DEAD.items()):
+                sink = Sink("0.0.0.0")
+                ends += [end(sink.port)] if end else []
+                servers.append(Belfry(sink, lab.merge(
+                    domains.config(sink, names.port), domains.SOON), name))
+            rates = self.take_turns(servers, lambda server, share:
+                                    self.to_domains(server, 1 if server.name ==
+                                                    "without" else 0, last,
+                                                    share))
+        finally:
+            for end in ends:
+                end.stop()
+            names.stop()
+        for name in domains.DEAD:
+            share = statistics.median(
+                one[0] / other[0]
+                for one, other in zip(rates[name], rates["without"]))
+            self.row(f"a domain that is {name}: others slower by",
+                     (1 - share) * 100, "%", 2, False)
 
     # --- by itself ---------------------------------------------------------------
 
@@ -289,8 +374,15 @@ class Bench:
                 time.sleep(0.005)
 
 
-FIGURES = ["kept", "new", "cpu", "one", "hundred", "idle", "big", "backlog",
-           "backup"]
+FIGURES = ["kept", "new", "cpu", "one", "hundred", "recipients", "mx", "dead",
+           "idle", "big", "backlog", "backup"]
+
+
+def lacking(name):
+    """What must be installed for a figure and isn't, or None."""
+    if not shutil.which("smtp-source") or not shutil.which("smtp-sink"):
+        return "smtp-source and smtp-sink of the package postfix"
+    return domains.lacking() if name in ("mx", "dead") else None
 
 
 class Peak:
@@ -361,22 +453,21 @@ def show(row):
 
 
 def save(bench):
-    folder = os.path.join(lab.REPO, "build", "bench")
-    os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, time.strftime("%Y%m%d-%H%M%S.json"))
+    os.makedirs(bench.options.out, exist_ok=True)
+    path = os.path.join(bench.options.out,
+                        time.strftime("%Y%m%d-%H%M%S.json"))
+    sizes = {name: value for name, value in vars(bench.options).items()
+             if isinstance(value, int)}
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"machine": platform.platform(), "cpus": os.cpu_count(),
-                   "messages": bench.options.messages,
-                   "pairs": bench.options.pairs,
-                   "backlog": bench.options.backlog,
-                   "results": bench.rows}, file, indent=1)
-    return os.path.relpath(path, lab.REPO)
+                   **sizes, "results": bench.rows}, file, indent=1)
+    return os.path.relpath(path)
 
 
 def main():
     parser = argparse.ArgumentParser(
         prog="./dev bench", formatter_class=argparse.RawTextHelpFormatter,
-        epilog="\n".join(f"{name:<9} {getattr(Bench, name).__doc__}"
+        epilog="\n".join(f"{name:<10} {getattr(Bench, name).__doc__}"
                          for name in FIGURES))
     parser.add_argument("figures", nargs="*", metavar="FIGURE",
                         help="which ones (all)")
@@ -384,18 +475,33 @@ def main():
                         help="in a run (10000)")
     parser.add_argument("--pairs", type=int, default=5,
                         help="of alternating runs (5)")
+    parser.add_argument("--recipients", type=int, default=10000,
+                        help="in a run, 100 a message (10000)")
+    parser.add_argument("--domains", type=int, default=1000,
+                        help="that mail goes to, at most 9999 (1000)")
     parser.add_argument("--backlog", type=int, default=1000000,
                         help="queued for the dead host (1000000)")
     parser.add_argument("--backup", type=int, default=2000,
                         help="megabytes in the store that is copied (2000)")
+    parser.add_argument("--out", metavar="FOLDER",
+                        default=os.path.join(lab.REPO, "build", "bench"),
+                        help="where the results are written (build/bench)")
     options = parser.parse_args()
+    if not 2 <= options.domains <= domains.MOST:
+        parser.error(f"--domains: a number from 2 to {domains.MOST}")
     unknown = set(options.figures) - set(FIGURES)
     if unknown:
         parser.error(f"no such figure: {', '.join(sorted(unknown))}")
     bench = Bench(options)
     for name in options.figures or FIGURES:
         note(f"--- {name}: {getattr(Bench, name).__doc__}")
-        getattr(bench, name)()
+        lacks = lacking(name)
+        if lacks:
+            note(f"left out, not installed: {lacks}")
+        else:
+            getattr(bench, name)()
+    if not bench.rows:
+        return 1
     print("\n".join(show(row) for row in bench.rows))
     print(f"saved as {save(bench)}")
     return 0

@@ -1,0 +1,60 @@
+"""The benchmark's figures of mail to many domains and many recipients, made
+small: they come, whatever their values."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import harness
+import lab
+
+BENCH = os.path.join(lab.REPO, "tests", "bench", "bench.py")
+SMALL = ["--messages", "60", "--pairs", "1", "--domains", "20",
+         "--recipients", "200", "--backup", "1"]
+
+
+class Bench(unittest.TestCase):
+    def bench(self, *arguments, **environment):
+        done = subprocess.run(
+            [sys.executable, BENCH, *arguments], capture_output=True,
+            text=True, timeout=250, check=False,
+            env={**os.environ, **environment})
+        return done.returncode, done.stdout + done.stderr
+
+    @harness.need("nsd")
+    @harness.need("smtp-sink")
+    def test_small(self):
+        with tempfile.TemporaryDirectory() as folder:
+            status, said = self.bench(*SMALL, "--out", folder, "mx", "dead",
+                                      "recipients", "backup")
+            self.assertEqual(status, 0, said)
+            name, = os.listdir(folder)
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                saved = json.load(file)
+        rows = {row["figure"]: row["value"] for row in saved["results"]}
+        self.assertEqual(saved["domains"], 20)
+        for figure in ("20 domains: Belfry", "recipients: Belfry",
+                       "backup: its size", "backup: the queue beside it"):
+            self.assertGreater(rows[figure], 0, said)
+        if "::1" not in said:
+            self.assertIn("a domain that is silent: others slower by", rows)
+            self.assertIn("a domain that is refusing: others slower by", rows)
+
+    def test_lacking(self):
+        """What is not installed is named, and nothing measured is no
+        success."""
+        with tempfile.TemporaryDirectory() as folder:
+            status, said = self.bench("mx", "kept", PATH=folder)
+        self.assertEqual(status, 1, said)
+        self.assertEqual(said.count("not installed: smtp-source"), 2, said)
+
+    def test_unknown(self):
+        status, said = self.bench("slow")
+        self.assertEqual(status, 2)
+        self.assertIn("no such figure: slow", said)
+
+
+if __name__ == "__main__":
+    harness.main()
