@@ -1,5 +1,6 @@
 """Beside the packaged Exim."""
 import re
+import subprocess
 
 import harness
 import interop
@@ -84,8 +85,13 @@ class Peer(interop.ChrootPeer):
             self.folder_of(below, "Debian-exim")
         self.folder_of("mail", "nobody")
 
+    def waiting(self):
+        return subprocess.run(["chroot", self.root, self.command[0], "-bp"],
+                              stdout=subprocess.PIPE, check=True).stdout
 
-class Exim(interop.DsnRows, interop.Utf8Rows, interop.Rows):
+
+class Exim(interop.DsnRows, interop.Utf8Rows, interop.RetryRows,
+           interop.Rows):
     Peer = Peer
     of_class = True
 

@@ -283,6 +283,29 @@ class Rows(harness.Case):
         self.assertEqual(len(seen), count)
         self.wait_empty()
 
+    def test_verify_at_peer(self):
+        """Asked at RCPT whether it knows a recipient."""
+        self.start_relay({
+            "domains": ["peer.example"], "postmaster": "anna@peer.example",
+            "routes": [{"match": "peer.example", "deliver": "smtp",
+                        "verify": {"cache": "1d"},
+                        "via": [{"host": "127.0.0.1",
+                                 "port": self.peer.port}]}]})
+        with smtplib.SMTP("127.0.0.1", self.mx, timeout=60) as client:
+            client.ehlo("client.example.org")
+            client.mail("carl@away.example")
+            for _ in range(2): # the second time from memory
+                self.assertEqual(client.rcpt("nobody@peer.example"), (
+                    550, b"5.1.1 nobody has this address here"))
+                self.step(client.rcpt("anna@peer.example"))
+            self.step(client.data(letter("plain")))
+        self.mails(1)
+        self.wait_empty()
+        found = [(line["to"], line["result"])
+                 for line in self.belfryd.events("verify")]
+        self.assertEqual(sorted(found), [("anna@peer.example", "good"),
+                                         ("nobody@peer.example", "nobody")])
+
     # --- as client -------------------------------------------------------------------
 
     def test_bodies_from_peer(self):
@@ -332,6 +355,35 @@ class Rows(harness.Case):
         self.assertIn(b"ben@inner.example", report)
         self.assertEqual(self.sink.messages, [])
 
+    def test_refused_contents_from_peer(self):
+        """Refused when all of it was sent, or while it is; the next message is
+        taken."""
+        self.start_relay({"limits": {"header_size": "20K",
+                                     "received_fields": 10}})
+        self.from_peer(b"".join(b"X-%d: %060d\r\n" % (n, n)
+                                for n in range(400)) + letter("big"),
+                       b"Received: from x by y; today\r\n" * 15 +
+                       letter("plain"), letter("dots"))
+        reports = b"".join(self.mails(2))
+        self.assertRegex(reports, rb"552[ -]5\.3\.4\s+header\s+too\s+big")
+        self.assertRegex(reports, rb"554[ -]5\.4\.6\s+too\s+many\s+Received")
+        (mail,) = self.sink.wait(1)
+        self.assertEqual(mail.header("Subject"), "dots")
+        self.wait_empty()
+
+    def test_no_recipient_is_left_from_peer(self):
+        """All refused at RCPT, while the content may be on its way."""
+        self.start_relay()
+        self.from_peer(letter("big"), letter("plain"),
+                       to=["nobody@inner.example", "none@inner.example"])
+        self.from_peer(letter("dots"))
+        (mail,) = self.sink.wait(1)
+        self.assertEqual(mail.header("Subject"), "dots")
+        lab.wait_for(lambda: b"".join(self.peer.mails("anna")).count(
+            b"Final-Recipient:") == 4, lambda: "four to be told of in "
+            + str(self.peer.mails("anna")))
+        self.assertEqual(len(self.belfryd.events("accept")), 1)
+
     def test_many_from_peer(self):
         self.start_relay()
         count = 60
@@ -341,6 +393,55 @@ class Rows(harness.Case):
         self.assertEqual(len(seen), count)
         self.wait_empty()
         self.assertEqual(len(self.sink.messages), count)
+
+
+class RetryRows:
+    """For a peer that tries again within a second, as it was told to. Its
+    waiting() lists what is in its queue."""
+
+    def arrived(self):
+        return sorted(r for mail in self.sink.messages
+                      for r in mail.recipients)
+
+    def test_too_many_recipients_from_peer(self):
+        """It brings in further messages what is too many for one."""
+        self.start_relay({"limits": {"recipients": 12}})
+        to = sorted(f"{name}@inner.example" for name in OURS)
+        self.from_peer(letter("plain"), to=to)
+        lab.wait_for(lambda: self.arrived() == to, self.arrived)
+        self.assertEqual(self.peer.mails("anna"), [])
+
+    def test_many_unknown_from_peer(self):
+        """Hung up on in the middle of its recipients: those that exist get
+        their mail all the same, and the others come back."""
+        self.start_relay()
+        unknown = [f"no{n}@inner.example" for n in range(30)]
+        to = [f"{name}@inner.example" for name in OURS]
+        self.from_peer(letter("plain"),
+                       to=[r for both in zip(unknown, to) for r in both])
+        lab.wait_for(lambda: self.arrived() == sorted(to), self.arrived)
+        told = lab.wait_for(
+            lambda: {r for r in unknown for mail in self.peer.mails("anna")
+                     if b"Final-Recipient: rfc822" in mail and
+                     b";" + r.encode() in mail.replace(b"; ", b";")} ==
+            set(unknown), lambda: str(self.peer.mails("anna")))
+        self.assertTrue(told)
+        self.assertEqual(len(self.belfryd.events("refuse", code="421")), 1)
+
+    def test_kill_under_load_from_peer(self):
+        """Belfry is killed while the peer sends: all of it arrives."""
+        self.start_relay(harness.SOON)
+        for begin in (0, 50, 100):
+            self.from_peer(*[harness.message(f"m{n}", subject=f"m{n}")
+                             for n in range(begin, begin + 50)])
+            self.belfryd.kill()
+            self.belfryd.start()
+        lab.wait_for(lambda: len({mail.header("Subject") for mail in
+                                  self.sink.messages}) == 150,
+                     lambda: f"150 mails, not {len(self.sink.messages)}", 60)
+        lab.wait_for(lambda: not self.peer.waiting(), self.peer.waiting)
+        self.wait_empty()
+        self.assertEqual(self.peer.mails("anna"), [])
 
 
 class DsnRows:

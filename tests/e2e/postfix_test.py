@@ -2,6 +2,7 @@
 import os
 import pwd
 import shutil
+import subprocess
 import unittest
 
 import harness
@@ -47,6 +48,10 @@ class Peer(postfix.Instance):
         for name in os.listdir(os.path.join(self.folder, "mail")):
             shutil.rmtree(os.path.join(self.folder, "mail", name))
 
+    def waiting(self):
+        return subprocess.run(["postqueue", "-c", self.etc, "-j"],
+                              stdout=subprocess.PIPE, check=True).stdout
+
     def mails(self, name):
         return interop.maildir(os.path.join(self.folder, "mail", name))
 
@@ -54,7 +59,8 @@ class Peer(postfix.Instance):
 @unittest.skipUnless(postfix.can_run(),
                      "Postfix is not installed, or there is no root to "
                      "start it")
-class Postfix(interop.DsnRows, interop.Utf8Rows, interop.Rows):
+class Postfix(interop.DsnRows, interop.Utf8Rows, interop.RetryRows,
+              interop.Rows):
     Peer = Peer
     of_class = True
 
