@@ -5,6 +5,9 @@ add_library(belfry_store_kit STATIC
   unit/store_kit.c
   unit/store_work.c)
 target_link_libraries(belfry_store_kit PUBLIC belfry_queue)
+# Its calls are made before a sanitizer of threads has begun.
+set_source_files_properties(unit/store_fail.c PROPERTIES
+                            COMPILE_OPTIONS -fno-sanitize=thread)
 
 belfry_unit_test(store belfry_store_kit)
 belfry_unit_test(store_backup belfry_store_kit)
@@ -13,8 +16,14 @@ belfry_unit_test(store_crash belfry_store_kit)
 belfry_unit_test(store_full belfry_store_kit)
 belfry_unit_test(store_record belfry_queue)
 belfry_unit_test(store_trace belfry_store_kit)
-set_tests_properties(unit.store unit.store_backup unit.store_batch
+set_tests_properties(unit.store
+                     unit.store_backup
+                     unit.store_batch
+                     unit.store_crash
+                     unit.store_full
                      PROPERTIES LABELS threads)
+# A child for each of its points.
+set_tests_properties(unit.store_crash PROPERTIES TIMEOUT 600)
 set_tests_properties(unit.store_trace PROPERTIES LABELS trace)
 
 # A queue with a clock that stands still and an agent that the test answers.
@@ -41,14 +50,17 @@ set_tests_properties(unit.queue
                      unit.queue_clock
                      unit.queue_draft
                      unit.queue_fate
+                     unit.queue_keep
                      unit.queue_operator
                      unit.queue_record
+                     unit.queue_story
                      unit.queue_stuck
                      unit.queue_throttle
                      unit.queue_turn
                      unit.queue_walk
                      unit.queue_wish
                      PROPERTIES LABELS threads)
+set_tests_properties(unit.queue_story PROPERTIES TIMEOUT 600)
 
 # The same with a backlog of 100,000, and every point of the stories.
 add_test(NAME unit.queue_turn_100000 COMMAND test_queue_turn)

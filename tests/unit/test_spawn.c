@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -310,6 +311,45 @@ test_many_at_once(void **state)
 	}
 }
 
+/* As many programs as run at a time, and one more: it is told so, and has its
+ * place when another one is over. */
+static void
+test_ceiling(void **state)
+{
+	static const char *const argv[] = {"/bin/sleep", "60", NULL};
+	const struct spawn_request r = {
+		.argv = argv, .cwd = "/", .time_ms = 60000};
+	struct rlimit files;
+	static struct run g[SPAWN_MAX + 1];
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	files.rlim_cur = files.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+	if (files.rlim_max < SPAWN_MAX + 100)
+		skip();
+	for (int i = 0; i <= SPAWN_MAX; i++)
+		while (spawner_start(spawner, &r, null, null, -1,
+				     &g[i].control) == -EAGAIN)
+			usleep(1000);
+	await(&g[SPAWN_MAX]);
+	assert_int_equal(g[SPAWN_MAX].report.end, SPAWN_NOT_STARTED);
+	assert_int_equal(g[SPAWN_MAX].report.value, EAGAIN);
+	shutdown(g[7].control, SHUT_WR);
+	await(&g[7]);
+	assert_int_equal(g[7].report.value, SIGTERM);
+	assert_int_equal(
+		spawner_start(spawner, &r, null, null, -1, &g[7].control), 0);
+	for (int i = 0; i < SPAWN_MAX; i++)
+		shutdown(g[i].control, SHUT_WR);
+	for (int i = 0; i < SPAWN_MAX; i++) {
+		await(&g[i]);
+		assert_int_equal(g[i].report.end, SPAWN_SIGNALLED);
+	}
+	close(null);
+}
+
 /* --- deaths -------------------------------------------------------------------------- */
 
 static void
@@ -436,6 +476,7 @@ main(void)
 		SPAWN_TEST(test_input_ends_when_it_is_complete),
 		cmocka_unit_test(test_report_before_the_end_of_input),
 		SPAWN_TEST(test_many_at_once),
+		SPAWN_TEST(test_ceiling),
 		SPAWN_TEST(test_the_spawner_is_killed),
 		SPAWN_TEST(test_the_owner_is_killed),
 	};

@@ -12,7 +12,7 @@
 
 #include "base/must.h"
 #include "deliver/routes_conf.h"
-#include "deliver/verify.h"
+#include "deliver/verify_impl.h"
 #include "tests/unit/smtp_server.h"
 
 #define TEXT(s) ((char *)(uintptr_t)(s))
@@ -326,6 +326,33 @@ test_ceiling(void **state)
 	close(fd);
 }
 
+/* What is remembered has a ceiling: the oldest goes first, and what is learnt
+ * anew is the newest. */
+static void
+test_memory_ceiling(void **state)
+{
+	struct verify_kept *k = verify_kept_new();
+	char key[32];
+
+	(void)state;
+	for (int i = 0; i < VERIFY_KEPT_MAX; i++) {
+		snprintf(key, sizeof(key), "a%d hub", i);
+		verify_kept_put(k, key, VERIFY_GOOD, 1000);
+	}
+	assert_int_equal(verify_kept_get(k, "a0 hub", 0), VERIFY_GOOD);
+	verify_kept_put(k, "a0 hub", VERIFY_NOBODY, 1000);
+	verify_kept_put(k, "one more", VERIFY_GOOD, 1000);
+	assert_int_equal(verify_kept_get(k, "one more", 0), VERIFY_GOOD);
+	assert_int_equal(verify_kept_get(k, "a0 hub", 0), VERIFY_NOBODY);
+	assert_int_equal(verify_kept_get(k, "a1 hub", 0), VERIFY_ASKED);
+	assert_int_equal(verify_kept_get(k, "a2 hub", 0), VERIFY_GOOD);
+	/* Another one with a time that is over has made room by itself. */
+	assert_int_equal(verify_kept_get(k, "a2 hub", 1000), VERIFY_ASKED);
+	verify_kept_put(k, "two more", VERIFY_GOOD, 1000);
+	assert_int_equal(verify_kept_get(k, "a3 hub", 0), VERIFY_GOOD);
+	verify_kept_free(&k);
+}
+
 int
 main(void)
 {
@@ -336,6 +363,7 @@ main(void)
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_single_flight),
 		cmocka_unit_test(test_ceiling),
+		cmocka_unit_test(test_memory_ceiling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
