@@ -112,7 +112,7 @@ deliver_loop_init(struct deliver_loop *dl, struct deliver *d, struct loop *loop,
 	TAILQ_INIT(&dl->tries);
 	TAILQ_INIT(&dl->waiting);
 	TAILQ_INIT(&dl->busy);
-	TAILQ_INIT(&dl->idle);
+	smtp_idle_init(&dl->idle);
 	LIST_INIT(&dl->pipes);
 	loop_timer_init(&dl->grace, loop, deliver_grace_over, dl);
 }
@@ -223,7 +223,7 @@ deliver_loop_check(struct deliver_loop *dl)
 	struct deliver *d = dl->deliver;
 
 	if (!dl->stopping || dl->closed || dl->under_way > 0 ||
-	    !TAILQ_EMPTY(&dl->busy) || !TAILQ_EMPTY(&dl->idle))
+	    !TAILQ_EMPTY(&dl->busy) || dl->idle.n > 0)
 		return;
 	dl->closed = true;
 	loop_timer_done(&dl->grace);
@@ -241,8 +241,8 @@ deliver_loop_stop(void *arg)
 
 	dl->stopping = true;
 	loop_timer_set(&dl->grace, dl->deliver->grace_ms);
-	while (!TAILQ_EMPTY(&dl->idle))
-		smtp_conn_quit(TAILQ_FIRST(&dl->idle));
+	while (dl->idle.n > 0)
+		smtp_conn_quit(TAILQ_FIRST(&dl->idle.all));
 	while (!TAILQ_EMPTY(&dl->waiting))
 		smtp_try_give_up(TAILQ_FIRST(&dl->waiting));
 	for (t = TAILQ_FIRST(&dl->tries); t; t = next) {
@@ -293,8 +293,7 @@ deliver_free(struct deliver **dp)
 		return;
 	deliver_run_rest(d);
 	for (size_t i = 0; i < d->nloops; i++) {
-		must(TAILQ_EMPTY(&d->loops[i].busy) &&
-		     TAILQ_EMPTY(&d->loops[i].idle));
+		must(TAILQ_EMPTY(&d->loops[i].busy) && d->loops[i].idle.n == 0);
 		buf_done(&d->loops[i].out);
 		host_memory_done(&d->loops[i].memory);
 		maildir_seen_done(&d->loops[i]);

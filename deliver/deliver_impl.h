@@ -35,15 +35,24 @@ struct smtp_conn;
 TAILQ_HEAD(smtp_try_list, smtp_try);
 TAILQ_HEAD(smtp_conn_list, smtp_conn);
 
+/* Connections without a mail, the newest first. */
+#define SMTP_IDLE_BUCKETS 256
+struct smtp_idle {
+	size_t n;
+	struct smtp_conn_list all;
+	struct smtp_conn_list host[SMTP_IDLE_BUCKETS]; /* by host_link */
+	struct smtp_conn_list addr[SMTP_IDLE_BUCKETS]; /* by addr_link */
+};
+
 struct deliver_loop {
 	struct deliver *deliver; /* borrowed */
 	struct loop *loop;       /* borrowed */
 	struct dns *dns;         /* borrowed */
 	struct buf out; /* of the machine that runs; empty between turns */
-	struct smtp_try_list tries;       /* all, but those in WAITING */
-	struct smtp_try_list waiting;     /* for a place below a ceiling */
-	struct smtp_conn_list busy, idle; /* idle: the newest first */
-	size_t nidle;
+	struct smtp_try_list tries;   /* all, but those in WAITING */
+	struct smtp_try_list waiting; /* for a place below a ceiling */
+	struct smtp_conn_list busy;
+	struct smtp_idle idle;
 	struct host_memory memory;
 	struct maildir_seen *maildirs; /* owned */
 	LIST_HEAD(, pipe_try) pipes;
@@ -229,7 +238,7 @@ void smtp_mx_shuffle(struct dns_mx *v, size_t n);
 /* --- smtp_conn.c ---------------------------------------------------------------- */
 
 struct smtp_conn {
-	TAILQ_ENTRY(smtp_conn) link;
+	TAILQ_ENTRY(smtp_conn) link, host_link, addr_link;
 	struct deliver_loop *dl; /* borrowed */
 	struct io *io;           /* owned */
 	struct smtp_out so;
@@ -251,13 +260,6 @@ struct smtp_conn {
  * with nothing taken. */
 int smtp_conn_open(struct smtp_try *t, const struct smtp_host *host,
 		   const struct sockaddr_any *addr, struct slot **addr_slot);
-/* An idle connection for HOST of this very routing, or to ADDR with the same
- * name and source address; NULL. */
-struct smtp_conn *smtp_conn_find_host(struct smtp_try *t,
-				      const struct smtp_host *host);
-struct smtp_conn *smtp_conn_find_addr(struct smtp_try *t,
-				      const struct smtp_host *host,
-				      const struct sockaddr_any *addr);
 /* Give T's mail to an idle connection. */
 void smtp_conn_carry(struct smtp_conn *c, struct smtp_try *t);
 /* Go on after something happened; C may be gone afterwards. */
@@ -269,5 +271,20 @@ void smtp_conn_abort(struct smtp_conn *c);
 /* Somebody waits for a place of KEY: close an idle connection that holds one.
  */
 void smtp_conn_make_room(struct deliver_loop *dl, const char *key);
+
+/* --- smtp_idle.c -------------------------------------------------------------- */
+
+void smtp_idle_init(struct smtp_idle *idle);
+void smtp_idle_add(struct smtp_idle *idle, struct smtp_conn *c);
+void smtp_idle_remove(struct smtp_idle *idle, struct smtp_conn *c);
+/* May C carry what T waits for? */
+bool smtp_idle_fits(const struct smtp_conn *c, const struct smtp_try *t);
+/* An idle connection for HOST of this very routing, or to ADDR with the same
+ * name and source address; NULL. */
+struct smtp_conn *smtp_idle_find_host(struct smtp_try *t,
+				      const struct smtp_host *host);
+struct smtp_conn *smtp_idle_find_addr(struct smtp_try *t,
+				      const struct smtp_host *host,
+				      const struct sockaddr_any *addr);
 
 #endif

@@ -45,12 +45,10 @@ conn_end(struct smtp_conn *c)
 		io_close_after_write(&c->io, CONN_LINGER_MS);
 	else
 		io_close(&c->io);
-	if (c->idle) {
-		TAILQ_REMOVE(&dl->idle, c, link);
-		dl->nidle--;
-	} else {
+	if (c->idle)
+		smtp_idle_remove(&dl->idle, c);
+	else
 		TAILQ_REMOVE(&dl->busy, c, link);
-	}
 	slots_give(&c->addr_slot);
 	slots_give(&c->hop_slot);
 	routing_unref(&c->routing);
@@ -103,48 +101,6 @@ smtp_conn_abort(struct smtp_conn *c)
 /* --- to rest, or to end -------------------------------------------------------- */
 
 static bool
-conn_same_source(const struct sockaddr_any *a, const struct sockaddr_any *b)
-{
-	return a->len == b->len && memcmp(&a->ss, &b->ss, a->len) == 0;
-}
-
-static bool
-conn_fits_addr(const struct smtp_conn *c, const struct smtp_try *t,
-	       const struct hop *entry, const struct sockaddr_any *addr)
-{
-	struct sockaddr_any source = {.len = 0};
-
-	if (!conn_same_source(&c->addr, addr) ||
-	    c->so.conf.lmtp != smtp_try_is_lmtp(t) ||
-	    strcmp(c->helo, routing_helo(t->routing, entry)) != 0)
-		return false;
-	routing_bind(t->routing, entry, addr->ss.ss_family, &source);
-	return conn_same_source(&c->source, &source);
-}
-
-/* By MX all domains have one entry. */
-static bool
-conn_fits_host(const struct smtp_conn *c, const struct smtp_try *t,
-	       const struct smtp_host *host)
-{
-	return c->entry == host->entry &&
-	       (c->entry != t->mx_entry || strcmp(c->domain, t->a->dest) == 0);
-}
-
-static bool
-conn_fits_waiting(const struct smtp_conn *c, const struct smtp_try *t)
-{
-	const struct smtp_host *host = &t->hosts[t->host_at];
-
-	if (t->fresh)
-		return false;
-	if (conn_fits_host(c, t, host))
-		return true;
-	return t->state == SMTP_TRY_ADDRESS_SLOT &&
-	       conn_fits_addr(c, t, host->entry, &t->addrs[t->addr_at]);
-}
-
-static bool
 conn_is_used_up(const struct smtp_conn *c)
 {
 	int64_t most = conn_conf(c)->per_destination.messages_per_connection;
@@ -161,8 +117,8 @@ conn_drop_oldest(const struct smtp_conn *c)
 	size_t most = (size_t)conn_conf(c)->connections / 2;
 
 	most /= dl->deliver->nloops;
-	if (dl->nidle > (most > 0 ? most : 1))
-		smtp_conn_quit(TAILQ_LAST(&dl->idle, smtp_conn_list));
+	if (dl->idle.n > (most > 0 ? most : 1))
+		smtp_conn_quit(TAILQ_LAST(&dl->idle.all, smtp_conn_list));
 }
 
 /* Ready and without a mail: the next one, a rest, or QUIT. */
@@ -176,11 +132,10 @@ conn_rest(struct smtp_conn *c)
 		return;
 	}
 	TAILQ_REMOVE(&c->dl->busy, c, link);
-	TAILQ_INSERT_HEAD(&c->dl->idle, c, link);
-	c->dl->nidle++;
+	smtp_idle_add(&c->dl->idle, c);
 	c->idle = true;
 	TAILQ_FOREACH (t, &c->dl->waiting, link)
-		if (conn_fits_waiting(c, t)) {
+		if (smtp_idle_fits(c, t)) {
 			smtp_conn_carry(c, t);
 			return;
 		}
@@ -190,45 +145,6 @@ conn_rest(struct smtp_conn *c)
 	}
 	io_set_deadline(c->io, SMTP_IDLE_MS);
 	conn_drop_oldest(c);
-}
-
-struct smtp_conn *
-smtp_conn_find_host(struct smtp_try *t, const struct smtp_host *host)
-{
-	struct smtp_conn *c;
-
-	TAILQ_FOREACH (c, &t->dl->idle, link)
-		if (conn_fits_host(c, t, host))
-			return c;
-	return NULL;
-}
-
-struct smtp_conn *
-smtp_conn_find_addr(struct smtp_try *t, const struct smtp_host *host,
-		    const struct sockaddr_any *addr)
-{
-	struct smtp_conn *c;
-
-	TAILQ_FOREACH (c, &t->dl->idle, link)
-		if (conn_fits_addr(c, t, host->entry, addr))
-			return c;
-	return NULL;
-}
-
-void
-smtp_conn_make_room(struct deliver_loop *dl, const char *key)
-{
-	struct smtp_conn *c;
-
-	TAILQ_FOREACH_REVERSE(c, &dl->idle, smtp_conn_list, link)
-	{
-		if (strcmp(slots_key(c->addr_slot), key) != 0 &&
-		    (!c->hop_slot || strcmp(slots_key(c->hop_slot), key) != 0))
-			continue;
-		if (slots_wanted(c->addr_slot) || slots_wanted(c->hop_slot))
-			smtp_conn_quit(c);
-		return;
-	}
 }
 
 /* --- a mail ---------------------------------------------------------------------- */
@@ -358,8 +274,7 @@ void
 smtp_conn_carry(struct smtp_conn *c, struct smtp_try *t)
 {
 	must(c->idle && !c->try && c->so.state == SMTP_OUT_READY);
-	TAILQ_REMOVE(&c->dl->idle, c, link);
-	c->dl->nidle--;
+	smtp_idle_remove(&c->dl->idle, c);
 	TAILQ_INSERT_HEAD(&c->dl->busy, c, link);
 	c->idle = false;
 	c->given = false;
@@ -427,6 +342,22 @@ conn_event(void *arg, enum io_event event)
 		break;
 	}
 	conn_look(c, event == IO_CONNECTED || event == IO_DRAINED);
+}
+
+void
+smtp_conn_make_room(struct deliver_loop *dl, const char *key)
+{
+	struct smtp_conn *c;
+
+	TAILQ_FOREACH_REVERSE(c, &dl->idle.all, smtp_conn_list, link)
+	{
+		if (strcmp(slots_key(c->addr_slot), key) != 0 &&
+		    (!c->hop_slot || strcmp(slots_key(c->hop_slot), key) != 0))
+			continue;
+		if (slots_wanted(c->addr_slot) || slots_wanted(c->hop_slot))
+			smtp_conn_quit(c);
+		return;
+	}
 }
 
 static struct smtp_conn *

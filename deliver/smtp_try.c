@@ -248,7 +248,7 @@ try_address(struct smtp_try *t)
 		const struct sockaddr_any *addr = &t->addrs[t->addr_at];
 
 		c = t->fresh ? NULL
-			     : smtp_conn_find_addr(t, try_host_now(t), addr);
+			     : smtp_idle_find_addr(t, try_host_now(t), addr);
 		if (c) {
 			smtp_conn_carry(c, t);
 			return;
@@ -444,7 +444,7 @@ smtp_try_host(struct smtp_try *t)
 		try_dest_failed(t);
 		return;
 	}
-	c = t->fresh ? NULL : smtp_conn_find_host(t, try_host_now(t));
+	c = t->fresh ? NULL : smtp_idle_find_host(t, try_host_now(t));
 	if (c) {
 		smtp_conn_carry(c, t);
 	} else if (smtp_host_is_open(try_host_now(t))) {
