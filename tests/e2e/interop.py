@@ -565,3 +565,21 @@ class Utf8Rows:
         self.assertIn(b"Status: 5.6.7", report)
         self.assertIn(b"message/global-delivery-status", report)
         self.wait_empty()
+
+    def test_utf8_dsn_to_peer(self):
+        """An ORCPT of type utf-8, and a report that needs SMTPUTF8, or that
+        Exim sends without: it leaves what came as it is, and calls each
+        recipient rfc822."""
+        self.sink.script = lambda verb, argument: (
+            UTF8 if verb == "EHLO" else None)
+        self.start_relay()
+        self.to_peer(letter("plain"), to=["jürgen@peer.example"],
+                     options=["SMTPUTF8"],
+                     rcpt_options=["NOTIFY=SUCCESS",
+                                   r"ORCPT=utf-8;m\x{FC}ller@inner.example"])
+        (report,) = self.sink.wait(1)
+        for line in (r"Original-Recipient: utf-8; *m(ü|\\x{FC})ller@inner",
+                     "Final-Recipient: (utf-8|rfc822); *jürgen@peer.example",
+                     "Action: delivered"):
+            self.assertRegex(report.content, b"(?m)^" + line.encode())
+        self.wait_empty()

@@ -64,22 +64,6 @@ class Postfix(interop.DsnRows, interop.Utf8Rows, interop.RetryRows,
     Peer = Peer
     of_class = True
 
-    def test_utf8_dsn_to_peer(self):
-        """An ORCPT of type utf-8, and a report that needs SMTPUTF8."""
-        self.sink.script = lambda verb, argument: (
-            interop.UTF8 if verb == "EHLO" else None)
-        self.start_relay()
-        self.to_peer(interop.letter("plain"), to=["jürgen@peer.example"],
-                     options=["SMTPUTF8"],
-                     rcpt_options=["NOTIFY=SUCCESS",
-                                   r"ORCPT=utf-8;m\x{FC}ller@inner.example"])
-        (report,) = self.sink.wait(1)
-        for line in ("Original-Recipient: utf-8; *müller@inner.example",
-                     "Final-Recipient: utf-8; *jürgen@peer.example",
-                     "Action: delivered"):
-            self.assertRegex(report.content, b"(?m)^" + line.encode())
-        self.wait_empty()
-
 
 if __name__ == "__main__":
     harness.main()
