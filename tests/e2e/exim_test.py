@@ -1,4 +1,5 @@
 """Beside the packaged Exim."""
+import os
 import re
 import subprocess
 
@@ -23,6 +24,10 @@ acl_smtp_rcpt = rcpt
 
 begin acl
 rcpt:
+  defer local_parts = r1 : r2
+        domains = peer.example
+        condition = ${{if exists{{/tmp/full}}}}
+        message = mailbox full, try again later
   deny domains = peer.example
        message = unknown user
        !verify = recipient
@@ -94,6 +99,23 @@ class Exim(interop.DsnRows, interop.Utf8Rows, interop.RetryRows,
            interop.Rows):
     Peer = Peer
     of_class = True
+
+    def test_deferred_recipients_to_peer(self):
+        """Of four recipients two are refused for now: they get the message
+        later, and the others once."""
+        self.start_relay(harness.SOON)
+        self.peer.write("tmp/full", "")
+        to = [f"r{n}@peer.example" for n in range(4)]
+        self.to_peer(interop.letter("8bit"), to=to,
+                     options=["BODY=8BITMIME"])
+        lab.wait_for(lambda: len(self.belfryd.events(
+            "deliver", status="deferred")) >= 4, "two tries in vain")
+        os.unlink(self.peer.path("tmp/full"))
+        self.wait_empty()
+        for n in range(4):
+            self.mails(1, f"r{n}")
+        self.assertEqual(self.belfryd.events("deliver", status="deferred")[0]
+                         ["reply"], "451 mailbox full, try again later")
 
     def test_chunks_from_peer(self):
         """Exim sends by BDAT, as its log says, also what is cut within a
