@@ -100,18 +100,26 @@ pool_new(const char *name, size_t nthreads, size_t max_jobs)
 }
 
 void
-pool_free(struct pool **poolp)
+pool_end(struct pool *pool)
 {
-	struct pool *pool = poolp != NULL ? *poolp : NULL;
-
 	if (pool == NULL)
 		return;
 	pthread_mutex_lock(&pool->lock);
 	pool->closing = true;
 	pthread_cond_broadcast(&pool->wanted);
 	pthread_mutex_unlock(&pool->lock);
-	for (size_t i = 0; i < pool->nthreads; i++)
-		pthread_join(pool->threads[i], NULL);
+	for (; pool->nthreads > 0; pool->nthreads--)
+		pthread_join(pool->threads[pool->nthreads - 1], NULL);
+}
+
+void
+pool_free(struct pool **poolp)
+{
+	struct pool *pool = poolp != NULL ? *poolp : NULL;
+
+	if (pool == NULL)
+		return;
+	pool_end(pool);
 	pthread_cond_destroy(&pool->wanted);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);
@@ -132,7 +140,7 @@ pool_run(struct pool *pool, struct pool_job *job, loop_fn *fn,
 		.loop = loop,
 	};
 	pthread_mutex_lock(&pool->lock);
-	if (pool->njobs < pool->max_jobs) {
+	if (pool->njobs < pool->max_jobs && !pool->closing) {
 		*pool->end = job;
 		pool->end = &job->next;
 		pool->njobs++;

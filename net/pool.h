@@ -25,9 +25,12 @@ struct pool_job {
 };
 
 struct pool *pool_new(const char *name, size_t nthreads, size_t max_jobs);
-/* Runs what is queued, then ends the threads. */
+/* Runs what is queued, then ends the threads. Others may still come with jobs,
+ * and are told -EAGAIN; once they are gone it can be freed. NULL is fine. */
+void pool_end(struct pool *pool);
+/* Both, if it was not ended yet. */
 void pool_free(struct pool **pool);
-/* From any thread. 0, or -EAGAIN when the queue is full. */
+/* From any thread. 0, or -EAGAIN when the queue is full, or it is ended. */
 int pool_run(struct pool *pool, struct pool_job *job, loop_fn *fn,
 	     struct loop *loop, loop_fn *done, void *arg);
 

@@ -95,11 +95,13 @@ relay_release(struct relay *r)
 	}
 	drop_end(r->drop);
 	http_server_free(&r->http);
-	/* No read may be under way when the store closes. With both gone nobody
-	 * posts any more; deliver_free() runs what was posted, so what that may
-	 * name is still there. */
-	pool_free(&r->disk);
+	/* No read may be under way when the store closes, and its thread may
+	 * ask for one up to then. With both gone nobody posts any more;
+	 * deliver_free() runs what was posted, so what that may name is still
+	 * there. */
+	pool_end(r->disk);
 	queue_close(&r->queue);
+	pool_free(&r->disk);
 	deliver_free(&r->deliver);
 	notify_free(&r->notify);
 	ports_close(r);

@@ -67,8 +67,9 @@ delivery_rig_done(struct delivery_rig *g)
 {
 	queue_stop(g->queue);
 	agent_rig_stop(&g->agent, 5000);
-	pool_free(&g->disk);
+	pool_end(g->disk);
 	queue_close(&g->queue);
+	pool_free(&g->disk);
 	agent_rig_done(&g->agent);
 	metrics_free(&g->metrics);
 	store_kit_remove(g->dir);

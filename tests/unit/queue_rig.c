@@ -212,8 +212,9 @@ rig_close(struct rig *rig)
 		return;
 	queue_stop(rig->q);
 	rig_settle(rig);
-	pool_free(&rig->disk);
+	pool_end(rig->disk);
 	queue_close(&rig->q);
+	pool_free(&rig->disk);
 	if (rig->telling != NULL)
 		tell_drop(&rig->telling);
 	for (size_t i = 0; i < rig->nout; i++)

@@ -117,12 +117,30 @@ test_full_is_told_and_free_finishes(void **state)
 	pthread_barrier_destroy(&g.entered);
 }
 
+/* Whoever comes late with a job is told so. */
+static void
+test_ended(void **state)
+{
+	struct gate g = {.done = 0};
+	struct pool *pool = pool_new("test", 2, 8);
+	struct pool_job job;
+
+	(void)state;
+	pool_end(pool);
+	assert_int_equal(pool_run(pool, &job, nothing_fn, NULL, gate_done, &g),
+			 -EAGAIN);
+	pool_end(pool);
+	pool_free(&pool);
+	assert_int_equal(atomic_load(&g.done), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_done_comes_back_to_the_loop),
 		cmocka_unit_test(test_full_is_told_and_free_finishes),
+		cmocka_unit_test(test_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

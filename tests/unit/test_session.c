@@ -180,8 +180,9 @@ static void
 end(struct fixture *f)
 {
 	loop_timer_done(&f->timer);
-	pool_free(&f->disk);
+	pool_end(f->disk);
 	queue_close(&f->q);
+	pool_free(&f->disk);
 	sessions_free(&f->sessions);
 	loop_free(&f->loop);
 	snapshot_unref(&f->snapshot);
