@@ -7,21 +7,7 @@
 
 #include "base/conf.h"
 #include "cli/api_client.h"
-#include "mail/address.h"
-
-static bool
-sc_check_origin(void *field, const struct conf_mark *mark,
-		struct conf_errors *errors)
-{
-	const char *name = *(char **)field;
-
-	if (name[0] == '\0' ||
-	    (name[0] != '[' && address_is_domain(name, strlen(name))))
-		return true;
-	conf_error(errors, mark,
-		   "`origin` is a domain like example.org, not `%s`", name);
-	return false;
-}
+#include "config/config.h"
 
 static const struct conf_option sendmail_options[] = {
 	{.name = "submit_socket",
@@ -41,7 +27,7 @@ static const struct conf_option sendmail_options[] = {
 	 .offset = offsetof(struct sendmail_conf, origin),
 	 .dflt = "\"\"",
 	 .help = "The domain of addresses that have none.",
-	 .check = sc_check_origin},
+	 .check = config_check_origin},
 	{.name = NULL},
 };
 

@@ -100,6 +100,12 @@ struct notify_conf {
 	unsigned kinds; /* POSTMASTER, resolved */
 };
 
+/* Limits of the drop folder. */
+struct drop_conf {
+	int64_t messages, bytes; /* of a user and hour */
+	int64_t keep_bad_ms;
+};
+
 struct config {
 	char *hostname;
 	struct conf_map networks;
@@ -108,6 +114,7 @@ struct config {
 	char *admin_group;
 	char *submit_socket;
 	char *drop_dir; /* never empty once loaded */
+	struct drop_conf drop;
 	char *user;     /* "": stay the caller */
 	char *loops;    /* as written */
 	int64_t nloops; /* LOOPS, resolved: at least 1 */
@@ -140,6 +147,9 @@ int config_load(const char *path, struct config **ret, struct conf_errors *e);
 /* The same from memory, for tests; NAME stands in the errors. */
 int config_load_text(const char *name, const char *text, size_t len,
 		     struct config **ret, struct conf_errors *e);
+/* A check of a field `origin`, also in other files. */
+bool config_check_origin(void *field, const struct conf_mark *mark,
+			 struct conf_errors *errors);
 struct config *config_ref(struct config *c);
 /* Leaves NULL. */
 void config_unref(struct config **c);

@@ -7,6 +7,7 @@
 #include "config/config.h"
 
 extern const struct conf_table listener_conf_table;
+extern const struct conf_table drop_conf_table;
 extern const struct conf_table http_conf_table;
 extern const struct conf_table limits_conf_table;
 extern const struct conf_table log_conf_table;
@@ -15,8 +16,8 @@ extern const struct conf_table rewrite_rule_table;
 
 /* --- domains_conf.c: checks of whose mail it is --------------------------- */
 
-conf_check_fn config_check_domains, config_check_origin,
-	config_check_postmaster, config_check_delimiter;
+conf_check_fn config_check_domains, config_check_postmaster,
+	config_check_delimiter;
 
 /* --- alias_conf.c ------------------------------------------------------------ */
 

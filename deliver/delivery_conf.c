@@ -174,54 +174,45 @@ rule_check_via(void *field, const struct conf_mark *mark,
 	return false;
 }
 
-static const struct conf_option domain_rule_options[] = {
-	{.name = "match",
-	 .type = CONF_STRING,
-	 .offset = offsetof(struct delivery_rule, match),
-	 .help = "The recipients it is for, as a pattern: `anna@example.com`, "
-		 "`example.com`, `.example.com` (subdomains), a glob with `*`, "
-		 "or `/regular expression/`.",
-	 .check = route_check_match,
-	 .example = "example.com"},
-	{.name = "via",
-	 .type = CONF_LIST,
-	 .offset = offsetof(struct delivery_rule, via),
-	 .help = "Next hops, tried in this order.",
-	 .table = &hop_conf_table,
-	 .check = rule_check_via,
-	 .example = "[{host: 10.0.0.5}]"},
-	{.name = NULL},
-};
+/* Of whom MATCH speaks, with examples of both keys. */
+#define DELIVERY_RULE_OPTIONS(match_help, match_example, via_example)          \
+	{                                                                      \
+		{.name = "match",                                              \
+		 .type = CONF_STRING,                                          \
+		 .offset = offsetof(struct delivery_rule, match),              \
+		 .help = (match_help),                                         \
+		 .check = route_check_match,                                   \
+		 .example = (match_example)},                                  \
+			{.name = "via",                                        \
+			 .type = CONF_LIST,                                    \
+			 .offset = offsetof(struct delivery_rule, via),        \
+			 .help = "Next hops, tried in this order.",            \
+			 .table = &hop_conf_table,                             \
+			 .check = rule_check_via,                              \
+			 .example = (via_example)},                            \
+			{.name = NULL},                                        \
+	}
+#define DELIVERY_RULE_TABLE(rule_options)                                      \
+	{                                                                      \
+		.size = sizeof(struct delivery_rule),                          \
+		.options = (rule_options),                                     \
+		.mark_offset = offsetof(struct delivery_rule, mark),           \
+	}
 
-static const struct conf_table domain_rule_table = {
-	.size = sizeof(struct delivery_rule),
-	.options = domain_rule_options,
-	.mark_offset = offsetof(struct delivery_rule, mark),
-};
+static const struct conf_option domain_rule_options[] = DELIVERY_RULE_OPTIONS(
+	"The recipients it is for, as a pattern: `anna@example.com`, "
+	"`example.com`, `.example.com` (subdomains), a glob with `*`, "
+	"or `/regular expression/`.",
+	"example.com", "[{host: 10.0.0.5}]");
+static const struct conf_table domain_rule_table =
+	DELIVERY_RULE_TABLE(domain_rule_options);
 
-static const struct conf_option sender_rule_options[] = {
-	{.name = "match",
-	 .type = CONF_STRING,
-	 .offset = offsetof(struct delivery_rule, match),
-	 .help = "The envelope senders it is for, as a pattern like those of "
-		 "by_domain. Reports (from `<>`) match none.",
-	 .check = route_check_match,
-	 .example = ".shop.example.org"},
-	{.name = "via",
-	 .type = CONF_LIST,
-	 .offset = offsetof(struct delivery_rule, via),
-	 .help = "Next hops, tried in this order.",
-	 .table = &hop_conf_table,
-	 .check = rule_check_via,
-	 .example = "[{host: smtp.shop.example.net}]"},
-	{.name = NULL},
-};
-
-static const struct conf_table sender_rule_table = {
-	.size = sizeof(struct delivery_rule),
-	.options = sender_rule_options,
-	.mark_offset = offsetof(struct delivery_rule, mark),
-};
+static const struct conf_option sender_rule_options[] = DELIVERY_RULE_OPTIONS(
+	"The envelope senders it is for, as a pattern like those of "
+	"by_domain. Reports (from `<>`) match none.",
+	".shop.example.org", "[{host: smtp.shop.example.net}]");
+static const struct conf_table sender_rule_table =
+	DELIVERY_RULE_TABLE(sender_rule_options);
 
 /* --- delivery -------------------------------------------------------------- */
 

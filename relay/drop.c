@@ -96,6 +96,23 @@ drop_rest(struct drop *d)
 	d->again = false;
 }
 
+/* What lies there and is not taken; once an hour, and when there is more. */
+static void
+drop_tell_scan(struct drop *d)
+{
+	const struct drop_scan *s = &d->scan;
+
+	if (s->odd > 0 && s->odd != d->hour.odd)
+		log_event(&d->relay->log_root, LOG_WARNING, "drop_odd",
+			  LOG_INT("entries", s->odd));
+	if ((s->bad > 0 && s->bad != d->hour.bad) || s->bad_gone > 0)
+		log_event(&d->relay->log_root, LOG_WARNING, "drop_bad",
+			  LOG_INT("files", s->bad),
+			  LOG_INT("removed", s->bad_gone));
+	d->hour.odd = s->odd;
+	d->hour.bad = s->bad;
+}
+
 static void
 drop_pass_over(struct drop *d)
 {
@@ -106,11 +123,7 @@ drop_pass_over(struct drop *d)
 		return;
 	}
 	drop_scan_done(&d->scan);
-	if (d->scan.odd > 0 && d->scan.odd != d->hour.odd) {
-		log_event(&d->relay->log_root, LOG_WARNING, "drop_odd",
-			  LOG_INT("entries", d->scan.odd));
-		d->hour.odd = d->scan.odd;
-	}
+	drop_tell_scan(d);
 	drop_rest(d);
 }
 
@@ -143,16 +156,22 @@ drop_part_key(const struct drop *d, size_t part)
 	return xasprintf("%s/%zu", d->key, part);
 }
 
+/* KEY is consumed. */
+static void
+drop_forget_key(struct drop *d, char *key)
+{
+	queue_forget_key(d->relay->queue, key, d->loop);
+	free(key);
+}
+
 static void
 drop_forget_keys(struct drop *d)
 {
 	queue_forget_key(d->relay->queue, d->key, d->loop);
-	for (size_t i = 2; i <= d->part; i++) {
-		char *key = drop_part_key(d, i);
-
-		queue_forget_key(d->relay->queue, key, d->loop);
-		free(key);
-	}
+	if (d->report != NULL)
+		drop_forget_key(d, xasprintf("%s/report", d->key));
+	for (size_t i = 2; i <= d->part; i++)
+		drop_forget_key(d, drop_part_key(d, i));
 }
 
 static void
@@ -392,8 +411,8 @@ drop_quota(struct drop *d, const struct drop_found *found)
 	if (first)
 		log_event(&d->relay->log_root, LOG_WARNING, "drop_quota",
 			  LOG_INT("uid", found->uid),
-			  LOG_INT("files", DROP_QUOTA_FILES),
-			  LOG_INT("bytes", DROP_QUOTA_BYTES));
+			  LOG_INT("files", d->hour.most_files),
+			  LOG_INT("bytes", d->hour.most_bytes));
 	return false;
 }
 
@@ -456,9 +475,13 @@ static void
 drop_begin(void *arg)
 {
 	struct drop *d = arg;
+	const struct drop_conf *conf = &relay_config(d->relay)->drop;
 
 	must(d->state == DROP_IDLE);
 	d->scan_took_ms = 0;
+	d->hour.most_files = conf->messages;
+	d->hour.most_bytes = conf->bytes;
+	d->scan.keep_bad_ms = conf->keep_bad_ms;
 	drop_hour_check(&d->hour, loop_mono_ms(d->loop));
 	d->full = 0;
 	if (d->resume) {

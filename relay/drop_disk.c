@@ -29,7 +29,7 @@ scan_open(struct drop_scan *s)
 		close(fd);
 		return error;
 	}
-	s->odd = s->stale = 0;
+	s->odd = s->stale = s->bad = s->bad_gone = 0;
 	return 0;
 }
 
@@ -48,6 +48,21 @@ scan_tmp(struct drop_scan *s, const char *name, const struct stat *st)
 		s->stale++;
 }
 
+/* Its owner can set the other times; this one says when it was put aside. */
+static void
+scan_bad(struct drop_scan *s, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(s->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	if (s->now_ms - stat_wall_ms(&st.st_ctim) > s->keep_bad_ms &&
+	    unlinkat(s->dir_fd, name, 0) == 0)
+		s->bad_gone++;
+	else
+		s->bad++;
+}
+
 static void
 scan_entry(struct drop_scan *s, const char *name)
 {
@@ -55,9 +70,12 @@ scan_entry(struct drop_scan *s, const char *name)
 	struct drop_found *found = &s->v[s->n];
 	struct stat st;
 
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	    strncmp(name, DROP_BAD, strlen(DROP_BAD)) == 0)
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return;
+	if (strncmp(name, DROP_BAD, strlen(DROP_BAD)) == 0) {
+		scan_bad(s, name);
+		return;
+	}
 	if ((!tmp && !drop_is_name(name)) ||
 	    fstatat(s->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISREG(st.st_mode)) {

@@ -29,13 +29,16 @@ struct drop_found {
 struct drop_scan {
 	int dir_fd;     /* borrowed */
 	int64_t now_ms; /* wall; set before each turn */
-	DIR *dir;       /* owned; NULL: begin anew */
-	int error;      /* of the last turn */
-	bool end;       /* all was seen; DIR is closed */
-	size_t n;       /* found in the last turn */
+	int64_t keep_bad_ms;
+	DIR *dir;  /* owned; NULL: begin anew */
+	int error; /* of the last turn */
+	bool end;  /* all was seen; DIR is closed */
+	size_t n;  /* found in the last turn */
 	struct drop_found v[DROP_BATCH];
-	size_t odd;   /* since the beginning: no files of ours */
-	size_t stale; /* unfinished ones that were cleared away */
+	size_t odd;      /* since the beginning: no files of ours */
+	size_t stale;    /* unfinished ones that were cleared away */
+	size_t bad;      /* put aside */
+	size_t bad_gone; /* ... so long ago that they were removed */
 };
 
 void drop_scan_turn(struct drop_scan *s);

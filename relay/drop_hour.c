@@ -21,7 +21,7 @@ drop_hour_done(struct drop_hour *h)
 		HASH_DEL(h->noted, n);
 		free(n);
 	}
-	h->odd = 0;
+	h->odd = h->bad = 0;
 }
 
 void
@@ -54,13 +54,13 @@ drop_hour_may(struct drop_hour *h, uid_t uid, int64_t size, bool *ret_first)
 
 	/* A file larger than the quota must not wait for ever: whether it is
 	 * too large is for limits.message_size. */
-	if (u->files > 0 && (u->files >= DROP_QUOTA_FILES ||
-			     size > DROP_QUOTA_BYTES - u->bytes)) {
+	if (u->files > 0 &&
+	    (u->files >= h->most_files || size > h->most_bytes - u->bytes)) {
 		*ret_first = !u->told;
 		u->told = true;
 		return false;
 	}
-	return u->kept < DROP_QUOTA_FILES;
+	return u->kept < DROP_KEPT_MAX;
 }
 
 void
@@ -69,7 +69,7 @@ drop_hour_count(struct drop_hour *h, uid_t uid, int64_t size)
 	struct drop_user *u = hour_user(h, uid);
 
 	u->files++;
-	u->bytes += size < DROP_QUOTA_BYTES ? size : DROP_QUOTA_BYTES;
+	u->bytes += size < h->most_bytes ? size : h->most_bytes;
 }
 
 void

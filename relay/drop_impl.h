@@ -25,10 +25,10 @@ extern const char *const drop_state_names[];
 
 /* What the last hour saw, for quotas and so that nothing is logged twice in it;
  * all of it is forgotten when the hour is over. */
-#define DROP_HOUR_MS     (60 * 60 * 1000)
-#define DROP_QUOTA_FILES 1000
-#define DROP_QUOTA_BYTES (256 * 1024 * 1024)
-#define DROP_NOTED_MAX   1000
+#define DROP_HOUR_MS   (60 * 60 * 1000)
+#define DROP_NOTED_MAX 1000
+/* Of one user's files so many are tried in vain in a pass. */
+#define DROP_KEPT_MAX 1000
 
 struct drop_user {
 	uid_t uid;
@@ -45,9 +45,10 @@ struct drop_noted {
 
 struct drop_hour {
 	int64_t since_mono_ms;
-	struct drop_user *users;  /* owned */
-	struct drop_noted *noted; /* owned */
-	size_t odd;               /* as last logged */
+	struct drop_user *users;        /* owned */
+	struct drop_noted *noted;       /* owned */
+	size_t odd, bad;                /* as last logged */
+	int64_t most_files, most_bytes; /* drop.messages, drop.size */
 };
 
 /* Begin a new hour when the last is over. */

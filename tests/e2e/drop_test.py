@@ -242,19 +242,36 @@ class Taken(DropCase):
         self.wait_events(1, "drop", status="bad")
         self.assertEqual(len(self.sink.messages), 1)
 
-    def test_quota(self):
+    def test_bad_ones_go(self):
+        self.belfryd.config["drop"] = {"keep_bad": "1s"}
+        self.belfryd.write_config()
         self.belfryd.start()
-        for number in range(1010):
+        self.put(1, b"rubbish")
+        bad = f"bad.{1:032x}"
+        lab.wait_for(lambda: self.names() == [bad], self.names)
+        path = os.path.join(self.folder, bad)
+        lab.wait_for(lambda: time.time() - os.stat(path).st_ctime > 1.1,
+                     "its time to be over")
+        self.put(2)
+        self.sink.wait(1)
+        self.wait_gone()
+        self.wait_events(1, "drop_bad", removed="1")
+
+    def test_quota(self):
+        self.belfryd.config["drop"] = {"messages": 50}
+        self.belfryd.write_config()
+        self.belfryd.start()
+        for number in range(60):
             self.put(number)
-        self.sink.wait(1000)
+        self.sink.wait(50)
         lab.wait_for(lambda: len(self.names()) == 10, self.names)
-        self.wait_events(1, "drop_quota")
+        self.wait_events(1, "drop_quota", files="50")
         if not lab.IS_ROOT:
             return
         # Others are not kept waiting by it.
         self.write_conf(submit_socket="/nonexistent")
         self.sendmail("other@example.net", text="x\n")
-        self.sink.wait(1001)
+        self.sink.wait(51)
 
 
 class Returned(DropCase):
