@@ -261,7 +261,11 @@ ex_check_copies(const struct routing *r, struct arena *arena,
 		for (size_t n = 0; n < rules[i].bcc.n; n++) {
 			struct expansion out = {0};
 			struct expand ex = {
-				.r = r, .arena = arena, .out = &out};
+				.r = r,
+				.sender = "",
+				.arena = arena,
+				.out = &out,
+			};
 
 			ex_follow(&ex, &rules[i].copies[n]);
 			if (ex.bad != EXPAND_OK)

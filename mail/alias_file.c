@@ -134,6 +134,20 @@ af_is_more(const char *text)
 	return NULL;
 }
 
+/* What a header's field may have beside MAILBOX, a group's name or an address
+ * before the one in brackets, would get no mail and nobody told. */
+static bool
+af_is_alone(struct af *af, struct mailboxes *m, const char *text,
+	    const struct mailbox *mailbox)
+{
+	struct mailbox second;
+	const char *why;
+
+	return af_find(text, mailbox->start, ':') == mailbox->start &&
+	       af_find(text, mailbox->start, '@') == mailbox->start &&
+	       mailboxes_next(m, af->arena, &second, &why) == 0;
+}
+
 static const char *
 af_address(struct af *af, const char *text)
 {
@@ -146,9 +160,14 @@ af_address(struct af *af, const char *text)
 		return NULL;
 	}
 	mailboxes_init(&m, text, strlen(text));
-	if (mailboxes_next(&m, af->arena, &mailbox, &why) == 1)
+	if (mailboxes_next(&m, af->arena, &mailbox, &why) != 1) {
+		af_error(af, "`%s` is no address: %s", text, why);
+		return NULL;
+	}
+	if (af_is_alone(af, &m, text, &mailbox))
 		return mailbox.text;
-	af_error(af, "`%s` is no address: %s", text, why);
+	af_error(af, "`%s` is more than an address; a comma goes between two",
+		 text);
 	return NULL;
 }
 

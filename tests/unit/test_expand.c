@@ -41,6 +41,8 @@ static const char conf_text[] =
 	"host: 127.0.0.1}]}\n"
 	"delivery:\n"
 	"  only_recipients: ['/(?<!@nowhere.example)$/']\n"
+	"  by_sender: [{match: shop.example, via: [{name: shop, host: "
+	"127.0.0.1}]}]\n"
 	"  smarthost: [{name: hub, host: 127.0.0.1}]\n";
 
 /* What a stranger may do, and what a client of ours gets. */
@@ -187,8 +189,8 @@ routing_make(void)
 /* "address>destination address>destination!" with ! at a copy, or the name of a
  * refusal. */
 static const char *
-expanded(const struct routing *r, const char *rcpt, bool trusted,
-	 struct arena *arena)
+expanded(const struct routing *r, const char *sender, const char *rcpt,
+	 bool trusted, struct arena *arena)
 {
 	enum expand_result result;
 	const char *why, *text = "";
@@ -196,7 +198,7 @@ expanded(const struct routing *r, const char *rcpt, bool trusted,
 	struct address a;
 
 	assert_int_equal(address_parse_bare(rcpt, arena, &a, &why), 0);
-	result = expand_rcpt(r, "", &a, trusted, arena, &ex);
+	result = expand_rcpt(r, sender, &a, trusted, arena, &ex);
 	if (result != EXPAND_OK)
 		return expand_result_names[result];
 	for (size_t i = 0; i < ex.n; i++)
@@ -221,8 +223,8 @@ test_rows(void **state)
 			want[1] = want[0];
 		arena_init(&arena);
 		for (int trusted = 0; trusted < 2; trusted++) {
-			const char *got =
-				expanded(r, rows[i].rcpt, trusted == 1, &arena);
+			const char *got = expanded(r, "", rows[i].rcpt,
+						   trusted == 1, &arena);
 
 			if (strcmp(got, want[trusted]) == 0)
 				continue;
@@ -234,6 +236,37 @@ test_rows(void **state)
 	}
 	routing_unref(&r);
 	assert_int_equal(failed, 0);
+}
+
+/* What no route takes goes the way of the message's sender, copies too. */
+static void
+test_senders(void **state)
+{
+	static const struct {
+		const char *sender, *gives;
+	} row[] = {
+		{"", "watched@ours.example>sales archive@far.example>hub! "
+		     "ann@inner.example>inner! ben@far.example>hub! "
+		     "ann@inner.example>inner! sales@ours.example>sales!"},
+		{"x@shop.example",
+		 "watched@ours.example>sales archive@far.example>shop! "
+		 "ann@inner.example>inner! ben@far.example>shop! "
+		 "ann@inner.example>inner! sales@ours.example>sales!"},
+	};
+	struct routing *r = routing_make();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct arena arena;
+
+		arena_init(&arena);
+		assert_string_equal(expanded(r, row[i].sender,
+					     "watched@ours.example", false,
+					     &arena),
+				    row[i].gives);
+		arena_done(&arena);
+	}
+	routing_unref(&r);
 }
 
 /* Chains and sums have ceilings, told of when the table is made. */
@@ -289,6 +322,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_senders),
 		cmocka_unit_test(test_ceilings),
 	};
 
