@@ -472,6 +472,12 @@ static const struct conf_option delivery_options[] = {
 	 .help = "true: return 8-bit mail (5.6.3) where the next hop does not "
 		 "offer 8BITMIME; false: send it unchanged, logged and "
 		 "counted."},
+	{.name = "chunking",
+	 .type = CONF_BOOL,
+	 .offset = offsetof(struct delivery_conf, chunking),
+	 .dflt = "true",
+	 .help = "true: small mail goes by BDAT to hosts that offer CHUNKING "
+		 "and PIPELINING; false: all by DATA."},
 	{.name = "helo",
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct delivery_conf, helo),

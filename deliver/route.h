@@ -74,6 +74,7 @@ struct delivery_conf {
 	int prefer;                /* enum delivery_prefer */
 	bool soft_bounce;          /* what is refused for good waits */
 	bool strict_8bit;
+	bool chunking;
 	char *helo;
 	struct conf_strings only_recipients; /* patterns; empty: all */
 	struct conf_strings bind; /* source addresses, at most one a family */

@@ -84,7 +84,7 @@ smtp_conn_abort(struct smtp_conn *c)
 	struct reply our = {0};
 
 	/* Before the final dot nothing was delivered: as if never tried. */
-	if (t && c->so.state == SMTP_OUT_DOT) {
+	if (t && c->so.mail && c->so.left) {
 		reply_set(&our, 451, "4.3.2",
 			  "stopped before the reply to "
 			  "the end of the content");
@@ -180,7 +180,7 @@ conn_pump(struct smtp_conn *c)
 	struct smtp_try *t = c->try;
 	bool fed = false;
 
-	while (c->so.state == SMTP_OUT_BODY && t->has_piece &&
+	while (smtp_out_wants_body(&c->so) && t->has_piece &&
 	       io_output_len(c->io) == 0) {
 		smtp_try_feed(t, &c->so);
 		fed = true;
@@ -224,7 +224,7 @@ conn_look(struct smtp_conn *c, bool anew)
 	if (c->so.state == SMTP_OUT_READY && t && !c->given)
 		conn_give(c);
 	conn_flush(c);
-	if (c->so.state == SMTP_OUT_BODY && conn_pump(c))
+	if (smtp_out_wants_body(&c->so) && conn_pump(c))
 		anew = true;
 	conn_left(c);
 	c->turning = false;
@@ -317,6 +317,7 @@ conn_event(void *arg, enum io_event event)
 		c->connected = true;
 		break;
 	case IO_INPUT:
+		conn_left(c);
 		conn_feed(c);
 		break;
 	case IO_DRAINED:
@@ -391,6 +392,7 @@ smtp_conn_open(struct smtp_try *t, const struct smtp_host *host,
 		.helo = c->helo,
 		.lmtp = smtp_try_is_lmtp(t),
 		.strict_8bit = conn_conf(c)->strict_8bit,
+		.chunking = conn_conf(c)->chunking,
 		.moved = conn_moved,
 		.arg = c,
 	};

@@ -31,6 +31,8 @@ const char *const smtp_out_state_names[] = {
 /* Of an ORCPT that we make: with its type no longer than one may be. */
 #define SO_ORCPT_MAX 490
 #define SO_PIECE     ((size_t)8 * 1024)
+/* So much is sent at most before anybody was accepted. */
+#define SO_CHUNKED_MAX (64 * 1024)
 
 static const char *const so_awaited[] = {
 	[SMTP_OUT_BANNER] = "the greeting",
@@ -157,7 +159,8 @@ so_enter_mail(struct smtp_out *so)
 		return;
 	for (size_t i = 0; i < so->nsent; i++)
 		so_send_rcpt(so, i);
-	so_say(so, "DATA\r\n");
+	if (!so->chunked)
+		so_say(so, "DATA\r\n");
 }
 
 static void
@@ -169,8 +172,8 @@ so_enter(struct smtp_out *so, enum smtp_out_state state)
 			  so->conf.helo);
 		return;
 	case SMTP_OUT_HELO:
-		so->pipelining = so->eight_bit_mime = so->size = so->dsn =
-			so->smtputf8 = false;
+		so->pipelining = so->chunking = so->eight_bit_mime = so->size =
+			so->dsn = so->smtputf8 = false;
 		so_printf(so, "HELO %s\r\n", so->conf.helo);
 		return;
 	case SMTP_OUT_MAIL:
@@ -186,10 +189,9 @@ so_enter(struct smtp_out *so, enum smtp_out_state state)
 		return;
 	case SMTP_OUT_BODY:
 		lines_stuff_init(&so->stuff);
-		so->ending = false;
 		return;
 	case SMTP_OUT_DOT: /* after a body smtp_out_body_end() did it */
-		if (!so->mail)
+		if (!so->mail && !so->chunked)
 			so_say(so, ".\r\n");
 		return;
 	case SMTP_OUT_RSET:
@@ -252,6 +254,8 @@ so_keyword(void *arg, int code, const char *text)
 		return;
 	if (strcasecmp(text, "PIPELINING") == 0) {
 		so->pipelining = true;
+	} else if (strcasecmp(text, "CHUNKING") == 0) {
+		so->chunking = true;
 	} else if (strcasecmp(text, "8BITMIME") == 0) {
 		so->eight_bit_mime = true;
 	} else if (strcasecmp(text, "DSN") == 0) {
@@ -360,11 +364,13 @@ smtp_out_patience(const struct smtp_out *so, const struct delivery_timeouts *t)
 		return t->data_ms;
 	case SMTP_OUT_DOT:
 		return t->after_dot_ms;
+	case SMTP_OUT_MAIL:
+	case SMTP_OUT_RCPT:
+		/* It may answer all at once, after the mail is stored. */
+		return so->ending ? t->after_dot_ms : t->command_ms;
 	case SMTP_OUT_EHLO:
 	case SMTP_OUT_HELO:
 	case SMTP_OUT_READY:
-	case SMTP_OUT_MAIL:
-	case SMTP_OUT_RCPT:
 	case SMTP_OUT_DATA:
 	case SMTP_OUT_RSET:
 	case SMTP_OUT_CLOSED:
@@ -428,8 +434,10 @@ smtp_out_mail(struct smtp_out *so, struct attempt *mail)
 		if (mail->rcpt[i].outcome == ATTEMPT_UNTRIED &&
 		    !so_is_unsayable(so, &mail->rcpt[i]))
 			so->sent[so->nsent++] = (uint32_t)i;
-	so->mail_ok = false;
+	so->mail_ok = so->said = so->ending = so->left = false;
 	so->piped = so->pipelining && so->nsent <= SO_PIPED_MAX;
+	so->chunked = so->piped && so->chunking && so->conf.chunking &&
+		      !so->conf.lmtp && mail->size <= SO_CHUNKED_MAX;
 	so->sent_8bit = mail->eight_bit && !so->eight_bit_mime;
 
 	if (so->nsent == 0) {
@@ -445,12 +453,36 @@ smtp_out_mail(struct smtp_out *so, struct attempt *mail)
 	so_move(so, SMTP_OUT_MAIL);
 }
 
+bool
+smtp_out_wants_body(const struct smtp_out *so)
+{
+	if (!so->mail || so->ending)
+		return false;
+	return so->state == SMTP_OUT_BODY ||
+	       (so->chunked &&
+		(so->state == SMTP_OUT_MAIL || so->state == SMTP_OUT_RCPT));
+}
+
+/* RFC 3030, 2: as it is, and its length before it. */
+static void
+so_body_chunked(struct smtp_out *so, const char *data, size_t len)
+{
+	if (!so->said)
+		so_printf(so, "BDAT %" PRId64 " LAST\r\n", so->mail->size);
+	so->said = true;
+	must(buf_append(so->out, data, len) == 0);
+}
+
 void
 smtp_out_body(struct smtp_out *so, const char *data, size_t len)
 {
 	char piece[2 * SO_PIECE];
 
-	must(so->state == SMTP_OUT_BODY && !so->ending);
+	must(smtp_out_wants_body(so));
+	if (so->chunked) {
+		so_body_chunked(so, data, len);
+		return;
+	}
 	while (len > 0) {
 		size_t n = len < SO_PIECE ? len : SO_PIECE;
 		size_t written = lines_stuff_feed(&so->stuff, data, n, piece);
@@ -464,17 +496,22 @@ smtp_out_body(struct smtp_out *so, const char *data, size_t len)
 void
 smtp_out_body_end(struct smtp_out *so)
 {
-	must(so->state == SMTP_OUT_BODY && !so->ending);
-	so_say(so, lines_stuff_end(&so->stuff));
+	must(smtp_out_wants_body(so));
+	if (so->chunked)
+		so_body_chunked(so, "", 0);
+	else
+		so_say(so, lines_stuff_end(&so->stuff));
 	so->ending = true;
 }
 
 bool
 smtp_out_left(struct smtp_out *so)
 {
-	if (so->state != SMTP_OUT_BODY || !so->ending)
+	if (!so->mail || !so->ending || so->left)
 		return false;
-	so_move(so, SMTP_OUT_DOT);
+	so->left = true;
+	if (so->state == SMTP_OUT_BODY)
+		so_move(so, SMTP_OUT_DOT);
 	return true;
 }
 

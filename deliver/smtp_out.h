@@ -1,14 +1,16 @@
 /*
  * smtp_out - the SMTP client as a machine without a socket (RFC 5321, 2920,
- * 1870, 3461, 6152, 6531), and the LMTP client (RFC 2033), which differs in its
- * greeting and in the replies to the final dot: one for each recipient taken.
+ * 1870, 3030, 3461, 6152, 6531), and the LMTP client (RFC 2033), which differs
+ *in its greeting and in the replies to the final dot: one for each recipient
+ *taken.
  *
  * What the server sends goes in, what is to be sent is appended to OUT, and
  * after each call the owner looks at STATE and FATE:
  *
  *	READY   a mail may be given: smtp_out_mail()
  *	BODY    the content is wanted: smtp_out_body(), smtp_out_body_end();
- *		then, when all of OUT has left, smtp_out_left()
+ *		then, when all of OUT has left, smtp_out_left(). By BDAT it is
+ *		wanted earlier: smtp_out_wants_body()
  *	CLOSED  close the socket once OUT is written; WHY says why
  *
  * FATE tells what became of the mail; whatever a server does, whenever it does
@@ -33,6 +35,10 @@
  *
  * A state is named after the command whose reply is awaited. With PIPELINING
  * the commands of MAIL, RCPT and DATA are all sent on entering MAIL.
+ *
+ * A small mail goes by BDAT where CHUNKING and PIPELINING are offered: content
+ * and all follow RCPT before any reply, so DATA is left out, BODY is only
+ * entered while some of the content has not left, and DOT awaits BDAT's reply.
  */
 enum smtp_out_state {
 	SMTP_OUT_BANNER,
@@ -60,6 +66,7 @@ struct smtp_out_conf {
 	const char *helo; /* borrowed, as long as the machine */
 	bool lmtp;        /* LHLO, and a reply a recipient after the dot */
 	bool strict_8bit;
+	bool chunking; /* BDAT where it is offered and faster */
 	/* Told of each transition; may be NULL. */
 	void (*moved)(void *arg, enum smtp_out_state from,
 		      enum smtp_out_state to);
@@ -73,7 +80,7 @@ struct smtp_out {
 	struct reply_parser parser;
 	/* What EHLO offered. */
 	unsigned ehlo_lines;
-	bool pipelining, eight_bit_mime, size, dsn, smtputf8;
+	bool pipelining, chunking, eight_bit_mime, size, dsn, smtputf8;
 	int64_t size_max; /* 0: no limit was named */
 	/* The mail under way. */
 	struct attempt *mail; /* borrowed; NULL: none */
@@ -82,7 +89,10 @@ struct smtp_out {
 	size_t dot_at; /* LMTP: SENT whose reply to the dot is next */
 	bool piped;    /* RCPT and DATA are out already */
 	bool mail_ok;  /* MAIL was accepted */
-	bool ending;   /* BODY: the final dot is in OUT or on its way */
+	bool chunked;  /* it goes by BDAT ... */
+	bool said;     /* ... which is out, or in OUT */
+	bool ending;   /* the end of the content is in OUT or on its way */
+	bool left;     /* ... and the kernel has it */
 	struct lines_stuff stuff;
 	/* What the owner reads. */
 	unsigned carried; /* mails settled on this connection */
@@ -115,11 +125,15 @@ int64_t smtp_out_patience(const struct smtp_out *so,
  * 8BITMIME when strict_8bit, addresses or a header that need SMTPUTF8 without
  * it (a recipient's address concerns that one only). */
 void smtp_out_mail(struct smtp_out *so, struct attempt *mail);
-/* In BODY: at most 64 KiB of the content; then its end. */
+/* The content may be given: in BODY, by BDAT already in MAIL and RCPT. */
+bool smtp_out_wants_body(const struct smtp_out *so);
+/* Then: at most 64 KiB of the content; then its end. All of it is as long as
+ * the attempt says, else smtp_out_break(). */
 void smtp_out_body(struct smtp_out *so, const char *data, size_t len);
 void smtp_out_body_end(struct smtp_out *so);
-/* The kernel has all that was in OUT. True: with it the final dot, and only
- * from now on is a reply the one to it (DOT). */
+/* The kernel has all that was in OUT. True: with it the end of the content, and
+ * only from now on is a reply the one to it (DOT). To be said before what comes
+ * in is given. */
 bool smtp_out_left(struct smtp_out *so);
 /* The content cannot be read any further: CLOSED before the final dot, what is
  * pending is later with OUR words, the server not to blame. */

@@ -150,6 +150,18 @@ so_rcpt_refused(struct smtp_out *so, enum so_word word,
 	reply_copy(&rcpt->reply, reply);
 }
 
+/* All of them, where BDAT follows or has followed already. */
+static enum smtp_out_state
+so_heard_rcpts(struct smtp_out *so, const struct reply *reply)
+{
+	if (so->mail)
+		return so->left ? SMTP_OUT_DOT : SMTP_OUT_BODY;
+	if (!so->said)
+		return SMTP_OUT_RSET;
+	/* A chunk that is begun can't be taken back. */
+	return so->ending ? SMTP_OUT_DOT : smtp_out_end(so, reply);
+}
+
 static enum smtp_out_state
 so_heard_rcpt(struct smtp_out *so, enum so_word word, const struct reply *reply)
 {
@@ -162,6 +174,8 @@ so_heard_rcpt(struct smtp_out *so, enum so_word word, const struct reply *reply)
 		return SMTP_OUT_RCPT;
 	if (!so_has_pending(so))
 		smtp_out_settle(so, ATTEMPT_DEST_OK);
+	if (so->chunked)
+		return so_heard_rcpts(so, reply);
 	return so->mail || so->piped ? SMTP_OUT_DATA : SMTP_OUT_RSET;
 }
 
@@ -235,6 +249,8 @@ so_heard_dot(struct smtp_out *so, enum so_word word, const struct reply *reply)
 {
 	if (so->conf.lmtp)
 		return so_heard_dot_of_one(so, word, reply);
+	if (so->chunked && !so->mail && !so->mail_ok && word == SO_OK)
+		return smtp_out_end(so, reply); /* as at DATA */
 	if (word == SO_OK) {
 		so_note_reach(so);
 		smtp_out_pending(so, ATTEMPT_DONE, reply);
@@ -243,7 +259,8 @@ so_heard_dot(struct smtp_out *so, enum so_word word, const struct reply *reply)
 	}
 	if (word == SO_LATER || word == SO_NEVER) {
 		smtp_out_refused(so, word, reply);
-		return SMTP_OUT_READY;
+		/* RFC 3030, 2: after a BDAT that failed nothing is sure. */
+		return so->chunked ? SMTP_OUT_RSET : SMTP_OUT_READY;
 	}
 	return so_lost(so, reply);
 }

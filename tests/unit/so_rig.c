@@ -29,7 +29,8 @@ mail_init(struct attempt *a, size_t nrcpt)
 void
 so_rig_init(struct so_rig *g, size_t nrcpt)
 {
-	const struct smtp_out_conf conf = {.helo = "relay.example.org"};
+	const struct smtp_out_conf conf = {.helo = "relay.example.org",
+					   .chunking = true};
 
 	buf_init(&g->out, SMTP_OUT_MAX);
 	smtp_out_init(&g->so, &conf, &g->out);

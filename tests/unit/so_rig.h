@@ -7,6 +7,8 @@
 #include "deliver/smtp_out.h"
 
 #define SO_RIG_PIPED "250-mx.example.net\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
+#define SO_RIG_CHUNKED                                                         \
+	"250-mx.example.net\r\n250-PIPELINING\r\n250 CHUNKING\r\n"
 #define SO_RIG_PLAIN "250 mx.example.net\r\n"
 
 struct so_rig {

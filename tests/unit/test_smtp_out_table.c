@@ -85,7 +85,8 @@ carry_one(struct so_rig *g)
 	smtp_out_mail(&g->so, &g->a[0]);
 	so_rig_hear(g, "250 ok\r\n");
 	so_rig_hear(g, "250 ok\r\n");
-	so_rig_hear(g, "354 go on\r\n");
+	if (!g->so.chunked)
+		so_rig_hear(g, "354 go on\r\n");
 	smtp_out_body(&g->so, "x\r\n", 3);
 	smtp_out_body_end(&g->so);
 	assert_true(smtp_out_left(&g->so));
@@ -105,10 +106,25 @@ bring_to_hello(struct so_rig *g, enum moment m)
 		so_rig_hear(g, "502 what?\r\n");
 }
 
-/* Lead the machine to the moment; what is still awaited from commands sent
- * ahead is heard in settle_down(). */
+/* As much of it as belongs to the moment, or all where its replies are awaited
+ * already. */
 static void
-bring_to(struct so_rig *g, enum moment m, const char *ehlo)
+give_content(struct so_rig *g, enum moment m)
+{
+	assert_true(smtp_out_wants_body(&g->so));
+	smtp_out_body(&g->so, "x\r\n", 3);
+	if (m == AT_CONTENT)
+		return;
+	smtp_out_body_end(&g->so);
+	if (m != AT_DOT_UNSENT)
+		assert_true(smtp_out_left(&g->so));
+}
+
+/* Lead the machine to the moment; what is still awaited from commands sent
+ * ahead is heard in settle_down(). EARLY: by BDAT the content may be given
+ * before any reply. */
+static void
+bring_to(struct so_rig *g, enum moment m, const char *ehlo, bool early)
 {
 	if (m == AT_GREETING || m == AT_EHLO || m == AT_HELO) {
 		bring_to_hello(g, m);
@@ -122,6 +138,8 @@ bring_to(struct so_rig *g, enum moment m, const char *ehlo)
 	if (m == AT_IDLE)
 		return;
 	smtp_out_mail(&g->so, &g->a[g->judged == &g->a[1]]);
+	if (early)
+		give_content(g, m);
 	if (m == AT_FIRST_MAIL || m == AT_MAIL)
 		return;
 	so_rig_hear(g, "250 sender\r\n");
@@ -129,7 +147,7 @@ bring_to(struct so_rig *g, enum moment m, const char *ehlo)
 		return;
 	if (m == AT_RSET) {
 		so_rig_hear(g, "550 no\r\n");
-		if (g->so.piped)
+		if (g->so.piped && g->so.said == g->so.chunked)
 			so_rig_hear(g, "554 no recipients\r\n");
 		assert_int_equal(g->so.state, SMTP_OUT_RSET);
 		return;
@@ -137,12 +155,10 @@ bring_to(struct so_rig *g, enum moment m, const char *ehlo)
 	so_rig_hear(g, "250 recipient\r\n");
 	if (m == AT_DATA)
 		return;
-	so_rig_hear(g, "354 go on\r\n");
-	smtp_out_body(&g->so, "x\r\n", 3);
-	if (m == AT_DOT_UNSENT || m == AT_DOT)
-		smtp_out_body_end(&g->so);
-	if (m == AT_DOT)
-		assert_true(smtp_out_left(&g->so));
+	if (!g->so.chunked)
+		so_rig_hear(g, "354 go on\r\n");
+	if (!early)
+		give_content(g, m);
 }
 
 /* After a refusal: replies to what was sent ahead, and RSET. */
@@ -151,7 +167,8 @@ settle_down(struct so_rig *g)
 {
 	if (g->so.fate != SMTP_OUT_SETTLED)
 		return;
-	while (g->so.state == SMTP_OUT_RCPT || g->so.state == SMTP_OUT_DATA)
+	while (g->so.state == SMTP_OUT_RCPT || g->so.state == SMTP_OUT_DATA ||
+	       g->so.state == SMTP_OUT_DOT)
 		so_rig_hear(g, "503 out of order\r\n");
 	if (g->so.state == SMTP_OUT_RSET)
 		so_rig_hear(g, "250 reset\r\n");
@@ -234,14 +251,14 @@ check_words(const struct so_rig *g, enum moment m, const char *said)
 }
 
 static void
-check_row(enum moment m, const char *said, const char *ehlo,
+check_row(enum moment m, const char *said, const char *ehlo, bool early,
 	  const struct table_row *want)
 {
 	struct so_rig g;
 	bool same;
 
 	so_rig_init(&g, 1);
-	bring_to(&g, m, ehlo);
+	bring_to(&g, m, ehlo, early);
 	if (m == AT_RSET)
 		assert_int_equal(smtp_out_take(&g.so), SMTP_OUT_SETTLED);
 	say(&g, said);
@@ -315,8 +332,12 @@ check_line(char *line, int number, bool seen[NMOMENT][NSAID])
 				 "twice",
 				 number, s);
 		seen[m][i] = true;
-		check_row((enum moment)m, s, SO_RIG_PLAIN, &want);
-		check_row((enum moment)m, s, SO_RIG_PIPED, &want);
+		check_row((enum moment)m, s, SO_RIG_PLAIN, false, &want);
+		check_row((enum moment)m, s, SO_RIG_PIPED, false, &want);
+		if (m == AT_DATA)
+			continue;
+		check_row((enum moment)m, s, SO_RIG_CHUNKED, false, &want);
+		check_row((enum moment)m, s, SO_RIG_CHUNKED, true, &want);
 	}
 }
 
