@@ -15,13 +15,14 @@ NSD = shutil.which("nsd") or ("/usr/sbin/nsd"
 class Nsd:
     """Serves ZONES, {"example.": text of records}; any other name is refused.
     `change(name, text)` makes it read a zone anew. It answers at `port` of
-    127.0.0.1, and wherever else ALSO says, ADDRESS@PORT."""
+    127.0.0.1, and wherever else ALSO says, ADDRESS@PORT. That something does
+    not exist may be remembered for NEGATIVE_S seconds."""
 
-    def __init__(self, zones, also=()):
+    def __init__(self, zones, also=(), negative_s=1):
         self.folder = lab.state_folder("nsd")
         self.port = lab.free_port()
         self.addresses = [f"127.0.0.1@{self.port}", *also]
-        self.zones, self.serial = {}, 1
+        self.zones, self.serial, self.negative_s = {}, 1, negative_s
         self.process = None
         for name, text in zones.items():
             self.write(name, text)
@@ -30,7 +31,8 @@ class Nsd:
         self.zones[name] = os.path.join(self.folder, f"{name}zone")
         with open(self.zones[name], "w", encoding="ascii") as file:
             file.write(f"$ORIGIN {name}\n$TTL 3600\n"
-                       f"@ SOA ns hostmaster {self.serial} 1h 1h 1d 1\n"
+                       f"@ SOA ns hostmaster {self.serial} 1h 1h 1d "
+                       f"{self.negative_s}\n"
                        "@ NS ns\nns A 127.0.0.1\n" + text)
         # nsd looks at whole seconds.
         stamp = 1000000000 + self.serial

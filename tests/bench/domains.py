@@ -57,7 +57,9 @@ def postfix_lacks():
 
 
 def name_server(count, for_postfix):
-    return Nsd({"example.": zone(count)},
+    """All of its answers may be remembered for an hour: also that there is no
+    IPv6 address."""
+    return Nsd({"example.": zone(count)}, negative_s=3600,
                also=[f"{RESOLVER}@53"] if for_postfix else ())
 
 
