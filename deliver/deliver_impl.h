@@ -162,6 +162,7 @@ struct smtp_try {
 	const struct hop *mx_entry; /* by MX: what stands for the domain */
 	struct dns_mx *mx;          /* while their places are not taken */
 	size_t nmx, mx_at;
+	size_t mx_doubt; /* the first whose address nobody knows now; or NMX */
 	size_t mx_addrs; /* of mail exchangers, so far */
 	struct sockaddr_any *addrs;
 	size_t naddrs, addr_at;

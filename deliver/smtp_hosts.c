@@ -211,17 +211,46 @@ mx_put(struct smtp_try *t, size_t n)
 	hosts_put(t, t->mx, n < most ? n : most);
 }
 
+/* How many are better than number AT. */
+static size_t
+mx_better(const struct smtp_try *t, size_t at)
+{
+	size_t n = at;
+
+	while (n > 0 && t->mx[n - 1].preference == t->mx[at].preference)
+		n--;
+	return n;
+}
+
 /* What is not better than ourselves goes, and the rest is tried. */
 static void
 mx_cut(struct smtp_try *t, size_t us)
 {
-	struct dns_mx *v = t->mx;
-	size_t n = us;
+	size_t n = mx_better(t, us);
 
-	while (n > 0 && v[n - 1].preference == v[us].preference)
-		n--;
 	if (n == 0)
-		hosts_are_us(t, v[us].host);
+		hosts_are_us(t, t->mx[us].host);
+	else
+		mx_put(t, n);
+}
+
+/* We are not among those that are known. For a domain of ours we are among
+ * them, then: what is not better than one that is not known may be behind us.
+ */
+static void
+mx_doubt(struct smtp_try *t)
+{
+	const char *domain = hosts_now(t)->name;
+	size_t n = t->nmx;
+
+	if (t->mx_doubt < n && routing_is_ours(t->routing, domain))
+		n = mx_better(t, t->mx_doubt);
+	if (n == 0)
+		smtp_try_failed_host(t, "4.4.3",
+				     "%s: the address of its mail host %s "
+				     "can't be found now, and it may be this "
+				     "one",
+				     domain, t->mx[t->mx_doubt].host);
 	else
 		mx_put(t, n);
 }
@@ -236,6 +265,8 @@ mx_looked(void *arg, const struct dns_answer *answer)
 	struct smtp_try *t = arg;
 
 	t->query = NULL;
+	if (answer->status == DNS_TEMPFAIL && t->mx_doubt > t->mx_at)
+		t->mx_doubt = t->mx_at;
 	for (size_t i = 0; i < answer->n; i++) {
 		struct sockaddr_any addr = answer->v[i];
 
@@ -255,7 +286,7 @@ static void
 mx_look(struct smtp_try *t)
 {
 	if (t->mx_at == t->nmx)
-		mx_put(t, t->nmx);
+		mx_doubt(t);
 	else
 		t->query = dns_addresses(t->dl->dns, t->mx[t->mx_at].host,
 					 mx_looked, t);
@@ -273,6 +304,7 @@ mx_found(struct smtp_try *t)
 			return;
 		}
 	t->mx_at = 0;
+	t->mx_doubt = t->nmx;
 	/* A single one is looked at when it is tried. */
 	if (t->nmx > 1 &&
 	    routing_listens_on_port(r, (int)hosts_now(t)->entry->port))

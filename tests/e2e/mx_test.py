@@ -67,6 +67,11 @@ lastus          MX 10 us
 named           MX 5  dead.better
 named           MX 10 mx.plain
 named           MX 20 RELAY.example.org.
+doubt           MX 10 mx.plain
+doubt           MX 20 mx.refused.org.
+doubt           MX 30 third.better
+doubtfirst      MX 10 mx.refused.org.
+doubtfirst      MX 20 third.better
 waits           MX 10 dead.better
 waits           MX 20 us
 waits           MX 30 third.better
@@ -143,11 +148,10 @@ class Mx(nameserver.Case):
         self.assertIn(words.encode(), b" ".join(report.split()))
         self.wait_empty()
 
-    def waits(self, domain, words, code="4.4.3"):
+    def waits(self, domain, words, code="4.4.3", dest=None):
         """DOMAIN's message stays, and the queue says why."""
         self.mail(domain)
-        self.wait_events(1, "destination_down", dest=domain)
-        event = self.belfryd.events("destination_down", dest=domain)[0]
+        event, = self.wait_events(1, "destination_down", dest=dest or domain)
         self.assertIn(words, event["reply"])
         self.assertIn(code, event["reply"])
         self.assertEqual(len(self.queue()), 1)
@@ -208,6 +212,25 @@ class Mx(nameserver.Case):
             with self.subTest(domain):
                 self.waits(domain, words, code)
         self.delivered("plain.example", "mx.plain.example[127.0.0.2]:PORT")
+        self.assertEqual(set(self.took()), {2})
+
+    def test_who_may_be_us(self):
+        """We stand in for domains of ours. One of the mail exchangers has no
+        address just now: whatever is not better may be behind ourselves."""
+        self.begin()
+        self.belfryd.config.update({
+            "domains": ["doubt.example", "doubtfirst.example"],
+            "postmaster": "anna@sender.example",
+            "routes": [{"match": f"{name}.example", "deliver": "smtp",
+                        "via": [{"host": f"{name}.example", "mx": True,
+                                 "port": self.belfryd.smtp}]}
+                       for name in ("doubt", "doubtfirst")]})
+        self.belfryd.write_config()
+        self.belfryd.stop()
+        self.belfryd.start()
+        self.delivered("doubt.example", "mx.plain.example[127.0.0.2]:PORT")
+        self.waits("doubtfirst.example", "mx.refused.org can't be found now",
+                   dest=f"doubtfirst.example:{self.belfryd.smtp}")
         self.assertEqual(set(self.took()), {2})
 
     def test_name_server_is_away(self):
