@@ -251,7 +251,7 @@ fake_queue_give(struct queue *q, struct loop *loop,
 void
 attempt_reached(struct attempt *a)
 {
-	a->impl->reached = a->probe;
+	a->impl->reached = true;
 }
 
 static void
