@@ -1,26 +1,63 @@
+/*
+ * Answers of the DNS in wire format: addresses, and mail exchangers by their
+ * preference with names that may stand in a log or a reply. Half a list is
+ * none, since the best may be in the other half.
+ */
 #include "net/dns_answer.h"
 
 #include <arpa/nameser.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "base/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void
+check_code(int r)
+{
+	must(r == -EBADMSG || (r >= 0 && r < 16));
+}
+
+static void
+check_addresses(const uint8_t *data, size_t size, int type, int family)
+{
+	struct dns_answer answer = {.n = 0};
+
+	check_code(dns_answer_add(&answer, data, size, type));
+	must(answer.n <= DNS_ADDRESSES_MAX);
+	for (size_t i = 0; i < answer.n; i++)
+		must(answer.v[i].ss.ss_family == family);
+}
+
+static void
+check_host(const char *host)
+{
+	must(strlen(host) < DNS_NAME_MAX);
+	for (; *host != '\0'; host++)
+		must(*host > ' ' && *host <= '~' && *host != '\\');
+}
+
+static void
+check_mx(const uint8_t *data, size_t size)
+{
+	struct dns_mx_answer mx = {.n = 0};
+	int r = dns_answer_add_mx(&mx, data, size);
+
+	check_code(r);
+	must(mx.n <= DNS_MX_MAX && (r >= 0 || mx.n == 0));
+	for (size_t i = 0; i < mx.n; i++) {
+		check_host(mx.v[i].host);
+		must(i == 0 || mx.v[i - 1].preference <= mx.v[i].preference);
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct dns_answer answer = {.n = 0};
-	struct dns_mx_answer mx = {.n = 0};
-
-	dns_answer_add(&answer, data, size, ns_t_a);
-	dns_answer_add(&answer, data, size, ns_t_aaaa);
-	must(answer.n <= DNS_ADDRESSES_MAX);
-	dns_answer_add_mx(&mx, data, size);
-	must(mx.n <= DNS_MX_MAX);
-	for (size_t i = 0; i < mx.n; i++) {
-		must(strlen(mx.v[i].host) < DNS_NAME_MAX);
-		must(i == 0 || mx.v[i - 1].preference <= mx.v[i].preference);
-	}
+	check_addresses(data, size, ns_t_a, AF_INET);
+	check_addresses(data, size, ns_t_aaaa, AF_INET6);
+	check_mx(data, size);
 	return 0;
 }
