@@ -1,11 +1,13 @@
 #include "cli/queue_filter.h"
 
 #include <ctype.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/conf.h"
+#include "base/must.h"
 #include "cli/api_client.h"
 #include "cli/text.h"
 
@@ -59,10 +61,37 @@ qf_older(struct queue_filter_args *f, const char *text)
 	return qf_add(f, "before_ms", before);
 }
 
+static int
+qf_once(struct queue_filter_args *f, int c)
+{
+	static const struct option options[] = {QUEUE_FILTER_OPTIONS,
+						{NULL, 0, NULL, 0}};
+	const struct option *o = options;
+	size_t n = strlen(f->given);
+
+	while (o->name != NULL && o->val != c)
+		o++;
+	if (o->name == NULL)
+		return CLI_OK;
+	if (strchr(f->given, c) != NULL) {
+		cli_say("--%s can be given only once%s", o->name,
+			o->has_arg == no_argument || c == 'O'
+				? ""
+				: "; for several values run it once for each, "
+				  "or take an /expression/");
+		return CLI_USAGE;
+	}
+	must(n + 1 < sizeof(f->given));
+	f->given[n] = (char)c;
+	return CLI_OK;
+}
+
 int
 queue_filter_option(const struct cli *cli, struct queue_filter_args *f, int c,
 		    const char *arg)
 {
+	if (qf_once(f, c) != CLI_OK)
+		return CLI_USAGE;
 	switch (c) {
 	case 'T':
 		return qf_add(f, "to", arg);

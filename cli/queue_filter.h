@@ -14,6 +14,7 @@ struct queue_filter_args {
 	struct buf query; /* "to=...&held=1" */
 	bool some;        /* an option was given */
 	bool all;         /* --all was */
+	char given[8];    /* the options so far, as getopt_long() gives them */
 };
 
 /* For the table of getopt_long(): what these give, queue_filter_option() takes.
@@ -39,12 +40,15 @@ struct queue_filter_args {
 	"  --held      is held\n"                                              \
 	"  --corrupt   was set aside, since what is stored is damaged\n"       \
 	"  --all       every message\n"                                        \
-	"  What is given must all hold; --to and --dest for one recipient.\n"
+	"  Each at most once. All that are given must hold; --to and --dest "  \
+	"for one\n"                                                            \
+	"  recipient.\n"
 
 void queue_filter_init(struct queue_filter_args *f);
 void queue_filter_done(struct queue_filter_args *f);
-/* C and ARG as getopt_long() gave them. 0; CLI_USAGE after saying why, or when
- * C is none of these. */
+/* C and ARG as getopt_long() gave them. 0; CLI_USAGE after saying why, when C
+ * is none of these or was there before: nobody could tell whether both or
+ * either is meant. */
 int queue_filter_option(const struct cli *cli, struct queue_filter_args *f,
 			int c, const char *arg);
 /* What is asked for together with IDs, and at least one of both? CLI_OK, or

@@ -531,6 +531,36 @@ http_request_header(const struct http_request *r, const char *name)
 	return request_value(r, MHD_HEADER_KIND, name);
 }
 
+struct value_each {
+	http_value_fn *fn;
+	void *arg;
+};
+
+static enum MHD_Result
+value_each(void *arg, enum MHD_ValueKind kind, const char *name,
+	   const char *value)
+{
+	const struct value_each *e = arg;
+
+	(void)kind;
+	e->fn(e->arg, name, value != NULL ? value : "");
+	return MHD_YES;
+}
+
+void
+http_request_each(const struct http_request *r, enum http_part part,
+		  http_value_fn *fn, void *arg)
+{
+	struct value_each e = {fn, arg};
+
+	if (r->conn != NULL)
+		MHD_get_connection_values(r->conn->mhd,
+					  part == HTTP_QUERY
+						  ? MHD_GET_ARGUMENT_KIND
+						  : MHD_HEADER_KIND,
+					  value_each, &e);
+}
+
 const void *
 http_request_body(const struct http_request *r, size_t *ret_len)
 {

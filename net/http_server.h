@@ -49,7 +49,14 @@ const char *http_request_method(const struct http_request *r);
 const char *http_request_path(const struct http_request *r); /* no query */
 const char *http_request_query(const struct http_request *r,
 			       const char *name); /* NULL: not given */
+/* The first field of this name; for those that come once. NULL: none. */
 const char *http_request_header(const struct http_request *r, const char *name);
+enum http_part { HTTP_QUERY, HTTP_HEADER };
+/* FN for each in its order, as often as it is there; VALUE "" where it has
+ * none. */
+typedef void http_value_fn(void *arg, const char *name, const char *value);
+void http_request_each(const struct http_request *r, enum http_part part,
+		       http_value_fn *fn, void *arg);
 const void *http_request_body(const struct http_request *r, size_t *ret_len);
 const struct sockaddr_any *http_request_peer(const struct http_request *r);
 /* Of a unix socket's peer; -1 otherwise. */

@@ -18,6 +18,23 @@ api_free(struct api_call *call)
 	free(call);
 }
 
+json_t *
+api_text(const char *s)
+{
+	json_t *json = json_string(s != NULL ? s : "");
+	char *copy;
+
+	if (json != NULL)
+		return json;
+	copy = xstrdup(s);
+	for (char *p = copy; *p != '\0'; p++)
+		if ((unsigned char)*p > 126)
+			*p = '?';
+	json = json_string(copy);
+	free(copy);
+	return json;
+}
+
 void
 api_answer(struct api_call *call, int status, json_t *json)
 {
@@ -57,7 +74,8 @@ api_error(struct api_call *call, int status, const char *error,
 	  const char *help)
 {
 	api_answer(call, status,
-		   json_pack("{s:s, s:s}", "error", error, "help", help));
+		   json_pack("{s:o, s:s}", "error", api_text(error), "help",
+			     help));
 }
 
 void
@@ -171,29 +189,38 @@ api_resume(struct api_call *call)
 
 /* --- the table of paths ------------------------------------------------------------ */
 
+#define API_FILTER   "to sender dest before_ms held corrupt all from limit"
+#define API_NAME_MAX 64 /* so much of an unknown name is repeated */
+
+/* What a request gives besides is refused: whoever mistypes a filter must not
+ * get more than was meant. */
 struct api_path {
 	const char *method;
 	const char *path; /* below /api/v1/; "ID" and "ACTION" stand for one
 			   * part each */
 	bool tcp;         /* figures: also for the trusted over TCP */
 	void (*fn)(struct api_call *call);
+	const char *query; /* the names it takes, with spaces; NULL: none */
+	const char *body;  /* the same of the JSON object */
 };
 
 static const struct api_path api_paths[] = {
-	{"GET", "status", true, api_status},
-	{"GET", "queue-stats", true, api_queue_stats},
-	{"GET", "queue", false, api_queue_list},
-	{"POST", "queue", false, api_queue_act_many},
-	{"GET", "queue/ID", false, api_queue_show},
-	{"GET", "queue/ID/body", false, api_queue_body},
-	{"DELETE", "queue/ID", false, api_queue_act},
-	{"POST", "queue/ID/ACTION", false, api_queue_act},
-	{"GET", "store/backup", false, api_store_backup_look},
-	{"POST", "store/backup", false, api_store_backup},
-	{"POST", "store/upgrade", false, api_store_upgrade},
-	{"POST", "pause", false, api_pause},
-	{"POST", "resume", false, api_resume},
-	{NULL, NULL, false, NULL},
+	{"GET", "status", true, api_status, NULL, NULL},
+	{"GET", "queue-stats", true, api_queue_stats, NULL, NULL},
+	{"GET", "queue", false, api_queue_list, API_FILTER, NULL},
+	{"POST", "queue", false, api_queue_act_many, "action " API_FILTER,
+	 NULL},
+	{"GET", "queue/ID", false, api_queue_show, NULL, NULL},
+	{"GET", "queue/ID/body", false, api_queue_body, "page", NULL},
+	{"DELETE", "queue/ID", false, api_queue_act, NULL, NULL},
+	{"POST", "queue/ID/ACTION", false, api_queue_act, NULL, NULL},
+	{"GET", "store/backup", false, api_store_backup_look, NULL, NULL},
+	{"POST", "store/backup", false, api_store_backup, NULL, "dir"},
+	{"POST", "store/upgrade", false, api_store_upgrade, NULL, NULL},
+	{"POST", "pause", false, api_pause, NULL,
+	 "reason for_ms until_ms alerts"},
+	{"POST", "resume", false, api_resume, NULL, NULL},
+	{NULL, NULL, false, NULL, NULL, NULL},
 };
 
 /* Does PATH look like PATTERN? Fills id and action. */
@@ -226,6 +253,91 @@ api_path_match(struct api_call *call, const char *pattern, const char *path)
 		}
 	}
 	return *path == '\0';
+}
+
+/* Which of the names in LIST is NAME? -1: none. */
+static int
+api_name_find(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+	int at = 0;
+
+	while (list != NULL && *list != '\0') {
+		size_t n = strcspn(list, " ");
+
+		if (n == len && memcmp(list, name, n) == 0)
+			return at;
+		list += n + strspn(list + n, " ");
+		at++;
+	}
+	return -1;
+}
+
+/* 400 for a name that is not in LIST, or is there again. */
+static void
+api_refuse_name(struct api_call *call, const char *list, const char *what,
+		const char *name)
+{
+	bool known = api_name_find(list, name) >= 0;
+	char *error =
+		xasprintf("%s `%.*s`%s", known ? what : "unknown", API_NAME_MAX,
+			  name, known ? " is given more than once" : "");
+	char *help = list != NULL ? xasprintf("%ss are: %s", what, list)
+				  : xasprintf("it takes no %s", what);
+
+	api_error(call, 400, error, help);
+	free(error);
+	free(help);
+}
+
+struct api_names {
+	const char *list;
+	uint32_t seen; /* by their place in the list */
+	char *bad;     /* owned; the first that can't be */
+};
+
+static void
+api_query_name(void *arg, const char *name, const char *value)
+{
+	struct api_names *names = arg;
+	int at = api_name_find(names->list, name);
+	uint32_t bit = at >= 0 ? UINT32_C(1) << at : 0;
+
+	(void)value;
+	if (names->bad == NULL && (bit == 0 || (names->seen & bit) != 0))
+		names->bad = xstrdup(name);
+	names->seen |= bit;
+}
+
+/* True, or the error was answered. */
+static bool
+api_check_query(struct api_call *call, const char *list)
+{
+	struct api_names names = {.list = list};
+
+	http_request_each(call->http, HTTP_QUERY, api_query_name, &names);
+	if (names.bad == NULL)
+		return true;
+	api_refuse_name(call, list, "parameter", names.bad);
+	free(names.bad);
+	return false;
+}
+
+/* The same for the body, which was read; JSON itself has no name twice. */
+static bool
+api_check_body(struct api_call *call, const char *list)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(call->body, name, value)
+	{
+		if (api_name_find(list, name) >= 0)
+			continue;
+		api_refuse_name(call, list, "field", name);
+		return false;
+	}
+	return true;
 }
 
 /* True, or the error was answered. */
@@ -264,7 +376,8 @@ api_handle(struct relay *r, struct http_request *http, bool admin)
 		if (!admin && !p->tcp)
 			api_error(call, 403, "not over TCP",
 				  "use the admin socket (belfry does)");
-		else if (api_read_body(call))
+		else if (api_check_query(call, p->query) &&
+			 api_read_body(call) && api_check_body(call, p->body))
 			p->fn(call);
 		return;
 	}

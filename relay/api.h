@@ -20,11 +20,14 @@ struct api_call {
 	const char *action;        /* borrowed from the path; NULL: none */
 	json_t *body;              /* owned; NULL: none */
 	struct api_filter *filter; /* owned; NULL: none */
+	bool filter_all;           /* all=1 */
 };
 
 /* Serve a path below /api/v1/. ADMIN: it came by the admin socket. */
 void api_handle(struct relay *r, struct http_request *http, bool admin);
 
+/* Text of a peer need not be UTF-8; JSON must be. NULL gives "". */
+json_t *api_text(const char *s);
 /* Answer and free CALL. Takes JSON over. */
 void api_answer(struct api_call *call, int status, json_t *json);
 /* Belfryd ends, and neither a client nor a queue to ask is left: CALL was

@@ -1,6 +1,7 @@
 /*
  * api_filter - which messages a query means: `to sender dest before_ms held
- * corrupt`, and where to go on: `from limit`.
+ * corrupt all`, and where to go on: `from limit`. Each is there once: more, and
+ * what else there is, the table of paths has refused.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -133,6 +134,7 @@ api_filter_read(struct api_call *call, uint64_t *ret_from, size_t *ret_rows)
 			      &f->f.before_ms) ||
 	    !fl_flag(call, "held", &f->f.held) ||
 	    !fl_flag(call, "corrupt", &f->f.corrupt) ||
+	    !fl_flag(call, "all", &call->filter_all) ||
 	    !api_query_number(call, "limit", 1, FILTER_ROWS_MAX, &rows) ||
 	    !fl_from(call, ret_from))
 		return false;

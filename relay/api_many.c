@@ -160,10 +160,7 @@ many_listed(void *arg, struct queue_listing *l)
 static bool
 many_may(struct api_call *call)
 {
-	const char *all = http_request_query(call->http, "all");
-
-	if (!api_filter_is_empty(call) ||
-	    (all != NULL && strcmp(all, "1") == 0))
+	if (!api_filter_is_empty(call) || call->filter_all)
 		return true;
 	api_error(call, 400, "no filter",
 		  "say all=1 when all messages are meant");

@@ -15,24 +15,6 @@ api_seconds(int64_t ms)
 	return json_integer(ms / 1000);
 }
 
-/* Text of a peer need not be UTF-8; JSON must be. */
-static json_t *
-api_text(const char *s)
-{
-	json_t *json = json_string(s != NULL ? s : "");
-	char *copy;
-
-	if (json != NULL)
-		return json;
-	copy = xstrdup(s);
-	for (char *p = copy; *p != '\0'; p++)
-		if ((unsigned char)*p > 126)
-			*p = '?';
-	json = json_string(copy);
-	free(copy);
-	return json;
-}
-
 /* --- messages ------------------------------------------------------------------- */
 
 static json_t *

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/xalloc.h"
 #include "relay/api.h"
@@ -42,14 +43,16 @@ http_peer_in(const struct network_list *list, const struct sockaddr_any *peer)
 	return network_list_has(list, &loopback);
 }
 
-/* The last address of "a, b, c" that no proxy of ours has. 0, or
- * -1 when something there is no address. */
+/* The last address of "a, b, c" that no proxy of ours has. 0, or -1 when
+ * something there is no address, or nothing is there. */
 static int
 http_forwarded_client(const struct http_conf *conf, const char *list,
 		      struct sockaddr_any *ret)
 {
 	const char *end = list + strlen(list);
 
+	if (end == list)
+		return -1;
 	while (end > list) {
 		const char *start = end;
 		char ip[INET6_ADDRSTRLEN];
@@ -59,11 +62,12 @@ http_forwarded_client(const struct http_conf *conf, const char *list,
 			start--;
 		len = (size_t)(end - start);
 		end = start > list ? start - 1 : list;
-		while (len > 0 && *start == ' ') {
+		while (len > 0 && (*start == ' ' || *start == '\t')) {
 			start++;
 			len--;
 		}
-		while (len > 0 && start[len - 1] == ' ')
+		while (len > 0 &&
+		       (start[len - 1] == ' ' || start[len - 1] == '\t'))
 			len--;
 		if (len == 0 || len >= sizeof(ip))
 			return -1;
@@ -93,23 +97,40 @@ http_log_forwarded(struct relay *r, const struct port *port,
 				  "if it is your proxy"));
 }
 
-/* Has the request the rights of `trust`? */
+static void
+http_forwarded_add(void *arg, const char *name, const char *value)
+{
+	char **list = arg, *longer;
+
+	if (strcasecmp(name, "X-Forwarded-For") != 0)
+		return;
+	longer = *list != NULL ? xasprintf("%s, %s", *list, value)
+			       : xstrdup(value);
+	free(*list);
+	*list = longer;
+}
+
+/* Has the request the rights of `trust`? A proxy may add a field of its own
+ * behind the one that it got: all of them are one list (RFC 9110, 5.3). */
 static bool
 http_trusted(struct relay *r, const struct http_conf *conf,
 	     const struct port *port, struct http_request *req)
 {
-	const char *list = http_request_header(req, "X-Forwarded-For");
 	const struct sockaddr_any *peer = http_request_peer(req);
 	struct sockaddr_any client = *peer;
+	bool trusted = false;
+	char *list = NULL;
 
+	http_request_each(req, HTTP_HEADER, http_forwarded_add, &list);
 	if (list == NULL && http_request_header(req, "Forwarded") == NULL)
-		return http_peer_in(&conf->trusted, peer);
-	if (list == NULL || !http_peer_in(&conf->proxies, peer)) {
+		trusted = http_peer_in(&conf->trusted, peer);
+	else if (list == NULL || !http_peer_in(&conf->proxies, peer))
 		http_log_forwarded(r, port, peer);
-		return false;
-	}
-	return http_forwarded_client(conf, list, &client) == 0 &&
-	       network_list_has(&conf->trusted, &client);
+	else
+		trusted = http_forwarded_client(conf, list, &client) == 0 &&
+			  network_list_has(&conf->trusted, &client);
+	free(list);
+	return trusted;
 }
 
 /* --- the paths ------------------------------------------------------------------ */

@@ -212,6 +212,22 @@ class Queue(Case):
                     ["--limit", "-1"], [ID]):
             self.belfry("queue", "list", *bad, exit=64)
 
+    def test_filter_twice(self):
+        """Both of them, or either? Nothing is asked of belfryd."""
+        for option, *values in (("--to", "x.org", "a@x.org"),
+                                ("--from", "a@x.org", "a@x.org"),
+                                ("--dest", "a", "b"), ("--older", "1s", "5d"),
+                                ("--held",), ("--corrupt",), ("--all",)):
+            given = [word for value in values for word in (option, value)] \
+                or [option] * 2
+            for command in (["list"], ["hold"], ["remove", "--yes"],
+                            ["export", self.dir]):
+                with self.subTest(given, command=command):
+                    done = self.belfry("queue", *command, *given, exit=64)
+                    self.assertIn(f"{option} can be given only once",
+                                  done.stderr)
+        self.assertEqual(self.asked(), [])
+
     def test_list_older(self):
         self.api.answers = {("GET", "status"): (200, STATUS)}
         self.belfry("queue", "list", "--older", "2h", exit=66)

@@ -375,6 +375,51 @@ class Http(harness.Case):
         self.assertEqual(
             self.ask("GET", "/api/v1/queue?from=nonsense")[0], 400)
 
+    def test_forwarded_in_two_lines(self):
+        belfryd = self.prepare()
+        belfryd.config["http"][0].update(
+            {"proxy": ["loopback"], "trust": ["192.0.2.0/24"]})
+        belfryd.write_config()
+        belfryd.start()
+        for chains, status in ((("192.0.2.7", "198.51.100.1"), 401),
+                               (("198.51.100.1", "192.0.2.7"), 200),
+                               (("192.0.2.7", "127.0.0.1"), 200),
+                               (("192.0.2.7", ""), 401)):
+            with self.subTest(chains), socket.create_connection(
+                    ("127.0.0.1", belfryd.http)) as client:
+                client.sendall(
+                    b"GET /metrics HTTP/1.0\r\nHost: h\r\n" + b"".join(
+                        f"X-Forwarded-For: {chain}\r\n".encode()
+                        for chain in chains) + b"\r\n")
+                self.assertIn(f" {status} ",
+                              client.makefile().readline())
+
+    def test_unknown_names(self):
+        """A name that is not known, or twice there, is no request for more."""
+        self.sink.stop()
+        self.start(harness.SOON)
+        self.send()
+        for method, path, body in (
+                ("POST", "queue?action=remove&to=net&senders=x", None),
+                ("POST", "queue?action=remove&to=example.net&to=x.org", None),
+                ("POST", "queue?action=remove&all=1&all=1", None),
+                ("POST", "queue?action=remove&all=1&%FF=1", None),
+                ("POST", "queue?action=remove&all=1&to%20sender=1", None),
+                ("POST", "queue?action=remove&all=1", '{"to": "x.org"}'),
+                ("GET", "queue?sneder=x", None),
+                ("GET", "queue?limit=1&limit=2", None),
+                ("GET", "status?verbose", None),
+                ("POST", "pause?for=1", '{"reason": "r"}'),
+                ("POST", "pause", '{"reason": "r", "for": 1}'),
+                ("POST", "resume", '{"alerts": true}'),
+                ("POST", "store/backup", '{"dir": "/x", "to": 1}')):
+            with self.subTest(path, body=body):
+                status, text = self.ask(method, f"/api/v1/{path}", body=body)
+                self.assertEqual(status, 400, text)
+                self.assertEqual(set(json.loads(text)), {"error", "help"})
+        self.assertEqual(len(self.queue()), 1)
+        self.sink.start()
+
     def test_pages_of_the_queue(self):
         self.sink.stop()
         self.start(harness.SOON)

@@ -54,19 +54,31 @@ or_dash(const char *s)
 }
 
 static void
+add_value(void *arg, const char *name, const char *value)
+{
+	size_t len = strlen(arg);
+
+	snprintf((char *)arg + len, 256 - len, "(%s=%s)", name, value);
+}
+
+static void
 answer_echo(struct fixture *f, struct http_request *r)
 {
 	size_t len;
 	const char *body = http_request_body(r, &len);
-	char *text =
-		xasprintf("%s %s a=%s b=%s x=%s uid=%ld from=%s body=%zu:%s",
-			  http_request_method(r), http_request_path(r),
-			  or_dash(http_request_query(r, "a")),
-			  or_dash(http_request_query(r, "b")),
-			  or_dash(http_request_header(r, "x-test")),
-			  (long)(int)http_request_uid(r),
-			  (const char *)http_request_listener(r), len, body);
+	char query[256] = "", headers[256] = "", *text;
 
+	http_request_each(r, HTTP_QUERY, add_value, query);
+	http_request_each(r, HTTP_HEADER, add_value, headers);
+	text = xasprintf("%s %s a=%s b=%s x=%s uid=%ld from=%s body=%zu:%s\n"
+			 "query=%s headers=%s",
+			 http_request_method(r), http_request_path(r),
+			 or_dash(http_request_query(r, "a")),
+			 or_dash(http_request_query(r, "b")),
+			 or_dash(http_request_header(r, "x-test")),
+			 (long)(int)http_request_uid(r),
+			 (const char *)http_request_listener(r), len, body,
+			 query, headers);
 	(void)f;
 	http_answer(r, 200, "text/plain", text, strlen(text));
 	free(text);
@@ -235,6 +247,11 @@ static const struct row {
 	{"GET", "GET /x" H "\r\n", 200,
 	 "GET /x a=- b=- x=- uid=-1 from=tcp body=0:"},
 	{"query", "GET /x?a=1%202&b" H "\r\n", 200, "a=1 2 b= x=-"},
+	{"each of the query", "GET /x?b=1&a&b=%32" H "\r\n", 200,
+	 "query=(b=1)(a=)(b=2) headers=("},
+	{"fields of one name",
+	 "GET /x" H "X-List: a, b\r\nx-list:\r\nX-LIST: c\r\n\r\n", 200,
+	 "(X-List=a, b)(x-list=)(X-LIST=c)"},
 	{"header", "GET /x" H "X-Test: yes\r\n\r\n", 200, "x=yes"},
 	{"POST", "POST /x" H "Content-Length: 3\r\n\r\nabc", 200, "body=3:abc"},
 	{"chunked",
