@@ -12,7 +12,6 @@
 
 #define HTTP_BODY_MAX    (64 * 1024)
 #define HTTP_DEADLINE_MS 30000
-#define HTTP_CONNECTIONS 256
 #define METRICS_MAX      (4 * 1024 * 1024)
 
 #define TYPE_TEXT    "text/plain; charset=utf-8"
@@ -250,7 +249,7 @@ relay_http_start(struct relay *r)
 	static const struct http_limits limits = {
 		.body_bytes = HTTP_BODY_MAX,
 		.deadline_ms = HTTP_DEADLINE_MS,
-		.connections = HTTP_CONNECTIONS,
+		.connections = RELAY_HTTP_CONNECTIONS + RELAY_ADMIN_CONNECTIONS,
 	};
 	int result;
 

@@ -294,6 +294,21 @@ port_refused(void *arg, const struct sockaddr_any *peer, const char *limit)
 			   1);
 }
 
+static struct acceptor *
+port_acceptor(const struct port *p)
+{
+	switch (p->kind) {
+	case PORT_SMTP:
+	case PORT_SUBMIT:
+		return p->relay->mail_acceptor;
+	case PORT_HTTP:
+		return p->relay->http_acceptor;
+	case PORT_ADMIN:
+		return p->relay->admin_acceptor;
+	}
+	abort();
+}
+
 void
 ports_listen(struct relay *r)
 {
@@ -311,9 +326,9 @@ ports_listen(struct relay *r)
 					  LOG_STR("error", strerror(errno)));
 				continue;
 			}
-			acceptor_add(mail ? r->mail_acceptor : r->http_acceptor,
-				     fd, mail ? PORT_REFUSAL : NULL,
-				     port_refused, port_accepted, p);
+			acceptor_add(port_acceptor(p), fd,
+				     mail ? PORT_REFUSAL : NULL, port_refused,
+				     port_accepted, p);
 		}
 	}
 }

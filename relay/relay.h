@@ -31,6 +31,10 @@
 /* How long a stop waits for sessions, and then for deliveries. */
 #define RELAY_GRACE_MS 10000
 
+/* Connections at the same time: HTTP over TCP, and of the admin socket. */
+#define RELAY_HTTP_CONNECTIONS  200
+#define RELAY_ADMIN_CONNECTIONS 100
+
 struct drop;
 struct relay;
 struct notify;
@@ -82,12 +86,13 @@ struct relay {
 	struct deliver *deliver;  /* owned */
 	struct notify *notify;    /* owned */
 	struct verify_kept *kept; /* owned */
-	struct acceptor *mail_acceptor, *http_acceptor; /* owned */
-	struct http_server *http;                       /* owned */
-	struct drop *drop;                              /* owned */
-	struct event *signals;                          /* owned */
-	struct spawner *spawner;                        /* owned */
-	struct event *spawner_watch;                    /* owned */
+	struct acceptor *mail_acceptor, *http_acceptor,
+		*admin_acceptor;     /* owned */
+	struct http_server *http;    /* owned */
+	struct drop *drop;           /* owned */
+	struct event *signals;       /* owned */
+	struct spawner *spawner;     /* owned */
+	struct event *spawner_watch; /* owned */
 	int signal_fd;
 	bool forwarded_logged; /* the hint on X-Forwarded-For was given */
 	bool stopping;

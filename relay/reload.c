@@ -149,6 +149,7 @@ reload_listen(struct relay *r)
 {
 	acceptor_stop(r->mail_acceptor);
 	acceptor_stop(r->http_acceptor);
+	acceptor_stop(r->admin_acceptor);
 	ports_listen(r);
 }
 

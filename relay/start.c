@@ -34,7 +34,8 @@
 #define ALERT_LIFETIME_MS (INT64_C(24) * 60 * 60 * 1000)
 /* Connections for alerts above delivery.connections. */
 #define ALERT_CONNECTIONS 20
-#define HTTP_CONNECTIONS  200
+#define HTTP_PER_ADDRESS  20
+#define ADMIN_PER_UID     50
 
 /* Before there is a log. */
 static int __attribute__((format(printf, 2, 3)))
@@ -265,8 +266,8 @@ relay_files(const struct config *config)
 {
 	return (uint64_t)config->limits.connections +
 	       (uint64_t)config->delivery.connections * 3 / 2 + /* at rest */
-	       ALERT_CONNECTIONS + HTTP_CONNECTIONS + ACCEPTOR_LINGER_MAX +
-	       OTHER_FILES;
+	       ALERT_CONNECTIONS + RELAY_HTTP_CONNECTIONS +
+	       RELAY_ADMIN_CONNECTIONS + ACCEPTOR_LINGER_MAX + OTHER_FILES;
 }
 
 static int
@@ -382,6 +383,8 @@ start_sessions(struct relay *r)
 					&r->log_root);
 	r->http_acceptor =
 		acceptor_new(relay_home(r), r->loop_ptrs, 1, &r->log_root);
+	r->admin_acceptor =
+		acceptor_new(relay_home(r), r->loop_ptrs, 1, &r->log_root);
 	relay_apply_limits(r);
 	return 0;
 }
@@ -394,14 +397,20 @@ relay_apply_limits(struct relay *r)
 		.connections = limits->connections,
 		.connections_per_ip = limits->connections_per_ip,
 	};
-	/* Of their own, so that a flood of mail locks no operator out. */
-	const struct acceptor_limits http = {
-		.connections = HTTP_CONNECTIONS,
-		.connections_per_ip = HTTP_CONNECTIONS,
+	/* Each of its own, so that neither a flood of mail nor one of HTTP
+	 * locks the operator out. */
+	static const struct acceptor_limits http = {
+		.connections = RELAY_HTTP_CONNECTIONS,
+		.connections_per_ip = HTTP_PER_ADDRESS,
+	};
+	static const struct acceptor_limits admin = {
+		.connections = RELAY_ADMIN_CONNECTIONS,
+		.connections_per_ip = ADMIN_PER_UID,
 	};
 
 	acceptor_set_limits(r->mail_acceptor, &mail);
 	acceptor_set_limits(r->http_acceptor, &http);
+	acceptor_set_limits(r->admin_acceptor, &admin);
 }
 
 /* --- signals ------------------------------------------------------------------ */

@@ -60,6 +60,7 @@ relay_stop(struct relay *r)
 	log_event(&r->log_root, LOG_INFO, "stop");
 	acceptor_stop(r->mail_acceptor);
 	acceptor_stop(r->http_acceptor);
+	acceptor_stop(r->admin_acceptor);
 	drop_stop(r->drop);
 	queue_stop(r->queue);
 	r->stops_left = r->nloops;
@@ -107,6 +108,7 @@ relay_release(struct relay *r)
 	ports_close(r);
 	acceptor_free(&r->mail_acceptor);
 	acceptor_free(&r->http_acceptor);
+	acceptor_free(&r->admin_acceptor);
 	if (r->signals != NULL)
 		event_free(r->signals);
 	if (r->signal_fd >= 0)

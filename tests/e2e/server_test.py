@@ -394,6 +394,50 @@ class Http(harness.Case):
                 self.assertIn(f" {status} ",
                               client.makefile().readline())
 
+    def hold(self, count, connect):
+        """COUNT connections that say nothing."""
+        held = [connect() for _ in range(count)]
+        for connection in held:
+            self.addCleanup(connection.close)
+        return held
+
+    def closed(self, connection):
+        connection.settimeout(10)
+        try:
+            return connection.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def test_idle_clients_lock_nobody_out(self):
+        """20 an address and 200 in all by TCP, 50 a uid by the admin socket,
+        which has a count of its own."""
+        belfryd = self.start()
+
+        def tcp(source):
+            return lambda: socket.create_connection(
+                ("127.0.0.1", belfryd.http), 30, (source, 0))
+
+        def admin():
+            connection = socket.socket(socket.AF_UNIX)
+            connection.connect(belfryd.config["admin_socket"])
+            return connection
+
+        self.hold(20, tcp("127.0.0.2"))
+        self.assertTrue(self.closed(self.hold(1, tcp("127.0.0.2"))[0]))
+        self.assertEqual(belfryd.get("/healthz")[0], 200)
+        for i in range(3, 12):
+            self.hold(20, tcp(f"127.0.0.{i}"))
+        self.assertTrue(self.closed(self.hold(1, tcp("127.0.0.12"))[0]))
+        belfryd.cli("status")
+        first = self.hold(50, admin)[0]
+        self.assertTrue(self.closed(self.hold(1, admin)[0]))
+        first.close()
+        lab.wait_for(lambda: belfryd.cli("status", check=False).returncode
+                     == 0, "a free place")
+        events = belfryd.events("refuse", verb="connect")
+        self.assertEqual({event["reason"] for event in events},
+                         {"connections", "connections_per_ip"})
+
     def test_unknown_names(self):
         """A name that is not known, or twice there, is no request for more."""
         self.sink.stop()

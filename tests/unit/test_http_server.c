@@ -421,6 +421,7 @@ test_deadline_is_total(void **state)
 	static const char *const begun[] = {
 		"",
 		"GET /x HTTP/1.1\r\nHo",
+		"GET /x HTTP/1.1\r\nHost: h\r\n\r\n",
 		"POST /x" H "Content-Length: 900\r\n\r\nabc",
 		"GET /large" H "\r\n",
 	};
@@ -438,8 +439,6 @@ test_deadline_is_total(void **state)
 		while (poll(&p, 1, 20) == 0 &&
 		       clock_mono_ms(clock_system()) - start < 20000)
 			say(p.fd, "x");
-		print_message("%zu: %d ms\n", i,
-			      (int)(clock_mono_ms(clock_system()) - start));
 		assert_true(clock_mono_ms(clock_system()) - start >= 150);
 		assert_true(clock_mono_ms(clock_system()) - start < 20000);
 		close(p.fd);
