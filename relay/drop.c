@@ -138,8 +138,7 @@ drop_file_over(void *arg)
 	drop_talk_free(&d->report);
 	buf_done(&d->report_text);
 	drop_file_done(&d->file);
-	free(d->key);
-	d->key = NULL;
+	drop_keys_done(&d->keys);
 	drop_next(d);
 }
 
@@ -147,31 +146,6 @@ static void
 drop_finish_run(void *arg)
 {
 	drop_file_finish(&((struct drop *)arg)->file);
-}
-
-/* Of the second and those behind it; the first has the file's. */
-static char *
-drop_part_key(const struct drop *d, size_t part)
-{
-	return xasprintf("%s/%zu", d->key, part);
-}
-
-/* KEY is consumed. */
-static void
-drop_forget_key(struct drop *d, char *key)
-{
-	queue_forget_key(d->relay->queue, key, d->loop);
-	free(key);
-}
-
-static void
-drop_forget_keys(struct drop *d)
-{
-	queue_forget_key(d->relay->queue, d->key, d->loop);
-	if (d->report != NULL)
-		drop_forget_key(d, xasprintf("%s/report", d->key));
-	for (size_t i = 2; i <= d->part; i++)
-		drop_forget_key(d, drop_part_key(d, i));
 }
 
 static void
@@ -186,7 +160,7 @@ drop_finished(void *arg)
 	if (f->error < 0)
 		drop_log_kept(d, strerror(-f->error));
 	else if (f->action == DROP_UNLINK)
-		drop_forget_keys(d);
+		drop_keys_forget(&d->keys, d->relay->queue, d->loop);
 	drop_file_over(d);
 }
 
@@ -304,27 +278,35 @@ drop_some_refused(const struct drop *d)
 	return false;
 }
 
-/* What one message may not have more recipients of goes into another one, whose
- * key tells of the part. */
+/* A session more, for the recipients that are left: what one message may not
+ * have more of goes into another one. */
 static void
 drop_part(void *arg)
 {
 	struct drop *d = arg;
-	char *key;
 	int fd = -1;
 
 	if (d->ended)
 		return;
 	d->file.at = 0;
-	d->part++;
-	key = drop_part_key(d, d->part);
 	if (!d->stopping)
-		fd = drop_session(d, d->file.login, key);
-	free(key);
+		fd = drop_session(
+			d, d->file.login,
+			drop_keys_part(&d->keys, d->part, d->retakes));
 	if (fd < 0)
 		drop_finish(d, DROP_KEEP);
 	else
 		drop_talk_again(d->talk, fd);
+}
+
+/* The key of the part is taken, by what it was under another configuration,
+ * before something ended belfryd or kept the file: some may get it twice, but
+ * nobody is left out. */
+static bool
+drop_may_retake(struct drop *d, enum drop_fate fate)
+{
+	return fate == DROP_NEVER && d->retakes < DROP_RETAKES_MAX &&
+	       strcmp(drop_talk_last(d->talk)->dsn, "5.5.0") == 0;
 }
 
 static void
@@ -339,6 +321,8 @@ drop_talked(void *arg, enum drop_fate fate)
 	reply_line(last, line, sizeof(line));
 	if (fate == DROP_MORE) {
 		drop_log(d, LOG_INFO, "part", line);
+		d->part++;
+		d->retakes = 0;
 		loop_defer(d->loop, &d->post, drop_part, d);
 	} else if (fate == DROP_LATER) {
 		if (strcmp(last->dsn, "4.3.1") == 0) {
@@ -347,10 +331,10 @@ drop_talked(void *arg, enum drop_fate fate)
 		}
 		drop_log_kept(d, line);
 		drop_finish(d, DROP_KEEP);
-	} else if (fate == DROP_NEVER && strcmp(last->dsn, "5.5.0") == 0) {
-		/* Its name was taken before, for another content. */
-		drop_log(d, LOG_ERROR, "bad", line);
-		drop_finish(d, DROP_ASIDE);
+	} else if (drop_may_retake(d, fate)) {
+		drop_log(d, LOG_WARNING, "again", line);
+		d->retakes++;
+		loop_defer(d->loop, &d->post, drop_part, d);
 	} else if (fate == DROP_NEVER || drop_some_refused(d)) {
 		drop_return(d);
 	} else {
@@ -384,11 +368,12 @@ drop_opened(void *arg)
 		drop_finish(d, DROP_ASIDE);
 		return;
 	}
-	/* The same name by another user is another message. */
-	d->key = xasprintf("drop/%lu/%s", (unsigned long)f->st.st_uid, f->name);
+	drop_keys_init(&d->keys, f);
 	d->part = 1;
+	d->retakes = 0;
 	drop_move(d, DROP_TALK);
-	d->talk = drop_talk_to(d, f->login, d->key, &conf);
+	d->talk = drop_talk_to(d, f->login, drop_keys_part(&d->keys, 1, 0),
+			       &conf);
 	if (d->talk == NULL)
 		drop_finish(d, DROP_KEEP);
 }
@@ -591,6 +576,6 @@ drop_free(struct drop **dp)
 	if (d->news_fd >= 0)
 		close(d->news_fd);
 	close(d->dir_fd);
-	free(d->key);
+	drop_keys_done(&d->keys);
 	free(d);
 }

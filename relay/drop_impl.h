@@ -67,6 +67,25 @@ void drop_hour_pass(struct drop_hour *h);
 /* True: nothing was noted of NAME in this hour. */
 bool drop_hour_note(struct drop_hour *h, const char *name);
 
+/* drop_keys.c: all that were asked for are remembered, so that they can be
+ * forgotten when the file is gone. */
+struct drop_keys {
+	char *base, **v; /* owned, and each */
+	size_t n;
+};
+/* So often a part is submitted anew. */
+#define DROP_RETAKES_MAX 16
+
+void drop_keys_init(struct drop_keys *k, const struct drop_file *f);
+void drop_keys_done(struct drop_keys *k);
+/* Of a part, counted from 1; RETAKES: how often its key was taken already. */
+const char *drop_keys_part(struct drop_keys *k, size_t part, unsigned retakes);
+/* Of the report of what T refused. */
+const char *drop_keys_report(struct drop_keys *k, const struct drop_file *f,
+			     const struct drop_talk *t);
+void drop_keys_forget(const struct drop_keys *k, struct queue *q,
+		      struct loop *loop);
+
 struct drop {
 	struct relay *relay; /* borrowed, and its home loop and pool */
 	struct loop *loop;
@@ -89,8 +108,9 @@ struct drop {
 	struct drop_envelope report_env;
 	struct buf report_text;
 	size_t report_at;
-	char *key;   /* owned */
+	struct drop_keys keys;
 	size_t part; /* of the file, each a message to some of its recipients */
+	unsigned retakes; /* of the part */
 	struct drop_hour hour;
 	struct pool_job job;
 	struct post post, report_post;

@@ -199,7 +199,6 @@ drop_return(struct drop *d)
 		.done = dr_done,
 	};
 	char line[REPLY_TEXT_MAX + 32];
-	char *key;
 
 	if (!dr_wanted(&d->file)) {
 		reply_line(drop_talk_last(d->talk), line, sizeof(line));
@@ -208,15 +207,15 @@ drop_return(struct drop *d)
 		return;
 	}
 	drop_move(d, DROP_REPORT);
-	key = xasprintf("%s/report", d->key);
 	d->report_at = 0;
 	buf_init(&d->report_text, DROP_REPORT_MAX);
 	if (dr_compose(d) < 0) {
 		dr_done(d, DROP_NEVER);
 	} else {
-		d->report = drop_talk_to(d, "MAILER-DAEMON", key, &conf);
+		d->report = drop_talk_to(
+			d, "MAILER-DAEMON",
+			drop_keys_report(&d->keys, &d->file, d->talk), &conf);
 		if (d->report == NULL)
 			drop_finish(d, DROP_KEEP);
 	}
-	free(key);
 }

@@ -249,7 +249,12 @@ drop_talk_new(struct loop *loop, int fd, const struct drop_talk_conf *conf)
 void
 drop_talk_again(struct drop_talk *t, int fd)
 {
+	for (size_t i = t->rcpt_over; i < t->conf.env->nrcpt; i++) {
+		free(t->refused[i]);
+		t->refused[i] = NULL;
+	}
 	t->state = DT_BANNER;
+	t->rcpt_at = t->rcpt_over;
 	t->rcpt_ok = 0;
 	t->wants = false;
 	reply_parser_init(&t->parser);

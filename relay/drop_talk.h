@@ -38,8 +38,9 @@ struct drop_talk;
 /* FD is taken over. CONF is copied. */
 struct drop_talk *drop_talk_new(struct loop *loop, int fd,
 				const struct drop_talk_conf *conf);
-/* After DROP_MORE, and not from within: go on with the other recipients and the
- * content from its beginning, in a new session. FD is taken over. */
+/* After DROP_MORE or DROP_NEVER, and not from within: go on with the recipients
+ * that are in no message yet and the content from its beginning, in a new
+ * session. FD is taken over. */
 void drop_talk_again(struct drop_talk *t, int fd);
 /* Hangs up: what was not taken yet won't be. Leaves NULL. */
 void drop_talk_free(struct drop_talk **t);

@@ -4,6 +4,7 @@
 
 #include "base/must.h"
 #include "deliver/routes_conf.h"
+#include "mail/drop.h"
 #include "relay/smtp_in_data.h"
 #include "relay/smtp_in_refuse.h"
 
@@ -192,12 +193,21 @@ si_rcpt_known(struct smtp_in *si, const struct smtp_command *cmd,
 
 /* --- RCPT ---------------------------------------------------------------------- */
 
+/* What has a key comes from the drop folder, which has a limit of its own: what
+ * is published under a key must not depend on the configuration. */
+static size_t
+si_rcpt_max(const struct smtp_in *si)
+{
+	return si->client->key != NULL ? DROP_RCPT_MAX
+				       : (size_t)si->conf->limits->recipients;
+}
+
 /* KNOWN: what the host behind us said; VERIFY_ASKED: it was not asked yet. */
 static enum smtp_in_state
 si_rcpt_expand(struct smtp_in *si, const struct smtp_command *cmd,
 	       enum verify_result known, struct arena *scratch)
 {
-	size_t max = (size_t)si->conf->limits->recipients;
+	size_t max = si_rcpt_max(si);
 	const struct expanded *ask;
 	enum expand_result result;
 	struct expansion ex;
@@ -237,7 +247,7 @@ si_rcpt(struct smtp_in *si, const struct smtp_command *cmd)
 		return si_refuse(si, SMTP_IN_NO_MIXED, si->state);
 	if (cmd->utf8 && !si->smtputf8)
 		return si_refuse(si, SMTP_IN_NO_UTF8, si->state);
-	if (si->ntaken >= (size_t)si->conf->limits->recipients)
+	if (si->ntaken >= si_rcpt_max(si))
 		return si_refuse(si, SMTP_IN_NO_RECIPIENTS, si->state);
 	if (!si->trusted && si->conf->role == CONFIG_SUBMISSION)
 		return si_refuse_rcpt(si, SMTP_IN_NO_TRUST, &cmd->address);

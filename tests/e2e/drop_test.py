@@ -1,6 +1,7 @@
 """The drop folder: what sendmail leaves while belfryd is down is taken up later,
 once, and what is no message of ours does no harm."""
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -237,10 +238,13 @@ class Taken(DropCase):
         self.wait_empty()
         self.assertEqual(len(self.sink.messages), 1)
         # Another content under that name is not what was taken.
-        self.put(1, drop_file(b"Subject: other\r\n\r\nx\r\n"))
-        lab.wait_for(lambda: self.names() == [f"bad.{1:032x}"], self.names)
-        self.wait_events(1, "drop", status="bad")
-        self.assertEqual(len(self.sink.messages), 1)
+        for _ in range(2):
+            self.put(1, drop_file(b"Subject: other\r\n\r\nx\r\n"))
+            self.wait_gone()
+        self.wait_events(2, "drop", status="again")
+        self.wait_empty()
+        self.assertEqual([m.header("Subject") for m in self.sink.messages],
+                         ["x", "other"])
 
     def test_bad_ones_go(self):
         self.belfryd.config["drop"] = {"keep_bad": "1s"}
@@ -362,12 +366,15 @@ class Returned(DropCase):
 
 
 class Parts(DropCase):
-    """More recipients than limits.recipients."""
+    """More recipients than one message may have, once aliases are expanded."""
 
     def setUp(self):
         super().setUp()
-        self.prepare({"limits": {"recipients": 4}, "delivery": {
-            "only_recipients": ["example.net", "example.org"]}})
+        self.prepare({"aliases": {
+            f"team{t}": [f"t{t}-{n}@example.net"
+                                     for n in range(900)] for t in range(3)},
+                      "delivery": {"only_recipients": [
+                          "example.net", "example.org", "relay.example.org"]}})
         self.make_folder()
 
     def found(self, sender):
@@ -375,25 +382,27 @@ class Parts(DropCase):
                       for r in m.recipients)
 
     def test_parts(self):
-        to = [f"r{n}@example.net" for n in range(10)]
+        members = [f"t{t}-{n}@example.net" for t in range(3)
+                   for n in range(900)]
         no = ["dora@no.example.com", "eva@no.example.com"]
         content = b"Subject: x\r\n\r\n" + b"a line\r\n" * 30000
-        file = drop_file(content, to=[no[0], *to, no[1]])
+        file = drop_file(content, to=[
+            no[0], *(f"team{t}@relay.example.org" for t in range(3)), no[1]])
         self.put(1, file)
         self.put(2)
         self.belfryd.start()
         self.wait_gone()
         self.wait_empty()
         self.assertEqual(self.found("anna@example.org"),
-                         sorted(["ben@example.net", *to]))
-        self.wait_events(2, "drop", status="part")
+                         sorted(["ben@example.net", *members]))
+        self.wait_events(1, "drop", status="part")
         self.wait_events(1, "drop", status="returned")
         report, = [m for m in self.sink.messages if m.sender == ""]
         for one in no:
             self.assertIn(one.encode(), report.content)
-        self.assertNotIn(b"r0@example.net", report.content)
+        self.assertNotIn(b"team0@", report.content)
         for message in self.sink.messages:
-            if to[0] in message.recipients or to[9] in message.recipients:
+            if {members[0], members[-1]} & set(message.recipients):
                 self.assertTrue(message.content.endswith(content[14:]))
         # Back again, as after a crash before the unlink: none comes twice.
         count = len(self.sink.messages)
@@ -402,6 +411,60 @@ class Parts(DropCase):
         self.wait_gone()
         self.wait_empty()
         self.assertEqual(len(self.sink.messages), count)
+
+
+class Changed(DropCase):
+    """The configuration is another one when the file is taken up again, as
+    after a crash before the unlink."""
+
+    def setUp(self):
+        super().setUp()
+        self.prepare({"limits": {"recipients": 4}, "aliases": {
+            "team": ["ben@example.net"]}})
+        self.belfryd.start()
+
+    def take(self, file, times=1, status="taken", **keys):
+        self.belfryd.config.update(keys)
+        self.belfryd.write_config()
+        if keys:
+            count = len(self.belfryd.events("reload"))
+            self.belfryd.signal(signal.SIGHUP)
+            self.wait_events(count + 1, "reload")
+        self.put(1, file)
+        self.wait_events(times, "drop", status=status)
+        self.wait_gone()
+        self.wait_empty()
+        return sorted(r for m in self.sink.messages if m.sender != ""
+                      for r in m.recipients)
+
+    def test_limit(self):
+        to = sorted(f"r{n}@example.net" for n in range(10))
+        file = drop_file(to=to)
+        self.assertEqual(self.take(file), to)
+        self.assertEqual(self.take(file, 2, limits={"recipients": 100}), to)
+        self.assertEqual(self.belfryd.events("drop", status="bad"), [])
+
+    def test_alias(self):
+        """Better twice than never; and whoever is new gets it, too."""
+        file = drop_file(to=["team@relay.example.org"])
+        self.assertEqual(self.take(file), ["ben@example.net"])
+        names = ["ben@example.net", "carl@example.net"]
+        for times in (2, 3):
+            self.assertEqual(self.take(file, times, aliases={
+                "team": names}), sorted([names[0], *names]))
+        self.wait_events(2, "drop", status="again")
+
+    def test_refused(self):
+        """More are refused now: a report tells of all of them."""
+        file = drop_file(to=["ben@example.net", "carl@no.example.com",
+                             "dora@not.example.com"])
+        here = ["example.net", "example.org", "not.example.com"]
+        delivery = dict(self.belfryd.config.get("delivery", {}))
+        for times, domains in ((1, here), (2, here[:2])):
+            self.take(file, times, "returned", delivery={
+                **delivery, "only_recipients": domains})
+        self.assertIn(b"dora@not.example.com", [
+            m for m in self.sink.messages if m.sender == ""][1].content)
 
 
 class Hostile(DropCase):
