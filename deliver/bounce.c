@@ -6,10 +6,10 @@
  *
  * A DSN travels inside the transaction that removes the failed recipients, so
  * it is at most what a draft keeps in memory. An original that failed goes back
- * whole if that fits and the sender didn't ask for less, else its header, else
- * the beginning of its header; with very many
- * recipients the servers' words are left out, and with more still they are told
- * in several DSNs. Never a DSN for a DSN.
+ * whole if that fits, the sender didn't ask for less and it was not refused for
+ * what it holds, else its header, else the beginning of its header; with very
+ * many recipients the servers' words are left out, and with more still they are
+ * told in several DSNs. Never a DSN for a DSN.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -196,6 +196,24 @@ bounce_dsn(struct bounce *b)
 	};
 }
 
+/* Was the mail refused for what it holds? A report that holds it too would be
+ * refused for the same, perhaps by the same server, and the sender never know.
+ * Subjects of RFC 3463 that mean it: the size (2.3, 3.4), the content (6),
+ * policy (7). What a server says behind the content means it too, unless it
+ * speaks of the address or the mailbox. */
+static bool
+bounce_is_of_content(const struct reply *reply)
+{
+	char dsn[REPLY_DSN_MAX];
+	const char *what = reply_dsn(reply, dsn) + 1;
+
+	if (strcmp(what, ".2.3") == 0 || strcmp(what, ".3.4") == 0 ||
+	    strncmp(what, ".6.", 3) == 0 || strncmp(what, ".7.", 3) == 0)
+		return true;
+	return reply->of_content && strncmp(what, ".1.", 3) != 0 &&
+	       strncmp(what, ".2.", 3) != 0;
+}
+
 /* RFC 3461, 6.1 and 6.2: all of it only to those who may need it again, unless
  * they asked for less. */
 static bool
@@ -204,8 +222,13 @@ bounce_returns_all(const struct bounce *b)
 	const struct tell *t = b->tell;
 	bool failed = false;
 
-	for (size_t i = 0; i < t->nrcpt; i++)
-		failed = failed || bounce_action(t->rcpt[i].what) == DSN_FAILED;
+	for (size_t i = 0; i < t->nrcpt; i++) {
+		if (bounce_action(t->rcpt[i].what) != DSN_FAILED)
+			continue;
+		if (bounce_is_of_content(&t->rcpt[i].reply))
+			return false;
+		failed = true;
+	}
 	return failed && t->ret != DSN_RET_HDRS &&
 	       t->size <= routing_conf(b->routing)->dsn.max_size;
 }

@@ -471,7 +471,8 @@ static const struct conf_option delivery_options[] = {
 	 .dflt = "false",
 	 .help = "true: return 8-bit mail (5.6.3) where the next hop does not "
 		 "offer 8BITMIME; false: send it unchanged, logged and "
-		 "counted."},
+		 "counted. Mail from `<>`, as reports are, is sent in any "
+		 "case."},
 	{.name = "chunking",
 	 .type = CONF_BOOL,
 	 .offset = offsetof(struct delivery_conf, chunking),

@@ -9,6 +9,15 @@
 
 /* --- the mail's outcome ---------------------------------------------------- */
 
+/* RFC 1870, 6.1: 552 to MAIL is about the size. */
+static bool
+so_is_of_content(const struct smtp_out *so, const struct reply *reply)
+{
+	return reply_permanent(reply) &&
+	       (so->state == SMTP_OUT_BODY || so->state == SMTP_OUT_DOT ||
+		(so->state == SMTP_OUT_MAIL && reply->code == 552));
+}
+
 size_t
 smtp_out_pending(struct smtp_out *so, enum attempt_outcome outcome,
 		 const struct reply *reply)
@@ -22,6 +31,7 @@ smtp_out_pending(struct smtp_out *so, enum attempt_outcome outcome,
 			continue;
 		rcpt->outcome = outcome;
 		reply_copy(&rcpt->reply, reply);
+		rcpt->reply.of_content = so_is_of_content(so, reply);
 		n++;
 	}
 	return n;
@@ -238,6 +248,7 @@ so_heard_dot_of_one(struct smtp_out *so, enum so_word word,
 	/* A mail store is the end of the way. */
 	rcpt->reach = so->dsn ? ATTEMPT_PASSED_ON : ATTEMPT_DELIVERED;
 	reply_copy(&rcpt->reply, reply);
+	rcpt->reply.of_content = so_is_of_content(so, reply);
 	if (so_has_pending(so))
 		return SMTP_OUT_DOT;
 	smtp_out_settle(so, ATTEMPT_DEST_OK);

@@ -384,18 +384,28 @@ has_long_line(const char *data, size_t len)
 	return false;
 }
 
-/* A header may be encoded (RFC 6522, 4), a message/rfc822 may not (RFC 2046,
- * 5.2.1): its long lines leave as they came. */
-static enum dsn_encoding
-dsn_encoding(const struct dsn *d)
+static bool
+has_8bit(const char *data, size_t len)
 {
-	if (!d->original_whole && has_long_line(d->original, d->original_len))
-		return DSN_QUOTED;
-	for (size_t i = 0; i < d->original_len; i++) {
-		if ((unsigned char)d->original[i] >= 0x80)
-			return DSN_8BIT;
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)data[i] >= 0x80)
+			return true;
 	}
-	return DSN_7BIT;
+	return false;
+}
+
+/* A header may be encoded (RFC 6522, 4; RFC 6533, 6.3), and so passes where
+ * 8BITMIME is not offered. A message/rfc822 may not (RFC 2046, 5.2.1): it
+ * leaves as it came. */
+static enum dsn_encoding
+dsn_encoding(const struct dsn *d, bool global)
+{
+	bool eight = has_8bit(d->original, d->original_len);
+
+	if (!d->original_whole &&
+	    (has_long_line(d->original, d->original_len) || (eight && !global)))
+		return DSN_QUOTED;
+	return eight ? DSN_8BIT : DSN_7BIT;
 }
 
 /* RFC 2045, 6.7. A blank at the end of a line is encoded too, since relays may
@@ -509,7 +519,7 @@ dsn_compose(const struct dsn *d, struct buf *out)
 {
 	bool global = !utf8_is_ascii(d->to);
 	struct dsn_out o = {out, 0, global, global};
-	enum dsn_encoding e = dsn_encoding(d);
+	enum dsn_encoding e = dsn_encoding(d, global);
 	char boundary[BOUNDARY_MAX];
 
 	dsn_boundary(d, boundary);

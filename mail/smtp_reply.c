@@ -64,6 +64,7 @@ reply_set(struct reply *r, int code, const char *dsn, const char *fmt, ...)
 
 	r->code = code;
 	r->ours = true;
+	r->of_content = false;
 	reply_set_dsn(r, dsn, strlen(dsn));
 	va_start(ap, fmt);
 	vsnprintf(r->text, sizeof(r->text), fmt, ap);
@@ -79,6 +80,7 @@ reply_copy(struct reply *to, const struct reply *from)
 {
 	to->code = from->code;
 	to->ours = from->ours;
+	to->of_content = from->of_content;
 	memcpy(to->dsn, from->dsn, sizeof(to->dsn));
 	memcpy(to->text, from->text, strlen(from->text) + 1);
 }

@@ -12,6 +12,7 @@
 #define RCPT_OURS     0x02
 #define RCPT_RELAYED  0x04
 #define RCPT_EXPANDED 0x08
+#define RCPT_CONTENT  0x10
 
 const char *const rcpt_state_names[] = {
 	[RCPT_LIVE] = "live",     [RCPT_HELD] = "held",
@@ -29,7 +30,8 @@ rcpt_pack(const struct rcpt *r, struct buf *out)
 	pack_u8(&p, (uint8_t)((r->expired ? RCPT_EXPIRED : 0) |
 			      (r->reply_ours ? RCPT_OURS : 0) |
 			      (r->relayed ? RCPT_RELAYED : 0) |
-			      (r->expanded ? RCPT_EXPANDED : 0)));
+			      (r->expanded ? RCPT_EXPANDED : 0) |
+			      (r->reply_of_content ? RCPT_CONTENT : 0)));
 	pack_u8(&p, (uint8_t)r->class);
 	pack_u8(&p, r->notify);
 	pack_u32(&p, r->flow);
@@ -84,6 +86,7 @@ rcpt_decode(const void *value, size_t len, struct arena *a, struct rcpt *ret)
 	r.reply_ours = flags & RCPT_OURS;
 	r.relayed = flags & RCPT_RELAYED;
 	r.expanded = flags & RCPT_EXPANDED;
+	r.reply_of_content = flags & RCPT_CONTENT;
 	class = unpack_u8(&u);
 	r.class = class;
 	r.notify = unpack_u8(&u);
@@ -151,6 +154,7 @@ rcpt_set_reply(struct rcpt *r, const struct reply *reply, const char *relay)
 {
 	r->reply_code = reply->code;
 	r->reply_ours = reply->ours;
+	r->reply_of_content = reply->of_content;
 	r->reply_dsn = reply->dsn;
 	r->reply_text = reply->text;
 	r->relay = relay != NULL ? relay : "";
@@ -161,6 +165,7 @@ rcpt_get_reply(const struct rcpt *r, struct reply *ret)
 {
 	ret->code = r->reply_code;
 	ret->ours = r->reply_ours;
+	ret->of_content = r->reply_of_content;
 	snprintf(ret->dsn, sizeof(ret->dsn), "%s", r->reply_dsn);
 	snprintf(ret->text, sizeof(ret->text), "%s", r->reply_text);
 }

@@ -46,6 +46,7 @@ struct rcpt {
 	int64_t last_ms; /* the last try; 0: none */
 	int reply_code;  /* of the last answer; 0: none */
 	bool reply_ours; /* no server said it */
+	bool reply_of_content;
 	const char *reply_dsn, *reply_text, *relay;
 	const char *address;
 	const char *original, *orcpt; /* "": none */

@@ -147,6 +147,39 @@ class Trouble(harness.Case):
                          report.content.split(b"message/rfc822")[0]
                          .split(b"text/rfc822-headers")[0])
 
+    # A report that quoted what was refused would be refused for the same.
+    REFUSED = [
+        ("by a filter", {".": "554 5.7.1 a virus"}, b"VIRUS\r\n"),
+        ("by a filter of few words", {".": "554 a virus"}, b"VIRUS\r\n"),
+        ("for its size", {"EHLO": "250-sink\r\n250 SIZE 5000"},
+         b"VIRUS\r\n" * 700),
+        ("for its octets", {"EHLO": "250 sink"}, b"VIRUS \xe4\r\n"),
+    ]
+
+    def test_content_refused(self):
+        answers = {}
+
+        def script(verb, argument):
+            if verb == "." and b"VIRUS" not in argument.content:
+                return None
+            return answers.get(verb)
+
+        self.sink.script = script
+        for n, (name, said, body) in enumerate(self.REFUSED, 1):
+            with self.subTest(name):
+                answers.clear()
+                answers.update(said)
+                self.start(lab.merge(harness.SOON, {
+                    "delivery": {"strict_8bit": True}}))
+                self.send(harness.message("original", subject=name, body=body))
+                report = self.sink.wait(n)[-1]
+                self.wait_empty()
+                self.assertEqual(report.sender, "")
+                self.assertIn(f"Subject: {name}\r\n".encode(), report.content)
+                self.assertIn(b"text/rfc822-headers", report.content)
+                self.assertEqual(self.belfryd.events("double_bounce"), [])
+                self.belfryd.stop()
+
     def test_success(self):
         """Asked for: relayed, since the sink does not offer DSN; one report
         for both. Not asked for: nothing."""

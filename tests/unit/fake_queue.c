@@ -386,6 +386,8 @@ fake_queue_tell(struct queue *q, struct loop *loop,
 		t->rcpt[n].last_attempt_ms = 1000;
 		reply_set(&t->rcpt[n].reply, codes[mail->what],
 			  dsns[mail->what], "words of the server");
+		if (mail->refused)
+			reply_copy(&t->rcpt[n].reply, mail->refused);
 		t->rcpt[n].reply.ours = false;
 	}
 	loop_post(loop, &i->post, tell_run, i);

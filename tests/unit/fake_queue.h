@@ -28,6 +28,7 @@ struct fake_mail {
 	enum tell_what what;
 	enum dsn_ret ret;
 	const char *envid;
+	const struct reply *refused; /* what was said; NULL: by WHAT */
 };
 
 struct fake_result {

@@ -114,9 +114,11 @@ def main():
     expect("eight_bit", "part", part["Content-Transfer-Encoding"], "8bit")
 
     mail = report("eight_bit_header")
+    expect("eight_bit_header", "encoding", mail["Content-Transfer-Encoding"],
+           None)
     part = list(mail.iter_parts())[2]
     expect("eight_bit_header", "part", part["Content-Transfer-Encoding"],
-           "8bit")
+           "quoted-printable")
     expect("eight_bit_header", "bytes", part.get_payload(decode=True),
            b"Subject: gr\xc3\xbc\xc3\x9f\r\n")
 

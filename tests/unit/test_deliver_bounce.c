@@ -214,11 +214,65 @@ test_bounce(void **state)
 	fake_rig_done(&g);
 }
 
+/* A report that held what was refused would be refused itself. */
+static void
+test_refused(void **state)
+{
+	static const struct {
+		const char *name;
+		int code;
+		const char *dsn;
+		bool of_content, whole;
+	} row[] = {
+		{"no such user", 550, "5.1.1", false, true},
+		{"no such user, after the content", 550, "5.1.1", true, true},
+		{"mailbox full, after the content", 552, "5.2.2", true, true},
+		{"too large for the mailbox", 552, "5.2.3", false, false},
+		{"too large for the server", 552, "5.3.4", false, false},
+		{"8-bit", 554, "5.6.3", false, false},
+		{"a filter", 554, "5.7.1", true, false},
+		{"a policy", 550, "5.7.26", false, false},
+		{"a filter without enhanced code", 554, "", true, false},
+		{"a filter that says little", 550, "5.0.0", true, false},
+		{"a refusal without enhanced code", 550, "", false, true},
+		{"a code that contradicts itself", 550, "4.7.1", false, true},
+		{"put off until it was too late", 451, "4.7.1", false, false},
+	};
+	static const char text[] = "Subject: s\r\n\r\nwhat it holds\r\n";
+	struct fake_rig g;
+
+	(void)state;
+	fake_rig_init(&g);
+	agent_rig_hop(&g.agent, 25);
+	fake_rig_start(&g);
+	g.mail.sender = "anna@example.org";
+	g.mail.content = text;
+	g.mail.len = sizeof(text) - 1;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct fake_report *r;
+		struct reply reply;
+
+		reply_set(&reply, row[i].code, row[i].dsn, "no");
+		reply.of_content = row[i].of_content;
+		g.mail.refused = &reply;
+		g.mail.what = row[i].code >= 500 ? TELL_FAILED : TELL_EXPIRED;
+		fake_queue_tell(g.queue, g.agent.loops[1], &g.mail, 1);
+		r = fake_queue_take_report(g.queue);
+		assert_non_null(r->text);
+		if ((strstr(r->text, "what it holds") != NULL) != row[i].whole)
+			fail_msg("%s: %s", row[i].name, r->text);
+		assert_non_null(strstr(r->text, "Subject: s\r\n"));
+		fake_report_free(&r);
+	}
+	fake_rig_done(&g);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bounce),
+		cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -197,10 +197,37 @@ test_rows(void **state)
 		text = strstr(text, "\r\n\r\n") + 4;
 		assert_memory_equal(text, rows[i].first, strlen(rows[i].first));
 		if (strcmp(rows[i].name, "long_header") != 0 &&
+		    strcmp(rows[i].name, "eight_bit_header") != 0 &&
 		    d->original_len > 0)
 			assert_non_null(original);
 		buf_done(&out);
 	}
+}
+
+/* A header alone passes where 8BITMIME is not offered. */
+static void
+test_seven_bit(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct buf out;
+
+		if (strcmp(rows[i].name, "eight_bit_header") != 0)
+			continue;
+		buf_init(&out, 65536);
+		assert_int_equal(compose(&rows[i], &out), 0);
+		for (size_t n = 0; n < out.len; n++)
+			assert_true((unsigned char)out.data[n] < 0x80);
+		assert_non_null(strstr(
+			out.data,
+			"Content-Type: text/rfc822-headers\r\n"
+			"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+			"Subject: gr=C3=BC=C3=9F\r\n"));
+		assert_null(strstr(out.data, "8bit"));
+		buf_done(&out);
+		return;
+	}
+	fail();
 }
 
 /* What of it may be UTF-8 depends on who gets it (RFC 6533). */
@@ -316,6 +343,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_seven_bit),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_boundary),
 		cmocka_unit_test(test_ceiling),

@@ -409,6 +409,25 @@ test_unfit(void **state)
 	}
 }
 
+/* A report that is 8-bit leaves also where that is not offered. */
+static void
+test_unfit_report(void **state)
+{
+	struct so_rig g;
+
+	(void)state;
+	so_rig_init(&g, 1);
+	g.so.conf.strict_8bit = true;
+	so_rig_greet(&g, SO_RIG_PLAIN);
+	g.a[0].sender = "";
+	g.a[0].eight_bit = true;
+	smtp_out_mail(&g.so, &g.a[0]);
+	assert_int_equal(g.so.state, SMTP_OUT_MAIL);
+	so_rig_expect_sent(&g, "MAIL FROM:<>\r\n");
+	assert_true(g.so.sent_8bit);
+	so_rig_done(&g);
+}
+
 static void
 test_break_sends_no_dot(void **state)
 {
@@ -465,6 +484,7 @@ main(void)
 		cmocka_unit_test(test_piped_settlement),
 		cmocka_unit_test(test_recipients_decided_before),
 		cmocka_unit_test(test_unfit),
+		cmocka_unit_test(test_unfit_report),
 		cmocka_unit_test(test_break_sends_no_dot),
 		cmocka_unit_test(test_patience),
 	};

@@ -250,6 +250,13 @@ check_words(const struct so_rig *g, enum moment m, const char *said)
 			 reply->text);
 }
 
+/* Behind the content what is refused for good is the content. */
+static bool
+is_of_content(enum moment m)
+{
+	return m == AT_CONTENT || m == AT_DOT_UNSENT || m == AT_DOT;
+}
+
 static void
 check_row(enum moment m, const char *said, const char *ehlo, bool early,
 	  const struct table_row *want)
@@ -274,6 +281,11 @@ check_row(enum moment m, const char *said, const char *ehlo, bool early,
 			 seen_recipients(&g, m), seen_destination(&g, m),
 			 seen_connection(&g, m));
 	check_words(&g, m, said);
+	if (m != AT_RSET && g.judged->rcpt[0].reply.of_content !=
+				    (is_of_content(m) &&
+				     strcmp(want->recipients, "never") == 0))
+		fail_msg("%s, %s: of the content: %d", moment_names[m], said,
+			 g.judged->rcpt[0].reply.of_content);
 	so_rig_done(&g);
 }
 
