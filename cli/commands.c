@@ -61,9 +61,10 @@ const struct command cli_commands[] = {
 	 cli_queue_remove},
 	{"queue export", "[--json] DIR ID...|FILTER...",
 	 "Copy messages into DIR: ID.eml, and ID.json with the envelope.",
-	 "They stay in the queue. DIR is made where it is missing. For root "
-	 "and belfryd's\nuser.\n\n" QUEUE_FILTER_HELP
-	 "  --json      one object\n",
+	 "They stay in the queue. DIR is made where it is missing. Of a "
+	 "damaged "
+	 "one what can\nbe read is ID.damaged.eml. For root and belfryd's user."
+	 "\n\n" QUEUE_FILTER_HELP "  --json      one object\n",
 	 cli_queue_export},
 	{"queue stats", "[--json]",
 	 "By destination: waiting, active, oldest, last answer.",

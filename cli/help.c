@@ -21,8 +21,8 @@ help_all(void)
 static void
 help_one(const struct command *c)
 {
-	printf("usage: belfry [-c FILE] %s %s\n\n%s\n", c->name, c->synopsis,
-	       c->help);
+	printf("usage: belfry [-c FILE] %s%s%s\n\n%s\n", c->name,
+	       c->synopsis[0] != '\0' ? " " : "", c->synopsis, c->help);
 	if (c->more != NULL)
 		printf("\n%s", c->more);
 }

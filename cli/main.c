@@ -29,8 +29,10 @@ int
 cli_usage(const struct cli *cli)
 {
 	fflush(stdout);
-	fprintf(stderr, "usage: belfry %s %s\n(see `belfry help %s`)\n",
-		cli->command->name, cli->command->synopsis, cli->command->name);
+	fprintf(stderr, "usage: belfry %s%s%s\n(see `belfry help %s`)\n",
+		cli->command->name,
+		cli->command->synopsis[0] != '\0' ? " " : "",
+		cli->command->synopsis, cli->command->name);
 	return CLI_USAGE;
 }
 

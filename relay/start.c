@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,11 +25,10 @@
 #include "base/jail.h"
 #include "base/xalloc.h"
 #include "relay/drop.h"
+#include "relay/start_impl.h"
 
 #define DISK_THREADS 4
-/* Anybody may leave a file there and none may list them; it has our group. */
-#define DROP_DIR_MODE 03733
-#define DISK_JOBS     4096
+#define DISK_JOBS    4096
 /* Descriptors beside connections: store, log, loops, resolvers, HTTP. */
 #define OTHER_FILES 300
 /* How long a message of class alert is tried. */
@@ -37,8 +38,7 @@
 #define HTTP_PER_ADDRESS  20
 #define ADMIN_PER_UID     50
 
-/* Before there is a log. */
-static int __attribute__((format(printf, 2, 3)))
+int
 start_failed(int exit_code, const char *fmt, ...)
 {
 	va_list ap;
@@ -115,6 +115,22 @@ start_check_user(const struct config *config)
 	return 0;
 }
 
+/* What to do about an address that can't be listened on; "" nothing. */
+static const char *
+start_bind_help(int error)
+{
+	switch (error) {
+	case EADDRINUSE:
+		return "; another program does: `ss -ltnp` shows which";
+	case EADDRNOTAVAIL:
+		return "; this machine has no such address (`ip address`)";
+	case EACCES:
+		return "; ports below 1024 are for who starts as root";
+	default:
+		return "";
+	}
+}
+
 static int
 start_bind(struct relay *r, const struct config *config)
 {
@@ -123,72 +139,11 @@ start_bind(struct relay *r, const struct config *config)
 	int exit_code = 0;
 
 	if (result < 0)
-		exit_code =
-			start_failed(RELAY_EXIT_FAILED, "%s: can't listen: %s",
-				     address, strerror(-result));
+		exit_code = start_failed(
+			RELAY_EXIT_FAILED, "%s: can't listen: %s%s", address,
+			strerror(-result), start_bind_help(-result));
 	free(address);
 	return exit_code;
-}
-
-/* The folder and those above it. A new one is the daemon's. */
-static int
-start_make_dir(const struct config *config, const char *dir, mode_t mode)
-{
-	char *path = xstrdup(dir);
-	uid_t uid = geteuid();
-	gid_t gid = getegid();
-	bool made;
-	int result = 0;
-
-	for (char *p = path + 1; *p != '\0'; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		mkdir(path, 0755);
-		*p = '/';
-	}
-	made = mkdir(path, mode) == 0;
-	if (!made && errno != EEXIST)
-		result = -errno;
-	if (config->user[0] != '\0' && result == 0)
-		result = jail_find_user(config->user, &uid, &gid);
-	if (made && result == 0 &&
-	    (chown(path, uid, gid) < 0 || chmod(path, mode) < 0))
-		result = -errno;
-	if (result < 0)
-		result = start_failed(RELAY_EXIT_FAILED, "%s: %s", path,
-				      strerror(-result));
-	free(path);
-	return result;
-}
-
-static int
-start_make_socket_dir(const struct config *config, const char *socket_path)
-{
-	char *path = xstrdup(socket_path), *slash = strrchr(path, '/');
-	int result = 0;
-
-	if (slash != NULL && slash != path) {
-		*slash = '\0';
-		result = start_make_dir(config, path, 0755);
-	}
-	free(path);
-	return result;
-}
-
-static int
-start_make_dirs(const struct config *config)
-{
-	int result = start_make_dir(config, config->state_dir, 0711);
-
-	if (result == 0)
-		result =
-			start_make_dir(config, config->drop_dir, DROP_DIR_MODE);
-	if (result == 0)
-		result = start_make_socket_dir(config, config->admin_socket);
-	if (result == 0)
-		result = start_make_socket_dir(config, config->submit_socket);
-	return result;
 }
 
 /* The store refuses a second daemon too, but that would first complain of
@@ -240,6 +195,22 @@ start_spawner(struct relay *r)
 	return 0;
 }
 
+/* When the file is not for us, what would make it so. */
+static void
+start_say_unreadable(const char *path)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+	const struct group *gr = getgrgid(getegid());
+
+	if (access(path, R_OK) == 0 || errno != EACCES || pw == NULL ||
+	    gr == NULL)
+		return;
+	start_failed(0,
+		     "it is read as user %s, so that it can be reloaded: "
+		     "`chgrp %s %s; chmod 0640 %s` lets it",
+		     pw->pw_name, gr->gr_name, path, path);
+}
+
 /* Read anew by whom reloads will be read by. Its warnings were told before. */
 static int
 start_snapshot(struct relay *r)
@@ -255,8 +226,10 @@ start_snapshot(struct relay *r)
 				      &r->snapshot);
 		config_unref(&config);
 	}
-	if (result < 0)
+	if (result < 0) {
 		conf_errors_print(&e, stderr);
+		start_say_unreadable(r->conf_path);
+	}
 	conf_errors_done(&e);
 	return result < 0 ? RELAY_EXIT_CONFIG : 0;
 }
@@ -337,6 +310,22 @@ start_loops(struct relay *r)
 }
 
 static int
+start_queue_failed(struct relay *r, int error, const char *why)
+{
+	char *text;
+	int result;
+
+	if (error != -EACCES)
+		return start_error(r, "store", error, why);
+	text = xasprintf("%s; what is in state_dir must be belfryd's own: "
+			 "`chown -R` it to `user`",
+			 why);
+	result = start_error(r, "store", error, text);
+	free(text);
+	return result;
+}
+
+static int
 start_queue(struct relay *r)
 {
 	struct queue_conf conf = relay_queue_conf(relay_config(r));
@@ -350,7 +339,7 @@ start_queue(struct relay *r)
 		start_error(r, "store", result, why);
 		result = RELAY_EXIT_STORE;
 	} else if (result < 0) {
-		result = start_error(r, "store", result, why);
+		result = start_queue_failed(r, result, why);
 	}
 	free(why);
 	return result;

@@ -62,9 +62,42 @@ class Start(harness.Case):
                 {"role": "submission", "address": f"127.0.0.1:{port}"}]})
             done = self.run_once(belfryd)
         self.assertEqual(done.returncode, 1)
-        self.assertIn(str(port), done.stderr)
+        self.assertIn(f"{port}: can't listen: Address already in use; another "
+                      "program does: `ss -ltnp` shows which", done.stderr)
 
     @unittest.skipUnless(lab.IS_ROOT, "only root can drop root")
+    def test_says_what_to_do(self):
+        """What stops a start at three in the morning, and what mends it."""
+        def listen(belfryd):
+            belfryd.config["listeners"][0]["address"] = "192.0.2.77:25"
+
+        def folder(belfryd):
+            belfryd.config["state_dir"] = "/proc/state"
+
+        def foreign(belfryd):
+            os.mkdir(belfryd.config["state_dir"], 0o700)
+
+        def unreadable(belfryd):
+            os.chmod(belfryd.config_file, 0o600)
+
+        rows = [
+            (listen, 1, "this machine has no such address"),
+            (folder, 1, "state_dir: the folder /proc/state can't be made")]
+        if lab.IS_ROOT:
+            rows += [
+                (foreign, 1, "must be belfryd's own: `chown -R` it"),
+                (unreadable, 78, "it is read as user nobody, so that it can "
+                 "be reloaded: `chgrp ")]
+        for change, status, says in rows:
+            with self.subTest(change.__name__):
+                belfryd = self.prepare()
+                change(belfryd)
+                if change is not unreadable:
+                    belfryd.write_config()
+                done = self.run_once(belfryd)
+                self.assertEqual(done.returncode, status, done.stderr)
+                self.assertIn(says, done.stderr)
+
     def test_drops_root(self):
         belfryd = self.start()
         status = {}
