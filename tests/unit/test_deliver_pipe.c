@@ -354,7 +354,8 @@ test_soft_bounce(void **state)
 static void
 test_no_such_program(void **state)
 {
-	static const char *const command[] = {"/nonexistent/program", NULL};
+	static const char *const command[] = {"/proc/nonexistent/program",
+					      NULL};
 	struct pipe_rig g;
 
 	(void)state;

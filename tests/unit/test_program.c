@@ -193,7 +193,7 @@ test_closes_its_output(void **state)
 static void
 test_no_such_program(void **state)
 {
-	static const char *const argv[] = {"/nonexistent", NULL};
+	static const char *const argv[] = {"/proc/nonexistent", NULL};
 	const struct spawn_request r = {
 		.argv = argv, .cwd = "/", .time_ms = 1000};
 	struct rig *g = *state;

@@ -146,10 +146,10 @@ test_not_started(void **state)
 		const char *program, *cwd;
 		int error;
 	} row[] = {
-		{"/nonexistent/program", "/", ENOENT},
+		{"/proc/nonexistent/program", "/", ENOENT},
 		{"/etc/passwd", "/", EACCES},
 		{"/", "/", EACCES},
-		{"/bin/true", "/nonexistent", ENOENT},
+		{"/bin/true", "/proc/nonexistent", ENOENT},
 	};
 	struct run g;
 
