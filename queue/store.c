@@ -198,11 +198,20 @@ static int
 st_check_lost(struct store *s, const char *dir, char **ret_why)
 {
 	struct store_generation_file file;
+	int r;
 
 	s->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir_fd < 0)
 		return -errno;
-	store_generation_read(s->dir_fd, &file);
+	r = store_generation_read(s->dir_fd, &file);
+	if (r < 0) {
+		*ret_why = xasprintf("%s/" STORE_GENERATION_FILE
+				     ": can't read it: %s; it says whether the "
+				     "store is the one that was here last, and "
+				     "belongs to belfryd's user",
+				     dir, strerror(-r));
+		return r;
+	}
 	if (!file.exists || engine_exists(dir))
 		return 0;
 	*ret_why = xasprintf("%s: the store is lost: its data file is gone; "
@@ -247,8 +256,7 @@ st_is_damaged(struct store *s, int r)
 		return true;
 	if (r != -EPROTONOSUPPORT || s->dir_fd < 0)
 		return false;
-	store_generation_read(s->dir_fd, &file);
-	return file.exists;
+	return store_generation_read(s->dir_fd, &file) == 0 && file.exists;
 }
 
 int

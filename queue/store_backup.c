@@ -104,6 +104,18 @@ bk_is_used(struct store_backup *b)
 	return used;
 }
 
+/* A store that is not in use, whose mail the copy would take the place of. A
+ * copy has no such file. */
+static bool
+bk_is_store(struct store_backup *b)
+{
+	struct stat st;
+
+	return fstatat(b->dir_fd, STORE_GENERATION_FILE, &st,
+		       AT_SYMLINK_NOFOLLOW) == 0 ||
+	       errno != ENOENT;
+}
+
 static int
 bk_open_dir(struct store_backup *b)
 {
@@ -126,6 +138,11 @@ bk_open_dir(struct store_backup *b)
 			       "%s is a store that another process uses; name "
 			       "another folder",
 			       dir);
+	if (bk_is_store(b))
+		return bk_fail(b, -EEXIST,
+			       "%s is a store itself, as the file %s in it "
+			       "says; name another folder",
+			       dir, STORE_GENERATION_FILE);
 	return 0;
 }
 

@@ -10,7 +10,8 @@
  *	record: old   record: old        record: new        record: new
  *
  * A crash leaves one of these, and each is the store that was here last. A file
- * without a store says that the store is lost.
+ * without a store says that the store is lost; one that can't be read says
+ * nothing, and the store is not opened.
  */
 #include <endian.h>
 #include <errno.h>
@@ -24,8 +25,8 @@
 #include "base/must.h"
 #include "queue/store_impl.h"
 
-#define GN_FILE "generation"
-#define GN_PART "generation.part"
+#define GN_FILE STORE_GENERATION_FILE
+#define GN_PART STORE_GENERATION_FILE ".part"
 #define GN_HEAD "belfry-generation 1\n"
 
 static const struct store_key gn_key = {
@@ -37,25 +38,36 @@ struct gn_value {
 
 /* --- the file -------------------------------------------------------------- */
 
-void
+static int
+gn_read_text(int fd, char *text, size_t size)
+{
+	ssize_t len = read(fd, text, size - 1);
+
+	if (len < 0)
+		return -errno;
+	text[len] = '\0';
+	return 0;
+}
+
+int
 store_generation_read(int dir_fd, struct store_generation_file *ret)
 {
 	char text[128], *at = text + sizeof(GN_HEAD) - 1;
 	int fd = openat(dir_fd, GN_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t len = -1;
+	int r;
 
 	*ret = (struct store_generation_file){.exists = fd >= 0};
-	if (fd >= 0) {
-		len = read(fd, text, sizeof(text) - 1);
-		close(fd);
-	}
-	text[len > 0 ? len : 0] = '\0';
-	if (strncmp(text, GN_HEAD, sizeof(GN_HEAD) - 1) != 0)
-		return;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	r = gn_read_text(fd, text, sizeof(text));
+	close(fd);
+	if (r < 0 || strncmp(text, GN_HEAD, sizeof(GN_HEAD) - 1) != 0)
+		return r;
 	for (int n = 0; ret->n < 2 && sscanf(at, "%16" SCNx64 "\n%n",
 					     &ret->id[ret->n], &n) == 1;
 	     at += n)
 		ret->n++;
+	return 0;
 }
 
 static bool
@@ -134,9 +146,9 @@ store_generation_load(struct store_txn *txn)
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	store_generation_read(s->dir_fd, &file);
-	s->restored = !gn_file_has(&file, s->generation.id);
-	return 0;
+	r = store_generation_read(s->dir_fd, &file);
+	s->restored = r == 0 && !gn_file_has(&file, s->generation.id);
+	return r;
 }
 
 int

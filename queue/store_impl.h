@@ -98,13 +98,16 @@ void store_writer_stop(struct store *store);
 
 /* --- store_generation.c ---------------------------------------------------- */
 
+#define STORE_GENERATION_FILE "generation"
+
 struct store_generation_file {
 	bool exists;
 	int n; /* numbers in it; 0: it can't be understood */
 	uint64_t id[2];
 };
 
-void store_generation_read(int dir_fd, struct store_generation_file *ret);
+/* 0, also without the file; -errno: nobody knows what it says. */
+int store_generation_read(int dir_fd, struct store_generation_file *ret);
 /* Replaced as a whole. 0 or -errno. */
 int store_generation_write(int dir_fd, const struct store_generation_file *f);
 /* What the record says; a store_fn. 0, -ENOENT, -EBADMSG. */

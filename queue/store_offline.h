@@ -33,12 +33,17 @@ struct store_salvaged {
 	uint64_t faults;     /* of the structure */
 	bool doubtful;       /* what was delivered may be there again: it starts
 			      * paused */
+	bool made;           /* NEWDIR is there, and was empty before */
+	bool new_failed;     /* after an error: it is NEWDIR's, not DIR's */
 };
 
 /* Into NEWDIR, which must not be there or be empty; who owns DIR owns what is
  * made. Results as above; -EEXIST: NEWDIR has something in it. */
 int store_salvage(const char *dir, const char *new_dir, store_say_fn *say,
 		  void *arg, struct store_salvaged *ret);
+
+/* Make DIR, or see that it is empty. 0, -EEXIST, -errno. */
+int store_make_empty_dir(const char *dir);
 
 /* For reading only, by store_read_offline(). Only a store whose structure is
  * right is safe to open: store_verify() first. Results as above. */

@@ -16,8 +16,6 @@ struct store *store_offline_new(struct engine *engine);
 
 /* --- store_salvage_dir.c ---------------------------------------------------- */
 
-/* Make DIR, or see that it is empty. 0, -EEXIST, -errno. */
-int salvage_make_dir(const char *dir);
 /* NEW_DIR and all in it to who owns DIR, and to the disk. 0 or -errno. */
 int salvage_give(const char *new_dir, const char *dir, bool has_lost);
 

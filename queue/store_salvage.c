@@ -245,8 +245,10 @@ sv_read(struct salvage *x)
 	int r = lmdb_file_open(path, &visitor, &file);
 
 	free(path);
-	if (r < 0)
+	if (r < 0) {
+		x->told->new_failed = false;
 		return r;
+	}
 	if (lmdb_file_walk(file) > 0)
 		lmdb_file_scan(file);
 	lmdb_file_close(&file);
@@ -410,7 +412,8 @@ sv_lost_file(struct salvage *x, uint64_t blob)
 	int fd;
 
 	queue_id_text(blob, id);
-	(void)mkdir(dir, 0700);
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		sv_note(x, -errno);
 	path = xasprintf("%s/%s.eml", dir, id);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -418,6 +421,16 @@ sv_lost_file(struct salvage *x, uint64_t blob)
 	free(path);
 	free(dir);
 	return fd;
+}
+
+static int
+sv_write(int fd, const char *data, size_t len)
+{
+	ssize_t n = write(fd, data, len);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -ENOSPC; /* less: no more fits */
 }
 
 /* Out of the store, into a file; pages that are missing are missing there. */
@@ -440,9 +453,8 @@ sv_move_out(struct salvage *x, uint64_t blob)
 			break;
 		memcpy(&n, (const uint8_t *)key.data + 8, sizeof(n));
 		n = be32toh(n);
-		if (store_page_get(&x->txn, blob, n, page, &len) == 0 &&
-		    write(fd, page, len) != (ssize_t)len)
-			sv_note(x, -EIO);
+		if (store_page_get(&x->txn, blob, n, page, &len) == 0)
+			sv_note(x, sv_write(fd, page, len));
 		sv_note(x, store_page_del(&x->txn, blob, n));
 	}
 	if (fd >= 0 && (fsync(fd) < 0 || close(fd) < 0))
@@ -480,7 +492,9 @@ sv_look_at_generation(struct salvage *x)
 
 	if (fd < 0)
 		return;
-	store_generation_read(fd, &file);
+	/* Unreadable: it may be, so a person decides. */
+	if (store_generation_read(fd, &file) < 0)
+		file = (struct store_generation_file){0};
 	close(fd);
 	x->same = file.exists;
 	for (int i = 0; i < file.n; i++)
@@ -537,8 +551,10 @@ sv_open_new(struct salvage *x)
 	int r = stat(path, &st) < 0 ? -errno : 0;
 
 	free(path);
+	x->told->new_failed = r == 0; /* from here on */
 	if (r == 0)
-		r = salvage_make_dir(x->new_dir);
+		r = store_make_empty_dir(x->new_dir);
+	x->told->made = r == 0;
 	/* Rows can't become more, but pages may be fuller there. */
 	if (r == 0)
 		r = engine_open(x->new_dir,

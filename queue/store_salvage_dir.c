@@ -14,7 +14,7 @@
 #include "queue/store_offline_impl.h"
 
 int
-salvage_make_dir(const char *dir)
+store_make_empty_dir(const char *dir)
 {
 	struct dirent *e;
 	int r = 0;

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/xalloc.h"
@@ -73,6 +72,18 @@ off_failed(const char *dir, int r)
 	}
 }
 
+/* The folder that is to be filled. */
+static int
+off_cant_make(const char *dir, int r)
+{
+	if (r == -EEXIST)
+		off_say("%s is not empty; name a folder that is not there yet",
+			dir);
+	else
+		off_say("can't make %s: %s", dir, strerror(-r));
+	return OFFLINE_CANT_CREATE;
+}
+
 /* --- verify ---------------------------------------------------------------- */
 
 static int
@@ -103,20 +114,16 @@ static int
 off_salvage(char **argv)
 {
 	const char *dir = argv[0], *new_dir = argv[1];
-	struct store_salvaged s;
+	struct store_salvaged s = {0};
 	int r = store_salvage(dir, new_dir, off_line, NULL, &s);
 
-	if (r == -EEXIST) {
-		off_say("%s is not empty; name a folder that is not there yet",
-			new_dir);
-		return OFFLINE_CANT_CREATE;
-	}
+	if (r < 0 && !s.made && s.new_failed)
+		return off_cant_make(new_dir, r);
 	if (r < 0) {
-		off_failed(dir, r);
-		off_say("%s is not whole; remove it", new_dir);
-		return r == -EBUSY    ? OFFLINE_IN_USE
-		       : r == -ENOENT ? OFFLINE_NO_STORE
-				      : OFFLINE_IO;
+		r = off_failed(s.new_failed ? new_dir : dir, r);
+		if (s.made)
+			off_say("%s is not whole; remove it", new_dir);
+		return r;
 	}
 	printf("%s: %" PRIu64 " messages; set aside: %" PRIu64
 	       "; contents without a message: %" PRIu64
@@ -142,31 +149,45 @@ struct export
 	uint64_t from; /* where the next read goes on */
 };
 
-static FILE *
-off_open(const struct export *x, const char *id, const char *ending)
+static int
+off_errno(void)
+{
+	return errno != 0 ? -errno : -EIO;
+}
+
+static int
+off_open(const struct export *x, const char *id, const char *ending,
+	 FILE **ret_file)
 {
 	char *path = xasprintf("%s/%s.%s", x->out, id, ending);
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
+	int r = 0;
 
-	if (f == NULL)
-		off_say("%s: %s", path, strerror(errno));
+	*ret_file = fd >= 0 ? fdopen(fd, "w") : NULL;
+	if (*ret_file == NULL)
+		r = off_errno();
 	free(path);
-	return f;
+	return r;
 }
 
 static int
 off_piece(void *arg, const void *data, size_t len)
 {
-	return fwrite(data, 1, len, arg) == len ? 0 : -EIO;
+	errno = 0;
+	return fwrite(data, 1, len, arg) == len ? 0 : off_errno();
 }
 
 static int
 off_close(FILE *f)
 {
-	bool ok = fflush(f) == 0 && fsync(fileno(f)) == 0;
+	int r = 0;
 
-	return fclose(f) == 0 && ok ? 0 : -EIO;
+	errno = 0;
+	if (ferror(f) || fflush(f) != 0 || fsync(fileno(f)) < 0)
+		r = off_errno();
+	if (fclose(f) != 0 && r == 0)
+		r = off_errno();
+	return r;
 }
 
 static int
@@ -174,10 +195,10 @@ off_export_envelope(struct export *x, const char *id,
 		    const struct queue_message_info *m)
 {
 	json_t *json = api_message_json(m);
-	FILE *f = off_open(x, id, "json");
-	int r = f != NULL ? 0 : -EIO;
+	FILE *f;
+	int r = off_open(x, id, "json", &f);
 
-	if (f != NULL) {
+	if (r == 0) {
 		json_dumpf(json, f, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 		fputc('\n', f);
 		r = off_close(f);
@@ -192,12 +213,12 @@ off_export_one(struct export *x, struct store_txn *txn,
 {
 	char id[QUEUE_ID_LEN];
 	FILE *f;
-	int r;
+	int r, closed;
 
 	queue_id_text(m->id, id);
-	f = off_open(x, id, "eml");
-	if (f == NULL)
-		return -EIO;
+	r = off_open(x, id, "eml", &f);
+	if (r < 0)
+		return r;
 	r = queue_content_offline(txn, m->id, off_piece, f);
 	if (r == -EBADMSG) {
 		printf("%s: the content is damaged; %s.eml ends early\n", id,
@@ -205,8 +226,11 @@ off_export_one(struct export *x, struct store_txn *txn,
 		x->damaged++;
 		r = 0;
 	}
-	if (off_close(f) < 0 || r < 0)
-		return -EIO;
+	closed = off_close(f);
+	if (r == 0)
+		r = closed;
+	if (r < 0)
+		return r;
 	x->messages++;
 	return off_export_envelope(x, id, m);
 }
@@ -235,15 +259,18 @@ off_export_all(const char *dir, struct export *x)
 
 	if (r < 0)
 		return off_failed(dir, r);
-	if (mkdir(x->out, 0700) < 0 && errno != EEXIST) {
-		off_say("%s: %s", x->out, strerror(errno));
+	r = store_make_empty_dir(x->out);
+	if (r < 0) {
 		store_close_offline(&store);
-		return OFFLINE_CANT_CREATE;
+		return off_cant_make(x->out, r);
 	}
 	r = store_read_offline(store, off_export_some, x);
 	store_close_offline(&store);
-	if (r < 0)
-		return off_failed(x->out, r);
+	if (r < 0) {
+		off_say("%s: %s; what is there is not all", x->out,
+			strerror(-r));
+		return OFFLINE_IO;
+	}
 	printf("%s: %" PRIu64 " messages\n", x->out, x->messages);
 	return x->damaged > 0 ? OFFLINE_DAMAGED : OFFLINE_WELL;
 }

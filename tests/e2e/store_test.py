@@ -240,6 +240,21 @@ class Damaged(StoreCase):
         belfryd.stop()
         done = self.offline("--salvage", self.state, belfryd.folder)
         self.assertEqual(done.returncode, 73)
+        self.assertIn(f"{belfryd.folder} is not empty", done.stderr)
+        missing = os.path.join(belfryd.folder, "missing/new")
+        conf = os.path.join(belfryd.folder, "belfry.yaml")
+        for option in "--salvage", "--export":
+            for to, said in ((missing, "No such file"),
+                             (conf, "Not a directory"),
+                             (belfryd.folder, "not empty")):
+                with self.subTest(f"{option} {to}"):
+                    done = self.offline(option, self.state, to)
+                    self.assertEqual(done.returncode, 73, done.stderr)
+                    self.assertIn(to, done.stderr)
+                    self.assertIn(said, done.stderr)
+                    self.assertNotIn("remove it", done.stderr)
+        done = self.offline("--salvage", missing, missing + "2")
+        self.assertEqual(done.returncode, 66)
         done = self.offline("--verify", self.state)
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn("all is well", done.stdout)

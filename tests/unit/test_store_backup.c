@@ -41,6 +41,20 @@ put_file(const char *dir, const char *name, const char *text)
 }
 
 static void
+check_file(const char *dir, const char *name, const char *text)
+{
+	char path[PATH_MAX], is[64] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_int_equal(fread(is, 1, sizeof(is) - 1, f), strlen(text));
+	assert_string_equal(is, text);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
 del_file(const char *dir, const char *name)
 {
 	char path[PATH_MAX];
@@ -259,6 +273,14 @@ test_refused(void **state)
 	assert_int_equal(info.state, STORE_BACKUP_FAILED);
 	assert_non_null(strstr(info.help, "another process"));
 	close(fd);
+	/* That of a belfryd that is stopped: its mail would be gone. */
+	put_file(p->to, "generation", "belfry-generation 1\n");
+	put_file(p->to, "data.mdb", "mail");
+	info = backup(p->kit.store, p->to);
+	assert_int_equal(info.state, STORE_BACKUP_FAILED);
+	assert_non_null(strstr(info.help, "is a store itself"));
+	check_file(p->to, "data.mdb", "mail");
+	del_file(p->to, "generation");
 	assert_int_equal(backup(p->kit.store, p->to).state, STORE_BACKUP_DONE);
 }
 
@@ -387,14 +409,43 @@ test_lost(void **state)
 	store_kit_open(&p->kit);
 }
 
+/* What the file says can't be told: as good as never opened. */
+static void
+test_unreadable(void **state)
+{
+	struct place *p = *state;
+	char path[PATH_MAX], *why = NULL;
+	int64_t of_ms;
+
+	for (int lost = 0; lost < 2; lost++) {
+		store_kit_close(&p->kit);
+		snprintf(path, sizeof(path), "%s/generation", p->kit.dir);
+		del_file(p->kit.dir, "generation");
+		assert_int_equal(mkdir(path, 0700), 0);
+		if (lost)
+			del_file(p->kit.dir, "data.mdb");
+		assert_int_equal(store_open(&p->kit.conf, &p->kit.store, &why),
+				 -EISDIR);
+		assert_non_null(strstr(why, "generation: can't read it"));
+		free(why);
+		assert_int_equal(has_file(p->kit.dir, "data.mdb"), !lost);
+		assert_int_equal(rmdir(path), 0);
+		store_kit_open(&p->kit);
+		assert_int_equal(store_is_restored(p->kit.store, &of_ms),
+				 !lost);
+		assert_int_equal(store_adopt(p->kit.store), 0);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BACKUP_TEST(test_copy),   BACKUP_TEST(test_busy),
-		BACKUP_TEST(test_growth), BACKUP_TEST(test_refused),
-		BACKUP_TEST(test_closed), BACKUP_TEST(test_restored),
-		BACKUP_TEST(test_lost),   BACKUP_TEST(test_not_renamed),
+		BACKUP_TEST(test_copy),       BACKUP_TEST(test_busy),
+		BACKUP_TEST(test_growth),     BACKUP_TEST(test_refused),
+		BACKUP_TEST(test_closed),     BACKUP_TEST(test_restored),
+		BACKUP_TEST(test_lost),       BACKUP_TEST(test_not_renamed),
+		BACKUP_TEST(test_unreadable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
