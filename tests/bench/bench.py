@@ -79,8 +79,9 @@ class Bench:
                 to_stop.insert(0, what_starts.start())
             for server in servers:
                 run(server, 10)
-            for _ in range(self.options.pairs):
-                for server in servers:
+            for turn in range(self.options.pairs):
+                # There and back: nobody always comes after the same one.
+                for server in servers[::-1 if turn % 2 else 1]:
                     got = run(server, 1)
                     results[server.name].append(got)
                     note(f"{server.name}: {got[0]:.0f}/s, {got[1]:.3f} ms "
