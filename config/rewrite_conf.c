@@ -1,5 +1,6 @@
 #include "config/config_impl.h"
 
+#include "base/utf8.h"
 #include "deliver/template.h"
 
 /* An address, perhaps with {names} in it: tried with a plain one. */
@@ -32,6 +33,12 @@ rewrite_check_to(void *field, const struct conf_mark *mark,
 			   "`%s` is no address like noreply@example.org: %s",
 			   text,
 			   why[0] != '\0' ? why : "the domain is missing");
+		ok = false;
+	} else if (!utf8_is_ascii(a.local)) {
+		conf_error(errors, mark,
+			   "`%s` is not ASCII before the @, which few hosts "
+			   "take",
+			   text);
 		ok = false;
 	}
 	arena_done(&arena);

@@ -30,6 +30,17 @@ rt_dup(struct routing *r, const char *s)
 	return arena_strdup(&r->arena, s ? s : "");
 }
 
+/* Domains are compared in lower case. */
+static char *
+rt_dup_lower(struct routing *r, const char *s)
+{
+	char *copy = rt_dup(r, s);
+
+	for (char *c = copy; *c != '\0'; c++)
+		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c | 0x20) : *c;
+	return copy;
+}
+
 void
 rt_dup_mark(struct routing *r, struct conf_mark *mark)
 {
@@ -122,11 +133,8 @@ rt_dup_domains(struct routing *r, const struct conf_strings *domains)
 		return;
 	own->v = arena_alloc(&r->arena, domains->n * sizeof(*own->v));
 	own->n = domains->n;
-	for (size_t i = 0; i < own->n; i++) {
-		own->v[i] = rt_dup(r, domains->v[i]);
-		for (char *c = own->v[i]; *c != '\0'; c++)
-			*c = *c >= 'A' && *c <= 'Z' ? (char)(*c | 0x20) : *c;
-	}
+	for (size_t i = 0; i < own->n; i++)
+		own->v[i] = rt_dup_lower(r, domains->v[i]);
 	qsort(own->v, own->n, sizeof(*own->v), rt_compare);
 }
 
@@ -355,9 +363,10 @@ routing_new(const struct routing_sources *from, struct conf_errors *errors,
 	arena_init(&r->arena);
 	r->hostname = rt_dup(r, from->hostname);
 	r->delimiter = from->delimiter;
-	r->origin = rt_dup(r, from->origin != NULL && from->origin[0] != '\0'
-				      ? from->origin
-				      : from->hostname);
+	r->origin =
+		rt_dup_lower(r, from->origin != NULL && from->origin[0] != '\0'
+					? from->origin
+					: from->hostname);
 	rt_dup_domains(r, from->domains);
 	rt_dup_conf(r, from->delivery);
 	rt_dup_routes(r, from->routes);

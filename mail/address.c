@@ -140,17 +140,56 @@ ar_quoted_string(struct reader *r)
 	return 0;
 }
 
+/* What the quotes at S hold, its backslashes taken out. */
+static size_t
+quoted_content(const char *s, size_t len, char *ret)
+{
+	size_t n = 0;
+
+	for (size_t i = 1; i + 1 < len; i++) {
+		if (s[i] == '\\')
+			i++;
+		ret[n++] = s[i];
+	}
+	return n;
+}
+
+/* All ways to quote a local part name one mailbox, and whoever sends takes the
+ * shortest (RFC 5321, 4.1.2): "an\na" is anna. */
+static const char *
+quoted_canonical(const char *s, size_t len, struct arena *arena)
+{
+	char content[LOCAL_MAX], *out = arena_alloc(arena, len + 1);
+	size_t n = quoted_content(s, len, content), at = 0;
+	struct reader r = {.at = content, .end = content + n};
+
+	if (ar_dot_string(&r) == 0 && r.at == r.end)
+		return arena_strndup(arena, content, n);
+	out[at++] = '"';
+	for (size_t i = 0; i < n; i++) {
+		if (content[i] == '"' || content[i] == '\\')
+			out[at++] = '\\';
+		out[at++] = content[i];
+	}
+	out[at++] = '"';
+	out[at] = '\0';
+	return out;
+}
+
 static int
 ar_local(struct reader *r, struct arena *arena, const char **ret_local)
 {
 	const char *start = r->at;
-	int e = ar_at(r, '"') ? ar_quoted_string(r) : ar_dot_string(r);
+	bool quoted = ar_at(r, '"');
+	int e = quoted ? ar_quoted_string(r) : ar_dot_string(r);
+	size_t len = (size_t)(r->at - start);
 
 	if (e < 0)
 		return e;
-	if (r->at - start > LOCAL_MAX)
+	if (len > LOCAL_MAX)
 		return ar_fail(r, "the part before the @ is too long");
-	*ret_local = arena_strndup(arena, start, (size_t)(r->at - start));
+	*ret_local = quoted ? quoted_canonical(start, len, arena)
+			    : arena_strndup(arena, start, len);
 	return 0;
 }
 

@@ -21,7 +21,8 @@
 #define ADDRESS_MAX 512 /* local + "@" + domain */
 
 struct address {
-	const char *local;  /* as written, quotes kept; "" for the null path */
+	const char *local;  /* letters as written; in quotes only what has to
+			     * be; "" for the null path */
 	const char *domain; /* lower case; "[192.0.2.1]" for a literal; "" for
 			     * the null path and for a bare name */
 };

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/must.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 
 /* What one address may cost; far more than any sensible expression needs. */
@@ -187,7 +188,7 @@ pt_regex(struct pattern *p, const char *text, char **ret_why)
 }
 
 static int
-pt_address(const char *text, char **ret_why)
+pt_address(struct pattern *p, const char *text, char **ret_why)
 {
 	struct arena arena;
 	struct address a;
@@ -202,10 +203,27 @@ pt_address(const char *text, char **ret_why)
 	}
 	arena_init(&arena);
 	r = address_parse(text, &arena, &a, &why);
-	arena_done(&arena);
-	if (r < 0)
+	if (r == 0)
+		p->text = xstrdup(address_text(&a, &arena));
+	else
 		*ret_why = xasprintf("%s is no address: %s", text, why);
+	arena_done(&arena);
 	return r;
+}
+
+/* Whatever stands behind the @, or where there is none behind the last star, is
+ * compared with a domain, and those are ASCII. */
+static int
+pt_glob(const char *text, char **ret_why)
+{
+	const char *at = strrchr(text, '@');
+
+	if (utf8_is_ascii(at != NULL ? at : strrchr(text, '*')))
+		return 0;
+	*ret_why = xasprintf("the domain of a glob is written as the DNS has "
+			     "it, xn--...: %s",
+			     text);
+	return -EINVAL;
 }
 
 static int
@@ -232,11 +250,11 @@ pt_set(struct pattern *p, const char *text, char **ret_why)
 	}
 	if (strchr(text, '*') != NULL) {
 		p->kind = PATTERN_GLOB;
-		return 0;
+		return pt_glob(text, ret_why);
 	}
 	if (strchr(text, '@') != NULL) {
 		p->kind = PATTERN_ADDRESS;
-		return pt_address(text, ret_why);
+		return pt_address(p, text, ret_why);
 	}
 	p->kind = text[0] == '.' ? PATTERN_SUBDOMAINS : PATTERN_DOMAIN;
 	return pt_domain(text + (text[0] == '.'), ret_why);
@@ -253,7 +271,8 @@ pattern_new(const char *text, char delimiter, struct pattern **ret,
 		pattern_free(&p);
 		return r;
 	}
-	p->text = xstrdup(text);
+	if (p->text == NULL)
+		p->text = xstrdup(text);
 	for (char *c = p->text; *c != '\0'; c++)
 		*c = pt_lower(*c);
 	if (memchr(p->text, delimiter, strcspn(p->text, "@")) == NULL)

@@ -7,7 +7,9 @@
  *	*@*.example.org     a glob: * is any run of characters
  *	/expression/        PCRE2 on the whole address, `$` means the end only
  *
- * Letter case does not matter.
+ * Letter case does not matter. What is compared is the address as
+ * address_text() has it: a domain is ASCII, and quotes stand around a local
+ * part that can't be without.
  */
 #ifndef MAIL_PATTERN_H
 #define MAIL_PATTERN_H

@@ -82,7 +82,9 @@ rw_expand(const struct rewrite *r, const char *text, const char *address,
 
 	template_values_init(&values, "", address, r->delimiter, arena);
 	text = template_expand(text, &values, arena);
-	return address_parse(text, arena, &made, &why) == 0 ? text : NULL;
+	if (address_parse(text, arena, &made, &why) < 0)
+		return NULL;
+	return address_text(&made, arena);
 }
 
 const char *
@@ -97,6 +99,7 @@ rewrite_address(const struct rewrite *r, enum rewrite_place place,
 	for (size_t i = 0; i < r->n; i++)
 		if (r->v[i].to[place][0] != '\0' &&
 		    pattern_match(r->v[i].match, &a))
-			return rw_expand(r, r->v[i].to[place], address, arena);
+			return rw_expand(r, r->v[i].to[place],
+					 address_text(&a, arena), arena);
 	return NULL;
 }

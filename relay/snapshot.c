@@ -15,8 +15,7 @@ service_init(struct service *service, const struct snapshot *s,
 
 	service->name = name;
 	service->smtp.hostname = config->hostname;
-	service->smtp.origin =
-		config->origin[0] != '\0' ? config->origin : config->hostname;
+	service->smtp.origin = routing_origin(s->routing);
 	service->smtp.rewrite = s->rewrite;
 	service->smtp.limits = &config->limits;
 	for (int i = 0; i < QUEUE_NCLASS; i++)

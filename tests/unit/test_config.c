@@ -352,6 +352,13 @@ static const struct {
 	 HOST OUT "rewrite: [{match: a.example, from: noreply}]\n",
 	 "t:3:36: `noreply` is no address like noreply@example.org: the domain "
 	 "is missing\n"},
+	{"rewrite beyond ASCII",
+	 HOST OUT "rewrite: [{match: a.example, from: j\xc3\xbc@a.example}]\n",
+	 "t:3:36: `j\xc3\xbc@a.example` is not ASCII before the @, which few "
+	 "hosts take\n"},
+	{"rewrite with a domain beyond ASCII",
+	 HOST OUT "rewrite: [{match: a.example, from: a@\xc3\xbc.example}]\n",
+	 ""},
 	{"rewrite with a name",
 	 HOST OUT "rewrite: [{match: a.example, sender: '{user}@a.example'}]\n",
 	 "t:3:38: `{user}` is not known here; there are {local}, {domain} and "

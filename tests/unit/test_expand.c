@@ -11,7 +11,7 @@ static const char conf_text[] =
 	"hostname: relay.example.org\n"
 	"domains: [Ours.example, inner.example, sub.inner.example, "
 	"box.example, prog.example]\n"
-	"origin: origin.example\n"
+	"origin: Origin.Example\n"
 	"postmaster: boss@inner.example\n"
 	"aliases:\n"
 	"  root: [ann@inner.example]\n"
@@ -70,8 +70,12 @@ static const struct {
 	 NULL},
 	{"alias, extended", "root+x@ours.example", "ann@inner.example>inner",
 	 NULL},
-	{"quoted, nothing is an extension", "\"root+x\"@ours.example",
-	 "unknown", NULL},
+	{"quoted, with an extension", "\"root+x\"@ours.example",
+	 "ann@inner.example>inner", NULL},
+	{"a route, quoted", "\"sales\"@ours.example",
+	 "sales@ours.example>sales", NULL},
+	{"a route, quoted with an extension", "\"sale\\s+x\"@ours.example",
+	 "sales+x@ours.example>sales", NULL},
 	{"the exact name first", "anna+fixed@ours.example",
 	 "fixed@inner.example>inner", NULL},
 	{"aliases of aliases", "team@ours.example",
@@ -141,13 +145,13 @@ static const struct {
 	{"percent to a domain's route", "x%far.example@inner.example", "source",
 	 "x%far.example@inner.example>inner"},
 	{"percent in quotes", "\"x%far.example\"@inner.example", "source",
-	 "\"x%far.example\"@inner.example>inner"},
+	 "x%far.example@inner.example>inner"},
 	{"bang", "far.example!x@inner.example", "source",
 	 "far.example!x@inner.example>inner"},
 	{"at in quotes", "\"x@far.example\"@inner.example", "source",
 	 "\"x@far.example\"@inner.example>inner"},
 	{"at by backslash", "\"x\\@far.example\"@inner.example", "source",
-	 "\"x\\@far.example\"@inner.example>inner"},
+	 "\"x@far.example\"@inner.example>inner"},
 	{"two tricks", "x%a!b@far.example", "foreign", "x%a!b@far.example>hub"},
 	{"extension with percent", "anna+x%far.example@ours.example", "source",
 	 "unknown"},
