@@ -476,9 +476,10 @@ static const struct conf_option delivery_options[] = {
 	{.name = "chunking",
 	 .type = CONF_BOOL,
 	 .offset = offsetof(struct delivery_conf, chunking),
-	 .dflt = "true",
+	 .dflt = "false",
 	 .help = "true: small mail goes by BDAT to hosts that offer CHUNKING "
-		 "and PIPELINING; false: all by DATA."},
+		 "and PIPELINING, which saves a round trip; false: all by "
+		 "DATA."},
 	{.name = "helo",
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct delivery_conf, helo),

@@ -193,8 +193,14 @@ conn_pump(struct smtp_conn *c)
 static void
 conn_left(struct smtp_conn *c)
 {
-	if (io_output_len(c->io) == 0 && io_error(c->io) == 0 &&
-	    smtp_out_left(&c->so) && c->so.sent_8bit)
+	if (io_output_len(c->io) > 0 || io_error(c->io) != 0 ||
+	    !smtp_out_left(&c->so))
+		return;
+	/* Postfix says three replies to nobody who answers: the last one would
+	 * wait for our delayed acknowledgement, 40 ms. */
+	if (c->so.chunked)
+		io_ack_now(c->io);
+	if (c->so.sent_8bit)
 		conn_log_8bit(c);
 }
 

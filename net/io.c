@@ -563,3 +563,12 @@ io_fd(const struct io *io)
 {
 	return io->fd;
 }
+
+void
+io_ack_now(struct io *io)
+{
+	int on = 1;
+
+	/* It may be no TCP: then nothing is held back either. */
+	setsockopt(io->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}

@@ -75,5 +75,8 @@ void io_resume_input(struct io *io);
 void io_set_deadline(struct io *io, int64_t after_ms);
 int io_error(const struct io *io); /* errno of IO_FAILED */
 int io_fd(const struct io *io);
+/* What comes next is acknowledged at once: for a peer that says several small
+ * things and waits with the second until the first is acknowledged (Nagle). */
+void io_ack_now(struct io *io);
 
 #endif

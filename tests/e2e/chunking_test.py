@@ -38,12 +38,12 @@ class Chunking(harness.Case):
         return len(self.first.events("smtp_out", to="data"))
 
     def test_bytes(self):
-        self.begin()
+        self.begin({"delivery": {"chunking": True}})
         self.pass_all()
         self.assertEqual(self.awaited_data(), 1) # the large one
 
     def test_off(self):
-        self.begin({"delivery": {"chunking": "false"}})
+        self.begin()
         self.pass_all()
         self.assertEqual(self.awaited_data(), len(self.BODIES))
 

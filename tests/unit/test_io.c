@@ -251,6 +251,33 @@ test_connect(void **state)
 }
 
 static void
+test_acknowledged_at_once(void **state)
+{
+	struct io_kit *k = *state;
+	struct sockaddr_in addr;
+	int lfd = io_kit_listen(&addr), off = 0, quick = 0;
+	socklen_t len = sizeof(quick);
+	struct io *io = NULL;
+
+	assert_int_equal(io_connect(k->loop, (struct sockaddr *)&addr,
+				    sizeof(addr), NULL, 0, io_kit_heard, k,
+				    &io),
+			 0);
+	assert_true(io_kit_run_until(k, IO_CONNECTED, 5000));
+	assert_int_equal(setsockopt(io_fd(io), IPPROTO_TCP, TCP_QUICKACK, &off,
+				    sizeof(off)),
+			 0);
+	io_ack_now(io);
+	assert_int_equal(
+		getsockopt(io_fd(io), IPPROTO_TCP, TCP_QUICKACK, &quick, &len),
+		0);
+	assert_true(quick);
+	io_close(&io);
+	io_ack_now(k->io); /* no TCP */
+	close(lfd);
+}
+
+static void
 test_connect_refused(void **state)
 {
 	struct io_kit *k = *state;
@@ -317,6 +344,7 @@ main(void)
 		IO_KIT_TEST(test_descriptor_used_again_in_the_same_turn),
 		IO_KIT_TEST(test_deadline_fires_once_and_is_cleared),
 		IO_KIT_TEST(test_connect),
+		IO_KIT_TEST(test_acknowledged_at_once),
 		IO_KIT_TEST(test_connect_refused),
 		IO_KIT_TEST(test_connect_fails_at_once),
 		IO_KIT_TEST(test_connect_from_a_foreign_address),
