@@ -38,7 +38,8 @@ api_rcpt_json(const struct queue_rcpt_info *rcpt)
 	return json;
 }
 
-/* The queue that Postfix would have it in. */
+/* The queue that Postfix would have it in. What only waits until a destination
+ * is back is deferred, too. */
 static const char *
 api_queue_name(const struct queue_message_info *m)
 {
@@ -49,7 +50,8 @@ api_queue_name(const struct queue_message_info *m)
 	if (m->held)
 		return "hold";
 	for (size_t i = 0; i < m->nrcpt; i++)
-		if (m->rcpt[i].state == QUEUE_RCPT_READY)
+		if (m->rcpt[i].state == QUEUE_RCPT_READY &&
+		    !m->rcpt[i].dest_down)
 			return "active";
 	return "deferred";
 }

@@ -466,6 +466,21 @@ class Queue(SendmailCase):
         self.sink.wait(1)
         self.wait_empty()
 
+    def test_flush_where_the_next_hop_was_down(self):
+        self.sink.stop()
+        for _ in range(2):
+            self.sendmail("-f", "anna@example.org", "ben@example.net",
+                          text="x\n")
+        self.wait_events(1, "destination_down")
+        lab.wait_for(lambda: {m["queue_name"] for m in self.queue()} ==
+                     {"deferred"}, self.queue)
+        self.assertNotIn("*", self.as_operator("-bp").stdout)
+        self.sink = lab.Sink(port=self.sink.port).start()
+        self.addCleanup(self.sink.stop)
+        self.as_operator("-q")
+        self.sink.wait(2)
+        self.wait_empty()
+
     @unittest.skipUnless(lab.IS_ROOT, "only root can become somebody else")
     def test_not_allowed(self):
         belfry = os.path.join(self.belfryd.folder, "belfry")
