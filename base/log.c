@@ -54,6 +54,9 @@ struct log {
 	pthread_mutex_t sink_lock;
 	struct log_sink sink;
 	pthread_t thread;
+
+	struct log_sink next; /* of the thread that prepares it */
+	bool prepared;
 };
 
 bool
@@ -399,18 +402,36 @@ log_flush(struct log *log)
 }
 
 int
-log_reopen(struct log *log, const struct log_conf *conf)
+log_prepare(struct log *log, const struct log_conf *conf)
 {
-	struct log_sink sink, old;
-	int r;
+	int r = 0;
 
+	must(!log->prepared);
+	if (log->capture == NULL)
+		r = log_sink_open(conf->to, &log->next);
+	log->prepared = r == 0;
+	return r;
+}
+
+void
+log_forget(struct log *log)
+{
+	if (log->prepared && log->capture == NULL)
+		log_sink_close(&log->next);
+	log->prepared = false;
+}
+
+void
+log_switch(struct log *log, const struct log_conf *conf)
+{
+	struct log_sink sink = log->next, old;
+
+	must(log->prepared);
+	log->prepared = false;
 	if (log->capture != NULL) {
 		log_take_conf(log, conf);
-		return 0;
+		return;
 	}
-	r = log_sink_open(conf->to, &sink);
-	if (r < 0)
-		return r;
 	log_flush(log);
 	pthread_mutex_lock(&log->sink_lock);
 	old = log->sink;
@@ -422,5 +443,4 @@ log_reopen(struct log *log, const struct log_conf *conf)
 	pthread_mutex_unlock(&log->lock);
 	if (old.fd >= 0 || sink.fd >= 0)
 		log_sink_close(&old);
-	return 0;
 }

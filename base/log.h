@@ -55,9 +55,13 @@ int log_open(const struct log_conf *conf, struct clock *clock,
 struct log *log_new_capture(void (*fn)(void *arg, const char *line), void *arg);
 /* Write what is in the ring and end the thread. */
 void log_close(struct log **log);
-/* Other level, format and addresses from now on; the file is opened again
- * (logrotate). -errno: the old one stays in use. */
-int log_reopen(struct log *log, const struct log_conf *conf);
+/* For another CONF, and for a file that was moved away (logrotate), in two
+ * steps of one thread. The first opens what CONF names and changes nothing: 0
+ * or -errno. Then it either counts from now on, with its level, format and
+ * addresses, or is closed again. */
+int log_prepare(struct log *log, const struct log_conf *conf);
+void log_switch(struct log *log, const struct log_conf *conf);
+void log_forget(struct log *log);
 
 enum log_type {
 	LOG_END,

@@ -55,12 +55,14 @@ log_sink_open(const char *to, struct log_sink *ret)
 			return -EINVAL;
 		openlog("belfry", LOG_PID | LOG_NDELAY, s.facility);
 	} else {
+		/* A FIFO that nobody reads must not stop who opens it. */
 		s.fd = open(to,
 			    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
-				    O_NOCTTY,
+				    O_NOCTTY | O_NONBLOCK,
 			    0640);
 		if (s.fd < 0)
 			return -errno;
+		fcntl(s.fd, F_SETFL, O_APPEND);
 	}
 	*ret = s;
 	return 0;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/jail.h"
@@ -36,6 +37,7 @@ port_free(struct port *p)
 		close(p->fds[i]);
 	free(p->address);
 	free(p->name);
+	free(p->group);
 	free(p);
 }
 
@@ -109,6 +111,7 @@ port_bind_admin(struct port *p, const struct config *config)
 	gid_t gid;
 	int r = -ENOENT;
 
+	p->group = xstrdup(config->admin_group);
 	if (config->admin_group[0] != '\0')
 		r = jail_find_group(config->admin_group, &gid);
 	if (r == 0)
@@ -219,6 +222,55 @@ ports_swap(struct relay *r, struct port_list *wanted)
 	return changed;
 }
 
+/* --- one address in place of another that overlaps it --------------------- */
+
+/* Of two TCP addresses with the same port one may contain the other. */
+static bool
+port_may_overlap(const struct port *a, const struct port *b)
+{
+	const char *x = strrchr(a->address, ':');
+	const char *y = strrchr(b->address, ':');
+
+	return strncmp(a->address, "unix:", 5) != 0 &&
+	       strncmp(b->address, "unix:", 5) != 0 && x != NULL && y != NULL &&
+	       strcmp(x, y) == 0;
+}
+
+/* Those that are not wanted any more stop listening where P can't be bound.
+ * They keep their address, so that they can go on where they were. True: there
+ * are some. */
+static bool
+ports_silence(struct relay *r, struct port_list *wanted, const struct port *p)
+{
+	struct port *old;
+	bool some = false;
+
+	TAILQ_FOREACH (old, &r->ports, entry) {
+		if (old->silent || !port_may_overlap(old, p) ||
+		    ports_find(wanted, old) != NULL)
+			continue;
+		for (size_t i = 0; i < old->nfds; i++)
+			shutdown(old->fds[i], SHUT_RDWR);
+		old->silent = some = true;
+	}
+	return some;
+}
+
+static void
+ports_go_on(struct relay *r)
+{
+	struct port *p;
+
+	TAILQ_FOREACH (p, &r->ports, entry) {
+		for (size_t i = 0; p->silent && i < p->nfds; i++)
+			if (listen(p->fds[i], SOMAXCONN) < 0)
+				log_event(&r->log_root, LOG_ERROR, "listen",
+					  LOG_STR("address", p->address),
+					  LOG_STR("error", strerror(errno)));
+		p->silent = false;
+	}
+}
+
 int
 ports_apply(struct relay *r, const struct config *config, char **ret_address)
 {
@@ -232,6 +284,8 @@ ports_apply(struct relay *r, const struct config *config, char **ret_address)
 		if (ports_find(&r->ports, p) != NULL)
 			continue;
 		result = port_bind(p, config);
+		if (result == -EADDRINUSE && ports_silence(r, &wanted, p))
+			result = port_bind(p, config);
 		if (result == 0)
 			result = port_give(p, config);
 		if (result < 0) {
@@ -239,6 +293,7 @@ ports_apply(struct relay *r, const struct config *config, char **ret_address)
 			TAILQ_FOREACH (p, &wanted, entry)
 				port_unlink(p);
 			ports_free(&wanted);
+			ports_go_on(r);
 			return result;
 		}
 	}

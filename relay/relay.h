@@ -50,6 +50,8 @@ struct port {
 	enum port_kind kind;
 	char *address; /* owned; "unix:/path" for the sockets */
 	char *name;    /* owned; of the service, or the HTTP address */
+	char *group;   /* owned; the configured one of PORT_ADMIN; else NULL */
+	bool silent;   /* makes way for another one that is tried */
 	int fds[2];    /* owned */
 	size_t nfds;
 };
@@ -75,6 +77,8 @@ struct relay {
 	struct smtp_metrics smtp_metrics;
 	struct metric_family *build_info, *reload_ok, *reload_time;
 	struct snapshot *snapshot; /* owned reference */
+	struct config *started;    /* owned reference: what a reload can't
+				    * change is still this one's */
 	struct port_list ports;    /* owned */
 	struct port_list retired;  /* owned: loops may still name them */
 	size_t nloops;

@@ -49,17 +49,22 @@ reload_strings_differ(const struct conf_strings *a,
 
 /* A socket that is there was given to its group by root. */
 static bool
-reload_group_differs(const struct config *was, const struct config *now)
+reload_group_differs(const struct relay *r, const struct config *now)
 {
-	return strcmp(was->admin_group, now->admin_group) != 0 &&
-	       strcmp(was->admin_socket, now->admin_socket) == 0;
+	const struct port *p;
+
+	TAILQ_FOREACH (p, &r->ports, entry)
+		if (p->kind == PORT_ADMIN)
+			return strcmp(p->group, now->admin_group) != 0;
+	return false;
 }
 
 /* What a running process can't change; it keeps the old value. */
 static void
-reload_fixed(const struct config *was, const struct config *now,
+reload_fixed(const struct relay *r, const struct config *now,
 	     struct buf *ret_names)
 {
+	const struct config *was = r->started;
 	const struct {
 		const char *name;
 		bool changed;
@@ -74,7 +79,9 @@ reload_fixed(const struct config *was, const struct config *now,
 				reload_strings_differ(&was->dns.servers,
 						      &now->dns.servers)},
 		{"store.max_size", was->store.max_size != now->store.max_size},
-		{"admin_group", reload_group_differs(was, now)},
+		{"store.reserve",
+		 strcmp(was->store.reserve, now->store.reserve) != 0},
+		{"admin_group", reload_group_differs(r, now)},
 	};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
@@ -128,6 +135,18 @@ reload_files(const struct config *config, struct conf_errors *e)
 	return -EMFILE;
 }
 
+static int
+reload_log(struct relay *r, const struct config *config, struct conf_errors *e)
+{
+	const struct conf_mark mark = {.file = r->conf_path};
+	int result = log_prepare(r->log, &config->log);
+
+	if (result < 0)
+		conf_error(e, &mark, "log.to: %s can't be opened: %s",
+			   config->log.to, strerror(-result));
+	return result;
+}
+
 /* What can fail goes first. 1: the sockets are others than before; 0; or
  * -errno, and all is as it was. */
 static int
@@ -160,17 +179,13 @@ reload_apply(struct relay *r, struct snapshot *snapshot, bool ports_changed)
 	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): never NULL */
 	struct queue_conf conf = relay_queue_conf(snapshot->config);
 	struct buf fixed;
-	int result;
 
 	buf_init(&fixed, RELOAD_LIST_MAX);
-	reload_fixed(was->config, snapshot->config, &fixed);
+	reload_fixed(r, snapshot->config, &fixed);
 	r->snapshot = snapshot;
 	r->forwarded_logged = false;
-	result = log_reopen(r->log, &snapshot->config->log);
-	if (result < 0)
-		log_event(&r->log_root, LOG_ERROR, "log",
-			  LOG_STR("error", strerror(-result)));
-	conf.dir = was->config->state_dir;
+	log_switch(r->log, &snapshot->config->log);
+	conf.dir = r->started->state_dir;
 	queue_set_conf(r->queue, &conf);
 	deliver_set_routing(r->deliver, snapshot->routing);
 	reload_loops(r);
@@ -208,10 +223,13 @@ relay_reload(struct relay *r)
 	if (result == 0)
 		result = reload_files(snapshot->config, &e);
 	if (result == 0)
+		result = reload_log(r, snapshot->config, &e);
+	if (result == 0)
 		result = reload_ports(r, snapshot->config);
 	if (result >= 0) {
 		reload_apply(r, snapshot, result > 0);
 	} else {
+		log_forget(r->log);
 		snapshot_unref(&snapshot);
 		reload_refused(r, &e);
 	}

@@ -226,6 +226,8 @@ start_snapshot(struct relay *r)
 				      &r->snapshot);
 		config_unref(&config);
 	}
+	if (result == 0)
+		r->started = config_ref(r->snapshot->config);
 	if (result < 0) {
 		conf_errors_print(&e, stderr);
 		start_say_unreadable(r->conf_path);

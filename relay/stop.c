@@ -117,6 +117,7 @@ relay_release(struct relay *r)
 	release_loops(r);
 	drop_free(&r->drop);
 	snapshot_unref(&r->snapshot);
+	config_unref(&r->started);
 	log_close(&r->log);
 	metrics_free(&r->metrics);
 }

@@ -185,6 +185,44 @@ class Reload(harness.Case):
         event, = self.wait_events(1, "reload")
         self.assertEqual(event["restart_for"], "dns,admin_group")
 
+    def reload(self, **change):
+        """With what CHANGE says; the event."""
+        belfryd = self.belfryd
+        count = len(belfryd.events("reload"))
+        belfryd.config = {key: value for key, value in
+                          {**belfryd.config, **change}.items()
+                          if value is not None}
+        belfryd.write_config()
+        belfryd.signal(signal.SIGHUP)
+        return self.wait_events(count + 1, "reload")[-1]
+
+    def test_what_still_needs_a_restart(self):
+        """It is said until it is so, whatever was reloaded in between."""
+        belfryd = self.start({"store": {"max_size": "1G"}})
+        group = belfryd.config.get("admin_group")
+        event = self.reload(store={"max_size": "1G", "reserve": "30%"},
+                            admin_group="nobody")
+        self.assertEqual(event["restart_for"], "store.reserve,admin_group")
+        event = self.reload(origin="example.org")
+        self.assertEqual(event["restart_for"], "store.reserve,admin_group")
+        event = self.reload(admin_group=group, store={"max_size": "1G"})
+        self.assertNotIn("restart_for", event)
+
+    def test_log_that_can_not_be_opened(self):
+        """Nothing of that file counts, and the old log goes on."""
+        belfryd = self.start()
+        belfryd.config["log"] = {"to": os.path.join(belfryd.folder, "no/log"),
+                                 "addresses": "hash"}
+        belfryd.write_config()
+        belfryd.signal(signal.SIGHUP)
+        event, = self.wait_events(1, "reload_refused")
+        self.assertIn("No such file", event["error"])
+        self.assertEqual(belfryd.events("reload"), [])
+        self.assertEqual(
+            belfryd.metric("belfry_config_last_reload_successful"), 0)
+        self.send()
+        self.wait_events(1, "accept", **{"from": "anna@example.org"})
+
     def test_more_connections_than_descriptors(self):
         belfryd = self.prepare()
         belfryd.start(wrapper=["prlimit", "--nofile=7000:7000"])

@@ -283,6 +283,33 @@ class Listeners(harness.Case):
         self.send()
         self.sink.wait(1)
 
+    def test_reload_widens_a_listener(self):
+        """From 127.0.0.1 to every address, and back. When something else then
+        is in the way the old one goes on."""
+        belfryd = self.start()
+        narrow, wide = f"127.0.0.1:{belfryd.smtp}", f":{belfryd.smtp}"
+        taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(taken.close)
+        listeners = belfryd.config["listeners"]
+        belfryd.config["listeners"] = [
+            {**listeners[0], "address": wide},
+            {"name": "other", "role": "submission",
+             "address": f"127.0.0.1:{taken.getsockname()[1]}"}]
+        belfryd.write_config()
+        belfryd.signal(signal.SIGHUP)
+        lab.wait_for(lambda: belfryd.events("listen"), "the error")
+        self.send()
+        for count, address in ((1, wide), (2, narrow)):
+            belfryd.config["listeners"] = [
+                {**listeners[0], "address": address}]
+            belfryd.write_config()
+            belfryd.signal(signal.SIGHUP)
+            self.wait_events(count, "reload")
+            self.send()
+        self.assertEqual(len(belfryd.events("listen")), 1)
+        self.assertEqual(belfryd.events("accept_paused"), [])
+        self.sink.wait(3)
+
     def test_reload_keeps_a_listener(self):
         """A reload that changes another one loses no connection."""
         belfryd = self.start()

@@ -29,6 +29,13 @@ struct fixture {
 };
 
 static void
+log_reopen(struct log *log, const struct log_conf *conf)
+{
+	assert_int_equal(log_prepare(log, conf), 0);
+	log_switch(log, conf);
+}
+
+static void
 fixture_init(struct fixture *f, enum log_format format, enum log_level level,
 	     enum log_addresses addresses)
 {
@@ -38,7 +45,7 @@ fixture_init(struct fixture *f, enum log_format format, enum log_level level,
 	memset(f, 0, sizeof(*f));
 	buf_init(&f->out, 1 << 20);
 	f->log = log_new_capture(capture, &f->out);
-	assert_int_equal(log_reopen(f->log, &conf), 0);
+	log_reopen(f->log, &conf);
 	f->root.log = f->log;
 }
 
@@ -300,7 +307,7 @@ assert_file(const char *path, const char *expected)
 static void
 test_file_reopen(void **state)
 {
-	char dir[] = "/tmp/belfry-log-XXXXXX", path[64], old[64];
+	char dir[] = "/tmp/belfry-log-XXXXXX", path[64], old[64], fifo[64];
 	struct log_conf conf = {.to = path, .level = LOG_INFO};
 	struct clock *clock = clock_new_fixed(880106106123);
 	struct log_context root = {0};
@@ -310,6 +317,7 @@ test_file_reopen(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/log", dir);
 	snprintf(old, sizeof(old), "%s/log.1", dir);
+	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
 	assert_int_equal(log_open(&conf, clock, &root.log), 0);
 	log_event(&root, LOG_INFO, "one");
 	clock_advance(clock, 900);
@@ -317,10 +325,21 @@ test_file_reopen(void **state)
 	log_event(&root, LOG_INFO, "two");
 	assert_int_equal(rename(path, old), 0);
 	conf.format = LOG_JSON;
-	assert_int_equal(log_reopen(root.log, &conf), 0);
+	log_reopen(root.log, &conf);
 	log_event(&root, LOG_INFO, "three");
 	conf.to = (char[]){"/nowhere/log"};
-	assert_int_equal(log_reopen(root.log, &conf), -ENOENT);
+	conf.level = LOG_DEBUG;
+	assert_int_equal(log_prepare(root.log, &conf), -ENOENT);
+	log_event(&root, LOG_DEBUG, "unseen");
+	/* One that is given up leaves no trace but its file. */
+	conf.to = old;
+	assert_int_equal(log_prepare(root.log, &conf), 0);
+	log_event(&root, LOG_DEBUG, "unseen");
+	log_forget(root.log);
+	conf.to = fifo;
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(log_prepare(root.log, &conf), -ENXIO);
+	assert_int_equal(unlink(fifo), 0);
 	log_event(&root, LOG_INFO, "four");
 	log_close(&root.log);
 	assert_file(old,
@@ -359,7 +378,7 @@ test_journal(void **state)
 	log_event(&root, LOG_DEBUG, "a");
 	log_event(&root, LOG_ERROR, "b");
 	setenv("JOURNAL_STREAM", "1:1", 1);
-	assert_int_equal(log_reopen(root.log, &conf), 0);
+	log_reopen(root.log, &conf);
 	log_event(&root, LOG_WARNING, "c");
 	log_close(&root.log);
 	dup2(saved, 2);
