@@ -38,18 +38,45 @@ cl_leads_back(const struct cl_open *file)
 	return o != NULL;
 }
 
+int
+conf_file_open(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), r;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	r = fstat(fd, &st) < 0 ? -errno : 0;
+	if (r == 0 && !S_ISREG(st.st_mode))
+		r = -EINVAL;
+	if (r == 0)
+		return fd;
+	close(fd);
+	return r;
+}
+
+const char *
+conf_file_error(int r)
+{
+	return r == -EINVAL ? "it is no regular file" : strerror(-r);
+}
+
 /* 0 or -errno: -EFBIG above the ceiling, -ELOOP for a file that is being read
  * already. */
 static int
 cl_read(const char *path, struct cl_open *file, struct buf *b)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), r = 0;
+	/* What the caller names may be a pipe. */
+	int fd = file->parent != NULL
+			 ? conf_file_open(path)
+			 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int r = 0;
 	char piece[16384];
 	struct stat st;
 	ssize_t n = 0;
 
 	if (fd < 0)
-		return -errno;
+		return file->parent != NULL ? fd : -errno;
 	if (fstat(fd, &st) == 0) {
 		file->dev = st.st_dev;
 		file->ino = st.st_ino;
@@ -230,7 +257,7 @@ cl_file(struct cl *cl, const char *path, const struct conf_mark *from,
 			   path);
 	else if (r < 0 && from != NULL)
 		conf_error(cl->errors, from, "can't read %s: %s", path,
-			   strerror(-r));
+			   conf_file_error(r));
 	else if (r < 0)
 		conf_error(cl->errors, &here, "can't be read: %s",
 			   strerror(-r));

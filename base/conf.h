@@ -138,6 +138,12 @@ void conf_errors_sort(struct conf_errors *e);
 /* `file:line:column: text`, a line each, warnings marked as such. */
 void conf_errors_print(const struct conf_errors *e, FILE *out);
 
+/* Open for reading what a configuration names. The descriptor, or -errno, which
+ * conf_file_error() has in words: -EINVAL for what is no regular file, since a
+ * FIFO would keep whoever opens it waiting. */
+int conf_file_open(const char *path);
+const char *conf_file_error(int r);
+
 /* Read PATH (with what it includes) into *RET, a struct of TABLE, filled with
  * defaults first. 0, or -EINVAL with at least one error in E. */
 int conf_load(const char *path, const struct conf_table *table,

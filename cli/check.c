@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -39,8 +40,14 @@ static void
 check_files(const struct config *c, struct conf_errors *e)
 {
 	const char *anchor = c->dns.trust_anchor;
+	struct stat st;
 
-	if (anchor[0] != '\0' && access(anchor, F_OK) < 0 && errno == ENOENT)
+	if (anchor[0] == '\0')
+		return;
+	if (stat(anchor, &st) == 0 && !S_ISREG(st.st_mode))
+		conf_error(e, &c->mark, "dns.trust_anchor: %s: %s", anchor,
+			   conf_file_error(-EINVAL));
+	else if (access(anchor, F_OK) < 0 && errno == ENOENT)
 		conf_error(e, &c->mark, "dns.trust_anchor: there is no %s",
 			   anchor);
 }

@@ -2,8 +2,7 @@
 #include "config/config_impl.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "mail/alias_file.h"
@@ -15,19 +14,19 @@ config_check_aliases_file(void *field, const struct conf_mark *mark,
 			  struct conf_errors *errors)
 {
 	const char *path = *(char **)field;
-	FILE *f;
+	int fd;
 
 	if (path[0] == '\0')
 		return true;
 	if (!conf_check_path(field, mark, errors))
 		return false;
-	f = fopen(path, "re");
-	if (f == NULL) {
+	fd = conf_file_open(path);
+	if (fd < 0) {
 		conf_error(errors, mark, "%s can't be read: %s", path,
-			   strerror(errno));
+			   conf_file_error(fd));
 		return false;
 	}
-	fclose(f);
+	close(fd);
 	return true;
 }
 
@@ -36,17 +35,16 @@ static int
 ac_read(const char *path, struct buf *out)
 {
 	char piece[16 * 1024];
-	FILE *f = fopen(path, "re");
-	size_t n;
-	int r = 0;
+	int fd = conf_file_open(path), r = 0;
+	ssize_t n = 0;
 
-	if (f == NULL)
-		return -errno;
-	while (r == 0 && (n = fread(piece, 1, sizeof(piece), f)) > 0)
-		r = buf_append(out, piece, n);
-	if (r == 0 && ferror(f))
-		r = -EIO;
-	fclose(f);
+	if (fd < 0)
+		return fd;
+	while (r == 0 && (n = read(fd, piece, sizeof(piece))) > 0)
+		r = buf_append(out, piece, (size_t)n);
+	if (n < 0)
+		r = -errno;
+	close(fd);
 	return r;
 }
 
@@ -64,7 +62,7 @@ config_read_aliases(struct config *c, struct arena *arena,
 	r = ac_read(c->aliases_file, &text);
 	if (r < 0)
 		conf_error(errors, &mark, "the file can't be read: %s",
-			   strerror(-r));
+			   conf_file_error(r));
 	else
 		r = alias_file_parse(c->aliases_file, buf_str(&text), text.len,
 				     arena, errors, &c->file_aliases);

@@ -333,6 +333,7 @@ dns_set_options(struct dns *dns, const struct dns_conf *conf, char **ret_why)
 {
 	bool validate =
 		conf->trust_anchor != NULL && conf->trust_anchor[0] != '\0';
+	int fd;
 
 	ub_ctx_debugout(dns->ctx, NULL); /* stderr is the log's */
 	dns_set_option(dns, "do-not-query-localhost:", "no");
@@ -347,13 +348,14 @@ dns_set_options(struct dns *dns, const struct dns_conf *conf, char **ret_why)
 		return 0;
 	}
 	/* libunbound reads it later, and names no file when it can't. */
-	if (access(conf->trust_anchor, R_OK) == 0) {
+	fd = conf_file_open(conf->trust_anchor);
+	if (fd >= 0) {
+		close(fd);
 		must(ub_ctx_add_ta_file(dns->ctx, conf->trust_anchor) ==
 		     UB_NOERROR);
 		return 0;
 	}
-	*ret_why =
-		xasprintf("%s: %s", conf->trust_anchor, strerrordesc_np(errno));
+	*ret_why = xasprintf("%s: %s", conf->trust_anchor, conf_file_error(fd));
 	return -EINVAL;
 }
 

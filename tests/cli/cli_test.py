@@ -687,6 +687,20 @@ class Usage(Case):
         self.assertEqual(done.stderr, f"{self.conf}:6:1: unknown key `loop`; "
                                       "did you mean `loops`?\n")
 
+    def test_check_waits_for_no_pipe(self):
+        fifo = os.path.join(self.dir, "fifo")
+        os.mkfifo(fifo)
+        with open(self.conf, encoding="utf-8") as file:
+            plain = file.read()
+        for line in ("include: fifo\n", f"aliases_file: {fifo}\n",
+                     f"dns: {{trust_anchor: {fifo}}}\n"):
+            with self.subTest(line):
+                with open(self.conf, "w", encoding="utf-8") as file:
+                    file.write(plain + "delivery: {smarthost: "
+                               "[{host: a.example}]}\n" + line)
+                self.assertIn("it is no regular file",
+                              self.belfry("check", exit=78).stderr)
+
     def check_writes(self):
         """--as says what of log and Maildirs the user could not write."""
         mail = os.path.join(self.dir, "mail")

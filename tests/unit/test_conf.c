@@ -466,7 +466,7 @@ test_include(void **state)
 	write_file(dir, "1.word", "words: [w]\n");
 	write_file(dir, "values", "include: wrong\n" ONE);
 	write_file(dir, "wrong", "# a line\nlist: [{name: '${CONF_NONE}'}]\n");
-	write_file(dir, "lost", "include: [none*, nowhere]\n" ONE);
+	write_file(dir, "lost", "include: [none*, nowhere, fifo]\n" ONE);
 	write_file(dir, "twice", "include: main\none: {name: y}\nflug: 1\n");
 
 	fixture_load_file(&f, dir, "main");
@@ -524,9 +524,12 @@ test_include(void **state)
 			    "`${CONF_NONE:-default}`\n");
 	fixture_done(&f);
 
+	snprintf(command, sizeof(command), "mkfifo %s/fifo", dir);
+	assert_int_equal(system(command), 0);
 	fixture_load_file(&f, dir, "lost");
 	assert_string_equal(f.says, "lost:1:18: can't read nowhere: No such "
-				    "file or directory\n");
+				    "file or directory\nlost:1:27: can't read "
+				    "fifo: it is no regular file\n");
 	fixture_done(&f);
 
 	fixture_load_file(&f, dir, "gone");
