@@ -20,7 +20,7 @@ struct qa {
 	bool json, yes;
 	/* By a filter: sums of all pages. */
 	int64_t looked, matched, recipients;
-	int64_t n_done, already, held, busy, gone, failed;
+	int64_t n_done, already, held, busy, gone, kept, failed;
 	char error[128]; /* of the last that failed */
 };
 
@@ -80,6 +80,7 @@ qa_add_page(struct qa *qa, const json_t *page)
 	qa->held += api_int(page, "held");
 	qa->busy += api_int(page, "busy");
 	qa->gone += api_int(page, "gone");
+	qa->kept += api_int(page, "kept");
 	qa->failed += api_int(page, "failed");
 	if (api_int(page, "failed") > 0)
 		snprintf(qa->error, sizeof(qa->error), "%s",
@@ -127,6 +128,8 @@ qa_say(const struct qa *qa)
 		       qa->held);
 	if (qa->gone > 0)
 		printf("; %" PRId64 " gone meanwhile", qa->gone);
+	if (qa->kept > 0)
+		printf("; %" PRId64 " over, which are only kept", qa->kept);
 	printf(" (%" PRId64 " looked at)\n", qa->looked);
 }
 
@@ -134,13 +137,14 @@ static void
 qa_print_json(const struct qa *qa)
 {
 	json_t *json = json_pack(
-		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "action",
-		qa->action, "looked", (json_int_t)qa->looked, "matched",
-		(json_int_t)qa->matched, "recipients",
+		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"action", qa->action, "looked", (json_int_t)qa->looked,
+		"matched", (json_int_t)qa->matched, "recipients",
 		(json_int_t)qa->recipients, "done", (json_int_t)qa->n_done,
 		"already", (json_int_t)qa->already, "held",
 		(json_int_t)qa->held, "busy", (json_int_t)qa->busy, "gone",
-		(json_int_t)qa->gone, "failed", (json_int_t)qa->failed);
+		(json_int_t)qa->gone, "kept", (json_int_t)qa->kept, "failed",
+		(json_int_t)qa->failed);
 
 	api_print_line(json);
 	json_decref(json);

@@ -224,11 +224,11 @@ act_job(struct store_txn *txn, void *arg)
 		return r;
 	if ((x->m.flags & MESSAGE_CORRUPT) && x->action != QUEUE_REMOVE)
 		return -EBADMSG;
+	if ((x->m.flags & MESSAGE_KEPT) && x->action != QUEUE_REMOVE)
+		return -ESTALE;
 	if ((x->m.flags & MESSAGE_HELD) &&
 	    (x->action == QUEUE_FLUSH || x->action == QUEUE_REQUEUE))
 		return -EPERM;
-	if ((x->m.flags & MESSAGE_KEPT) && x->action != QUEUE_REMOVE)
-		return -ENOENT; /* it is over */
 	switch (x->action) {
 	case QUEUE_HOLD:
 		return act_hold(x, txn, true);

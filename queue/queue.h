@@ -145,7 +145,8 @@ enum queue_action {
 };
 
 /* 0, -ENOENT (no such id), -EBUSY, -EALREADY, -EPERM (it is held: neither flush
- * nor requeue), -EBADMSG (it was set aside: only remove). */
+ * nor requeue), -EBADMSG (it was set aside: only remove), -ESTALE (it is over,
+ * and only kept: only remove). */
 typedef void queue_done_fn(void *arg, int result);
 void queue_act(struct queue *q, enum queue_action action, uint64_t id,
 	       struct loop *loop, queue_done_fn *done, void *arg);

@@ -21,13 +21,15 @@ enum many_result {
 	MANY_HELD,
 	MANY_BUSY,
 	MANY_GONE,
+	MANY_KEPT,
 	MANY_FAILED
 };
-#define MANY_NRESULT 6
+#define MANY_NRESULT 7
 static const char *const many_result_names[] = {
-	[MANY_DONE] = "done", [MANY_ALREADY] = "already",
-	[MANY_HELD] = "held", [MANY_BUSY] = "busy",
-	[MANY_GONE] = "gone", [MANY_FAILED] = "failed",
+	[MANY_DONE] = "done",     [MANY_ALREADY] = "already",
+	[MANY_HELD] = "held",     [MANY_BUSY] = "busy",
+	[MANY_GONE] = "gone",     [MANY_KEPT] = "kept",
+	[MANY_FAILED] = "failed",
 };
 
 struct many_one {
@@ -90,6 +92,8 @@ many_result_of(int result)
 		return MANY_BUSY;
 	case -ENOENT:
 		return MANY_GONE;
+	case -ESTALE:
+		return MANY_KEPT;
 	default:
 		return MANY_FAILED;
 	}

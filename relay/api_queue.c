@@ -204,6 +204,13 @@ api_acted(void *arg, int result)
 			  "it can be shown, exported as far as it can be read, "
 			  "and removed");
 		return;
+	case -ESTALE:
+		api_error(call, 422,
+			  "the message is over: it was delivered or returned, "
+			  "and is only kept",
+			  "it can be shown, exported and removed; see the log "
+			  "for what became of it");
+		return;
 	case -EBUSY:
 		api_error(call, 409, "a delivery is under way",
 			  "try again when it has ended, or hold it first");

@@ -238,14 +238,16 @@ class Queue(Case):
         self.api.answers = {
             ("POST", "queue?action=hold&to=x.org"): (200, {
                 "looked": 900, "matched": 3, "recipients": 4, "done": 2,
-                "already": 1, "busy": 0, "gone": 0, "failed": 0,
+                "already": 1, "busy": 0, "gone": 0, "kept": 5,
+                "failed": 0,
                 "next": OTHER}),
             ("POST", f"queue?action=hold&from={OTHER}&to=x.org"): (200, {
                 "looked": 100, "matched": 1, "recipients": 1, "done": 0,
                 "already": 0, "busy": 1, "gone": 0, "failed": 0,
                 "next": None})}
         done = self.belfry("queue", "hold", "--to", "x.org", exit=75)
-        self.assertEqual(done.stdout, "2 messages held; 1 already held "
+        self.assertEqual(done.stdout, "2 messages held; 1 already held; "
+                                      "5 over, which are only kept "
                                       "(1000 looked at)\n")
         self.assertIn("1 could not be held, since a delivery is under way",
                       done.stderr)
@@ -253,7 +255,7 @@ class Queue(Case):
             "queue", "hold", "--to", "x.org", "--json", exit=75).stdout), {
                 "action": "hold", "looked": 1000, "matched": 4,
                 "recipients": 5, "done": 2, "already": 1, "held": 0,
-                "busy": 1, "gone": 0, "failed": 0})
+                "busy": 1, "gone": 0, "kept": 5, "failed": 0})
         self.belfry("queue", "hold", "--to", "x.org", ID, exit=64)
         self.belfry("queue", "hold", "--yes", ID, exit=64)
         # What was done before it broke is said.

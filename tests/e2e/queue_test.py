@@ -149,6 +149,24 @@ class Filters(harness.Case):
         self.assertEqual(len(self.queue()), 10)
 
 
+class Kept(harness.Case):
+    def test_what_is_over(self):
+        """It is listed, and no action says that there is no such message."""
+        belfryd = self.start({"store": {"keep_delivered": "1h"}})
+        ident = self.send()
+        self.sink.wait(1)
+        lab.wait_for(lambda: [row["queue_name"] for row in self.queue()]
+                     == ["kept"], "it to be kept")
+        for action in ("hold", "release", "flush", "requeue"):
+            done = belfryd.cli("queue", action, ident, check=False)
+            self.assertNotIn(done.returncode, (0, 66))
+            self.assertIn("only kept", done.stderr)
+            self.assertEqual(json.loads(belfryd.cli(
+                "queue", action, "--all", "--json").stdout)["kept"], 1)
+        belfryd.cli("queue", "remove", "--yes", ident)
+        self.assertEqual(self.queue(), [])
+
+
 class Many(harness.Case):
     """Thousands: page after page."""
 

@@ -47,8 +47,8 @@ test_delivered(void **state)
 	assert_true(is_kept(&rig, id));
 	/* It is over: not in the figures, and nothing is to be done to it. */
 	assert_int_equal(rig_stats(&rig)->messages, 0);
-	assert_int_equal(rig_act(&rig, QUEUE_HOLD, id), -ENOENT);
-	assert_int_equal(rig_act(&rig, QUEUE_REQUEUE, id), -ENOENT);
+	for (int action = QUEUE_HOLD; action < QUEUE_REMOVE; action++)
+		assert_int_equal(rig_act(&rig, action, id), -ESTALE);
 	rig_advance(&rig, HOUR - MINUTE);
 	assert_true(is_kept(&rig, id));
 	/* Also after a restart, and while paused. */
