@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import socket
 import statistics
 import sys
@@ -493,6 +494,8 @@ def main():
     unknown = set(options.figures) - set(FIGURES)
     if unknown:
         parser.error(f"no such figure: {', '.join(sorted(unknown))}")
+    # So that a bench that is ended stops what it has started.
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(1))
     bench = Bench(options)
     for name in options.figures or FIGURES:
         note(f"--- {name}: {getattr(Bench, name).__doc__}")
