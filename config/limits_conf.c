@@ -23,7 +23,9 @@ static const struct conf_option limits_options[] = {
 	LIMIT("connections", CONF_INT, connections, "4000", 1, 100000,
 	      "Clients connected at the same time, in all."),
 	LIMIT("connections_per_ip", CONF_INT, connections_per_ip, "50", 1,
-	      100000, "Clients connected at the same time from one address."),
+	      100000,
+	      "Clients connected at the same time from one address; of IPv6: "
+	      "from one /64."),
 	LIMIT("messages_per_connection", CONF_INT, messages_per_connection,
 	      "1000", 1, 1000000000,
 	      "Messages taken over one connection before it is closed."),

@@ -23,10 +23,10 @@
 /* Whose connections are counted together. */
 struct peer_key {
 	uint8_t is_unix;
-	uint8_t id[16]; /* IPv6 or mapped IPv4; a uid for unix sockets */
+	uint8_t id[16]; /* sockaddr_site(); a uid for unix sockets */
 };
 
-/* One client address; every connection from there holds the same ticket. It
+/* One client; every connection from there holds the same ticket. It
  * lives while N > 0. */
 struct acceptor_ticket {
 	struct acceptor *acceptor; /* borrowed */
@@ -101,7 +101,7 @@ peer_key_get(int fd, const struct sockaddr_any *peer, struct peer_key *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	if (peer->ss.ss_family != AF_UNIX) {
-		sockaddr_bytes(peer, ret->id);
+		sockaddr_site(peer, ret->id);
 		return;
 	}
 	ret->is_unix = 1;

@@ -34,7 +34,7 @@ typedef void accepted_fn(void *arg, struct loop *loop,
 
 struct acceptor_limits {
 	int64_t connections;        /* in all */
-	int64_t connections_per_ip; /* unix sockets: per uid */
+	int64_t connections_per_ip; /* by sockaddr_site(); unix: per uid */
 };
 
 struct acceptor *acceptor_new(struct loop *home, struct loop *const *loops,

@@ -24,6 +24,7 @@ answer_add_ipv6(struct sockaddr_any *a, const void *data)
 	*a = (struct sockaddr_any){.len = sizeof(*in6)};
 	in6->sin6_family = AF_INET6;
 	memcpy(&in6->sin6_addr, data, NS_IN6ADDRSZ);
+	sockaddr_unmap(a);
 }
 
 int

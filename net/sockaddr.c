@@ -39,6 +39,31 @@ bytes_are_ipv4(const uint8_t b[static 16])
 }
 
 void
+sockaddr_unmap(struct sockaddr_any *a)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	uint8_t b[16];
+
+	if (a->ss.ss_family != AF_INET6 || !sockaddr_bytes(a, b) ||
+	    !bytes_are_ipv4(b))
+		return;
+	in.sin_port = ((const struct sockaddr_in6 *)(void *)&a->ss)->sin6_port;
+	memcpy(&in.sin_addr, b + 12, 4);
+	*a = (struct sockaddr_any){.len = sizeof(in)};
+	memcpy(&a->ss, &in, sizeof(in));
+}
+
+bool
+sockaddr_site(const struct sockaddr_any *a, uint8_t ret[static 16])
+{
+	if (!sockaddr_bytes(a, ret))
+		return false;
+	if (!bytes_are_ipv4(ret))
+		memset(ret + 8, 0, 8);
+	return true;
+}
+
+void
 sockaddr_ip(const struct sockaddr_any *a,
 	    char ret_text[static SOCKADDR_TEXT_MAX])
 {
@@ -109,6 +134,7 @@ sockaddr_parse_ip(const char *ip, int port, struct sockaddr_any *ret)
 		in6->sin6_family = AF_INET6;
 		in6->sin6_port = htons((uint16_t)port);
 		a.len = sizeof(*in6);
+		sockaddr_unmap(&a);
 	} else {
 		return -EINVAL;
 	}
@@ -297,7 +323,8 @@ network_parse(const char *text, struct network *ret)
 	ip[len] = '\0';
 	if (sockaddr_parse_ip(ip, 0, &a) < 0 || !sockaddr_bytes(&a, net.addr))
 		return -EINVAL;
-	max = a.ss.ss_family == AF_INET ? 32 : 128;
+	/* The bits of a mapped address are counted as they are written. */
+	max = strchr(ip, ':') != NULL ? 128 : 32;
 	prefix = slash != NULL ? parse_number(slash + 1, max) : max;
 	if (prefix < 0)
 		return -EINVAL;

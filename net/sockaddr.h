@@ -28,7 +28,13 @@ int sockaddr_port(const struct sockaddr_any *a); /* 0 for unix */
 void sockaddr_set_port(struct sockaddr_any *a, int port);
 /* The address as IPv6, an IPv4 one mapped; false for other families. */
 bool sockaddr_bytes(const struct sockaddr_any *a, uint8_t ret[static 16]);
-/* A literal address, no names. 0 or -EINVAL. */
+/* An IPv4 address that is mapped into IPv6 becomes the former: the kernel sends
+ * to both alike, and what compares families must see one. */
+void sockaddr_unmap(struct sockaddr_any *a);
+/* Whom to count as one: an IPv4 address, mapped; of IPv6 the network of 64
+ * bits, which is what one host is given. False for other families. */
+bool sockaddr_site(const struct sockaddr_any *a, uint8_t ret[static 16]);
+/* A literal address, no names; a mapped one is IPv4. 0 or -EINVAL. */
 int sockaddr_parse_ip(const char *ip, int port, struct sockaddr_any *ret);
 /* A listener's address: "127.0.0.1:25", "[::1]:25", ":25" (both families, IPv6
  * first), "unix:/path". At most two are returned. 0 or -EINVAL. */

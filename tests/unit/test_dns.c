@@ -34,6 +34,7 @@ struct fixture {
 	enum dns_status status;
 	size_t n;
 	bool partial;
+	int family; /* of the first */
 	char first[SOCKADDR_TEXT_MAX], why[256];
 };
 
@@ -46,6 +47,7 @@ static const struct zone_row {
 } zone[] = {
 	{"v4.test.", 1, 0, ns_r_noerror, NULL},
 	{"v6.test.", 0, 1, ns_r_noerror, NULL},
+	{"mapped.test.", 0, 1, ns_r_noerror, NULL},
 	{"both.test.", 2, 2, ns_r_noerror, NULL},
 	{"many.test.", 40, 40, ns_r_noerror, NULL},
 	{"alias.test.", 1, 0, ns_r_noerror, "v4.test."},
@@ -79,6 +81,8 @@ wire_addresses(struct wire *w, const char *name, int type, int n)
 		memset(w->data + w->len, 0, size);
 		if (type == ns_t_a)
 			w->data[w->len] = 10;
+		else if (strcmp(name, "mapped.test.") == 0)
+			memcpy(w->data + w->len + 10, "\xff\xff\x0a", 3);
 		else
 			w->data[w->len] = 0xfd;
 		w->len += size;
@@ -216,8 +220,10 @@ answered(void *arg, const struct dns_answer *answer)
 	f->n = answer->n;
 	f->partial = answer->partial;
 	f->first[0] = '\0';
-	if (answer->n > 0)
+	if (answer->n > 0) {
+		f->family = answer->v[0].ss.ss_family;
 		sockaddr_text(&answer->v[0], f->first);
+	}
 	snprintf(f->why, sizeof(f->why), "%s", answer->why);
 	if (++f->calls == f->want)
 		loop_stop(f->loop);
@@ -256,6 +262,7 @@ test_answers(void **state)
 		{"v4.test", DNS_OK, 1, "10.0.0.1:0", ""}, /* from the cache */
 		{"v4.test.", DNS_OK, 1, "10.0.0.1:0", ""},
 		{"v6.test", DNS_OK, 1, "[fd00::1]:0", ""},
+		{"mapped.test", DNS_OK, 1, "10.0.0.1:0", ""},
 		{"both.test", DNS_OK, 4, NULL, ""},
 		{"many.test", DNS_OK, DNS_ADDRESSES_MAX, NULL, ""},
 		{"alias.test", DNS_OK, 1, "10.0.0.1:0", ""},
@@ -276,6 +283,7 @@ test_answers(void **state)
 		{"a..test", DNS_NONE, 0, NULL,
 		 "the name is not a valid domain name"},
 		{"192.0.2.7", DNS_OK, 1, "192.0.2.7:0", ""},
+		{"::ffff:192.0.2.7", DNS_OK, 1, "192.0.2.7:0", ""},
 		{"2001:db8::7", DNS_OK, 1, "[2001:db8::7]:0", ""},
 		{"localhost", DNS_OK, 2, NULL, ""}, /* both, without a file */
 	};
@@ -298,6 +306,10 @@ test_answers(void **state)
 			assert_int_equal(f->n, row[i].n);
 		if (row[i].first != NULL)
 			assert_string_equal(f->first, row[i].first);
+		if (row[i].first != NULL)
+			assert_int_equal(f->family, row[i].first[0] == '['
+							    ? AF_INET6
+							    : AF_INET);
 	}
 }
 

@@ -386,6 +386,47 @@ test_helo_and_bind(void **state)
 	routing_unref(&r);
 }
 
+/* 'y': where we listen; 'a': if that is an address of this machine. */
+static void
+test_listens(void **state)
+{
+	static const struct {
+		const char *listen, *ip;
+		int port;
+		char is;
+	} row[] = {
+		{"192.0.2.1:25", "192.0.2.1", 25, 'y'},
+		{"192.0.2.1:25", "::ffff:192.0.2.1", 25, 'y'},
+		{"192.0.2.1:25", "192.0.2.2", 25, 'n'},
+		{"192.0.2.1:25", "192.0.2.1", 26, 'n'},
+		{"0.0.0.0:25", "192.0.2.1", 25, 'a'},
+		{"0.0.0.0:25", "::ffff:192.0.2.1", 25, 'a'},
+		{"0.0.0.0:25", "2001:db8::1", 25, 'n'},
+		{"[::ffff:0.0.0.0]:25", "192.0.2.1", 25, 'a'},
+		{"[::]:25", "2001:db8::1", 25, 'a'},
+		{"[::]:25", "192.0.2.1", 25, 'n'},
+	};
+	struct delivery_conf conf = conf_new();
+	struct routing *r = routing_make(&conf);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct sockaddr_any listens[2], addr;
+		bool any, is;
+		size_t n;
+
+		print_message("%s %s\n", row[i].listen, row[i].ip);
+		assert_int_equal(
+			sockaddr_parse_listen(row[i].listen, listens, &n), 0);
+		routing_set_listens(r, listens, n);
+		assert_int_equal(
+			sockaddr_parse_ip(row[i].ip, row[i].port, &addr), 0);
+		is = routing_listens_at(r, &addr, &any);
+		assert_int_equal(is ? 'y' : any ? 'a' : 'n', row[i].is);
+	}
+	routing_unref(&r);
+}
+
 int
 main(void)
 {
@@ -397,6 +438,7 @@ main(void)
 		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_outlives_its_configuration),
 		cmocka_unit_test(test_helo_and_bind),
+		cmocka_unit_test(test_listens),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,8 @@ test_text_and_kind(void **state)
 		sockaddr_text(&a, text);
 		assert_string_equal(text, row[i].text);
 		assert_int_equal(sockaddr_port(&a), 25);
+		assert_int_equal(a.ss.ss_family,
+				 strchr(row[i].ip, ':') ? AF_INET6 : AF_INET);
 		assert_int_equal(sockaddr_is_loopback(&a), row[i].loopback);
 		assert_int_equal(sockaddr_is_any(&a), row[i].any);
 	}
@@ -148,11 +150,21 @@ test_networks(void **state)
 		{"2001:db8::/33", "2001:db8:8000::1", false},
 		{"2001:db8::1", "2001:db8::1", true},
 		{"::ffff:10.0.0.0/104", "10.9.9.9", true},
+		{"::ffff:10.0.0.1", "10.0.0.1", true},
+		{"::ffff:10.0.0.1", "10.0.0.2", false},
 	};
 	static const char *const bad[] = {
-		"10.0.0.1/8",     "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1",
-		"2001:db8::1/32", "::/129",      "",          "/8",
-		"10.0.0.0/8/8",   "x",
+		"10.0.0.1/8",
+		"10.0.0.0/33",
+		"10.0.0.0/",
+		"10.0.0.0/-1",
+		"2001:db8::1/32",
+		"::/129",
+		"",
+		"/8",
+		"10.0.0.0/8/8",
+		"x",
+		"::ffff:10.0.0.1/32",
 	};
 	struct network net;
 
@@ -174,6 +186,38 @@ test_networks(void **state)
 	}
 }
 
+/* Of one site, or not. */
+static void
+test_sites(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} row[] = {
+		{"192.0.2.1", "192.0.2.1", true},
+		{"192.0.2.1", "192.0.2.2", false},
+		{"192.0.2.1", "::ffff:192.0.2.1", true},
+		{"2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", true},
+		{"2001:db8::1", "2001:db8:0:1::1", false},
+		{"::1", "127.0.0.1", false},
+	};
+	static const struct sockaddr_any nameless = {.ss.ss_family = AF_UNIX};
+	uint8_t a[16], b[16];
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(row); i++) {
+		struct sockaddr_any addr;
+
+		print_message("%s %s\n", row[i].a, row[i].b);
+		assert_int_equal(sockaddr_parse_ip(row[i].a, 1, &addr), 0);
+		assert_true(sockaddr_site(&addr, a));
+		assert_int_equal(sockaddr_parse_ip(row[i].b, 2, &addr), 0);
+		assert_true(sockaddr_site(&addr, b));
+		assert_int_equal(memcmp(a, b, sizeof(a)) == 0, row[i].same);
+	}
+	assert_false(sockaddr_site(&nameless, a));
+}
+
 int
 main(void)
 {
@@ -182,6 +226,7 @@ main(void)
 		cmocka_unit_test(test_text_and_kind),
 		cmocka_unit_test(test_parse_ip_refuses),
 		cmocka_unit_test(test_networks),
+		cmocka_unit_test(test_sites),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
