@@ -64,7 +64,7 @@ struct http_conf {
 struct limits_conf {
 	int64_t message_size; /* bytes */
 	int64_t header_size;
-	int64_t text_line;
+	int64_t text_line; /* these two with CRLF */
 	int64_t command_line;
 	int64_t recipients;
 	int64_t connections;

@@ -163,7 +163,9 @@ rt_same_hops(const struct route_list *a, const struct route_list *b)
 	for (size_t i = 0; i < a->nhops; i++)
 		if (strcasecmp(a->hops[i].host, b->hops[i].host) != 0 ||
 		    a->hops[i].port != b->hops[i].port ||
-		    a->hops[i].mx != b->hops[i].mx)
+		    a->hops[i].mx != b->hops[i].mx ||
+		    strcmp(a->hops[i].helo, b->hops[i].helo) != 0 ||
+		    strcmp(a->hops[i].bind, b->hops[i].bind) != 0)
 			return false;
 	return true;
 }

@@ -45,6 +45,7 @@ struct lines_data {
 	bool eight_bit;         /* some octet was above 127 */
 };
 
+/* MAX_LINE is without CRLF. */
 void lines_data_init(struct lines_data *d, size_t max_line);
 /* Take from DATA into OUT (room for at least LEN + 2 bytes). *RET_USED bytes
  * taken, *RET_OUT written. 1: the final dot was seen, the rest of DATA belongs

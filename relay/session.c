@@ -109,7 +109,6 @@ session_feed(struct session *s)
 		if (used == 0 && len < total) {
 			/* A MAIL may just have brought other limits. */
 			line_max =
-				2 +
 				(size_t)s->service->smtp.limits->command_line;
 			len = total < line_max ? total : line_max;
 			data = evbuffer_pullup(in, (ev_ssize_t)len);

@@ -334,7 +334,7 @@ si_skip_line(struct smtp_in *si, const char *data, size_t len)
 static size_t
 si_command_feed(struct smtp_in *si, const char *data, size_t len)
 {
-	size_t max = (size_t)si->conf->limits->command_line;
+	size_t max = (size_t)si->conf->limits->command_line - 2; /* CRLF */
 	enum lines_fault fault = LINES_OK;
 	size_t line_len, used;
 	int r;

@@ -232,7 +232,7 @@ void smtp_in_done(struct smtp_in *si);
 /* Say the banner. */
 void smtp_in_start(struct smtp_in *si);
 /* Take what can be taken of DATA; returns how many bytes. What is left is an
- * unfinished command line (at most limits.command_line and its end), or waits
+ * unfinished command line (at most limits.command_line), or waits
  * for the state or pause to end: feed it again with what follows. */
 size_t smtp_in_feed(struct smtp_in *si, const char *data, size_t len);
 /* Does the machine wait for bytes of the client? */

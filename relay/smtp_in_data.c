@@ -29,7 +29,7 @@ si_data_begin(struct smtp_in *si)
 	if (r < 0)
 		return r;
 	si->draft = true;
-	lines_data_init(&si->lines, (size_t)limits->text_line);
+	lines_data_init(&si->lines, (size_t)limits->text_line - 2); /* CRLF */
 	buf_init(&si->header, (size_t)limits->header_size + SI_PIECE_MAX);
 	si->scanned = 0;
 	si->size = 0;

@@ -1,6 +1,7 @@
 #include "relay/smtp_in_rcpt.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/must.h"
 #include "deliver/routes_conf.h"
@@ -143,13 +144,17 @@ si_rcpt_refuse(struct smtp_in *si, const struct smtp_command *cmd,
 
 /* --- asking the host behind us --------------------------------------------------- */
 
-/* The one delivery that R is, when its host is to be asked. What an alias
- * stands for was named by us. */
+/* The one delivery that RCPT is, when its host is to be asked. What an alias
+ * stands for was named by us; postmaster is taken whatever that host thinks
+ * (RFC 5321, 4.5.1). */
 static const struct expanded *
-si_to_verify(const struct smtp_in *si, const struct expansion *ex)
+si_to_verify(const struct smtp_in *si, const struct address *rcpt,
+	     const struct expansion *ex)
 {
 	const struct route_rule *rule = ex->v[0].route.entry;
 
+	if (strcasecmp(rcpt->local, "postmaster") == 0)
+		return NULL;
 	if (si->trusted || (ex->n > 1 && !ex->v[1].copy) || rule == NULL ||
 	    rule->verify.cache_ms == 0)
 		return NULL;
@@ -219,7 +224,7 @@ si_rcpt_expand(struct smtp_in *si, const struct smtp_command *cmd,
 	/* A first recipient always fits, so that the client comes forward. */
 	if (si->nrcpt + ex.n > max + EXPAND_MAX)
 		return si_refuse(si, SMTP_IN_NO_RECIPIENTS, si->state);
-	ask = si_to_verify(si, &ex);
+	ask = si_to_verify(si, &cmd->address, &ex);
 	if (ask == NULL)
 		known = VERIFY_GOOD;
 	else if (known == VERIFY_ASKED)

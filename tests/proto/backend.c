@@ -78,7 +78,7 @@ static const char inbound_text[] =
 	"hostname: relay.example.org\n"
 	"domains: [ours.example, inner.example, asked.example]\n"
 	"origin: Origin.example\n"
-	"postmaster: boss@inner.example\n"
+	"postmaster: no@asked.example\n"
 	"aliases:\n"
 	"  team: [anna@inner.example, ben@elsewhere.example, anna]\n"
 	"  anna: [anna@inner.example]\n"
@@ -450,7 +450,7 @@ backend_feed(struct backend *b, const char *data, size_t len)
 			buf_consume(&b->in, used);
 			backend_settle(b);
 		} while (used > 0 && b->in.len > 0);
-		must(b->in.len <= (size_t)b->limits.command_line + 2 ||
+		must(b->in.len <= (size_t)b->limits.command_line ||
 		     b->si.state == SMTP_IN_CLOSED);
 		if (b->si.state == SMTP_IN_CLOSED)
 			return;

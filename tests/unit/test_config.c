@@ -399,6 +399,23 @@ static const struct {
 	      "  by_domain: [{match: b.example, via: [{name: a, host: "
 	      "a.example}]}]\n",
 	 ""},
+	{"one host, two source addresses",
+	 HOST "delivery:\n  smarthost: [{host: a.example, bind: 127.0.0.1}]\n"
+	      "  by_domain: [{match: b.example, via: [{host: a.example, bind: "
+	      "127.0.0.2}]}]\n",
+	 "t:3:15: another list of hosts is named \"a.example:25\" too, and is "
+	 "not the same; give this one its own name\n"},
+	{"one host, two names of ours",
+	 HOST "delivery:\n  smarthost: [{host: a.example}]\n"
+	      "  by_domain: [{match: b.example, via: [{host: a.example, helo: "
+	      "x.example}]}]\n",
+	 "t:3:15: another list of hosts is named \"a.example:25\" too, and is "
+	 "not the same; give this one its own name\n"},
+	{"one host, one source address, two names",
+	 HOST "delivery:\n  smarthost: [{host: a.example, bind: 127.0.0.1}]\n"
+	      "  by_domain: [{match: b.example, via: [{name: b, host: "
+	      "a.example, bind: 127.0.0.2}]}]\n",
+	 ""},
 	{"one name, two lists",
 	 HOST "delivery:\n  smarthost: [{name: a, host: a.example}]\n"
 	      "  by_domain: [{match: b.example, via: [{name: a, host: "
