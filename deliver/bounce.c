@@ -329,7 +329,9 @@ bounce_commit(struct bounce *b, const struct dsn *dsn)
 	for (size_t i = 0; i < b->back.n; i++)
 		to[i] = (struct envelope_rcpt){
 			.address = b->back.v[i].address,
-			.original = t->sender,
+			.original = b->back.v[i].copy ? NULL : t->sender,
+			.notify = b->back.v[i].copy ? DSN_NOTIFY_NEVER : 0,
+			.copy = b->back.v[i].copy,
 			.agent = b->back.v[i].route.agent,
 			.dest = b->back.v[i].route.dest,
 			.route = b->back.v[i].route.rule,

@@ -179,9 +179,11 @@ ar_never(struct ar *x, uint32_t n, struct rcpt *r)
 {
 	struct store_key key = key_message(x->ai->a.id, n);
 
-	x->m.flags |= MESSAGE_FAILED;
-	x->message_changed = true;
-	if (!wish_failure(&x->m, r->notify)) {
+	if (!r->copy) {
+		x->m.flags |= MESSAGE_FAILED;
+		x->message_changed = true;
+	}
+	if (!wish_failure(&x->m, r)) {
 		count_note_rcpt(&x->ai->effects.counts, x->ai->a.id, r,
 				QUEUE_RCPT_READY, COUNT_NONE);
 		return store_del(x->txn, &key);
@@ -319,7 +321,8 @@ ar_note_words(struct attempt_impl *ai)
 	const struct attempt *a = &ai->a;
 
 	for (size_t i = 0; i < a->nrcpt; i++)
-		if (ai->applied[i] && a->rcpt[i].reply.code != 0)
+		if (ai->applied[i] && a->rcpt[i].reply.code != 0 &&
+		    !a->rcpt[i].copy)
 			watch_note(ai->q, a->id, &a->rcpt[i].reply);
 }
 

@@ -36,6 +36,7 @@ struct attempt_rcpt {
 	const char *address, *original, *route;
 	const char *orcpt; /* RFC 3461, decoded; NULL: none */
 	uint8_t notify;    /* enum dsn_notify; 0: not said */
+	bool copy;         /* nobody named it */
 	uint32_t tries;    /* before this one */
 	/* What the agent fills in. */
 	enum attempt_outcome outcome;

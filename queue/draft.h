@@ -27,6 +27,8 @@ struct envelope_rcpt {
 	const char *original; /* as the client gave it; NULL: the same */
 	const char *orcpt;    /* RFC 3461, decoded; NULL: none */
 	uint8_t notify;       /* enum dsn_notify; 0: not said */
+	bool copy; /* nobody named it: nothing is told of it, and the message's
+		    * fate is not its; it stands behind those that are none */
 	bool expanded; /* nothing is delivered there: others stand for it, and
 			* the sender is told so */
 	const char *agent, *dest; /* the destination */

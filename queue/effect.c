@@ -79,6 +79,12 @@ effect_gone(struct effects *e, uint64_t id, bool delivered)
 }
 
 void
+effect_fate(struct effects *e, uint64_t id, bool delivered)
+{
+	effect_add(e, EFFECT_FATE, id)->delivered = delivered;
+}
+
+void
 effect_expired(struct effects *e, uint64_t id, const struct rcpt *r)
 {
 	struct rcpt *copy = arena_alloc(&e->arena, sizeof(*copy));
@@ -150,7 +156,8 @@ effect_do_expired(struct queue *q, const struct effect *x)
 	rcpt_get_reply(x->rcpt, &reply);
 	log_deliver(q->log, x->id, x->rcpt, x->rcpt->relay, "expired", &reply,
 		    x->rcpt->tries, clock_wall_ms(q->clock));
-	watch_note(q, x->id, &reply);
+	if (!x->rcpt->copy)
+		watch_note(q, x->id, &reply);
 	if (q->metric.deliveries != NULL)
 		metric_add(metric_cell(q->metric.deliveries, x->rcpt->agent,
 				       "expired", NULL),
@@ -182,6 +189,9 @@ effect_do(struct queue *q, const struct effect *x)
 		return;
 	case EFFECT_GONE:
 		body_forget(&q->bodies, x->id);
+		watch_gone(q, x->id, x->delivered);
+		return;
+	case EFFECT_FATE:
 		watch_gone(q, x->id, x->delivered);
 		return;
 	case EFFECT_EXPIRED:

@@ -14,6 +14,7 @@ enum effect_kind {
 	EFFECT_WAKE,    /* a row came into a ready list */
 	EFFECT_TELL,    /* a message has something to tell */
 	EFFECT_GONE,    /* a message is gone */
+	EFFECT_FATE,    /* only copies are left of a message */
 	EFFECT_EXPIRED, /* a recipient's time was over */
 	EFFECT_CORRUPT, /* a record was set aside */
 	EFFECT_PROBE,   /* a destination may be probed */
@@ -52,6 +53,7 @@ void effects_clear(struct effects *e);
 void effect_wake(struct effects *e, uint64_t id, const struct rcpt *r);
 void effect_tell(struct effects *e, uint64_t id);
 void effect_gone(struct effects *e, uint64_t id, bool delivered);
+void effect_fate(struct effects *e, uint64_t id, bool delivered);
 void effect_expired(struct effects *e, uint64_t id, const struct rcpt *r);
 void effect_corrupt(struct effects *e, uint8_t record, uint64_t id, uint32_t n);
 void effect_probe(struct effects *e, uint64_t dest, const char *agent,

@@ -104,12 +104,25 @@ message_end(struct queue *q, struct store_txn *txn, uint64_t id,
 }
 
 int
+message_next_left(struct store_txn *txn, uint64_t id, const struct message *m,
+		  struct effects *e)
+{
+	struct store_rec rec;
+	struct rcpt rcpt;
+	uint32_t n = 1;
+	int r = queue_next_rcpt(txn, id, &n, &e->arena, &rcpt, &rec);
+
+	if (r > 0 && rcpt.copy)
+		effect_fate(e, id, !(m->flags & MESSAGE_FAILED));
+	return r;
+}
+
+int
 message_settle(struct queue *q, struct store_txn *txn, uint64_t id,
 	       struct message *m, struct store_rec *rec, struct effects *e,
 	       int64_t now)
 {
-	uint32_t n = 1;
-	int r = queue_next_rcpt(txn, id, &n, NULL, NULL, NULL);
+	int r = message_next_left(txn, id, m, e);
 
 	if (r != 0)
 		return r == -EBADMSG || r > 0 ? 0 : r;

@@ -106,6 +106,7 @@ publish_add_rcpt(struct publish *p, const struct envelope *env,
 		.state = RCPT_LIVE,
 		.class = env->class,
 		.notify = er->notify,
+		.copy = er->copy,
 		.flow = env->flow,
 		.dest = queue_dest_key(er->agent, er->dest),
 		.arrival_ms = p->now_ms,
@@ -164,9 +165,9 @@ publish_notify(uint8_t a, uint8_t b)
 static void
 publish_merge(struct envelope_rcpt *to, const struct envelope_rcpt *er)
 {
-	if (er->notify == DSN_NOTIFY_NEVER)
+	if (er->copy || (er->notify == DSN_NOTIFY_NEVER && !to->copy))
 		return;
-	if (to->notify == DSN_NOTIFY_NEVER)
+	if (to->copy || to->notify == DSN_NOTIFY_NEVER)
 		*to = *er;
 	else
 		to->notify = publish_notify(to->notify, er->notify);

@@ -295,8 +295,9 @@ void queue_forget_key(struct queue *q, const char *key, struct loop *loop);
 
 /* --- waiting for a message's fate ------------------------------------------- */
 
-/* FN once, on LOOP, when the message is gone: every recipient delivered
- * (DELIVERED true), or something else became of some. For `send --wait`. The
+/* FN once, on LOOP, when the message is gone, but for copies that nobody named:
+ * every recipient delivered (DELIVERED true), or something else became of some.
+ * For `send --wait`. The
  * object of HANDLE is looked up on LOOP and FN not called when it is gone. */
 typedef void queue_fate_fn(void *object, bool delivered,
 			   const struct reply *last);

@@ -286,6 +286,10 @@ bool out_has(struct queue *q, uint64_t id, uint32_t n);
 
 /* After a recipient went: when it was the last, the message goes too, or its
  * teller is to be told. M and REC are the message's. */
+/* As queue_next_rcpt(), of what is left: where that is copies only the fate of
+ * M is known. */
+int message_next_left(struct store_txn *txn, uint64_t id,
+		      const struct message *m, struct effects *e);
 int message_settle(struct queue *q, struct store_txn *txn, uint64_t id,
 		   struct message *m, struct store_rec *rec, struct effects *e,
 		   int64_t now);
@@ -342,7 +346,7 @@ void due_clock_back(struct queue *q, int64_t now_ms, int64_t before_ms);
 
 /* What the sender of M wants to hear of a recipient with this NOTIFY. */
 bool wish_success(const struct message *m, uint8_t notify);
-bool wish_failure(const struct message *m, uint8_t notify);
+bool wish_failure(const struct message *m, const struct rcpt *r);
 bool wish_delay(const struct message *m, uint8_t notify);
 
 /* The record of the destination looked at last. */

@@ -13,6 +13,7 @@
 #define RCPT_RELAYED  0x04
 #define RCPT_EXPANDED 0x08
 #define RCPT_CONTENT  0x10
+#define RCPT_COPY     0x20
 
 const char *const rcpt_state_names[] = {
 	[RCPT_LIVE] = "live",     [RCPT_HELD] = "held",
@@ -31,7 +32,8 @@ rcpt_pack(const struct rcpt *r, struct buf *out)
 			      (r->reply_ours ? RCPT_OURS : 0) |
 			      (r->relayed ? RCPT_RELAYED : 0) |
 			      (r->expanded ? RCPT_EXPANDED : 0) |
-			      (r->reply_of_content ? RCPT_CONTENT : 0)));
+			      (r->reply_of_content ? RCPT_CONTENT : 0) |
+			      (r->copy ? RCPT_COPY : 0)));
 	pack_u8(&p, (uint8_t)r->class);
 	pack_u8(&p, r->notify);
 	pack_u32(&p, r->flow);
@@ -87,6 +89,7 @@ rcpt_decode(const void *value, size_t len, struct arena *a, struct rcpt *ret)
 	r.relayed = flags & RCPT_RELAYED;
 	r.expanded = flags & RCPT_EXPANDED;
 	r.reply_of_content = flags & RCPT_CONTENT;
+	r.copy = flags & RCPT_COPY;
 	class = unpack_u8(&u);
 	r.class = class;
 	r.notify = unpack_u8(&u);

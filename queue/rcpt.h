@@ -35,6 +35,7 @@ struct rcpt {
 	enum rcpt_state state;
 	uint8_t notify; /* enum dsn_notify; 0: not said */
 	bool expired;   /* with FAILED: too late, rather than refused */
+	bool copy;      /* nobody named it: nothing is told of it */
 	enum queue_class class;
 	uint32_t flow;
 	uint64_t dest; /* key of (agent, dest_name) */

@@ -235,6 +235,7 @@ take_fill_rcpt(struct attempt_rcpt *ar, uint32_t n, uint64_t version,
 	ar->original = r->original[0] != '\0' ? r->original : r->address;
 	ar->orcpt = r->orcpt[0] != '\0' ? r->orcpt : NULL;
 	ar->notify = r->notify;
+	ar->copy = r->copy;
 	ar->route = r->route;
 	ar->tries = r->tries;
 	ar->relay = "";

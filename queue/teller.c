@@ -373,8 +373,7 @@ static int
 commit_message(struct tell_impl *ti, struct store_txn *txn, struct message *m,
 	       struct store_rec *rec)
 {
-	uint32_t n = 1;
-	int r = queue_next_rcpt(txn, ti->t.id, &n, NULL, NULL, NULL);
+	int r = message_next_left(txn, ti->t.id, m, &ti->effects);
 
 	if (r < 0 && r != -EBADMSG)
 		return r;

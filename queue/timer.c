@@ -61,9 +61,9 @@ struct due_expiry {
 	int64_t now;
 	const struct message *m;
 	struct dest_look look;
-	/* SOME failed; of SILENT ones nobody is told; AGAIN: some are left;
-	 * DAMAGED: some cannot be read. */
-	bool some, silent, again, damaged;
+	/* SOME failed; of SILENT ones nobody is told; FAILED: not only copies
+	 * did; AGAIN: some are left; DAMAGED: some cannot be read. */
+	bool some, silent, failed, again, damaged;
 };
 
 /* Nobody will try it any more: it says so, unless a server said something. */
@@ -116,7 +116,8 @@ due_expire_rcpt(struct due_expiry *x, uint32_t n, struct rcpt *r,
 	r->state = RCPT_FAILED;
 	r->expired = true;
 	effect_expired(&x->d->effects, x->id, r);
-	if (!wish_failure(x->m, r->notify)) {
+	x->failed = x->failed || !r->copy;
+	if (!wish_failure(x->m, r)) {
 		x->silent = true;
 		key = key_message(x->id, n);
 		count_note_rcpt(&x->d->effects.counts, x->id, r, shown,
@@ -164,7 +165,7 @@ due_expire(struct due *d, struct store_txn *txn, uint64_t id, struct message *m,
 
 	if (r < 0)
 		return r;
-	if (x.some || x.silent)
+	if (x.failed)
 		m->flags |= MESSAGE_FAILED;
 	if (x.some)
 		m->tell_ms = now;

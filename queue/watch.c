@@ -85,9 +85,21 @@ watch_answer_all(struct queue *q, struct watch *w, bool delivered)
 	}
 }
 
+static const struct fate *
+fate_find(const struct queue *q, uint64_t id)
+{
+	for (size_t i = 0; i < QUEUE_FATES; i++)
+		if (q->fates[i].id == id)
+			return &q->fates[i];
+	return NULL;
+}
+
 void
 watch_gone(struct queue *q, uint64_t id, bool delivered)
 {
+	/* It was known before its copies were gone. */
+	if (fate_find(q, id) != NULL)
+		return;
 	q->fates[q->next_fate] = (struct fate){id, delivered};
 	q->next_fate = (q->next_fate + 1) % QUEUE_FATES;
 	watch_answer_all(q, watch_find(q, id), delivered);
@@ -129,17 +141,14 @@ watch_after(void *arg, int result)
 	struct watch *w = arg;
 	struct queue *q = w->q;
 	const struct words *words = words_find(q, w->id);
+	const struct fate *fate = fate_find(q, w->id);
 
 	if (words != NULL)
 		reply_copy(&w->last, &words->last);
-	for (size_t i = 0; i < QUEUE_FATES; i++) {
-		if (q->fates[i].id == w->id) {
-			watch_answer(w, q->fates[i].delivered);
-			return;
-		}
-	}
+	if (fate != NULL)
+		watch_answer(w, fate->delivered);
 	/* So long ago that nobody remembers how it ended. */
-	if (result == 0 && !w->there)
+	else if (result == 0 && !w->there)
 		watch_answer(w, false);
 	else
 		watch_enter(q, w);

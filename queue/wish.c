@@ -23,12 +23,13 @@ wish_success(const struct message *m, uint8_t notify)
 	return wish_has_sender(m) && (notify & DSN_NOTIFY_SUCCESS);
 }
 
-/* A failure that nobody is told of is logged as one, whatever was asked. */
+/* A failure that nobody is told of is logged as one, whatever was asked; but
+ * that of a copy concerns nobody. */
 bool
-wish_failure(const struct message *m, uint8_t notify)
+wish_failure(const struct message *m, const struct rcpt *r)
 {
-	return !wish_has_sender(m) || notify == 0 ||
-	       (notify & DSN_NOTIFY_FAILURE);
+	return !r->copy && (!wish_has_sender(m) || r->notify == 0 ||
+			    (r->notify & DSN_NOTIFY_FAILURE));
 }
 
 bool

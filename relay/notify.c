@@ -235,6 +235,7 @@ nt_commit(struct draft **draft, const char *id, const struct expansion *to,
 	for (size_t i = 0; i < to->n; i++)
 		rcpt[i] = (struct envelope_rcpt){
 			.address = to->v[i].address,
+			.copy = to->v[i].copy,
 			.agent = to->v[i].route.agent,
 			.dest = to->v[i].route.dest,
 			.route = to->v[i].route.rule,

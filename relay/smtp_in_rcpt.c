@@ -62,6 +62,7 @@ si_rcpt_add(struct smtp_in *si, uint8_t notify, const char *original,
 		.original = e->copy ? NULL : original,
 		.orcpt = e->copy ? NULL : orcpt,
 		.notify = e->copy ? DSN_NOTIFY_NEVER : notify,
+		.copy = e->copy,
 		.agent = e->route.agent,
 		/* By MX it is the recipient's domain. */
 		.dest = arena_strdup(&si->arena, e->route.dest),
@@ -81,7 +82,7 @@ si_rcpt_order(struct smtp_in *si)
 
 	for (int copies = 0; copies < 2; copies++)
 		for (size_t i = 0; i < si->nrcpt; i++)
-			if ((si->rcpt[i].original == NULL) == (copies == 1))
+			if (si->rcpt[i].copy == (copies == 1))
 				all[n++] = si->rcpt[i];
 	si->rcpt = all;
 }

@@ -180,6 +180,24 @@ class Trouble(harness.Case):
                 self.assertEqual(self.belfryd.events("double_bounce"), [])
                 self.belfryd.stop()
 
+    def test_copy_refused(self):
+        """Of a copy only the log tells: who waits hears of the mail."""
+        self.sink.script = lambda verb, argument: (
+            "550 5.1.1 the archive is gone"
+            if verb == "RCPT" and "archive@" in argument else None)
+        self.start(lab.merge(harness.SOON, {"routes": [
+            {"match": "example.net", "deliver": "smtp",
+             "via": [{**self.sink.hop(), "name": "inner"}],
+             "bcc": ["archive@example.com"]}]}))
+        self.belfryd.cli("send", "-", "--from", "anna@example.org", "--to",
+                         "ben@example.net", "--wait",
+                         text="Subject: x\n\nHi\n")
+        self.wait_events(1, "deliver", status="bounced")
+        self.wait_empty()
+        self.assertEqual([m.recipients for m in self.sink.messages],
+                         [["ben@example.net"]])
+        self.assertEqual(self.belfryd.events("double_bounce"), [])
+
     def test_success(self):
         """Asked for: relayed, since the sink does not offer DSN; one report
         for both. Not asked for: nothing."""

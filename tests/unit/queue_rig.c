@@ -415,6 +415,7 @@ rig_commit(struct rig *rig, const struct rig_mail *mail, draft_commit_fn *fn)
 					? mail->orcpts[i]
 					: mail->orcpt;
 		rcpt[i].notify = i < 8 ? mail->notify[i] : 0;
+		rcpt[i].copy = i < 8 && mail->copy[i];
 	}
 	env.nrcpt = n;
 	env.rcpt = rcpt;

@@ -104,6 +104,7 @@ struct rig_mail {
 	const char *envid, *orcpt;
 	uint8_t notify[8];     /* of TO */
 	const char *orcpts[8]; /* of TO; NULL: ORCPT */
+	bool copy[8];          /* of TO */
 	bool smtputf8, utf8_header;
 };
 #define RIG_MAIL(...) (&(struct rig_mail){__VA_ARGS__})

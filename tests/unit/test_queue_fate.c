@@ -392,6 +392,136 @@ test_watch_knows_why(void **state)
 	assert_int_equal(rig->fate.code, 551);
 }
 
+/* --- copies -------------------------------------------------------------- */
+
+/* One that was named and a copy end so, in one attempt. */
+static void
+end_with_copy(struct rig *rig, enum attempt_outcome named,
+	      enum attempt_outcome copy)
+{
+	static const int code[] = {
+		[ATTEMPT_DONE] = 250,
+		[ATTEMPT_LATER] = 450,
+		[ATTEMPT_NEVER] = 550,
+	};
+	struct attempt *a;
+
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 1);
+	a = rig->out[0];
+	assert_int_equal(a->nrcpt, 2);
+	assert_false(a->rcpt[0].copy);
+	assert_true(a->rcpt[1].copy);
+	a->rcpt[0].outcome = named;
+	reply_set(&a->rcpt[0].reply, code[named], "", "of the named one");
+	a->rcpt[1].outcome = copy;
+	reply_set(&a->rcpt[1].reply, code[copy], "", "of the copy");
+	rig->nout = 0;
+	attempt_result(&a);
+	rig_settle(rig);
+}
+
+#define WITH_COPY(...)                                                         \
+	RIG_MAIL(.to = {"b@x.org", "archive@x.org"}, .copy = {false, true},    \
+		 .notify = {0, DSN_NOTIFY_NEVER}, __VA_ARGS__)
+
+/* What becomes of a copy is nobody's to hear of, nor to wait for. */
+static void
+test_copies(void **state)
+{
+	static const struct {
+		const char *name;
+		enum attempt_outcome named, copy;
+		bool fated, delivered;
+		size_t told;
+	} row[] = {
+		{"both", ATTEMPT_DONE, ATTEMPT_DONE, true, true, 0},
+		{"the copy is refused", ATTEMPT_DONE, ATTEMPT_NEVER, true, true,
+		 0},
+		{"the copy waits", ATTEMPT_DONE, ATTEMPT_LATER, true, true, 0},
+		{"the copy alone", ATTEMPT_LATER, ATTEMPT_DONE, false, false,
+		 0},
+		{"the copy alone is refused", ATTEMPT_LATER, ATTEMPT_NEVER,
+		 false, false, 0},
+		{"neither", ATTEMPT_NEVER, ATTEMPT_NEVER, true, false, 1},
+		{"the copy waits, the other is refused", ATTEMPT_NEVER,
+		 ATTEMPT_LATER, true, false, 1},
+	};
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		rig->fated = false;
+		rig->ntold = 0;
+		rig_send(rig, WITH_COPY(.flow = 0));
+		queue_watch(rig->q, rig->id, rig->loop, rig->handle, fated);
+		end_with_copy(rig, row[i].named, row[i].copy);
+		if (rig->fated != row[i].fated ||
+		    (rig->fated && rig->delivered != row[i].delivered) ||
+		    (rig->fated &&
+		     strcmp(rig->fate.text, "of the named one") != 0) ||
+		    rig->ntold != row[i].told)
+			fail_msg("%s: %d, %d, %s, told %zu", row[i].name,
+				 rig->fated, rig->delivered, rig->fate.text,
+				 rig->ntold);
+		if (rig->ntold > 0)
+			assert_int_equal(rig->told[0].nrcpt, 1);
+		/* Who asks only now hears the same. */
+		rig->fated = false;
+		queue_watch(rig->q, rig->id, rig->loop, rig->handle, fated);
+		rig_settle(rig);
+		assert_int_equal(rig->fated, row[i].fated);
+		assert_int_equal(rig->fated && rig->delivered,
+				 row[i].delivered);
+		rig_advance(rig, HOUR);
+		rig_deliver_rest(rig);
+	}
+	assert_int_equal(rig_stats(rig)->messages, 0);
+}
+
+/* Of what nobody sent nobody hears; a copy of it is no double bounce. */
+static void
+test_copy_of_a_report(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_send(rig, WITH_COPY(.sender = ""));
+	end_with_copy(rig, ATTEMPT_DONE, ATTEMPT_NEVER);
+	assert_int_equal(rig->ntold, 0);
+	assert_int_equal(rig_logged(rig, "status=bounced"), 1);
+	assert_int_equal(rig_logged(rig, "event=double_bounce"), 0);
+	assert_int_equal(rig_stats(rig)->messages, 0);
+}
+
+/* It is too late for the copy: the fate of the message is known for long. */
+static void
+test_copy_expires(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->conf.keep_bounced_ms = DAY;
+	rig_close(rig);
+	rig_open(rig);
+	rig_start(rig);
+	rig_send(rig, WITH_COPY(.flow = 0));
+	end_with_copy(rig, ATTEMPT_DONE, ATTEMPT_LATER);
+	for (int i = 0; i < 24 * 6; i++) {
+		rig_advance(rig, HOUR);
+		if (rig->nout > 0)
+			rig_answer(rig, 0, ATTEMPT_LATER, 450);
+		rig_settle(rig);
+	}
+	assert_int_equal(rig_logged(rig, "status=expired"), 1);
+	assert_int_equal(rig->ntold, 0);
+	/* It did not fail, so nothing is kept. */
+	assert_int_equal(rig_stats(rig)->messages, 0);
+	rig_show(rig, rig->id);
+	assert_int_equal(rig->listing->n, 0);
+	queue_watch(rig->q, rig->id, rig->loop, rig->handle, fated);
+	rig_settle(rig);
+	assert_true(rig->fated && rig->delivered);
+	assert_string_equal(rig->fate.text, "");
+}
+
 int
 main(void)
 {
@@ -412,6 +542,9 @@ main(void)
 		RIG_TEST(test_watch),
 		RIG_TEST(test_watch_knows_why),
 		RIG_TEST(test_watch_too_late),
+		RIG_TEST(test_copies),
+		RIG_TEST(test_copy_of_a_report),
+		RIG_TEST(test_copy_expires),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
