@@ -16,10 +16,13 @@ const struct command cli_commands[] = {
 	{"config reference", "[--json|--markdown]",
 	 "Every key of the configuration with type, default and meaning.", NULL,
 	 cli_config_reference},
-	{"status", "[--check] [--json]",
+	{"status", "[--check [--warning T] [--critical T]] [--json]",
 	 "Listeners, queue and store at a glance.",
 	 "  --check     one line and the exit status of a monitoring plugin:\n"
 	 "              0 well, 1 warning, 2 critical, 3 unknown\n"
+	 "  --warning T, --critical T  when mail has waited so long; 4h and "
+	 "1d\n"
+	 "              without them, 0s: never\n"
 	 "  --json      one object\n",
 	 cli_status},
 	{"pause", "--reason R [--for TIME | --until-resumed] [--alerts]",

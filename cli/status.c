@@ -3,11 +3,17 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/conf.h"
 #include "cli/api_client.h"
 #include "cli/text.h"
 
 /* Of the store's limit; above it mail will soon be refused. */
 #define STATUS_FULL_PERCENT 80
+/* So long mail may wait. The sender is told after four hours, too. */
+#define STATUS_WARNING_MS  (INT64_C(4) * 60 * 60 * 1000)
+#define STATUS_CRITICAL_MS (INT64_C(24) * 60 * 60 * 1000)
+/* Belfryd names no more. */
+#define STATUS_DOWN_MAX 10
 
 static int64_t
 status_sum(const json_t *status, const char *state)
@@ -162,6 +168,19 @@ status_print_walk(const json_t *status)
 	       "routes", api_int(walk, "seen"), all, api_int(walk, "moved"));
 }
 
+/* What belfryd could not take. */
+static void
+status_print_drop(const json_t *status)
+{
+	const json_t *drop = json_object_get(status, "drop");
+	int64_t bad = api_int(drop, "bad"), kept = api_int(drop, "kept");
+
+	if (bad > 0 || kept > 0)
+		printf("%-10s %" PRId64 " not taken yet, %" PRId64
+		       " set aside as bad\n",
+		       "drop", kept, bad);
+}
+
 static void
 status_print(const json_t *status)
 {
@@ -181,6 +200,7 @@ status_print(const json_t *status)
 	status_print_queue(status);
 	status_print_down(status);
 	status_print_walk(status);
+	status_print_drop(status);
 	printf("%-10s %s of %s (%d %%), %s in reserve%s; schema %" PRId64 "; ",
 	       "store", used, limit, status_percent(store), reserve,
 	       api_true(store, "room") ? "" : ", FULL: mail is refused",
@@ -218,8 +238,100 @@ status_because(struct status_verdict *v, enum status_level level,
 	buf_append_str(&v->why, why);
 }
 
+/* Mail can wait so long; 0: for ever. */
+struct status_ages {
+	int64_t warning_ms, critical_ms;
+};
+
+/* Since when mail waits that nobody holds; 0: none does. Among held messages
+ * and those set aside the oldest of the others is not known: then that of the
+ * destinations that are down. */
+static int64_t
+status_waits_since(const json_t *status)
+{
+	const json_t *down = json_object_get(status, "down"), *d;
+	int64_t first = 0;
+	size_t i;
+
+	if (status_sum(status, "held") == 0 &&
+	    status_sum(status, "set_aside") == 0)
+		return status_oldest(status);
+	json_array_foreach(down, i, d)
+	{
+		int64_t ms = api_int(d, "oldest_ms");
+
+		if (ms > 0 && (first == 0 || ms < first))
+			first = ms;
+	}
+	return first;
+}
+
 static void
-status_judge(const json_t *status, struct status_verdict *v)
+status_judge_age(const json_t *status, const struct status_ages *ages,
+		 struct status_verdict *v)
+{
+	int64_t since = status_waits_since(status), ms = text_now() - since;
+	char age[TEXT_MAX], why[TEXT_MAX + 32];
+	enum status_level level = STATUS_WELL;
+
+	if (since == 0)
+		return;
+	if (ages->critical_ms > 0 && ms >= ages->critical_ms)
+		level = STATUS_CRITICAL;
+	else if (ages->warning_ms > 0 && ms >= ages->warning_ms)
+		level = STATUS_WARNING;
+	if (level == STATUS_WELL)
+		return;
+	text_age(ms, age);
+	snprintf(why, sizeof(why), "mail waits for %s", age);
+	status_because(v, level, why);
+}
+
+/* Of a name what stands in the line of a plugin. */
+static void
+status_plain(char *name)
+{
+	for (; *name != '\0'; name++)
+		if (*name <= ' ' || *name > '~' || *name == '|')
+			*name = '?';
+}
+
+static void
+status_judge_down(const json_t *status, struct status_verdict *v)
+{
+	const json_t *down = json_object_get(status, "down");
+	size_t n = json_array_size(down);
+	char name[64], why[128];
+
+	if (n == 0)
+		return;
+	snprintf(name, sizeof(name), "%s",
+		 api_str(json_array_get(down, 0), "name"));
+	status_plain(name);
+	if (n == 1)
+		snprintf(why, sizeof(why), "%s is down", name);
+	else
+		snprintf(why, sizeof(why), "%zu%s destinations are down (%s)",
+			 n, n < STATUS_DOWN_MAX ? "" : " or more", name);
+	status_because(v, STATUS_WARNING, why);
+}
+
+static void
+status_judge_drop(const json_t *status, struct status_verdict *v)
+{
+	const json_t *drop = json_object_get(status, "drop");
+
+	if (api_int(drop, "bad") > 0)
+		status_because(v, STATUS_WARNING,
+			       "the drop folder has bad files");
+	if (api_int(drop, "kept") > 0)
+		status_because(v, STATUS_WARNING,
+			       "files of the drop folder can't be taken");
+}
+
+static void
+status_judge(const json_t *status, const struct status_ages *ages,
+	     struct status_verdict *v)
 {
 	const json_t *store = json_object_get(status, "store");
 
@@ -235,11 +347,14 @@ status_judge(const json_t *status, struct status_verdict *v)
 	if (status_sum(status, "set_aside") > 0)
 		status_because(v, STATUS_WARNING,
 			       "damaged messages were set aside");
+	status_judge_down(status, v);
+	status_judge_age(status, ages, v);
+	status_judge_drop(status, v);
 }
 
 /* One line, as plugins of monitoring systems print it. */
 static int
-status_check(const json_t *status)
+status_check(const json_t *status, const struct status_ages *ages)
 {
 	static const char *const words[] = {"OK", "WARNING", "CRITICAL"};
 	const json_t *queue = json_object_get(status, "queue");
@@ -247,7 +362,7 @@ status_check(const json_t *status)
 	int64_t oldest = status_oldest(status);
 
 	buf_init(&v.why, 1024);
-	status_judge(status, &v);
+	status_judge(status, ages, &v);
 	printf("BELFRY %s - %s%s%" PRId64 " message%s, store %d %% | "
 	       "messages=%" PRId64 " deferred=%" PRId64 " oldest=%" PRId64
 	       "s store=%" PRId64 "B\n",
@@ -271,31 +386,50 @@ status_check_failed(int exit)
 	return unknown ? STATUS_UNKNOWN : STATUS_CRITICAL;
 }
 
+/* False: after saying why. Other options are fine. */
+static bool
+status_age_option(struct status_ages *ages, int c)
+{
+	int64_t *ms = c == 'W' ? &ages->warning_ms : &ages->critical_ms;
+
+	if ((c != 'W' && c != 'C') || conf_parse_time(optarg, ms) == 0)
+		return true;
+	cli_say("`%s` is no time; write for example 30m, 4h or 1d", optarg);
+	return false;
+}
+
 int
 cli_status(const struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"check", no_argument, NULL, 'c'},
 		{"json", no_argument, NULL, 'j'},
+		{"warning", required_argument, NULL, 'W'},
+		{"critical", required_argument, NULL, 'C'},
 		{NULL, 0, NULL, 0},
 	};
-	bool check = false, json = false;
+	struct status_ages ages = {STATUS_WARNING_MS, STATUS_CRITICAL_MS};
+	bool check = false, json = false, aged = false;
 	json_t *status = NULL;
 	int c, r;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'c' && c != 'j')
+		if (c == 'W' || c == 'C')
+			aged = true;
+		else if (c != 'c' && c != 'j')
 			return cli_usage(cli);
 		check = check || c == 'c';
 		json = json || c == 'j';
+		if (!status_age_option(&ages, c))
+			return CLI_USAGE;
 	}
-	if (optind < argc)
+	if (optind < argc || (aged && !check))
 		return cli_usage(cli);
 	r = api_call(cli, "GET", "status", NULL, NULL, &status);
 	if (r != CLI_OK)
 		return check ? status_check_failed(r) : r;
 	if (check)
-		r = status_check(status);
+		r = status_check(status, &ages);
 	else if (json)
 		api_print_line(status);
 	else

@@ -5,6 +5,7 @@
 
 #include "base/xalloc.h"
 #include "relay/api.h"
+#include "relay/drop.h"
 
 #define LIST_DEFAULT 100
 #define DOWN_MAX     10 /* destinations that a status shows */
@@ -378,6 +379,16 @@ api_walk_json(const struct queue_walk_info *w)
 			 (json_int_t)w->ended_ms);
 }
 
+static json_t *
+api_drop_json(const struct relay *r)
+{
+	struct drop_seen seen;
+
+	drop_look(r->drop, &seen);
+	return json_pack("{s:I, s:I, s:I}", "bad", (json_int_t)seen.bad, "kept",
+			 (json_int_t)seen.kept, "odd", (json_int_t)seen.odd);
+}
+
 static void
 api_status_done(void *arg, struct queue_stats *s)
 {
@@ -402,6 +413,7 @@ api_status_done(void *arg, struct queue_stats *s)
 	json_object_set_new(json, "queue", api_stats_json(s));
 	json_object_set_new(json, "down", api_down_json(s));
 	json_object_set_new(json, "walk", api_walk_json(&s->walk));
+	json_object_set_new(json, "drop", api_drop_json(r));
 	json_object_set_new(json, "store", api_store_json(r, s));
 	queue_stats_free(&s);
 	api_answer(call, 200, json);

@@ -111,6 +111,13 @@ drop_tell_scan(struct drop *d)
 			  LOG_INT("removed", s->bad_gone));
 	d->hour.odd = s->odd;
 	d->hour.bad = s->bad;
+	d->seen = (struct drop_seen){s->bad, d->kept, s->odd};
+}
+
+void
+drop_look(const struct drop *d, struct drop_seen *ret)
+{
+	*ret = d->seen;
 }
 
 static void
@@ -189,6 +196,9 @@ drop_finish(struct drop *d, enum drop_action action)
 {
 	const struct drop_found *found = &d->scan.v[d->at - 1];
 
+	/* One that is not there any more was removed by its owner. */
+	if (action == DROP_KEEP && d->file.error != -ENOENT)
+		d->kept++;
 	if (action == DROP_KEEP)
 		drop_hour_kept(&d->hour, found->uid);
 	else
@@ -393,6 +403,7 @@ drop_quota(struct drop *d, const struct drop_found *found)
 
 	if (drop_hour_may(&d->hour, found->uid, drop_counts(d, found), &first))
 		return true;
+	d->kept++;
 	if (first)
 		log_event(&d->relay->log_root, LOG_WARNING, "drop_quota",
 			  LOG_INT("uid", found->uid),
@@ -474,6 +485,7 @@ drop_begin(void *arg)
 		return;
 	}
 	d->waits = false;
+	d->kept = 0;
 	drop_hour_pass(&d->hour);
 	drop_scan_more(d);
 }

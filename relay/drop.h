@@ -16,11 +16,20 @@
 #ifndef RELAY_DROP_H
 #define RELAY_DROP_H
 
+#include <stddef.h>
+
 struct drop;
 struct relay;
 
 /* Before the loops run. 0 or -errno: the folder can't be opened. */
 int drop_new(struct relay *r, struct drop **ret_drop);
+/* What the last whole look at the folder left there: set aside as bad, tried in
+ * vain (or over the quota), and what is no file of ours. */
+struct drop_seen {
+	size_t bad, kept, odd;
+};
+/* On the home loop. */
+void drop_look(const struct drop *d, struct drop_seen *ret);
 /* On the home loop: nothing new is begun. NULL is fine. */
 void drop_stop(struct drop *d);
 /* Before the loops are freed, but after they ended. */

@@ -112,6 +112,8 @@ struct drop {
 	size_t part; /* of the file, each a message to some of its recipients */
 	unsigned retakes; /* of the part */
 	struct drop_hour hour;
+	struct drop_seen seen;
+	size_t kept; /* in this pass so far */
 	struct pool_job job;
 	struct post post, report_post;
 };

@@ -30,7 +30,7 @@ _belfry_options()
 	'config reference')
 		echo --json --markdown --help ;;
 	'status')
-		echo --check --json --help ;;
+		echo --check --warning --critical --json --help ;;
 	'pause')
 		echo --reason --for --until-resumed --alerts --help ;;
 	'resume')

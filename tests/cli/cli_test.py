@@ -474,7 +474,27 @@ class Operate(Case):
 
     def test_status_check(self):
         store = STATUS["store"]
+        queue = STATUS["queue"]
+        old = dict(queue, oldest_ms={"normal": (NOW - 15000) * 1000})
+        older = dict(queue, oldest_ms={"bulk": (NOW - 90000) * 1000})
+        held = dict(older, deliveries={"held": {"normal": 1}})
+        down = {"name": "a|b\n:25", "waiting": 1, "oldest_ms": NOW * 1000}
         rows = (({}, 0, "OK - 3 messages, store 1 % | "),
+                ({"down": [down]}, 1, "WARNING - a?b?:25 is down; 3"),
+                ({"down": [down] * 2}, 1,
+                 "WARNING - 2 destinations are down (a?b?:25); 3"),
+                ({"down": [down] * 10}, 1,
+                 "WARNING - 10 or more destinations are down"),
+                ({"queue": old}, 1, "WARNING - mail waits for 4h"),
+                ({"queue": older}, 2, "CRITICAL - mail waits for 1d"),
+                ({"queue": held}, 0, "OK"),
+                ({"queue": held, "down": [
+                    dict(down, oldest_ms=(NOW - 90000) * 1000)]}, 2,
+                 "CRITICAL - a?b?:25 is down, mail waits for 1d"),
+                ({"drop": {"bad": 1, "kept": 0}}, 1,
+                 "WARNING - the drop folder has bad files; 3"),
+                ({"drop": {"bad": 0, "kept": 2}}, 1,
+                 "WARNING - files of the drop folder can't be taken; 3"),
                 ({"queue": dict(STATUS["queue"], messages=1)}, 0,
                  "OK - 1 message, store 1 % | "),
                 ({"pause": PAUSED}, 1, "WARNING - delivery is paused; 3"),
@@ -492,6 +512,17 @@ class Operate(Case):
                 out = self.belfry("status", "--check", exit=exit).stdout
                 self.assertTrue(out.startswith(f"BELFRY {text}"), out)
                 self.assertEqual(out.count("\n"), 1)
+
+    def test_status_check_ages(self):
+        self.api.answers = {("GET", "status"): (200, STATUS)}
+        for exit, *arguments in (
+                (1, "--warning", "2h"), (0, "--warning", "3h"),
+                (2, "--critical", "2h"), (2, "--warning", "1h",
+                                          "--critical", "2h"),
+                (1, "--warning", "1h", "--critical", "0s"),
+                (64, "--warning", "soon"), (64, "--critical", "")):
+            self.belfry("status", "--check", *arguments, exit=exit)
+        self.belfry("status", "--warning", "2h", exit=64)
 
     def test_status_check_without_belfryd(self):
         os.unlink(os.path.join(self.dir, "admin"))

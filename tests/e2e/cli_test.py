@@ -184,6 +184,28 @@ class Alone(harness.Case):
         self.assertIn("smtp", belfryd.cli("status").stdout)
         self.assertEqual(belfryd.cli("status", "--check").returncode, 0)
 
+    def test_status_of_a_dead_smarthost(self):
+        belfryd = self.start(harness.SOON)
+        self.sink.stop()
+        self.send()
+        lab.wait_for(lambda: belfryd.api("GET", "status")["down"],
+                     "the smarthost to be down")
+        done = belfryd.cli("status", "--check", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"WARNING - 127.0.0.1:{self.sink.port} is down",
+                      done.stdout)
+        done = belfryd.cli("status", "--check", "--critical", "1ms",
+                           check=False)
+        self.assertEqual(done.returncode, 2)
+        # Also where a held message hides how long the others wait.
+        self.send()
+        belfryd.cli("queue", "hold", self.queue()[-1]["queue_id"])
+        done = belfryd.cli("status", "--check", "--critical", "1ms",
+                           check=False)
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.sink.start()
+        belfryd.cli("queue", "remove", "--held", "--yes")
+
     def test_help(self):
         done = subprocess.run([lab.program("belfry"), "--help"],
                               capture_output=True, text=True, check=False)

@@ -542,6 +542,23 @@ class Hostile(DropCase):
         self.wait_events(1, "drop", status="kept")
         self.assertEqual(self.names(), [os.path.basename(path)])
 
+    @unittest.skipUnless(lab.IS_ROOT, "root makes what others can't read")
+    def test_status_shows_what_stays(self):
+        self.put(1, mode=0o600)
+        self.put(2, b"rubbish")
+        os.mkdir(os.path.join(self.folder, "stray"))
+        self.belfryd.start()
+        self.wait_events(1, "drop", status="kept")
+        lab.wait_for(lambda: f"bad.{2:032x}" in self.names(), self.names)
+        self.put(3)  # it looks again
+        lab.wait_for(lambda: self.belfryd.api("GET", "status")["drop"] ==
+                     {"bad": 1, "kept": 1, "odd": 1}, "what stays")
+        done = self.belfryd.cli("status", "--check", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("drop folder", done.stdout)
+        self.assertIn("1 not taken yet, 1 set aside as bad",
+                      self.belfryd.cli("status").stdout)
+
     def test_of_another(self):
         """Who moves a file into the folder need not own it."""
         bad = [1]
