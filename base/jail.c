@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/must.h"
 #include "base/xalloc.h"
 
 /* Entries of directory services can be long; longer ones are no account of
@@ -84,6 +85,31 @@ jail_capabilities(void)
 	cap_free(now);
 	cap_free(caps);
 	return r;
+}
+
+int
+jail_borrow(const char *name, gid_t gid)
+{
+	uid_t uid;
+	gid_t own;
+	int r = jail_find_user(name, &uid, &own);
+
+	if (r < 0)
+		return r;
+	if (initgroups(name, own) < 0)
+		return -errno;
+	if (setegid(gid) < 0 || seteuid(uid) < 0) {
+		r = -errno;
+		jail_return();
+	}
+	return r;
+}
+
+/* The groups of NAME stay: root needs none. */
+void
+jail_return(void)
+{
+	must(seteuid(0) == 0 && setegid(0) == 0);
 }
 
 int

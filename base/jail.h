@@ -15,6 +15,11 @@ int jail_find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid);
 /* The gid of group NAME. As above. */
 int jail_find_group(const char *name, gid_t *ret_gid);
 
+/* As root: until jail_return() files are looked up and made as NAME does, with
+ * GID as the group. 0 or -errno. */
+int jail_borrow(const char *name, gid_t gid);
+void jail_return(void);
+
 /* As root: become NAME with its groups, keeping nothing but
  * CAP_NET_BIND_SERVICE. 0 or -errno; after a failure only exit is safe. */
 int jail_become(const char *name);

@@ -52,6 +52,16 @@ check_files(const struct config *c, struct conf_errors *e)
 			   anchor);
 }
 
+static void
+check_drop(const struct config *c, struct conf_errors *e)
+{
+	char *why = config_drop_closed(c);
+
+	if (why != NULL)
+		conf_warning(e, &c->mark, "drop_dir: %s", why);
+	free(why);
+}
+
 /* May we make and remove files in the folder that TEXT ends in? */
 static void
 check_folder(const char *text, const struct conf_mark *mark, const char *key,
@@ -163,6 +173,7 @@ cli_check(const struct cli *cli, int argc, char **argv)
 	conf_errors_init(&e);
 	if (config_load(cli->conf_path, &config, &e) == 0) {
 		check_files(config, &e);
+		check_drop(config, &e);
 		if (as != NULL)
 			check_access(config, &e);
 	}

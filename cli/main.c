@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/std_fds.h"
 #include "cli/api_client.h"
 #include "cli/command.h"
 #include "config/program.h"
@@ -126,6 +127,8 @@ main(int argc, char **argv)
 {
 	struct cli cli = {0};
 
+	if (std_fds_fill() < 0)
+		return CLI_WRONG;
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
 	if (argc > 0 && cli_is_called(argv[0], "sendmail"))

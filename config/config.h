@@ -150,6 +150,9 @@ int config_load_text(const char *name, const char *text, size_t len,
 /* A check of a field `origin`, also in other files. */
 bool config_check_origin(void *field, const struct conf_mark *mark,
 			 struct conf_errors *errors);
+/* Why users can't leave mail in the drop folder, and what mends it; NULL: they
+ * can, as far as this process sees. The caller frees it. */
+char *config_drop_closed(const struct config *c);
 struct config *config_ref(struct config *c);
 /* Leaves NULL. */
 void config_unref(struct config **c);

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "base/std_fds.h"
 #include "config/program.h"
 #include "relay/relay.h"
 
@@ -34,6 +35,8 @@ main(int argc, char **argv)
 	const char *path = CONFIG_PATH;
 	int status;
 
+	if (std_fds_fill() < 0)
+		return RELAY_EXIT_FAILED;
 	if (relay_offline(argc, argv, &status))
 		return status;
 	switch (program_options("belfryd", argc, argv, &path)) {

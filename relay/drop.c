@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -533,9 +534,15 @@ drop_new(struct relay *r, struct drop **ret_drop)
 	const char *dir = relay_config(r)->drop_dir;
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct drop *d;
+	int result;
 
 	if (fd < 0)
 		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		result = -errno;
+		close(fd);
+		return result;
+	}
 	d = xcalloc(1, sizeof(*d));
 	d->relay = r;
 	d->loop = relay_home(r);

@@ -21,7 +21,8 @@
 struct drop;
 struct relay;
 
-/* Before the loops run. 0 or -errno: the folder can't be opened. */
+/* Before the loops run. 0; -EWOULDBLOCK: another belfryd has the folder; other
+ * -errno: it can't be opened. */
 int drop_new(struct relay *r, struct drop **ret_drop);
 /* What the last whole look at the folder left there: set aside as bad, tried in
  * vain (or over the quota), and what is no file of ours. */

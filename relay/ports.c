@@ -10,6 +10,7 @@
 
 #include "base/jail.h"
 #include "base/xalloc.h"
+#include "relay/places.h"
 
 /* Said by the acceptor, in place of the banner. */
 #define PORT_REFUSAL "421 4.7.0 too many connections, try again later\r\n"
@@ -144,7 +145,7 @@ port_give(const struct port *p, const struct config *config)
 }
 
 static int
-port_bind(struct port *p, const struct config *config)
+port_bind_as_we_are(struct port *p, const struct config *config)
 {
 	switch (p->kind) {
 	case PORT_ADMIN:
@@ -156,6 +157,45 @@ port_bind(struct port *p, const struct config *config)
 				     &p->nfds);
 	}
 	abort();
+}
+
+/* As root, a file in a folder of the daemon's user is made by that user; the
+ * group of the admin socket is then the one that it may give. */
+static int
+port_enter(const struct port *p, const struct config *config)
+{
+	const char *slash = strrchr(p->address, '/');
+	struct place_owner owner;
+	char *dir;
+	gid_t gid;
+	int r;
+
+	if (strncmp(p->address, "unix:", 5) != 0 || geteuid() != 0 ||
+	    slash == NULL)
+		return 0;
+	r = relay_owner(config, &owner);
+	if (r < 0)
+		return r;
+	if (p->kind != PORT_ADMIN || config->admin_group[0] == '\0' ||
+	    jail_find_group(config->admin_group, &gid) < 0)
+		gid = owner.gid;
+	dir = xstrndup(p->address + 5, (size_t)(slash - p->address) - 5);
+	r = place_enter(dir[0] != '\0' ? dir : "/", &owner, gid);
+	free(dir);
+	return r;
+}
+
+static int
+port_bind(struct port *p, const struct config *config)
+{
+	int r = port_enter(p, config), entered = r;
+
+	if (r >= 0)
+		r = port_bind_as_we_are(p, config);
+	if (r == 0)
+		r = port_give(p, config);
+	place_leave(entered);
+	return r;
 }
 
 static void
@@ -175,6 +215,17 @@ port_unlink(const struct port *p)
 {
 	if (p->nfds > 0 && strncmp(p->address, "unix:", 5) == 0)
 		unlink(p->address + 5);
+}
+
+/* Not as root where others can put a link in the way. */
+static void
+port_take_back(const struct port *p, const struct config *config)
+{
+	int entered = port_enter(p, config);
+
+	if (entered >= 0)
+		port_unlink(p);
+	place_leave(entered);
 }
 
 /* The socket of an address goes over to the port that has it from now on. */
@@ -286,12 +337,10 @@ ports_apply(struct relay *r, const struct config *config, char **ret_address)
 		result = port_bind(p, config);
 		if (result == -EADDRINUSE && ports_silence(r, &wanted, p))
 			result = port_bind(p, config);
-		if (result == 0)
-			result = port_give(p, config);
 		if (result < 0) {
 			*ret_address = xstrdup(p->address);
 			TAILQ_FOREACH (p, &wanted, entry)
-				port_unlink(p);
+				port_take_back(p, config);
 			ports_free(&wanted);
 			ports_go_on(r);
 			return result;

@@ -38,6 +38,7 @@
 struct drop;
 struct relay;
 struct notify;
+struct place_owner;
 struct event;
 
 enum port_kind { PORT_SMTP, PORT_SUBMIT, PORT_HTTP, PORT_ADMIN };
@@ -123,6 +124,8 @@ int relay_main(const char *conf_path);
 uint64_t relay_files(const struct config *config);
 /* What of the configuration the queue wants. */
 struct queue_conf relay_queue_conf(const struct config *config);
+/* Who belfryd becomes. 0 or -errno. */
+int relay_owner(const struct config *config, struct place_owner *ret);
 
 /* offline.c */
 /* Is it --verify, --salvage or --export? Then *RET is the exit status. */

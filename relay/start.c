@@ -25,6 +25,7 @@
 #include "base/jail.h"
 #include "base/xalloc.h"
 #include "relay/drop.h"
+#include "relay/places.h"
 #include "relay/start_impl.h"
 
 #define DISK_THREADS 4
@@ -67,6 +68,16 @@ relay_queue_conf(const struct config *config)
 		.warn_after_ms = config->delivery.warn_after_ms,
 		.connections = config->delivery.connections,
 	};
+}
+
+int
+relay_owner(const struct config *config, struct place_owner *ret)
+{
+	*ret = (struct place_owner){
+		.user = config->user, .uid = geteuid(), .gid = getegid()};
+	return config->user[0] == '\0'
+		       ? 0
+		       : jail_find_user(config->user, &ret->uid, &ret->gid);
 }
 
 /* --- the steps: 0, or the exit code after having said why ------------------- */
@@ -147,15 +158,17 @@ start_bind(struct relay *r, const struct config *config)
 }
 
 /* The store refuses a second daemon too, but that would first complain of
- * ports that are taken. */
+ * ports that are taken. What lies there may be anything. */
 static int
 start_check_alone(const struct config *config)
 {
 	char *path = xasprintf("%s/lock", config->state_dir), pid[32] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC), result = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int result = 0;
+	struct stat st;
 
-	if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 &&
-	    errno == EWOULDBLOCK) {
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
 		if (read(fd, pid, sizeof(pid) - 1) < 0)
 			pid[0] = '\0';
 		pid[strspn(pid, "0123456789")] = '\0';
@@ -468,15 +481,34 @@ start_threads(struct relay *r)
 	return 0;
 }
 
+/* Who can't leave mail there loses it while belfryd is down. */
+static void
+start_warn_closed(struct relay *r)
+{
+	char *why = config_drop_closed(relay_config(r));
+
+	if (why != NULL)
+		log_event(&r->log_root, LOG_WARNING, "drop_closed",
+			  LOG_STR("why", why));
+	free(why);
+}
+
 static int
 start_drop(struct relay *r)
 {
+	const char *dir = relay_config(r)->drop_dir;
 	int result = drop_new(r, &r->drop);
 
-	return result < 0 ? start_error(r, relay_config(r)->drop_dir, result,
-					"belfryd must be able to read it: "
-					"chown it to `user`")
-			  : 0;
+	if (result == -EWOULDBLOCK)
+		return start_error(r, dir, result,
+				   "another belfryd takes mail from this "
+				   "folder: give each a drop_dir of its own");
+	if (result < 0)
+		return start_error(r, dir, result,
+				   "belfryd must be able to read it: chown it "
+				   "to `user`");
+	start_warn_closed(r);
+	return 0;
 }
 
 static int

@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/jail.h"
 #include "base/xalloc.h"
+#include "relay/places.h"
 #include "relay/start_impl.h"
 
 /* Anybody may leave a file there and none may list them; it has our group. */
@@ -17,33 +16,24 @@ static int
 start_make_dir(const struct config *config, const char *key, const char *dir,
 	       mode_t mode)
 {
-	char *path = xstrdup(dir);
-	uid_t uid = geteuid();
-	gid_t gid = getegid();
-	bool made;
-	int result = 0;
+	struct place_owner owner;
+	int result = relay_owner(config, &owner);
 
-	for (char *p = path + 1; *p != '\0'; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		mkdir(path, 0755);
-		*p = '/';
-	}
-	made = mkdir(path, mode) == 0;
-	if (!made && errno != EEXIST)
-		result = -errno;
-	if (config->user[0] != '\0' && result == 0)
-		result = jail_find_user(config->user, &uid, &gid);
-	if (made && result == 0 &&
-	    (chown(path, uid, gid) < 0 || chmod(path, mode) < 0))
-		result = -errno;
+	if (result == 0)
+		result = place_make_dir(dir, mode, &owner);
+	if (result == -EACCES || result == -EPERM)
+		return start_failed(RELAY_EXIT_FAILED,
+				    "%s: the folder %s can't be made: %s; make "
+				    "it yourself: `install -d -m %04o -o %s "
+				    "%s`",
+				    key, dir, strerror(-result), (unsigned)mode,
+				    owner.user[0] != '\0' ? owner.user : "USER",
+				    dir);
 	if (result < 0)
-		result = start_failed(RELAY_EXIT_FAILED,
-				      "%s: the folder %s can't be made: %s",
-				      key, path, strerror(-result));
-	free(path);
-	return result;
+		return start_failed(RELAY_EXIT_FAILED,
+				    "%s: the folder %s can't be made: %s", key,
+				    dir, strerror(-result));
+	return 0;
 }
 
 static int

@@ -1,7 +1,9 @@
 """belfryd as a process: start, reload, stop, privileges, health, metrics."""
+import grp
 import os
 import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -120,6 +122,169 @@ class Start(harness.Case):
     def test_root_needs_a_user(self):
         belfryd = self.prepare({"user": ""})
         self.assertNotEqual(self.run_once(belfryd).returncode, 0)
+
+
+class Places(harness.Case):
+    """What lies in the folders of belfryd's user may be anything: root does
+    nothing there that this user could not do."""
+
+    def setUp(self):
+        super().setUp()
+        self.belfryd = self.prepare()
+        self.folder = self.belfryd.folder
+        self.state = self.belfryd.config["state_dir"]
+
+    def run_once(self, timeout=30, **options):
+        return subprocess.run(
+            [lab.program("belfryd"), "-c", self.belfryd.config_file],
+            capture_output=True, text=True, timeout=timeout, check=False,
+            **options)
+
+    def secret(self):
+        """A folder that only root may write to."""
+        folder = lab.state_folder("secret")
+        self.addCleanup(shutil.rmtree, folder)
+        os.chown(folder, 0, 0)
+        return folder
+
+    def owner(self, path):
+        return pwd.getpwuid(os.lstat(path).st_uid).pw_name
+
+    @unittest.skipUnless(lab.IS_ROOT, "only root has more rights")
+    def test_links(self):
+        secret = self.secret()
+        os.symlink(secret, os.path.join(self.folder, "a"))
+        rows = {"state_dir": "a/state", "drop_dir": "a/drop",
+                "submit_socket": "a/submit.sock",
+                "admin_socket": "a/b/admin.sock"}
+        for key, path in rows.items():
+            with self.subTest(key):
+                self.belfryd.config = lab.merge(
+                    self.belfryd.plain_config(),
+                    {key: os.path.join(self.folder, path)})
+                self.belfryd.write_config()
+                done = self.run_once()
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn(path.removesuffix("/admin.sock"), done.stderr)
+                self.assertIn("Permission denied", done.stderr)
+                self.assertEqual(os.listdir(secret), [])
+
+    @unittest.skipUnless(lab.IS_ROOT, "only root has more rights")
+    @harness.need("strace")
+    def test_root_changes_nothing(self):
+        """No owner and no mode is set as root where the user could put
+        something else in the way."""
+        trace = os.path.join(self.folder, "trace")
+        self.belfryd.start(wrapper=[
+            "strace", "-o", trace, "-e", "trace=chown,lchown,fchownat,chmod,"
+            "fchmodat,bind,mkdir,mkdirat,setresuid,setreuid"])
+        with open(trace, encoding="utf-8") as lines:
+            calls = [line for line in lines if "setres" in line or
+                     self.folder in line or "mkdir" in line]
+        root = True
+        seen = 0
+        for call in calls:
+            ids = re.match(r"setresuid\((?:-1|\d+), (-?\d+), ", call)
+            if ids:
+                root = ids[1] == "0" if ids[1] != "-1" else root
+                continue
+            seen += 1
+            self.assertFalse(root, call)
+        self.assertGreater(seen, 4, calls)
+        with open(f"/proc/{self.belfryd.pid}/task/{self.belfryd.pid}/children",
+                  encoding="ascii") as children:
+            for child in children.read().split():
+                os.kill(int(child), signal.SIGTERM)
+        self.belfryd.process.wait(30)
+        self.belfryd.process = None
+
+    @unittest.skipUnless(lab.IS_ROOT, "only root gives files away")
+    def test_modes(self):
+        """Whatever the umask: deep folders can be entered, and all of it is
+        belfryd's."""
+        deep = os.path.join(self.secret(), "x/y/state")
+        self.belfryd.config.update(
+            state_dir=deep, admin_socket=f"{deep}-run/admin.sock")
+        self.belfryd.write_config()
+        self.belfryd.start(wrapper=["sh", "-c", 'umask 077; exec "$@"', "sh"])
+        for path, owner, mode in (
+                (os.path.dirname(deep), "root", 0o755), (deep, "nobody", 0o711),
+                (deep + "/drop", "nobody", 0o3733),
+                (deep + "-run", "nobody", 0o755),
+                (deep + "-run/admin.sock", "nobody", 0o660),
+                (self.folder + "/submit.sock", "nobody", 0o666)):
+            with self.subTest(path):
+                self.assertEqual(self.owner(path), owner)
+                self.assertEqual(os.stat(path).st_mode & 0o7777, mode)
+        self.assertEqual(os.stat(deep + "-run/admin.sock").st_gid,
+                         grp.getgrnam("nogroup").gr_gid)
+        self.assertEqual(self.belfryd.stop(), 0)
+
+    @unittest.skipUnless(lab.IS_ROOT, "one of our own is as good as a file")
+    def test_fifo(self):
+        """Nobody waits for a writer."""
+        os.mkdir(self.state)
+        shutil.chown(self.state, "nobody")
+        os.mkfifo(os.path.join(self.state, "lock"), 0o600)
+        self.assertEqual(self.run_once(timeout=20).returncode, 1)
+
+    @unittest.skipUnless(lab.IS_ROOT, "only root makes what isn't ours")
+    def test_not_ours(self):
+        """It says what mends it."""
+        os.mkdir(self.state, 0o755)
+        os.mkdir(os.path.join(self.state, "drop"))
+        done = self.run_once()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"chown USER: {self.state}", done.stderr)
+        self.assertIn(f"install -d -m 0711 -o USER {self.state}", done.stderr)
+
+    def test_one_folder_for_two(self):
+        """Each of them would deliver what lies there."""
+        drop = os.path.join(self.folder, "drop")
+        self.belfryd.config["drop_dir"] = drop
+        self.belfryd.write_config()
+        self.belfryd.start()
+        other = lab.Belfryd(lab.state_folder("e2e"),
+                            {"drop_dir": drop, "delivery": {
+                                "smarthost": [self.sink.hop()]}})
+        self.addCleanup(shutil.rmtree, other.folder)
+        done = subprocess.run(
+            [lab.program("belfryd"), "-c", other.config_file],
+            capture_output=True, text=True, timeout=30, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("another belfryd takes mail from this folder",
+                      done.stderr)
+        self.belfryd.stop()
+        other.start()
+        self.assertEqual(other.stop(), 0)
+
+    def test_closed(self):
+        """Users can't come to the drop folder."""
+        os.mkdir(self.state, 0o700)
+        if lab.IS_ROOT:
+            shutil.chown(self.state, "nobody")
+        self.belfryd.start()
+        said = f"`chmod o+x {self.state}`"
+        event, = self.wait_events(1, "drop_closed")
+        self.assertIn(said, event["why"])
+        done = self.belfryd.cli("check")
+        self.assertIn(said, done.stderr)
+        done = self.belfryd.cli("check", "--strict", check=False)
+        self.assertEqual(done.returncode, 1)
+        os.chmod(self.state, 0o711)
+        self.assertEqual(self.belfryd.cli("check", "--strict").returncode, 0)
+        os.chmod(os.path.join(self.state, "drop"), 0o700)
+        self.assertIn("`chmod 3733 ", self.belfryd.cli("check").stderr)
+
+    def test_closed_streams(self):
+        """No socket takes the place of a stream that is closed."""
+        self.belfryd.start(wrapper=["sh", "-c", 'exec "$@" <&- >&- 2>&-',
+                                    "sh"])
+        for fd in range(3):
+            self.assertEqual(os.readlink(
+                f"/proc/{self.belfryd.pid}/fd/{fd}"), "/dev/null")
+        self.send()
+        self.sink.wait(1)
 
 
 class Stop(harness.Case):

@@ -110,6 +110,21 @@ class Callers(SendmailCase):
                          ["ben@example.net", "carl@example.net"])
         self.assertIsNone(message.header("Bcc"))
 
+    def test_closed_input(self):
+        """Not an empty message."""
+        done = self.run_as_user(["sh", "-c", 'exec "$@" <&-', "sh",
+                                 self.program, "-C", self.conf, "a@b.example"],
+                                None)
+        self.assertEqual(done.returncode, os.EX_IOERR)
+        self.assertEqual(self.queue(), [])
+        self.assertEqual(self.sink.messages, [])
+        done = subprocess.run(
+            ["sh", "-c", 'exec "$@" <&-', "sh", lab.program("belfry"), "-c",
+             self.belfryd.config_file, "send", "-", "--from", "a@b.example",
+             "--to", "c@d.example"], capture_output=True, check=False)
+        self.assertIn(b"nothing was submitted", done.stderr)
+        self.assertNotEqual(done.returncode, 0)
+
     def test_mailx(self):
         """No From, recipients with commas, a dot ends it."""
         message = self.sent("ben@example.net, Carl <carl@example.net>", "dora",
