@@ -187,18 +187,6 @@ fs_write_pid(int fd)
 	return n == len ? 0 : -EIO;
 }
 
-/* The usual reason is a folder that was made or copied by root. */
-static char *
-fs_why_not(const char *dir, const char *path, int r)
-{
-	if (r != -EACCES && r != -EPERM)
-		return xasprintf("%s: %s", path, strerror(-r));
-	return xasprintf("%s: %s; %s and what lies in it must belong to "
-			 "belfryd's user: `chown USER: %s %s/*`, or a new one: "
-			 "`install -d -m 0711 -o USER %s`",
-			 path, strerror(-r), dir, dir, dir, dir);
-}
-
 /* The pid only informs: on a full file system the lock holds without it. */
 static int
 fs_lock(const char *dir, int *ret_fd, char **ret_why)
@@ -209,7 +197,7 @@ fs_lock(const char *dir, int *ret_fd, char **ret_why)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) {
 		r = -errno;
-		*ret_why = fs_why_not(dir, path, r);
+		*ret_why = xasprintf("%s: %s", path, strerror(-r));
 	} else if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		r = -errno;
 		if (r == -EWOULDBLOCK)

@@ -327,14 +327,18 @@ start_loops(struct relay *r)
 static int
 start_queue_failed(struct relay *r, int error, const char *why)
 {
+	const struct config *config = relay_config(r);
+	const char *user = config->user[0] != '\0' ? config->user : "USER";
+	const char *dir = config->state_dir;
 	char *text;
 	int result;
 
 	if (error != -EACCES)
 		return start_error(r, "store", error, why);
 	text = xasprintf("%s; what is in state_dir must be belfryd's own: "
-			 "`chown -R` it to `user`",
-			 why);
+			 "`chown %s: %s %s/*` (not -R: whose mail it is in "
+			 "drop_dir, the owners of the files say)",
+			 why, user, dir, dir);
 	result = start_error(r, "store", error, text);
 	free(text);
 	return result;

@@ -24,8 +24,9 @@ start_make_dir(const struct config *config, const char *key, const char *dir,
 	if (result == -EACCES || result == -EPERM)
 		return start_failed(RELAY_EXIT_FAILED,
 				    "%s: the folder %s can't be made: %s; make "
-				    "it yourself: `install -d -m %04o -o %s "
-				    "%s`",
+				    "it yourself, `install -d -m %04o -o %s "
+				    "%s`, and see that this user can pass "
+				    "through those above it",
 				    key, dir, strerror(-result), (unsigned)mode,
 				    owner.user[0] != '\0' ? owner.user : "USER",
 				    dir);
