@@ -159,8 +159,22 @@ mend_damaged(struct mend *me, struct store_txn *txn, uint64_t id, uint32_t n)
 	return store_put(txn, &me->key, &rec);
 }
 
+/* Its message was held while it was out, and the result was lost. */
+static int
+mend_held(struct mend *me, struct store_txn *txn, uint64_t id, uint32_t n,
+	  struct rcpt *r)
+{
+	if (out_has(me->q, id, n))
+		return 0;
+	r->state = RCPT_HELD;
+	count_note_rcpt(&me->effects.counts, id, r, QUEUE_RCPT_READY,
+			QUEUE_RCPT_HELD);
+	return queue_put_rcpt(me->q, txn, id, n, r, store_place_none());
+}
+
 /* A row that its record does not name goes; a damaged record, or one whose
- * message is damaged or gone, is set aside. */
+ * message is damaged or gone, is set aside; one whose message is held waits
+ * nowhere. */
 static int
 mend_job(struct store_txn *txn, void *arg)
 {
@@ -186,6 +200,8 @@ mend_job(struct store_txn *txn, void *arg)
 	r = queue_get_message(txn, id, &me->effects.arena, &m, &rec);
 	if (r == -EBADMSG || r == -ENOENT)
 		return message_set_aside(me->q, txn, id, &me->effects);
+	if (r == 0 && (m.flags & MESSAGE_HELD))
+		return mend_held(me, txn, id, n, &rcpt);
 	return r;
 }
 
@@ -313,6 +329,8 @@ take_row(struct pick *w, struct attempt_impl **ret)
 	if (r == 0)
 		r = queue_get_message(w->txn, w->id, &a->arena, &m,
 				      &of_message);
+	if (r == 0 && (m.flags & MESSAGE_HELD))
+		r = -EBUSY;
 	if (r != 0) {
 		key = key_message(w->id, w->n);
 		attempt_free(ai);

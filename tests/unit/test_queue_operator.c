@@ -47,6 +47,34 @@ test_hold_and_release(void **state)
 	assert_int_equal(rig_act(rig, QUEUE_HOLD, id), -ENOENT);
 }
 
+/* Held while it was out, and the result was lost: held all the same. */
+static void
+test_held_and_killed(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t id;
+
+	rig_send(rig, RIG_MAIL(.nrcpt = 3));
+	id = rig->id;
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 1);
+	assert_int_equal(rig_act(rig, QUEUE_HOLD, id), 0);
+	rig_close(rig);
+	rig_open(rig);
+	rig_start(rig);
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 0);
+	assert_int_equal(
+		rig_stats(rig)->deliveries[QUEUE_RCPT_HELD][QUEUE_NORMAL], 3);
+	assert_int_equal(
+		rig_stats(rig)->deliveries[QUEUE_RCPT_READY][QUEUE_NORMAL], 0);
+	assert_int_equal(rig_act(rig, QUEUE_RELEASE, id), 0);
+	rig_settle(rig);
+	rig_deliver_rest(rig);
+	assert_int_equal(rig_stats(rig)->messages, 0);
+	assert_int_equal(rig_logged(rig, "status=delivered"), 3);
+}
+
 static void
 test_flush_requeue_remove(void **state)
 {
@@ -132,6 +160,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(test_hold_and_release),
+		RIG_TEST(test_held_and_killed),
 		RIG_TEST(test_flush_requeue_remove),
 		RIG_TEST(test_pause_and_resume),
 	};
