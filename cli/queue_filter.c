@@ -92,11 +92,16 @@ queue_filter_option(const struct cli *cli, struct queue_filter_args *f, int c,
 {
 	if (qf_once(f, c) != CLI_OK)
 		return CLI_USAGE;
+	/* A variable of a script that is not set. */
+	if (arg != NULL && arg[0] == '\0' && c == 'F') {
+		cli_say("--from is empty; write `<>` for the null sender");
+		return CLI_USAGE;
+	}
 	switch (c) {
 	case 'T':
 		return qf_add(f, "to", arg);
 	case 'F':
-		return qf_add(f, "sender", arg[0] == '\0' ? "<>" : arg);
+		return qf_add(f, "sender", arg);
 	case 'D':
 		return qf_add(f, "dest", arg);
 	case 'O':

@@ -138,6 +138,11 @@ api_filter_read(struct api_call *call, uint64_t *ret_from, size_t *ret_rows)
 	    !api_query_number(call, "limit", 1, FILTER_ROWS_MAX, &rows) ||
 	    !fl_from(call, ret_from))
 		return false;
+	if (dest != NULL && dest[0] == '\0') {
+		api_error(call, 400, "no destination in `dest`",
+			  "`belfry queue stats` names them");
+		return false;
+	}
 	if (dest != NULL)
 		f->dest = xstrdup(dest);
 	f->f.to = f->to;

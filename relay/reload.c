@@ -147,6 +147,18 @@ reload_log(struct relay *r, const struct config *config, struct conf_errors *e)
 	return result;
 }
 
+static const char *
+reload_listen_help(int result)
+{
+	if (result == -EADDRINUSE)
+		return "another listener of the file or another process has "
+		       "it; `ss -ltnp` shows which";
+	if (result == -EACCES)
+		return "what only root may do, as to listen on a port below "
+		       "1024, needs a restart";
+	return NULL;
+}
+
 /* What can fail goes first. 1: the sockets are others than before; 0; or
  * -errno, and all is as it was. */
 static int
@@ -158,7 +170,8 @@ reload_ports(struct relay *r, const struct config *config)
 	if (changed < 0)
 		log_event(&r->log_root, LOG_ERROR, "listen",
 			  LOG_STR("address", address),
-			  LOG_STR("error", strerror(-changed)));
+			  LOG_STR("error", strerror(-changed)),
+			  LOG_STR("help", reload_listen_help(changed)));
 	free(address);
 	return changed;
 }

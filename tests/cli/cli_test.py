@@ -201,7 +201,7 @@ class Queue(Case):
                 (200, {"messages": [], "next": OTHER}),
             ("GET", f"queue?limit=1000&from={OTHER}{query}"):
                 (200, {"messages": [MESSAGE] * 3, "next": OTHER})}
-        arguments = ["queue", "list", "--to", "/a.+b/", "--from", "",
+        arguments = ["queue", "list", "--to", "/a.+b/", "--from", "<>",
                      "--dest", "one:25", "--held", "--corrupt", "--all"]
         self.assertEqual(len(self.belfry(
             *arguments, "--json", "--limit", "2").stdout.splitlines()), 2)
@@ -209,7 +209,7 @@ class Queue(Case):
         self.assertIn("2 messages, 2 recipients, 8.2K; there may be more",
                       self.belfry(*arguments, "--limit", "2").stdout)
         for bad in (["--limit", "0"], ["--limit", "x"], ["--older", "soon"],
-                    ["--limit", "-1"], [ID]):
+                    ["--limit", "-1"], ["--from", ""], [ID]):
             self.belfry("queue", "list", *bad, exit=64)
 
     def test_filter_twice(self):

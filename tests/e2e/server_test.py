@@ -260,6 +260,7 @@ class Listeners(harness.Case):
         belfryd.write_config()
         belfryd.signal(signal.SIGHUP)
         lab.wait_for(lambda: belfryd.events("listen"), "the error")
+        self.assertIn("ss -ltnp", belfryd.events("listen")[0]["help"])
         self.assertEqual(belfryd.events("reload"), [])
         self.assertEqual(
             belfryd.metric("belfry_config_last_reload_successful"), 0)
@@ -477,6 +478,9 @@ class Http(harness.Case):
                 ("POST", "queue?action=remove&all=1&%FF=1", None),
                 ("POST", "queue?action=remove&all=1&to%20sender=1", None),
                 ("POST", "queue?action=remove&all=1", '{"to": "x.org"}'),
+                ("POST", "queue?action=remove&to=", None),
+                ("POST", "queue?action=remove&sender=", None),
+                ("POST", "queue?action=remove&dest=", None),
                 ("GET", "queue?sneder=x", None),
                 ("GET", "queue?limit=1&limit=2", None),
                 ("GET", "status?verbose", None),
