@@ -3,8 +3,8 @@
  * its submit socket, or while it is away by the drop folder.
  *
  *	submission_open()	connects
- *	submission_say()	the whole dialogue, up to the answer to the
- *content submission_leave()	when one of them said SUBMISSION_GONE
+ *	submission_say()	the whole dialogue, up to the answer to the content
+ *	submission_leave()	when one of them said SUBMISSION_GONE
  *
  * One that is refused a recipient is sent to nobody: the caller is told, and
  * nobody gets it twice when it is sent again.

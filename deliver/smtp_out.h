@@ -1,8 +1,8 @@
 /*
  * smtp_out - the SMTP client as a machine without a socket (RFC 5321, 2920,
  * 1870, 3030, 3461, 6152, 6531), and the LMTP client (RFC 2033), which differs
- *in its greeting and in the replies to the final dot: one for each recipient
- *taken.
+ * in its greeting and in the replies to the final dot: one for each recipient
+ * taken.
  *
  * What the server sends goes in, what is to be sent is appended to OUT, and
  * after each call the owner looks at STATE and FATE:

@@ -2,7 +2,7 @@
  * draft - a message on its way into the queue.
  *
  * A draft is invisible to delivery. It ends in exactly one of two ways, and
- *both consume it:
+ * both consume it:
  *
  *	draft_commit()   the message is in the store and would survive a power
  *	                 cut; only when the callback says 0 may the client be

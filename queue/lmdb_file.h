@@ -15,8 +15,8 @@
  *	node    lo(2) hi(2) flags(2) ksize(2) key data
  *		branch: child = lo | hi << 16 | flags << 32; leaf: size of data
  *	meta    page 0 and 1, by turns: magic, version, address, size of the
- *map, the trees of the free pages and of the tables' names, last page, number
- *of the transaction
+ *		map, the trees of the free pages and of the tables' names, last
+ *		page, number of the transaction
  */
 #ifndef QUEUE_LMDB_FILE_H
 #define QUEUE_LMDB_FILE_H

@@ -13,11 +13,11 @@
  * with a place are one to one.
  *
  * One writer: store_run() queues a job whose FN runs in the store thread,
- *checks first and then writes, does no I/O of its own and a bounded number of
+ * checks first and then writes, does no I/O of its own and a bounded number of
  * operations. What waits is committed together; DONE runs on the caller's loop
  * after the commit returned, AFTER (may be NULL) in the store thread before it.
- *FN may run again when a batch is split, so it changes nothing but the store;
- *what belongs to the store thread's memory is changed in AFTER.
+ * FN may run again when a batch is split, so it changes nothing but the store;
+ * what belongs to the store thread's memory is changed in AFTER.
  *
  * Nothing of the engine's own types is seen here.
  */

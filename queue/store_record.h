@@ -10,8 +10,8 @@
  *	page value bytes crc(4)
  *
  * The CRC-32C stands over key and value, so a row that lies under another key
- *is found as well as a flipped bit. The length of a place follows from its
- *first byte.
+ * is found as well as a flipped bit. The length of a place follows from its
+ * first byte.
  */
 #ifndef QUEUE_STORE_RECORD_H
 #define QUEUE_STORE_RECORD_H

@@ -1,8 +1,8 @@
 /*
  * teller - from "there is something to tell" to told.
  *
- *	due --lease--> READING --disk pool--> COMPOSING (the teller's, on a
- *loop) COMPOSING --tell_commit--> COMMITTING --> told, or changed: due again
+ *	due --lease--> READING --disk pool--> COMPOSING (the teller's, on a loop)
+ *	COMPOSING --tell_commit--> COMMITTING --> told, or changed: due again
  *	COMPOSING --tell_drop--> due again in a minute
  *
  * At most QUEUE_TELLS are under way. The message's version is the token.

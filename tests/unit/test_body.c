@@ -8,7 +8,8 @@
 
 #define PART ((size_t)1 << 20)
 #define MANY                                                                   \
-	(BODY_TABLE_BYTES / PART) /* one more than fit: each has a head        \
+	(BODY_TABLE_BYTES /                                                    \
+	 PART) /* one more than fit: each has a head        \
 				   */
 
 static void
