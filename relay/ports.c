@@ -392,25 +392,10 @@ port_refused(void *arg, const struct sockaddr_any *peer, const char *limit)
 		  LOG_STR("verb", "connect"), LOG_INT("code", 421),
 		  LOG_STR("dsn", "4.7.0"), LOG_STR("reason", limit),
 		  LOG_STR("listener", p->name));
-	if (p->kind == PORT_SMTP || p->kind == PORT_SUBMIT)
+	if (port_is_mail(p->kind))
 		metric_add(metric_cell(r->smtp_metrics.refused, p->name, limit,
 				       NULL),
 			   1);
-}
-
-static struct acceptor *
-port_acceptor(const struct port *p)
-{
-	switch (p->kind) {
-	case PORT_SMTP:
-	case PORT_SUBMIT:
-		return p->relay->mail_acceptor;
-	case PORT_HTTP:
-		return p->relay->http_acceptor;
-	case PORT_ADMIN:
-		return p->relay->admin_acceptor;
-	}
-	abort();
 }
 
 void
@@ -419,7 +404,7 @@ ports_listen(struct relay *r)
 	struct port *p;
 
 	TAILQ_FOREACH (p, &r->ports, entry) {
-		bool mail = p->kind == PORT_SMTP || p->kind == PORT_SUBMIT;
+		bool mail = port_is_mail(p->kind);
 
 		for (size_t i = 0; i < p->nfds; i++) {
 			int fd = fcntl(p->fds[i], F_DUPFD_CLOEXEC, 0);
@@ -430,7 +415,7 @@ ports_listen(struct relay *r)
 					  LOG_STR("error", strerror(errno)));
 				continue;
 			}
-			acceptor_add(port_acceptor(p), fd,
+			acceptor_add(r->acceptors[p->kind], fd,
 				     mail ? PORT_REFUSAL : NULL, port_refused,
 				     port_accepted, p);
 		}

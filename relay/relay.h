@@ -31,9 +31,11 @@
 /* How long a stop waits for sessions, and then for deliveries. */
 #define RELAY_GRACE_MS 10000
 
-/* Connections at the same time: HTTP over TCP, and of the admin socket. */
-#define RELAY_HTTP_CONNECTIONS  200
-#define RELAY_ADMIN_CONNECTIONS 100
+/* Connections at the same time: HTTP over TCP, of the admin socket and of the
+ * submit socket. */
+#define RELAY_HTTP_CONNECTIONS   200
+#define RELAY_ADMIN_CONNECTIONS  100
+#define RELAY_SUBMIT_CONNECTIONS 200
 
 struct drop;
 struct relay;
@@ -42,6 +44,13 @@ struct place_owner;
 struct event;
 
 enum port_kind { PORT_SMTP, PORT_SUBMIT, PORT_HTTP, PORT_ADMIN };
+#define PORT_NKIND (PORT_ADMIN + 1)
+
+static inline bool
+port_is_mail(enum port_kind kind)
+{
+	return kind == PORT_SMTP || kind == PORT_SUBMIT;
+}
 
 /* A listening address. What the acceptor gets are duplicates, so that a reload
  * can hand them out anew without closing the socket. */
@@ -91,8 +100,9 @@ struct relay {
 	struct deliver *deliver;  /* owned */
 	struct notify *notify;    /* owned */
 	struct verify_kept *kept; /* owned */
-	struct acceptor *mail_acceptor, *http_acceptor,
-		*admin_acceptor;     /* owned */
+	/* Each kind has its own, so that no flood of one locks out another:
+	 * neither the machine's own mail nor the operator. Owned. */
+	struct acceptor *acceptors[PORT_NKIND];
 	struct http_server *http;    /* owned */
 	struct drop *drop;           /* owned */
 	struct event *signals;       /* owned */

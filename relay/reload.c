@@ -179,9 +179,8 @@ reload_ports(struct relay *r, const struct config *config)
 static void
 reload_listen(struct relay *r)
 {
-	acceptor_stop(r->mail_acceptor);
-	acceptor_stop(r->http_acceptor);
-	acceptor_stop(r->admin_acceptor);
+	for (size_t i = 0; i < PORT_NKIND; i++)
+		acceptor_stop(r->acceptors[i]);
 	ports_listen(r);
 }
 

@@ -38,6 +38,7 @@
 #define ALERT_CONNECTIONS 20
 #define HTTP_PER_ADDRESS  20
 #define ADMIN_PER_UID     50
+#define SUBMIT_PER_UID    100
 
 int
 start_failed(int exit_code, const char *fmt, ...)
@@ -254,8 +255,9 @@ relay_files(const struct config *config)
 {
 	return (uint64_t)config->limits.connections +
 	       (uint64_t)config->delivery.connections * 3 / 2 + /* at rest */
-	       ALERT_CONNECTIONS + RELAY_HTTP_CONNECTIONS +
-	       RELAY_ADMIN_CONNECTIONS + ACCEPTOR_LINGER_MAX + OTHER_FILES;
+	       ALERT_CONNECTIONS + RELAY_SUBMIT_CONNECTIONS +
+	       RELAY_HTTP_CONNECTIONS + RELAY_ADMIN_CONNECTIONS +
+	       PORT_NKIND * ACCEPTOR_LINGER_MAX + OTHER_FILES;
 }
 
 static int
@@ -387,12 +389,12 @@ start_sessions(struct relay *r)
 		rl->sessions = sessions_new(rl->loop, r->queue, rl->verifier,
 					    r->snapshot, &r->log_root);
 	}
-	r->mail_acceptor = acceptor_new(relay_home(r), r->loop_ptrs, r->nloops,
-					&r->log_root);
-	r->http_acceptor =
-		acceptor_new(relay_home(r), r->loop_ptrs, 1, &r->log_root);
-	r->admin_acceptor =
-		acceptor_new(relay_home(r), r->loop_ptrs, 1, &r->log_root);
+	for (size_t i = 0; i < PORT_NKIND; i++) {
+		size_t nloops = port_is_mail(i) ? r->nloops : 1;
+
+		r->acceptors[i] = acceptor_new(relay_home(r), r->loop_ptrs,
+					       nloops, &r->log_root);
+	}
 	relay_apply_limits(r);
 	return 0;
 }
@@ -401,24 +403,20 @@ void
 relay_apply_limits(struct relay *r)
 {
 	const struct limits_conf *limits = &relay_config(r)->limits;
-	const struct acceptor_limits mail = {
-		.connections = limits->connections,
-		.connections_per_ip = limits->connections_per_ip,
-	};
-	/* Each of its own, so that neither a flood of mail nor one of HTTP
-	 * locks the operator out. */
-	static const struct acceptor_limits http = {
-		.connections = RELAY_HTTP_CONNECTIONS,
-		.connections_per_ip = HTTP_PER_ADDRESS,
-	};
-	static const struct acceptor_limits admin = {
-		.connections = RELAY_ADMIN_CONNECTIONS,
-		.connections_per_ip = ADMIN_PER_UID,
+	const struct acceptor_limits of[PORT_NKIND] = {
+		[PORT_SMTP] = {.connections = limits->connections,
+			       .connections_per_ip =
+				       limits->connections_per_ip},
+		[PORT_SUBMIT] = {.connections = RELAY_SUBMIT_CONNECTIONS,
+				 .connections_per_ip = SUBMIT_PER_UID},
+		[PORT_HTTP] = {.connections = RELAY_HTTP_CONNECTIONS,
+			       .connections_per_ip = HTTP_PER_ADDRESS},
+		[PORT_ADMIN] = {.connections = RELAY_ADMIN_CONNECTIONS,
+				.connections_per_ip = ADMIN_PER_UID},
 	};
 
-	acceptor_set_limits(r->mail_acceptor, &mail);
-	acceptor_set_limits(r->http_acceptor, &http);
-	acceptor_set_limits(r->admin_acceptor, &admin);
+	for (size_t i = 0; i < PORT_NKIND; i++)
+		acceptor_set_limits(r->acceptors[i], &of[i]);
 }
 
 /* --- signals ------------------------------------------------------------------ */

@@ -58,9 +58,8 @@ relay_stop(struct relay *r)
 	r->stopping = true;
 	sd_notify(0, "STOPPING=1");
 	log_event(&r->log_root, LOG_INFO, "stop");
-	acceptor_stop(r->mail_acceptor);
-	acceptor_stop(r->http_acceptor);
-	acceptor_stop(r->admin_acceptor);
+	for (size_t i = 0; i < PORT_NKIND; i++)
+		acceptor_stop(r->acceptors[i]);
 	drop_stop(r->drop);
 	queue_stop(r->queue);
 	r->stops_left = r->nloops;
@@ -106,9 +105,8 @@ relay_release(struct relay *r)
 	deliver_free(&r->deliver);
 	notify_free(&r->notify);
 	ports_close(r);
-	acceptor_free(&r->mail_acceptor);
-	acceptor_free(&r->http_acceptor);
-	acceptor_free(&r->admin_acceptor);
+	for (size_t i = 0; i < PORT_NKIND; i++)
+		acceptor_free(&r->acceptors[i]);
 	if (r->signals != NULL)
 		event_free(r->signals);
 	if (r->signal_fd >= 0)

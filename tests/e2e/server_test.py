@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import smtplib
 import socket
 import time
 
@@ -151,6 +152,20 @@ class Session(harness.Case):
                     self.assertLess(int(line.split()[1]), 64 * 1024)
         self.send()
         self.sink.wait(1)
+
+    def test_a_flood_of_mail_locks_the_machine_itself_out_of_nothing(self):
+        belfryd = self.start({"limits": {"connections": 3}})
+        flood = [self.client() for _ in range(3)]
+        with self.assertRaises((smtplib.SMTPException, OSError)):
+            self.client().ehlo()
+        file = os.path.join(belfryd.folder, "message")
+        with open(file, "w", encoding="ascii") as out:
+            out.write("Subject: x\n\nx\n")
+        belfryd.cli("send", file, "--from", "anna@example.org", "--to",
+                    "ben@example.net")
+        self.sink.wait(1)
+        for client in flood:
+            client.quit()
 
     def test_connections_per_ip(self):
         belfryd = self.start({"limits": {"connections_per_ip": 2}})
