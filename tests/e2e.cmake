@@ -17,6 +17,7 @@ belfry_e2e_test(bench bench_test.py)
 belfry_e2e_test(chunking chunking_test.py)
 belfry_e2e_test(cli cli_test.py)
 belfry_e2e_test(daemon daemon_test.py)
+belfry_e2e_test(delayed delivery_test.py -k test_delayed)
 belfry_e2e_test(delivery delivery_test.py)
 belfry_e2e_test(demo demo_test.py)
 belfry_e2e_test(drop drop_test.py)
@@ -46,6 +47,6 @@ set_tests_properties(e2e.agents e2e.delivery e2e.drop e2e.inbound e2e.mx
                      PROPERTIES LABELS "e2e;threads")
 set_tests_properties(e2e.agents-kill-50 e2e.kill-50
                      PROPERTIES LABELS "e2e;slow" TIMEOUT 1800)
-set_tests_properties(e2e.paging-100000 PROPERTIES LABELS "e2e;slow" TIMEOUT 1800)
-set_tests_properties(e2e.trace PROPERTIES LABELS "e2e;trace")
-set_tests_properties(e2e.drop-crash PROPERTIES LABELS "e2e;trace")
+set_tests_properties(e2e.paging-100000 PROPERTIES LABELS "e2e;plain;slow" TIMEOUT 1800)
+set_tests_properties(e2e.delayed e2e.drop-crash e2e.paging e2e.trace
+                     PROPERTIES LABELS "e2e;plain")

@@ -24,7 +24,7 @@ set_tests_properties(unit.store
                      PROPERTIES LABELS threads)
 # A child for each of its points.
 set_tests_properties(unit.store_crash PROPERTIES TIMEOUT 600)
-set_tests_properties(unit.store_trace PROPERTIES LABELS trace)
+set_tests_properties(unit.store_trace PROPERTIES LABELS plain)
 
 # A queue with a clock that stands still and an agent that the test answers.
 add_library(belfry_queue_rig STATIC unit/queue_rig.c)

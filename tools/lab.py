@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -41,15 +42,20 @@ _ports_given = set()
 
 
 def free_port():
-    """One that nobody has; never the same twice in a process, since the first
-    may not be bound yet when the second is asked for."""
+    """One that nobody has at any address; never the same twice in a process,
+    since the first may not be bound yet when the second is asked for, and none
+    that the kernel may give to a connection meanwhile."""
     while True:
+        port = random.randrange(10000, 32768)
+        if port in _ports_given:
+            continue
+        _ports_given.add(port)
         with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        if port not in _ports_given:
-            _ports_given.add(port)
-            return port
+            try:
+                s.bind(("", port))
+                return port
+            except OSError:
+                pass
 
 
 def wait_for(check, what, timeout=30):
