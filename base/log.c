@@ -341,6 +341,7 @@ log_open(const struct log_conf *conf, struct clock *clock, struct log **ret_log)
 	r = log_sink_open(conf->to, &log->sink);
 	if (r < 0)
 		goto drop;
+	log_sink_use(&log->sink);
 	log->prefixed = log->sink.prefixed;
 	r = thread_start("log", log_thread, log, &log->thread);
 	if (r < 0)
@@ -416,7 +417,8 @@ log_prepare(struct log *log, const struct log_conf *conf)
 void
 log_forget(struct log *log)
 {
-	if (log->prepared && log->capture == NULL)
+	/* closelog() would end what the running one tells syslog. */
+	if (log->prepared && log->capture == NULL && log->next.fd >= 0)
 		log_sink_close(&log->next);
 	log->prepared = false;
 }
@@ -436,6 +438,7 @@ log_switch(struct log *log, const struct log_conf *conf)
 	pthread_mutex_lock(&log->sink_lock);
 	old = log->sink;
 	log->sink = sink;
+	log_sink_use(&log->sink);
 	pthread_mutex_unlock(&log->sink_lock);
 	pthread_mutex_lock(&log->lock);
 	log->prefixed = sink.prefixed;

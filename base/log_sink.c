@@ -53,7 +53,6 @@ log_sink_open(const char *to, struct log_sink *ret)
 		s.facility = log_sink_facility(to + 7);
 		if (s.facility < 0)
 			return -EINVAL;
-		openlog("belfry", LOG_PID | LOG_NDELAY, s.facility);
 	} else {
 		/* A FIFO that nobody reads must not stop who opens it. */
 		s.fd = open(to,
@@ -66,6 +65,13 @@ log_sink_open(const char *to, struct log_sink *ret)
 	}
 	*ret = s;
 	return 0;
+}
+
+void
+log_sink_use(const struct log_sink *s)
+{
+	if (s->fd < 0)
+		openlog("belfry", LOG_PID | LOG_NDELAY, s->facility);
 }
 
 void

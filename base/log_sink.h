@@ -19,6 +19,10 @@ struct log_sink {
 
 /* "stderr", "syslog:FACILITY" or a path (created 0640). 0 or -errno. */
 int log_sink_open(const char *to, struct log_sink *ret);
+/* It is the one that is written to from now on: the tag and the facility of
+ * syslog(3) are the process's, so one that is only opened must not set them. */
+void log_sink_use(const struct log_sink *s);
+/* One that is used, or has a descriptor. */
 void log_sink_close(struct log_sink *s);
 /* Whole lines. How many lines the target refused. */
 size_t log_sink_write(const struct log_sink *s, const char *data, size_t len);
