@@ -12,12 +12,13 @@
 
 #define PLACE_ABOVE_MODE 0755
 
-/* May OWNER put something else in the place of what lies in this folder? */
+/* May OWNER put something else in the place of what lies in this folder? Any
+ * group but root's may be one of its supplementary groups. */
 static bool
 pl_is_theirs(const struct stat *st, const struct place_owner *o)
 {
 	return st->st_uid == o->uid ||
-	       ((st->st_mode & S_IWGRP) && st->st_gid == o->gid) ||
+	       ((st->st_mode & S_IWGRP) && (st->st_gid != 0 || o->gid == 0)) ||
 	       ((st->st_mode & S_IWOTH) && !(st->st_mode & S_ISVTX));
 }
 

@@ -2,8 +2,8 @@
  * places - the folders that belfryd makes at its start.
  *
  * Who may write to a folder can put a link where root is about to work. So what
- * lies in folders of the account that belfryd becomes is made by that account,
- * and as root only what it has no hand in.
+ * lies in folders of the account that belfryd becomes, or of a group, is made by
+ * that account, and as root only what neither has a hand in.
  */
 #ifndef RELAY_PLACES_H
 #define RELAY_PLACES_H
