@@ -104,6 +104,18 @@ smtp_out_refused(struct smtp_out *so, enum so_word word,
 	smtp_out_settle(so, ATTEMPT_DEST_OK);
 }
 
+/* A server that has had enough of a kept connection says so or closes while
+ * MAIL is on its way: it never saw the mail. By BDAT all of it may have left by
+ * then, and only who says so has not taken it. */
+static bool
+so_is_not_begun(const struct smtp_out *so, enum so_word word)
+{
+	if (so->carried == 0)
+		return false;
+	return word == SO_CLOSING ||
+	       (!so->left && (word == SO_SILENCE || word == SO_CLOSE));
+}
+
 /* --- the states ------------------------------------------------------------ */
 
 static enum smtp_out_state
@@ -123,10 +135,7 @@ so_heard_mail(struct smtp_out *so, enum so_word word, const struct reply *reply)
 		so->mail_ok = true;
 		return SMTP_OUT_RCPT;
 	}
-	/* A server that has had enough of a kept connection says so or closes
-	 * while MAIL is on its way: it never saw the mail. */
-	if (so->carried > 0 &&
-	    (word == SO_CLOSING || word == SO_SILENCE || word == SO_CLOSE)) {
+	if (so_is_not_begun(so, word)) {
 		so->mail = NULL;
 		so->fate = SMTP_OUT_NOT_BEGUN;
 		return smtp_out_end(so, reply);

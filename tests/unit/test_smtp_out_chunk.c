@@ -149,6 +149,60 @@ test_half_a_chunk(void **state)
 	so_rig_done(&g);
 }
 
+/* A kept connection ends before MAIL is answered: what has left entirely may be
+ * on the server's disk. */
+static void
+test_a_kept_connection_ends(void **state)
+{
+	static const struct {
+		const char *name;
+		void (*end)(struct smtp_out *so);
+		bool left;
+		enum smtp_out_fate fate;
+		enum attempt_outcome outcome;
+	} row[] = {
+		{"closed, all left", smtp_out_closed, true, SMTP_OUT_SETTLED,
+		 ATTEMPT_LATER},
+		{"silent, all left", smtp_out_silent, true, SMTP_OUT_SETTLED,
+		 ATTEMPT_LATER},
+		{"closed, not left", smtp_out_closed, false, SMTP_OUT_NOT_BEGUN,
+		 ATTEMPT_UNTRIED},
+		{"silent, not left", smtp_out_silent, false, SMTP_OUT_NOT_BEGUN,
+		 ATTEMPT_UNTRIED},
+		{"421, all left", NULL, true, SMTP_OUT_NOT_BEGUN,
+		 ATTEMPT_UNTRIED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct so_rig g;
+		enum smtp_out_fate fate;
+
+		begin(&g, 1, SO_RIG_CHUNKED);
+		smtp_out_mail(&g.so, &g.a[0]);
+		give(&g);
+		assert_true(smtp_out_left(&g.so));
+		so_rig_hear(&g, "250 a\r\n250 b\r\n250 c\r\n");
+		assert_int_equal(smtp_out_take(&g.so), SMTP_OUT_SETTLED);
+		smtp_out_mail(&g.so, &g.a[1]);
+		give(&g);
+		if (row[i].left)
+			assert_true(smtp_out_left(&g.so));
+		if (row[i].end != NULL)
+			row[i].end(&g.so);
+		else
+			so_rig_hear(&g, "421 enough\r\n");
+		fate = smtp_out_take(&g.so);
+		if (fate != row[i].fate ||
+		    g.a[1].rcpt[0].outcome != row[i].outcome ||
+		    g.so.state != SMTP_OUT_CLOSED)
+			fail_msg("%s: %d, %d, %s", row[i].name, fate,
+				 g.a[1].rcpt[0].outcome,
+				 smtp_out_state_names[g.so.state]);
+		so_rig_done(&g);
+	}
+}
+
 /* It may answer all at once, when the mail is on its disk. */
 static void
 test_patience(void **state)
@@ -210,6 +264,7 @@ main(void)
 		cmocka_unit_test(test_content_that_comes_late),
 		cmocka_unit_test(test_nobody_is_left),
 		cmocka_unit_test(test_half_a_chunk),
+		cmocka_unit_test(test_a_kept_connection_ends),
 		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_when_by_data),
 	};

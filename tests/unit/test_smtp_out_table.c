@@ -321,9 +321,22 @@ index_of(const char *const *names, size_t n, const char *name)
 	return -1;
 }
 
+/* The server is gone and said nothing. */
+static bool
+is_end(const char *said)
+{
+	return strcmp(said, "silence") == 0 || strcmp(said, "close") == 0;
+}
+
 static void
 check_line(char *line, int number, bool seen[NMOMENT][NSAID])
 {
+	const struct table_row lost = {
+		.line = number,
+		.recipients = "later",
+		.destination = "dropped",
+		.connection = "closed",
+	};
 	struct table_row want = {.line = number};
 	char *moment = cell(&line), *said = cell(&line), *save = NULL;
 	int m = index_of(moment_names, NMOMENT, moment);
@@ -349,7 +362,11 @@ check_line(char *line, int number, bool seen[NMOMENT][NSAID])
 		if (m == AT_DATA)
 			continue;
 		check_row((enum moment)m, s, SO_RIG_CHUNKED, false, &want);
-		check_row((enum moment)m, s, SO_RIG_CHUNKED, true, &want);
+		if (m == AT_MAIL && is_end(s)) /* beside the table */
+			check_row(AT_MAIL, s, SO_RIG_CHUNKED, true, &lost);
+		else
+			check_row((enum moment)m, s, SO_RIG_CHUNKED, true,
+				  &want);
 	}
 }
 
