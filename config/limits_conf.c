@@ -21,7 +21,8 @@ static const struct conf_option limits_options[] = {
 	      "Recipients of one message; beyond it 452, and the client sends "
 	      "the message again for the others."),
 	LIMIT("connections", CONF_INT, connections, "4000", 1, 100000,
-	      "Clients connected at the same time, in all."),
+	      "Clients connected at the same time over all listeners; those of "
+	      "the submit socket count apart."),
 	LIMIT("connections_per_ip", CONF_INT, connections_per_ip, "50", 1,
 	      100000,
 	      "Clients connected at the same time from one address; of IPv6: "
