@@ -1,10 +1,10 @@
 #include "base/log_line.h"
 
-#include <ctype.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/log_find.h"
 #include "base/must.h"
 #include "base/utf8.h"
@@ -139,7 +139,7 @@ ll_hash(const char *address, size_t len, char *ret_hex)
 	if (len > sizeof(lower))
 		len = sizeof(lower);
 	for (size_t i = 0; i < len; i++)
-		lower[i] = (unsigned char)tolower((unsigned char)address[i]);
+		lower[i] = (unsigned char)ascii_lower(address[i]);
 	must(EVP_Q_digest(NULL, "SHA256", NULL, lower, len, digest, &n));
 	for (size_t i = 0; i < 8; i++)
 		snprintf(ret_hex + 2 * i, 3, "%02x", digest[i]);

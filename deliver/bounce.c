@@ -297,15 +297,6 @@ bounce_compose(struct bounce *b, struct dsn *dsn)
 
 /* --- publish ---------------------------------------------------------------------------- */
 
-static bool
-bounce_is_8bit(const struct buf *report)
-{
-	for (size_t i = 0; i < report->len; i++)
-		if ((unsigned char)report->data[i] > 127)
-			return true;
-	return false;
-}
-
 static void
 bounce_commit(struct bounce *b, const struct dsn *dsn)
 {
@@ -316,7 +307,7 @@ bounce_commit(struct bounce *b, const struct dsn *dsn)
 		.sender = "",
 		.class = t->class,
 		.flow = queue_flow("", address_domain_of(t->sender)),
-		.eight_bit = bounce_is_8bit(&b->report),
+		.eight_bit = utf8_has_8bit(b->report.data, b->report.len),
 		/* It has a header like that itself then. */
 		.smtputf8 = !utf8_is_ascii(t->sender),
 		.utf8_header = !utf8_is_ascii(t->sender),

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/ascii.h"
 #include "base/must.h"
 #include "base/pack.h"
 #include "base/xalloc.h"
@@ -36,8 +37,7 @@ rt_dup_lower(struct routing *r, const char *s)
 {
 	char *copy = rt_dup(r, s);
 
-	for (char *c = copy; *c != '\0'; c++)
-		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c | 0x20) : *c;
+	ascii_lower_str(copy);
 	return copy;
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/buf.h"
 #include "base/must.h"
 
@@ -63,9 +64,7 @@ template_values_lower(struct template_values *values, struct arena *arena)
 	for (size_t i = 0; i < TEMPLATE_NNAME; i++) {
 		char *copy = arena_strdup(arena, values->v[i]);
 
-		for (char *c = copy; *c != '\0'; c++)
-			if (*c >= 'A' && *c <= 'Z')
-				*c = (char)(*c - 'A' + 'a');
+		ascii_lower_str(copy);
 		values->v[i] = copy;
 	}
 }

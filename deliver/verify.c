@@ -13,6 +13,7 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "base/ascii.h"
 #include "base/must.h"
 #include "base/xalloc.h"
 #include "deliver/routes_conf.h"
@@ -430,7 +431,7 @@ verify_key(const struct route *route, const char *address,
 {
 	snprintf(key, PROBE_KEY_MAX, "%s %s", address, route->dest);
 	for (char *c = key; *c != '\0' && *c != ' '; c++)
-		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c | 0x20) : *c;
+		*c = ascii_lower(*c);
 }
 
 enum verify_result

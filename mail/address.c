@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "mail/idn.h"
 
@@ -319,10 +320,7 @@ ar_domain(struct reader *r, const char *stop, struct arena *arena,
 	if (is_naked_ip(domain))
 		return ar_fail(r, "an IP address as a domain needs brackets: "
 				  "[192.0.2.1]");
-	for (char *p = domain; *p != '\0'; p++) {
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p - 'A' + 'a');
-	}
+	ascii_lower_str(domain);
 	*ret_domain = domain;
 	return 0;
 }
@@ -485,7 +483,7 @@ address_local_key(const char *local, char *ret, size_t size)
 			break;
 		if (quoted && *s == '\\' && s[1] != '\0')
 			s++;
-		ret[n++] = *s >= 'A' && *s <= 'Z' ? (char)(*s | 0x20) : *s;
+		ret[n++] = ascii_lower(*s);
 	}
 	ret[n] = '\0';
 }

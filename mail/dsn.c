@@ -384,23 +384,13 @@ has_long_line(const char *data, size_t len)
 	return false;
 }
 
-static bool
-has_8bit(const char *data, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)data[i] >= 0x80)
-			return true;
-	}
-	return false;
-}
-
 /* A header may be encoded (RFC 6522, 4; RFC 6533, 6.3), and so passes where
  * 8BITMIME is not offered. A message/rfc822 may not (RFC 2046, 5.2.1): it
  * leaves as it came. */
 static enum dsn_encoding
 dsn_encoding(const struct dsn *d, bool global)
 {
-	bool eight = has_8bit(d->original, d->original_len);
+	bool eight = utf8_has_8bit(d->original, d->original_len);
 
 	if (!d->original_whole &&
 	    (has_long_line(d->original, d->original_len) || (eight && !global)))

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/ascii.h"
 #include "base/must.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
@@ -32,12 +33,6 @@ struct pattern {
 	pcre2_match_context *limits; /* owned; REGEX */
 };
 
-static char
-pt_lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 /* An address as the patterns see it: in lower case, its domain behind AT. */
 struct pattern_subject {
 	char text[ADDRESS_MAX];
@@ -59,7 +54,7 @@ subject_make(const struct address *a, struct pattern_subject *s)
 	}
 	s->text[s->len] = '\0';
 	for (size_t i = 0; i < s->len; i++)
-		s->text[i] = pt_lower(s->text[i]);
+		s->text[i] = ascii_lower(s->text[i]);
 }
 
 /* Take "+extension" out of the local part. False when there is none. */
@@ -273,8 +268,7 @@ pattern_new(const char *text, char delimiter, struct pattern **ret,
 	}
 	if (p->text == NULL)
 		p->text = xstrdup(text);
-	for (char *c = p->text; *c != '\0'; c++)
-		*c = pt_lower(*c);
+	ascii_lower_str(p->text);
 	if (memchr(p->text, delimiter, strcspn(p->text, "@")) == NULL)
 		p->extension = delimiter;
 	*ret = p;

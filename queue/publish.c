@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/crc32c.h"
 #include "base/must.h"
 #include "base/pack.h"
@@ -20,7 +21,7 @@ queue_flow(const char *who, const char *domain)
 	uint32_t crc = crc32c(0, who, strlen(who) + 1);
 
 	for (const char *p = domain; p != NULL && *p != '\0'; p++) {
-		char c = *p >= 'A' && *p <= 'Z' ? (char)(*p | 0x20) : *p;
+		char c = ascii_lower(*p);
 
 		crc = crc32c(crc, &c, 1);
 	}
