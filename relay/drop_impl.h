@@ -118,7 +118,19 @@ struct drop {
 	struct post post, report_post;
 };
 
+/* drop.c */
 void drop_move(struct drop *d, enum drop_state next);
+/* FN on the pool, then DONE on the loop. False: the pool is busy, and the file
+ * waits for the next pass. */
+bool drop_run(struct drop *d, loop_fn *fn, loop_fn *done);
+/* The file in hand counts for its user. */
+void drop_account(struct drop *d, enum drop_action action);
+/* It is over. */
+void drop_next(struct drop *d);
+
+/* drop_take.c: the life of one file; drop_next() is called at its end. False:
+ * the pool is busy, and nothing was begun. */
+bool drop_take(struct drop *d, const struct drop_found *found);
 /* What is done with the file for good is always said, that it is kept once an
  * hour. */
 void drop_log(struct drop *d, enum log_level level, const char *status,
