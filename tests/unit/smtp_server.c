@@ -101,6 +101,7 @@ peer_answer(struct peer *p, const char *verb, const char *usual, char *ret_code)
 	pthread_mutex_lock(&p->s->lock);
 	p->s->seen.mails +=
 		strcmp(verb, "DOT") == 0 && *ret_code == '2' && p->rcpts > 0;
+	p->s->seen.silences += r && r->silent;
 	pthread_mutex_unlock(&p->s->lock);
 	if (r && r->silent) {
 		while (peer_wait(p))

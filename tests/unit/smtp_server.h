@@ -34,6 +34,7 @@ struct smtp_seen {
 	unsigned mails; /* 2xx after a dot */
 	unsigned dots;  /* how many contents were whole */
 	unsigned quits;
+	unsigned silences; /* what it will never answer */
 	char helo[128];
 	char *last; /* the last whole content, dots as on the wire */
 	size_t last_len;
