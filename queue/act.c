@@ -158,40 +158,68 @@ act_hold(struct act *x, struct store_txn *txn, bool hold)
 	return r < 0 ? r : act_rcpts(x, txn);
 }
 
-/* A message of an alert's: whoever published it is told that it was removed. */
+static int
+act_forget_rcpt(struct act *x, struct store_txn *txn, uint32_t n)
+{
+	struct store_key key = key_message(x->id, n);
+
+	return store_del(txn, &key);
+}
+
+/* One that is told of, unless it is a copy. */
+static int
+act_fail_rcpt(struct act *x, struct store_txn *txn, uint32_t n, struct rcpt *r,
+	      const struct store_rec *rec)
+{
+	struct reply reply = {0};
+
+	count_note_rcpt(&x->effects.counts, x->id, r,
+			(int)rcpt_shown_state(r, &rec->place),
+			r->copy ? COUNT_NONE : QUEUE_RCPT_FAILED);
+	if (r->copy)
+		return act_forget_rcpt(x, txn, n);
+	reply_set(&reply, 550, "5.7.1", "removed by the operator");
+	r->state = RCPT_FAILED;
+	rcpt_set_reply(r, &reply, "");
+	return queue_put_rcpt(x->q, txn, x->id, n, r, store_place_none());
+}
+
+/* No recipient is left that is told of. */
+static int
+act_copies_gone(struct act *x, struct store_txn *txn)
+{
+	if (x->m.flags & MESSAGE_FAILED) /* it was told already */
+		return message_del(txn, x->id, &x->m, &x->rec, &x->effects,
+				   x->now_ms);
+	x->m.tell_ms = x->now_ms;
+	return queue_put_message(x->q, txn, x->id, &x->m, &x->rec);
+}
+
+/* A message of an alert's: whoever published it is told that it was removed, or
+ * delivered, where only copies were left. */
 static int
 act_fail_all(struct act *x, struct store_txn *txn)
 {
+	bool named = false;
 	struct store_rec rec;
-	struct reply reply = {0};
-	struct store_key key;
 	struct rcpt rcpt;
 	int r;
 
-	reply_set(&reply, 550, "5.7.1", "removed by the operator");
 	for (uint32_t n = 1;
 	     (r = queue_next_rcpt(txn, x->id, &n, &x->effects.arena, &rcpt,
 				  &rec)) != 0;
 	     n++) {
-		if (r == -EBADMSG) { /* nothing can be told of it */
-			key = key_message(x->id, n);
-			r = store_del(txn, &key);
-			if (r < 0)
-				return r;
-			continue;
-		}
-		if (r < 0)
+		if (r < 0 && r != -EBADMSG)
 			return r;
-		count_note_rcpt(&x->effects.counts, x->id, &rcpt,
-				(int)rcpt_shown_state(&rcpt, &rec.place),
-				QUEUE_RCPT_FAILED);
-		rcpt.state = RCPT_FAILED;
-		rcpt_set_reply(&rcpt, &reply, "");
-		r = queue_put_rcpt(x->q, txn, x->id, n, &rcpt,
-				   store_place_none());
+		named |= r < 0 || !rcpt.copy;
+		/* Of a damaged one nothing can be told. */
+		r = r < 0 ? act_forget_rcpt(x, txn, n)
+			  : act_fail_rcpt(x, txn, n, &rcpt, &rec);
 		if (r < 0)
 			return r;
 	}
+	if (!named)
+		return act_copies_gone(x, txn);
 	x->m.flags |= MESSAGE_FAILED;
 	x->m.tell_ms = x->now_ms;
 	return queue_put_message(x->q, txn, x->id, &x->m, &x->rec);

@@ -3,6 +3,7 @@
  */
 #include "queue/queue_impl.h"
 #include "tests/unit/queue_rig.h"
+#include "tests/unit/store_kit.h"
 #include "tests/unit/test.h"
 
 /* --- told ---------------------------------------------------------------- */
@@ -522,6 +523,47 @@ test_copy_expires(void **state)
 	assert_string_equal(rig->fate.text, "");
 }
 
+/* Whoever published a message hears what became of those that were named, also
+ * when the operator removes the rest. */
+static void
+test_copies_and_remove(void **state)
+{
+	static const struct {
+		const char *name;
+		enum attempt_outcome named;
+		size_t told, nrcpt; /* ... of which the last has so many */
+		bool delivered;
+	} row[] = {
+		{"only the copy is left", ATTEMPT_DONE, 1, 0, true},
+		{"it was told of the failure", ATTEMPT_NEVER, 1, 1, false},
+		{"both wait", ATTEMPT_LATER, 1, 1, false},
+	};
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		rig->ntold = 0;
+		rig->fated = false;
+		rig_send(rig,
+			 WITH_COPY(.teller = 'i',
+				   .teller_key = store_kit_key('i', 1 + i)));
+		queue_watch(rig->q, rig->id, rig->loop, rig->handle, fated);
+		end_with_copy(rig, row[i].named, ATTEMPT_LATER);
+		assert_int_equal(rig_act(rig, QUEUE_REMOVE, rig->id), 0);
+		rig_settle(rig);
+		if (rig->ntold != row[i].told ||
+		    rig->told[0].nrcpt != row[i].nrcpt ||
+		    rig->told[0].delivered != row[i].delivered || !rig->fated ||
+		    rig->delivered != row[i].delivered)
+			fail_msg("%s: told %zu, %zu, delivered %d, %d",
+				 row[i].name, rig->ntold, rig->told[0].nrcpt,
+				 rig->told[0].delivered, rig->delivered);
+		assert_int_equal(rig_stats(rig)->messages, 0);
+		for (size_t s = 0; s < QUEUE_RCPT_NSTATE; s++)
+			assert_int_equal(
+				rig_stats(rig)->deliveries[s][QUEUE_NORMAL], 0);
+	}
+}
+
 int
 main(void)
 {
@@ -545,6 +587,7 @@ main(void)
 		RIG_TEST(test_copies),
 		RIG_TEST(test_copy_of_a_report),
 		RIG_TEST(test_copy_expires),
+		RIG_TEST(test_copies_and_remove),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
