@@ -212,6 +212,9 @@ conn_set_deadline(struct smtp_conn *c, bool anew)
 		return;
 	c->timed_heard = c->so.heard;
 	c->timed_state = c->so.state;
+	/* What greets or refuses us carries no mail. */
+	if (c->try && c->so.mail_ok)
+		attempt_heard(c->try->a);
 	io_set_deadline(c->io,
 			smtp_out_patience(&c->so, &conn_conf(c)->timeouts));
 }

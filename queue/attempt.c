@@ -509,6 +509,9 @@ attempt_result(struct attempt **a)
 	ai->now_ms = clock_wall_ms(ai->q->clock);
 	ai->applied =
 		arena_alloc(&ai->a.arena, ai->a.nrcpt * sizeof(ai->applied[0]));
+	/* Now, as the slot: another's failure may be judged with it. */
+	if (ai->a.dest_state == ATTEMPT_DEST_OK)
+		throttle_reached(ai);
 	if (ai->q->store != NULL && attempt_frees_slot(ai)) {
 		pthread_mutex_lock(&ai->q->lock);
 		STAILQ_INSERT_TAIL(&ai->q->returned, ai, returned);

@@ -93,6 +93,10 @@ void attempt_read(struct attempt *a, attempt_read_fn *fn, void *arg);
  * may drain, before this attempt itself has an outcome. */
 void attempt_reached(struct attempt *a);
 
+/* The mail moves there: content has left, or a reply came. As often as one
+ * likes. */
+void attempt_heard(struct attempt *a);
+
 /* Hand back and leave NULL. No read may be under way. Logs one `deliver` event
  * a recipient once the outcome is durable. */
 void attempt_result(struct attempt **a);

@@ -314,6 +314,12 @@ attempt_reached(struct attempt *a)
 }
 
 void
+attempt_heard(struct attempt *a)
+{
+	throttle_heard(a->impl);
+}
+
+void
 attempt_dest_after(struct attempt_impl *ai)
 {
 	struct dest *d = ai->dest;

@@ -100,6 +100,7 @@ struct dest {
 	uint32_t good;                  /* successes since it grew */
 	uint32_t narrowed;              /* so often */
 	_Atomic int64_t worked_mono_ms; /* something reached it; any loop */
+	_Atomic uint32_t worked;        /* ... so often, or was taken there */
 	int64_t given_mono_ms;          /* the last attempt */
 	struct rate *rate;              /* owned; NULL: nothing counted */
 	uint8_t lanes; /* bit: may hold a row that is not out */

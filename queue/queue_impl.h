@@ -112,6 +112,7 @@ struct attempt_impl {
 	bool has_slot;         /* of its destination's window */
 	bool counted;          /* ... rate */
 	uint32_t narrowed;     /* of the destination when it was given */
+	uint32_t worked;       /* likewise */
 	int64_t given_mono_ms; /* when that was */
 	struct reader reader;
 	attempt_read_fn *read_fn;
@@ -431,8 +432,11 @@ int64_t throttle_opens(const struct queue *q, const struct dest *d, bool alert,
 /* How many attempts may be out. */
 uint32_t throttle_window(const struct queue *q, const struct dest *d);
 void throttle_given(struct attempt_impl *ai, int64_t mono);
-/* From any loop: a connection was made. */
+/* From any loop: a connection was made, or the destination had its say of the
+ * mail. */
 void throttle_reached(struct attempt_impl *ai);
+/* From any loop: a mail moves there. */
+void throttle_heard(struct attempt_impl *ai);
 /* A connection could not be made: do others work? Then it is the window's
  * business. */
 bool throttle_is_partial(const struct attempt_impl *ai);

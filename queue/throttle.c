@@ -6,16 +6,16 @@
  * and grows by one each time as many as it is wide have worked. Those that were
  * given before it was halved don't halve it again: they are one failure.
  * Whether others reach it is known from what they did lately, and that some are
- * out.
+ * out, or that it worked for one since the failed one was given.
  *
  * A narrow window may be full of those that hang: after a while of silence one
- * more may go, to find out.
+ * more may go, to find out. Large mail that goes slowly is no silence.
  *
  * The rate counts what is given, and not what came back untried. Alerts are
  * counted but have as much again for themselves, so that they don't wait for
  * what is less urgent; that then waits longer.
  *
- * Store thread only, but for throttle_reached().
+ * Store thread only, but for throttle_reached() and throttle_heard().
  */
 #include <stdlib.h>
 
@@ -83,6 +83,7 @@ throttle_given(struct attempt_impl *ai, int64_t mono)
 	struct dest *d = ai->dest;
 
 	ai->narrowed = d->narrowed;
+	ai->worked = atomic_load(&d->worked);
 	ai->given_mono_ms = d->given_mono_ms = mono;
 	ai->counted = throttle_is_rated(ai->q, d);
 	if (!ai->counted) {
@@ -99,19 +100,39 @@ void
 throttle_reached(struct attempt_impl *ai)
 {
 	/* Closed: the destinations are gone. */
+	if (ai->q->store == NULL)
+		return;
+	atomic_store(&ai->dest->worked_mono_ms, clock_mono_ms(ai->q->clock));
+	atomic_fetch_add(&ai->dest->worked, 1);
+}
+
+void
+throttle_heard(struct attempt_impl *ai)
+{
 	if (ai->q->store != NULL)
-		atomic_store(&ai->dest->worked_mono_ms,
-			     clock_mono_ms(ai->q->clock));
+		atomic_store_explicit(&ai->dest->worked_mono_ms,
+				      clock_mono_ms(ai->q->clock),
+				      memory_order_relaxed);
+}
+
+/* Do others reach it, or did they since AI was given? */
+static bool
+throttle_others_work(const struct attempt_impl *ai)
+{
+	const struct dest *d = ai->dest;
+
+	if (d->busy < 2 && ai->worked == atomic_load(&d->worked))
+		return false;
+	return throttle_worked_ms(d) + THROTTLE_LATELY_MS >
+	       clock_mono_ms(ai->q->clock);
 }
 
 bool
 throttle_is_partial(const struct attempt_impl *ai)
 {
 	const struct dest *d = ai->dest;
-	int64_t mono = clock_mono_ms(ai->q->clock);
 
-	if (ai->a.probe || d->busy < 2 ||
-	    throttle_worked_ms(d) + THROTTLE_LATELY_MS <= mono)
+	if (ai->a.probe || !throttle_others_work(ai))
 		return false;
 	return throttle_window(ai->q, d) > 1 || ai->narrowed != d->narrowed;
 }
@@ -145,7 +166,6 @@ throttle_up(struct queue *q, struct dest *d)
 static void
 throttle_works(struct queue *q, struct dest *d)
 {
-	atomic_store(&d->worked_mono_ms, clock_mono_ms(q->clock));
 	if (d->window == 0 || ++d->good < d->window)
 		return;
 	d->good = 0;

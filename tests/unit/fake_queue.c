@@ -53,7 +53,7 @@ struct attempt_impl {
 	struct queue *q;
 	struct source source;
 	struct post post;
-	bool reached;
+	bool reached, heard;
 };
 
 struct tell_impl {
@@ -254,6 +254,12 @@ attempt_reached(struct attempt *a)
 	a->impl->reached = true;
 }
 
+void
+attempt_heard(struct attempt *a)
+{
+	a->impl->heard = true;
+}
+
 static void
 copy_text(char *to, size_t size, const char *from)
 {
@@ -275,6 +281,7 @@ attempt_result(struct attempt **ap)
 	r->dest_reply = a->dest_reply;
 	r->keep = a->keep;
 	r->reached = i->reached;
+	r->heard = i->heard;
 	for (size_t n = 0; n < a->nrcpt; n++) {
 		r->rcpt[n].outcome = a->rcpt[n].outcome;
 		r->rcpt[n].reply = a->rcpt[n].reply;

@@ -42,7 +42,7 @@ struct fake_result {
 	} rcpt[4];
 	enum attempt_dest dest_state;
 	struct reply dest_reply;
-	bool keep, reached;
+	bool keep, reached, heard;
 };
 
 /* Give an attempt to the agent, on LOOP; its id. */

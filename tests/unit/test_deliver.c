@@ -40,6 +40,7 @@ test_reuse(void **state)
 	r = fake_rig_send(&g); /* the third is the last one */
 	assert_false(r->keep);
 	assert_false(r->reached);
+	assert_true(r->heard); /* a mail moves */
 	free(r);
 	fake_rig_expect_seen(s, 1, 3);
 	g.mail.probe = true;

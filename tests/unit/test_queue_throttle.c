@@ -369,6 +369,50 @@ test_a_whole_failure_is_one_at_once(void **state)
 	assert_int_equal(rig_logged(rig, "destination_narrow"), 0);
 }
 
+/* Two are out. One is over when the other fails, and it worked: its result is
+ * written already, or not. */
+static void
+test_the_other_worked_meanwhile(void **state)
+{
+	struct rig *rig = *state;
+
+	for (int written = 0; written < 2; written++) {
+		post(rig, 2, RIG_MAIL(.dest = written ? "one" : "two"));
+		assert_int_equal(rig->nout, 2);
+		rig_answer(rig, 0, ATTEMPT_DONE, 250);
+		if (written)
+			rig_settle(rig);
+		fail_one(rig);
+		rig_settle(rig);
+		assert_int_equal(rig_logged(rig, "destination_down"), written);
+		assert_int_equal(rig_logged(rig, "destination_narrow"),
+				 written + 1);
+		/* It is given again, and nobody has worked since. */
+		assert_int_equal(rig->nout, 1);
+		fail_one(rig);
+		rig_settle(rig);
+		assert_int_equal(rig_logged(rig, "destination_down"),
+				 written + 1);
+		assert_int_equal(rig->nout, 0);
+	}
+}
+
+static void
+test_the_other_was_there_meanwhile(void **state)
+{
+	struct rig *rig = *state;
+
+	post(rig, 2, RIG_MAIL(.dest = "hop"));
+	attempt_reached(rig->out[0]);
+	rig_answer_dest(rig, 0, ATTEMPT_LATER, ATTEMPT_DEST_DROPPED, 421);
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 1);
+	fail_one(rig);
+	rig_settle(rig);
+	assert_int_equal(rig_logged(rig, "destination_down"), 0);
+	assert_int_equal(rig_logged(rig, "destination_narrow"), 1);
+}
+
 static void
 test_what_worked_long_ago_is_no_news(void **state)
 {
@@ -423,6 +467,31 @@ test_a_narrow_window_that_hangs(void **state)
 	assert_int_equal(rig_logged(rig, "destination_down"), 1);
 }
 
+/* Large mail goes slowly: nothing is over, and nothing hangs. */
+static void
+test_a_narrow_window_that_is_busy(void **state)
+{
+	struct rig *rig = *state;
+
+	eight_and_fail(rig, 4);
+	assert_int_equal(rig->nout, 4);
+	for (int i = 0; i < 4; i++) {
+		rig_advance(rig, 20000);
+		assert_int_equal(rig->nout, 4);
+		attempt_heard(rig->out[0]);
+	}
+	rig_advance(rig, 29999);
+	assert_int_equal(rig->nout, 4);
+	rig_advance(rig, 1);
+	assert_int_equal(rig->nout, 5);
+	/* The others do work: the one more was too many. */
+	attempt_heard(rig->out[0]);
+	rig_answer_dest(rig, 4, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, 421);
+	rig_settle(rig);
+	assert_int_equal(rig_logged(rig, "destination_down"), 0);
+	assert_int_equal(rig_stats(rig)->v[0].window, 2);
+}
+
 static void
 test_an_alert_and_a_narrow_window(void **state)
 {
@@ -453,9 +522,12 @@ main(void)
 		RIG_TEST(test_a_window_grows_on_success),
 		RIG_TEST(test_a_window_of_one_fails),
 		RIG_TEST(test_a_whole_failure_is_one_at_once),
+		RIG_TEST(test_the_other_worked_meanwhile),
+		RIG_TEST(test_the_other_was_there_meanwhile),
 		RIG_TEST(test_what_worked_long_ago_is_no_news),
 		RIG_TEST(test_a_window_after_a_failure),
 		RIG_TEST(test_a_narrow_window_that_hangs),
+		RIG_TEST(test_a_narrow_window_that_is_busy),
 		RIG_TEST(test_an_alert_and_a_narrow_window),
 	};
 
