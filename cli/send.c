@@ -41,15 +41,6 @@ send_refused(const struct submit_talk *t, enum submission_step step,
 
 /* --- belfryd is away ---------------------------------------------------------- */
 
-static void
-send_say_gone(const struct submission *m)
-{
-	fflush(stdout);
-	fputs("belfry: can't reach belfryd: ", stderr);
-	text_put(m->gone, stderr);
-	fputs("; ", stderr);
-}
-
 /* OPENED: it was there at first. */
 static int
 send_gone(const struct send *s, struct submission *m, bool opened)
@@ -61,7 +52,7 @@ send_gone(const struct send *s, struct submission *m, bool opened)
 		       s->conf.drop_dir);
 		return CLI_OK;
 	}
-	send_say_gone(m);
+	submission_say_gone(m, "belfry");
 	if (r < 0)
 		fprintf(stderr, "nor leave the message in %s: %s; ",
 			s->conf.drop_dir, strerror(-r));

@@ -84,27 +84,19 @@ ss_refused(const struct submit_talk *t, enum submission_step step,
 
 /* --- while belfryd can't be reached the message waits in the drop folder ----- */
 
-static void
-ss_say_gone(const struct submission *m)
-{
-	fputs("sendmail: can't reach belfryd: ", stderr);
-	text_put(m->gone, stderr);
-	fputs("; ", stderr);
-}
-
 static int
 ss_leave(const struct sendmail *sm, struct submission *m)
 {
 	int r = submission_leave(m, sm->conf.drop_dir);
 
 	if (r < 0) {
-		ss_say_gone(m);
+		submission_say_gone(m, "sendmail");
 		fprintf(stderr, "nor leave the message in %s: %s\n",
 			sm->conf.drop_dir, strerror(-r));
 		return r == -EACCES ? EX_NOPERM : EX_TEMPFAIL;
 	}
 	if (sm->verbose || isatty(STDERR_FILENO)) {
-		ss_say_gone(m);
+		submission_say_gone(m, "sendmail");
 		fprintf(stderr, "the message waits for it in %s\n",
 			sm->conf.drop_dir);
 	}

@@ -139,16 +139,11 @@ spool_front(struct spool *s, size_t *ret_len)
 	size_t len = s->size < SPOOL_HEADER_MAX ? s->size : SPOOL_HEADER_MAX;
 	char *front = xmalloc(len + 1);
 
-	if (spool_seek(s, 0) < 0 || fread(front, 1, len, s->file) != len) {
+	if (fseeko(s->file, 0, SEEK_SET) < 0 ||
+	    fread(front, 1, len, s->file) != len) {
 		free(front);
 		return NULL;
 	}
 	*ret_len = len;
 	return front;
-}
-
-int
-spool_seek(struct spool *s, size_t at)
-{
-	return fseeko(s->file, (off_t)at, SEEK_SET) < 0 ? -errno : 0;
 }

@@ -31,7 +31,5 @@ void spool_done(struct spool *s);
 /* The first SPOOL_HEADER_MAX bytes, owned by the caller; their number in
  * *RET_LEN. NULL when they can't be read. */
 char *spool_front(struct spool *s, size_t *ret_len);
-/* Go on reading at AT. 0 or -errno. */
-int spool_seek(struct spool *s, size_t at);
 
 #endif

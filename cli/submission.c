@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "base/xalloc.h"
 #include "cli/drop_leave.h"
+#include "cli/text.h"
 
 /* --- what an answer means ---------------------------------------------------- */
 
@@ -163,6 +164,15 @@ submission_say(struct submission *s, struct submit_talk *t)
 	int r = sub_say_envelope(s, t);
 
 	return r == 0 ? sub_say_content(s, t) : r;
+}
+
+void
+submission_say_gone(const struct submission *s, const char *program)
+{
+	fflush(stdout);
+	fprintf(stderr, "%s: can't reach belfryd: ", program);
+	text_put(s->gone, stderr);
+	fputs("; ", stderr);
 }
 
 int

@@ -58,6 +58,8 @@ struct submission {
 int submission_open(struct submission *s, const char *socket,
 		    struct submit_talk *t);
 int submission_say(struct submission *s, struct submit_talk *t);
+/* After GONE: `PROGRAM: can't reach belfryd: why; `, for the caller to end. */
+void submission_say_gone(const struct submission *s, const char *program);
 /* 0 or -errno, as drop_leave(). */
 int submission_leave(struct submission *s, const char *drop_dir);
 

@@ -40,8 +40,9 @@ alias_domain_is_ours(const struct alias_domains *d, const char *domain)
 	       bsearch(&domain, s->v, s->n, sizeof(*s->v), al_compare) != NULL;
 }
 
-bool
-alias_domain_is_host(const struct alias_domains *d, const char *domain)
+/* `hostname` or localhost. */
+static bool
+al_domain_is_host(const struct alias_domains *d, const char *domain)
 {
 	return strcasecmp(domain, "localhost") == 0 ||
 	       strcasecmp(domain, d->hostname) == 0;
@@ -84,7 +85,7 @@ aliases_find(const struct aliases *t, const struct address *a)
 	size_t len, base;
 
 	if (a->domain[0] != '\0' && !alias_domain_is_ours(d, a->domain) &&
-	    !alias_domain_is_host(d, a->domain))
+	    !al_domain_is_host(d, a->domain))
 		return NULL;
 	address_local_key(a->local, local, sizeof(local));
 	found = al_get_either(t, local, a->domain);
@@ -124,7 +125,7 @@ al_name(struct aliases *t, const char *name, const struct conf_mark *mark,
 	}
 	if (a.domain[0] != '\0' &&
 	    !alias_domain_is_ours(t->domains, a.domain) &&
-	    !alias_domain_is_host(t->domains, a.domain)) {
+	    !al_domain_is_host(t->domains, a.domain)) {
 		conf_error(errors, mark,
 			   "alias `%s`: %s is not one of `domains`, and not "
 			   "this host",

@@ -62,7 +62,5 @@ const struct alias *aliases_next(const struct aliases *table,
 
 /* One of `domains`. */
 bool alias_domain_is_ours(const struct alias_domains *d, const char *domain);
-/* `hostname` or localhost. */
-bool alias_domain_is_host(const struct alias_domains *d, const char *domain);
 
 #endif

@@ -233,8 +233,6 @@ bool smtp_hosts_is_us(const struct smtp_try *t,
 		      const struct sockaddr_any *addr);
 /* The host at hand is ourselves: exchangers that are not better go. */
 void smtp_hosts_drop_equals(struct smtp_try *t);
-/* Those of one preference in random order; V is sorted by it. */
-void smtp_mx_shuffle(struct dns_mx *v, size_t n);
 
 /* --- smtp_conn.c ---------------------------------------------------------------- */
 

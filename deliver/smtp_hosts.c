@@ -123,8 +123,9 @@ smtp_hosts_route(struct smtp_try *t, struct route *ret_route)
 
 /* --- mail exchangers ----------------------------------------------------------- */
 
-void
-smtp_mx_shuffle(struct dns_mx *v, size_t n)
+/* Those of one preference in random order; V is sorted by it. */
+static void
+sh_mx_shuffle(struct dns_mx *v, size_t n)
 {
 	for (size_t from = 0, to; from < n; from = to) {
 		for (to = from + 1;
@@ -297,7 +298,7 @@ mx_found(struct smtp_try *t)
 {
 	const struct routing *r = t->routing;
 
-	smtp_mx_shuffle(t->mx, t->nmx);
+	sh_mx_shuffle(t->mx, t->nmx);
 	for (size_t i = 0; i < t->nmx; i++)
 		if (strcasecmp(t->mx[i].host, routing_hostname(r)) == 0) {
 			mx_cut(t, i);

@@ -494,12 +494,6 @@ address_is_null(const struct address *a)
 	return a->local[0] == '\0';
 }
 
-bool
-address_is_literal(const struct address *a)
-{
-	return a->domain[0] == '[';
-}
-
 const char *
 address_domain_of(const char *text)
 {

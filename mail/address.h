@@ -49,7 +49,6 @@ size_t address_base_len(const char *local, size_t len, char delimiter);
 /* The local part in lower case, without the quotes; at most SIZE - 1 bytes. */
 void address_local_key(const char *local, char *ret, size_t size);
 bool address_is_null(const struct address *a);
-bool address_is_literal(const struct address *a);
 /* Domain part of a text address: what follows the last "@", or "". */
 const char *address_domain_of(const char *text);
 /* A host name or literal as EHLO takes it. */

@@ -94,8 +94,9 @@ gn_write_part(int dir_fd, const char *text, size_t len)
 	return r;
 }
 
-int
-store_generation_write(int dir_fd, const struct store_generation_file *f)
+/* Replaced as a whole. 0 or -errno. */
+static int
+gn_file_write(int dir_fd, const struct store_generation_file *f)
 {
 	char text[128];
 	int len = snprintf(text, sizeof(text), GN_HEAD), r;
@@ -177,7 +178,7 @@ store_generation_begin(struct store *s, const struct store_generation *next)
 	struct store_generation_file both = {
 		.n = 2, .id = {next->id, s->generation.id}};
 
-	return store_generation_write(s->dir_fd, &both);
+	return gn_file_write(s->dir_fd, &both);
 }
 
 void
@@ -188,7 +189,7 @@ store_generation_end(struct store *s, const struct store_generation *next)
 	s->generation = *next;
 	s->restored = false;
 	/* When this fails the file names the one before as well. */
-	(void)store_generation_write(s->dir_fd, &one);
+	(void)gn_file_write(s->dir_fd, &one);
 }
 
 /* --- while the store thread runs -------------------------------------------- */

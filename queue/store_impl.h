@@ -108,8 +108,6 @@ struct store_generation_file {
 
 /* 0, also without the file; -errno: nobody knows what it says. */
 int store_generation_read(int dir_fd, struct store_generation_file *ret);
-/* Replaced as a whole. 0 or -errno. */
-int store_generation_write(int dir_fd, const struct store_generation_file *f);
 /* What the record says; a store_fn. 0, -ENOENT, -EBADMSG. */
 int store_generation_take(struct store_txn *txn, void *none);
 /* Take it from the store (none: 0, and zeros), and say whether the file knows

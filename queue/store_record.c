@@ -100,8 +100,9 @@ store_place_equal(const struct store_place *a, const struct store_place *b)
 	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
-size_t
-store_place_len(uint8_t first)
+/* How long a place is whose first byte is FIRST; 0: no such place. */
+static size_t
+place_length(uint8_t first)
 {
 	switch (first) {
 	case 'T':
@@ -165,7 +166,7 @@ store_row_parse_wait(const void *row, size_t len, struct store_place *ret_place,
 	size_t place_len;
 	int r;
 
-	place_len = len > 0 ? store_place_len(*at) : 0;
+	place_len = len > 0 ? place_length(*at) : 0;
 	if (place_len == 0 || place_len >= len)
 		return -EBADMSG;
 	r = store_row_parse_rec(at + place_len, len - place_len, ret_key);
@@ -190,7 +191,7 @@ store_rec_encode(const struct store_row *row, const struct store_rec *rec,
 	uint8_t *at = ret;
 
 	must(rec->len <= STORE_VALUE_MAX);
-	must(place->len == 0 || place->len == store_place_len(*place->bytes));
+	must(place->len == 0 || place->len == place_length(*place->bytes));
 	at = sr_put64(at, rec->version);
 	at = sr_put64(at, rec->blob);
 	at = sr_put32(at, rec->pages);
@@ -209,7 +210,7 @@ sr_get_place(const uint8_t *at, size_t len, struct store_place *ret_place)
 
 	if (n > STORE_PLACE_MAX || n > len - 1)
 		return -EBADMSG;
-	if (n > 0 && n != store_place_len(*at))
+	if (n > 0 && n != place_length(*at))
 		return -EBADMSG;
 	*ret_place = (struct store_place){.len = (uint8_t)n};
 	memcpy(ret_place->bytes, at, n);

@@ -36,9 +36,6 @@ int store_row_parse_wait(const void *row, size_t len,
 			 struct store_place *ret_place,
 			 struct store_key *ret_key);
 
-/* How long a place is whose first byte is FIRST; 0: no such place. */
-size_t store_place_len(uint8_t first);
-
 /* Into RET of ENGINE_VALUE_MAX bytes; the length. */
 size_t store_rec_encode(const struct store_row *row,
 			const struct store_rec *rec, uint8_t *ret);

@@ -77,6 +77,7 @@ belfry_proto_test(wrong)
 set_tests_properties(proto.wrong PROPERTIES WILL_FAIL TRUE)
 
 belfry_unit_test(session belfry_relay belfry_store_kit)
+target_sources(test_session PRIVATE unit/snapshot_kit.c)
 set_tests_properties(unit.session PROPERTIES LABELS threads)
 belfry_unit_test(smtp_in belfry_proto)
 target_compile_definitions(test_smtp_in PRIVATE
@@ -85,4 +86,5 @@ belfry_unit_test(places belfry_relay)
 belfry_unit_test(drop_disk belfry_relay)
 target_sources(test_drop_disk PRIVATE unit/call_fail.c)
 belfry_unit_test(notify belfry_relay belfry_queue_rig)
+target_sources(test_notify PRIVATE unit/snapshot_kit.c)
 set_tests_properties(unit.notify PROPERTIES LABELS threads)

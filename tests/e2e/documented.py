@@ -79,7 +79,7 @@ class DocCase(StoreCase):
             ("/var/lib/belfry", self.state),
             ("/var/backups/belfry", self.elsewhere),
             ("/srv/belfry", os.path.join(belfryd.folder, "srv")),
-            ("/root/damaged", os.path.join(belfryd.folder, "damaged"))]
+            ("/var/backups/damaged", os.path.join(belfryd.folder, "damaged"))]
         if lab.IS_ROOT:
             self.names += [("-o belfry", "-o nobody"),
                            ("--as belfry", "--as nobody")]

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tests/unit/queue_rig.h"
+#include "tests/unit/snapshot_kit.h"
 #include "tests/unit/store_fail.h"
 #include "tests/unit/test.h"
 
@@ -38,18 +39,8 @@ open_snapshot(struct fixture *f)
 		"postmaster: boss@example.net\n"
 		"notify: {postmaster: [store]}\n"
 		"delivery: {smarthost: [{host: 127.0.0.1}]}\n";
-	struct config *config = NULL;
-	struct conf_errors e;
 
-	relay_metrics_init(&f->relay);
-	conf_errors_init(&e);
-	assert_int_equal(
-		config_load_text("t", text, sizeof(text) - 1, &config, &e), 0);
-	assert_int_equal(snapshot_new(config, &f->relay.smtp_metrics, &e,
-				      &f->relay.snapshot),
-			 0);
-	config_unref(&config);
-	conf_errors_done(&e);
+	f->relay.snapshot = snapshot_kit_new(&f->relay, text);
 }
 
 static void

@@ -12,6 +12,7 @@
 
 #include "relay/relay.h"
 #include "relay/session_impl.h"
+#include "tests/unit/snapshot_kit.h"
 #include "tests/unit/store_kit.h"
 #include "tests/unit/test.h"
 
@@ -98,18 +99,8 @@ open_snapshot(struct fixture *f)
 	static const char text[] =
 		"hostname: relay.example.org\n"
 		"delivery: {smarthost: [{host: 127.0.0.1}]}\n";
-	struct config *config = NULL;
-	struct conf_errors e;
 
-	relay_metrics_init(&f->relay);
-	conf_errors_init(&e);
-	assert_int_equal(
-		config_load_text("t", text, sizeof(text) - 1, &config, &e), 0);
-	assert_int_equal(
-		snapshot_new(config, &f->relay.smtp_metrics, &e, &f->snapshot),
-		0);
-	config_unref(&config);
-	conf_errors_done(&e);
+	f->snapshot = snapshot_kit_new(&f->relay, text);
 }
 
 static void
