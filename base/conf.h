@@ -31,6 +31,7 @@
 
 enum conf_type {
 	CONF_STRING,  /* char * */
+	CONF_TEXT,    /* struct conf_text: a string that keeps its place */
 	CONF_BOOL,    /* bool: true or false, nothing else */
 	CONF_INT,     /* int64_t */
 	CONF_FLOAT,   /* double */
@@ -59,6 +60,12 @@ struct conf_mark {
 
 /* Of a value that was not given. */
 bool conf_mark_is_default(const struct conf_mark *m);
+
+/* MARK is that of a default where nothing was given. */
+struct conf_text {
+	const char *text;
+	struct conf_mark mark;
+};
 
 struct conf_strings {
 	size_t n;

@@ -269,6 +269,7 @@ cf_value(struct cf *cf, const struct conf_option *o,
 	case CONF_MAP:
 		return cf_map(cf, o, node, field);
 	case CONF_STRING:
+	case CONF_TEXT:
 	case CONF_BOOL:
 	case CONF_INT:
 	case CONF_FLOAT:
@@ -282,6 +283,9 @@ cf_value(struct cf *cf, const struct conf_option *o,
 		return false;
 	if (o->type == CONF_STRING)
 		*(char **)field = arena_strdup(cf->arena, node->text);
+	else if (o->type == CONF_TEXT)
+		*(struct conf_text *)field = (struct conf_text){
+			arena_strdup(cf->arena, node->text), node->mark};
 	else if (o->type == CONF_BOOL)
 		return cf_bool(cf, o, node, field);
 	else if (o->type == CONF_FLOAT)

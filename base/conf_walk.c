@@ -49,6 +49,7 @@ conf_type_name(const struct conf_option *o)
 {
 	switch (o->type) {
 	case CONF_STRING:
+	case CONF_TEXT:
 		return xstrdup("string");
 	case CONF_BOOL:
 		return xstrdup("true|false");

@@ -15,6 +15,7 @@
 
 #include "base/conf.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "deliver/route.h"
 #include "deliver/routes_conf.h"
 #include "net/dns.h"
@@ -118,6 +119,7 @@ struct config {
 	char *user;     /* "": stay the caller */
 	char *loops;    /* as written */
 	int64_t nloops; /* LOOPS, resolved: at least 1 */
+	struct secrets_conf secrets;
 	struct log_conf log;
 	struct queue_store_conf store;
 	struct notify_conf notify;
