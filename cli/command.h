@@ -49,6 +49,7 @@ int cli_help(const struct cli *cli, int argc, char **argv);
 int cli_check(const struct cli *cli, int argc, char **argv);
 int cli_config_reference(const struct cli *cli, int argc, char **argv);
 int cli_status(const struct cli *cli, int argc, char **argv);
+int cli_password(const struct cli *cli, int argc, char **argv);
 int cli_pause(const struct cli *cli, int argc, char **argv);
 int cli_resume(const struct cli *cli, int argc, char **argv);
 int cli_queue_list(const struct cli *cli, int argc, char **argv);

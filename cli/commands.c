@@ -16,6 +16,11 @@ const struct command cli_commands[] = {
 	{"config reference", "[--json|--markdown]",
 	 "Every key of the configuration with type, default and meaning.", NULL,
 	 cli_config_reference},
+	{"password", "[--user NAME]",
+	 "Make an entry of the users file from a password.",
+	 "It is asked for twice and not shown; in a pipe one line is read.\n\n"
+	 "  --user NAME  whose entry it is\n",
+	 cli_password},
 	{"status", "[--check [--warning T] [--critical T]] [--json]",
 	 "Listeners, queue and store at a glance.",
 	 "  --check     one line and the exit status of a monitoring plugin:\n"

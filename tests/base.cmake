@@ -1,5 +1,6 @@
 belfry_unit_test(buf belfry_base)
 belfry_unit_test(pack belfry_base)
+belfry_unit_test(password belfry_base)
 belfry_unit_test(clock belfry_base)
 belfry_unit_test(rate belfry_base)
 belfry_unit_test(secret belfry_base)

@@ -3,6 +3,7 @@
 
 _belfry_commands='check
 config reference
+password
 status
 pause
 resume
@@ -29,6 +30,8 @@ _belfry_options()
 		echo --strict --as --help ;;
 	'config reference')
 		echo --json --markdown --help ;;
+	'password')
+		echo --user --help ;;
 	'status')
 		echo --check --warning --critical --json --help ;;
 	'pause')

@@ -765,4 +765,65 @@ class Usage(Case):
         self.assertEqual(json.loads(done.stdout), MESSAGE)
 
 
+class Password(unittest.TestCase):
+    ENTRY = re.compile(rb'^"(.*)": \{password: "(\$y\$[^"]+)"'
+                       rb'(, scram: \{iterations: 8192, salt: "[^"]{24}", '
+                       rb'stored: "[^"]{44}", server: "[^"]{44}"\})?\}$')
+
+    def run_it(self, *args, given=b"secret\n"):
+        return subprocess.run([BELFRY, "password", *args], input=given,
+                              capture_output=True, check=False)
+
+    def test_a_pipe(self):
+        said = self.run_it("--user", 'an"na')
+        self.assertEqual((said.returncode, said.stderr), (0, b""))
+        entry = self.ENTRY.match(said.stdout.strip())
+        self.assertEqual(entry[1], b'an\\"na')
+        self.assertTrue(entry[3])
+        self.assertNotIn(b"secret", said.stdout)
+
+    def test_any_byte(self):
+        said = self.run_it(given=b"\xff\xfe")
+        self.assertEqual(said.returncode, 0)
+        self.assertFalse(self.ENTRY.match(said.stdout.strip())[3])
+        self.assertIn(b"without keys for SCRAM", said.stderr)
+
+    def test_no(self):
+        rows = ((b"", "no password"), (b"\n", "no password"),
+                (b"a\0b\n", "NUL"), (b"a" * 512, "at most 511"))
+        for given, why in rows:
+            said = self.run_it(given=given)
+            self.assertEqual((said.returncode, said.stdout), (1, b""), given)
+            self.assertIn(why.encode(), said.stderr)
+        self.assertEqual(self.run_it("--user", "a\nb").returncode, 64)
+        self.assertEqual(self.run_it("anna").returncode, 64)
+
+    def on_terminal(self, *lines):
+        pid, tty = pty.fork()
+        if pid == 0:
+            os.execv(BELFRY, [BELFRY, "password", "--user", "anna"])
+        said = b""
+        for prompt, line in zip((b"Password: ", b"The same again: "), lines):
+            while not said.endswith(prompt):
+                said += os.read(tty, 1000)
+            os.write(tty, line + b"\n")
+        try:
+            while piece := os.read(tty, 1000):
+                said += piece
+        except OSError:
+            pass
+        os.close(tty)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said
+
+    def test_a_terminal(self):
+        status, said = self.on_terminal(b"secret", b"secret")
+        self.assertEqual(status, 0, said)
+        self.assertNotIn(b"secret", said)
+        self.assertTrue(self.ENTRY.match(said.strip().splitlines()[-1]), said)
+        status, said = self.on_terminal(b"secret", b"secre")
+        self.assertEqual(status, 1)
+        self.assertIn(b"not the same", said)
+        self.assertNotIn(b"$y$", said)
+
+
 unittest.main()
