@@ -9,7 +9,8 @@
  * whole if that fits, the sender didn't ask for less and it was not refused for
  * what it holds, else its header, else the beginning of its header; with very
  * many recipients the servers' words are left out, and with more still they are
- * told in several DSNs. Never a DSN for a DSN.
+ * told in several DSNs. Never a DSN for a DSN; but one that held a whole
+ * original, and was refused for that, goes once more with the header.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -201,7 +202,7 @@ bounce_dsn(struct bounce *b)
  * Subjects of RFC 3463 that mean it: the size (2.3, 3.4), the content (6),
  * policy (7). What a server says behind the content means it too, unless it
  * speaks of the address or the mailbox. */
-static bool
+bool
 bounce_is_of_content(const struct reply *reply)
 {
 	char dsn[REPLY_DSN_MAX];
@@ -311,6 +312,7 @@ bounce_commit(struct bounce *b, const struct dsn *dsn)
 		/* It has a header like that itself then. */
 		.smtputf8 = !utf8_is_ascii(t->sender),
 		.utf8_header = !utf8_is_ascii(t->sender),
+		.quotes = dsn->original_len > 0 && dsn->original_whole,
 		.message_id = dsn->message_id,
 		.teller = 'm',
 		.nrcpt = b->back.n,
@@ -414,8 +416,11 @@ bounce_route(struct bounce *b)
 void
 bounce_tell(struct deliver_loop *dl, struct tell *tell)
 {
-	struct bounce *b = xcalloc(1, sizeof(*b));
+	struct bounce *b;
 
+	if (bounce_again(dl, tell))
+		return;
+	b = xcalloc(1, sizeof(*b));
 	dl->under_way++;
 	b->dl = dl;
 	b->tell = tell;

@@ -106,6 +106,13 @@ void deliver_look_up(void *ctx, struct loop *loop, struct arena *arena,
 
 /* Say what became of a message, in a DSN to its sender. */
 void bounce_tell(struct deliver_loop *dl, struct tell *tell);
+/* Was the mail refused for what it holds? */
+bool bounce_is_of_content(const struct reply *reply);
+
+/* --- bounce_again.c --------------------------------------------------------- */
+
+/* Consume TELL, if it is of a report that a shorter one can replace. */
+bool bounce_again(struct deliver_loop *dl, struct tell *tell);
 
 /* --- maildir_try.c ------------------------------------------------------------ */
 

@@ -9,12 +9,14 @@
 
 /* --- the mail's outcome ---------------------------------------------------- */
 
-/* RFC 1870, 6.1: 552 to MAIL is about the size. */
+/* RFC 1870, 6.1: 552 to MAIL is about the size. At DATA sender and recipients
+ * have had their answers. */
 static bool
 so_is_of_content(const struct smtp_out *so, const struct reply *reply)
 {
 	return reply_permanent(reply) &&
-	       (so->state == SMTP_OUT_BODY || so->state == SMTP_OUT_DOT ||
+	       (so->state == SMTP_OUT_DATA || so->state == SMTP_OUT_BODY ||
+		so->state == SMTP_OUT_DOT ||
 		(so->state == SMTP_OUT_MAIL && reply->code == 552));
 }
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/crc32c.h"
 #include "base/utf8.h"
+#include "mail/dsn_impl.h"
 #include "mail/xtext.h"
 
 /*
@@ -13,16 +14,7 @@
  * through dsn_words(): printable ASCII only, or UTF-8 where that is allowed,
  * wrapped, each line of it behind a blank. So it can make no field, no boundary
  * and no line of its own.
- *
- * When the buf refuses a piece the rest goes on; the error is kept and
- * returned.
  */
-struct dsn_out {
-	struct buf *buf; /* borrowed */
-	int error;
-	bool global; /* all of the report may be UTF-8 */
-	bool utf8;   /* this part of it may */
-};
 
 #define LINE_WISH 76   /* where text is wrapped at a blank */
 #define LINE_HARD 900  /* where it is wrapped in any case; below the 998 */
@@ -55,7 +47,7 @@ static const struct dsn_phrase {
 
 #define NPHRASES (sizeof(phrases) / sizeof(phrases[0]))
 
-static void
+void
 dsn_put(struct dsn_out *o, const char *data, size_t len)
 {
 	int r = buf_append(o->buf, data, len);
@@ -64,7 +56,7 @@ dsn_put(struct dsn_out *o, const char *data, size_t len)
 		o->error = r;
 }
 
-static void
+void
 dsn_str(struct dsn_out *o, const char *s)
 {
 	dsn_put(o, s, strlen(s));
@@ -284,8 +276,8 @@ dsn_text(struct dsn_out *o, const struct dsn *d)
 	dsn_line(o, "where your message has the number ", d->queue_id, "  ");
 	dsn_date(o, "and arrived on ", d->arrival_ms);
 	if (d->original_len > 0)
-		dsn_str(o, d->original_whole ? "Your message is attached.\r\n"
-					     : "Its header is attached.\r\n");
+		dsn_str(o,
+			d->original_whole ? DSN_SAYS_WHOLE : DSN_SAYS_HEADER);
 	o->utf8 = o->global;
 }
 
@@ -356,100 +348,6 @@ dsn_status(struct dsn_out *o, const struct dsn *d)
 	dsn_date(o, "Arrival-Date: ", d->arrival_ms);
 	for (size_t i = 0; i < d->nrcpt; i++)
 		dsn_status_of(o, &d->rcpt[i]);
-}
-
-/* --- the original ----------------------------------------------------------
- */
-
-enum dsn_encoding { DSN_7BIT, DSN_8BIT, DSN_QUOTED };
-
-static const char *const encoding_names[] = {
-	[DSN_7BIT] = "7bit",
-	[DSN_8BIT] = "8bit",
-	[DSN_QUOTED] = "quoted-printable",
-};
-
-static bool
-has_long_line(const char *data, size_t len)
-{
-	while (len > 0) {
-		const char *nl = memchr(data, '\n', len);
-		size_t line = nl != NULL ? (size_t)(nl - data) + 1 : len;
-
-		if (line > 1000)
-			return true;
-		data += line;
-		len -= line;
-	}
-	return false;
-}
-
-/* A header may be encoded (RFC 6522, 4; RFC 6533, 6.3), and so passes where
- * 8BITMIME is not offered. A message/rfc822 may not (RFC 2046, 5.2.1): it
- * leaves as it came. */
-static enum dsn_encoding
-dsn_encoding(const struct dsn *d, bool global)
-{
-	bool eight = utf8_has_8bit(d->original, d->original_len);
-
-	if (!d->original_whole &&
-	    (has_long_line(d->original, d->original_len) || (eight && !global)))
-		return DSN_QUOTED;
-	return eight ? DSN_8BIT : DSN_7BIT;
-}
-
-/* RFC 2045, 6.7. A blank at the end of a line is encoded too, since relays may
- * cut it off there. */
-static void
-dsn_quoted(struct dsn_out *o, const char *data, size_t len)
-{
-	size_t column = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)data[i];
-		bool at_end = i + 1 == len || data[i + 1] == '\r';
-		bool plain = c > ' ' && c <= '~' && c != '=';
-		char code[4];
-
-		if (c == '\n')
-			column = 0;
-		if (c == '\r' || c == '\n') {
-			dsn_put(o, data + i, 1);
-			continue;
-		}
-		if (column > 72) {
-			dsn_str(o, "=\r\n");
-			column = 0;
-		}
-		if (plain || ((c == ' ' || c == '\t') && !at_end)) {
-			dsn_put(o, data + i, 1);
-			column++;
-		} else {
-			snprintf(code, sizeof(code), "=%02X", c);
-			dsn_put(o, code, 3);
-			column += 3;
-		}
-	}
-}
-
-static void
-dsn_original(struct dsn_out *o, const struct dsn *d, enum dsn_encoding e)
-{
-	static const char *const types[2][2] = {
-		{"text/rfc822-headers", "message/rfc822"},
-		{"message/global-headers", "message/global"},
-	};
-
-	dsn_str(o, "Content-Type: ");
-	dsn_str(o, types[d->original_utf8][d->original_whole]);
-	dsn_str(o, "\r\n");
-	dsn_str(o, "Content-Transfer-Encoding: ");
-	dsn_str(o, encoding_names[e]);
-	dsn_str(o, "\r\n\r\n");
-	if (e == DSN_QUOTED)
-		dsn_quoted(o, d->original, d->original_len);
-	else
-		dsn_put(o, d->original, d->original_len);
 }
 
 /* --- the whole -------------------------------------------------------------

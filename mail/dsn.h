@@ -63,4 +63,10 @@ struct dsn {
  */
 int dsn_compose(const struct dsn *dsn, struct buf *out);
 
+/* Append what dsn_compose() made, with at most MOST octets of the original's
+ * header in place of all of the original, under another Message-ID. 0; -EINVAL:
+ * this is no report with all of an original; -EMSGSIZE as above. */
+int dsn_shorten(const char *report, size_t len, const char *message_id,
+		size_t most, struct buf *out);
+
 #endif

@@ -18,8 +18,9 @@ struct reply {
 				    * without control characters but that:
 				    * others became spaces, 8-bit octets "?" */
 	bool ours;       /* no server said it: we did, by reply_set() */
-	bool of_content; /* said of the mail itself, when it had come or for its
-			  * size; set by who knows when it was said */
+	bool of_content; /* said of the mail itself, at DATA, behind the content
+			  * or for its size; set by who knows when it was
+			  * said */
 };
 
 void reply_set(struct reply *r, int code, const char *dsn, const char *fmt, ...)

@@ -150,7 +150,7 @@ act_hold(struct act *x, struct store_txn *txn, bool hold)
 	if (hold) {
 		x->m.flags |= MESSAGE_HELD;
 	} else {
-		x->m.flags &= (uint8_t)~MESSAGE_HELD;
+		x->m.flags &= (uint16_t)~MESSAGE_HELD;
 		/* It did not age meanwhile: time for another try. */
 		message_not_before(&x->m, x->now_ms + QUEUE_GRACE_MS);
 	}

@@ -42,6 +42,7 @@ struct envelope {
 	bool eight_bit;         /* the body holds octets above 127 */
 	bool smtputf8;          /* MAIL said SMTPUTF8 (RFC 6531) */
 	bool utf8_header;       /* ... and the header needs it */
+	bool quotes;            /* a report that holds all of a message */
 	enum dsn_ret ret;       /* RFC 3461 */
 	const char *envid;      /* ... decoded; NULL: none */
 	const char *message_id; /* for listings; may be "" */

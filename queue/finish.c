@@ -96,7 +96,7 @@ message_end(struct queue *q, struct store_txn *txn, uint64_t id,
 	if (keep <= 0 || !store_has_room(q->store, STORE_NEED_KEEP))
 		return message_del(txn, id, m, rec, e, now);
 	message_is_over(id, m, e);
-	m->flags &= (uint8_t) ~(MESSAGE_HELD | MESSAGE_WARN);
+	m->flags &= (uint16_t) ~(MESSAGE_HELD | MESSAGE_WARN);
 	m->flags |= MESSAGE_KEPT;
 	m->tell_ms = m->warn_ms = 0;
 	m->expires_ms = now + keep;

@@ -13,7 +13,7 @@ message_encode(const struct message *m, struct buf *out)
 	struct pack p = {.out = out};
 
 	pack_u8(&p, MESSAGE_FORMAT);
-	pack_u8(&p, m->flags);
+	pack_u16(&p, m->flags);
 	pack_u8(&p, (uint8_t)m->class);
 	pack_u8(&p, m->teller);
 	pack_u8(&p, (uint8_t)m->ret);
@@ -58,7 +58,7 @@ message_decode(const void *value, size_t len, struct arena *a,
 
 	unpack_init(&u, value, len);
 	format = unpack_u8(&u);
-	m.flags = unpack_u8(&u);
+	m.flags = unpack_u16(&u);
 	class = unpack_u8(&u);
 	m.class = class;
 	m.teller = unpack_u8(&u);

@@ -21,13 +21,14 @@ enum message_flag {
 	MESSAGE_FAILED = 1 << 3,  /* some recipient was not served */
 	MESSAGE_SMTPUTF8 = 1 << 4,
 	MESSAGE_UTF8_HEADER = 1 << 6,
-	MESSAGE_WARN = 1 << 5, /* the sender is to be told that it is late */
-	MESSAGE_KEPT = 1 << 7, /* its fate is known; the content stays until
+	MESSAGE_WARN = 1 << 5,   /* the sender is to be told that it is late */
+	MESSAGE_KEPT = 1 << 7,   /* its fate is known; the content stays until
 				* EXPIRES, without recipients */
+	MESSAGE_QUOTES = 1 << 8, /* a report with all of what it speaks of */
 };
 
 struct message {
-	uint8_t flags;
+	uint16_t flags;
 	enum queue_class class;
 	uint8_t teller; /* 'm': DSN; else the kind of TELLER_KEY */
 	struct store_key teller_key;

@@ -254,10 +254,11 @@ publish_add_message(struct publish *p, const struct envelope *env, int64_t size)
 	char id[PUBLISH_MSGID_MAX + 1] = "";
 	struct queue_conf conf;
 	struct message m = {
-		.flags =
-			(uint8_t)((env->eight_bit ? MESSAGE_EIGHT_BIT : 0) |
-				  (env->smtputf8 ? MESSAGE_SMTPUTF8 : 0) |
-				  (env->utf8_header ? MESSAGE_UTF8_HEADER : 0)),
+		.flags = (uint16_t)((env->eight_bit ? MESSAGE_EIGHT_BIT : 0) |
+				    (env->smtputf8 ? MESSAGE_SMTPUTF8 : 0) |
+				    (env->utf8_header ? MESSAGE_UTF8_HEADER
+						      : 0) |
+				    (env->quotes ? MESSAGE_QUOTES : 0)),
 		.class = env->class,
 		.teller = env->teller != 0 ? env->teller : 'm',
 		.teller_key = env->teller_key,

@@ -172,6 +172,7 @@ tell_load(struct store_txn *txn, void *arg)
 	t->expires_ms = m.expires_ms;
 	t->class = m.class;
 	t->utf8_header = m.flags & MESSAGE_UTF8_HEADER;
+	t->quotes = m.flags & MESSAGE_QUOTES;
 	t->ret = m.ret;
 	t->envid = m.envid[0] != '\0' ? m.envid : NULL;
 	reader_init(&ti->reader, ti->q, ti->loop, rec.blob, rec.pages, m.size);
@@ -382,7 +383,7 @@ commit_message(struct tell_impl *ti, struct store_txn *txn, struct message *m,
 				   ti->now_ms);
 	/* A warning is given once, even where it could not name all. */
 	if (tell_has_late(&ti->t) || ti->t.nrcpt == ti->nall)
-		m->flags &= (uint8_t)~MESSAGE_WARN;
+		m->flags &= (uint16_t)~MESSAGE_WARN;
 	m->tell_ms = tell_is_more(ti) ? ti->now_ms : 0;
 	return queue_put_message(ti->q, txn, ti->t.id, m, rec);
 }

@@ -44,12 +44,14 @@ struct tell {
 	const char *sender;
 	int64_t size, arrival_ms, expires_ms;
 	bool utf8_header; /* it is an SMTPUTF8 message's (RFC 6531) */
+	bool quotes;      /* as its envelope said */
 	enum dsn_ret ret;
 	const char *envid; /* decoded; NULL: none */
 	enum queue_class class;
 	bool delivered; /* all recipients were served; only for kinds but 'm' */
 	size_t nrcpt;   /* the untold ones; a teller whose report can't hold
-			 * them all lowers it: the rest is due at once */
+			 * them all lowers it, and may bring others to the
+			 * front: the rest is due at once */
 	struct tell_rcpt *rcpt;
 	struct tell_impl *impl;
 };

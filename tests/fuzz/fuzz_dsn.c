@@ -6,6 +6,7 @@
  *	input: flags (1), texts, each behind a number of how many octets it has
  *	(1), the message
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,6 +235,39 @@ check(const struct dsn *d, const char *s, size_t len)
 	must(len == 4 && memcmp(at, "--\r\n", 4) == 0);
 }
 
+/* The same report with the header only, which is one again. */
+static void
+check_shorter(const struct dsn *whole, const struct buf *report)
+{
+	struct dsn d = *whole;
+	struct buf out;
+	size_t scanned = 0, head;
+	int r;
+
+	if (header_end(d.original, d.original_len, &scanned, &head) == 1)
+		d.original_len = head;
+	d.original_whole = false;
+	buf_init(&out, 1 << 22);
+	r = dsn_shorten(buf_str(report), report->len, "2@mx.example.com",
+			report->len, &out);
+	must(r == (whole->original_whole && d.original_len > 0 ? 0 : -EINVAL));
+	if (r == 0)
+		check(&d, buf_str(&out), out.len);
+	buf_done(&out);
+}
+
+/* What is no report. */
+static void
+check_no_report(const unsigned char *data, size_t len)
+{
+	struct buf out;
+
+	buf_init(&out, 1 << 22);
+	(void)dsn_shorten((const char *)data, len, "2@mx.example.com", len,
+			  &out);
+	buf_done(&out);
+}
+
 /* --- what goes in --------------------------------------------------------------- */
 
 static void
@@ -282,6 +316,9 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t len)
 	buf_init(&out, 1 << 22);
 	must(dsn_compose(&d, &out) == 0);
 	check(&d, buf_str(&out), out.len);
+	if (d.original_len > 0)
+		check_shorter(&d, &out);
+	check_no_report(data, len);
 	buf_done(&out);
 	free(original);
 	arena_done(&in.arena);

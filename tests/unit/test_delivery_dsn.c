@@ -109,6 +109,71 @@ test_many_refused(void **state)
 	delivery_rig_done(&g);
 }
 
+/* A report that held all of the mail is refused: it goes once more, with the
+ * header only, unless that can't be the reason. */
+static void
+test_refused_report(void **state)
+{
+	static const struct {
+		const char *name;
+		struct smtp_rule rule;
+		bool again;
+	} rows[] = {
+		{"behind the content",
+		 {"DOT", 1, "554 we don't like it\r\n", false, false, NULL},
+		 true},
+		{"its size",
+		 {"MAIL", 2, "552 5.3.4 too large\r\n", false, false, NULL},
+		 true},
+		{"at DATA",
+		 {"DATA", 2, "554 5.0.0 no\r\n", false, false, NULL},
+		 true},
+		{"both",
+		 {"DOT", 0, "554 we don't like it\r\n", false, false, NULL},
+		 true},
+		{"nobody there",
+		 {"RCPT", 2, "550 5.1.1 who?\r\n", false, false, NULL},
+		 false},
+		{"no mail from a null path",
+		 {"MAIL", 2, "550 5.5.0 who?\r\n", false, false, NULL},
+		 false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct smtp_rule rules[] = {{"RCPT", 1,
+						   "550 5.1.1 not here\r\n",
+						   false, false, NULL},
+						  rows[i].rule,
+						  {0}};
+		bool told = rows[i].again && rows[i].rule.nth > 0;
+		struct delivery_rig g;
+		struct smtp_server *s = delivery_rig_serve(&g, rules);
+		struct smtp_seen seen;
+
+		delivery_rig_start(&g);
+		delivery_rig_send_small(&g, 1);
+		delivery_rig_wait_logged(&g, "status=bounced",
+					 told            ? 2
+					 : rows[i].again ? 3
+							 : 2);
+		delivery_rig_wait_logged(&g, "status=delivered", told);
+		delivery_rig_wait_logged(&g, "double_bounce", !told);
+		delivery_rig_expect_empty(&g);
+		seen = smtp_server_seen(s);
+		if (told != (seen.mails == 1))
+			fail_msg("%s: %u", rows[i].name, seen.mails);
+		if (told) {
+			assert_non_null(strstr(seen.last, "rfc822-headers"));
+			assert_non_null(strstr(seen.last, "Subject: x\r\n"));
+			assert_non_null(strstr(seen.last, "header is attach"));
+			assert_null(strstr(seen.last, "hello"));
+		}
+		free(seen.last);
+		delivery_rig_done(&g);
+	}
+}
+
 int
 main(void)
 {
@@ -116,6 +181,7 @@ main(void)
 		cmocka_unit_test(test_one_dsn),
 		cmocka_unit_test(test_own_words),
 		cmocka_unit_test(test_many_refused),
+		cmocka_unit_test(test_refused_report),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mail/dsn.h"
+#include "mail/dsn_impl.h"
 #include "tests/unit/test.h"
 
 #define ROWS(t) (sizeof(t) / sizeof((t)[0]))
@@ -321,6 +321,74 @@ test_ceiling(void **state)
 	buf_done(&out);
 }
 
+/* Only a report with all of an original gets shorter, by all but its header. */
+static void
+test_shorten(void **state)
+{
+	static const char id[] = "r2@mx.example.com";
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		const struct dsn *d = &rows[i].dsn;
+		struct buf whole, out, small;
+
+		buf_init(&whole, 65536);
+		buf_init(&out, 65536);
+		buf_init(&small, 100);
+		assert_int_equal(compose(&rows[i], &whole), 0);
+		assert_int_equal(
+			dsn_shorten(whole.data, whole.len, id, 1000, &out),
+			d->original_whole ? 0 : -EINVAL);
+		if (d->original_whole) {
+			assert_true(out.len < whole.len + 32);
+			assert_non_null(strstr(out.data, "ID: <r2@mx.exa"));
+			assert_null(strstr(out.data, "r1@mx.example.com"));
+			assert_non_null(strstr(out.data, DSN_SAYS_HEADER));
+			assert_null(strstr(out.data, DSN_SAYS_WHOLE));
+			assert_non_null(strstr(out.data,
+					       "\r\nContent-Type: "
+					       "text/rfc822-headers\r\n"));
+			assert_non_null(strstr(out.data, "Subject: "));
+			assert_null(strstr(out.data, "body"));
+			assert_null(strchr(out.data, '\xe4'));
+			lines_check(out.data, out.len, out.len, false);
+			assert_int_equal(dsn_shorten(whole.data, whole.len, id,
+						     1000, &small),
+					 -EMSGSIZE);
+		}
+		buf_done(&whole);
+		buf_done(&out);
+		buf_done(&small);
+	}
+}
+
+/* A header beyond MOST: its whole lines. */
+static void
+test_shorten_header(void **state)
+{
+	struct row row = rows[1];
+	struct buf whole, out;
+
+	(void)state;
+	assert_string_equal(row.name, "three");
+	buf_init(&whole, 65536);
+	buf_init(&out, 65536);
+	assert_int_equal(compose(&row, &whole), 0);
+	assert_int_equal(dsn_shorten(whole.data, whole.len, "x@y", 20, &out),
+			 0);
+	assert_non_null(strstr(out.data, "From: a@b\r\n"));
+	assert_null(strstr(out.data, "Subject: hello"));
+	buf_clear(&out);
+	assert_int_equal(dsn_shorten(whole.data, whole.len, "x@y", 5, &out),
+			 -EINVAL);
+	for (size_t len = 0; len < whole.len - 2; len++)
+		assert_int_equal(
+			dsn_shorten(whole.data, len, "x@y", 1000, &out),
+			-EINVAL);
+	buf_done(&whole);
+	buf_done(&out);
+}
+
 static int
 print_row(const char *name)
 {
@@ -347,6 +415,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_boundary),
 		cmocka_unit_test(test_ceiling),
+		cmocka_unit_test(test_shorten),
+		cmocka_unit_test(test_shorten_header),
 	};
 
 	if (argc == 2)
