@@ -74,17 +74,23 @@ so_say(struct smtp_out *so, const char *s)
 
 /* --- what is sent on entering a state --------------------------------------- */
 
-static bool
-so_needs_utf8(const struct attempt *a)
+static const char *
+so_sender(const struct smtp_out *so, const struct attempt *a)
 {
-	return a->utf8_header || !utf8_is_ascii(a->sender);
+	return so->hidden ? "" : a->sender;
+}
+
+static bool
+so_needs_utf8(const struct smtp_out *so, const struct attempt *a)
+{
+	return a->utf8_header || !utf8_is_ascii(so_sender(so, a));
 }
 
 /* The client said so, or somebody's address does. */
 static bool
 so_wants_utf8(const struct smtp_out *so, const struct attempt *a)
 {
-	bool wants = a->smtputf8 || so_needs_utf8(a);
+	bool wants = a->smtputf8 || so_needs_utf8(so, a);
 
 	for (size_t i = 0; i < so->nsent && !wants; i++)
 		wants = !utf8_is_ascii(a->rcpt[so->sent[i]].address);
@@ -96,7 +102,7 @@ so_send_mail(struct smtp_out *so)
 {
 	const struct attempt *a = so->mail;
 
-	so_printf(so, "MAIL FROM:<%s>", a->sender);
+	so_printf(so, "MAIL FROM:<%s>", so_sender(so, a));
 	if (so->size)
 		so_printf(so, " SIZE=%" PRId64, a->size);
 	if (a->eight_bit && so->eight_bit_mime)
@@ -400,7 +406,7 @@ so_unfit(const struct smtp_out *so, const struct attempt *mail,
 			  "8BITMIME, which the content needs");
 		return true;
 	}
-	if (so_needs_utf8(mail) && !so->smtputf8) {
+	if (so_needs_utf8(so, mail) && !so->smtputf8) {
 		reply_set(ret_our, 554, mail->utf8_header ? "5.6.9" : "5.6.7",
 			  "the server does not offer SMTPUTF8, which the %s "
 			  "needs",
@@ -423,6 +429,40 @@ so_is_unsayable(const struct smtp_out *so, struct attempt_rcpt *rcpt)
 	return true;
 }
 
+/* A server that does not know NOTIFY would tell the sender what becomes of a
+ * copy, so the copies get a transaction of their own from the null path (RFC
+ * 3461, 5.2.2 d): this one, or the next, when there are others. A mail store's
+ * answers come to us. */
+static bool
+so_hides_sender(const struct smtp_out *so, const struct attempt *mail)
+{
+	if (so->dsn || so->conf.lmtp)
+		return false;
+	for (size_t i = 0; i < mail->nrcpt; i++)
+		if (mail->rcpt[i].outcome == ATTEMPT_UNTRIED &&
+		    !mail->rcpt[i].copy)
+			return false;
+	return true;
+}
+
+static bool
+so_goes_now(const struct smtp_out *so, const struct attempt_rcpt *rcpt)
+{
+	return rcpt->outcome == ATTEMPT_UNTRIED &&
+	       (so->hidden || so->dsn || so->conf.lmtp || !rcpt->copy);
+}
+
+static void
+so_choose(struct smtp_out *so, struct attempt *mail)
+{
+	so->hidden = so_hides_sender(so, mail);
+	so->nsent = 0;
+	for (size_t i = 0; i < mail->nrcpt; i++)
+		if (so_goes_now(so, &mail->rcpt[i]) &&
+		    !so_is_unsayable(so, &mail->rcpt[i]))
+			so->sent[so->nsent++] = (uint32_t)i;
+}
+
 void
 smtp_out_mail(struct smtp_out *so, struct attempt *mail)
 {
@@ -432,11 +472,8 @@ smtp_out_mail(struct smtp_out *so, struct attempt *mail)
 	     !so->mail);
 	so->mail = mail;
 	so->sent = arena_alloc(&mail->arena, mail->nrcpt * sizeof(*so->sent));
-	so->nsent = so->rcpt_at = so->dot_at = 0;
-	for (size_t i = 0; i < mail->nrcpt; i++)
-		if (mail->rcpt[i].outcome == ATTEMPT_UNTRIED &&
-		    !so_is_unsayable(so, &mail->rcpt[i]))
-			so->sent[so->nsent++] = (uint32_t)i;
+	so->rcpt_at = so->dot_at = 0;
+	so_choose(so, mail);
 	so->mail_ok = so->said = so->ending = so->left = false;
 	so->piped = so->pipelining && so->nsent <= SO_PIPED_MAX;
 	so->chunked = so->piped && so->chunking && so->conf.chunking &&

@@ -86,6 +86,7 @@ struct smtp_out {
 	struct attempt *mail; /* borrowed; NULL: none */
 	uint32_t *sent;       /* in the attempt's arena: who got a RCPT */
 	size_t nsent, rcpt_at;
+	bool hidden;   /* it leaves from the null path */
 	size_t dot_at; /* LMTP: SENT whose reply to the dot is next */
 	bool piped;    /* RCPT and DATA are out already */
 	bool mail_ok;  /* MAIL was accepted */
@@ -123,7 +124,8 @@ int64_t smtp_out_patience(const struct smtp_out *so,
  * outcomes of the others stand. Refused by ourselves at once (FATE settled,
  * nothing sent): a message above the announced SIZE, octets above 127 without
  * 8BITMIME when strict_8bit, addresses or a header that need SMTPUTF8 without
- * it (a recipient's address concerns that one only). */
+ * it (a recipient's address concerns that one only). Where DSN is not offered
+ * copies go from the null path, and stay untried as long as there are others. */
 void smtp_out_mail(struct smtp_out *so, struct attempt *mail);
 /* The content may be given: in BODY, by BDAT already in MAIL and RCPT. */
 bool smtp_out_wants_body(const struct smtp_out *so);

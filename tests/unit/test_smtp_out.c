@@ -182,6 +182,89 @@ test_wishes(void **state)
 	}
 }
 
+/* The sender must not hear of copies, also not from a server without DSN. */
+static void
+test_copies(void **state)
+{
+	static const struct {
+		const char *name, *ehlo, *sender;
+		bool copy[2];
+		const char *mail, *rcpt; /* what is sent first */
+		enum attempt_outcome outcome[2];
+		bool lmtp;
+	} row[] = {
+		{"DSN is offered",
+		 "250-mx\r\n250 DSN\r\n",
+		 "anna@example.org",
+		 {false, true},
+		 "MAIL FROM:<anna@example.org>\r\n",
+		 "RCPT TO:<r0@example.net>\r\n",
+		 {ATTEMPT_DONE, ATTEMPT_DONE},
+		 false},
+		{"a copy waits for the others",
+		 SO_RIG_PLAIN,
+		 "anna@example.org",
+		 {true, false},
+		 "MAIL FROM:<anna@example.org>\r\n",
+		 "RCPT TO:<r1@example.net>\r\n",
+		 {ATTEMPT_UNTRIED, ATTEMPT_DONE},
+		 false},
+		{"copies alone",
+		 SO_RIG_PLAIN,
+		 "anna@example.org",
+		 {true, true},
+		 "MAIL FROM:<>\r\n",
+		 "RCPT TO:<r0@example.net>\r\n",
+		 {ATTEMPT_DONE, ATTEMPT_DONE},
+		 false},
+		{"a sender beyond ASCII is not said",
+		 SO_RIG_PLAIN,
+		 "ann\xc3\xa9@example.org",
+		 {true, true},
+		 "MAIL FROM:<>\r\n",
+		 "RCPT TO:<r0@example.net>\r\n",
+		 {ATTEMPT_DONE, ATTEMPT_DONE},
+		 false},
+		{"a mail store",
+		 SO_RIG_PLAIN,
+		 "anna@example.org",
+		 {true, false},
+		 "MAIL FROM:<anna@example.org>\r\n",
+		 "RCPT TO:<r0@example.net>\r\n",
+		 {ATTEMPT_DONE, ATTEMPT_DONE},
+		 true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct so_rig g;
+
+		print_message("%s\n", row[i].name);
+		so_rig_init(&g, 2);
+		g.so.conf.lmtp = row[i].lmtp;
+		so_rig_greet(&g, row[i].ehlo);
+		g.a[0].sender = row[i].sender;
+		for (size_t n = 0; n < 2; n++)
+			g.a[0].rcpt[n].copy = row[i].copy[n];
+		smtp_out_mail(&g.so, &g.a[0]);
+		so_rig_expect_sent(&g, row[i].mail);
+		so_rig_hear(&g, "250 ok\r\n");
+		so_rig_expect_sent(&g, row[i].rcpt);
+		while (g.so.state == SMTP_OUT_RCPT)
+			so_rig_hear(&g, "250 ok\r\n");
+		so_rig_hear(&g, "354 go\r\n");
+		smtp_out_body_end(&g.so);
+		assert_true(smtp_out_left(&g.so));
+		while (g.so.state == SMTP_OUT_DOT)
+			so_rig_hear(&g, "250 ok\r\n");
+		assert_int_equal(smtp_out_take(&g.so), SMTP_OUT_SETTLED);
+		for (size_t n = 0; n < 2; n++)
+			assert_int_equal(g.a[0].rcpt[n].outcome,
+					 row[i].outcome[n]);
+		so_rig_done(&g);
+	}
+}
+
 /* --- addresses and headers beyond ASCII (RFC 6531) ----------------------------------- */
 
 #define EA "\xc3\xa9"
@@ -479,6 +562,7 @@ main(void)
 		cmocka_unit_test(test_plain_dialogue),
 		cmocka_unit_test(test_piped_at_once),
 		cmocka_unit_test(test_wishes),
+		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_utf8_nobody),
 		cmocka_unit_test(test_piped_settlement),

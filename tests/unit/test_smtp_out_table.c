@@ -250,11 +250,12 @@ check_words(const struct so_rig *g, enum moment m, const char *said)
 			 reply->text);
 }
 
-/* Behind the content what is refused for good is the content. */
+/* From DATA on what is refused for good is the content. */
 static bool
 is_of_content(enum moment m)
 {
-	return m == AT_CONTENT || m == AT_DOT_UNSENT || m == AT_DOT;
+	return m == AT_DATA || m == AT_CONTENT || m == AT_DOT_UNSENT ||
+	       m == AT_DOT;
 }
 
 static void
