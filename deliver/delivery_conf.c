@@ -267,7 +267,8 @@ static const struct conf_option delivery_options[] = {
 	 .offset = offsetof(struct delivery_conf, connections),
 	 .dflt = "1000",
 	 .help = "Deliveries under way at the same time, in all; 20 of them "
-		 "are kept for alerts.",
+		 "are kept for alerts. As many connections may rest for the "
+		 "next mail.",
 	 .min = 1,
 	 .max = 100000},
 	{.name = "per_destination",

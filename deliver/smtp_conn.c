@@ -108,13 +108,14 @@ conn_is_used_up(const struct smtp_conn *c)
 	return c->dl->stopping || (most > 0 && c->so.carried >= most);
 }
 
-/* Mail to ever new domains leaves a connection each: half of what may be at
- * work may also rest. */
+/* Mail to ever new domains leaves a connection each. As many may rest as may be
+ * at work: with fewer, mail that goes round many domains finds that of its next
+ * one gone. */
 static void
 conn_drop_oldest(const struct smtp_conn *c)
 {
 	struct deliver_loop *dl = c->dl;
-	size_t most = (size_t)conn_conf(c)->connections / 2;
+	size_t most = (size_t)conn_conf(c)->connections;
 
 	most /= dl->deliver->nloops;
 	if (dl->idle.n > (most > 0 ? most : 1))

@@ -272,7 +272,8 @@ test_idle_ceiling(void **state)
 	g.agent.conf.smarthost.n = 1;
 	rule.via = (struct conf_list){1, &other};
 	g.agent.conf.by_domain = (struct conf_list){1, &rule};
-	g.agent.conf.connections = 2; /* one at rest on each loop */
+	/* One at rest on each loop. */
+	g.agent.conf.connections = AGENT_LOOPS;
 	fake_rig_start(&g);
 	fake_rig_expect_done(&g);
 	g.mail.dest = "other";
