@@ -1,59 +1,14 @@
-#include "net/io.h"
-
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
-#include <event2/event_struct.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "base/must.h"
 #include "base/xalloc.h"
+#include "net/io_impl.h"
 
-/*
- * connecting -> open -> failed
- *
- * From each of them io_close() leads to closed: events and descriptor are gone
- * at once, the memory goes at the end of the turn. An io that was left to
- * itself by io_close_after_write() or io_hang_up() is on the loop's list of
- * ends; that it has no FN says nothing, for some never had one.
- */
-struct io {
-	struct loop *loop; /* borrowed */
-	int fd;            /* owned; -1 when closed */
-	io_fn *fn;         /* NULL: nobody listens any more */
-	void *arg;
-	struct event readable, writable;
-	bool read_armed, write_armed;
-	bool connecting;
-	bool paused, corked, eof;
-	int error;                       /* errno; 0 while all is well */
-	struct evbuffer *input, *output; /* owned */
-	struct loop_timer deadline;
-	struct post late, reap;
-	bool late_posted;
-	struct loop_end end; /* its fn is set once it is left to itself */
-	bool drains;         /* then: throws away what comes */
-	size_t drained;
-	loop_fn *closed; /* may be NULL */
-	void *closed_arg;
-};
-
-static bool
-io_is_closed(const struct io *io)
-{
-	return io->fd < 0;
-}
-
-static bool
-io_is_left(const struct io *io)
-{
-	return io->end.fn != NULL;
-}
-
-static void
+void
 io_arm_read(struct io *io)
 {
 	if (io->read_armed)
@@ -62,7 +17,7 @@ io_arm_read(struct io *io)
 	io->read_armed = true;
 }
 
-static void
+void
 io_disarm_read(struct io *io)
 {
 	if (io->read_armed)
@@ -70,16 +25,16 @@ io_disarm_read(struct io *io)
 	io->read_armed = false;
 }
 
-static void
+void
 io_arm_write(struct io *io)
 {
-	if (io->write_armed)
+	if (io->write_armed || io->send_waits)
 		return;
 	must(event_add(&io->writable, NULL) == 0);
 	io->write_armed = true;
 }
 
-static void
+void
 io_disarm_write(struct io *io)
 {
 	if (io->write_armed)
@@ -87,11 +42,22 @@ io_disarm_write(struct io *io)
 	io->write_armed = false;
 }
 
-static void
+void
 io_tell(struct io *io, enum io_event event)
 {
 	if (!io_is_closed(io) && io->fn != NULL)
 		io->fn(io->arg, event);
+}
+
+ssize_t
+io_recv(struct io *io, void *data, size_t max)
+{
+	ssize_t n;
+
+	do {
+		n = recv(io->fd, data, max, 0);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
 }
 
 /* The bytes of one readiness. A buffer on the stack and a copy keep an idle io
@@ -100,22 +66,15 @@ static ssize_t
 io_receive(struct io *io)
 {
 	char data[IO_READ_MAX];
-	ssize_t n;
+	ssize_t n = io->tls != NULL ? io_tls_receive(io, data, sizeof(data))
+				    : io_recv(io, data, sizeof(data));
 
-	do {
-		n = recv(io->fd, data, sizeof(data), 0);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	if (io->drains)
-		io->drained += (size_t)n;
-	else if (n > 0)
+	if (n > 0)
 		must(evbuffer_add(io->input, data, (size_t)n) == 0);
 	return n;
 }
 
-/* Bytes taken by the kernel (0 when it is full), or -errno. */
-static ssize_t
+ssize_t
 io_send(struct io *io, const struct iovec *iov, size_t niov)
 {
 	struct msghdr msg = {
@@ -130,37 +89,6 @@ io_send(struct io *io, const struct iovec *iov, size_t niov)
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -errno;
 	return n;
-}
-
-static void
-io_reap(void *arg)
-{
-	struct io *io = arg;
-
-	evbuffer_free(io->input);
-	evbuffer_free(io->output);
-	free(io);
-}
-
-void
-io_close(struct io **iop)
-{
-	struct io *io = iop != NULL ? *iop : NULL;
-
-	if (io == NULL)
-		return;
-	*iop = NULL;
-	must(!io_is_closed(io));
-	if (io_is_left(io))
-		loop_end_remove(io->loop, &io->end);
-	io_disarm_read(io);
-	io_disarm_write(io);
-	loop_timer_done(&io->deadline);
-	close(io->fd);
-	io->fd = -1;
-	if (io->closed != NULL)
-		io->closed(io->closed_arg);
-	loop_defer(io->loop, &io->reap, io_reap, io);
 }
 
 /* A failure that could not be told from within the owner's own call. */
@@ -178,7 +106,7 @@ io_late(void *arg)
 	io_tell(io, IO_FAILED);
 }
 
-static void
+void
 io_tell_late(struct io *io)
 {
 	if (!io->late_posted)
@@ -186,7 +114,7 @@ io_tell_late(struct io *io)
 	io->late_posted = true;
 }
 
-static void
+void
 io_set_error(struct io *io, int error)
 {
 	io->error = error;
@@ -197,75 +125,55 @@ io_set_error(struct io *io, int error)
 
 #define IO_PIECES 16 /* of the output that one call sends */
 
-/* Write what is kept, with one call; what the kernel does not take, and pieces
- * beyond IO_PIECES, wait until it has room. False: it failed. */
+/* There is output for which the kernel has no room. */
+static void
+io_keep(struct io *io)
+{
+	io->drain_due = true;
+	io_arm_write(io);
+}
+
+/* One call with what is kept; what the kernel does not take, and pieces beyond
+ * IO_PIECES, wait until it has room. */
+static ssize_t
+io_send_kept(struct io *io)
+{
+	struct evbuffer_iovec iov[IO_PIECES];
+	int niov = evbuffer_peek(io->output, -1, NULL, iov, IO_PIECES);
+	ssize_t n = io_send(io, iov, (size_t)niov);
+
+	if (n > 0)
+		evbuffer_drain(io->output, (size_t)n);
+	return n;
+}
+
+/* Write what is kept. False: it failed. */
 static bool
 io_flush(struct io *io)
 {
-	struct evbuffer_iovec iov[IO_PIECES];
 	ssize_t n;
-	int niov;
 
 	if (evbuffer_get_length(io->output) == 0)
 		return true;
-	niov = evbuffer_peek(io->output, -1, NULL, iov, IO_PIECES);
-	n = io_send(io, iov, (size_t)niov);
+	n = io->tls != NULL ? io_tls_flush(io) : io_send_kept(io);
 	if (n < 0) {
 		io_set_error(io, (int)-n);
 		return false;
 	}
-	evbuffer_drain(io->output, (size_t)n);
 	if (evbuffer_get_length(io->output) > 0)
-		io_arm_write(io);
+		io_keep(io);
 	return true;
 }
 
-/* Nobody listens, and the output is with the kernel. A close with input that
- * was not read, or is still to come, is a reset, and that may overtake what we
- * said last: then the peer is told the end, and heard out. */
-static void
-io_written(struct io *io)
-{
-	if (!io->drains || io->eof || shutdown(io->fd, SHUT_WR) < 0)
-		io_close(&io);
-	else
-		io_disarm_write(io);
-}
-
-static void
-io_drain(struct io *io)
+void
+io_read_turn(struct io *io)
 {
 	ssize_t n = io_receive(io);
 
-	if (n == -EAGAIN || (n > 0 && io->drained < IO_DRAIN_MAX))
-		return;
-	io->eof = n == 0;
-	io_disarm_read(io);
-	/* One that closed its side may still read. */
-	if (n != 0 || io_output_len(io) == 0)
-		io_close(&io);
-}
-
-static void
-io_readable(evutil_socket_t fd, short what, void *arg)
-{
-	struct io *io = arg;
-	ssize_t n;
-
-	(void)fd;
-	(void)what;
-	if (io->drains) {
-		io_drain(io);
-		return;
-	}
-	/* A pause takes effect when something comes: most are over before. */
-	if (io->paused) {
-		io_disarm_read(io);
-		return;
-	}
-	n = io_receive(io);
 	if (n > 0) {
 		io_tell(io, IO_INPUT);
+		if (io->tls != NULL && !io_is_closed(io))
+			io_tls_go_on(io);
 	} else if (n == 0) {
 		io->eof = true;
 		io_disarm_read(io);
@@ -274,6 +182,32 @@ io_readable(evutil_socket_t fd, short what, void *arg)
 		io_set_error(io, (int)-n);
 		io_tell(io, IO_FAILED);
 	}
+}
+
+static void
+io_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct io *io = arg;
+
+	(void)fd;
+	(void)what;
+	if (io->drains) {
+		io_drain(io);
+		return;
+	}
+	if (io->connecting) {
+		io_tls_shake(io);
+		return;
+	}
+	if (io->send_waits) {
+		io->send_waits = false;
+		io_arm_write(io);
+	}
+	/* A pause takes effect when something comes: most are over before. */
+	if (io->paused)
+		io_disarm_read(io);
+	else
+		io_read_turn(io);
 }
 
 static void
@@ -294,22 +228,35 @@ io_connect_done(struct io *io)
 	io_tell(io, IO_CONNECTED);
 }
 
+/* True: what is kept can be written now. */
+static bool
+io_writable_first(struct io *io)
+{
+	if (io->connecting && io->tls != NULL) {
+		io_tls_shake(io);
+	} else if (io->connecting) {
+		io_connect_done(io);
+	} else if (io->read_waits) {
+		io->read_waits = false;
+		if (!io->paused) {
+			io_arm_read(io);
+			io_read_turn(io);
+		}
+	}
+	return !io_is_closed(io) && io->error == 0 && !io->connecting;
+}
+
 static void
 io_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct io *io = arg;
-	/* Else it is armed only for what had to be kept, even when an uncork
-	 * has sent that meanwhile. */
-	bool kept = !io->connecting;
 
 	(void)fd;
 	(void)what;
-	if (io->connecting) {
-		io_connect_done(io);
-		if (io_is_closed(io) || io->error != 0)
-			return;
-		kept = evbuffer_get_length(io->output) > 0;
-	}
+	if (!io_writable_first(io))
+		return;
+	if (evbuffer_get_length(io->output) > 0)
+		io->drain_due = true;
 	if (!io_flush(io)) {
 		if (io_is_left(io))
 			io_close(&io);
@@ -323,10 +270,13 @@ io_writable(evutil_socket_t fd, short what, void *arg)
 		io_written(io);
 		return;
 	}
-	if (kept)
+	if (io->drain_due) {
+		io->drain_due = false;
 		io_tell(io, IO_DRAINED);
+	}
 	/* Only now: the owner may just have filled the kernel again. */
-	if (!io_is_closed(io) && evbuffer_get_length(io->output) == 0)
+	if (!io_is_closed(io) && !io->connecting && !io->read_waits &&
+	    evbuffer_get_length(io->output) == 0)
 		io_disarm_write(io);
 }
 
@@ -341,7 +291,7 @@ io_deadline(void *arg)
 		io_tell(io, IO_DEADLINE);
 }
 
-static struct io *
+struct io *
 io_make(struct loop *loop, int fd, io_fn *fn, void *arg)
 {
 	struct io *io = xcalloc(1, sizeof(*io));
@@ -371,111 +321,6 @@ io_new(struct loop *loop, int fd, io_fn *fn, void *arg)
 	return io;
 }
 
-static int
-io_socket(int family, const struct sockaddr *bind_addr, socklen_t bind_len)
-{
-	static const int on = 1;
-	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	if (family != AF_UNIX)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (bind_addr == NULL)
-		return fd;
-	/* The port is chosen with the destination known, so that the ports of
-	 * one address don't run out. */
-	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-	if (bind(fd, bind_addr, bind_len) == 0)
-		return fd;
-	r = -errno;
-	close(fd);
-	return r;
-}
-
-int
-io_connect(struct loop *loop, const struct sockaddr *addr, socklen_t addr_len,
-	   const struct sockaddr *bind_addr, socklen_t bind_len, io_fn *fn,
-	   void *arg, struct io **ret_io)
-{
-	int fd = io_socket(addr->sa_family, bind_addr, bind_len);
-	struct io *io;
-
-	if (fd < 0)
-		return fd;
-	io = io_make(loop, fd, fn, arg);
-	io->connecting = true;
-	if (connect(fd, addr, addr_len) == 0 || errno == EINPROGRESS) {
-		io_arm_write(io);
-	} else {
-		io_set_error(io, errno);
-		io_tell_late(io);
-	}
-	*ret_io = io;
-	return 0;
-}
-
-static void
-io_end(void *arg)
-{
-	struct io *io = arg;
-
-	/* io_close() takes it off the list, where it no longer is. */
-	loop_end_add(io->loop, &io->end, io_end, io);
-	io_close(&io);
-}
-
-static void
-io_leave(struct io *io, bool drains, int64_t linger_ms)
-{
-	io_uncork(io);
-	if (io->error != 0 || (io_output_len(io) == 0 && !drains)) {
-		io_close(&io);
-		return;
-	}
-	io->fn = NULL;
-	io->drains = drains;
-	io->paused = true;
-	loop_end_add(io->loop, &io->end, io_end, io);
-	io_set_deadline(io, linger_ms > 0 ? linger_ms : 1);
-	if (drains)
-		io_arm_read(io);
-	else
-		io_disarm_read(io);
-	if (io_output_len(io) == 0)
-		io_written(io);
-}
-
-void
-io_close_after_write(struct io **iop, int64_t linger_ms)
-{
-	struct io *io = iop != NULL ? *iop : NULL;
-
-	if (io == NULL)
-		return;
-	*iop = NULL;
-	io_leave(io, false, linger_ms);
-}
-
-void
-io_hang_up(struct io **iop, int64_t linger_ms)
-{
-	struct io *io = iop != NULL ? *iop : NULL;
-
-	if (io == NULL)
-		return;
-	*iop = NULL;
-	io_leave(io, !io->eof && !io->connecting, linger_ms);
-}
-
-void
-io_on_close(struct io *io, loop_fn *closed, void *arg)
-{
-	io->closed = closed;
-	io->closed_arg = arg;
-}
-
 struct evbuffer *
 io_input(struct io *io)
 {
@@ -497,7 +342,8 @@ io_write(struct io *io, const void *data, size_t len)
 	if (io_is_closed(io) || io->error != 0 || len == 0)
 		return;
 	if (!io->corked && !io->connecting && io_output_len(io) == 0)
-		n = io_send(io, &iov, 1);
+		n = io->tls != NULL ? io_tls_send(io, data, len)
+				    : io_send(io, &iov, 1);
 	if (n < 0) {
 		io_set_error(io, (int)-n);
 		io_tell_late(io);
@@ -508,7 +354,7 @@ io_write(struct io *io, const void *data, size_t len)
 	must(evbuffer_add(io->output, (const char *)data + n,
 			  len - (size_t)n) == 0);
 	if (!io->corked)
-		io_arm_write(io);
+		io_keep(io);
 }
 
 void
@@ -539,6 +385,8 @@ io_resume_input(struct io *io)
 	io->paused = false;
 	if (!io_is_closed(io) && io->error == 0 && !io->eof && !io->connecting)
 		io_arm_read(io);
+	if (io->tls != NULL && io->read_armed)
+		io_tls_go_on(io);
 }
 
 void

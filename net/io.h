@@ -18,17 +18,19 @@
 
 struct evbuffer;
 struct io;
+struct tls_client;
+struct tls_server;
 
 #define IO_READ_MAX  (64 * 1024)
 #define IO_DRAIN_MAX (1024 * 1024)
 
 enum io_event {
-	IO_CONNECTED, /* io_connect() succeeded */
+	IO_CONNECTED, /* io_connect() or a TLS handshake succeeded */
 	IO_INPUT,     /* io_input() has grown */
 	IO_DRAINED,   /* output that had to be kept is with the kernel now; not
 		       * told of what went at once */
 	IO_EOF,       /* the peer will send no more; input may hold a rest */
-	IO_FAILED,    /* connect, read or write failed: io_error() */
+	IO_FAILED,    /* connect, handshake, read or write failed: io_error() */
 	IO_DEADLINE,  /* the deadline passed; it is cleared */
 };
 
@@ -67,13 +69,35 @@ void io_write(struct io *io, const void *data, size_t len);
 void io_cork(struct io *io);
 void io_uncork(struct io *io);
 
+/*
+ * From plain to TLS, on an open io. What was written before still goes out in
+ * clear; then the handshake, and one IO_CONNECTED or IO_FAILED, never from
+ * within these calls. Until then there is no input, paused or not, and what is
+ * written waits. The deadline is the caller's.
+ *
+ * What io_input() holds came in clear, before the handshake, and must not be
+ * taken for what comes after it: it is thrown away; returns how much it was. With
+ * KEEP it is the beginning of the handshake (a client that was not to wait).
+ */
+size_t io_start_tls_server(struct io *io, struct tls_server *server, bool keep);
+/* NAME, a host name or an address, is what the certificate must be for; the
+ * server is told it when it is a host name. NULL: nobody in particular. With
+ * VERIFY the handshake fails with EKEYREJECTED when it is not, or its chain
+ * leads to nobody whom CLIENT believes; without it io_tls_peer() says so. */
+size_t io_start_tls_client(struct io *io, struct tls_client *client,
+			   const char *name, bool verify);
+
 /* While paused there is no IO_INPUT and no IO_EOF. Resuming does not tell again
  * of what io_input() already holds. */
 void io_pause_input(struct io *io);
 void io_resume_input(struct io *io);
 /* IO_DEADLINE after that many milliseconds from now; 0 clears. */
 void io_set_deadline(struct io *io, int64_t after_ms);
-int io_error(const struct io *io); /* errno of IO_FAILED */
+/* errno of IO_FAILED. In TLS also EPROTO, and EKEYREJECTED: the peer's
+ * certificate is not believed. */
+int io_error(const struct io *io);
+/* The same for people, with what TLS has to say; until IO is closed. */
+const char *io_error_text(const struct io *io);
 int io_fd(const struct io *io);
 /* What comes next is acknowledged at once: for a peer that says several small
  * things and waits with the second until the first is acknowledged (Nagle). */
