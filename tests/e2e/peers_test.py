@@ -75,6 +75,36 @@ class Peers(harness.Case):
                          ["ben@example.net", "carl@example.net"])
         self.assertIn(b"first\r\n.second\r\n", got.content)
 
+    @harness.need("swaks")
+    def test_swaks_parameters(self):
+        """It has no options for them, but says an address as it is given; the
+        ">" that it closes with is part of the last parameter."""
+        said = {}
+
+        def script(verb, argument):
+            said[verb] = argument
+            return (interop.UTF8.replace("250 ", "250-") + "\r\n250 DSN"
+                    if verb == "EHLO" else None)
+
+        self.sink.script = script
+        self.start()
+        done = subprocess.run(
+            ["swaks", "--server", f"127.0.0.1:{self.belfryd.smtp}",
+             "--from", "änna@example.org> SMTPUTF8 RET=HDRS ENVID=QQ+2B1",
+             "--to", "bén@example.net> NOTIFY=SUCCESS ORCPT=rfc822;b+2Bc",
+             "--header", "To: ben", "--h-From", "From: anna"],
+            capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.sink.wait(1)
+        for verb, path, wishes in [
+                ("MAIL", "FROM:<änna@example.org>",
+                 {"SMTPUTF8", "RET=HDRS", "ENVID=QQ+2B1>"}),
+                ("RCPT", "TO:<bén@example.net>",
+                 {"NOTIFY=SUCCESS", "ORCPT=rfc822;b+2Bc>"})]:
+            words = interop.utf8(said[verb]).split(" ")
+            self.assertEqual(words[0], path)
+            self.assertLessEqual(wishes, set(words))
+
     def msmtp(self, *arguments, content):
         done = subprocess.run(
             ["msmtp", "--file=/dev/null", "--host=127.0.0.1",
