@@ -4,36 +4,19 @@
 #include <event2/event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #include "base/must.h"
 #include "base/xalloc.h"
+#include "net/acceptor_counts.h"
 #include "net/io.h"
 
 #define ACCEPT_BURST     32   /* connections a listener takes in one turn */
 #define ACCEPT_PAUSE_MS  1000 /* when the machine can't give another one */
 #define REFUSE_LINGER_MS 2000 /* for the peer to read its refusal */
-
-/* Whose connections are counted together. */
-struct peer_key {
-	uint8_t is_unix;
-	uint8_t id[16]; /* sockaddr_site(); a uid for unix sockets */
-};
-
-/* One client; every connection from there holds the same ticket. It
- * lives while N > 0. */
-struct acceptor_ticket {
-	struct acceptor *acceptor; /* borrowed */
-	struct peer_key key;
-	int64_t n;
-	UT_hash_handle hh;
-};
 
 struct listener {
 	TAILQ_ENTRY(listener) link;
@@ -41,31 +24,18 @@ struct listener {
 	int fd;                    /* owned */
 	struct event *event;       /* owned */
 	struct sockaddr_any local;
-	const char *refusal; /* borrowed; may be NULL */
-	void (*on_refused)(void *arg, const struct sockaddr_any *peer,
-			   const char *limit);
-	accepted_fn *fn;
+	struct acceptor_calls calls;
 	void *arg;
 };
 
-/*
- * Listeners, pause and turn belong to the home loop. The counts are given back
- * from any thread, so they have a lock; it is never held over a system call.
- */
+/* All but the counts belongs to the home loop. */
 struct acceptor {
 	struct loop *home;                /* borrowed */
 	const struct log_context *log;    /* borrowed */
 	TAILQ_HEAD(, listener) listeners; /* owned */
 	struct loop_timer pause;
-	size_t turn; /* the loop that gets the next one */
-
-	pthread_mutex_t lock;
-	struct acceptor_limits limits;
-	struct acceptor_ticket *tickets; /* owned */
-	int64_t connections;
-	int64_t lingering; /* refused, and still to read why */
-	bool closed;       /* freed with the last of both */
-
+	size_t turn;                    /* the loop that gets the next one */
+	struct acceptor_counts *counts; /* owned until counts_close() */
 	size_t nloops;
 	struct loop *loops[]; /* borrowed */
 };
@@ -78,91 +48,6 @@ struct handover {
 	void *arg;
 	struct loop *loop;
 };
-
-static void
-acceptor_destroy(struct acceptor *a)
-{
-	pthread_mutex_destroy(&a->lock);
-	free(a);
-}
-
-/* Nobody is left who would give something back. */
-static bool
-acceptor_is_over(const struct acceptor *a)
-{
-	return a->closed && a->connections == 0 && a->lingering == 0;
-}
-
-static void
-peer_key_get(int fd, const struct sockaddr_any *peer, struct peer_key *ret)
-{
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-
-	memset(ret, 0, sizeof(*ret));
-	if (peer->ss.ss_family != AF_UNIX) {
-		sockaddr_site(peer, ret->id);
-		return;
-	}
-	ret->is_unix = 1;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
-		memcpy(ret->id, &cred.uid, sizeof(cred.uid));
-}
-
-/* Count one more. NULL when that is too many, with the limit's name. */
-static struct acceptor_ticket *
-acceptor_admit(struct acceptor *a, const struct peer_key *key,
-	       const char **ret_limit)
-{
-	struct acceptor_ticket *t = NULL;
-
-	pthread_mutex_lock(&a->lock);
-	if (a->connections >= a->limits.connections) {
-		*ret_limit = "connections";
-		goto out;
-	}
-	HASH_FIND(hh, a->tickets, key, sizeof(*key), t);
-	if ((t != NULL ? t->n : 0) >= a->limits.connections_per_ip) {
-		*ret_limit = "connections_per_ip";
-		t = NULL;
-		goto out;
-	}
-	if (t == NULL) {
-		t = xcalloc(1, sizeof(*t));
-		t->acceptor = a;
-		t->key = *key;
-		HASH_ADD(hh, a->tickets, key, sizeof(t->key), t);
-	}
-	t->n++;
-	a->connections++;
-out:
-	pthread_mutex_unlock(&a->lock);
-	return t;
-}
-
-void
-acceptor_release(struct acceptor_ticket **ticket)
-{
-	struct acceptor_ticket *t = ticket != NULL ? *ticket : NULL;
-	struct acceptor *a;
-	bool last;
-
-	if (t == NULL)
-		return;
-	*ticket = NULL;
-	a = t->acceptor;
-	pthread_mutex_lock(&a->lock);
-	must(t->n > 0);
-	if (--t->n == 0) {
-		HASH_DEL(a->tickets, t);
-		free(t);
-	}
-	a->connections--;
-	last = acceptor_is_over(a);
-	pthread_mutex_unlock(&a->lock);
-	if (last)
-		acceptor_destroy(a);
-}
 
 static void
 handover_fn(void *arg)
@@ -181,62 +66,37 @@ acceptor_hand_out(struct acceptor *a, const struct listener *l,
 	struct handover *h;
 
 	if (loop == a->home) {
-		l->fn(l->arg, loop, accepted);
+		l->calls.accepted(l->arg, loop, accepted);
 		return;
 	}
 	h = xcalloc(1, sizeof(*h));
 	*h = (struct handover){
 		.accepted = *accepted,
-		.fn = l->fn,
+		.fn = l->calls.accepted,
 		.arg = l->arg,
 		.loop = loop,
 	};
 	loop_post(loop, &h->post, handover_fn, h);
 }
 
-static void
-acceptor_lingered(void *arg)
-{
-	struct acceptor *a = arg;
-	bool last;
-
-	pthread_mutex_lock(&a->lock);
-	a->lingering--;
-	last = acceptor_is_over(a);
-	pthread_mutex_unlock(&a->lock);
-	if (last)
-		acceptor_destroy(a);
-}
-
 /* A peer that speaks before it listens would get a reset in place of the
  * refusal, so it is heard out for a moment; a flood is not. */
-static bool
-acceptor_may_linger(struct acceptor *a)
-{
-	bool may;
-
-	pthread_mutex_lock(&a->lock);
-	may = a->lingering < ACCEPTOR_LINGER_MAX;
-	a->lingering += may;
-	pthread_mutex_unlock(&a->lock);
-	return may;
-}
-
 static void
 listener_say_no(const struct listener *l, int fd)
 {
+	struct acceptor_counts *counts = l->acceptor->counts;
+	const char *refusal = l->calls.refusal;
 	struct io *io;
 
-	if (l->refusal != NULL && acceptor_may_linger(l->acceptor)) {
+	if (refusal != NULL && counts_may_linger(counts)) {
 		io = io_new(l->acceptor->home, fd, NULL, NULL);
-		io_on_close(io, acceptor_lingered, l->acceptor);
-		io_write(io, l->refusal, strlen(l->refusal));
+		io_on_close(io, counts_lingered, counts);
+		io_write(io, refusal, strlen(refusal));
 		io_hang_up(&io, REFUSE_LINGER_MS);
 		return;
 	}
-	if (l->refusal != NULL)
-		send(fd, l->refusal, strlen(l->refusal),
-		     MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (refusal != NULL)
+		send(fd, refusal, strlen(refusal), MSG_NOSIGNAL | MSG_DONTWAIT);
 	close(fd);
 }
 
@@ -245,19 +105,21 @@ listener_refuse(const struct listener *l, int fd,
 		const struct sockaddr_any *peer, const char *limit)
 {
 	listener_say_no(l, fd);
-	if (l->on_refused != NULL)
-		l->on_refused(l->arg, peer, limit);
+	if (l->calls.refused != NULL)
+		l->calls.refused(l->arg, peer, limit);
 }
 
 static void
 listener_take(struct listener *l, int fd, const struct sockaddr_any *peer)
 {
 	struct accepted accepted = {.fd = fd, .peer = *peer, .local = l->local};
+	const struct acceptor *a = l->acceptor;
 	const char *limit = NULL;
-	struct peer_key key;
 
-	peer_key_get(fd, peer, &key);
-	accepted.ticket = acceptor_admit(l->acceptor, &key, &limit);
+	if (l->calls.judge != NULL)
+		accepted.who = l->calls.judge(l->arg, peer);
+	accepted.ticket = counts_admit(a->counts, fd, peer, accepted.who,
+				       loop_mono_ms(a->home), &limit);
 	if (accepted.ticket == NULL) {
 		listener_refuse(l, fd, peer, limit);
 		return;
@@ -352,8 +214,7 @@ acceptor_new(struct loop *home, struct loop *const *loops, size_t nloops,
 	a->log = log;
 	TAILQ_INIT(&a->listeners);
 	loop_timer_init(&a->pause, home, acceptor_resume, a);
-	pthread_mutex_init(&a->lock, NULL);
-	a->limits = (struct acceptor_limits){INT64_MAX, INT64_MAX};
+	a->counts = counts_new();
 	a->nloops = nloops;
 	memcpy(a->loops, loops, nloops * sizeof(a->loops[0]));
 	return a;
@@ -362,16 +223,12 @@ acceptor_new(struct loop *home, struct loop *const *loops, size_t nloops,
 void
 acceptor_set_limits(struct acceptor *a, const struct acceptor_limits *limits)
 {
-	pthread_mutex_lock(&a->lock);
-	a->limits = *limits;
-	pthread_mutex_unlock(&a->lock);
+	counts_set_limits(a->counts, limits);
 }
 
 void
-acceptor_add(struct acceptor *a, int fd, const char *refusal,
-	     void (*on_refused)(void *arg, const struct sockaddr_any *peer,
-				const char *limit),
-	     accepted_fn *fn, void *arg)
+acceptor_add(struct acceptor *a, int fd, const struct acceptor_calls *calls,
+	     void *arg)
 {
 	struct listener *l = xcalloc(1, sizeof(*l));
 	static const int on = 1;
@@ -379,9 +236,7 @@ acceptor_add(struct acceptor *a, int fd, const char *refusal,
 	*l = (struct listener){
 		.acceptor = a,
 		.fd = fd,
-		.refusal = refusal,
-		.on_refused = on_refused,
-		.fn = fn,
+		.calls = *calls,
 		.arg = arg,
 	};
 	l->local.len = sizeof(l->local.ss);
@@ -414,17 +269,12 @@ void
 acceptor_free(struct acceptor **ap)
 {
 	struct acceptor *a = ap != NULL ? *ap : NULL;
-	bool last;
 
 	if (a == NULL)
 		return;
 	*ap = NULL;
 	acceptor_stop(a);
 	loop_timer_done(&a->pause);
-	pthread_mutex_lock(&a->lock);
-	a->closed = true;
-	last = acceptor_is_over(a);
-	pthread_mutex_unlock(&a->lock);
-	if (last)
-		acceptor_destroy(a);
+	counts_close(a->counts);
+	free(a);
 }

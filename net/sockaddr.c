@@ -63,6 +63,15 @@ sockaddr_site(const struct sockaddr_any *a, uint8_t ret[static 16])
 	return true;
 }
 
+bool
+sockaddr_network(const struct sockaddr_any *a, uint8_t ret[static 16])
+{
+	if (!sockaddr_site(a, ret))
+		return false;
+	ret[bytes_are_ipv4(ret) ? 15 : 7] = 0;
+	return true;
+}
+
 void
 sockaddr_ip(const struct sockaddr_any *a,
 	    char ret_text[static SOCKADDR_TEXT_MAX])

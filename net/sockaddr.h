@@ -34,6 +34,8 @@ void sockaddr_unmap(struct sockaddr_any *a);
 /* Whom to count as one: an IPv4 address, mapped; of IPv6 the network of 64
  * bits, which is what one host is given. False for other families. */
 bool sockaddr_site(const struct sockaddr_any *a, uint8_t ret[static 16]);
+/* The network of 256 of these: of IPv4 24 bits, of IPv6 56. */
+bool sockaddr_network(const struct sockaddr_any *a, uint8_t ret[static 16]);
 /* A literal address, no names; a mapped one is IPv4. 0 or -EINVAL. */
 int sockaddr_parse_ip(const char *ip, int port, struct sockaddr_any *ret);
 /* A listener's address: "127.0.0.1:25", "[::1]:25", ":25" (both families, IPv6

@@ -404,7 +404,11 @@ ports_listen(struct relay *r)
 	struct port *p;
 
 	TAILQ_FOREACH (p, &r->ports, entry) {
-		bool mail = port_is_mail(p->kind);
+		const struct acceptor_calls calls = {
+			.refusal = port_is_mail(p->kind) ? PORT_REFUSAL : NULL,
+			.refused = port_refused,
+			.accepted = port_accepted,
+		};
 
 		for (size_t i = 0; i < p->nfds; i++) {
 			int fd = fcntl(p->fds[i], F_DUPFD_CLOEXEC, 0);
@@ -415,9 +419,7 @@ ports_listen(struct relay *r)
 					  LOG_STR("error", strerror(errno)));
 				continue;
 			}
-			acceptor_add(r->acceptors[p->kind], fd,
-				     mail ? PORT_REFUSAL : NULL, port_refused,
-				     port_accepted, p);
+			acceptor_add(r->acceptors[p->kind], fd, &calls, p);
 		}
 	}
 }

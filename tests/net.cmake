@@ -1,4 +1,5 @@
 belfry_unit_test(acceptor belfry_net)
+belfry_unit_test(acceptor_counts belfry_net)
 set_tests_properties(unit.acceptor PROPERTIES LABELS threads)
 belfry_unit_test(loop belfry_net)
 set_tests_properties(unit.loop PROPERTIES LABELS threads)

@@ -121,10 +121,22 @@ teardown(void **state)
 	return 0;
 }
 
+static struct acceptor_limits
+limits_of(int64_t connections, int64_t per_ip)
+{
+	return (struct acceptor_limits){.connections = connections,
+					.connections_per_ip = per_ip};
+}
+
 /* An acceptor with one listener on ADDRESS, for the home loop only. */
 static void
 start(struct fixture *f, const char *address, struct acceptor_limits limits)
 {
+	static const struct acceptor_calls calls = {
+		.refusal = "421 busy\r\n",
+		.refused = refused,
+		.accepted = taken,
+	};
 	int fds[2] = {-1, -1};
 	size_t n = 0;
 
@@ -134,7 +146,7 @@ start(struct fixture *f, const char *address, struct acceptor_limits limits)
 	getsockname(fds[0], (struct sockaddr *)&f->address.ss, &f->address.len);
 	f->acceptor = acceptor_new(f->loops[0], f->loops, 1, &f->ctx);
 	acceptor_set_limits(f->acceptor, &limits);
-	acceptor_add(f->acceptor, fds[0], "421 busy\r\n", refused, taken, f);
+	acceptor_add(f->acceptor, fds[0], &calls, f);
 }
 
 static int
@@ -166,7 +178,7 @@ test_accepted_knows_both_ends(void **state)
 	struct sockaddr_any mine = {.len = sizeof(mine.ss)};
 	int fd;
 
-	start(f, "0.0.0.0:0", (struct acceptor_limits){10, 10});
+	start(f, "0.0.0.0:0", limits_of(10, 10));
 	fd = client(f);
 	assert_true(run_until(f, 1, 5000));
 	getsockname(fd, (struct sockaddr *)&mine.ss, &mine.len);
@@ -187,9 +199,18 @@ test_limits(void **state)
 		const char *name, *address, *limit;
 		struct acceptor_limits limits;
 	} row[] = {
-		{"in all", "127.0.0.1:0", "connections", {2, 9}},
-		{"per address", "127.0.0.1:0", "connections_per_ip", {9, 2}},
-		{"per uid", tmp, "connections_per_ip", {9, 2}},
+		{"in all",
+		 "127.0.0.1:0",
+		 "connections",
+		 {.connections = 2, .connections_per_ip = 9}},
+		{"per address",
+		 "127.0.0.1:0",
+		 "connections_per_ip",
+		 {.connections = 9, .connections_per_ip = 2}},
+		{"per uid",
+		 tmp,
+		 "connections_per_ip",
+		 {.connections = 9, .connections_per_ip = 2}},
 	};
 	struct fixture *f = *state;
 
@@ -238,7 +259,7 @@ test_refusal_is_read(void **state)
 	const int n = (int)(sizeof(fd) / sizeof(fd[0]));
 	char said[32] = "";
 
-	start(f, "127.0.0.1:0", (struct acceptor_limits){1, 1});
+	start(f, "127.0.0.1:0", limits_of(1, 1));
 	for (int i = 0; i < n; i++) {
 		fd[i] = client(f);
 		assert_int_equal(write(fd[i], "EHLO a\r\n", 8), 8);
@@ -268,7 +289,7 @@ test_reset_before_refusal(void **state)
 	struct fixture *f = *state;
 	int fd[2];
 
-	start(f, "127.0.0.1:0", (struct acceptor_limits){9, 1});
+	start(f, "127.0.0.1:0", limits_of(9, 1));
 	fd[0] = client(f);
 	assert_true(run_until(f, 1, 5000));
 	fd[1] = client(f);
@@ -298,7 +319,7 @@ test_other_addresses_are_counted_apart(void **state)
 	struct sockaddr_any from;
 	int fd[2];
 
-	start(f, "127.0.0.1:0", (struct acceptor_limits){9, 1});
+	start(f, "127.0.0.1:0", limits_of(9, 1));
 	fd[0] = client(f);
 	fd[1] = socket(AF_INET, SOCK_STREAM, 0);
 	assert_int_equal(sockaddr_parse_ip("127.0.0.2", 0, &from), 0);
@@ -319,7 +340,7 @@ test_stop_closes_the_listeners_only(void **state)
 	struct fixture *f = *state;
 	int fd, late;
 
-	start(f, "127.0.0.1:0", (struct acceptor_limits){9, 9});
+	start(f, "127.0.0.1:0", limits_of(9, 9));
 	fd = client(f);
 	assert_true(run_until(f, 1, 5000));
 	acceptor_stop(f->acceptor);
@@ -342,7 +363,7 @@ test_out_of_descriptors_pauses(void **state)
 	struct rlimit old, none;
 	int fd;
 
-	start(f, "127.0.0.1:0", (struct acceptor_limits){9, 9});
+	start(f, "127.0.0.1:0", limits_of(9, 9));
 	fd = client(f);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
 	none = old;
@@ -385,6 +406,7 @@ test_loops_take_turns(void **state)
 {
 	struct fixture *f = *state;
 	struct spread s = {.loops = f->loops};
+	const struct acceptor_calls calls = {.accepted = spread_taken};
 	int fds[2], n = 300;
 	size_t nfds = 0;
 
@@ -392,7 +414,7 @@ test_loops_take_turns(void **state)
 	f->address.len = sizeof(f->address.ss);
 	getsockname(fds[0], (struct sockaddr *)&f->address.ss, &f->address.len);
 	f->acceptor = acceptor_new(f->loops[0], f->loops, LOOPS, &f->ctx);
-	acceptor_add(f->acceptor, fds[0], NULL, NULL, spread_taken, &s);
+	acceptor_add(f->acceptor, fds[0], &calls, &s);
 	for (int i = 0; i < LOOPS; i++)
 		assert_int_equal(loop_start(f->loops[i], "loop-test"), 0);
 	for (int i = 0; i < n; i++) {

@@ -146,13 +146,14 @@ static void
 listen_on(struct fixture *f, const char *address, struct sockaddr_any *ret,
 	  accepted_fn *fn)
 {
+	const struct acceptor_calls calls = {.accepted = fn};
 	int fds[2];
 	size_t n;
 
 	assert_int_equal(acceptor_bind(address, 0600, -1, fds, &n), 0);
 	ret->len = sizeof(ret->ss);
 	getsockname(fds[0], (struct sockaddr *)&ret->ss, &ret->len);
-	acceptor_add(f->acceptor, fds[0], NULL, NULL, fn, f);
+	acceptor_add(f->acceptor, fds[0], &calls, f);
 }
 
 static struct fixture *
