@@ -62,6 +62,15 @@ struct http_conf {
 	struct conf_mark mark;
 };
 
+/* How often, of an address, of a network (sockaddr_network()) and of a user. */
+struct rates_conf {
+	struct conf_rate connections_per_ip, connections_per_network;
+	struct conf_rate messages_per_ip, messages_per_network;
+	struct conf_rate messages_per_user;
+	struct conf_rate recipients_per_ip, recipients_per_network;
+	struct conf_rate recipients_per_user;
+};
+
 struct limits_conf {
 	int64_t message_size; /* bytes */
 	int64_t header_size;
@@ -75,6 +84,7 @@ struct limits_conf {
 	int64_t unknown_recipients;
 	int64_t command_time_ms;
 	int64_t received_fields;
+	struct rates_conf rates;
 	struct conf_mark mark;
 };
 

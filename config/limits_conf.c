@@ -7,6 +7,36 @@
 		.dflt = (value), .help = (text), .min = (least), .max = (most) \
 	}
 
+#define RATE(key, sample, text)                                                \
+	{                                                                      \
+		.name = #key, .type = CONF_RATE,                               \
+		.offset = offsetof(struct rates_conf, key), .dflt = "\"\"",    \
+		.help = (text), .example = (sample)                            \
+	}
+
+static const struct conf_option rates_options[] = {
+	RATE(connections_per_ip, "100/1m",
+	     "Connections from one address; of IPv6: from one /64."),
+	RATE(connections_per_network, "500/1m",
+	     "Connections from one network: a /24, of IPv6 a /56."),
+	RATE(messages_per_ip, "1000/1h", "MAIL commands from one address."),
+	RATE(messages_per_network, "5000/1h",
+	     "MAIL commands from one network."),
+	RATE(messages_per_user, "1000/1h",
+	     "MAIL commands of one user of the submit socket."),
+	RATE(recipients_per_ip, "5000/1h", "RCPT commands from one address."),
+	RATE(recipients_per_network, "20000/1h",
+	     "RCPT commands from one network."),
+	RATE(recipients_per_user, "5000/1d",
+	     "RCPT commands of one user of the submit socket."),
+	{.name = NULL},
+};
+
+static const struct conf_table rates_table = {
+	.size = sizeof(struct rates_conf),
+	.options = rates_options,
+};
+
 static const struct conf_option limits_options[] = {
 	LIMIT("message_size", CONF_SIZE, message_size, "50M", 1 << 10,
 	      2LL << 30, "The largest message that is taken."),
@@ -40,6 +70,13 @@ static const struct conf_option limits_options[] = {
 	      "How long a client may take for a whole command."),
 	LIMIT("received_fields", CONF_INT, received_fields, "50", 1, 1000,
 	      "Received fields of a message; more are a loop."),
+	{.name = "rates",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct limits_conf, rates),
+	 .dflt = "{}",
+	 .help = "How often something may happen, of whom `trust` of the "
+		 "listener does not name; empty: as often as it comes.",
+	 .table = &rates_table},
 	{.name = NULL},
 };
 

@@ -380,6 +380,19 @@ port_accepted(void *arg, struct loop *loop, const struct accepted *a)
 	}
 }
 
+static enum acceptor_peer
+port_judge(void *arg, const struct sockaddr_any *peer)
+{
+	const struct port *p = arg;
+	const struct service *service =
+		snapshot_service(p->relay->snapshot, p->name);
+
+	if (service != NULL && !service->submit &&
+	    !network_list_has(service->trusted, peer))
+		return ACCEPTOR_ANYBODY;
+	return ACCEPTOR_TRUSTED;
+}
+
 static void
 port_refused(void *arg, const struct sockaddr_any *peer, const char *limit)
 {
@@ -406,6 +419,7 @@ ports_listen(struct relay *r)
 	TAILQ_FOREACH (p, &r->ports, entry) {
 		const struct acceptor_calls calls = {
 			.refusal = port_is_mail(p->kind) ? PORT_REFUSAL : NULL,
+			.judge = port_is_mail(p->kind) ? port_judge : NULL,
 			.refused = port_refused,
 			.accepted = port_accepted,
 		};

@@ -100,6 +100,7 @@ struct relay {
 	struct deliver *deliver;  /* owned */
 	struct notify *notify;    /* owned */
 	struct verify_kept *kept; /* owned */
+	struct rates *rates;      /* owned */
 	/* Each kind has its own, so that no flood of one locks out another:
 	 * neither the machine's own mail nor the operator. Owned. */
 	struct acceptor *acceptors[PORT_NKIND];

@@ -67,6 +67,7 @@ session_hang_up(struct session *s, const char *reason)
 	if (s->hung_up)
 		return;
 	s->hung_up = true;
+	s->ticket = NULL;
 	if (session_was_quit(s))
 		io_close_after_write(&s->io, SESSION_LINGER_MS);
 	else
@@ -210,10 +211,21 @@ session_event(void *arg, enum io_event event)
 		session_settle(s);
 		return;
 	case IO_FAILED:
+		s->ticket = NULL;
 		io_close(&s->io);
 		session_end(s, "lost");
 		return;
 	}
+}
+
+/* Somebody else needs the connection more. */
+static void
+session_give_way(void *object)
+{
+	struct session *s = object;
+
+	smtp_in_finish(&s->smtp, SMTP_IN_NO_IDLE);
+	session_settle(s);
 }
 
 /* --- the beginning ------------------------------------------------------------ */
@@ -291,8 +303,11 @@ session_start(struct sessions *all, const struct accepted *accepted,
 
 	s->io = io_new(all->loop, accepted->fd, session_event, s);
 	io_on_close(s->io, session_ticket_free, ticket);
+	s->ticket = ticket;
+	acceptor_owned(ticket, all->loop, s->handle, session_give_way);
 	smtp_in_init(&s->smtp, &session_calls, s, &service->smtp, &s->client);
 	smtp_in_start(&s->smtp);
+	session_note_idle(s);
 	session_settle(s);
 }
 
@@ -322,7 +337,8 @@ sessions_grace_over(void *arg)
 
 struct sessions *
 sessions_new(struct loop *loop, struct queue *queue, struct verifier *verifier,
-	     struct snapshot *snapshot, const struct log_context *log)
+	     struct snapshot *snapshot, struct rates *rates,
+	     const struct log_context *log)
 {
 	struct sessions *all = xcalloc(1, sizeof(*all));
 
@@ -330,6 +346,7 @@ sessions_new(struct loop *loop, struct queue *queue, struct verifier *verifier,
 	all->queue = queue;
 	all->verifier = verifier;
 	all->snapshot = snapshot_ref(snapshot);
+	all->rates = rates;
 	all->log = log;
 	all->epoch = (uint64_t)clock_wall_ms(loop_clock(loop)) / 1000;
 	TAILQ_INIT(&all->list);
@@ -369,7 +386,7 @@ sessions_stop(struct sessions *all, int64_t grace_ms, loop_fn *done, void *arg)
 	all->grace_ms = grace_ms;
 	loop_timer_set(&all->grace, grace_ms);
 	TAILQ_FOREACH (s, &all->list, entry) {
-		smtp_in_finish(&s->smtp);
+		smtp_in_finish(&s->smtp, SMTP_IN_NO_SHUTDOWN);
 		session_settle(s);
 	}
 	sessions_check_stopped(all);

@@ -11,15 +11,16 @@
 #include "base/log.h"
 #include "net/acceptor.h"
 #include "net/loop.h"
+#include "relay/rates.h"
 #include "relay/snapshot.h"
 
 /* The sessions of one loop, and what they share. */
 struct sessions;
 
-/* Takes a reference of SNAPSHOT. */
+/* Takes a reference of SNAPSHOT; RATES, which all loops share, is borrowed. */
 struct sessions *sessions_new(struct loop *loop, struct queue *queue,
 			      struct verifier *verifier,
-			      struct snapshot *snapshot,
+			      struct snapshot *snapshot, struct rates *rates,
 			      const struct log_context *log);
 /* When none is left. NULL is fine. */
 void sessions_free(struct sessions **all);

@@ -50,6 +50,27 @@ session_room(void *arg)
 	return store_has_room(queue_store(s->all->queue), STORE_NEED_MAIL);
 }
 
+/* Who is in `trust` has no rates by address, nor has the drop folder any. */
+static bool
+session_rate(void *arg, enum smtp_verb verb)
+{
+	struct session *s = arg;
+	const char *user = s->login != NULL ? s->who : NULL;
+	const char *name;
+
+	if (s->key != NULL)
+		return true;
+	name = rates_take(s->all->rates, &s->service->smtp.limits->rates,
+			  verb == SMTP_MAIL ? RATES_MESSAGES : RATES_RECIPIENTS,
+			  session_trusted(s) ? NULL : &s->peer, user,
+			  loop_mono_ms(s->all->loop));
+	if (name != NULL)
+		log_event(&s->log, LOG_INFO, "rate", LOG_STR("limit", name),
+			  LOG_STR("client", s->client_text),
+			  LOG_ADDR("user", s->login));
+	return name == NULL;
+}
+
 static enum expand_result
 session_expand(void *arg, const struct address *rcpt, bool trusted,
 	       struct arena *arena, struct expansion *ret)
@@ -196,11 +217,23 @@ session_now_ms(void *arg)
 	return loop_wall_ms(s->all->loop);
 }
 
+/* Idle is who neither sends a message nor waits for us; the commands that lead
+ * there are signs of life, a NOOP is none. Those we trust never are. */
+void
+session_note_idle(struct session *s)
+{
+	bool busy = s->smtp.trusted || smtp_in_in_data(&s->smtp) ||
+		    !smtp_in_wants_input(&s->smtp);
+
+	acceptor_idle(s->ticket, busy ? INT64_MAX : loop_mono_ms(s->all->loop));
+}
+
 static void
 session_moved(void *arg, enum smtp_in_state from, enum smtp_in_state to)
 {
 	struct session *s = arg;
 
+	session_note_idle(s);
 	log_event(&s->log, LOG_DEBUG, "smtp_in",
 		  LOG_STR("from", smtp_in_state_names[from]),
 		  LOG_STR("to", smtp_in_state_names[to]));
@@ -242,6 +275,7 @@ const struct smtp_in_calls session_calls = {
 	.say = session_say,
 	.begin = session_begin,
 	.room = session_room,
+	.rate = session_rate,
 	.expand = session_expand,
 	.verify = session_verify,
 	.open = session_open,

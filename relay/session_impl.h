@@ -14,6 +14,7 @@ struct sessions {
 	struct queue *queue;           /* borrowed */
 	struct verifier *verifier;     /* borrowed */
 	struct snapshot *snapshot;     /* owned reference */
+	struct rates *rates;           /* borrowed */
 	const struct log_context *log; /* borrowed */
 	struct session_list list;
 	uint64_t epoch; /* of session ids: seconds at the start */
@@ -33,6 +34,8 @@ struct session {
 	struct snapshot *snapshot;     /* owned reference */
 	const struct service *service; /* in the snapshot */
 	struct io *io;                 /* owned; NULL: the client is gone */
+	struct acceptor_ticket
+		*ticket; /* the io's; NULL: none, or it is gone */
 	struct smtp_in smtp;
 	struct smtp_in_client client;
 	struct draft *draft;  /* owned */
@@ -59,6 +62,8 @@ void session_run(struct session *s);
 /* session_calls.c */
 extern const struct smtp_in_calls session_calls;
 bool session_trusted(const struct session *s);
+/* From now on it is, or is not, one that may have to give way. */
+void session_note_idle(struct session *s);
 /* Nobody waits for a fate any more. */
 void session_forget_fate(struct session *s);
 

@@ -124,6 +124,9 @@ si_mail(struct smtp_in *si, const struct smtp_command *cmd)
 	if (!si_complete(si, &sender))
 		return si_refuse_bare(si, SMTP_IN_READY);
 
+	if (!si->calls->rate(si->arg, SMTP_MAIL))
+		return si_refuse(si, SMTP_IN_NO_RATE_MAIL, SMTP_IN_READY);
+
 	si_set_sender(si, &sender);
 	si->ret = cmd->ret;
 	si->smtputf8 = cmd->smtputf8;
@@ -434,7 +437,7 @@ smtp_in_feed(struct smtp_in *si, const char *data, size_t len)
 			break;
 		used += n;
 		if (si->finishing)
-			smtp_in_finish(si);
+			smtp_in_finish(si, si->finish_no);
 	}
 	return used;
 }
@@ -475,7 +478,7 @@ smtp_in_committed(struct smtp_in *si, int result, uint64_t id)
 	}
 	si_reset(si);
 	if (si->finishing)
-		smtp_in_finish(si);
+		smtp_in_finish(si, si->finish_no);
 }
 
 void
@@ -496,11 +499,12 @@ smtp_in_outcome(struct smtp_in *si, bool delivered, const struct reply *last)
 }
 
 void
-smtp_in_finish(struct smtp_in *si)
+smtp_in_finish(struct smtp_in *si, enum smtp_in_no no)
 {
 	si->finishing = true;
+	si->finish_no = no;
 	if (!smtp_in_in_data(si))
-		smtp_in_end(si, SMTP_IN_NO_SHUTDOWN);
+		smtp_in_end(si, no);
 }
 
 void

@@ -89,6 +89,9 @@ enum smtp_in_no {
 	SMTP_IN_NO_MESSAGES,
 	SMTP_IN_NO_TIME,
 	SMTP_IN_NO_SHUTDOWN,
+	SMTP_IN_NO_IDLE, /* others want the connection */
+	SMTP_IN_NO_RATE_MAIL,
+	SMTP_IN_NO_RATE_RCPT,
 	SMTP_IN_NO_CHUNK,
 	SMTP_IN_NO_MIXED,
 	SMTP_IN_NO_UTF8,
@@ -140,6 +143,8 @@ struct smtp_in_calls {
 	const struct smtp_in_conf *(*begin)(void *arg, bool *ret_trusted);
 	/* Is there room for a message? */
 	bool (*room)(void *arg);
+	/* May VERB, a MAIL or RCPT, come now? Then it is counted. */
+	bool (*rate)(void *arg, enum smtp_verb verb);
 	/* What becomes of RCPT; the routes in it stay valid until the end of
 	 * the transaction. */
 	enum expand_result (*expand)(void *arg, const struct address *rcpt,
@@ -182,8 +187,9 @@ struct smtp_in {
 	enum smtp_in_state state;
 	bool trusted;
 	bool esmtp;
-	bool paused;         /* the draft takes no more for now */
-	bool finishing;      /* the message under way is the last one */
+	bool paused;    /* the draft takes no more for now */
+	bool finishing; /* the message under way is the last one ... */
+	enum smtp_in_no finish_no; /* ... and why */
 	bool skip_line;      /* the rest of a line that was too long goes */
 	bool skip_announces; /* ... and it began with BDAT */
 	enum smtp_verb verb; /* of the command under way, for refusals */
@@ -247,11 +253,11 @@ void smtp_in_outcome(struct smtp_in *si, bool delivered,
 		     const struct reply *last);
 /* The outcome of verify(). */
 void smtp_in_verified(struct smtp_in *si, enum verify_result result);
-/* As smtp_in_end(SMTP_IN_NO_SHUTDOWN), but what is being sent or committed is
- * first brought to its end and answered. */
-void smtp_in_finish(struct smtp_in *si);
-/* Say NO and move to CLOSED: SMTP_IN_NO_TIME, SMTP_IN_NO_SHUTDOWN. In state
- * COMMIT nothing happens: wait for its end first. */
+/* As smtp_in_end(), but what is being sent or committed is first brought to its
+ * end and answered. */
+void smtp_in_finish(struct smtp_in *si, enum smtp_in_no no);
+/* Say NO, one that closes, and move to CLOSED. In state COMMIT nothing happens:
+ * wait for its end first. */
 void smtp_in_end(struct smtp_in *si, enum smtp_in_no no);
 
 #endif

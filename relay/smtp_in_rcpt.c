@@ -257,6 +257,8 @@ si_rcpt(struct smtp_in *si, const struct smtp_command *cmd)
 		return si_refuse(si, SMTP_IN_NO_RECIPIENTS, si->state);
 	if (!si->trusted && si->conf->role == CONFIG_SUBMISSION)
 		return si_refuse_rcpt(si, SMTP_IN_NO_TRUST, &cmd->address);
+	if (!si->calls->rate(si->arg, SMTP_RCPT))
+		return si_refuse_rcpt(si, SMTP_IN_NO_RATE_RCPT, &cmd->address);
 	return si_rcpt_scratch(si, cmd, VERIFY_ASKED);
 }
 
@@ -275,5 +277,5 @@ smtp_in_verified(struct smtp_in *si, enum verify_result result)
 	si_move(si, si_rcpt_scratch(si, cmd, result));
 	arena_done(&arena);
 	if (si->finishing)
-		smtp_in_finish(si);
+		smtp_in_finish(si, si->finish_no);
 }

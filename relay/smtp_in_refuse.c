@@ -91,6 +91,18 @@ const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO] = {
 			     true},
 	[SMTP_IN_NO_SHUTDOWN] = {421, "4.3.2", "shutting down, try again later",
 				 "shutdown", false, true},
+	[SMTP_IN_NO_IDLE] = {421, "4.3.2",
+			     "too many connections, and this one was idle; "
+			     "closing",
+			     "idle", false, true},
+	[SMTP_IN_NO_RATE_MAIL] = {450, "4.7.1",
+				  "too many messages from you lately, try "
+				  "again later",
+				  "rates", false, false},
+	[SMTP_IN_NO_RATE_RCPT] = {450, "4.7.1",
+				  "too many recipients from you lately, try "
+				  "again later",
+				  "rates", false, false},
 	[SMTP_IN_NO_CHUNK] = {501, "5.5.4",
 			      "say BDAT size or BDAT size LAST; closing",
 			      "syntax", true, true},

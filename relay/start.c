@@ -139,7 +139,8 @@ relay_files(const struct config *config)
 	       (uint64_t)config->delivery.connections * 3 / 2 + /* at rest */
 	       ALERT_CONNECTIONS + RELAY_SUBMIT_CONNECTIONS +
 	       RELAY_HTTP_CONNECTIONS + RELAY_ADMIN_CONNECTIONS +
-	       PORT_NKIND * ACCEPTOR_LINGER_MAX + OTHER_FILES;
+	       PORT_NKIND * ACCEPTOR_LINGER_MAX + ACCEPTOR_LEAVING_MAX +
+	       OTHER_FILES;
 }
 
 static int
@@ -263,13 +264,15 @@ static int
 start_sessions(struct relay *r)
 {
 	r->kept = verify_kept_new();
+	r->rates = rates_new();
 	for (size_t i = 0; i < r->nloops; i++) {
 		struct relay_loop *rl = &r->loops[i];
 
 		rl->verifier =
 			verifier_new(rl->loop, rl->dns, r->kept, &r->log_root);
-		rl->sessions = sessions_new(rl->loop, r->queue, rl->verifier,
-					    r->snapshot, &r->log_root);
+		rl->sessions =
+			sessions_new(rl->loop, r->queue, rl->verifier,
+				     r->snapshot, r->rates, &r->log_root);
 	}
 	for (size_t i = 0; i < PORT_NKIND; i++) {
 		size_t nloops = port_is_mail(i) ? r->nloops : 1;
@@ -287,8 +290,11 @@ relay_apply_limits(struct relay *r)
 	const struct limits_conf *limits = &relay_config(r)->limits;
 	const struct acceptor_limits of[PORT_NKIND] = {
 		[PORT_SMTP] = {.connections = limits->connections,
-			       .connections_per_ip =
-				       limits->connections_per_ip},
+			       .connections_per_ip = limits->connections_per_ip,
+			       .shared = true,
+			       .rate_per_ip = limits->rates.connections_per_ip,
+			       .rate_per_network =
+				       limits->rates.connections_per_network},
 		[PORT_SUBMIT] = {.connections = RELAY_SUBMIT_CONNECTIONS,
 				 .connections_per_ip = SUBMIT_PER_UID},
 		[PORT_HTTP] = {.connections = RELAY_HTTP_CONNECTIONS,

@@ -79,6 +79,7 @@ release_loops(struct relay *r)
 	for (size_t i = 0; i < r->nloops; i++)
 		loop_free(&r->loops[i].loop);
 	verify_kept_free(&r->kept);
+	rates_free(&r->rates);
 	free(r->loops);
 	free(r->loop_ptrs);
 	free(r->dns_ptrs);

@@ -45,6 +45,7 @@ belfry_proto_test(
   no_wait
   only_recipients
   pipelining
+  rates
   recipients
   rewrite
   rewrite_not
@@ -79,6 +80,7 @@ set_tests_properties(proto.wrong PROPERTIES WILL_FAIL TRUE)
 belfry_unit_test(session belfry_relay belfry_store_kit)
 target_sources(test_session PRIVATE unit/snapshot_kit.c)
 set_tests_properties(unit.session PROPERTIES LABELS threads)
+belfry_unit_test(rates belfry_relay)
 belfry_unit_test(smtp_in belfry_proto)
 target_compile_definitions(test_smtp_in PRIVATE
   SMTP_DOCS="${PROJECT_SOURCE_DIR}/docs/smtp.md")

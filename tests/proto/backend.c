@@ -35,6 +35,16 @@ be_room(void *arg)
 	return !b->full;
 }
 
+static bool
+be_rate(void *arg, enum smtp_verb verb)
+{
+	struct backend *b = arg;
+	int64_t *left = verb == SMTP_MAIL ? &b->rate_mail : &b->rate_rcpt;
+
+	must(verb == SMTP_MAIL || verb == SMTP_RCPT);
+	return (*left)-- > 0;
+}
+
 static enum expand_result
 be_expand(void *arg, const struct address *rcpt, bool trusted,
 	  struct arena *arena, struct expansion *ret)
@@ -314,6 +324,7 @@ static const struct smtp_in_calls backend_calls = {
 	.say = be_say,
 	.begin = be_begin,
 	.room = be_room,
+	.rate = be_rate,
 	.expand = be_expand,
 	.verify = be_verify,
 	.open = be_open,
@@ -351,6 +362,8 @@ backend_init(struct backend *b)
 				.who = "192.0.2.1",
 				.trusted = true,
 			},
+		.rate_mail = INT64_MAX,
+		.rate_rcpt = INT64_MAX,
 		.fate_delivered = true,
 	};
 	b->conf.limits = &b->limits;

@@ -32,11 +32,12 @@ struct backend {
 	struct buf out; /* said, not yet looked at */
 	size_t step;    /* the most that is fed at once; 0: all */
 
-	bool full;         /* no room */
-	bool slow;         /* every write asks for a pause */
-	int open_result;   /* what open answers; 0 */
-	int write_result;  /* what write answers */
-	int commit_result; /* what commit leads to */
+	bool full;                    /* no room */
+	int64_t rate_mail, rate_rcpt; /* so many are within the rates */
+	bool slow;                    /* every write asks for a pause */
+	int open_result;              /* what open answers; 0 */
+	int write_result;             /* what write answers */
+	int commit_result;            /* what commit leads to */
 	bool fate_delivered;
 
 	bool drafting, committing, asking, verifying;

@@ -2,7 +2,8 @@
  * proto - plays a dialogue of tests/proto/NAME.smtp against smtp_in.
  *
  *	# a comment
- *	limit NAME N      recipients, message_size, ... before the first C or S
+ *	limit NAME N      recipients, message_size, ... before the first C or S;
+ *	                  rate_mail, rate_rcpt: so many are let through
  *	set NAME VALUE    role inbound, trusted no, submit MAILBOX, full yes,
  *	                  slow yes, open|write|commit -ERRNO, fate no,
  *	                  class bulk|normal
@@ -225,6 +226,8 @@ play_limit(struct play *p, const char *name, int64_t n)
 		{"errors", &l->errors},
 		{"unknown_recipients", &l->unknown_recipients},
 		{"received_fields", &l->received_fields},
+		{"rate_mail", &p->b.rate_mail},
+		{"rate_rcpt", &p->b.rate_rcpt},
 	};
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)

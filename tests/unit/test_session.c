@@ -30,6 +30,7 @@ struct fixture {
 	struct pool *disk;
 	struct queue *q;
 	struct snapshot *snapshot;
+	struct rates *rates;
 	struct sessions *sessions;
 	struct store_gate gate;
 	int far;
@@ -130,8 +131,9 @@ open_session(struct fixture *f)
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	f->far = fds[0];
 	a.fd = fds[1];
-	f->sessions =
-		sessions_new(f->loop, f->q, NULL, f->snapshot, &f->log_root);
+	f->rates = rates_new();
+	f->sessions = sessions_new(f->loop, f->q, NULL, f->snapshot, f->rates,
+				   &f->log_root);
 	session_start(f->sessions, &a, CONFIG_SUBMIT_NAME, 1000, "anna", NULL);
 }
 
@@ -175,6 +177,7 @@ end(struct fixture *f)
 	queue_close(&f->q);
 	pool_free(&f->disk);
 	sessions_free(&f->sessions);
+	rates_free(&f->rates);
 	loop_free(&f->loop);
 	snapshot_unref(&f->snapshot);
 	log_close(&f->log);

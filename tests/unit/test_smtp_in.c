@@ -140,7 +140,7 @@ finishes_the_message(void **state)
 		say(&b, envelope);
 		say(&b, row[i].first);
 		buf_clear(&b.out);
-		smtp_in_finish(&b.si);
+		smtp_in_finish(&b.si, SMTP_IN_NO_SHUTDOWN);
 		assert_true(smtp_in_in_data(&b.si));
 		assert_int_equal(b.out.len, 0);
 		say(&b, row[i].rest);

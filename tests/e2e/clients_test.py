@@ -1,0 +1,180 @@
+"""Who may connect, and how much: networks of loopback are the networks."""
+import re
+import resource
+import socket
+import time
+import unittest
+
+import harness
+import lab
+
+CROWD = 4000
+
+
+def files():
+    """Raise what may be open; how many that is."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+class Peer:
+    """A client at an address of its own; says and hears lines."""
+
+    def __init__(self, case, ip, port):
+        self.socket = socket.socket()
+        self.socket.settimeout(30)
+        self.socket.bind((ip, 0))
+        self.socket.connect(("127.0.0.1", port))
+        self.file = None
+        case.addCleanup(self.close)
+
+    def hear(self):
+        """The next line; "" at the end."""
+        self.file = self.file or self.socket.makefile("rb")
+        try:
+            return self.file.readline().decode()
+        except ConnectionResetError:
+            return ""
+
+    def say(self, line):
+        """The last line of the reply."""
+        self.socket.sendall(line.encode() + b"\r\n")
+        while True:
+            reply = self.hear()
+            if not re.match(r"\d{3}-", reply):
+                return reply
+
+    def was_told(self, code):
+        """Is there a line that begins with CODE, in what came?"""
+        self.socket.setblocking(False)
+        try:
+            text = self.socket.recv(65536).decode()
+        except BlockingIOError:
+            return False
+        return any(line.startswith(code) for line in text.splitlines())
+
+    def greet(self):
+        return self.hear(), self.say("EHLO client.example.org")
+
+    def send(self, rcpt="a@inner.example"):
+        """The code of every reply."""
+        return [self.say(line)[:3] for line in (
+            "MAIL FROM:<x@example.org>", f"RCPT TO:<{rcpt}>", "DATA",
+            "Subject: x\r\n\r\nx\r\n.")]
+
+    def close(self):
+        if self.file:
+            self.file.close()
+        self.socket.close()
+
+
+class Clients(harness.Case):
+    def start_mx(self, limits, **more):
+        """A listener where nobody is trusted, beside the one for clients."""
+        belfryd = self.prepare()
+        self.mx = lab.free_port()
+        belfryd.config = lab.merge(belfryd.config, {
+            "listeners": [
+                {"name": "smtp", "role": "submission",
+                 "address": f"127.0.0.1:{belfryd.smtp}"},
+                {"name": "mx", "role": "inbound",
+                 "address": f"127.0.0.1:{self.mx}", **more}],
+            "domains": ["inner.example"],
+            "postmaster": "boss@inner.example",
+            "routes": [{"match": "inner.example", "deliver": "smtp",
+                        "via": [self.sink.hop()]}],
+            "limits": limits})
+        belfryd.write_config()
+        return belfryd.start()
+
+    def peer(self, ip):
+        return Peer(self, ip, self.mx)
+
+    def refused(self, reason):
+        return self.belfryd.metric("belfry_messages_refused_total",
+                                   listener="mx", reason=reason)
+
+    def test_rates(self):
+        self.start_mx({"rates": {"connections_per_ip": "2/1h",
+                                 "connections_per_network": "3/1h",
+                                 "messages_per_ip": "2/1h",
+                                 "recipients_per_network": "3/1h"}})
+        first = self.peer("127.9.0.1")
+        first.greet()
+        self.assertEqual(first.send(), ["250", "250", "354", "250"])
+        second = self.peer("127.9.0.1")
+        second.greet()
+        self.assertEqual(second.send(), ["250", "250", "354", "250"])
+        self.assertTrue(second.say("MAIL FROM:<x@example.org>").startswith(
+            "450 4.7.1 too many messages"))
+        self.assertTrue(self.peer("127.9.0.1").hear().startswith("421 4.7.0"))
+        other = self.peer("127.9.0.2")
+        other.greet()
+        self.assertEqual(other.say("MAIL FROM:<x@example.org>")[:3], "250")
+        self.assertEqual(other.say("RCPT TO:<a@inner.example>")[:3], "250")
+        self.assertTrue(other.say("RCPT TO:<b@inner.example>").startswith(
+            "450 4.7.1 too many recipients"))
+        self.assertTrue(self.peer("127.9.0.3").hear().startswith("421 4.7.0"))
+        self.assertTrue(self.peer("127.9.1.1").hear().startswith("220 "))
+        self.assertEqual(
+            [e["limit"] for e in self.wait_events(2, "rate")],
+            ["messages_per_ip", "recipients_per_network"])
+        self.assertEqual(self.refused("rates"), 2)
+        self.assertEqual(self.refused("rates.connections_per_ip"), 1)
+        self.assertEqual(self.refused("rates.connections_per_network"), 1)
+
+    def test_trusted_have_no_rate(self):
+        self.start_mx({"rates": {"connections_per_ip": "1/1h",
+                                 "messages_per_ip": "1/1h"}},
+                      trust=["127.9.0.0/24"])
+        for _ in range(3):
+            peer = self.peer("127.9.0.1")
+            peer.greet()
+            for _ in range(2):
+                self.assertEqual(peer.send()[-1], "250")
+
+    def crowd(self, network, count):
+        """COUNT that connect and do nothing, fifty an address."""
+        found = []
+        for i in range(count):
+            found.append(self.peer(f"{network}.{i // 50 + 1}"))
+        return found
+
+    @unittest.skipIf(files() < 2 * CROWD + 2000, "too few descriptors")
+    def test_crowd(self):
+        """As many idle clients as there may be keep nobody out."""
+        self.start_mx({})
+        flood = self.crowd("127.9.0", CROWD * 3 // 4 + 1)
+        self.assertTrue(flood[-1].hear().startswith("220 "))
+        late = self.peer("127.9.0.200")  # nobody is idle for long enough
+        self.assertTrue(late.hear().startswith("421 4.7.0"))
+        self.assertEqual(self.refused("connections_share"), 1)
+        one = self.peer("127.9.1.1")
+        one.greet()
+        self.assertEqual(one.send()[-1], "250")
+        # Many networks, one each, until all is taken.
+        many = []
+        while len(flood) + 1 + len(many) < CROWD:
+            n = len(many)
+            many.append(self.peer(f"127.{10 + n // 250}.{n % 250}.1"))
+        self.assertTrue(many[-1].hear().startswith("220 "))
+        time.sleep(5.2)  # ACCEPTOR_IDLE_MS
+        one.say("NOOP")
+        for i in range(40):
+            peer = self.peer(f"127.200.{i}.1")
+            self.assertTrue(peer.greet()[1].startswith("250 "))
+            self.assertEqual(peer.send()[-1], "250")
+        self.assertEqual(self.refused("idle"), 40)
+        # The largest network gave, those that were idle for longest.
+        gone = [i for i, peer in enumerate(flood) if peer.was_told("421")]
+        self.assertEqual(len(gone), 40)
+        self.assertLess(gone[-1], 1000)
+        self.assertFalse([p for p in many if p.was_told("421")])
+        self.assertEqual(one.say("NOOP")[:3], "250")
+        self.assertEqual(self.belfryd.metric("belfry_sessions",
+                                             listener="mx"), CROWD)
+
+
+if __name__ == "__main__":
+    harness.main()
