@@ -72,8 +72,8 @@ def config(sink, name_server_port):
 def source(port, count, first, last, connections=20, size=4096):
     """mail_source, started: in turn to domains FIRST to LAST."""
     return subprocess.Popen([
-        lab.program("mail_source", PRESET), str(port), str(count),
-        str(connections), str(first), str(last), str(size)])
+        lab.program("mail_source", PRESET), "-c", str(connections),
+        "-d", f"{first}-{last}", "-s", str(size), str(port), str(count)])
 
 
 class Refusing:
