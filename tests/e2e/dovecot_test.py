@@ -3,45 +3,39 @@ import mailbox
 import os
 import pwd
 import re
-import shutil
-import subprocess
 
 import harness
+import dovecot
 import lab
 
 CONFIG = """
-base_dir = {folder}/run
-state_dir = {folder}/state
-log_path = {folder}/dovecot.log
 protocols = lmtp
-ssl = no
-listen = 127.0.0.1
 hostname = store.example.org
 mail_location = maildir:{folder}/mail/%n
 mail_plugins = quota
 first_valid_uid = 1
 recipient_delimiter = +
-passdb {{
+passdb {
   driver = static
   args = nopassword=y
-}}
-userdb {{
+}
+userdb {
   driver = passwd-file
   args = username_format=%n {folder}/users
-  default_fields = uid={uid} gid={gid} home={folder}/home/%n
-}}
-plugin {{
+  default_fields = uid=nobody gid=nogroup home={folder}/home/%n
+}
+plugin {
   quota = maildir:Mailbox
   quota_grace = 0
-}}
-service lmtp {{
-  inet_listener lmtp {{
-    port = {port}
-  }}
-  unix_listener lmtp {{
+}
+service lmtp {
+  inet_listener lmtp {
+    port = PORT
+  }
+  unix_listener lmtp {
     mode = 0
-  }}
-}}
+  }
+}
 """
 USERS = """anna:::::::
 ben:::::::userdb_quota_rule=*:storage=1K
@@ -55,43 +49,20 @@ class Dovecot(harness.Case):
         super().setUp()
         if not lab.IS_ROOT:
             self.skipTest("Dovecot wants to be started by root")
-        self.folder = lab.state_folder("dovecot")
-        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.port = lab.free_port()
-        account = pwd.getpwnam("nobody")
-        self.write("dovecot.conf", CONFIG.format(
-            folder=self.folder, port=self.port, uid=account.pw_uid,
-            gid=account.pw_gid))
-        self.write("users", USERS)
+        self.store = dovecot.Instance(
+            "dovecot", CONFIG.replace("PORT", str(self.port)))
+        self.addCleanup(self.store.stop)
+        self.store.write("users", USERS)
         for name in ("mail", "home"):
-            os.mkdir(os.path.join(self.folder, name))
-            os.chown(os.path.join(self.folder, name), account.pw_uid,
-                     account.pw_gid)
-        self.dovecot = subprocess.Popen(
-            ["dovecot", "-F", "-c", os.path.join(self.folder,
-                                                 "dovecot.conf")],
-            stderr=subprocess.DEVNULL, cwd="/")
-        self.addCleanup(self.dovecot.wait)
-        self.addCleanup(self.dovecot.terminate)
-        lab.wait_for(self.listens, self.dovecot_log)
+            path = os.path.join(self.store.folder, name)
+            account = pwd.getpwnam("nobody")
+            os.mkdir(path)
+            os.chown(path, account.pw_uid, account.pw_gid)
+        self.start_store()
 
-    def write(self, name, text):
-        with open(os.path.join(self.folder, name), "w",
-                  encoding="ascii") as file:
-            file.write(text)
-
-    def listens(self):
-        if self.dovecot.poll() is not None:
-            raise lab.Failed("dovecot ended: " + self.dovecot_log())
-        return lab.listens(self.port)
-
-    def dovecot_log(self):
-        try:
-            with open(os.path.join(self.folder, "dovecot.log"),
-                      encoding="utf-8") as file:
-                return file.read()
-        except OSError:
-            return "dovecot"
+    def start_store(self):
+        self.store.start(lambda: lab.listens(self.port))
 
     def start_with_store(self, config=None):
         return self.start(lab.merge({"routes": [
@@ -100,7 +71,7 @@ class Dovecot(harness.Case):
             config or {}))
 
     def mails(self, name):
-        box = os.path.join(self.folder, "mail", name)
+        box = os.path.join(self.store.folder, "mail", name)
         return [m.as_bytes() for m in mailbox.Maildir(box, create=False)]
 
     def test_each_recipient_has_its_own_answer(self):
@@ -156,18 +127,12 @@ class Dovecot(harness.Case):
                 self.assertTrue(mail.endswith(b"\nend\n"))
 
     def test_store_comes_back(self):
-        self.dovecot.terminate()
-        self.dovecot.wait()
+        self.store.end()
         self.start_with_store(harness.SOON)
         self.send(to=["anna@inner.example"])
         lab.wait_for(lambda: self.belfryd.events("destination_down"),
                      "the store to be seen down")
-        self.dovecot = subprocess.Popen(
-            ["dovecot", "-F", "-c", os.path.join(self.folder,
-                                                 "dovecot.conf")],
-            stderr=subprocess.DEVNULL, cwd="/")
-        self.addCleanup(self.dovecot.wait)
-        self.addCleanup(self.dovecot.terminate)
+        self.start_store()
         self.wait_empty()
         self.assertEqual(len(self.mails("anna")), 1)
 
