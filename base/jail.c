@@ -63,9 +63,8 @@ jail_bound(void)
 	return 0;
 }
 
-/* Only CAP_NET_BIND_SERVICE, for the listeners of a reload. */
-static int
-jail_capabilities(void)
+int
+jail_capabilities(bool bind)
 {
 	static const cap_value_t keep[] = {CAP_NET_BIND_SERVICE};
 	cap_flag_value_t has = CAP_CLEAR;
@@ -76,7 +75,7 @@ jail_capabilities(void)
 		r = -errno;
 	if (r == 0)
 		cap_get_flag(now, CAP_NET_BIND_SERVICE, CAP_PERMITTED, &has);
-	if (r == 0 && has == CAP_SET &&
+	if (r == 0 && bind && has == CAP_SET &&
 	    (cap_set_flag(caps, CAP_PERMITTED, 1, keep, CAP_SET) < 0 ||
 	     cap_set_flag(caps, CAP_EFFECTIVE, 1, keep, CAP_SET) < 0))
 		r = -errno;
@@ -84,6 +83,8 @@ jail_capabilities(void)
 		r = -errno;
 	cap_free(now);
 	cap_free(caps);
+	if (r == 0 && cap_reset_ambient() < 0)
+		r = -errno;
 	return r;
 }
 
@@ -131,7 +132,7 @@ jail_become(const char *name)
 	if (initgroups(name, gid) < 0 || setresgid(gid, gid, gid) < 0 ||
 	    setresuid(uid, uid, uid) < 0)
 		return -errno;
-	r = jail_capabilities();
+	r = jail_capabilities(true);
 	if (r < 0)
 		return r;
 	if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
@@ -142,9 +143,15 @@ jail_become(const char *name)
 }
 
 int
-jail_no_new_privileges(void)
+jail_close(void)
 {
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+	const struct rlimit no_core = {0, 0};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
+	    setrlimit(RLIMIT_CORE, &no_core) < 0)
+		return -errno;
+	return 0;
 }
 
 int

@@ -7,6 +7,7 @@
 #ifndef BASE_JAIL_H
 #define BASE_JAIL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -23,8 +24,12 @@ void jail_return(void);
 /* As root: become NAME with its groups, keeping nothing but
  * CAP_NET_BIND_SERVICE. 0 or -errno; after a failure only exit is safe. */
 int jail_become(const char *name);
-/* No program that is started from here on gains privileges. 0 or -errno. */
-int jail_no_new_privileges(void);
+/* Whoever we are: keep no capability but CAP_NET_BIND_SERVICE, and that not for
+ * programs; with BIND false not that either. 0 or -errno. */
+int jail_capabilities(bool bind);
+/* No program that is started from here on gains privileges; none of the same
+ * user may look into our memory, and no core is written of it. 0 or -errno. */
+int jail_close(void);
 
 /* Raise the soft limit of descriptors to the hard one. 0; -EMFILE when NEED is
  * more than that, *RET_LIMIT says how many there are. */

@@ -78,6 +78,12 @@ spawner_free(struct spawner **sp)
 	free(s);
 }
 
+pid_t
+spawner_pid(const struct spawner *s)
+{
+	return s->pid;
+}
+
 int
 spawner_fd(const struct spawner *s)
 {

@@ -65,6 +65,8 @@ struct spawn_report {
 int spawner_new(struct spawner **ret_spawner);
 /* End it with all that runs, and wait for that. NULL is fine. */
 void spawner_free(struct spawner **spawner);
+/* Its process. */
+pid_t spawner_pid(const struct spawner *s);
 /* Turns readable when the spawner is gone. */
 int spawner_fd(const struct spawner *s);
 /* Then: why it ended, as wait(2) has it. */

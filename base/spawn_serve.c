@@ -19,7 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/jail.h"
 #include "base/must.h"
+#include "base/sandbox.h"
 #include "base/spawn_impl.h"
 #include "base/xalloc.h"
 
@@ -355,6 +357,18 @@ sv_detach(struct sv *sv, int socket)
 	must(sv->children >= 0);
 }
 
+/* Where there are no filters belfryd says so. */
+static void
+sv_confine(void)
+{
+	int r;
+
+	must(jail_capabilities(false) == 0);
+	must(jail_close() == 0);
+	r = sandbox_spawner();
+	must(r == 0 || r == -EOPNOTSUPP);
+}
+
 void
 spawn_serve(int socket)
 {
@@ -362,6 +376,7 @@ spawn_serve(int socket)
 	struct pollfd *fds = xcalloc(SPAWN_MAX + 2, sizeof(*fds));
 
 	sv_detach(sv, socket);
+	sv_confine();
 	while (sv->requests >= 0 || sv->n > 0)
 		sv_turn(sv, fds);
 	_exit(0);

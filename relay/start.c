@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #include "base/jail.h"
+#include "base/sandbox.h"
+#include "base/spawn.h"
 #include "base/xalloc.h"
 #include "relay/drop.h"
 #include "relay/places.h"
@@ -179,6 +181,21 @@ start_error(struct relay *r, const char *what, int error, const char *why)
 		  LOG_STR("what", what), LOG_STR("error", strerror(-error)),
 		  LOG_STR("why", why));
 	return RELAY_EXIT_FAILED;
+}
+
+/* Before anything comes from outside. */
+static int
+start_sandbox(struct relay *r)
+{
+	int result = sandbox_daemon(spawner_pid(r->spawner));
+
+	if (result == -EOPNOTSUPP) {
+		log_event(&r->log_root, LOG_WARNING, "no_sandbox",
+			  LOG_STR("why", "this kernel can't filter system "
+					 "calls (CONFIG_SECCOMP_FILTER)"));
+		return 0;
+	}
+	return result < 0 ? start_error(r, "sandbox", result, NULL) : 0;
 }
 
 static int
@@ -419,13 +436,11 @@ static int
 relay_start(struct relay *r)
 {
 	static int (*const steps[])(struct relay *) = {
-		start_as_root,     start_spawner, start_snapshot,
-		start_raise_files,
+		start_as_root, start_spawner, start_snapshot, start_raise_files,
 
-		start_log,         start_loops,   start_signals,
-		start_queue,       start_deliver, start_sessions,
-		relay_http_start,  start_drop,    start_threads,
-		start_serve,
+		start_log,     start_sandbox, start_loops,    start_signals,
+		start_queue,   start_deliver, start_sessions, relay_http_start,
+		start_drop,    start_threads, start_serve,
 	};
 	int result = 0;
 

@@ -123,7 +123,9 @@ start_drop_root(const struct config *config)
 	if (geteuid() == 0)
 		result = jail_become(config->user);
 	if (result == 0)
-		result = jail_no_new_privileges();
+		result = jail_capabilities(true);
+	if (result == 0)
+		result = jail_close();
 	if (result < 0)
 		return start_failed(RELAY_EXIT_FAILED, "becoming user %s: %s",
 				    config->user, strerror(-result));

@@ -13,6 +13,13 @@ import harness
 import lab
 
 
+def status_of(folder):
+    """The fields of a process's or thread's status."""
+    with open(f"{folder}/status", encoding="ascii") as lines:
+        return {key: value.split() for key, _, value in
+                (line.partition(":") for line in lines)}
+
+
 class Start(harness.Case):
     def run_once(self, belfryd):
         return subprocess.run(
@@ -106,11 +113,7 @@ class Start(harness.Case):
     @unittest.skipUnless(lab.IS_ROOT, "only root can drop root")
     def test_drops_root(self):
         belfryd = self.start()
-        status = {}
-        with open(f"/proc/{belfryd.pid}/status", encoding="ascii") as lines:
-            for line in lines:
-                key, _, value = line.partition(":")
-                status[key] = value.split()
+        status = status_of(f"/proc/{belfryd.pid}")
         uid = str(pwd.getpwnam("nobody").pw_uid)
         self.assertEqual(set(status["Uid"]), {uid})
         self.assertNotIn("0", status["Gid"])
@@ -121,6 +124,25 @@ class Start(harness.Case):
             with open(f"/proc/{belfryd.pid}/task/{task}/status",
                       encoding="ascii") as lines:
                 self.assertIn(f"Uid:\t{uid}\t", lines.read())
+
+    def test_sandbox(self):
+        """Whoever started it: every thread of both processes is under a
+        filter, and neither can gain anything."""
+        belfryd = self.start()
+        with open(f"/proc/{belfryd.pid}/task/{belfryd.pid}/children",
+                  encoding="ascii") as children:
+            (spawner,) = children.read().split()
+        bind_low_ports = 1 << 10
+        for pid, may in ((belfryd.pid, bind_low_ports), (spawner, 0)):
+            for task in os.listdir(f"/proc/{pid}/task"):
+                has = status_of(f"/proc/{pid}/task/{task}")
+                self.assertEqual(has["Seccomp"], ["2"])
+                self.assertEqual(has["NoNewPrivs"], ["1"])
+                for kind in ("CapPrm", "CapEff", "CapInh", "CapAmb"):
+                    most = may if kind in ("CapPrm", "CapEff") else 0
+                    self.assertEqual(int(has[kind][0], 16) & ~most, 0, kind)
+            with open(f"/proc/{pid}/limits", encoding="ascii") as limits:
+                self.assertRegex(limits.read(), r"Max core file size +0 +0 ")
 
     @unittest.skipUnless(lab.IS_ROOT, "only root is asked for a user")
     def test_root_needs_a_user(self):
@@ -274,6 +296,8 @@ class Places(harness.Case):
         """No socket takes the place of a stream that is closed."""
         self.belfryd.start(wrapper=["sh", "-c", 'exec "$@" <&- >&- 2>&-',
                                     "sh"])
+        if not os.access(f"/proc/{self.belfryd.pid}/fd", os.R_OK):
+            self.skipTest("only root may look into belfryd")
         for fd in range(3):
             self.assertEqual(os.readlink(
                 f"/proc/{self.belfryd.pid}/fd/{fd}"), "/dev/null")

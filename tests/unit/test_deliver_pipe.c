@@ -3,11 +3,13 @@
  * how it ends.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/xalloc.h"
@@ -452,18 +454,20 @@ test_the_spawner_is_killed(void **state)
 	struct fake_result *r;
 	struct pipe_rig g;
 	struct pollfd gone = {.events = POLLIN};
-	char pid[16] = "";
-	int out[2];
-	char *script;
+	char pid[16] = "", dir[] = "/tmp/belfry-pipe-XXXXXX";
+	char *fifo, *script;
+	int fd;
 
 	(void)state;
-	assert_int_equal(pipe(out), 0);
-	script = xasprintf("ps -o ppid= -p $$ >/proc/%d/fd/%d; exec sleep 60",
-			   (int)getpid(), out[1]);
+	assert_non_null(mkdtemp(dir));
+	fifo = xasprintf("%s/fifo", dir);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	script = xasprintf("ps -o ppid= -p $$ >%s; exec sleep 60", fifo);
 	pipe_rig_shell(&g, script);
 	fake_rig_start(&g.fake);
 	fake_queue_give(g.fake.queue, g.fake.agent.loops[0], &g.fake.mail);
-	assert_true(read(out[0], pid, sizeof(pid) - 1) > 0);
+	fd = open(fifo, O_RDONLY | O_CLOEXEC);
+	assert_true(read(fd, pid, sizeof(pid) - 1) > 0);
 	kill(atoi(pid), SIGKILL);
 	r = fake_rig_take(&g.fake);
 	assert_int_equal(r->rcpt[0].outcome, ATTEMPT_LATER);
@@ -474,8 +478,10 @@ test_the_spawner_is_killed(void **state)
 	assert_int_equal(poll(&gone, 1, 10000), 1);
 	fake_rig_expect(&g.fake, ATTEMPT_LATER, ATTEMPT_DEST_OK, "4.3.2");
 	pipe_rig_done(&g);
-	close(out[0]);
-	close(out[1]);
+	close(fd);
+	unlink(fifo);
+	rmdir(dir);
+	free(fifo);
 	free(script);
 }
 

@@ -74,8 +74,7 @@ become_nobody(void)
 		return 5;
 	if (has_capability(CAP_SETUID) || has_capability(CAP_DAC_OVERRIDE))
 		return 6;
-	if (jail_no_new_privileges() < 0 ||
-	    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+	if (jail_close() < 0 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		return 7;
 	if (getgroups(0, NULL) > 1)
 		return 8;
