@@ -48,6 +48,8 @@ struct listener_conf {
 	int class; /* enum config_class */
 	struct conf_strings trust;
 	struct network_list trusted; /* TRUST, resolved */
+	struct conf_strings proxy;
+	struct network_list proxies; /* PROXY, resolved */
 	struct conf_mark mark;
 };
 

@@ -22,6 +22,25 @@ cc_networks(struct cc *cc, const struct conf_strings *texts,
 				cc->errors, ret);
 }
 
+/* Who is in one of these may say to be anybody. */
+static void
+cc_warn_wide_says(struct cc *cc, const struct listener_conf *l, const char *key,
+		  const struct conf_strings *texts,
+		  const struct network_list *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (!network_is_wide(&list->v[i]))
+			continue;
+		conf_warning(
+			cc->errors, &texts->marks[0],
+			"`%s` of listener `%s` has more than private "
+			"networks: whoever is there may say to be anybody, "
+			"also whom you trust",
+			key, l->name);
+		return;
+	}
+}
+
 static void
 cc_warn_wide(struct cc *cc, const struct listener_conf *l)
 {
@@ -109,6 +128,7 @@ cc_listeners(struct cc *cc)
 		ok = cc_listener_name(cc, i) && ok;
 		ok = cc_not_listener(cc, l->address, &l->mark, i) && ok;
 		ok = cc_networks(cc, &l->trust, &l->trusted) && ok;
+		ok = cc_networks(cc, &l->proxy, &l->proxies) && ok;
 		if (l->role == CONFIG_INBOUND && cc->config->domains.n == 0) {
 			conf_error(cc->errors, &l->mark,
 				   "listener `%s` has the role inbound, and "
@@ -123,6 +143,7 @@ cc_listeners(struct cc *cc)
 				     "may submit there",
 				     l->name);
 		cc_warn_wide(cc, l);
+		cc_warn_wide_says(cc, l, "proxy", &l->proxy, &l->proxies);
 	}
 	return ok;
 }

@@ -70,6 +70,14 @@ static const struct conf_option listener_options[] = {
 	 .dflt = "none",
 	 .help = "Whether the connection is encrypted.",
 	 .names = config_tls_names},
+	{.name = "proxy",
+	 .type = CONF_STRINGS,
+	 .offset = offsetof(struct listener_conf, proxy),
+	 .dflt = "[]",
+	 .help = "Networks of proxies: they must begin with a PROXY header, "
+		 "version 1 or 2, and the client is who it names; nobody else "
+		 "may.",
+	 .example = "[10.0.0.2]"},
 	{.name = "class",
 	 .type = CONF_ENUM,
 	 .offset = offsetof(struct listener_conf, class),

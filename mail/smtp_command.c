@@ -19,8 +19,8 @@ const char *const smtp_verb_names[] = {
 /* The first words of what speaks HTTP or TLS proxies' CONNECT to a port of
  * ours: a browser or a server that was made to, never a mail program. */
 static const char *const foreign_verbs[] = {
-	"CONNECT", "DELETE", "GET", "HEAD",  "OPTIONS",
-	"PATCH",   "POST",   "PUT", "TRACE",
+	"CONNECT", "DELETE", "GET",   "HEAD", "OPTIONS",
+	"PATCH",   "POST",   "PROXY", "PUT",  "TRACE",
 };
 
 struct sc_word {

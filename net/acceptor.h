@@ -34,6 +34,8 @@ enum acceptor_peer {
 struct accepted {
 	int fd; /* the receiver's from now on; non-blocking */
 	struct sockaddr_any peer, local;
+	struct sockaddr_any proxy; /* that spoke for PEER; len 0: none */
+	bool no_trust; /* the proxy didn't say for whom: PEER is its own */
 	enum acceptor_peer who;
 	struct acceptor_ticket *ticket; /* give back exactly once */
 };

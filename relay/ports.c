@@ -11,6 +11,7 @@
 #include "base/jail.h"
 #include "base/xalloc.h"
 #include "relay/places.h"
+#include "relay/session_proxy.h"
 
 /* Said by the acceptor, in place of the banner. */
 #define PORT_REFUSAL "421 4.7.0 too many connections, try again later\r\n"
@@ -368,7 +369,10 @@ port_accepted(void *arg, struct loop *loop, const struct accepted *a)
 
 	switch (p->kind) {
 	case PORT_SMTP:
-		session_start(rl->sessions, a, p->name, -1, NULL, NULL);
+		if (a->who == ACCEPTOR_PROXY)
+			session_proxied(rl->sessions, a, p->name);
+		else
+			session_start(rl->sessions, a, p->name, -1, NULL, NULL);
 		return;
 	case PORT_SUBMIT:
 		submit_accepted(p, rl, a);
@@ -387,10 +391,12 @@ port_judge(void *arg, const struct sockaddr_any *peer)
 	const struct service *service =
 		snapshot_service(p->relay->snapshot, p->name);
 
-	if (service != NULL && !service->submit &&
-	    !network_list_has(service->trusted, peer))
-		return ACCEPTOR_ANYBODY;
-	return ACCEPTOR_TRUSTED;
+	if (service == NULL || service->submit)
+		return ACCEPTOR_TRUSTED;
+	if (network_list_has(service->proxies, peer))
+		return ACCEPTOR_PROXY;
+	return network_list_has(service->trusted, peer) ? ACCEPTOR_TRUSTED
+							: ACCEPTOR_ANYBODY;
 }
 
 static void

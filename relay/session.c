@@ -272,6 +272,8 @@ session_start(struct sessions *all, const struct accepted *accepted,
 	const struct service *service =
 		snapshot_service(all->snapshot, service_name);
 	struct acceptor_ticket *ticket = accepted->ticket;
+	bool proxied = accepted->proxy.len > 0;
+	char proxy[SOCKADDR_TEXT_MAX];
 	struct session *s;
 
 	if (service == NULL || all->stopping) {
@@ -284,6 +286,7 @@ session_start(struct sessions *all, const struct accepted *accepted,
 	s->snapshot = snapshot_ref(all->snapshot);
 	s->service = service;
 	s->peer = accepted->peer;
+	s->no_trust = accepted->no_trust;
 	s->progress = UINT64_MAX;
 	s->handle = loop_handle_new(all->loop, s);
 	session_name(s, uid, login);
@@ -297,8 +300,11 @@ session_start(struct sessions *all, const struct accepted *accepted,
 	};
 	TAILQ_INSERT_TAIL(&all->list, s, entry);
 	metric_add(service->sessions, 1);
+	if (proxied)
+		sockaddr_ip(&accepted->proxy, proxy);
 	log_event(&s->log, LOG_INFO, "connect",
 		  LOG_STR("client", s->client_text), LOG_ADDR("user", s->login),
+		  LOG_STR("proxy", proxied ? proxy : NULL),
 		  LOG_STR("listener", service->name));
 
 	s->io = io_new(all->loop, accepted->fd, session_event, s);

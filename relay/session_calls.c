@@ -18,7 +18,8 @@ bool
 session_trusted(const struct session *s)
 {
 	return s->service->submit ||
-	       network_list_has(s->service->trusted, &s->peer);
+	       (!s->no_trust &&
+		network_list_has(s->service->trusted, &s->peer));
 }
 
 /* A reload is taken over between transactions; a listener that is gone from

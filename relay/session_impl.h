@@ -42,6 +42,7 @@ struct session {
 	uint64_t last_id;     /* of the message accepted last */
 	uint64_t fate_handle; /* while its fate is asked for; else 0 */
 	struct sockaddr_any peer;
+	bool no_trust; /* whoever PEER is: it is not known whose session it is */
 	uint64_t handle;
 	bool eof;
 	bool hung_up;

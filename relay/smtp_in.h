@@ -89,7 +89,9 @@ enum smtp_in_no {
 	SMTP_IN_NO_MESSAGES,
 	SMTP_IN_NO_TIME,
 	SMTP_IN_NO_SHUTDOWN,
-	SMTP_IN_NO_IDLE, /* others want the connection */
+	SMTP_IN_NO_IDLE,        /* others want the connection */
+	SMTP_IN_NO_CONNECTIONS, /* too many of whom it is said to be */
+	SMTP_IN_NO_PROXY,
 	SMTP_IN_NO_RATE_MAIL,
 	SMTP_IN_NO_RATE_RCPT,
 	SMTP_IN_NO_CHUNK,

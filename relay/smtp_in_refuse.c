@@ -95,6 +95,13 @@ const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO] = {
 			     "too many connections, and this one was idle; "
 			     "closing",
 			     "idle", false, true},
+	[SMTP_IN_NO_CONNECTIONS] = {421, "4.7.0",
+				    "too many connections, try again later",
+				    "connections", false, true},
+	[SMTP_IN_NO_PROXY] = {421, "4.7.0",
+			      "this address is a proxy's, and no PROXY header "
+			      "came; closing",
+			      "proxy", false, true},
 	[SMTP_IN_NO_RATE_MAIL] = {450, "4.7.1",
 				  "too many messages from you lately, try "
 				  "again later",

@@ -41,6 +41,7 @@ snapshot_services(struct snapshot *s, const struct smtp_metrics *metrics)
 
 		service_init(&s->services[i], s, l->name, metrics);
 		s->services[i].trusted = &l->trusted;
+		s->services[i].proxies = &l->proxies;
 		s->services[i].smtp.role = (enum config_role)l->role;
 		s->services[i].smtp.class = (enum config_class)l->class;
 	}

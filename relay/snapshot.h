@@ -23,7 +23,7 @@ struct smtp_metrics {
 struct service {
 	const char *name;
 	bool submit; /* the submit socket: trust is the peer's uid */
-	const struct network_list *trusted;
+	const struct network_list *trusted, *proxies;
 	struct smtp_in_conf smtp;
 	struct metric_cell *accepted[QUEUE_NCLASS];
 	struct metric_cell *refused[SMTP_IN_NNO];

@@ -2,6 +2,8 @@
 import re
 import resource
 import socket
+import struct
+import subprocess
 import time
 import unittest
 
@@ -69,7 +71,7 @@ class Peer:
         self.socket.close()
 
 
-class Clients(harness.Case):
+class Case(harness.Case):
     def start_mx(self, limits, **more):
         """A listener where nobody is trusted, beside the one for clients."""
         belfryd = self.prepare()
@@ -95,6 +97,8 @@ class Clients(harness.Case):
         return self.belfryd.metric("belfry_messages_refused_total",
                                    listener="mx", reason=reason)
 
+
+class Clients(Case):
     def test_rates(self):
         self.start_mx({"rates": {"connections_per_ip": "2/1h",
                                  "connections_per_network": "3/1h",
@@ -174,6 +178,110 @@ class Clients(harness.Case):
         self.assertEqual(one.say("NOOP")[:3], "250")
         self.assertEqual(self.belfryd.metric("belfry_sessions",
                                              listener="mx"), CROWD)
+
+
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+def version_2(client, command=0x21):
+    addresses = socket.inet_aton(client) + socket.inet_aton("192.0.2.25")
+    return (SIGNATURE + struct.pack("!BBH", command, 0x11, 12 + 8) + addresses
+            + struct.pack("!HH", 4660, 25) + b"\x04\0\x05noise")
+
+
+class Proxy(Case):
+    """127.9.0.0/24 are proxies; 192.0.2.0/24 is trusted, and so are they."""
+
+    def start_mx(self, limits=None, **more):
+        return super().start_mx(limits or {}, **{
+            "trust": ["192.0.2.0/24", "127.9.0.0/24"],
+            "proxy": ["127.9.0.0/24"], **more})
+
+    def behind(self, header, ip="127.9.0.1"):
+        peer = self.peer(ip)
+        peer.socket.sendall(header)
+        peer.greet()
+        return peer
+
+    def may_relay(self, peer):
+        peer.say("MAIL FROM:<x@example.org>")
+        code = peer.say("RCPT TO:<b@example.net>")[:3]
+        peer.say("RSET")
+        return {"250": True, "550": False}[code]
+
+    def test_whose_trust(self):
+        self.start_mx()
+        for n, (header, trusted, client) in enumerate([
+                (b"PROXY TCP4 192.0.2.7 192.0.2.25 4660 25\r\n", True,
+                 "192.0.2.7"),
+                (b"PROXY TCP4 192.0.3.7 192.0.2.25 4660 25\r\n", False,
+                 "192.0.3.7"),
+                (b"PROXY TCP6 2001:db8::7 2001:db8::1 4660 25\r\n", False,
+                 "2001:db8::7"),
+                (b"PROXY UNKNOWN\r\n", False, "127.9.0.1"),
+                (version_2("192.0.2.8"), True, "192.0.2.8"),
+                (version_2("198.51.100.8"), False, "198.51.100.8"),
+                (version_2("192.0.2.8", 0x20), False, "127.9.0.1")]):
+            peer = self.behind(header)
+            self.assertEqual(self.may_relay(peer), trusted, header)
+            self.assertEqual(peer.send()[-1], "250")
+            event = self.wait_events(n + 1, "connect", listener="mx")[-1]
+            self.assertEqual((event["client"], event["proxy"]),
+                             (f"unknown[{client}]", "127.9.0.1"))
+        self.assertIn("from client.example.org ([192.0.2.7])",
+                      self.sink.wait(7)[0].header("Received"))
+
+    def test_none_or_another(self):
+        """Who must and does not, and who may not and does."""
+        self.start_mx()
+        peer = self.peer("127.9.0.1")
+        self.assertTrue(peer.say("EHLO x").startswith("421 4.7.0 this add"))
+        self.assertEqual(peer.hear(), "")
+        event, = self.wait_events(1, "refuse", reason="proxy")
+        self.assertIn("something else", event["why"])
+        self.assertEqual(self.refused("proxy"), 1)
+        for header in [b"PROXY TCP4 192.0.2.7 192.0.2.25 4660 25\r\n",
+                       version_2("192.0.2.8")]:
+            peer = self.peer("127.8.0.1")
+            self.assertTrue(peer.hear().startswith("220 "))
+            peer.socket.sendall(header)
+            self.assertTrue(peer.hear()[:1] in "5")
+        self.assertEqual(self.belfryd.events("connect",
+                                             client="unknown[192.0.2.7]"), [])
+
+    def test_limits_are_the_clients(self):
+        self.start_mx({"connections_per_ip": 2, "rates":
+                       {"connections_per_network": "3/1h"}})
+        header = b"PROXY TCP4 198.51.100.%d 192.0.2.25 4660 25\r\n"
+        kept = [self.behind(header % 1) for _ in range(2)]
+        peer = self.peer("127.9.0.1")
+        peer.socket.sendall(header % 1)
+        self.assertTrue(peer.hear().startswith("421 4.7.0 too many conn"))
+        kept.append(self.behind(header % 2))
+        peer = self.peer("127.9.0.1")
+        peer.socket.sendall(header % 3)
+        self.assertTrue(peer.hear().startswith("421 4.7.0 too many conn"))
+        self.assertEqual(
+            [e["why"] for e in self.wait_events(2, "refuse")],
+            ["connections_per_ip", "rates.connections_per_network"])
+        kept[0].say("QUIT")
+        lab.wait_for(lambda: self.belfryd.metric(
+            "belfry_sessions", listener="mx") == 2, "the session's end")
+
+    @harness.need("swaks")
+    def test_swaks(self):
+        self.start_mx()
+        for version, family in [("1", "TCP4"), ("2", "AF_INET")]:
+            done = subprocess.run(
+                ["swaks", "--server", f"127.0.0.1:{self.mx}",
+                 "--local-interface", "127.9.0.1", "--to", "b@example.net",
+                 "--from", "x@example.org", "--proxy-version", version,
+                 "--proxy-family", family, "--proxy-source", "192.0.2.7",
+                 "--proxy-source-port", "4660", "--proxy-dest", "192.0.2.25",
+                 "--proxy-dest-port", "25"],
+                capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.sink.wait(2)
 
 
 if __name__ == "__main__":

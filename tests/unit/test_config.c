@@ -217,6 +217,17 @@ static const struct {
 		  "- {address: ':25', role: submission, trust: [0.0.0.0/0]}\n",
 	 "t:4:46: warning: listener `:25` trusts more than private networks: "
 	 "whoever is there may send mail to anybody\n"},
+	{"proxies everywhere",
+	 HOST OUT "listeners:\n"
+		  "- {address: ':25', role: submission, proxy: ['::/0']}\n",
+	 "t:4:46: warning: `proxy` of listener `:25` has more than private "
+	 "networks: whoever is there may say to be anybody, also whom you "
+	 "trust\n"},
+	{"proxy that is no network",
+	 HOST OUT "listeners:\n"
+		  "- {address: ':25', role: submission, proxy: [hap]}\n",
+	 "t:4:46: no network is called `hap`; the names are those in "
+	 "`networks`, and `loopback`\n"},
 	{"trust private and a public address",
 	 HOST OUT "listeners:\n"
 		  "- {address: ':25', role: submission, trust: [10.0.0.0/8, "
