@@ -1,2 +1,5 @@
-belfry_unit_test(config belfry_config)
+foreach(name config listener_conf)
+  belfry_unit_test(${name} belfry_config)
+  target_sources(test_${name} PRIVATE unit/config_kit.c)
+endforeach()
 belfry_unit_test(expand belfry_config)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "tests/unit/config_kit.h"
 
 #define HOST "hostname: relay1.example.org\n"
 #define OUT  "delivery: {smarthost: [{host: smtp.example.net}]}\n"
@@ -14,28 +15,6 @@
 	"domains: [a.example]\npostmaster: boss@a.example\n"                   \
 	"routes: [{match: a.example, deliver: smtp, via: [{host: "             \
 	"10.1.0.5}]}]\n"
-
-/* What config_load_text() says of TEXT, a line each; "" is fine. */
-static char *
-complaints(const char *text)
-{
-	struct conf_errors e;
-	struct config *c = NULL;
-	char *out = NULL;
-	size_t len;
-	FILE *f = open_memstream(&out, &len);
-	int r;
-
-	conf_errors_init(&e);
-	r = config_load_text("t", text, strlen(text), &c, &e);
-	assert_int_equal(r, e.total > 0 ? -EINVAL : 0);
-	assert_int_equal(c != NULL, r == 0);
-	conf_errors_print(&e, f);
-	fclose(f);
-	config_unref(&c);
-	conf_errors_done(&e);
-	return out;
-}
 
 static const struct {
 	const char *name, *text, *says;
@@ -207,32 +186,6 @@ static const struct {
 		  "- {name: submit, address: ':25', role: submission}\n",
 	 "t:4:3: `submit` is the name of the submit socket; call the listener "
 	 "otherwise\n"},
-	{"trust nobody",
-	 HOST OUT "listeners:\n"
-		  "- {address: ':25', role: submission, trust: []}\n",
-	 "t:4:3: warning: listener `:25` trusts nobody, so nobody may submit "
-	 "there\n"},
-	{"trust everybody",
-	 HOST OUT "listeners:\n"
-		  "- {address: ':25', role: submission, trust: [0.0.0.0/0]}\n",
-	 "t:4:46: warning: listener `:25` trusts more than private networks: "
-	 "whoever is there may send mail to anybody\n"},
-	{"proxies everywhere",
-	 HOST OUT "listeners:\n"
-		  "- {address: ':25', role: submission, proxy: ['::/0']}\n",
-	 "t:4:46: warning: `proxy` of listener `:25` has more than private "
-	 "networks: whoever is there may say to be anybody, also whom you "
-	 "trust\n"},
-	{"proxy that is no network",
-	 HOST OUT "listeners:\n"
-		  "- {address: ':25', role: submission, proxy: [hap]}\n",
-	 "t:4:46: no network is called `hap`; the names are those in "
-	 "`networks`, and `loopback`\n"},
-	{"trust private and a public address",
-	 HOST OUT "listeners:\n"
-		  "- {address: ':25', role: submission, trust: [10.0.0.0/8, "
-		  "192.168.1.0/24, loopback, 'fd00::/8', 203.0.113.7]}\n",
-	 ""},
 	{"trust a name",
 	 HOST OUT
 	 "networks: {servers: [10.1.0.0/16], all: [servers, loopback]}\n"
@@ -471,7 +424,7 @@ test_rows(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char *says = complaints(rows[i].text);
+		char *says = config_complaints(rows[i].text);
 
 		if (rows[i].says == NULL) /* a library's words */
 			assert_non_null(strstr(says, "t:2:32: `/(/` is no "));
@@ -592,7 +545,7 @@ test_networks_bounded(void **state)
 		strncat(text, line, sizeof(text) - strlen(text) - 1);
 	}
 	strncat(text, "  i: []\n", sizeof(text) - strlen(text) - 1);
-	says = complaints(text);
+	says = config_complaints(text);
 	assert_non_null(strstr(says, "too many networks"));
 	free(says);
 }
