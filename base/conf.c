@@ -212,6 +212,7 @@ cl_includes(struct cl *cl, struct conf_node *root, const struct cl_open *file)
 
 /* --- files ----------------------------------------------------------------- */
 
+/* The tree of TEXT, or NULL after reporting. */
 static struct conf_node *
 cl_parse(struct cl *cl, const char *name, const char *text, size_t len)
 {
@@ -308,4 +309,32 @@ conf_load_text(const char *name, const char *text, size_t len,
 		cl_take_include(root);
 	}
 	return cl_fill(&cl, table, root, ret);
+}
+
+int
+conf_load_named(const char *name, const char *text, size_t len,
+		const struct conf_table *table, size_t name_offset,
+		struct arena *arena, struct conf_errors *e,
+		struct conf_list *ret)
+{
+	struct cl cl = {.arena = arena, .errors = e};
+	struct conf_node *root = cl_parse(&cl, name, text, len);
+	struct conf_list list = {0};
+	size_t before = e->total;
+
+	if (root == NULL)
+		return -EINVAL;
+	list.v = arena_alloc(arena, (root->n + 1) * table->size);
+	for (const struct conf_node *c = root->first; c != NULL; c = c->next) {
+		char *base = (char *)list.v + list.n++ * table->size;
+
+		conf_fill(table, c, &c->key_mark, arena, e, base);
+		*(char **)(base + name_offset) = arena_strdup(arena, c->key);
+	}
+	if (e->total > before) {
+		conf_errors_sort(e);
+		return -EINVAL;
+	}
+	*ret = list;
+	return 0;
 }

@@ -160,6 +160,13 @@ int conf_load_text(const char *name, const char *text, size_t len,
 		   const struct conf_table *table, struct arena *arena,
 		   struct conf_errors *e, void *ret);
 
+/* TEXT as a section of free names, each with a struct of TABLE that gets its
+ * name, a char *, at NAME_OFFSET. No `include`. 0 or -EINVAL. */
+int conf_load_named(const char *name, const char *text, size_t len,
+		    const struct conf_table *table, size_t name_offset,
+		    struct arena *arena, struct conf_errors *e,
+		    struct conf_list *ret);
+
 /* "30s", "1h30m", "500ms" to milliseconds; "50M" to bytes. 0 or -EINVAL. */
 int conf_parse_time(const char *s, int64_t *ret_ms);
 int conf_parse_size(const char *s, int64_t *ret_bytes);

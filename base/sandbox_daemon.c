@@ -59,6 +59,7 @@ static const int sb_threads[] = {
 	C(sched_yield),
 	C(set_robust_list),
 	C(set_tid_address),
+	C(setpriority), /* of threads that give way */
 };
 
 static const int sb_descriptors[] = {

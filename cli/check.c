@@ -10,7 +10,7 @@
 #include "base/arena.h"
 #include "base/xalloc.h"
 #include "cli/command.h"
-#include "config/config.h"
+#include "config/users.h"
 #include "deliver/template.h"
 
 /* Become USER for the rest of the process. 0 or an exit status. */
@@ -174,6 +174,7 @@ cli_check(const struct cli *cli, int argc, char **argv)
 	if (config_load(cli->conf_path, &config, &e) == 0) {
 		check_files(config, &e);
 		check_drop(config, &e);
+		users_check(config, as != NULL, &e);
 		if (as != NULL)
 			check_access(config, &e);
 	}

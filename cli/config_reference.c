@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "config/config.h"
+#include "base/xalloc.h"
+#include "config/users.h"
 
 #define CR_WIDTH 78
 
@@ -121,6 +122,17 @@ cr_json(void *arg, const char *path, const struct conf_option *o)
 	free(range);
 }
 
+/* The users file has names of its own, and below each the same keys. */
+static void
+cr_user(void *arg, const char *path, const struct conf_option *o)
+{
+	conf_walk_fn *const *fn = arg;
+	char *whole = xasprintf("users_file{}.%s", path);
+
+	(*fn)(NULL, whole, o);
+	free(whole);
+}
+
 int
 cli_config_reference(const struct cli *cli, int argc, char **argv)
 {
@@ -142,5 +154,6 @@ cli_config_reference(const struct cli *cli, int argc, char **argv)
 	if (fn == cr_markdown)
 		puts("| key | type | default | meaning |\n|---|---|---|---|");
 	conf_walk(&config_table, fn, NULL);
+	conf_walk(&user_conf_table, cr_user, &fn);
 	return CLI_OK;
 }

@@ -31,6 +31,13 @@ extern const char *const config_role_names[];
 enum config_tls { CONFIG_TLS_NONE };
 extern const char *const config_tls_names[];
 
+enum config_auth {
+	CONFIG_AUTH_NONE,
+	CONFIG_AUTH_OPTIONAL,
+	CONFIG_AUTH_REQUIRED
+};
+extern const char *const config_auth_names[];
+
 /* The class that a listener's messages get: by their Precedence and List-
  * fields, or always the same. */
 enum config_class {
@@ -46,6 +53,8 @@ struct listener_conf {
 	int role;  /* enum config_role */
 	int tls;   /* enum config_tls */
 	int class; /* enum config_class */
+	int auth;  /* enum config_auth */
+	bool auth_in_clear;
 	struct conf_strings trust;
 	struct network_list trusted; /* TRUST, resolved */
 	struct conf_strings proxy;
@@ -137,6 +146,7 @@ struct config {
 	struct notify_conf notify;
 	int64_t store_reserve; /* STORE.reserve in bytes */
 	struct dns_conf dns;
+	char *users_file;           /* "": nobody logs in; see config/users.h */
 	struct conf_list listeners; /* of struct listener_conf */
 	struct conf_list http;      /* of struct http_conf */
 	struct limits_conf limits;

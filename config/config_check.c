@@ -116,6 +116,40 @@ cc_not_listener(struct cc *cc, const char *address,
 	return ok;
 }
 
+/* Can somebody log in where that is wanted, and nobody listen? */
+static bool
+cc_listener_auth(struct cc *cc, const struct listener_conf *l)
+{
+	struct sockaddr_any sa[2];
+	size_t n;
+
+	if (l->auth_in_clear &&
+	    (sockaddr_parse_listen(l->address, sa, &n) < 0 ||
+	     !sockaddr_is_loopback(&sa[0]))) {
+		conf_error(cc->errors, &l->mark,
+			   "listener `%s`: auth_in_clear is for an address of "
+			   "loopback; what is sent elsewhere others can read",
+			   l->name);
+		return false;
+	}
+	if (l->auth == CONFIG_AUTH_NONE)
+		return true;
+	if (cc->config->users_file[0] == '\0') {
+		conf_error(cc->errors, &l->mark,
+			   "listener `%s` has auth, and `users_file` is empty: "
+			   "nobody could log in",
+			   l->name);
+		return false;
+	}
+	if (l->tls != CONFIG_TLS_NONE || l->auth_in_clear)
+		return true;
+	conf_error(cc->errors, &l->mark,
+		   "listener `%s` has auth but no tls, so nobody could log "
+		   "in; on loopback `auth_in_clear: true` lets them",
+		   l->name);
+	return false;
+}
+
 static bool
 cc_listeners(struct cc *cc)
 {
@@ -129,6 +163,7 @@ cc_listeners(struct cc *cc)
 		ok = cc_not_listener(cc, l->address, &l->mark, i) && ok;
 		ok = cc_networks(cc, &l->trust, &l->trusted) && ok;
 		ok = cc_networks(cc, &l->proxy, &l->proxies) && ok;
+		ok = cc_listener_auth(cc, l) && ok;
 		if (l->role == CONFIG_INBOUND && cc->config->domains.n == 0) {
 			conf_error(cc->errors, &l->mark,
 				   "listener `%s` has the role inbound, and "
@@ -137,7 +172,8 @@ cc_listeners(struct cc *cc)
 				   l->name);
 			ok = false;
 		}
-		if (l->trust.n == 0 && l->role == CONFIG_SUBMISSION)
+		if (l->trust.n == 0 && l->role == CONFIG_SUBMISSION &&
+		    l->auth == CONFIG_AUTH_NONE)
 			conf_warning(cc->errors, &l->mark,
 				     "listener `%s` trusts nobody, so nobody "
 				     "may submit there",

@@ -23,12 +23,12 @@ static const struct conf_option rates_options[] = {
 	RATE(messages_per_network, "5000/1h",
 	     "MAIL commands from one network."),
 	RATE(messages_per_user, "1000/1h",
-	     "MAIL commands of one user of the submit socket."),
+	     "MAIL commands of one user, logged in or of the submit socket."),
 	RATE(recipients_per_ip, "5000/1h", "RCPT commands from one address."),
 	RATE(recipients_per_network, "20000/1h",
 	     "RCPT commands from one network."),
 	RATE(recipients_per_user, "5000/1d",
-	     "RCPT commands of one user of the submit socket."),
+	     "RCPT commands of one user, logged in or of the submit socket."),
 	{.name = NULL},
 };
 

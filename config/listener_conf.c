@@ -4,6 +4,7 @@
 
 const char *const config_role_names[] = {"submission", "inbound", NULL};
 const char *const config_tls_names[] = {"none", NULL};
+const char *const config_auth_names[] = {"none", "optional", "required", NULL};
 const char *const config_class_names[] = {"by_header", "normal", "bulk", NULL};
 
 static bool
@@ -78,6 +79,21 @@ static const struct conf_option listener_options[] = {
 		 "version 1 or 2, and the client is who it names; nobody else "
 		 "may.",
 	 .example = "[10.0.0.2]"},
+	{.name = "auth",
+	 .type = CONF_ENUM,
+	 .offset = offsetof(struct listener_conf, auth),
+	 .dflt = "none",
+	 .help = "Whether clients may log in, and whether they must. Who did "
+		 "may submit here, to any recipient; with `required` nobody "
+		 "else may send, trusted or not.",
+	 .names = config_auth_names,
+	 .example = "required"},
+	{.name = "auth_in_clear",
+	 .type = CONF_BOOL,
+	 .offset = offsetof(struct listener_conf, auth_in_clear),
+	 .dflt = "false",
+	 .help = "Passwords may come without encryption; only for a listener "
+		 "on loopback."},
 	{.name = "class",
 	 .type = CONF_ENUM,
 	 .offset = offsetof(struct listener_conf, class),

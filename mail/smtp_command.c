@@ -7,13 +7,13 @@
 #include "mail/smtp_param.h"
 
 const char *const smtp_verb_names[] = {
-	[SMTP_EHLO] = "EHLO",       [SMTP_HELO] = "HELO",
-	[SMTP_MAIL] = "MAIL",       [SMTP_RCPT] = "RCPT",
-	[SMTP_DATA] = "DATA",       [SMTP_BDAT] = "BDAT",
-	[SMTP_RSET] = "RSET",       [SMTP_NOOP] = "NOOP",
-	[SMTP_VRFY] = "VRFY",       [SMTP_HELP] = "HELP",
-	[SMTP_QUIT] = "QUIT",       [SMTP_XOUTCOME] = "XOUTCOME",
-	[SMTP_UNKNOWN] = "unknown",
+	[SMTP_EHLO] = "EHLO",         [SMTP_HELO] = "HELO",
+	[SMTP_MAIL] = "MAIL",         [SMTP_RCPT] = "RCPT",
+	[SMTP_DATA] = "DATA",         [SMTP_BDAT] = "BDAT",
+	[SMTP_RSET] = "RSET",         [SMTP_NOOP] = "NOOP",
+	[SMTP_VRFY] = "VRFY",         [SMTP_HELP] = "HELP",
+	[SMTP_QUIT] = "QUIT",         [SMTP_AUTH] = "AUTH",
+	[SMTP_XOUTCOME] = "XOUTCOME", [SMTP_UNKNOWN] = "unknown",
 };
 
 /* The first words of what speaks HTTP or TLS proxies' CONNECT to a port of
@@ -174,6 +174,7 @@ sc_arguments(struct sc_word rest, struct arena *arena, struct smtp_command *c,
 	case SMTP_NOOP:
 	case SMTP_HELP:
 		return sc_argument(rest, false, arena, c, reply);
+	case SMTP_AUTH:
 	case SMTP_VRFY:
 	case SMTP_XOUTCOME:
 		return sc_argument(rest, true, arena, c, reply);

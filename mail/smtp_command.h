@@ -24,6 +24,7 @@ enum smtp_verb {
 	SMTP_VRFY,
 	SMTP_HELP,
 	SMTP_QUIT,
+	SMTP_AUTH,     /* RFC 4954 */
 	SMTP_XOUTCOME, /* ours, submit socket only: wait for a message's fate */
 	SMTP_UNKNOWN,
 };
@@ -36,8 +37,8 @@ struct smtp_command {
 	enum smtp_verb verb;
 	bool foreign; /* SMTP_UNKNOWN that is HTTP or a header field: who says
 		       * it is no mail program, hang up */
-	const char *arg;        /* EHLO, HELO: the name; NOOP, VRFY, HELP: the
-				 * rest; in the arena */
+	const char *arg;        /* EHLO, HELO: the name; NOOP, VRFY, HELP, AUTH:
+				 * the rest; in the arena */
 	struct address address; /* MAIL, RCPT */
 	bool utf8;              /* ... which was said with octets above 127 */
 	bool smtputf8;          /* MAIL SMTPUTF8 */

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mail/xtext.h"
+
 #define PARAM_NAME_MAX 64
 
 struct sp_value {
@@ -98,6 +100,19 @@ sp_smtputf8(struct sp_value v, struct arena *arena, struct smtp_command *c)
 	return 0;
 }
 
+/* RFC 4954, 5: who sent it to whom it came from. Nobody here is asked to
+ * believe that. */
+static int
+sp_auth(struct sp_value v, struct arena *arena, struct smtp_command *c)
+{
+	const char *text;
+
+	(void)c;
+	if (v.len == 0)
+		return -EINVAL;
+	return sp_is(v, "<>") ? 0 : xtext_decode_utf8(v.s, v.len, arena, &text);
+}
+
 static const struct sp_row {
 	enum smtp_verb verb;
 	const char *name;
@@ -112,6 +127,7 @@ static const struct sp_row {
 	 "say ENVID once, in at most 100 characters of xtext"},
 	{SMTP_MAIL, "SMTPUTF8", sp_smtputf8,
 	 "say SMTPUTF8 once, without a value"},
+	{SMTP_MAIL, "AUTH", sp_auth, "say AUTH=<> or AUTH=address in xtext"},
 	{SMTP_RCPT, "NOTIFY", sp_notify,
 	 "say NOTIFY=NEVER or some of SUCCESS,FAILURE,DELAY once"},
 	{SMTP_RCPT, "ORCPT", sp_orcpt,

@@ -1,6 +1,7 @@
 /*
  * smtp_param - the parameters of MAIL and RCPT: SIZE (RFC 1870), BODY (RFC
- * 6152), RET, ENVID, NOTIFY and ORCPT (RFC 3461), SMTPUTF8 (RFC 6531).
+ * 6152), RET, ENVID, NOTIFY and ORCPT (RFC 3461), SMTPUTF8 (RFC 6531), AUTH
+ * (RFC 4954).
  */
 #ifndef MAIL_SMTP_PARAM_H
 #define MAIL_SMTP_PARAM_H

@@ -43,6 +43,14 @@ static const struct metric_desc metric_sessions = {
 	.labels = {"listener", NULL},
 };
 
+static const struct metric_desc metric_logins = {
+	.name = "belfry_logins_total",
+	.type = METRIC_COUNTER,
+	.help = "Logins of users, by what became of them: ok, failed, busy, "
+		"limited",
+	.labels = {"listener", "mechanism", "result", NULL},
+};
+
 void
 relay_metrics_init(struct relay *r)
 {
@@ -53,6 +61,7 @@ relay_metrics_init(struct relay *r)
 		.accepted = metric_register(m, &metric_accepted),
 		.refused = metric_register(m, &metric_refused),
 		.sessions = metric_register(m, &metric_sessions),
+		.logins = metric_register(m, &metric_logins),
 	};
 	r->build_info = metric_register(m, &metric_build_info);
 	r->reload_ok = metric_register(m, &metric_reload_ok);

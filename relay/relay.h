@@ -21,6 +21,7 @@
 #include "net/loop.h"
 #include "net/pool.h"
 #include "queue/queue.h"
+#include "relay/logins.h"
 #include "relay/session.h"
 #include "relay/snapshot.h"
 
@@ -96,6 +97,8 @@ struct relay {
 	struct loop **loop_ptrs;  /* owned: for those who want a list */
 	struct dns **dns_ptrs;    /* owned */
 	struct pool *disk;        /* owned */
+	struct pool *cpu;         /* owned: hashes of passwords */
+	struct logins *logins;    /* owned */
 	struct queue *queue;      /* owned */
 	struct deliver *deliver;  /* owned */
 	struct notify *notify;    /* owned */

@@ -44,6 +44,7 @@ session_free(void *arg)
 	smtp_in_done(&s->smtp);
 	must(s->draft == NULL);
 	snapshot_unref(&s->snapshot);
+	session_auth_free(s);
 	free(s->login);
 	free(s->key);
 	free(s->mailbox);
@@ -293,6 +294,7 @@ session_start(struct sessions *all, const struct accepted *accepted,
 	if (key != NULL)
 		s->client.key = s->key = xstrdup(key);
 	s->client.trusted = session_trusted(s);
+	s->client.sasl = all->sasl;
 	s->log = (struct log_context){
 		.log = all->log->log,
 		.parent = all->log,
@@ -369,9 +371,17 @@ sessions_free(struct sessions **allp)
 	if (all == NULL)
 		return;
 	must(TAILQ_EMPTY(&all->list));
+	sasl_context_free(&all->sasl);
 	loop_timer_done(&all->grace);
 	snapshot_unref(&all->snapshot);
 	free(all);
+}
+
+void
+sessions_set_logins(struct sessions *all, struct logins *logins)
+{
+	all->logins = logins;
+	all->sasl = sasl_context_new();
 }
 
 void

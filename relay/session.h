@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "net/acceptor.h"
 #include "net/loop.h"
+#include "relay/logins.h"
 #include "relay/rates.h"
 #include "relay/snapshot.h"
 
@@ -22,6 +23,8 @@ struct sessions *sessions_new(struct loop *loop, struct queue *queue,
 			      struct verifier *verifier,
 			      struct snapshot *snapshot, struct rates *rates,
 			      const struct log_context *log);
+/* Clients may log in; LOGINS is borrowed. Before the first session. */
+void sessions_set_logins(struct sessions *all, struct logins *logins);
 /* When none is left. NULL is fine. */
 void sessions_free(struct sessions **all);
 /* On its loop: what sessions use from their next MAIL on. */

@@ -17,7 +17,7 @@ session_say(void *arg, const char *data, size_t len)
 bool
 session_trusted(const struct session *s)
 {
-	return s->service->submit ||
+	return s->service->submit || s->client.user != NULL ||
 	       (!s->no_trust &&
 		network_list_has(s->service->trusted, &s->peer));
 }
@@ -37,6 +37,7 @@ session_begin(void *arg, bool *ret_trusted)
 			snapshot_unref(&s->snapshot);
 			s->snapshot = snapshot_ref(now);
 			s->service = service;
+			s->client.user = session_find_user(s);
 		}
 	}
 	*ret_trusted = session_trusted(s);
@@ -51,6 +52,12 @@ session_room(void *arg)
 	return store_has_room(queue_store(s->all->queue), STORE_NEED_MAIL);
 }
 
+static const char *
+session_user(const struct session *s)
+{
+	return s->client.user != NULL ? s->client.user->name : s->login;
+}
+
 /* Who is in `trust` has no rates by address, nor has the drop folder any. */
 static bool
 session_rate(void *arg, enum smtp_verb verb)
@@ -58,6 +65,9 @@ session_rate(void *arg, enum smtp_verb verb)
 	struct session *s = arg;
 	const char *user = s->login != NULL ? s->who : NULL;
 	const char *name;
+
+	if (s->client.user != NULL)
+		user = s->client.user->name;
 
 	if (s->key != NULL)
 		return true;
@@ -68,7 +78,7 @@ session_rate(void *arg, enum smtp_verb verb)
 	if (name != NULL)
 		log_event(&s->log, LOG_INFO, "rate", LOG_STR("limit", name),
 			  LOG_STR("client", s->client_text),
-			  LOG_ADDR("user", s->login));
+			  LOG_ADDR("user", session_user(s)));
 	return name == NULL;
 }
 
@@ -251,7 +261,8 @@ session_accepted(void *arg, uint64_t id, const struct envelope *env,
 	queue_id_text(id, text);
 	metric_add(s->service->accepted[env->class], 1);
 	log_event(&s->log, LOG_INFO, "accept", LOG_STR("id", text),
-		  LOG_STR("client", s->client_text), LOG_ADDR("user", s->login),
+		  LOG_STR("client", s->client_text),
+		  LOG_ADDR("user", session_user(s)),
 		  LOG_ADDR("from", env->sender), LOG_INT("nrcpt", env->nrcpt),
 		  LOG_INT("size", size), LOG_EXACT("msgid", env->message_id),
 		  LOG_STR("listener", s->service->name));
@@ -275,6 +286,9 @@ session_refused(void *arg, const struct smtp_in_refused *r)
 const struct smtp_in_calls session_calls = {
 	.say = session_say,
 	.begin = session_begin,
+	.login = session_login,
+	.scram = session_scram,
+	.take = session_take,
 	.room = session_room,
 	.rate = session_rate,
 	.expand = session_expand,

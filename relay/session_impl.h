@@ -4,6 +4,7 @@
 
 #include <sys/queue.h>
 
+#include "relay/logins.h"
 #include "relay/session.h"
 #include "relay/smtp_in.h"
 
@@ -13,6 +14,8 @@ struct sessions {
 	struct loop *loop;             /* borrowed */
 	struct queue *queue;           /* borrowed */
 	struct verifier *verifier;     /* borrowed */
+	struct logins *logins;         /* borrowed; NULL: nobody logs in */
+	struct sasl_context *sasl;     /* owned */
 	struct snapshot *snapshot;     /* owned reference */
 	struct rates *rates;           /* borrowed */
 	const struct log_context *log; /* borrowed */
@@ -49,8 +52,9 @@ struct session {
 	uint64_t progress; /* what the deadline was last set for */
 	struct log_context log;
 	struct post reap;
-	char *login, *mailbox; /* owned; NULL: not the submit socket */
-	char *key;             /* owned; NULL: none */
+	char *login, *mailbox;     /* owned; NULL: not the submit socket */
+	char *key;                 /* owned; NULL: none */
+	struct session_auth *auth; /* owned; NULL: no login was tried */
 	char id[SESSION_ID_LEN];
 	char client_text[SOCKADDR_TEXT_MAX + 16]; /* for logs */
 	char received_ip[SOCKADDR_TEXT_MAX + 8];
@@ -67,5 +71,15 @@ bool session_trusted(const struct session *s);
 void session_note_idle(struct session *s);
 /* Nobody waits for a fate any more. */
 void session_forget_fate(struct session *s);
+
+/* session_auth.c */
+void session_auth_free(struct session *s);
+enum smtp_in_login_result session_login(void *arg,
+					const struct smtp_in_login *login);
+void session_scram(void *arg, const char *name, struct scram_keys *ret);
+enum logins_quota session_take(void *arg);
+/* Who is logged in, as the snapshot has it now; NULL: nobody, or not any more.
+ */
+const struct user *session_find_user(const struct session *s);
 
 #endif

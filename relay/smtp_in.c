@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "relay/smtp_in_auth.h"
 #include "relay/smtp_in_chunk.h"
 #include "relay/smtp_in_data.h"
 #include "relay/smtp_in_rcpt.h"
@@ -22,6 +23,8 @@ const char *const smtp_in_state_names[] = {
 	[SMTP_IN_COMMIT] = "commit",
 	[SMTP_IN_OUTCOME] = "outcome",
 	[SMTP_IN_VERIFY] = "verify",
+	[SMTP_IN_AUTH] = "auth",
+	[SMTP_IN_AUTH_CHECK] = "auth_check",
 	[SMTP_IN_CLOSED] = "closed",
 	NULL,
 };
@@ -85,8 +88,9 @@ si_ehlo(struct smtp_in *si, const struct smtp_command *cmd)
 	si_say(si,
 	       "250-%s\r\n250-PIPELINING\r\n250-SIZE %lld\r\n250-8BITMIME\r\n"
 	       "250-SMTPUTF8\r\n250-DSN\r\n250-CHUNKING\r\n"
-	       "%s250 ENHANCEDSTATUSCODES",
+	       "%s%s250 ENHANCEDSTATUSCODES",
 	       si->conf->hostname, (long long)si->conf->limits->message_size,
+	       si_auth_ehlo(si),
 	       si->client->mailbox != NULL ? "250-XOUTCOME\r\n" : "");
 	return si_greeted(si, cmd);
 }
@@ -113,6 +117,8 @@ si_mail(struct smtp_in *si, const struct smtp_command *cmd)
 
 	si->conf = si->calls->begin(si->arg, &si->trusted);
 	limits = si->conf->limits;
+	if (si_auth_missing(si))
+		return si_refuse(si, SMTP_IN_NO_AUTH_NEEDED, SMTP_IN_READY);
 	if (si->messages >= limits->messages_per_connection)
 		return si_refuse(si, SMTP_IN_NO_MESSAGES, SMTP_IN_CLOSED);
 	if (cmd->utf8 && !cmd->smtputf8)
@@ -123,6 +129,8 @@ si_mail(struct smtp_in *si, const struct smtp_command *cmd)
 		return si_refuse(si, SMTP_IN_NO_FULL, SMTP_IN_READY);
 	if (!si_complete(si, &sender))
 		return si_refuse_bare(si, SMTP_IN_READY);
+	if (!si_user_may_send(si, &sender))
+		return si_refuse(si, SMTP_IN_NO_AS, SMTP_IN_READY);
 
 	if (!si->calls->rate(si->arg, SMTP_MAIL))
 		return si_refuse(si, SMTP_IN_NO_RATE_MAIL, SMTP_IN_READY);
@@ -191,7 +199,7 @@ si_help(struct smtp_in *si, const struct smtp_command *cmd)
 {
 	(void)cmd;
 	si_say(si, "214 2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY "
-		   "HELP QUIT");
+		   "AUTH HELP QUIT");
 	return si->state;
 }
 
@@ -251,6 +259,7 @@ static const struct si_verb si_verbs[] = {
 	[SMTP_VRFY] = {SI_NEEDS_NOTHING, false, si_vrfy},
 	[SMTP_HELP] = {SI_NEEDS_NOTHING, false, si_help},
 	[SMTP_QUIT] = {SI_NEEDS_NOTHING, false, si_quit},
+	[SMTP_AUTH] = {SI_NEEDS_NO_SENDER, true, si_auth},
 	[SMTP_XOUTCOME] = {SI_NEEDS_NO_SENDER, false, si_xoutcome},
 	[SMTP_UNKNOWN] = {SI_NEEDS_NOTHING, false, si_unknown},
 };
@@ -296,6 +305,8 @@ si_command(struct smtp_in *si, const char *line, size_t len)
 	struct reply reply;
 	struct arena arena;
 
+	if (si->state == SMTP_IN_AUTH)
+		return si_auth_line(si, line, len);
 	arena_init(&arena);
 	if (smtp_command_parse(line, len, &arena, &cmd, &reply) < 0) {
 		si->verb = cmd.verb;
@@ -330,7 +341,7 @@ si_skip_line(struct smtp_in *si, const char *data, size_t len)
 	si->verb = SMTP_UNKNOWN;
 	si_move(si, si->skip_announces
 			    ? si_no_chunk(si)
-			    : si_refuse(si, SMTP_IN_NO_LONG, si->state));
+			    : si_refuse(si, SMTP_IN_NO_LONG, si_auth_stay(si)));
 	return (size_t)(end - data) + 1;
 }
 
@@ -364,7 +375,7 @@ si_command_feed(struct smtp_in *si, const char *data, size_t len)
 		si_move(si, si_refuse(si,
 				      fault == LINES_TOO_LONG ? SMTP_IN_NO_LONG
 							      : SMTP_IN_NO_LINE,
-				      si->state));
+				      si_auth_stay(si)));
 	return used;
 }
 
@@ -390,8 +401,10 @@ smtp_in_init(struct smtp_in *si, const struct smtp_in_calls *calls, void *arg,
 void
 smtp_in_done(struct smtp_in *si)
 {
-	if (si != NULL && si->calls != NULL)
-		si_reset(si);
+	if (si == NULL || si->calls == NULL)
+		return;
+	si_reset(si);
+	si_auth_drop(si);
 }
 
 void
@@ -418,7 +431,7 @@ smtp_in_wants_input(const struct smtp_in *si)
 {
 	return !si->paused && si->state != SMTP_IN_COMMIT &&
 	       si->state != SMTP_IN_OUTCOME && si->state != SMTP_IN_VERIFY &&
-	       si->state != SMTP_IN_CLOSED;
+	       si->state != SMTP_IN_AUTH_CHECK && si->state != SMTP_IN_CLOSED;
 }
 
 size_t

@@ -16,6 +16,7 @@
  *	READY --XOUTCOME--> OUTCOME --smtp_in_outcome()--> READY
  *	MAIL, RCPT --RCPT, to be asked for--> VERIFY
  *	VERIFY --smtp_in_verified()--> MAIL, RCPT
+ *	READY --AUTH--> AUTH, AUTH_CHECK --> READY, see smtp_in_auth.h
  *	any --QUIT, 421--> CLOSED
  *
  * The header is held until it is whole; then Received, and Date, Message-ID
@@ -32,11 +33,14 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "config/config.h"
+#include "config/users.h"
 #include "deliver/expand.h"
 #include "deliver/verify.h"
 #include "mail/lines.h"
+#include "mail/sasl_server.h"
 #include "mail/smtp_command.h"
 #include "queue/draft.h"
+#include "relay/logins.h"
 #include "relay/rewrite.h"
 
 enum smtp_in_state {
@@ -46,12 +50,14 @@ enum smtp_in_state {
 	SMTP_IN_RCPT, /* at least one recipient */
 	SMTP_IN_HEADER,
 	SMTP_IN_BODY,
-	SMTP_IN_REFUSED, /* reads the data to its end, for nothing */
-	SMTP_IN_CHUNKS,  /* between two chunks of BDAT */
-	SMTP_IN_COMMIT,  /* takes no input until smtp_in_committed() */
-	SMTP_IN_OUTCOME, /* takes no input until smtp_in_outcome() */
-	SMTP_IN_VERIFY,  /* takes no input until smtp_in_verified() */
-	SMTP_IN_CLOSED,  /* send what was said, then close */
+	SMTP_IN_REFUSED,    /* reads the data to its end, for nothing */
+	SMTP_IN_CHUNKS,     /* between two chunks of BDAT */
+	SMTP_IN_COMMIT,     /* takes no input until smtp_in_committed() */
+	SMTP_IN_OUTCOME,    /* takes no input until smtp_in_outcome() */
+	SMTP_IN_VERIFY,     /* takes no input until smtp_in_verified() */
+	SMTP_IN_AUTH,       /* the next line is the client's of a login */
+	SMTP_IN_AUTH_CHECK, /* takes no input until smtp_in_authenticated() */
+	SMTP_IN_CLOSED,     /* send what was said, then close */
 };
 extern const char *const smtp_in_state_names[];
 
@@ -97,8 +103,22 @@ enum smtp_in_no {
 	SMTP_IN_NO_CHUNK,
 	SMTP_IN_NO_MIXED,
 	SMTP_IN_NO_UTF8,
+	SMTP_IN_NO_AUTH,       /* nobody logs in here */
+	SMTP_IN_NO_AUTH_CLEAR, /* not without TLS */
+	SMTP_IN_NO_AUTH_TWICE,
+	SMTP_IN_NO_AUTH_NEEDED,
+	SMTP_IN_NO_AUTH_LINE,
+	SMTP_IN_NO_AUTH_CANCEL,
+	SMTP_IN_NO_MECH,
+	SMTP_IN_NO_LOGIN, /* not the user, or not the password */
+	SMTP_IN_NO_TRIES, /* too many of these */
+	SMTP_IN_NO_BUSY,
+	SMTP_IN_NO_AS,   /* not as this sender */
+	SMTP_IN_NO_FROM, /* ... in the header */
+	SMTP_IN_NO_RATE,
+	SMTP_IN_NO_DAILY,
 };
-#define SMTP_IN_NNO (SMTP_IN_NO_UTF8 + 1)
+#define SMTP_IN_NNO (SMTP_IN_NO_DAILY + 1)
 
 struct smtp_in_refusal {
 	int code;
@@ -117,6 +137,8 @@ struct smtp_in_conf {
 	const struct limits_conf *limits;
 	enum config_role role;
 	enum config_class class;
+	enum config_auth auth;
+	bool auth_in_clear;
 };
 
 /* Who is at the other end; borrowed as long as the machine. */
@@ -127,6 +149,9 @@ struct smtp_in_client {
 		*mailbox; /* submit socket: login name at origin; else NULL */
 	const char *who;  /* names the flow: an address or "uid:1000" */
 	bool trusted;
+	const struct user *user;   /* logged in; NULL: nobody. It may be another
+				    * after each begin() and login(). */
+	struct sasl_context *sasl; /* NULL where nobody logs in */
 	const char *key; /* the only message is published under it, once; NULL:
 			  * none */
 };
@@ -139,10 +164,33 @@ struct smtp_in_refused {
 	const char *from, *rcpt; /* NULL where there is none */
 };
 
+struct smtp_in_login {
+	enum sasl_mech mech;
+	const char *user;     /* NULL: not said */
+	const char *password; /* to be checked; NULL: the mechanism has */
+	bool proved;          /* ... and found that it is the user */
+};
+
+enum smtp_in_login_result {
+	SMTP_IN_LOGIN_OK,
+	SMTP_IN_LOGIN_WRONG,
+	SMTP_IN_LOGIN_BUSY,  /* nothing was checked */
+	SMTP_IN_LOGIN_LATER, /* nor now */
+	SMTP_IN_LOGIN_ASKED, /* smtp_in_authenticated() will say */
+};
+
 struct smtp_in_calls {
 	void (*say)(void *arg, const char *data, size_t len);
 	/* A transaction begins: the configuration and trust from now on. */
 	const struct smtp_in_conf *(*begin)(void *arg, bool *ret_trusted);
+	/* Somebody logs in. ASKED leads to one smtp_in_authenticated() and
+	 * never from within; when it is OK the client has a user. */
+	enum smtp_in_login_result (*login)(void *arg,
+					   const struct smtp_in_login *login);
+	/* The keys of NAME for SCRAM, whether there is such a user or not. */
+	void (*scram)(void *arg, const char *name, struct scram_keys *ret);
+	/* One recipient more of the client's user, who has a limit. */
+	enum logins_quota (*take)(void *arg);
 	/* Is there room for a message? */
 	bool (*room)(void *arg);
 	/* May VERB, a MAIL or RCPT, come now? Then it is counted. */
@@ -195,7 +243,8 @@ struct smtp_in {
 	bool skip_line;      /* the rest of a line that was too long goes */
 	bool skip_announces; /* ... and it began with BDAT */
 	enum smtp_verb verb; /* of the command under way, for refusals */
-	size_t behind;       /* bytes that came with the command, behind it */
+	struct sasl_server *sasl; /* owned; in state AUTH and AUTH_CHECK */
+	size_t behind; /* bytes that came with the command, behind it */
 	int64_t errors, unknown, messages;
 	uint64_t commands; /* taken so far: a deadline is per command */
 	char helo[SMTP_IN_HELO_MAX];
@@ -255,6 +304,9 @@ void smtp_in_outcome(struct smtp_in *si, bool delivered,
 		     const struct reply *last);
 /* The outcome of verify(). */
 void smtp_in_verified(struct smtp_in *si, enum verify_result result);
+/* The outcome of login(). */
+void smtp_in_authenticated(struct smtp_in *si,
+			   enum smtp_in_login_result result);
 /* As smtp_in_end(), but what is being sent or committed is first brought to its
  * end and answered. */
 void smtp_in_finish(struct smtp_in *si, enum smtp_in_no no);

@@ -8,6 +8,7 @@
 #include "mail/header_rewrite.h"
 #include "mail/received.h"
 #include "relay/smtp_in_rcpt.h"
+#include "relay/smtp_in_auth.h"
 #include "relay/smtp_in_refuse.h"
 
 /* Our fields in front: a Received field with a path, Date, Message-ID, Sender.
@@ -109,8 +110,12 @@ si_rewrite_mailbox(void *arg, enum header_mailbox field, const char *text,
 static const char *
 si_with(const struct smtp_in *si)
 {
+	bool user = si->client->user != NULL;
+
 	if (si->smtputf8)
-		return "UTF8SMTP";
+		return user ? "UTF8SMTPA" : "UTF8SMTP";
+	if (user)
+		return "ESMTPA";
 	return si->esmtp ? "ESMTP" : "SMTP";
 }
 
@@ -159,7 +164,12 @@ si_prefix(struct smtp_in *si, const struct header_facts *facts, const char *id,
 static enum queue_class
 si_class(const struct smtp_in *si, const struct header_facts *facts)
 {
-	switch (si->conf->class) {
+	const struct user *user = si->client->user;
+	int class = user != NULL && user->class != USER_CLASS_LISTENER
+			    ? user->class
+			    : (int)si->conf->class;
+
+	switch ((enum config_class) class) {
 	case CONFIG_CLASS_NORMAL:
 		return QUEUE_NORMAL;
 	case CONFIG_CLASS_BULK:
@@ -178,6 +188,11 @@ si_envelope(struct smtp_in *si, const struct header_facts *facts,
 	/* A uid is one flow; who stands behind an address is told apart by
 	 * the sender's domain. */
 	bool by_uid = si->client->received_ip == NULL;
+	const struct user *user = si->client->user;
+	const char *who = si->client->who;
+
+	if (user != NULL)
+		who = arena_printf(&si->arena, "user:%s", user->name);
 
 	si_rcpt_order(si);
 	si->env = (struct envelope){
@@ -187,8 +202,7 @@ si_envelope(struct smtp_in *si, const struct header_facts *facts,
 		.smtputf8 = si->smtputf8,
 		.utf8_header = si->utf8_header,
 		.class = si_class(si, facts),
-		.flow = queue_flow(si->client->who,
-				   by_uid ? "" : si->sender_domain),
+		.flow = queue_flow(who, by_uid ? "" : si->sender_domain),
 		.message_id =
 			facts->has_message_id
 				? arena_strdup(&si->arena, facts->message_id)
@@ -259,6 +273,9 @@ si_header_done(struct smtp_in *si, const char *data, size_t len,
 	header_facts(data, header_len, &facts);
 	if (facts.received > si->conf->limits->received_fields)
 		return si_data_refuse(si, SMTP_IN_NO_LOOP);
+
+	if (!si_user_may_from(si, data, header_len))
+		return si_data_refuse(si, SMTP_IN_NO_FROM);
 
 	si->utf8_header = si->smtputf8 && utf8_has_8bit(data, header_len);
 	queue_id_text(si->id, id);

@@ -6,6 +6,7 @@
 #include "base/must.h"
 #include "deliver/routes_conf.h"
 #include "mail/drop.h"
+#include "relay/smtp_in_auth.h"
 #include "relay/smtp_in_data.h"
 #include "relay/smtp_in_refuse.h"
 
@@ -179,12 +180,27 @@ si_ask_keep(struct smtp_in *si, const struct smtp_command *cmd)
 }
 
 static enum smtp_in_state
+si_rcpt_count(struct smtp_in *si, const struct smtp_command *cmd,
+	      const struct expansion *ex)
+{
+	switch (si_user_take(si)) {
+	case LOGINS_QUOTA_OK:
+		break;
+	case LOGINS_QUOTA_RATE:
+		return si_refuse_rcpt(si, SMTP_IN_NO_RATE, &cmd->address);
+	case LOGINS_QUOTA_DAILY:
+		return si_refuse_rcpt(si, SMTP_IN_NO_DAILY, &cmd->address);
+	}
+	return si_rcpt_take(si, cmd, ex);
+}
+
+static enum smtp_in_state
 si_rcpt_known(struct smtp_in *si, const struct smtp_command *cmd,
 	      const struct expansion *ex, enum verify_result known)
 {
 	switch (known) {
 	case VERIFY_GOOD:
-		return si_rcpt_take(si, cmd, ex);
+		return si_rcpt_count(si, cmd, ex);
 	case VERIFY_NOBODY:
 		return si_refuse_rcpt(si, SMTP_IN_NO_USER, &cmd->address);
 	case VERIFY_LATER:
@@ -256,7 +272,11 @@ si_rcpt(struct smtp_in *si, const struct smtp_command *cmd)
 	if (si->ntaken >= si_rcpt_max(si))
 		return si_refuse(si, SMTP_IN_NO_RECIPIENTS, si->state);
 	if (!si->trusted && si->conf->role == CONFIG_SUBMISSION)
-		return si_refuse_rcpt(si, SMTP_IN_NO_TRUST, &cmd->address);
+		return si_refuse_rcpt(si,
+				      si->conf->auth != CONFIG_AUTH_NONE
+					      ? SMTP_IN_NO_AUTH_NEEDED
+					      : SMTP_IN_NO_TRUST,
+				      &cmd->address);
 	if (!si->calls->rate(si->arg, SMTP_RCPT))
 		return si_refuse_rcpt(si, SMTP_IN_NO_RATE_RCPT, &cmd->address);
 	return si_rcpt_scratch(si, cmd, VERIFY_ASKED);

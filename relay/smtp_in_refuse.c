@@ -118,6 +118,51 @@ const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO] = {
 	[SMTP_IN_NO_UTF8] = {553, "5.6.7",
 			     "an address beyond ASCII needs SMTPUTF8 in MAIL",
 			     "syntax", true, false},
+	[SMTP_IN_NO_AUTH] = {502, "5.5.1", "nobody logs in here", "auth", true,
+			     false},
+	[SMTP_IN_NO_AUTH_CLEAR] = {538, "5.7.11",
+				   "only an encrypted connection takes a "
+				   "login: send STARTTLS first",
+				   "auth", true, false},
+	[SMTP_IN_NO_AUTH_TWICE] = {503, "5.5.1", "you are logged in already",
+				   "sequence", true, false},
+	[SMTP_IN_NO_AUTH_NEEDED] = {530, "5.7.0", "log in first", "auth", true,
+				    false},
+	[SMTP_IN_NO_AUTH_LINE] = {501, "5.5.2",
+				  "this is no answer of the mechanism, in "
+				  "base64",
+				  "auth", true, false},
+	[SMTP_IN_NO_AUTH_CANCEL] = {501, "5.7.0", "login given up", "auth",
+				    true, false},
+	[SMTP_IN_NO_MECH] = {504, "5.5.4",
+			     "this mechanism is not offered; see EHLO", "auth",
+			     true, false},
+	[SMTP_IN_NO_LOGIN] = {535, "5.7.8", "user or password is wrong", "auth",
+			      true, false},
+	[SMTP_IN_NO_TRIES] = {454, "4.7.0",
+			      "too many failed logins, try again later", "auth",
+			      true, false},
+	[SMTP_IN_NO_BUSY] = {454, "4.7.0",
+			     "too many logins at the same time, try again "
+			     "later",
+			     "auth", false, false},
+	[SMTP_IN_NO_AS] = {553, "5.7.1",
+			   "this user may not send as this address; use one "
+			   "of its own, or have it added to its `senders`",
+			   "sender", false, false},
+	[SMTP_IN_NO_FROM] = {550, "5.7.1",
+			     "this user may not send as what stands in From; "
+			     "use an address of its own, or have it added to "
+			     "its `senders`",
+			     "sender", false, false},
+	[SMTP_IN_NO_RATE] = {450, "4.7.1",
+			     "this user sent to as many as it may for now, "
+			     "try again later",
+			     "rate", false, false},
+	[SMTP_IN_NO_DAILY] = {450, "4.7.1",
+			      "this user sent to as many as it may in a day, "
+			      "try again later",
+			      "rate", false, false},
 };
 
 void

@@ -24,6 +24,7 @@ service_init(struct service *service, const struct snapshot *s,
 	for (int i = 0; i < SMTP_IN_NNO; i++)
 		service->refused[i] = metric_cell(
 			m->refused, name, smtp_in_refusals[i].reason, NULL);
+	service->logins = m->logins;
 	service->sessions = metric_cell(m->sessions, name, NULL);
 }
 
@@ -44,6 +45,8 @@ snapshot_services(struct snapshot *s, const struct smtp_metrics *metrics)
 		s->services[i].proxies = &l->proxies;
 		s->services[i].smtp.role = (enum config_role)l->role;
 		s->services[i].smtp.class = (enum config_class)l->class;
+		s->services[i].smtp.auth = (enum config_auth)l->auth;
+		s->services[i].smtp.auth_in_clear = l->auth_in_clear;
 	}
 	submit = &s->services[n];
 	service_init(submit, s, CONFIG_SUBMIT_NAME, metrics);
@@ -73,6 +76,7 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	struct routing_sources from = config_routing(config);
 	struct routing *routing;
 	struct rewrite *rewrite;
+	struct users *users;
 	struct snapshot *s;
 	int r;
 
@@ -80,19 +84,27 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	if (r < 0)
 		return r;
 	r = rewrite_new(config, e, &rewrite);
-	if (r < 0) {
-		routing_unref(&routing);
-		return r;
-	}
+	if (r < 0)
+		goto drop_routing;
+	r = users_load(config, e, &users);
+	if (r < 0)
+		goto drop_rewrite;
 	snapshot_listens(config, routing);
 	s = xcalloc(1, sizeof(*s));
 	s->refs = 1;
 	s->config = config_ref(config);
 	s->routing = routing;
 	s->rewrite = rewrite;
+	s->users = users;
 	snapshot_services(s, metrics);
 	*ret_snapshot = s;
 	return 0;
+
+drop_rewrite:
+	rewrite_free(&rewrite);
+drop_routing:
+	routing_unref(&routing);
+	return r;
 }
 
 struct snapshot *
@@ -113,6 +125,7 @@ snapshot_unref(struct snapshot **snapshot)
 		return;
 	routing_unref(&s->routing);
 	rewrite_free(&s->rewrite);
+	users_free(&s->users);
 	config_unref(&s->config);
 	free(s->services);
 	free(s);

@@ -16,7 +16,7 @@
 
 /* The families that services have cells in; see metrics.c. */
 struct smtp_metrics {
-	struct metric_family *accepted, *refused, *sessions;
+	struct metric_family *accepted, *refused, *sessions, *logins;
 };
 
 /* A place where mail comes in. */
@@ -28,6 +28,7 @@ struct service {
 	struct metric_cell *accepted[QUEUE_NCLASS];
 	struct metric_cell *refused[SMTP_IN_NNO];
 	struct metric_cell *sessions;
+	struct metric_family *logins;
 };
 
 struct snapshot {
@@ -35,6 +36,7 @@ struct snapshot {
 	struct config *config;   /* owned reference */
 	struct routing *routing; /* owned reference */
 	struct rewrite *rewrite; /* owned */
+	struct users *users;     /* owned */
 	size_t nservices;
 	struct service *services; /* owned */
 };

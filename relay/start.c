@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/jail.h"
+#include "base/password.h"
 #include "base/sandbox.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
@@ -29,6 +30,9 @@
 
 #define DISK_THREADS 4
 #define DISK_JOBS    4096
+/* Of tens of milliseconds each: who would wait longer is told to come back. */
+#define CPU_JOBS        64
+#define CPU_THREADS_MAX 8
 /* Descriptors beside connections: store, log, loops, resolvers, HTTP. */
 #define OTHER_FILES 300
 /* How long a message of class alert is tried. */
@@ -277,6 +281,33 @@ start_deliver(struct relay *r)
 	return 0;
 }
 
+/* Half of the processors at most hash passwords. */
+static size_t
+start_cpu_threads(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN) / 2;
+
+	return n < 1 ? 1 : n > CPU_THREADS_MAX ? CPU_THREADS_MAX : (size_t)n;
+}
+
+static int
+start_logins(struct relay *r)
+{
+	char *path = xasprintf("%s/login.secret", relay_config(r)->state_dir);
+	uint8_t secret[LOGINS_SECRET_LEN];
+	int result = logins_read_secret(path, secret);
+
+	if (result < 0) {
+		result = start_error(r, path, result, NULL);
+	} else {
+		r->cpu = pool_new("cpu", start_cpu_threads(), CPU_JOBS);
+		r->logins = logins_new(r->cpu, secret);
+	}
+	password_wipe(secret, sizeof(secret));
+	free(path);
+	return result;
+}
+
 static int
 start_sessions(struct relay *r)
 {
@@ -290,6 +321,7 @@ start_sessions(struct relay *r)
 		rl->sessions =
 			sessions_new(rl->loop, r->queue, rl->verifier,
 				     r->snapshot, r->rates, &r->log_root);
+		sessions_set_logins(rl->sessions, r->logins);
 	}
 	for (size_t i = 0; i < PORT_NKIND; i++) {
 		size_t nloops = port_is_mail(i) ? r->nloops : 1;
@@ -436,11 +468,13 @@ static int
 relay_start(struct relay *r)
 {
 	static int (*const steps[])(struct relay *) = {
-		start_as_root, start_spawner, start_snapshot, start_raise_files,
+		start_as_root,     start_spawner,  start_snapshot,
+		start_raise_files,
 
-		start_log,     start_sandbox, start_loops,    start_signals,
-		start_queue,   start_deliver, start_sessions, relay_http_start,
-		start_drop,    start_threads, start_serve,
+		start_log,         start_sandbox,  start_loops,
+		start_signals,     start_queue,    start_deliver,
+		start_logins,      start_sessions, relay_http_start,
+		start_drop,        start_threads,  start_serve,
 	};
 	int result = 0;
 

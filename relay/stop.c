@@ -100,9 +100,11 @@ relay_release(struct relay *r)
 	 * ask for one up to then. With both gone nobody posts any more;
 	 * deliver_free() runs what was posted, so what that may name is still
 	 * there. */
+	pool_end(r->cpu);
 	pool_end(r->disk);
 	queue_close(&r->queue);
 	pool_free(&r->disk);
+	pool_free(&r->cpu);
 	deliver_free(&r->deliver);
 	notify_free(&r->notify);
 	ports_close(r);
@@ -114,6 +116,7 @@ relay_release(struct relay *r)
 		close(r->signal_fd);
 	relay_spawner_release(r);
 	release_loops(r);
+	logins_free(&r->logins);
 	drop_free(&r->drop);
 	snapshot_unref(&r->snapshot);
 	config_unref(&r->started);

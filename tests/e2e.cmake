@@ -13,6 +13,7 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 belfry_e2e_test(agents agents_test.py)
 belfry_e2e_test(agents-kill-50 agents_test.py -k kill 50)
+belfry_e2e_test(auth auth_test.py)
 belfry_e2e_test(bench bench_test.py)
 belfry_e2e_test(chunking chunking_test.py)
 belfry_e2e_test(cli cli_test.py)
@@ -43,7 +44,7 @@ belfry_e2e_test(server server_test.py)
 belfry_e2e_test(store store_test.py)
 belfry_e2e_test(trace trace_test.py)
 belfry_e2e_test(walk walk_test.py)
-set_tests_properties(e2e.agents e2e.delivery e2e.drop e2e.inbound e2e.mx
+set_tests_properties(e2e.agents e2e.auth e2e.delivery e2e.drop e2e.inbound e2e.mx
                      e2e.queue e2e.server e2e.walk
                      PROPERTIES LABELS "e2e;threads")
 set_tests_properties(e2e.agents-kill-50 e2e.kill-50

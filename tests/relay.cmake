@@ -15,6 +15,20 @@ belfry_proto_test(
   accept
   addresses
   aliases
+  auth
+  auth_clear
+  auth_daily
+  auth_early
+  auth_inbound
+  auth_login
+  auth_long
+  auth_no
+  auth_none
+  auth_optional
+  auth_plain
+  auth_rate
+  auth_required
+  auth_senders
   bare
   bare_commands
   bare_in_header
@@ -84,6 +98,8 @@ belfry_unit_test(rates belfry_relay)
 belfry_unit_test(smtp_in belfry_proto)
 target_compile_definitions(test_smtp_in PRIVATE
   SMTP_DOCS="${PROJECT_SOURCE_DIR}/docs/smtp.md")
+belfry_unit_test(logins belfry_relay)
+set_tests_properties(unit.logins PROPERTIES LABELS threads)
 belfry_unit_test(places belfry_relay)
 belfry_unit_test(drop_disk belfry_relay)
 target_sources(test_drop_disk PRIVATE unit/call_fail.c)

@@ -23,8 +23,70 @@ be_begin(void *arg, bool *ret_trusted)
 {
 	struct backend *b = arg;
 
-	*ret_trusted = b->client.trusted;
+	*ret_trusted = b->client.trusted || b->client.user != NULL;
 	return &b->conf;
+}
+
+/* secret, in two ways; each with another wish. */
+#define BE_KEYS                                                                \
+	"scram: {iterations: 4096, salt: \"W22ZaJ0SNY7soEsUEjb6gQ==\", "       \
+	"stored: \"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=\", "           \
+	"server: \"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=\"}"
+static const char users_text[] =
+	"anna: {" BE_KEYS "}\n"
+	"app: {" BE_KEYS ", senders: [app.example, a@b.example], class: bulk}\n"
+	"few: {" BE_KEYS ", rate: 2/1h}\n"
+	"daily: {" BE_KEYS ", daily: 2}\n";
+static struct users *be_users; /* made once */
+
+/* "busy" and "later" are users for these answers; the password of all others is
+ * pencil. */
+static enum smtp_in_login_result
+be_login(void *arg, const struct smtp_in_login *login)
+{
+	struct backend *b = arg;
+	const struct user *user =
+		login->user != NULL ? users_find(be_users, login->user) : NULL;
+	bool right = login->password != NULL
+			     ? strcmp(login->password, "pencil") == 0
+			     : login->proved;
+
+	must(!b->authenticating && b->si.state != SMTP_IN_AUTH_CHECK);
+	if (login->user != NULL && strcmp(login->user, "busy") == 0)
+		return SMTP_IN_LOGIN_BUSY;
+	b->login_result = SMTP_IN_LOGIN_WRONG;
+	if (login->user != NULL && strcmp(login->user, "later") == 0)
+		b->login_result = SMTP_IN_LOGIN_LATER;
+	if (user != NULL && right) {
+		b->client.user = user;
+		b->login_result = SMTP_IN_LOGIN_OK;
+		b->left = user->rate.n + user->daily;
+	}
+	if (login->password == NULL && right && user != NULL)
+		return SMTP_IN_LOGIN_OK;
+	b->authenticating = true;
+	return SMTP_IN_LOGIN_ASKED;
+}
+
+/* Who is not there has the keys of anna, and fails all the same. */
+static void
+be_scram(void *arg, const char *name, struct scram_keys *ret)
+{
+	(void)arg;
+	(void)name;
+	*ret = users_find(be_users, "anna")->scram;
+}
+
+static enum logins_quota
+be_take(void *arg)
+{
+	struct backend *b = arg;
+
+	must(b->client.user != NULL);
+	if (b->left-- > 0)
+		return LOGINS_QUOTA_OK;
+	return b->client.user->daily > 0 ? LOGINS_QUOTA_DAILY
+					 : LOGINS_QUOTA_RATE;
 }
 
 static bool
@@ -164,6 +226,29 @@ backend_inbound(struct backend *b)
 	be_use(b, inbound_text);
 	b->conf.role = CONFIG_INBOUND;
 	b->client.trusted = false;
+}
+
+void
+backend_auth(struct backend *b, enum config_auth auth)
+{
+	struct conf_errors e;
+	struct config *c;
+
+	b->conf.auth = auth;
+	b->conf.auth_in_clear = true;
+	b->client.trusted = false;
+	b->client.sasl = b->sasl = sasl_context_new();
+	if (be_users != NULL)
+		return;
+	conf_errors_init(&e);
+	must(config_load_text("backend", relay_text, strlen(relay_text), &c,
+			      &e) == 0);
+	if (users_load_text(c, "users", users_text, strlen(users_text), &e,
+			    &be_users) < 0)
+		conf_errors_print(&e, stderr);
+	must(be_users != NULL);
+	config_unref(&c);
+	conf_errors_done(&e);
 }
 
 static int
@@ -323,6 +408,9 @@ be_refused(void *arg, const struct smtp_in_refused *r)
 static const struct smtp_in_calls backend_calls = {
 	.say = be_say,
 	.begin = be_begin,
+	.login = be_login,
+	.scram = be_scram,
+	.take = be_take,
 	.room = be_room,
 	.rate = be_rate,
 	.expand = be_expand,
@@ -387,6 +475,7 @@ void
 backend_done(struct backend *b)
 {
 	smtp_in_done(&b->si);
+	sasl_context_free(&b->sasl);
 	must(!b->drafting);
 	if (b->committing)
 		message_done(&b->pending);
@@ -437,6 +526,10 @@ backend_settle(struct backend *b)
 	if (b->verifying) {
 		b->verifying = false;
 		smtp_in_verified(&b->si, b->verified);
+	}
+	if (b->authenticating) {
+		b->authenticating = false;
+		smtp_in_authenticated(&b->si, b->login_result);
 	}
 	if (b->asking) {
 		b->asking = false;

@@ -27,6 +27,7 @@ struct backend {
 	struct smtp_in_conf conf;
 	struct limits_conf limits;
 	struct smtp_in_client client;
+	struct sasl_context *sasl; /* owned */
 	const struct routing *routing;
 	struct buf in;  /* not yet taken */
 	struct buf out; /* said, not yet looked at */
@@ -41,6 +42,9 @@ struct backend {
 	bool fate_delivered;
 
 	bool drafting, committing, asking, verifying;
+	bool authenticating; /* LOGIN_RESULT is due */
+	enum smtp_in_login_result login_result;
+	int64_t left; /* recipients that a user with a limit may have */
 	enum verify_result verified; /* what VERIFYING leads to */
 	size_t nverified;
 	bool due; /* the draft will tell that it takes more */
@@ -62,6 +66,9 @@ void backend_submit(struct backend *b, const char *mailbox);
 /* A listener of role inbound, and nobody it trusts; see backend.c for its
  * domains. */
 void backend_inbound(struct backend *b);
+/* Clients may log in as the users of backend.c; what is said of a password
+ * comes later, what SCRAM proved at once. */
+void backend_auth(struct backend *b, enum config_auth auth);
 void backend_start(struct backend *b);
 /* Bytes of the client; commits, pauses and outcomes are settled on the way. */
 void backend_feed(struct backend *b, const char *data, size_t len);

@@ -6,7 +6,8 @@
  *	                  rate_mail, rate_rcpt: so many are let through
  *	set NAME VALUE    role inbound, trusted no, submit MAILBOX, full yes,
  *	                  slow yes, open|write|commit -ERRNO, fate no,
- *	                  class bulk|normal
+ *	                  class bulk|normal, auth optional|required (with the
+ *	                  users of backend.c), clear no
  *	whole             only in one piece (else also byte by byte)
  *	C: text           the client says text and CRLF
  *	C> text           ... without CRLF
@@ -247,6 +248,12 @@ play_set(struct play *p, const char *name, const char *value)
 		p->b.client.trusted = yes;
 	else if (strcmp(name, "submit") == 0)
 		backend_submit(&p->b, xstrdup(value));
+	else if (strcmp(name, "auth") == 0)
+		backend_auth(&p->b, strcmp(value, "required") == 0
+					    ? CONFIG_AUTH_REQUIRED
+					    : CONFIG_AUTH_OPTIONAL);
+	else if (strcmp(name, "clear") == 0)
+		p->b.conf.auth_in_clear = yes;
 	else if (strcmp(name, "role") == 0 && strcmp(value, "inbound") == 0)
 		backend_inbound(&p->b);
 	else if (strcmp(name, "full") == 0)

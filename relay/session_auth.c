@@ -1,0 +1,191 @@
+/*
+ * A session's login: who it is says the users file, whether the password is
+ * right the CPU pool, and a failure is answered late.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "base/xalloc.h"
+#include "net/io.h"
+#include "relay/session_impl.h"
+
+struct session_auth {
+	struct loop_timer delay;
+	enum smtp_in_login_result result; /* told when DELAY is over */
+	enum sasl_mech mech;
+	char *name; /* owned; who logs in, or did; NULL: not said */
+};
+
+void
+session_auth_free(struct session *s)
+{
+	struct session_auth *a = s->auth;
+
+	if (a == NULL)
+		return;
+	s->auth = NULL;
+	loop_timer_done(&a->delay);
+	free(a->name);
+	free(a);
+}
+
+const struct user *
+session_find_user(const struct session *s)
+{
+	const struct user *user;
+
+	if (s->auth == NULL || s->auth->name == NULL || s->client.user == NULL)
+		return NULL;
+	user = users_find(s->snapshot->users, s->auth->name);
+	if (user == NULL || (user->rights & USER_SUBMIT) == 0 ||
+	    !user_may_come_from(user, &s->peer))
+		return NULL;
+	return user;
+}
+
+static void
+session_login_count(struct session *s, const char *result)
+{
+	metric_add(metric_cell(s->service->logins, s->service->name,
+			       sasl_mech_names[s->auth->mech], result, NULL),
+		   1);
+}
+
+static void
+session_login_failed(struct session *s, const char *result, const char *why)
+{
+	session_login_count(s, result);
+	log_event(&s->log, LOG_WARNING, "login_failed",
+		  LOG_STR("client", s->client_text),
+		  LOG_ADDR("user", s->auth->name),
+		  LOG_STR("mech", sasl_mech_names[s->auth->mech]),
+		  LOG_STR("reason", why),
+		  LOG_STR("listener", s->service->name));
+}
+
+static void
+session_login_tell(struct session *s, enum smtp_in_login_result result)
+{
+	if (s->smtp.state != SMTP_IN_AUTH_CHECK)
+		return; /* it was sent away meanwhile */
+	if (s->io != NULL)
+		io_cork(s->io);
+	smtp_in_authenticated(&s->smtp, result);
+	session_run(s);
+}
+
+static void
+session_login_late(void *arg)
+{
+	struct session *s = arg;
+
+	session_login_tell(s, s->auth->result);
+}
+
+static enum smtp_in_login_result
+session_login_delay(struct session *s, enum smtp_in_login_result result,
+		    int64_t delay_ms)
+{
+	s->auth->result = result;
+	loop_timer_set(&s->auth->delay, delay_ms);
+	return SMTP_IN_LOGIN_ASKED;
+}
+
+/* What becomes of who has shown, or not, to be the user. Why it is refused, the
+ * client isn't told: it could be guessing. */
+static enum smtp_in_login_result
+session_login_judge(struct session *s, bool matches)
+{
+	const char *name = s->auth->name, *why = NULL;
+	int64_t now = loop_mono_ms(s->all->loop);
+	const struct user *user =
+		name != NULL ? users_find(s->snapshot->users, name) : NULL;
+
+	if (user == NULL)
+		why = "unknown";
+	else if (!matches)
+		why = "password";
+	else if ((user->rights & USER_SUBMIT) == 0)
+		why = "rights";
+	else if (!user_may_come_from(user, &s->peer))
+		why = "network";
+	if (why != NULL) {
+		session_login_failed(s, "failed", why);
+		return session_login_delay(
+			s, SMTP_IN_LOGIN_WRONG,
+			logins_failed(s->all->logins, &s->peer, name, now));
+	}
+	s->client.user = user;
+	logins_succeeded(s->all->logins, &s->peer, name, now);
+	session_login_count(s, "ok");
+	log_event(&s->log, LOG_INFO, "login", LOG_STR("client", s->client_text),
+		  LOG_ADDR("user", name),
+		  LOG_STR("mech", sasl_mech_names[s->auth->mech]),
+		  LOG_STR("listener", s->service->name));
+	return SMTP_IN_LOGIN_OK;
+}
+
+static void
+session_login_checked(void *object, bool matches)
+{
+	struct session *s = object;
+	enum smtp_in_login_result result = session_login_judge(s, matches);
+
+	if (result != SMTP_IN_LOGIN_ASKED)
+		session_login_tell(s, result);
+}
+
+static void
+session_login_begin(struct session *s, const struct smtp_in_login *login)
+{
+	session_auth_free(s);
+	s->auth = xcalloc(1, sizeof(*s->auth));
+	s->auth->mech = login->mech;
+	if (login->user != NULL)
+		s->auth->name = xstrdup(login->user);
+	loop_timer_init(&s->auth->delay, s->all->loop, session_login_late, s);
+}
+
+enum smtp_in_login_result
+session_login(void *arg, const struct smtp_in_login *login)
+{
+	struct session *s = arg;
+	const struct user *user;
+
+	session_login_begin(s, login);
+	if (login->user != NULL &&
+	    !logins_may_try(s->all->logins, &s->peer, login->user,
+			    loop_mono_ms(s->all->loop))) {
+		session_login_failed(s, "limited", "tries");
+		return session_login_delay(s, SMTP_IN_LOGIN_LATER,
+					   LOGINS_DELAY_MS);
+	}
+	if (login->password == NULL)
+		return session_login_judge(s, login->proved);
+	user = users_find(s->snapshot->users, login->user);
+	if (logins_check(s->all->logins, user, login->password, s->all->loop,
+			 s->handle, session_login_checked) < 0) {
+		session_login_failed(s, "busy", "busy");
+		return SMTP_IN_LOGIN_BUSY;
+	}
+	return SMTP_IN_LOGIN_ASKED;
+}
+
+void
+session_scram(void *arg, const char *name, struct scram_keys *ret)
+{
+	struct session *s = arg;
+
+	logins_scram(s->all->logins, users_find(s->snapshot->users, name), name,
+		     ret);
+}
+
+enum logins_quota
+session_take(void *arg)
+{
+	struct session *s = arg;
+
+	return logins_take(s->all->logins, s->client.user,
+			   loop_mono_ms(s->all->loop));
+}

@@ -1,0 +1,268 @@
+"""Logging in: with what, as whom, and what becomes of who guesses."""
+import os
+import re
+import signal
+import smtplib
+import socket
+import subprocess
+import threading
+import unittest
+
+import harness
+import lab
+
+
+class Auth(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.users = {}
+
+    def write_users(self, **users):
+        """NAME=(password, more): entries that `belfry password` makes."""
+        lines = []
+        for name, (password, more) in users.items():
+            made = subprocess.run(
+                [lab.program("belfry"), "password", "--user", name],
+                input=password.encode(), capture_output=True, check=True)
+            entry = made.stdout.decode().strip()
+            lines.append(entry[:-1] + (f", {more}" if more else "") + "}")
+        path = os.path.join(self.belfryd.folder, "users.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        if os.geteuid() == 0:
+            os.chown(path, 0, 65534)
+        os.chmod(path, 0o640)
+        return path
+
+    def begin(self, auth="required", **users):
+        belfryd = self.prepare()
+        users = users or {"anna": ("secret", "")}
+        belfryd.config["users_file"] = self.write_users(**users)
+        belfryd.config["listeners"][0].update(
+            auth=auth, auth_in_clear=True, trust=[])
+        belfryd.write_config()
+        return belfryd.start()
+
+    def login(self, user="anna", password="secret"):
+        client = self.client()
+        client.login(user, password)
+        return client
+
+    def reload(self, event="reload"):
+        before = len(self.belfryd.events(event))
+        self.belfryd.signal(signal.SIGHUP)
+        self.wait_events(before + 1, event)
+
+    # --- clients ---------------------------------------------------------------
+
+    def test_smtplib(self):
+        belfryd = self.begin()
+        client = self.client()
+        self.assertIn("auth", client.esmtp_features)
+        self.assertEqual(client.mail("anna@example.org")[0], 530)
+        with self.assertRaises(smtplib.SMTPAuthenticationError) as no:
+            client.login("anna", "Secret")
+        self.assertEqual(no.exception.smtp_code, 535)
+        client.user, client.password = "anna", "secret"
+        self.assertEqual(client.auth("PLAIN", client.auth_plain)[0], 235)
+        client.sendmail("anna@example.org", ["ben@example.net"],
+                        harness.message("hello"))
+        client = self.client()
+        client.user, client.password = "anna", "secret"
+        self.assertEqual(client.auth("LOGIN", client.auth_login)[0], 235)
+        client.sendmail("anna@example.org", ["ben@example.net"],
+                        harness.message("hello"))
+        got = self.sink.wait(2)
+        self.assertIn(" with ESMTPA id ", " ".join(
+            got[0].header("Received").split()))
+        self.assertEqual({e["mech"] for e in self.wait_events(2, "login")},
+                         {"PLAIN", "LOGIN"})
+        failed = self.wait_events(2, "login_failed")[0]  # by each mechanism
+        self.assertEqual((failed["user"], failed["reason"]),
+                         ("anna", "password"))
+        self.assertEqual({e["user"] for e in self.wait_events(2, "accept")},
+                         {"anna"})
+        self.assertEqual(belfryd.metric("belfry_logins_total", result="ok"), 2)
+        self.assertEqual(
+            belfryd.metric("belfry_logins_total", result="failed"), 2)
+        self.assertNotIn("secret", belfryd.log().lower().replace(
+            "login.secret", ""))
+
+    @harness.need("swaks")
+    def test_swaks(self):
+        self.begin(anna=("s3cr$t %#", ""))
+        for mech in ("PLAIN", "LOGIN"):
+            for password, status in (("s3cr$t %#", 0), ("s3cr", 28)):
+                done = subprocess.run(
+                    ["swaks", "--server", f"127.0.0.1:{self.belfryd.smtp}",
+                     "--auth", mech, "--auth-user", "anna", "--auth-password",
+                     password, "--from", "anna@example.org", "--to",
+                     "ben@example.net"], capture_output=True, text=True,
+                    check=False, timeout=60)
+                self.assertEqual(done.returncode, status, done.stdout)
+        self.sink.wait(2)
+
+    @harness.need("msmtp")
+    def test_msmtp(self):
+        self.begin(anna=("pässwörd", ""))
+        for mech in ("plain", "login", "scram-sha-256"):
+            for password, status in (("pässwörd", 0), ("passw", 77)):
+                done = subprocess.run(
+                    ["msmtp", "--file=/dev/null", "--host=127.0.0.1",
+                     f"--port={self.belfryd.smtp}", f"--auth={mech}",
+                     "--user=anna", f"--passwordeval=echo '{password}'",
+                     "--from=anna@example.org", "ben@example.net"],
+                    input=harness.message("hello"), capture_output=True,
+                    check=False, timeout=60)
+                self.assertEqual(done.returncode, status,
+                                 (mech, done.stderr))
+        self.sink.wait(3)
+        self.assertEqual({e["mech"] for e in self.wait_events(3, "login")},
+                         {"PLAIN", "LOGIN", "SCRAM-SHA-256"})
+        self.wait_events(3, "login_failed", reason="password")
+
+    # --- users -----------------------------------------------------------------
+
+    def test_whom_and_how_much(self):
+        self.begin(app=("secret", "senders: [app.example], daily: 3"),
+                   far=("secret", "networks: [192.0.2.0/24]"))
+        with self.assertRaises(smtplib.SMTPAuthenticationError):
+            self.login("far")
+        self.wait_events(2, "login_failed", reason="network")
+        client = self.login("app")
+        self.assertEqual(client.mail("x@example.org")[0], 553)
+        self.assertEqual(client.mail("x@app.example")[0], 250)
+        for n in range(3):
+            self.assertEqual(client.rcpt(f"r{n}@example.net")[0], 250)
+        self.assertEqual(client.rcpt("r4@example.net")[0], 450)
+        self.assertEqual(client.data(
+            b"From: x@example.org\r\n\r\n")[0], 550)
+        other = self.login("app")
+        other.mail("x@app.example")
+        self.assertEqual(other.rcpt("r4@example.net")[0], 450)
+
+    def test_reload(self):
+        belfryd = self.begin(auth="optional", anna=("secret", ""),
+                             ben=("secret", ""))
+        anna, ben = self.login("anna"), self.login("ben")
+        self.write_users(ben=("other", ""))
+        self.reload()
+        # Out of the file: at the next MAIL.
+        anna.mail("anna@example.org")
+        self.assertEqual(anna.rcpt("x@example.net")[0], 530)
+        ben.mail("ben@example.org")
+        self.assertEqual(ben.rcpt("x@example.net")[0], 250)
+        self.login("ben", "other")
+        # A broken one, and one that all may read, change nothing.
+        path = belfryd.config["users_file"]
+        with open(path, "a", encoding="utf-8") as file:
+            file.write("anna: {pasword: x}\n")
+        self.reload("reload_refused")
+        self.assertEqual(belfryd.events("reload_refused")[0]["where"],
+                         f"{path}:2:8")
+        self.write_users(anna=("secret", ""))
+        os.chmod(path, 0o644)
+        self.reload("reload_refused")
+        self.login("ben", "other")
+        os.chmod(path, 0o640)
+        self.reload()
+        self.login("anna")
+
+    def test_check(self):
+        belfryd = self.begin()
+        path = belfryd.config["users_file"]
+        self.assertIn(": ok", belfryd.cli("check").stdout)
+        with open(path, "a", encoding="utf-8") as file:
+            file.write("ben: {pasword: x}\n")
+        done = belfryd.cli("check", check=False)
+        self.assertEqual(done.returncode, 78)
+        self.assertIn(f"{path}:2:7: unknown key `pasword`", done.stderr)
+        os.chmod(path, 0o644)
+        done = belfryd.cli("check", check=False)
+        self.assertEqual(done.returncode, 78)
+        self.assertIn(path, done.stderr)
+
+    # --- guessing --------------------------------------------------------------
+
+    def read_until(self, client, pattern):
+        said = b""
+        while not re.search(pattern, said, re.M):
+            piece = client.recv(4096)
+            self.assertTrue(piece, said)
+            said += piece
+
+    def test_a_flood(self):
+        """While more passwords wait than are ever checked, who is in already
+        sends; the others are told at once, and soon not looked at."""
+        belfryd = self.begin(anna=("secret", ""))
+        inside = self.login()
+        line = "AUTH PLAIN AGJlbgB3cm9uZw==\r\n".encode()
+        crowd = []
+        for _ in range(45):
+            guesser = socket.create_connection(("127.0.0.1", belfryd.smtp))
+            self.addCleanup(guesser.close)
+            guesser.settimeout(60)
+            guesser.sendall(b"EHLO c.example.org\r\n")
+            self.read_until(guesser, rb"^250 ")
+            crowd.append(guesser)
+        for guesser in crowd:
+            guesser.sendall(line)
+        for n in range(20):
+            inside.sendmail("anna@example.org", ["ben@example.net"],
+                            harness.message(f"m{n}"))
+        self.sink.wait(20)
+        for guesser in crowd:
+            self.read_until(guesser, rb"^(535|454) ")
+        self.assertEqual(
+            belfryd.metric("belfry_logins_total", result="ok"), 1)
+        self.assertEqual(len(belfryd.events("accept")), 20)
+        # From here nobody is heard any more as a user who never was here;
+        # anna, who was, is.
+        code, said = self.client().docmd("AUTH", "PLAIN AGNhcmwAd3Jvbmc=")
+        self.assertEqual((code, said[:5]), (454, b"4.7.0"))
+        self.login()
+        self.assertGreater(
+            belfryd.metric("belfry_logins_total", result="limited"), 0)
+
+    def test_one_by_one(self):
+        """Answers to failures come late, but hold up nobody."""
+        self.begin()
+        late = threading.Thread(target=self.fail_once)
+        late.start()
+        self.login().quit()
+        late.join()
+        self.wait_events(1, "login_failed", reason="unknown")
+
+    def fail_once(self):
+        client = smtplib.SMTP("127.0.0.1", self.belfryd.smtp, timeout=60)
+        client.ehlo()
+        self.assertEqual(client.docmd("AUTH", "PLAIN AGJlbgB3cm9uZw==")[0],
+                         535)
+        client.close()
+
+
+class NotThere(unittest.TestCase):
+    def test_config(self):
+        """What could let nobody in, or let others listen, is no
+        configuration."""
+        base = ("hostname: relay.example.org\n"
+                "delivery: {smarthost: [{host: smtp.example.net}]}\n")
+        rows = [
+            ("listeners: [{address: ':587', role: submission, auth: required,"
+             " auth_in_clear: true}]\nusers_file: /nowhere\n", "loopback"),
+            ("listeners: [{address: '127.0.0.1:587', role: submission, "
+             "auth: optional, auth_in_clear: true}]\n", "users_file"),
+            ("listeners: [{address: '127.0.0.1:587', role: submission, "
+             "auth: optional}]\nusers_file: /nowhere\n", "tls"),
+        ]
+        for text, why in rows:
+            done = subprocess.run(
+                [lab.program("belfry"), "-c", "/dev/stdin", "check"],
+                input=base + text, capture_output=True, text=True,
+                check=False)
+            self.assertEqual(done.returncode, 78)
+            self.assertIn(why, done.stderr)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,274 @@
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/password.h"
+#include "relay/logins.h"
+
+static const uint8_t secret[LOGINS_SECRET_LEN] = "any secret will do";
+
+static struct sockaddr_any
+from(const char *ip)
+{
+	struct sockaddr_any a;
+
+	assert_int_equal(sockaddr_parse_ip(ip, 1, &a), 0);
+	return a;
+}
+
+static void
+test_late_and_later(void **state)
+{
+	static const int64_t delays[] = {1000, 2000, 4000, 8000, 8000};
+	struct logins *l = logins_new(NULL, secret);
+	struct sockaddr_any a = from("192.0.2.1"), b = from("192.0.2.2");
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(logins_failed(l, &a, i % 2 ? "x" : NULL, 5),
+				 delays[i]);
+	assert_int_equal(logins_failed(l, &b, "x", 5), 1000);
+	/* Forgotten after the window. */
+	assert_int_equal(logins_failed(l, &a, "x", 5 + LOGINS_WINDOW_MS), 1000);
+	logins_free(&l);
+}
+
+static void
+fail_often(struct logins *l, const struct sockaddr_any *a, const char *user,
+	   int n)
+{
+	while (n-- > 0)
+		logins_failed(l, a, user, 0);
+}
+
+static void
+test_too_many(void **state)
+{
+	struct sockaddr_any a = from("2001:db8::1"), near = from("2001:db8::2"),
+			    far = from("2001:db8:0:1::1");
+	struct logins *l = logins_new(NULL, secret);
+
+	(void)state;
+	/* Of one user from one address. */
+	fail_often(l, &a, "anna", LOGINS_PER_PAIR - 1);
+	assert_true(logins_may_try(l, &a, "anna", 0));
+	fail_often(l, &a, "anna", 1);
+	assert_false(logins_may_try(l, &a, "anna", 0));
+	assert_true(logins_may_try(l, &a, "ben", 0));
+	assert_true(logins_may_try(l, &far, "anna", 0));
+	/* Of an address, which is a network of 64 bits. */
+	fail_often(l, &near, "someone", LOGINS_PER_ADDRESS - LOGINS_PER_PAIR);
+	assert_false(logins_may_try(l, &a, "ben", 0));
+	assert_true(logins_may_try(l, &far, "ben", 0));
+	assert_false(logins_may_try(l, &a, "ben", LOGINS_WINDOW_MS - 1));
+	assert_true(logins_may_try(l, &a, "ben", LOGINS_WINDOW_MS));
+	logins_free(&l);
+}
+
+static void
+test_a_user_everywhere(void **state)
+{
+	struct sockaddr_any home = from("192.0.2.1"), new = from("192.0.2.2");
+	struct logins *l = logins_new(NULL, secret);
+
+	(void)state;
+	logins_succeeded(l, &home, "anna", 0);
+	for (int i = 0; i < LOGINS_PER_USER; i++) {
+		char ip[32];
+		struct sockaddr_any a;
+
+		snprintf(ip, sizeof(ip), "198.51.100.%d", i);
+		a = from(ip);
+		assert_true(logins_may_try(l, &new, "anna", 0));
+		fail_often(l, &a, "anna", 1);
+	}
+	/* Who was there before isn't locked out by others, */
+	assert_false(logins_may_try(l, &new, "anna", 0));
+	assert_true(logins_may_try(l, &new, "ben", 0));
+	assert_true(logins_may_try(l, &home, "anna", 0));
+	fail_often(l, &home, "ben", LOGINS_PER_ADDRESS);
+	assert_true(logins_may_try(l, &home, "anna", 0));
+	/* but by its own failures, */
+	fail_often(l, &home, "anna", LOGINS_PER_PAIR);
+	assert_false(logins_may_try(l, &home, "anna", 0));
+	/* until one was none. */
+	logins_succeeded(l, &home, "anna", 0);
+	assert_true(logins_may_try(l, &home, "anna", 0));
+	logins_free(&l);
+}
+
+static void
+test_a_ceiling(void **state)
+{
+	struct sockaddr_any a = from("192.0.2.1");
+	struct logins *l = logins_new(NULL, secret);
+	char name[32];
+
+	(void)state;
+	for (int i = 0; i < LOGINS_KEPT; i++) {
+		snprintf(name, sizeof(name), "user%d", i);
+		logins_failed(l, &a, name, 0);
+	}
+	assert_int_equal(logins_count(l), LOGINS_KEPT);
+	/* What was touched last is still there. */
+	assert_false(logins_may_try(l, &a, "new", 0));
+	logins_free(&l);
+}
+
+static void
+test_quota(void **state)
+{
+	const struct user few = {.name = "few",
+				 .rate = {.n = 2, .period_ms = 1000}},
+			  both = {.name = "both",
+				  .rate = {.n = 2, .period_ms = 1000},
+				  .daily = 3},
+			  daily = {.name = "daily", .daily = 1};
+	struct logins *l = logins_new(NULL, secret);
+
+	(void)state;
+	assert_int_equal(logins_take(l, &few, 0), LOGINS_QUOTA_OK);
+	assert_int_equal(logins_take(l, &few, 0), LOGINS_QUOTA_OK);
+	assert_int_equal(logins_take(l, &few, 900), LOGINS_QUOTA_RATE);
+	assert_int_equal(logins_take(l, &both, 0), LOGINS_QUOTA_OK);
+	assert_int_equal(logins_take(l, &few, 1100), LOGINS_QUOTA_OK);
+	assert_int_equal(logins_take(l, &both, 1), LOGINS_QUOTA_OK);
+	assert_int_equal(logins_take(l, &both, 2), LOGINS_QUOTA_RATE);
+	assert_int_equal(logins_take(l, &both, 5000), LOGINS_QUOTA_OK);
+	assert_int_equal(logins_take(l, &both, 9000), LOGINS_QUOTA_DAILY);
+	assert_int_equal(logins_take(l, &daily, 0), LOGINS_QUOTA_OK);
+	assert_int_equal(logins_take(l, &daily, 86399999), LOGINS_QUOTA_DAILY);
+	assert_int_equal(logins_take(l, &daily, 86400000), LOGINS_QUOTA_OK);
+	logins_free(&l);
+}
+
+/* --- checks ------------------------------------------------------------------ */
+
+struct asker {
+	struct loop *loop;
+	int answers, matches, wanted;
+};
+
+static void
+answered(void *object, bool matches)
+{
+	struct asker *a = object;
+
+	a->matches += matches;
+	if (++a->answers == a->wanted)
+		loop_stop(a->loop);
+}
+
+static void
+test_checks(void **state)
+{
+	struct asker a = {.loop = loop_new(clock_system()), .wanted = 4};
+	uint64_t handle = loop_handle_new(a.loop, &a);
+	struct pool *pool = pool_new("cpu", 1, 8);
+	struct logins *l = logins_new(pool, secret);
+	char hash[PASSWORD_HASH_MAX];
+	struct user anna = {.name = "anna", .password = hash},
+		    bare = {.name = "bare", .password = ""};
+
+	(void)state;
+	assert_int_equal(password_hash("right", hash), 0);
+	assert_int_equal(
+		logins_check(l, &anna, "right", a.loop, handle, answered), 0);
+	assert_int_equal(
+		logins_check(l, &anna, "wrong", a.loop, handle, answered), 0);
+	assert_int_equal(logins_check(l, &bare, "", a.loop, handle, answered),
+			 0);
+	/* Of who is gone nobody hears. */
+	assert_int_equal(
+		logins_check(l, &anna, "right", a.loop, 12345, answered), 0);
+	assert_int_equal(
+		logins_check(l, NULL, "right", a.loop, handle, answered), 0);
+	loop_run(a.loop);
+	assert_int_equal(a.matches, 1);
+	pool_end(pool);
+	assert_int_equal(
+		logins_check(l, &anna, "right", a.loop, handle, answered),
+		-EAGAIN);
+	pool_free(&pool);
+	loop_handle_free(a.loop, handle);
+	loop_free(&a.loop);
+	logins_free(&l);
+}
+
+/* --- SCRAM -------------------------------------------------------------------- */
+
+static void
+test_made_up_keys(void **state)
+{
+	static const uint8_t other[LOGINS_SECRET_LEN] = "another";
+	struct logins *l = logins_new(NULL, secret),
+		      *m = logins_new(NULL, other);
+	struct scram_keys a, b;
+	struct user known = {.name = "x", .has_scram = true};
+
+	(void)state;
+	logins_scram(l, NULL, "anna", &a);
+	logins_scram(l, NULL, "anna", &b);
+	assert_string_equal(a.salt, b.salt);
+	assert_string_equal(a.stored, b.stored);
+	assert_int_equal(a.iterations, SCRAM_ITERATIONS);
+	assert_int_equal(strlen(a.salt), 24);
+	assert_int_equal(strlen(a.stored), 44);
+	assert_string_not_equal(a.stored, a.server);
+	logins_scram(l, NULL, "ben", &b);
+	assert_string_not_equal(a.salt, b.salt);
+	logins_scram(m, NULL, "anna", &b);
+	assert_string_not_equal(a.salt, b.salt);
+	snprintf(known.scram.salt, sizeof(known.scram.salt), "its own");
+	logins_scram(l, &known, "anna", &b);
+	assert_string_equal(b.salt, "its own");
+	logins_free(&l);
+	logins_free(&m);
+}
+
+static void
+test_the_secret(void **state)
+{
+	char dir[] = "/tmp/belfry-logins-XXXXXX", path[64];
+	uint8_t a[LOGINS_SECRET_LEN], b[LOGINS_SECRET_LEN];
+	struct stat st;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/login.secret", dir);
+	assert_int_equal(logins_read_secret(path, a), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(logins_read_secret(path, b), 0);
+	assert_memory_equal(a, b, sizeof(a));
+	assert_int_equal(truncate(path, 5), 0);
+	assert_int_equal(logins_read_secret(path, b), 0);
+	assert_memory_not_equal(a, b, sizeof(a));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, LOGINS_SECRET_LEN);
+	unlink(path);
+	rmdir(dir);
+	assert_int_equal(logins_read_secret(path, b), -ENOENT);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_late_and_later),
+		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_a_user_everywhere),
+		cmocka_unit_test(test_a_ceiling),
+		cmocka_unit_test(test_quota),
+		cmocka_unit_test(test_checks),
+		cmocka_unit_test(test_made_up_keys),
+		cmocka_unit_test(test_the_secret),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
