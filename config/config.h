@@ -94,6 +94,8 @@ struct limits_conf {
 	int64_t errors;
 	int64_t unknown_recipients;
 	int64_t command_time_ms;
+	int64_t banner_delay_ms;
+	int64_t data_rate_min; /* bytes per second; 0: none */
 	int64_t received_fields;
 	struct rates_conf rates;
 	struct conf_mark mark;

@@ -68,6 +68,14 @@ static const struct conf_option limits_options[] = {
 	      "closed: who names so many of them is guessing."),
 	LIMIT("command_time", CONF_TIME, command_time_ms, "5m", 100, 3600000,
 	      "How long a client may take for a whole command."),
+	LIMIT("data_rate_min", CONF_INT, data_rate_min, "500", 0, 1000000000,
+	      "Bytes per second at which the data of a message must come, as a "
+	      "whole, after 30 seconds (after command_time, where that is "
+	      "less); 0: as slowly as it likes."),
+	LIMIT("banner_delay", CONF_TIME, banner_delay_ms, "0s", 0, 60000,
+	      "How long a client that is not in `trust` waits for the banner; "
+	      "who speaks before it is not served, also at 0s when it is that "
+	      "early."),
 	LIMIT("received_fields", CONF_INT, received_fields, "50", 1, 1000,
 	      "Received fields of a message; more are a loop."),
 	{.name = "rates",

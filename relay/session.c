@@ -15,8 +15,6 @@
 #define SESSION_OUTPUT_MAX (64 * 1024)
 /* What a client may send ahead while it waits for a fate. */
 #define SESSION_INPUT_MAX 4096
-/* During data the deadline moves on with every so many bytes. */
-#define SESSION_DATA_STEP (64 * 1024)
 /* How long the last reply may take to leave. */
 #define SESSION_LINGER_MS 5000
 
@@ -122,23 +120,28 @@ session_feed(struct session *s)
 	}
 }
 
-/* A command, or each 64 KiB of data, has limits.command_time as a whole: a byte
- * now and then does not move it. No deadline while the client waits for us. */
+/* A command has limits.command_time as a whole: a byte now and then does not
+ * move it. No deadline while the client waits for us. */
 static void
 session_set_deadline(struct session *s)
 {
-	uint64_t progress = s->smtp.commands << 24;
-
+	if (s->pace.silent)
+		return;
 	if (!smtp_in_wants_input(&s->smtp)) {
 		io_set_deadline(s->io, 0);
+		session_pace_wait(s);
 		s->progress = UINT64_MAX;
 		return;
 	}
-	if (smtp_in_in_data(&s->smtp))
-		progress += (uint64_t)s->smtp.size / SESSION_DATA_STEP;
-	if (progress == s->progress)
+	if (smtp_in_in_data(&s->smtp)) {
+		session_pace_data(s);
+		s->progress = UINT64_MAX;
 		return;
-	s->progress = progress;
+	}
+	s->pace.since = 0;
+	if (s->smtp.commands == s->progress)
+		return;
+	s->progress = s->smtp.commands;
 	io_set_deadline(s->io, s->service->smtp.limits->command_time_ms);
 }
 
@@ -196,6 +199,8 @@ session_event(void *arg, enum io_event event)
 {
 	struct session *s = arg;
 
+	if (s->pace.silent && session_pace_silent(s, event))
+		return;
 	switch (event) {
 	case IO_CONNECTED:
 		return;
@@ -208,7 +213,7 @@ session_event(void *arg, enum io_event event)
 		session_run(s);
 		return;
 	case IO_DEADLINE:
-		smtp_in_end(&s->smtp, SMTP_IN_NO_TIME);
+		smtp_in_end(&s->smtp, session_pace_no(s));
 		session_settle(s);
 		return;
 	case IO_FAILED:
@@ -314,7 +319,7 @@ session_start(struct sessions *all, const struct accepted *accepted,
 	s->ticket = ticket;
 	acceptor_owned(ticket, all->loop, s->handle, session_give_way);
 	smtp_in_init(&s->smtp, &session_calls, s, &service->smtp, &s->client);
-	smtp_in_start(&s->smtp);
+	session_greet(s);
 	session_note_idle(s);
 	session_settle(s);
 }

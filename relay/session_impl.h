@@ -6,6 +6,7 @@
 
 #include "relay/logins.h"
 #include "relay/session.h"
+#include "relay/session_pace.h"
 #include "relay/smtp_in.h"
 
 TAILQ_HEAD(session_list, session);
@@ -50,6 +51,7 @@ struct session {
 	bool eof;
 	bool hung_up;
 	uint64_t progress; /* what the deadline was last set for */
+	struct session_pace pace;
 	struct log_context log;
 	struct post reap;
 	char *login, *mailbox;     /* owned; NULL: not the submit socket */

@@ -264,12 +264,21 @@ static const struct si_verb si_verbs[] = {
 	[SMTP_UNKNOWN] = {SI_NEEDS_NOTHING, false, si_unknown},
 };
 
+/* PIPELINING is offered by EHLO, so it is for who has said that (RFC 2920);
+ * programs of our own may be as simple as they are. */
+static bool
+si_may_pipeline(const struct smtp_in *si, enum smtp_verb verb)
+{
+	return !si_verbs[verb].last &&
+	       (si->esmtp || si->trusted || verb == SMTP_QUIT);
+}
+
 static enum smtp_in_state
 si_step(struct smtp_in *si, const struct smtp_command *cmd)
 {
 	const struct si_verb *verb = &si_verbs[cmd->verb];
 
-	if (verb->last && si->behind > 0)
+	if (si->behind > 0 && !si_may_pipeline(si, cmd->verb))
 		return si_refuse(si, SMTP_IN_NO_SYNC, SMTP_IN_CLOSED);
 	switch (verb->need) {
 	case SI_NEEDS_NOTHING:

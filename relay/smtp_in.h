@@ -98,6 +98,8 @@ enum smtp_in_no {
 	SMTP_IN_NO_IDLE,        /* others want the connection */
 	SMTP_IN_NO_CONNECTIONS, /* too many of whom it is said to be */
 	SMTP_IN_NO_PROXY,
+	SMTP_IN_NO_EARLY,
+	SMTP_IN_NO_SLOW,
 	SMTP_IN_NO_RATE_MAIL,
 	SMTP_IN_NO_RATE_RCPT,
 	SMTP_IN_NO_CHUNK,

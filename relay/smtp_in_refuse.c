@@ -102,6 +102,11 @@ const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO] = {
 			      "this address is a proxy's, and no PROXY header "
 			      "came; closing",
 			      "proxy", false, true},
+	[SMTP_IN_NO_EARLY] = {554, "5.5.1",
+			      "wait for the banner before sending; closing",
+			      "early", true, true},
+	[SMTP_IN_NO_SLOW] = {421, "4.4.2", "the data comes too slowly; closing",
+			     "slow", false, true},
 	[SMTP_IN_NO_RATE_MAIL] = {450, "4.7.1",
 				  "too many messages from you lately, try "
 				  "again later",

@@ -45,6 +45,8 @@ belfry_proto_test(
   full
   greeting
   hang_up
+  helo_pipelining
+  helo_pipelining_trusted
   header_large
   header_size
   http

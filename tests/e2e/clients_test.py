@@ -180,6 +180,92 @@ class Clients(Case):
                                              listener="mx"), CROWD)
 
 
+class Pace(Case):
+    def test_early(self):
+        """Who speaks before the banner hears none."""
+        self.start_mx({"banner_delay": "2s"})
+        peer = self.peer("127.9.0.1")
+        began = time.monotonic()
+        self.assertTrue(peer.say("EHLO x").startswith("554 5.5.1 wait for "))
+        self.assertEqual(peer.hear(), "")
+        self.assertLess(time.monotonic() - began, 1.5)
+        self.assertEqual(self.refused("early"), 1)
+        began = time.monotonic()
+        patient = self.peer("127.9.0.1")
+        self.assertTrue(patient.greet()[1].startswith("250 "))
+        self.assertGreaterEqual(time.monotonic() - began, 1.9)
+        self.assertEqual(patient.send()[-1], "250")
+        began = time.monotonic()
+        self.client()  # in trust
+        self.assertLess(time.monotonic() - began, 1.5)
+
+    def test_slow_command(self):
+        self.start_mx({"command_time": "1s"})
+        peer = self.peer("127.9.0.1")
+        peer.hear()
+        began = time.monotonic()
+        for byte in b"EHLO client.example.org":
+            try:
+                peer.socket.sendall(bytes([byte]))
+            except OSError:
+                break
+            time.sleep(0.1)
+        self.assertTrue(peer.hear().startswith("421 4.4.2 timeout"))
+        self.assertLess(time.monotonic() - began, 2.9)
+
+    def slow_data(self, command, piece, pause):
+        """How long DATA or BDAT lasts, and the reply."""
+        peer = self.peer("127.9.0.1")
+        peer.greet()
+        peer.say("MAIL FROM:<x@example.org>")
+        peer.say("RCPT TO:<a@inner.example>")
+        peer.socket.sendall(command)
+        if command == b"DATA\r\n":
+            peer.hear()
+        began = time.monotonic()
+        peer.socket.sendall(b"Subject: x\r\n\r\n")
+        for _ in range(40):
+            try:
+                peer.socket.sendall(piece)
+            except OSError:
+                break
+            time.sleep(pause)
+        return time.monotonic() - began, peer.hear()
+
+    def test_slow_data(self):
+        """64 KiB a second each, but less than the rate: one second and a bit
+        is given."""
+        self.start_mx({"command_time": "1s", "data_rate_min": 4 << 20})
+        piece = (b"x" * 998 + b"\r\n") * 100
+        for command in b"DATA\r\n", b"BDAT 4000014 LAST\r\n":
+            lasted, reply = self.slow_data(command, piece, 0.1)
+            self.assertTrue(reply.startswith("421 4.4.2 the data"), reply)
+            self.assertLess(lasted, 3)
+        self.assertEqual(self.refused("slow"), 2)
+        self.assertEqual(self.refused("timeout"), 0)
+        # Fast enough.
+        lasted, reply = self.slow_data(b"BDAT 4000014 LAST\r\n", piece, 0)
+        self.assertTrue(reply.startswith("250 "), reply)
+
+    def test_reads_nothing(self):
+        """Who sends and never reads is stopped, and hung up on."""
+        self.start_mx({"command_time": "1s"})
+        peer = self.peer("127.9.0.1")
+        peer.greet()
+        peer.socket.settimeout(0.5)
+        sent = 0
+        try:
+            while sent < 64 << 20:
+                peer.socket.sendall(b"NOOP\r\n" * 10000)
+                sent += 60000
+        except (socket.timeout, ConnectionError):
+            pass
+        self.assertLess(sent, 64 << 20)
+        self.wait_events(1, "refuse", reason="timeout")
+        lab.wait_for(lambda: self.belfryd.metric(
+            "belfry_sessions", listener="mx") == 0, "the session's end")
+
+
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
 
