@@ -163,7 +163,7 @@ static const struct conf_option config_options[] = {
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct config, users_file),
 	 .dflt = "\"\"",
-	 .help = "Who may log in over SMTP, read again at each "
+	 .help = "Who may log in, over SMTP and HTTP, read again at each "
 		 "reload; empty: nobody.",
 	 .check = config_check_path_or_none,
 	 .example = "/etc/belfry/users.yaml"},

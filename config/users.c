@@ -102,7 +102,7 @@ ul_token(struct ul *ul, const struct user_conf *conf, struct user_entry *e)
 	struct user_entry *other;
 	struct secret *secret = NULL;
 
-	if (conf->token.file.text == NULL || !secret_is_given(&conf->token))
+	if (!secret_is_given(&conf->token))
 		return true;
 	if (ul->look)
 		return secret_look(&conf->token, "token", mode, ul->strictly,

@@ -98,18 +98,53 @@ user_check_password(void *field, const struct conf_mark *mark,
 	return false;
 }
 
+/* Into `rights_bits`, which stands in the same struct. */
+static bool
+user_check_rights(struct user_conf *u, struct conf_errors *errors)
+{
+	static const struct {
+		const char *name;
+		unsigned bits;
+	} known[] = {
+		{"submit", USER_SUBMIT},
+		{"read", USER_READ},
+		{"admin", USER_ADMIN | USER_READ},
+	};
+	bool ok = true;
+
+	for (size_t i = 0; i < u->rights.n; i++) {
+		size_t at = 0;
+
+		while (at < 3 && strcmp(known[at].name, u->rights.v[i]) != 0)
+			at++;
+		if (at < 3) {
+			u->rights_bits |= known[at].bits;
+			continue;
+		}
+		conf_error(errors, &u->rights.marks[i],
+			   "`rights` lists submit, read and admin, not `%s`",
+			   u->rights.v[i]);
+		ok = false;
+	}
+	return ok;
+}
+
 static bool
 user_check(void *field, const struct conf_mark *mark,
 	   struct conf_errors *errors)
 {
 	struct user_conf *u = field;
+	bool ok = user_check_rights(u, errors);
 
-	u->rights_bits = USER_SUBMIT;
-	if (u->password[0] != '\0' || u->scram.stored[0] != '\0')
-		return true;
-	conf_error(errors, mark,
-		   "there is no way to log in: give `password` or `scram`");
-	return false;
+	ok = secret_check(&u->token, "token", errors) && ok;
+	if (u->password[0] == '\0' && u->scram.stored[0] == '\0' &&
+	    !secret_is_given(&u->token)) {
+		conf_error(errors, mark,
+			   "there is no way to log in: give `password`, "
+			   "`scram` or `token_file`");
+		ok = false;
+	}
+	return ok;
 }
 
 static const struct conf_option user_options[] = {
@@ -117,8 +152,8 @@ static const struct conf_option user_options[] = {
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct user_conf, password),
 	 .dflt = "\"\"",
-	 .help = "The hash of the password, for PLAIN and LOGIN; empty: "
-		 "neither.",
+	 .help = "The hash of the password, for PLAIN and LOGIN, and for Basic "
+		 "over HTTP; empty: none of these.",
 	 .check = user_check_password,
 	 .example = "\"$y$j9T$salt$hash\""},
 	{.name = "scram",
@@ -128,6 +163,17 @@ static const struct conf_option user_options[] = {
 	 .help = "The keys of the password for SCRAM-SHA-256; empty: no "
 		 "SCRAM.",
 	 .table = &scram_table},
+	SECRET_OPTIONS("token", struct user_conf, token,
+		       "the token, for Bearer over HTTP",
+		       "/etc/belfry/prometheus"),
+	{.name = "rights",
+	 .type = CONF_STRINGS,
+	 .offset = offsetof(struct user_conf, rights),
+	 .dflt = "[submit]",
+	 .help = "What the user may do: submit (mail), read (metrics and "
+		 "figures over HTTP), admin (the whole API over HTTP, but what "
+		 "is in messages).",
+	 .example = "[read]"},
 	{.name = "senders",
 	 .type = CONF_STRINGS,
 	 .offset = offsetof(struct user_conf, senders),

@@ -121,6 +121,10 @@ conn_send(struct http_conn *c, int status, const char *type, const void *body,
 	if (type != NULL)
 		must(MHD_add_response_header(response, "Content-Type", type) ==
 		     MHD_YES);
+	if (status == 401) /* RFC 9110, 15.5.2 */
+		must(MHD_add_response_header(response, "WWW-Authenticate",
+					     "Basic realm=\"Belfry\", "
+					     "charset=\"UTF-8\"") == MHD_YES);
 	if (MHD_queue_response(c->mhd, (unsigned)status, response) != MHD_YES)
 		shutdown(c->fd, SHUT_RDWR);
 	MHD_destroy_response(response);

@@ -15,6 +15,7 @@ api_free(struct api_call *call)
 {
 	json_decref(call->body);
 	api_filter_free(&call->filter);
+	free(call->user);
 	free(call);
 }
 
@@ -91,7 +92,7 @@ api_log(const struct api_call *call, const char *action, const char *detail)
 	log_event(&call->relay->log_root, LOG_INFO, "operator",
 		  LOG_STR("action", action), LOG_STR("id", id),
 		  LOG_INT("uid", http_request_uid(call->http)),
-		  LOG_STR("detail", detail));
+		  LOG_ADDR("user", call->user), LOG_STR("detail", detail));
 }
 
 /* --- pause and resume ------------------------------------------------------------ */
@@ -198,7 +199,7 @@ struct api_path {
 	const char *method;
 	const char *path; /* below /api/v1/; "ID" and "ACTION" stand for one
 			   * part each */
-	bool tcp;         /* figures: also for the trusted over TCP */
+	bool tcp;         /* figures: also for who may only read */
 	void (*fn)(struct api_call *call);
 	const char *query; /* the names it takes, with spaces; NULL: none */
 	const char *body;  /* the same of the JSON object */
@@ -358,7 +359,8 @@ api_read_body(struct api_call *call)
 }
 
 void
-api_handle(struct relay *r, struct http_request *http, bool admin)
+api_handle(struct relay *r, struct http_request *http, bool admin,
+	   const char *user)
 {
 	struct api_call *call = xcalloc(1, sizeof(*call));
 	const char *path = http_request_path(http) + strlen("/api/v1/");
@@ -367,6 +369,7 @@ api_handle(struct relay *r, struct http_request *http, bool admin)
 
 	call->relay = r;
 	call->http = http;
+	call->user = user != NULL ? xstrdup(user) : NULL;
 	for (const struct api_path *p = api_paths; p->path != NULL; p++) {
 		if (!api_path_match(call, p->path, path))
 			continue;
@@ -374,8 +377,9 @@ api_handle(struct relay *r, struct http_request *http, bool admin)
 		if (strcmp(p->method, method) != 0)
 			continue;
 		if (!admin && !p->tcp)
-			api_error(call, 403, "not over TCP",
-				  "use the admin socket (belfry does)");
+			api_error(call, 403, "not without the right admin",
+				  "use the admin socket (belfry does), or log "
+				  "in as a user who has it");
 		else if (api_check_query(call, p->query) &&
 			 api_read_body(call) && api_check_body(call, p->body))
 			p->fn(call);

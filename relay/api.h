@@ -2,7 +2,8 @@
  * api - /api/v1: what the operator asks of belfryd, as JSON.
  *
  * Everything on the admin socket, which only root, the daemon's user and
- * admin_group can open; what only reads figures also over TCP, to the trusted.
+ * admin_group can open, and to users with the right `admin`; what only reads
+ * figures also to users with `read`, and over TCP to the trusted.
  * Errors are {"error": "...", "help": "..."}.
  */
 #ifndef RELAY_API_H
@@ -21,10 +22,13 @@ struct api_call {
 	json_t *body;              /* owned; NULL: none */
 	struct api_filter *filter; /* owned; NULL: none */
 	bool filter_all;           /* all=1 */
+	char *user;                /* owned; who logged in, or NULL */
 };
 
-/* Serve a path below /api/v1/. ADMIN: it came by the admin socket. */
-void api_handle(struct relay *r, struct http_request *http, bool admin);
+/* Serve a path below /api/v1/. ADMIN: it came by the admin socket, or by USER,
+ * who may do that (NULL: no login; not used afterwards). */
+void api_handle(struct relay *r, struct http_request *http, bool admin,
+		const char *user);
 
 /* Text of a peer need not be UTF-8; JSON must be. NULL gives "". */
 json_t *api_text(const char *s);

@@ -9,6 +9,7 @@
 
 #include "base/xalloc.h"
 #include "relay/api.h"
+#include "relay/http_login.h"
 
 #define HTTP_BODY_MAX    (64 * 1024)
 #define HTTP_DEADLINE_MS 30000
@@ -109,27 +110,32 @@ http_forwarded_add(void *arg, const char *name, const char *value)
 	*list = longer;
 }
 
-/* Has the request the rights of `trust`? A proxy may add a field of its own
- * behind the one that it got: all of them are one list (RFC 9110, 5.3). */
+/* Who sent the request, as far as we believe it; false: nobody that has any
+ * rights. A proxy may add a field of its own behind the one that it got: all of
+ * them are one list (RFC 9110, 5.3). */
 static bool
-http_trusted(struct relay *r, const struct http_conf *conf,
-	     const struct port *port, struct http_request *req)
+http_client(struct relay *r, const struct http_conf *conf,
+	    const struct port *port, struct http_request *req,
+	    struct sockaddr_any *ret)
 {
 	const struct sockaddr_any *peer = http_request_peer(req);
-	struct sockaddr_any client = *peer;
-	bool trusted = false;
+	bool known = true;
 	char *list = NULL;
 
+	*ret = *peer;
 	http_request_each(req, HTTP_HEADER, http_forwarded_add, &list);
-	if (list == NULL && http_request_header(req, "Forwarded") == NULL)
-		trusted = http_peer_in(&conf->trusted, peer);
-	else if (list == NULL || !http_peer_in(&conf->proxies, peer))
+	if (list == NULL && http_request_header(req, "Forwarded") == NULL) {
+		free(list);
+		return true;
+	}
+	if (list == NULL || !http_peer_in(&conf->proxies, peer)) {
 		http_log_forwarded(r, port, peer);
-	else
-		trusted = http_forwarded_client(conf, list, &client) == 0 &&
-			  network_list_has(&conf->trusted, &client);
+		known = false;
+	} else {
+		known = http_forwarded_client(conf, list, ret) == 0;
+	}
 	free(list);
-	return trusted;
+	return known;
 }
 
 /* --- the paths ------------------------------------------------------------------ */
@@ -208,6 +214,7 @@ http_gate(void *arg, struct http_request *req)
 	const char *path = http_request_path(req);
 	const struct http_page *page = http_page_find(path);
 	const struct http_conf *conf;
+	struct sockaddr_any client;
 	struct relay *r = arg;
 	unsigned needs;
 
@@ -219,26 +226,56 @@ http_gate(void *arg, struct http_request *req)
 	conf = http_conf_of(r, port);
 	if (conf == NULL || (conf->serves & needs) == 0)
 		return 404;
-	return http_trusted(r, conf, port, req) ? 0 : 401;
+	if (!http_client(r, conf, port, req, &client))
+		return 401;
+	if (http_login_is_tried(req))
+		return http_login_gate(r, req, &client);
+	return http_peer_in(&conf->trusted, &client) ? 0 : 401;
+}
+
+static void
+http_serve(struct relay *r, struct http_request *req, bool admin,
+	   const char *user)
+{
+	const struct http_page *page = http_page_find(http_request_path(req));
+	const char *method = http_request_method(req);
+
+	if (page == NULL)
+		api_handle(r, req, admin, user);
+	else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+		http_answer(req, 405, TYPE_TEXT, "GET only\n", 9);
+	else
+		page->fn(r, req);
+}
+
+static void
+http_logged_in(struct relay *r, struct http_request *req,
+	       const struct user *user)
+{
+	http_serve(r, req, (user->rights & USER_ADMIN) != 0, user->name);
 }
 
 static void
 http_handle(void *arg, struct http_request *req)
 {
 	const struct port *port = http_request_listener(req);
-	const char *path = http_request_path(req);
-	const char *method = http_request_method(req);
-	const struct http_page *page = http_page_find(path);
+	const struct http_page *page = http_page_find(http_request_path(req));
+	bool admin = port->kind == PORT_ADMIN;
+	const struct http_conf *conf;
+	struct sockaddr_any client;
 	struct relay *r = arg;
 
-	if (page == NULL) {
-		api_handle(r, req, port->kind == PORT_ADMIN);
+	if (admin || (page != NULL && page->serves == 0) ||
+	    !http_login_is_tried(req)) {
+		http_serve(r, req, admin, NULL);
 		return;
 	}
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		http_answer(req, 405, TYPE_TEXT, "GET only\n", 9);
+	/* A reload may have come since the header did. */
+	conf = http_conf_of(r, port);
+	if (conf != NULL && http_client(r, conf, port, req, &client))
+		http_login(r, req, &client, http_logged_in);
 	else
-		page->fn(r, req);
+		http_answer(req, 401, TYPE_TEXT, "Unauthorized\n", 13);
 }
 
 /* --- connections ------------------------------------------------------------------ */

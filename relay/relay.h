@@ -179,6 +179,7 @@ void relay_metrics_init(struct relay *r);
 void relay_metrics_reloaded(struct relay *r, bool ok);
 
 /* http.c */
+struct user;
 int relay_http_start(struct relay *r);
 /* A connection of an HTTP port, on any loop. */
 void relay_http_accepted(struct port *port, const struct accepted *a);

@@ -1,4 +1,6 @@
 """Logging in: with what, as whom, and what becomes of who guesses."""
+import base64
+import http.client
 import os
 import re
 import signal
@@ -181,6 +183,104 @@ class Auth(harness.Case):
         done = belfryd.cli("check", check=False)
         self.assertEqual(done.returncode, 78)
         self.assertIn(path, done.stderr)
+
+    # --- HTTP ------------------------------------------------------------------
+
+    def ask(self, path, user=None, password=None, token=None, method="GET",
+            body=None, headers=None):
+        """Status, headers and text of a request to the HTTP listener."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.belfryd.http,
+                                                timeout=60)
+        self.addCleanup(connection.close)
+        headers = dict(headers or {})
+        if user is not None:
+            pair = f"{user}:{password}".encode()
+            headers["Authorization"] = \
+                "Basic " + base64.b64encode(pair).decode()
+        elif token is not None:
+            headers["Authorization"] = "Bearer " + token
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+
+    def begin_http(self, trust=()):
+        belfryd = self.prepare()
+        token = os.path.join(belfryd.folder, "token")
+        with open(token, "w", encoding="utf-8") as file:
+            file.write("abc/def==\n")
+        if os.geteuid() == 0:
+            os.chown(token, 0, 65534)
+        os.chmod(token, 0o640)
+        path = self.write_users(
+            reader=("rea:der", "rights: [read]"),
+            boss=("secret", "rights: [admin, submit]"),
+            app=("secret", ""),
+            far=("secret", "rights: [read], networks: [192.0.2.1]"))
+        with open(path, "a", encoding="utf-8") as file:
+            file.write("prometheus: {token_file: '%s', rights: [read]}\n"
+                       % token)
+        belfryd.config["users_file"] = path
+        belfryd.config["http"][0]["trust"] = list(trust)
+        belfryd.write_config()
+        return belfryd.start()
+
+    def test_http_read(self):
+        belfryd = self.begin_http()
+        for path in ("/metrics", "/api/v1/status"):
+            status, headers, _ = self.ask(path)
+            self.assertEqual(status, 401)
+            self.assertIn("Basic", headers["WWW-Authenticate"])
+            self.assertEqual(self.ask(path, "reader", "rea:der")[0], 200)
+            self.assertEqual(self.ask(path, token="abc/def==")[0], 200)
+        for headers in ({"Authorization": "Basic !!"},
+                        {"Authorization": "Basic"},
+                        {"Authorization": "Digest x"},
+                        {"Authorization": "Basic eA=="},
+                        {"Authorization": "Bearer abc/def==",
+                         "X-Forwarded-For": "127.0.0.1"}):
+            self.assertEqual(self.ask("/metrics", headers=headers)[0], 401,
+                             headers)
+        self.assertEqual(self.ask("/metrics", "reader", "x")[0], 401)
+        self.assertEqual(self.ask("/metrics", "nobody", "x")[0], 401)
+        self.assertEqual(self.ask("/metrics", "far", "secret")[0], 401)
+        self.assertEqual(self.ask("/metrics", "app", "secret")[0], 403)
+        self.assertEqual(self.ask("/metrics", token="abc")[0], 401)
+        self.assertEqual(self.ask("/healthz", "x", "y")[0], 200)
+        self.assertEqual(
+            {e["reason"] for e in self.wait_events(5, "login_failed")},
+            {"password", "unknown", "network", "rights"})
+        for secret in ("rea:der", "abc/def"):
+            self.assertNotIn(secret, belfryd.log())
+
+    def test_http_admin(self):
+        """Never by `trust`, always by login."""
+        belfryd = self.begin_http(trust=["loopback"])
+        body = '{"reason": "a test"}'
+        for who, status in (((), 403), (("reader", "rea:der"), 403),
+                            (("boss", "x"), 401), (("boss", "secret"), 200)):
+            self.assertEqual(self.ask("/api/v1/pause", *who, method="POST",
+                                      body=body)[0], status, who)
+            self.assertEqual(belfryd.api("GET", "status")["pause"]["paused"],
+                             status == 200)
+        self.assertEqual(
+            self.wait_events(1, "operator", action="pause")[0]["user"],
+            "boss")
+        # Who logs in counts as that, trusted or not.
+        self.assertEqual(self.ask("/metrics")[0], 200)
+        self.assertEqual(self.ask("/metrics", "app", "secret")[0], 403)
+        queue_id = self.send()
+        self.assertEqual(
+            self.ask("/api/v1/queue", "boss", "secret")[0], 200)
+        # What is in messages is for this machine.
+        self.assertEqual(self.ask(f"/api/v1/queue/{queue_id}/body", "boss",
+                                  "secret")[0], 403)
+
+    def test_http_guesses(self):
+        self.begin_http()
+        said = [self.ask("/metrics", token=f"t{n}")[0] for n in range(25)]
+        self.assertEqual(said, [401] * 20 + [429] * 5)
+        self.assertEqual(self.ask("/metrics", token="abc/def==")[0], 429)
+        self.assertEqual(self.ask("/metrics", "reader", "rea:der")[0], 429)
 
     # --- guessing --------------------------------------------------------------
 

@@ -62,7 +62,8 @@ static const struct {
 	 "u:1:1: a configuration is a section of `key: value` lines, with a "
 	 "space behind each colon\n"},
 	{"no way in", "anna: {senders: [a.example]}\n",
-	 "u:1:1: there is no way to log in: give `password` or `scram`\n"},
+	 "u:1:1: there is no way to log in: give `password`, `scram` or "
+	 "`token_file`\n"},
 	{"an empty entry", "anna: {" HASH "}\nben:\n",
 	 "u:2:1: an empty section; leave it out\n"},
 	{"an unknown key", "anna: {" HASH ", sender: [a.example]}\n",
@@ -92,6 +93,15 @@ static const struct {
 	{"an unknown network", "anna: {" HASH ", networks: [home]}\n",
 	 "u:1:64: no network is called `home`; the names are those in "
 	 "`networks`, and `loopback`\n"},
+	{"a right", "anna: {" HASH ", rights: [read, write]}\n",
+	 "u:1:68: `rights` lists submit, read and admin, not `write`\n"},
+	{"no such token", "anna: {token_file: /nowhere/token}\n", "u:1:20: "},
+	{"two tokens", "anna: {token_file: /a, token_env: B}\n", "u:1:"},
+	{"the same token",
+	 "anna: {token_env: USERS_TOKEN}\n"
+	 "ben: {token_env: USERS_TOKEN}\n",
+	 "u:2:18: `anna` and `ben` have the same token; each needs one of its "
+	 "own\n"},
 	{"a class", "anna: {" HASH ", class: alert}\n",
 	 "u:1:60: `class` can't be `alert`; one of listener, by_header, "
 	 "normal, bulk\n"},
@@ -146,7 +156,9 @@ test_questions(void **state)
 	struct users *u = load(
 		"anna: {" HASH "}\n"
 		"app: {" KEYS ", senders: [a.example, x@b.example], networks: "
-		"[office, loopback], rate: 10/1m, daily: 5, class: bulk}\n",
+		"[office, loopback], rate: 10/1m, daily: 5, class: bulk}\n"
+		"prometheus: {token_env: USERS_TOKEN, rights: [read]}\n"
+		"boss: {" HASH ", rights: [admin]}\n",
 		&said);
 	const struct user *anna = users_find(u, "anna"),
 			  *app = users_find(u, "app");
@@ -181,6 +193,13 @@ test_questions(void **state)
 	assert_true(may_come(app, "::1"));
 	assert_false(may_come(app, "198.51.100.1"));
 	assert_true(user_may_come_from(app, &local));
+
+	assert_ptr_equal(users_find_token(u, "to ken"),
+			 users_find(u, "prometheus"));
+	assert_null(users_find_token(u, "to ken "));
+	assert_null(users_find_token(u, ""));
+	assert_int_equal(users_find(u, "prometheus")->rights, USER_READ);
+	assert_int_equal(users_find(u, "boss")->rights, USER_READ | USER_ADMIN);
 	users_free(&u);
 }
 
@@ -192,5 +211,6 @@ main(void)
 		cmocka_unit_test(test_questions),
 	};
 
+	setenv("USERS_TOKEN", "to ken", 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,27 @@
+/*
+ * http_login - requests of who logs in: Basic (RFC 7617) or Bearer (RFC 6750),
+ * as the users of the users file who have the right to read.
+ */
+#ifndef RELAY_HTTP_LOGIN_H
+#define RELAY_HTTP_LOGIN_H
+
+#include "config/users.h"
+#include "relay/relay.h"
+
+/* Has the request an Authorization? Then it counts as who that is, trusted or
+ * not. */
+bool http_login_is_tried(const struct http_request *req);
+
+/* The header is there, CLIENT sent it: 0, or the status that ends it. What takes
+ * time to check is checked later. */
+int http_login_gate(struct relay *r, struct http_request *req,
+		    const struct sockaddr_any *client);
+
+/* The request is whole: it is answered with 401, 403, 429 or 503, or given to
+ * FN, now or later, on the home loop. */
+typedef void http_login_fn(struct relay *r, struct http_request *req,
+			   const struct user *user);
+void http_login(struct relay *r, struct http_request *req,
+		const struct sockaddr_any *client, http_login_fn *fn);
+
+#endif
