@@ -293,6 +293,9 @@ void queue_stats_free(struct queue_stats **s);
  * From any loop; nothing comes back. */
 void queue_forget_key(struct queue *q, const char *key, struct loop *loop);
 
+/* FN(ARG) on LOOP when the store thread has come to it: it is not stuck. */
+void queue_ping(struct queue *q, struct loop *loop, loop_fn *fn, void *arg);
+
 /* --- waiting for a message's fate ------------------------------------------- */
 
 /* FN once, on LOOP, when the message is gone, but for copies that nobody named:

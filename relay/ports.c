@@ -186,11 +186,23 @@ port_enter(const struct port *p, const struct config *config)
 	return r;
 }
 
+/* Its mode and group are the manager's affair. */
+static int
+port_bound_passed(struct port *p, const struct config *config, int r)
+{
+	if (p->kind == PORT_ADMIN)
+		p->group = xstrdup(config->admin_group);
+	return r < 0 ? r : 0;
+}
+
 static int
 port_bind(struct port *p, const struct config *config)
 {
-	int r = port_enter(p, config), entered = r;
+	int r = ports_passed_find(p->relay, p), entered;
 
+	if (r != 0)
+		return port_bound_passed(p, config, r);
+	entered = r = port_enter(p, config);
 	if (r >= 0)
 		r = port_bind_as_we_are(p, config);
 	if (r == 0)
@@ -214,7 +226,7 @@ ports_free(struct port_list *list)
 static void
 port_unlink(const struct port *p)
 {
-	if (p->nfds > 0 && strncmp(p->address, "unix:", 5) == 0)
+	if (p->nfds > 0 && !p->passed && strncmp(p->address, "unix:", 5) == 0)
 		unlink(p->address + 5);
 }
 
@@ -234,6 +246,7 @@ static void
 port_take_over(struct port *to, struct port *from)
 {
 	memcpy(to->fds, from->fds, sizeof(to->fds));
+	to->passed = from->passed;
 	to->nfds = from->nfds;
 	from->nfds = 0;
 }
@@ -288,8 +301,8 @@ port_may_overlap(const struct port *a, const struct port *b)
 	       strcmp(x, y) == 0;
 }
 
-/* Those that are not wanted any more stop listening where P can't be bound.
- * They keep their address, so that they can go on where they were. True: there
+/* Those that are not wanted any more stop listening where P can't be bound,
+ * unless the manager listens there. They keep their address, so that they can go on where they were. True: there
  * are some. */
 static bool
 ports_silence(struct relay *r, struct port_list *wanted, const struct port *p)
@@ -298,7 +311,7 @@ ports_silence(struct relay *r, struct port_list *wanted, const struct port *p)
 	bool some = false;
 
 	TAILQ_FOREACH (old, &r->ports, entry) {
-		if (old->silent || !port_may_overlap(old, p) ||
+		if (old->silent || old->passed || !port_may_overlap(old, p) ||
 		    ports_find(wanted, old) != NULL)
 			continue;
 		for (size_t i = 0; i < old->nfds; i++)

@@ -42,6 +42,8 @@ struct drop;
 struct relay;
 struct notify;
 struct place_owner;
+struct ports_passed;
+struct watchdog;
 struct event;
 
 enum port_kind { PORT_SMTP, PORT_SUBMIT, PORT_HTTP, PORT_ADMIN };
@@ -62,6 +64,7 @@ struct port {
 	char *address; /* owned; "unix:/path" for the sockets */
 	char *name;    /* owned; of the service, or the HTTP address */
 	char *group;   /* owned; the configured one of PORT_ADMIN; else NULL */
+	bool passed;   /* FDS are the service manager's */
 	bool silent;   /* makes way for another one that is tried */
 	int fds[2];    /* owned */
 	size_t nfds;
@@ -109,6 +112,8 @@ struct relay {
 	struct acceptor *acceptors[PORT_NKIND];
 	struct http_server *http;    /* owned */
 	struct drop *drop;           /* owned */
+	struct ports_passed *passed; /* owned */
+	struct watchdog *watchdog;   /* owned; NULL: nobody wants signs */
 	struct event *signals;       /* owned */
 	struct spawner *spawner;     /* owned */
 	struct event *spawner_watch; /* owned */
@@ -164,6 +169,17 @@ int ports_apply(struct relay *r, const struct config *config,
 /* Hand all of them to the acceptors. */
 void ports_listen(struct relay *r);
 void ports_close(struct relay *r);
+
+/* ports_passed.c */
+/* What the service manager made for us. 0; -ENOTSOCK: one of them is no
+ * listening stream socket; other -errno. */
+int ports_passed_take(struct relay *r);
+void ports_passed_free(struct ports_passed **passed);
+/* Those at PORT's address become its own. 1; 0: there is none; -errno. */
+int ports_passed_find(struct relay *r, struct port *port);
+/* Is there one that no port has? */
+bool ports_passed_unused(const struct relay *r,
+			 char ret_address[static SOCKADDR_TEXT_MAX]);
 
 /* spawner.c: with one thread; 0 or -errno. Then, on the home loop. */
 int relay_spawner_start(struct relay *r);

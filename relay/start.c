@@ -27,6 +27,7 @@
 #include "relay/drop.h"
 #include "relay/places.h"
 #include "relay/start_impl.h"
+#include "relay/watchdog.h"
 
 #define DISK_THREADS 4
 #define DISK_JOBS    4096
@@ -35,6 +36,8 @@
 #define CPU_THREADS_MAX 8
 /* Descriptors beside connections: store, log, loops, resolvers, HTTP. */
 #define OTHER_FILES 300
+/* Signs of life in the time after which the service manager misses them. */
+#define WATCHDOG_SIGNS 4
 /* How long a message of class alert is tried. */
 #define ALERT_LIFETIME_MS (INT64_C(24) * 60 * 60 * 1000)
 /* Connections for alerts above delivery.connections. */
@@ -450,6 +453,39 @@ start_drop(struct relay *r)
 	return 0;
 }
 
+static void
+start_ask_store(void *arg, struct loop *home, loop_fn *answer, void *answer_arg)
+{
+	struct relay *r = arg;
+
+	queue_ping(r->queue, home, answer, answer_arg);
+}
+
+static void
+start_alive(void *arg)
+{
+	(void)arg;
+	sd_notify(0, "WATCHDOG=1");
+}
+
+static void
+start_watchdog(struct relay *r)
+{
+	struct watchdog_conf conf = {
+		.loops = r->loop_ptrs,
+		.nloops = r->nloops,
+		.ask_store = start_ask_store,
+		.alive = start_alive,
+		.arg = r,
+	};
+	uint64_t patience_us;
+
+	if (sd_watchdog_enabled(0, &patience_us) <= 0)
+		return;
+	conf.every_ms = (int64_t)(patience_us / 1000 / WATCHDOG_SIGNS);
+	r->watchdog = watchdog_new(&conf);
+}
+
 static int
 start_serve(struct relay *r)
 {
@@ -461,6 +497,7 @@ start_serve(struct relay *r)
 		  LOG_STR("hostname", relay_config(r)->hostname),
 		  LOG_INT("loops", r->nloops));
 	sd_notify(0, "READY=1");
+	start_watchdog(r);
 	return 0;
 }
 

@@ -76,18 +76,50 @@ start_bind_help(int error)
 }
 
 static int
+start_take_passed(struct relay *r)
+{
+	int result = ports_passed_take(r);
+
+	if (result < 0)
+		return start_failed(
+			RELAY_EXIT_CONFIG,
+			"sockets of the service manager (LISTEN_FDS): %s; a "
+			"socket unit for belfryd has ListenStream= and "
+			"Accept=no only",
+			strerror(-result));
+	return 0;
+}
+
+/* Whoever connects there would wait for nobody. */
+static int
+start_check_passed(const struct relay *r)
+{
+	char address[SOCKADDR_TEXT_MAX];
+
+	if (!ports_passed_unused(r, address))
+		return 0;
+	return start_failed(RELAY_EXIT_CONFIG,
+			    "the service manager listens on %s for belfryd, "
+			    "but nothing in the configuration has that "
+			    "address: change the one or the other",
+			    address);
+}
+
+static int
 start_bind(struct relay *r, const struct config *config)
 {
 	char *address = NULL;
-	int result = ports_apply(r, config, &address);
-	int exit_code = 0;
+	int exit_code = start_take_passed(r), result;
 
+	if (exit_code != 0)
+		return exit_code;
+	result = ports_apply(r, config, &address);
 	if (result < 0)
 		exit_code = start_failed(
 			RELAY_EXIT_FAILED, "%s: can't listen: %s%s", address,
 			strerror(-result), start_bind_help(-result));
 	free(address);
-	return exit_code;
+	return exit_code != 0 ? exit_code : start_check_passed(r);
 }
 
 /* The store refuses a second daemon too, but that would first complain of

@@ -13,6 +13,7 @@
 
 #include "base/xalloc.h"
 #include "relay/drop.h"
+#include "relay/watchdog.h"
 
 static void
 stop_loops(void *arg)
@@ -94,6 +95,7 @@ relay_release(struct relay *r)
 		loop_stop(r->loops[i].loop);
 		loop_join(r->loops[i].loop);
 	}
+	watchdog_stop(r->watchdog);
 	drop_end(r->drop);
 	http_server_free(&r->http);
 	/* No read may be under way when the store closes, and its thread may
@@ -108,6 +110,7 @@ relay_release(struct relay *r)
 	deliver_free(&r->deliver);
 	notify_free(&r->notify);
 	ports_close(r);
+	ports_passed_free(&r->passed);
 	for (size_t i = 0; i < PORT_NKIND; i++)
 		acceptor_free(&r->acceptors[i]);
 	if (r->signals != NULL)
@@ -117,6 +120,7 @@ relay_release(struct relay *r)
 	relay_spawner_release(r);
 	release_loops(r);
 	logins_free(&r->logins);
+	watchdog_free(&r->watchdog);
 	drop_free(&r->drop);
 	snapshot_unref(&r->snapshot);
 	config_unref(&r->started);

@@ -4,7 +4,7 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 set(contrib ${PROJECT_SOURCE_DIR}/tests/contrib)
 add_test(NAME contrib.systemd
          COMMAND ${Python3_EXECUTABLE} ${contrib}/unit_test.py
-                 ${CMAKE_BINARY_DIR}/contrib/systemd/belfry.service
+                 ${CMAKE_BINARY_DIR}/contrib/systemd/belfryd.service
                  $<TARGET_FILE:belfryd>)
 add_test(NAME contrib.container
          COMMAND ${Python3_EXECUTABLE} ${contrib}/container_test.py

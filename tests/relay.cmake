@@ -4,6 +4,9 @@ target_link_libraries(belfry_proto PUBLIC belfry_relay)
 add_executable(proto proto/proto.c)
 target_link_libraries(proto PRIVATE belfry_proto)
 
+belfry_unit_test(watchdog belfry_relay)
+set_tests_properties(unit.watchdog PROPERTIES LABELS threads)
+
 function(belfry_proto_test)
   foreach(name ${ARGN})
     add_test(NAME proto.${name}

@@ -146,13 +146,13 @@ class Belfryd:
         with open(self.config_file, "w", encoding="utf-8") as file:
             file.write(text or yaml(self.config).lstrip("\n") + "\n")
 
-    def start(self, wrapper=(), timeout=30, wait=True):
+    def start(self, wrapper=(), timeout=30, wait=True, **popen):
         command = [*wrapper, program("belfryd", self.preset), "-c",
                    self.config_file]
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd="/", start_new_session=True)
+                cwd="/", start_new_session=True, **popen)
         self.pid = self.process.pid
         if wait:
             wait_for(self.is_ready, "belfryd to accept", timeout)
