@@ -10,6 +10,8 @@
 #include "base/arena.h"
 #include "base/xalloc.h"
 #include "cli/command.h"
+#include "config/config.h"
+#include "config/tls_load.h"
 #include "config/users.h"
 #include "deliver/template.h"
 
@@ -175,6 +177,7 @@ cli_check(const struct cli *cli, int argc, char **argv)
 		check_files(config, &e);
 		check_drop(config, &e);
 		users_check(config, as != NULL, &e);
+		config_tls_look(config, as != NULL, &e);
 		if (as != NULL)
 			check_access(config, &e);
 	}

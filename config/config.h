@@ -28,7 +28,12 @@
 enum config_role { CONFIG_SUBMISSION, CONFIG_INBOUND };
 extern const char *const config_role_names[];
 
-enum config_tls { CONFIG_TLS_NONE };
+enum config_tls {
+	CONFIG_TLS_NONE,
+	CONFIG_TLS_STARTTLS, /* for who asks for it */
+	CONFIG_TLS_REQUIRED, /* ... and no mail without */
+	CONFIG_TLS_IMPLICIT, /* from the first byte on */
+};
 extern const char *const config_tls_names[];
 
 enum config_auth {
@@ -47,11 +52,20 @@ enum config_class {
 };
 extern const char *const config_class_names[];
 
+/* Who needs no other login: a certificate of CA_FILE (with one of NAMES, if
+ * there are some), or one of FINGERPRINTS. */
+struct client_certificates_conf {
+	struct conf_text ca_file; /* "": none */
+	struct conf_strings names;
+	struct conf_strings fingerprints; /* as tls_fingerprint_parse() */
+};
+
 struct listener_conf {
 	char *name; /* label of the metrics; never empty once loaded */
 	char *address;
-	int role;  /* enum config_role */
-	int tls;   /* enum config_tls */
+	int role; /* enum config_role */
+	int tls;  /* enum config_tls */
+	struct client_certificates_conf clients;
 	int class; /* enum config_class */
 	int auth;  /* enum config_auth */
 	bool auth_in_clear;
@@ -59,6 +73,22 @@ struct listener_conf {
 	struct network_list trusted; /* TRUST, resolved */
 	struct conf_strings proxy;
 	struct network_list proxies; /* PROXY, resolved */
+	struct conf_mark mark;
+};
+
+/* Does it ask clients for a certificate? */
+bool config_asks_clients(const struct listener_conf *l);
+
+struct tls_pair_conf {
+	struct conf_text certificate_file; /* "": none */
+	struct secret_conf key;
+	struct conf_mark mark;
+};
+
+struct tls_conf {
+	struct tls_pair_conf first;
+	struct conf_list more; /* of struct tls_pair_conf */
+	int min_version;       /* enum tls_version */
 	struct conf_mark mark;
 };
 
@@ -143,6 +173,7 @@ struct config {
 	char *loops;    /* as written */
 	int64_t nloops; /* LOOPS, resolved: at least 1 */
 	struct secrets_conf secrets;
+	struct tls_conf tls;
 	struct log_conf log;
 	struct queue_store_conf store;
 	struct notify_conf notify;

@@ -173,7 +173,7 @@ cc_listeners(struct cc *cc)
 			ok = false;
 		}
 		if (l->trust.n == 0 && l->role == CONFIG_SUBMISSION &&
-		    l->auth == CONFIG_AUTH_NONE)
+		    l->auth == CONFIG_AUTH_NONE && !config_asks_clients(l))
 			conf_warning(cc->errors, &l->mark,
 				     "listener `%s` trusts nobody, so nobody "
 				     "may submit there",
@@ -358,6 +358,8 @@ config_resolve(struct config *c, struct arena *arena, struct conf_errors *e)
 	 */
 	if (ok)
 		ok = cc_listeners(&cc);
+	if (ok)
+		ok = config_resolve_tls(c, arena, e);
 	if (ok)
 		ok = cc_http(&cc);
 	return ok;

@@ -7,12 +7,14 @@
 #include "config/config.h"
 
 extern const struct conf_table listener_conf_table;
+extern const struct conf_table client_certificates_table;
 extern const struct conf_table drop_conf_table;
 extern const struct conf_table http_conf_table;
 extern const struct conf_table limits_conf_table;
 extern const struct conf_table log_conf_table;
 extern const struct conf_table notify_conf_table;
 extern const struct conf_table rewrite_rule_table;
+extern const struct conf_table tls_conf_table;
 
 /* --- domains_conf.c: checks of whose mail it is --------------------------- */
 
@@ -25,6 +27,12 @@ conf_check_fn config_check_aliases_file;
 /* The file that C names, into its file_aliases. False after reporting. */
 bool config_read_aliases(struct config *c, struct arena *arena,
 			 struct conf_errors *errors);
+
+/* --- tls_conf.c --------------------------------------------------------------- */
+
+/* TLS of the listeners. False after reporting. */
+bool config_resolve_tls(struct config *c, struct arena *arena,
+			struct conf_errors *errors);
 
 /* --- networks.c ------------------------------------------------------------- */
 

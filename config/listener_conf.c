@@ -3,7 +3,6 @@
 #include <string.h>
 
 const char *const config_role_names[] = {"submission", "inbound", NULL};
-const char *const config_tls_names[] = {"none", NULL};
 const char *const config_auth_names[] = {"none", "optional", "required", NULL};
 const char *const config_class_names[] = {"by_header", "normal", "bulk", NULL};
 
@@ -69,7 +68,9 @@ static const struct conf_option listener_options[] = {
 	 .type = CONF_ENUM,
 	 .offset = offsetof(struct listener_conf, tls),
 	 .dflt = "none",
-	 .help = "Whether the connection is encrypted.",
+	 .help = "Whether the connection is encrypted: `starttls` for clients "
+		 "that ask for it, `required` for all that send mail, "
+		 "`implicit` from the first byte on, as on port 465.",
 	 .names = config_tls_names},
 	{.name = "proxy",
 	 .type = CONF_STRINGS,
@@ -94,6 +95,12 @@ static const struct conf_option listener_options[] = {
 	 .dflt = "false",
 	 .help = "Passwords may come without encryption; only for a listener "
 		 "on loopback."},
+	{.name = "client_certificates",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct listener_conf, clients),
+	 .dflt = "{}",
+	 .help = "Clients that are trusted for the certificate they show.",
+	 .table = &client_certificates_table},
 	{.name = "class",
 	 .type = CONF_ENUM,
 	 .offset = offsetof(struct listener_conf, class),

@@ -27,7 +27,7 @@ received_write(const struct received *r, struct buf *out)
 {
 	char helo[WORD_MAX], by[WORD_MAX], who[3 * WORD_MAX];
 	char date[CLOCK_RFC5322_LEN];
-	const char *dest = r->for_rcpt;
+	const char *dest = r->for_rcpt, *tls = r->tls;
 
 	rv_word(r->by, by);
 	if (r->client_ip != NULL)
@@ -38,9 +38,11 @@ received_write(const struct received *r, struct buf *out)
 			 by, (long long)r->client_uid);
 	clock_rfc5322(r->now_ms, date);
 	return buf_printf(
-		out, "Received: %s\r\n\twith %s id %s%s%s%s;\r\n\t%s\r\n", who,
-		r->with, r->id, dest != NULL ? "\r\n\tfor <" : "",
-		dest != NULL ? dest : "", dest != NULL ? ">" : "", date);
+		out, "Received: %s%s%s%s\r\n\twith %s id %s%s%s%s;\r\n\t%s\r\n",
+		who, tls != NULL ? "\r\n\t(" : "", tls != NULL ? tls : "",
+		tls != NULL ? ")" : "", r->with, r->id,
+		dest != NULL ? "\r\n\tfor <" : "", dest != NULL ? dest : "",
+		dest != NULL ? ">" : "", date);
 }
 
 int

@@ -15,6 +15,7 @@ struct received {
 	int64_t client_uid; /* with client_ip NULL */
 	const char *by;     /* our host name */
 	const char *with;   /* "ESMTP", "SMTP", "ESMTPS", ... */
+	const char *tls;    /* a comment, what encrypts it; NULL: nothing */
 	const char *id;     /* queue id */
 	const char *for_rcpt; /* the only recipient, else NULL */
 	int64_t now_ms;       /* wall */

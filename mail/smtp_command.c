@@ -13,7 +13,8 @@ const char *const smtp_verb_names[] = {
 	[SMTP_RSET] = "RSET",         [SMTP_NOOP] = "NOOP",
 	[SMTP_VRFY] = "VRFY",         [SMTP_HELP] = "HELP",
 	[SMTP_QUIT] = "QUIT",         [SMTP_AUTH] = "AUTH",
-	[SMTP_XOUTCOME] = "XOUTCOME", [SMTP_UNKNOWN] = "unknown",
+	[SMTP_STARTTLS] = "STARTTLS", [SMTP_XOUTCOME] = "XOUTCOME",
+	[SMTP_UNKNOWN] = "unknown",
 };
 
 /* The first words of what speaks HTTP or TLS proxies' CONNECT to a port of
@@ -170,6 +171,7 @@ sc_arguments(struct sc_word rest, struct arena *arena, struct smtp_command *c,
 	case SMTP_DATA:
 	case SMTP_RSET:
 	case SMTP_QUIT:
+	case SMTP_STARTTLS:
 		return sc_no_argument(rest, c, reply);
 	case SMTP_NOOP:
 	case SMTP_HELP:

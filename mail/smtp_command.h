@@ -25,6 +25,7 @@ enum smtp_verb {
 	SMTP_HELP,
 	SMTP_QUIT,
 	SMTP_AUTH,     /* RFC 4954 */
+	SMTP_STARTTLS, /* RFC 3207 */
 	SMTP_XOUTCOME, /* ours, submit socket only: wait for a message's fate */
 	SMTP_UNKNOWN,
 };

@@ -51,6 +51,14 @@ static const struct metric_desc metric_logins = {
 	.labels = {"listener", "mechanism", "result", NULL},
 };
 
+static const struct metric_desc metric_handshakes = {
+	.name = "belfry_tls_handshakes_total",
+	.type = METRIC_COUNTER,
+	.help = "TLS handshakes with SMTP clients, by how they ended: ok or "
+		"failed",
+	.labels = {"listener", "result", NULL},
+};
+
 void
 relay_metrics_init(struct relay *r)
 {
@@ -62,6 +70,7 @@ relay_metrics_init(struct relay *r)
 		.refused = metric_register(m, &metric_refused),
 		.sessions = metric_register(m, &metric_sessions),
 		.logins = metric_register(m, &metric_logins),
+		.handshakes = metric_register(m, &metric_handshakes),
 	};
 	r->build_info = metric_register(m, &metric_build_info);
 	r->reload_ok = metric_register(m, &metric_reload_ok);

@@ -43,6 +43,7 @@ session_free(void *arg)
 	must(s->draft == NULL);
 	snapshot_unref(&s->snapshot);
 	session_auth_free(s);
+	session_tls_free(&s->tls);
 	free(s->login);
 	free(s->key);
 	free(s->mailbox);
@@ -125,7 +126,7 @@ session_feed(struct session *s)
 static void
 session_set_deadline(struct session *s)
 {
-	if (s->pace.silent)
+	if (s->pace.silent || s->smtp.state == SMTP_IN_TLS)
 		return;
 	if (!smtp_in_wants_input(&s->smtp)) {
 		io_set_deadline(s->io, 0);
@@ -171,6 +172,8 @@ session_settle(struct session *s)
 		session_end(s, "lost");
 		return;
 	}
+	if (s->smtp.state == SMTP_IN_TLS)
+		session_tls_settle(s);
 	session_set_deadline(s);
 	if (session_reads(s))
 		io_resume_input(s->io);
@@ -201,6 +204,8 @@ session_event(void *arg, enum io_event event)
 
 	if (s->pace.silent && session_pace_silent(s, event))
 		return;
+	if (s->smtp.state == SMTP_IN_TLS)
+		session_tls_done(s, event);
 	switch (event) {
 	case IO_CONNECTED:
 		return;
@@ -319,7 +324,10 @@ session_start(struct sessions *all, const struct accepted *accepted,
 	s->ticket = ticket;
 	acceptor_owned(ticket, all->loop, s->handle, session_give_way);
 	smtp_in_init(&s->smtp, &session_calls, s, &service->smtp, &s->client);
-	session_greet(s);
+	if (service->smtp.tls == CONFIG_TLS_IMPLICIT)
+		smtp_in_start_in_tls(&s->smtp);
+	else
+		session_greet(s);
 	session_note_idle(s);
 	session_settle(s);
 }

@@ -18,6 +18,7 @@ bool
 session_trusted(const struct session *s)
 {
 	return s->service->submit || s->client.user != NULL ||
+	       session_is_certified(s) ||
 	       (!s->no_trust &&
 		network_list_has(s->service->trusted, &s->peer));
 }
@@ -40,6 +41,7 @@ session_begin(void *arg, bool *ret_trusted)
 			s->client.user = session_find_user(s);
 		}
 	}
+	s->client.certified = session_is_certified(s);
 	*ret_trusted = session_trusted(s);
 	return &s->service->smtp;
 }
@@ -260,12 +262,15 @@ session_accepted(void *arg, uint64_t id, const struct envelope *env,
 	s->last_id = id;
 	queue_id_text(id, text);
 	metric_add(s->service->accepted[env->class], 1);
-	log_event(&s->log, LOG_INFO, "accept", LOG_STR("id", text),
-		  LOG_STR("client", s->client_text),
-		  LOG_ADDR("user", session_user(s)),
-		  LOG_ADDR("from", env->sender), LOG_INT("nrcpt", env->nrcpt),
-		  LOG_INT("size", size), LOG_EXACT("msgid", env->message_id),
-		  LOG_STR("listener", s->service->name));
+	log_event(
+		&s->log, LOG_INFO, "accept", LOG_STR("id", text),
+		LOG_STR("client", s->client_text),
+		LOG_ADDR("user", session_user(s)),
+		LOG_ADDR("from", env->sender), LOG_INT("nrcpt", env->nrcpt),
+		LOG_INT("size", size), LOG_EXACT("msgid", env->message_id),
+		LOG_STR("listener", s->service->name),
+		LOG_STR("tls", s->tls != NULL ? s->tls->info.version : NULL),
+		LOG_STR("cipher", s->tls != NULL ? s->tls->info.cipher : NULL));
 }
 
 static void

@@ -7,6 +7,7 @@
 #include "relay/logins.h"
 #include "relay/session.h"
 #include "relay/session_pace.h"
+#include "relay/session_tls.h"
 #include "relay/smtp_in.h"
 
 TAILQ_HEAD(session_list, session);
@@ -48,6 +49,8 @@ struct session {
 	struct sockaddr_any peer;
 	bool no_trust; /* whoever PEER is: it is not known whose session it is */
 	uint64_t handle;
+	struct session_tls *tls; /* owned; NULL: in clear */
+	bool shaking;            /* TLS has begun */
 	bool eof;
 	bool hung_up;
 	uint64_t progress; /* what the deadline was last set for */

@@ -10,6 +10,7 @@
 #include "relay/smtp_in_data.h"
 #include "relay/smtp_in_rcpt.h"
 #include "relay/smtp_in_refuse.h"
+#include "relay/smtp_in_tls.h"
 
 const char *const smtp_in_state_names[] = {
 	[SMTP_IN_GREET] = "greet",
@@ -25,6 +26,7 @@ const char *const smtp_in_state_names[] = {
 	[SMTP_IN_VERIFY] = "verify",
 	[SMTP_IN_AUTH] = "auth",
 	[SMTP_IN_AUTH_CHECK] = "auth_check",
+	[SMTP_IN_TLS] = "tls",
 	[SMTP_IN_CLOSED] = "closed",
 	NULL,
 };
@@ -88,9 +90,9 @@ si_ehlo(struct smtp_in *si, const struct smtp_command *cmd)
 	si_say(si,
 	       "250-%s\r\n250-PIPELINING\r\n250-SIZE %lld\r\n250-8BITMIME\r\n"
 	       "250-SMTPUTF8\r\n250-DSN\r\n250-CHUNKING\r\n"
-	       "%s%s250 ENHANCEDSTATUSCODES",
+	       "%s%s%s250 ENHANCEDSTATUSCODES",
 	       si->conf->hostname, (long long)si->conf->limits->message_size,
-	       si_auth_ehlo(si),
+	       si_offers_tls(si) ? "250-STARTTLS\r\n" : "", si_auth_ehlo(si),
 	       si->client->mailbox != NULL ? "250-XOUTCOME\r\n" : "");
 	return si_greeted(si, cmd);
 }
@@ -242,26 +244,28 @@ enum si_need {
 
 struct si_verb {
 	enum si_need need;
-	bool last; /* nothing may come behind it before its reply */
+	bool last;  /* nothing may come behind it before its reply */
+	bool clear; /* also without TLS where TLS is required */
 	enum smtp_in_state (*step)(struct smtp_in *si,
 				   const struct smtp_command *cmd);
 };
 
 static const struct si_verb si_verbs[] = {
-	[SMTP_EHLO] = {SI_NEEDS_NOTHING, true, si_ehlo},
-	[SMTP_HELO] = {SI_NEEDS_NOTHING, true, si_helo},
-	[SMTP_MAIL] = {SI_NEEDS_NO_SENDER, false, si_mail},
-	[SMTP_RCPT] = {SI_NEEDS_SENDER, false, si_rcpt},
-	[SMTP_DATA] = {SI_NEEDS_SENDER, true, si_data},
-	[SMTP_BDAT] = {SI_NEEDS_NOTHING, false, si_bdat},
-	[SMTP_RSET] = {SI_NEEDS_NOTHING, false, si_rset},
-	[SMTP_NOOP] = {SI_NEEDS_NOTHING, false, si_noop},
-	[SMTP_VRFY] = {SI_NEEDS_NOTHING, false, si_vrfy},
-	[SMTP_HELP] = {SI_NEEDS_NOTHING, false, si_help},
-	[SMTP_QUIT] = {SI_NEEDS_NOTHING, false, si_quit},
-	[SMTP_AUTH] = {SI_NEEDS_NO_SENDER, true, si_auth},
-	[SMTP_XOUTCOME] = {SI_NEEDS_NO_SENDER, false, si_xoutcome},
-	[SMTP_UNKNOWN] = {SI_NEEDS_NOTHING, false, si_unknown},
+	[SMTP_EHLO] = {SI_NEEDS_NOTHING, true, true, si_ehlo},
+	[SMTP_HELO] = {SI_NEEDS_NOTHING, true, true, si_helo},
+	[SMTP_MAIL] = {SI_NEEDS_NO_SENDER, false, false, si_mail},
+	[SMTP_RCPT] = {SI_NEEDS_SENDER, false, false, si_rcpt},
+	[SMTP_DATA] = {SI_NEEDS_SENDER, true, false, si_data},
+	[SMTP_BDAT] = {SI_NEEDS_NOTHING, false, false, si_bdat},
+	[SMTP_RSET] = {SI_NEEDS_NOTHING, false, false, si_rset},
+	[SMTP_NOOP] = {SI_NEEDS_NOTHING, false, true, si_noop},
+	[SMTP_VRFY] = {SI_NEEDS_NOTHING, false, false, si_vrfy},
+	[SMTP_HELP] = {SI_NEEDS_NOTHING, false, false, si_help},
+	[SMTP_QUIT] = {SI_NEEDS_NOTHING, false, true, si_quit},
+	[SMTP_AUTH] = {SI_NEEDS_NO_SENDER, true, false, si_auth},
+	[SMTP_STARTTLS] = {SI_NEEDS_NO_SENDER, true, true, si_starttls},
+	[SMTP_XOUTCOME] = {SI_NEEDS_NO_SENDER, false, false, si_xoutcome},
+	[SMTP_UNKNOWN] = {SI_NEEDS_NOTHING, false, false, si_unknown},
 };
 
 /* PIPELINING is offered by EHLO, so it is for who has said that (RFC 2920);
@@ -280,6 +284,8 @@ si_step(struct smtp_in *si, const struct smtp_command *cmd)
 
 	if (si->behind > 0 && !si_may_pipeline(si, cmd->verb))
 		return si_refuse(si, SMTP_IN_NO_SYNC, SMTP_IN_CLOSED);
+	if (!verb->clear && si_lacks_tls(si))
+		return si_refuse_clear(si);
 	switch (verb->need) {
 	case SI_NEEDS_NOTHING:
 		break;
@@ -440,7 +446,8 @@ smtp_in_wants_input(const struct smtp_in *si)
 {
 	return !si->paused && si->state != SMTP_IN_COMMIT &&
 	       si->state != SMTP_IN_OUTCOME && si->state != SMTP_IN_VERIFY &&
-	       si->state != SMTP_IN_AUTH_CHECK && si->state != SMTP_IN_CLOSED;
+	       si->state != SMTP_IN_AUTH_CHECK && si->state != SMTP_IN_TLS &&
+	       si->state != SMTP_IN_CLOSED;
 }
 
 size_t

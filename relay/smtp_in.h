@@ -17,6 +17,7 @@
  *	MAIL, RCPT --RCPT, to be asked for--> VERIFY
  *	VERIFY --smtp_in_verified()--> MAIL, RCPT
  *	READY --AUTH--> AUTH, AUTH_CHECK --> READY, see smtp_in_auth.h
+ *	any without a transaction --STARTTLS--> TLS --smtp_in_secured()--> GREET
  *	any --QUIT, 421--> CLOSED
  *
  * The header is held until it is whole; then Received, and Date, Message-ID
@@ -57,6 +58,7 @@ enum smtp_in_state {
 	SMTP_IN_VERIFY,     /* takes no input until smtp_in_verified() */
 	SMTP_IN_AUTH,       /* the next line is the client's of a login */
 	SMTP_IN_AUTH_CHECK, /* takes no input until smtp_in_authenticated() */
+	SMTP_IN_TLS,        /* takes no input until smtp_in_secured() */
 	SMTP_IN_CLOSED,     /* send what was said, then close */
 };
 extern const char *const smtp_in_state_names[];
@@ -119,8 +121,12 @@ enum smtp_in_no {
 	SMTP_IN_NO_FROM, /* ... in the header */
 	SMTP_IN_NO_RATE,
 	SMTP_IN_NO_DAILY,
+	SMTP_IN_NO_TLS,      /* nothing without it */
+	SMTP_IN_NO_TLS_HERE, /* not offered */
+	SMTP_IN_NO_TLS_AGAIN,
+	SMTP_IN_NO_TLS_LATE, /* somebody logged in already */
 };
-#define SMTP_IN_NNO (SMTP_IN_NO_DAILY + 1)
+#define SMTP_IN_NNO (SMTP_IN_NO_TLS_LATE + 1)
 
 struct smtp_in_refusal {
 	int code;
@@ -141,6 +147,7 @@ struct smtp_in_conf {
 	enum config_class class;
 	enum config_auth auth;
 	bool auth_in_clear;
+	enum config_tls tls;
 };
 
 /* Who is at the other end; borrowed as long as the machine. */
@@ -151,6 +158,7 @@ struct smtp_in_client {
 		*mailbox; /* submit socket: login name at origin; else NULL */
 	const char *who;  /* names the flow: an address or "uid:1000" */
 	bool trusted;
+	bool certified; /* by its certificate: as good as a login. Likewise: */
 	const struct user *user;   /* logged in; NULL: nobody. It may be another
 				    * after each begin() and login(). */
 	struct sasl_context *sasl; /* NULL where nobody logs in */
@@ -239,8 +247,11 @@ struct smtp_in {
 	enum smtp_in_state state;
 	bool trusted;
 	bool esmtp;
-	bool paused;    /* the draft takes no more for now */
-	bool finishing; /* the message under way is the last one ... */
+	const char *tls; /* what encrypts it, as Received has it; borrowed;
+			      * NULL: nothing */
+	bool greets;     /* state TLS: the banner comes behind it */
+	bool paused;     /* the draft takes no more for now */
+	bool finishing;  /* the message under way is the last one ... */
 	enum smtp_in_no finish_no; /* ... and why */
 	bool skip_line;      /* the rest of a line that was too long goes */
 	bool skip_announces; /* ... and it began with BDAT */
@@ -294,6 +305,12 @@ void smtp_in_start(struct smtp_in *si);
  * unfinished command line (at most limits.command_line), or waits
  * for the state or pause to end: feed it again with what follows. */
 size_t smtp_in_feed(struct smtp_in *si, const char *data, size_t len);
+/* TLS comes before the banner: call it in place of smtp_in_start(). */
+void smtp_in_start_in_tls(struct smtp_in *si);
+/* State TLS: the handshake is over, and all that was said before it forgotten.
+ * WHAT stands in Received; borrowed as long as the machine. */
+void smtp_in_secured(struct smtp_in *si, const char *what);
+
 /* Does the machine wait for bytes of the client? */
 bool smtp_in_wants_input(const struct smtp_in *si);
 bool smtp_in_in_data(const struct smtp_in *si);

@@ -19,7 +19,7 @@
 static bool
 si_auth_is_safe(const struct smtp_in *si)
 {
-	return si->conf->auth_in_clear;
+	return si->tls != NULL || si->conf->auth_in_clear;
 }
 
 bool
@@ -40,7 +40,7 @@ bool
 si_auth_missing(const struct smtp_in *si)
 {
 	return si->conf->auth == CONFIG_AUTH_REQUIRED &&
-	       si->client->user == NULL;
+	       si->client->user == NULL && !si->client->certified;
 }
 
 /* --- the exchange ----------------------------------------------------------------- */

@@ -110,13 +110,15 @@ si_rewrite_mailbox(void *arg, enum header_mailbox field, const char *text,
 static const char *
 si_with(const struct smtp_in *si)
 {
-	bool user = si->client->user != NULL;
+	static const char *const names[2][2] = {{"ESMTP", "ESMTPS"},
+						{"ESMTPA", "ESMTPSA"}};
+	static const char *const utf8_names[2][2] = {
+		{"UTF8SMTP", "UTF8SMTPS"}, {"UTF8SMTPA", "UTF8SMTPSA"}};
+	bool user = si->client->user != NULL, tls = si->tls != NULL;
 
 	if (si->smtputf8)
-		return user ? "UTF8SMTPA" : "UTF8SMTP";
-	if (user)
-		return "ESMTPA";
-	return si->esmtp ? "ESMTP" : "SMTP";
+		return utf8_names[user][tls];
+	return user || si->esmtp ? names[user][tls] : "SMTP";
 }
 
 /* The only recipient as given, unless a header of ASCII would no longer be one.
@@ -142,6 +144,7 @@ si_prefix(struct smtp_in *si, const struct header_facts *facts, const char *id,
 		.client_uid = si->client->uid,
 		.by = si->conf->hostname,
 		.with = si_with(si),
+		.tls = si->tls,
 		.id = id,
 		.for_rcpt = si_for(si),
 		.now_ms = si->calls->now_ms(si->arg),

@@ -168,6 +168,14 @@ const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO] = {
 			      "this user sent to as many as it may in a day, "
 			      "try again later",
 			      "rate", false, false},
+	[SMTP_IN_NO_TLS] = {530, "5.7.0", "say STARTTLS first", "tls", true,
+			    false},
+	[SMTP_IN_NO_TLS_HERE] = {502, "5.5.1", "TLS is not offered here",
+				 "sequence", true, false},
+	[SMTP_IN_NO_TLS_LATE] = {503, "5.5.1", "STARTTLS comes before a login",
+				 "sequence", true, false},
+	[SMTP_IN_NO_TLS_AGAIN] = {503, "5.5.1", "TLS is on already", "sequence",
+				  true, false},
 };
 
 void

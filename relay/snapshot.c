@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "config/tls_load.h"
 
 static void
 service_init(struct service *service, const struct snapshot *s,
@@ -29,7 +30,23 @@ service_init(struct service *service, const struct snapshot *s,
 }
 
 static void
-snapshot_services(struct snapshot *s, const struct smtp_metrics *metrics)
+service_init_tls(struct service *service, const struct listener_conf *l,
+		 struct tls_server *tls, const struct smtp_metrics *m)
+{
+	service->smtp.tls = (enum config_tls)l->tls;
+	if (tls == NULL)
+		return;
+	service->tls = tls_server_ref(tls);
+	service->clients = &l->clients;
+	service->handshakes[SESSION_TLS_OK] =
+		metric_cell(m->handshakes, l->name, "ok", NULL);
+	service->handshakes[SESSION_TLS_FAILED] =
+		metric_cell(m->handshakes, l->name, "failed", NULL);
+}
+
+static void
+snapshot_services(struct snapshot *s, const struct tls_loaded *tls,
+		  const struct smtp_metrics *metrics)
 {
 	const struct config *config = s->config;
 	size_t n = config->listeners.n;
@@ -47,6 +64,8 @@ snapshot_services(struct snapshot *s, const struct smtp_metrics *metrics)
 		s->services[i].smtp.class = (enum config_class)l->class;
 		s->services[i].smtp.auth = (enum config_auth)l->auth;
 		s->services[i].smtp.auth_in_clear = l->auth_in_clear;
+		service_init_tls(&s->services[i], l, tls->listeners[i],
+				 metrics);
 	}
 	submit = &s->services[n];
 	service_init(submit, s, CONFIG_SUBMIT_NAME, metrics);
@@ -77,6 +96,7 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	struct routing *routing;
 	struct rewrite *rewrite;
 	struct users *users;
+	struct tls_loaded tls;
 	struct snapshot *s;
 	int r;
 
@@ -89,6 +109,9 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	r = users_load(config, e, &users);
 	if (r < 0)
 		goto drop_rewrite;
+	r = config_tls_load(config, e, &tls);
+	if (r < 0)
+		goto drop_users;
 	snapshot_listens(config, routing);
 	s = xcalloc(1, sizeof(*s));
 	s->refs = 1;
@@ -96,10 +119,15 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	s->routing = routing;
 	s->rewrite = rewrite;
 	s->users = users;
-	snapshot_services(s, metrics);
+	if (tls.all != NULL)
+		s->tls = tls_server_ref(tls.all);
+	snapshot_services(s, &tls, metrics);
+	config_tls_done(&tls);
 	*ret_snapshot = s;
 	return 0;
 
+drop_users:
+	users_free(&users);
 drop_rewrite:
 	rewrite_free(&rewrite);
 drop_routing:
@@ -127,6 +155,9 @@ snapshot_unref(struct snapshot **snapshot)
 	rewrite_free(&s->rewrite);
 	users_free(&s->users);
 	config_unref(&s->config);
+	for (size_t i = 0; i < s->nservices; i++)
+		tls_server_unref(&s->services[i].tls);
+	tls_server_unref(&s->tls);
 	free(s->services);
 	free(s);
 }

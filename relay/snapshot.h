@@ -12,11 +12,19 @@
 #include "base/metric.h"
 #include "config/config.h"
 #include "deliver/route.h"
+#include "net/tls.h"
 #include "relay/smtp_in.h"
 
 /* The families that services have cells in; see metrics.c. */
 struct smtp_metrics {
-	struct metric_family *accepted, *refused, *sessions, *logins;
+	struct metric_family *accepted, *refused, *sessions, *logins,
+		*handshakes;
+};
+
+enum session_tls_result {
+	SESSION_TLS_OK,
+	SESSION_TLS_FAILED,
+	SESSION_TLS_NRESULT,
 };
 
 /* A place where mail comes in. */
@@ -29,6 +37,9 @@ struct service {
 	struct metric_cell *refused[SMTP_IN_NNO];
 	struct metric_cell *sessions;
 	struct metric_family *logins;
+	struct tls_server *tls; /* owned reference; NULL: none */
+	const struct client_certificates_conf *clients;      /* NULL: none */
+	struct metric_cell *handshakes[SESSION_TLS_NRESULT]; /* with TLS */
 };
 
 struct snapshot {
@@ -37,6 +48,7 @@ struct snapshot {
 	struct routing *routing; /* owned reference */
 	struct rewrite *rewrite; /* owned */
 	struct users *users;     /* owned */
+	struct tls_server *tls;  /* owned reference; NULL: no certificate */
 	size_t nservices;
 	struct service *services; /* owned */
 };

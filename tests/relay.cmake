@@ -73,6 +73,12 @@ belfry_proto_test(
   size_patience
   slow
   slow_refused
+  starttls
+  starttls_implicit
+  starttls_injection
+  starttls_none
+  starttls_required
+  starttls_required_bdat
   smtputf8
   smuggle_bdat_cr
   smuggle_bdat_lf

@@ -502,7 +502,18 @@ void
 backend_start(struct backend *b)
 {
 	smtp_in_init(&b->si, &backend_calls, b, &b->conf, &b->client);
-	smtp_in_start(&b->si);
+	if (b->conf.tls == CONFIG_TLS_IMPLICIT)
+		smtp_in_start_in_tls(&b->si);
+	else
+		smtp_in_start(&b->si);
+}
+
+void
+backend_secure(struct backend *b)
+{
+	must(b->si.state == SMTP_IN_TLS);
+	buf_clear(&b->in);
+	smtp_in_secured(&b->si, "TLSv1.3, SOME_CIPHER, 256 bits");
 }
 
 static void

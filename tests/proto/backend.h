@@ -61,6 +61,8 @@ struct backend {
  * what the test needs, then backend_start(). */
 void backend_init(struct backend *b);
 void backend_done(struct backend *b);
+/* The handshake has succeeded; what came before it is gone. */
+void backend_secure(struct backend *b);
 /* The client as the submit socket has it. */
 void backend_submit(struct backend *b, const char *mailbox);
 /* A listener of role inbound, and nobody it trusts; see backend.c for its

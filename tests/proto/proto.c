@@ -7,7 +7,9 @@
  *	set NAME VALUE    role inbound, trusted no, submit MAILBOX, full yes,
  *	                  slow yes, open|write|commit -ERRNO, fate no,
  *	                  class bulk|normal, auth optional|required (with the
- *	                  users of backend.c), clear no
+ *	                  users of backend.c), clear no,
+ *	                  tls starttls|required|implicit
+ *	T.                a TLS handshake, which succeeds
  *	whole             only in one piece (else also byte by byte)
  *	C: text           the client says text and CRLF
  *	C> text           ... without CRLF
@@ -239,6 +241,15 @@ play_limit(struct play *p, const char *name, int64_t n)
 	play_fail(p, "no such limit");
 }
 
+static enum config_tls
+play_tls(struct play *p, const char *value)
+{
+	for (int i = 0; config_tls_names[i] != NULL; i++)
+		if (strcmp(config_tls_names[i], value) == 0)
+			return (enum config_tls)i;
+	play_fail(p, "no such kind of TLS");
+}
+
 static void
 play_set(struct play *p, const char *name, const char *value)
 {
@@ -268,6 +279,8 @@ play_set(struct play *p, const char *name, const char *value)
 		p->b.write_result = atoi(value);
 	else if (strcmp(name, "commit") == 0)
 		p->b.commit_result = atoi(value);
+	else if (strcmp(name, "tls") == 0)
+		p->b.conf.tls = play_tls(p, value);
 	else if (strcmp(name, "class") == 0)
 		p->b.conf.class = strcmp(value, "bulk") == 0
 					  ? CONFIG_CLASS_BULK
@@ -345,6 +358,8 @@ play_line(struct play *p, char *line)
 		play_check_body(p);
 	if (line[0] == 'S')
 		play_server(p, line[1], text);
+	else if (strcmp(line, "T.") == 0)
+		backend_secure(&p->b);
 	else if (line[0] == 'B')
 		play_unescape(p, text, &p->body);
 	else if (line[0] == 'H')

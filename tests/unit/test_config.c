@@ -26,7 +26,6 @@ static const struct {
 	{"hostname with a space", "hostname: a b\n" OUT,
 	 "t:1:11: `hostname` is this host's full name, like "
 	 "relay1.example.org, not `a b`\n"},
-	{"key not built", HOST OUT "tls: {}\n", "t:3:1: unknown key `tls`\n"},
 	{"typing error", HOST OUT "listners: []\n",
 	 "t:3:1: unknown key `listners`; did you mean `listeners`?\n"},
 	{"relative path", HOST OUT "state_dir: var\n",
@@ -143,10 +142,6 @@ static const struct {
 	 "t:4:3: warning: alias `a`: there is no way to x@c.example; its mail "
 	 "is refused, and so is that of 1 more\n"},
 
-	{"tls not built",
-	 HOST OUT "listeners: [{address: ':25', role: submission, "
-		  "tls: starttls}]\n",
-	 "t:3:53: `tls` can't be `starttls`; only none is known\n"},
 	{"address without port",
 	 HOST OUT "listeners: [{address: 127.0.0.1, role: submission}]\n",
 	 "t:3:23: `address` is ADDRESS:PORT, [ADDRESS]:PORT or :PORT (both "

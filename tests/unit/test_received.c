@@ -14,26 +14,28 @@ static const struct {
 	const char *out;
 } rows[] = {
 	{"over TCP",
-	 {"client.example", "192.0.2.1", 0, "mx.example.org", "ESMTP", "1F2E",
-	  NULL, NOW},
+	 {"client.example", "192.0.2.1", 0, "mx.example.org", "ESMTP", NULL,
+	  "1F2E", NULL, NOW},
 	 "Received: from client.example ([192.0.2.1])\r\n"
 	 "\tby mx.example.org (Belfry)\r\n"
 	 "\twith ESMTP id 1F2E;\r\n\t" DATE},
 	{"one recipient",
-	 {"[192.0.2.1]", "IPv6:2001:db8::1", 0, "mx", "SMTP", "1", "a@b", NOW},
+	 {"[192.0.2.1]", "IPv6:2001:db8::1", 0, "mx", "SMTP", NULL, "1", "a@b",
+	  NOW},
 	 "Received: from [192.0.2.1] ([IPv6:2001:db8::1])\r\n"
 	 "\tby mx (Belfry)\r\n"
 	 "\twith SMTP id 1\r\n\tfor <a@b>;\r\n\t" DATE},
 	{"by uid",
-	 {"localhost", NULL, 1000, "mx", "ESMTP", "1", NULL, NOW},
+	 {"localhost", NULL, 1000, "mx", "ESMTP", NULL, "1", NULL, NOW},
 	 "Received: by mx (Belfry, from userid 1000)\r\n"
 	 "\twith ESMTP id 1;\r\n\t" DATE},
 	{"a name that would break out",
-	 {"a) b\r\nBcc: x;\x80", "192.0.2.1", 0, "mx", "SMTP", "1", NULL, NOW},
+	 {"a) b\r\nBcc: x;\x80", "192.0.2.1", 0, "mx", "SMTP", NULL, "1", NULL,
+	  NOW},
 	 "Received: from a??b??Bcc:?x?? ([192.0.2.1])\r\n"
 	 "\tby mx (Belfry)\r\n\twith SMTP id 1;\r\n\t" DATE},
 	{"no name at all",
-	 {"", "192.0.2.1", 0, "mx", "SMTP", "1", NULL, NOW},
+	 {"", "192.0.2.1", 0, "mx", "SMTP", NULL, "1", NULL, NOW},
 	 "Received: from unknown ([192.0.2.1])\r\n"
 	 "\tby mx (Belfry)\r\n\twith SMTP id 1;\r\n\t" DATE},
 };
