@@ -25,6 +25,14 @@ buf_done(struct buf *b)
 	*b = (struct buf){.max = b->max};
 }
 
+void
+buf_wipe(struct buf *b)
+{
+	if (b != NULL && b->data != NULL)
+		explicit_bzero(b->data, b->cap);
+	buf_done(b);
+}
+
 /* Room for LEN more bytes and the NUL, or -EMSGSIZE. */
 static int
 buf_reserve(struct buf *b, size_t len)

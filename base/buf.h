@@ -22,6 +22,8 @@ struct buf {
 void buf_init(struct buf *b, size_t max);
 /* Release; the buf may be used again with the same limit. NULL is fine. */
 void buf_done(struct buf *b);
+/* The same, and what it holds is wiped before. */
+void buf_wipe(struct buf *b);
 
 /* 0 or -EMSGSIZE. */
 int buf_append(struct buf *b, const void *data, size_t len);

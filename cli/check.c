@@ -112,6 +112,19 @@ check_maildirs(const struct config *c, struct conf_errors *e)
 	arena_done(&arena);
 }
 
+/* Passwords, keys and certificates. BECOME: we are who will read them. */
+static void
+check_secrets(const struct config *c, bool become, struct conf_errors *e)
+{
+	struct routing_sources from = config_routing(c);
+	struct routing *routing;
+
+	if (routing_new(&from, e, &routing) < 0)
+		return;
+	routing_look(routing, (enum secrets_mode)c->secrets.mode, become, e);
+	routing_unref(&routing);
+}
+
 /* What belfryd will want to read or write, apart from the file itself. */
 static void
 check_access(const struct config *c, struct conf_errors *e)
@@ -178,6 +191,7 @@ cli_check(const struct cli *cli, int argc, char **argv)
 		check_drop(config, &e);
 		users_check(config, as != NULL, &e);
 		config_tls_look(config, as != NULL, &e);
+		check_secrets(config, as != NULL, &e);
 		if (as != NULL)
 			check_access(config, &e);
 	}

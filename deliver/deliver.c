@@ -132,6 +132,7 @@ deliver_new(struct queue *q, struct routing *routing, struct loop *const *loops,
 	if (metrics)
 		d->sent_8bit = metric_cell(
 			metric_register(metrics, &sent_8bit_desc), NULL);
+	smtp_tls_metrics_init(&d->tls, metrics);
 	d->nloops = nloops;
 	d->loops = xcalloc(nloops, sizeof(*d->loops));
 	for (size_t i = 0; i < nloops; i++)

@@ -62,6 +62,11 @@ struct deliver_loop {
 	struct loop_timer grace;
 };
 
+/* Connections, by what they came to; NULL without metrics. */
+struct smtp_tls_metrics {
+	struct metric_cell *plain, *unverified, *verified, *failed, *refused;
+};
+
 struct deliver {
 	struct queue *queue;           /* borrowed */
 	const struct log_context *log; /* borrowed */
@@ -69,9 +74,10 @@ struct deliver {
 	struct pool *disk;
 	struct spawner *spawner;
 	struct metric_cell *sent_8bit; /* NULL without metrics */
-	pthread_mutex_t lock;          /* keeps ROUTING */
-	struct routing *routing;       /* a reference */
-	struct slots *slots;           /* owned */
+	struct smtp_tls_metrics tls;
+	pthread_mutex_t lock;    /* keeps ROUTING */
+	struct routing *routing; /* a reference */
+	struct slots *slots;     /* owned */
 	size_t nloops;
 	struct deliver_loop *loops; /* owned */
 	/* deliver_stop() */
@@ -202,14 +208,17 @@ void smtp_try_ready(struct smtp_try *t);
 void smtp_try_read(struct smtp_try *t);
 /* The piece that is there into SO, and its end. */
 void smtp_try_feed(struct smtp_try *t, struct smtp_out *so);
-/* Write down who said it. */
-void smtp_try_note(struct smtp_try *t, const char *relay);
+/* Write down who said it, and how it came. */
+void smtp_try_note(struct smtp_try *t, const char *relay,
+		   const struct attempt_tls *tls);
 /* Hand back what is settled. */
 void smtp_try_finish(struct smtp_try *t);
 /* The connection to RELAY could not carry it, so the next address is tried; WHY
  * is what was said. */
 void smtp_try_failed(struct smtp_try *t, const struct reply *why,
 		     const char *relay);
+/* The handshake failed: the same address once more, in the clear. */
+void smtp_try_plain(struct smtp_try *t);
 /* A kept connection ended before it began. */
 void smtp_try_again(struct smtp_try *t);
 /* Go on with the host at hand, an idle connection first. */
@@ -256,6 +265,12 @@ struct smtp_conn {
 	struct slot *addr_slot, *hop_slot; /* owned */
 	struct smtp_try *try;              /* borrowed; NULL: none */
 	bool connected, idle, quitting, given, turning;
+	/* What it must be, and what it is. */
+	char *host; /* owned; POLICY's name */
+	struct tls_policy policy;
+	bool shaking, fetching; /* the handshake, a token */
+	uint64_t token;         /* a handle, while FETCHING */
+	struct attempt_tls tls; /* version NULL: plain */
 	/* For what the deadline was set last. */
 	unsigned timed_heard;
 	enum smtp_out_state timed_state;
@@ -277,6 +292,22 @@ void smtp_conn_abort(struct smtp_conn *c);
 /* Somebody waits for a place of KEY: close an idle connection that holds one.
  */
 void smtp_conn_make_room(struct deliver_loop *dl, const char *key);
+
+/* --- smtp_tls.c: TLS and the login of a connection -------------------------------- */
+
+void smtp_tls_metrics_init(struct smtp_tls_metrics *m, struct metrics *metrics);
+/* The policy of a new connection, and what its machine is to do by it. */
+void smtp_tls_init(struct smtp_conn *c, const struct smtp_try *t,
+		   struct smtp_out_conf *conf);
+/* What the machine wants now: the handshake, a token. */
+void smtp_tls_look(struct smtp_conn *c);
+/* The handshake was made. */
+void smtp_tls_made(struct smtp_conn *c);
+/* The first mail may be given, or C ended before, as c->so says. */
+void smtp_tls_note(struct smtp_conn *c);
+/* Is T's address one where the handshake failed lately, or is from now on? */
+bool smtp_tls_is_bad(const struct smtp_try *t, const struct sockaddr_any *addr);
+void smtp_tls_set_bad(struct smtp_try *t, const struct sockaddr_any *addr);
 
 /* --- smtp_idle.c -------------------------------------------------------------- */
 

@@ -85,8 +85,34 @@ hop_check_bind(void *field, const struct conf_mark *mark,
 	return false;
 }
 
-/* TLS to next hops is not there yet; the key is, so that `none` can be said. */
-static const char *const hop_tls_names[] = {"none", NULL};
+/* enum hop_tls, enum hop_implicit */
+static const char *const hop_tls_names[] = {
+	"auto", "none", "opportunistic", "encrypt", "verify", NULL};
+static const char *const hop_implicit_names[] = {"auto", "true", "false", NULL};
+/* Any, then as enum sasl_mechanism. */
+static const char *const hop_mechanism_names[] = {
+	"any", "scram-sha-256", "plain", "login", "xoauth2", NULL};
+
+static bool
+hop_check_path(void *field, const struct conf_mark *mark,
+	       struct conf_errors *errors)
+{
+	return (*(char **)field)[0] == '\0' ||
+	       conf_check_path(field, mark, errors);
+}
+
+static bool
+hop_check_user(void *field, const struct conf_mark *mark,
+	       struct conf_errors *errors)
+{
+	for (const char *p = *(char **)field; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 127) {
+			conf_error(errors, mark,
+				   "`user` has no control characters");
+			return false;
+		}
+	return true;
+}
 
 static const struct conf_option hop_options[] = {
 	{.name = "name",
@@ -107,7 +133,8 @@ static const struct conf_option hop_options[] = {
 	 .type = CONF_INT,
 	 .offset = offsetof(struct hop, port),
 	 .dflt = "0",
-	 .help = "The port to connect to; 0: 25, or 24 with `deliver: lmtp`.",
+	 .help = "The port to connect to; 0: 25, or 587 with `user`, 24 with "
+		 "`deliver: lmtp`.",
 	 .min = 0,
 	 .max = 65535},
 	{.name = "mx",
@@ -119,9 +146,62 @@ static const struct conf_option hop_options[] = {
 	{.name = "tls",
 	 .type = CONF_ENUM,
 	 .offset = offsetof(struct hop, tls),
-	 .dflt = "none",
-	 .help = "Whether the connection is encrypted.",
+	 .dflt = "auto",
+	 .help = "`none`: plain; `opportunistic`: TLS with anybody, plain "
+		 "where "
+		 "it is not offered or fails; `encrypt`: TLS with anybody; "
+		 "`verify`: only with a host that has a certificate for its "
+		 "name; `auto`: `verify` with `user`, else `opportunistic`.",
 	 .names = hop_tls_names},
+	{.name = "implicit_tls",
+	 .type = CONF_ENUM,
+	 .offset = offsetof(struct hop, implicit_tls),
+	 .dflt = "auto",
+	 .help = "true: TLS from the first octet on, not by STARTTLS; `auto`: "
+		 "with port 465.",
+	 .names = hop_implicit_names},
+	{.name = "ca_file",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct hop, ca_file),
+	 .dflt = "\"\"",
+	 .help = "With `tls: verify`: the certificates (PEM) of those who may "
+		 "vouch for the host; empty: the system's.",
+	 .check = hop_check_path,
+	 .example = "/etc/belfry/ca.pem"},
+	{.name = "certificate_file",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct hop, certificate_file),
+	 .dflt = "\"\"",
+	 .help = "The certificate (PEM, with what leads to its authority) that "
+		 "the host is shown when it asks for one.",
+	 .check = hop_check_path,
+	 .example = "/etc/belfry/client.pem"},
+	SECRET_OPTIONS("key", struct hop, key, "the key of certificate_file",
+		       "/etc/belfry/client.key"),
+	{.name = "user",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct hop, user),
+	 .dflt = "\"\"",
+	 .help = "Whom to log in as; with a password or a token.",
+	 .check = hop_check_user,
+	 .example = "relay@example.org"},
+	SECRET_OPTIONS("password", struct hop, password, "the password of user",
+		       "/etc/belfry/smarthost"),
+	SECRET_OPTIONS("token", struct hop, token,
+		       "the token of user for XOAUTH2, read at each login",
+		       "/etc/belfry/xoauth2"),
+	{.name = "mechanism",
+	 .type = CONF_ENUM,
+	 .offset = offsetof(struct hop, mechanism),
+	 .dflt = "any",
+	 .help = "How to log in; `any`: the strongest that the host offers.",
+	 .names = hop_mechanism_names},
+	{.name = "allow_plaintext_login",
+	 .type = CONF_BOOL,
+	 .offset = offsetof(struct hop, allow_plaintext_login),
+	 .dflt = "false",
+	 .help = "true: a login with a `tls` below `verify`, where others may "
+		 "read the password."},
 	{.name = "helo",
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct hop, helo),
@@ -148,8 +228,143 @@ static const struct conf_option hop_options[] = {
 	{.name = NULL},
 };
 
+/* --- what goes together ---------------------------------------------------------- */
+
+enum tls_level
+hop_tls_level(const struct hop *hop)
+{
+	bool login = hop->user[0] != '\0';
+
+	switch ((enum hop_tls)hop->tls) {
+	case HOP_TLS_NONE:
+		return TLS_LEVEL_NONE;
+	case HOP_TLS_ENCRYPT:
+		return TLS_LEVEL_ENCRYPT;
+	case HOP_TLS_VERIFY:
+		return TLS_LEVEL_VERIFY;
+	case HOP_TLS_OPPORTUNISTIC:
+		break;
+	case HOP_TLS_AUTO:
+		if (login)
+			return TLS_LEVEL_VERIFY;
+		break;
+	}
+	/* There is no plain way to such a port. */
+	return hop_is_implicit(hop) ? TLS_LEVEL_ENCRYPT
+				    : TLS_LEVEL_OPPORTUNISTIC;
+}
+
+bool
+hop_is_implicit(const struct hop *hop)
+{
+	if (hop->implicit_tls != HOP_IMPLICIT_AUTO)
+		return hop->implicit_tls == HOP_IMPLICIT_TRUE;
+	return hop->port == HOP_TLS_PORT && hop->tls != HOP_TLS_NONE;
+}
+
+static bool
+hop_wrong(const struct hop *hop, struct conf_errors *errors, const char *text)
+{
+	conf_error(errors, &hop->mark, "%s", text);
+	return false;
+}
+
+static bool
+hop_check_tls(const struct hop *hop, struct conf_errors *errors)
+{
+	bool certificate = hop->certificate_file[0] != '\0';
+	bool key = secret_is_given(&hop->key);
+	bool none = hop->tls == HOP_TLS_NONE;
+
+	if (none && hop->implicit_tls == HOP_IMPLICIT_TRUE)
+		return hop_wrong(hop, errors,
+				 "`implicit_tls: true` is TLS, and `tls: none` "
+				 "is none; leave one of them out");
+	if (hop->ca_file[0] != '\0' && hop_tls_level(hop) != TLS_LEVEL_VERIFY)
+		return hop_wrong(hop, errors,
+				 "`ca_file` is for `tls: verify`; write that "
+				 "too");
+	if (key && !certificate)
+		return hop_wrong(hop, errors,
+				 "a key needs its certificate: write "
+				 "`certificate_file`");
+	if (certificate && !key)
+		return hop_wrong(hop, errors,
+				 "`certificate_file` needs its key: write "
+				 "`key_file`; it may be the same file");
+	if (certificate && none)
+		return hop_wrong(hop, errors,
+				 "`certificate_file` is for TLS, and `tls: "
+				 "none` is none; leave one of them out");
+	return secret_check(&hop->key, "key", errors);
+}
+
+static bool
+hop_check_mechanism(const struct hop *hop, struct conf_errors *errors)
+{
+	bool xoauth2 = hop->mechanism == 1 + SASL_XOAUTH2;
+	bool token = secret_is_given(&hop->token);
+
+	if (token && hop->mechanism != HOP_MECHANISM_ANY && !xoauth2)
+		return hop_wrong(hop, errors,
+				 "a token is for `mechanism: xoauth2`; leave "
+				 "`mechanism` out");
+	if (xoauth2 && !token)
+		return hop_wrong(hop, errors,
+				 "`mechanism: xoauth2` needs a token: write "
+				 "`token_file`");
+	return true;
+}
+
+static bool
+hop_check_login(const struct hop *hop, struct conf_errors *errors)
+{
+	bool password = secret_is_given(&hop->password);
+	bool token = secret_is_given(&hop->token);
+
+	if (!secret_check(&hop->password, "password", errors) ||
+	    !secret_check(&hop->token, "token", errors))
+		return false;
+	if (hop->user[0] == '\0') {
+		if (password || token || hop->mechanism != HOP_MECHANISM_ANY ||
+		    hop->allow_plaintext_login)
+			return hop_wrong(hop, errors,
+					 "a login needs a `user`; without one "
+					 "there is no password, token, "
+					 "`mechanism` or "
+					 "`allow_plaintext_login`");
+		return true;
+	}
+	if (password && token)
+		return hop_wrong(hop, errors,
+				 "a password and a token are two logins; give "
+				 "one of them");
+	if (!password && !token)
+		return hop_wrong(hop, errors,
+				 "`user` needs a password or a token: write "
+				 "`password_file` or `token_file`");
+	if (hop_tls_level(hop) < TLS_LEVEL_VERIFY &&
+	    !hop->allow_plaintext_login)
+		return hop_wrong(hop, errors,
+				 "a login wants `tls: verify`, else others may "
+				 "read the password; leave `tls` out, give a "
+				 "`ca_file` for a host of your own, or write "
+				 "`allow_plaintext_login: true`");
+	return hop_check_mechanism(hop, errors);
+}
+
+static bool
+hop_check(void *field, const struct conf_mark *mark, struct conf_errors *errors)
+{
+	const struct hop *hop = field;
+
+	(void)mark;
+	return hop_check_tls(hop, errors) && hop_check_login(hop, errors);
+}
+
 const struct conf_table hop_conf_table = {
 	.size = sizeof(struct hop),
 	.options = hop_options,
 	.mark_offset = offsetof(struct hop, mark),
+	.check = hop_check,
 };

@@ -5,9 +5,16 @@
 #define DELIVER_HOP_CONF_H
 
 #include "base/conf.h"
+#include "deliver/tls_policy.h"
+
+struct hop;
 
 /* A name for EHLO, or "". */
 bool hop_check_helo(void *field, const struct conf_mark *mark,
 		    struct conf_errors *errors);
+
+/* What `tls` and `implicit_tls` come to. */
+enum tls_level hop_tls_level(const struct hop *hop);
+bool hop_is_implicit(const struct hop *hop);
 
 #endif

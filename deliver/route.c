@@ -58,6 +58,27 @@ rt_dup_list(struct routing *r, struct conf_list *list, size_t size)
 	list->v = v;
 }
 
+static void
+rt_dup_secret(struct routing *r, struct secret_conf *conf)
+{
+	conf->file.text = rt_dup(r, conf->file.text);
+	conf->env.text = rt_dup(r, conf->env.text);
+	rt_dup_mark(r, &conf->file.mark);
+	rt_dup_mark(r, &conf->env.mark);
+}
+
+/* TLS and login; also of a hop that was never written. */
+static void
+rt_dup_session(struct routing *r, struct hop *hop)
+{
+	hop->ca_file = rt_dup(r, hop->ca_file);
+	hop->certificate_file = rt_dup(r, hop->certificate_file);
+	hop->user = rt_dup(r, hop->user);
+	rt_dup_secret(r, &hop->key);
+	rt_dup_secret(r, &hop->password);
+	rt_dup_secret(r, &hop->token);
+}
+
 void
 rt_dup_hops(struct routing *r, struct conf_list *list, int port)
 {
@@ -68,11 +89,15 @@ rt_dup_hops(struct routing *r, struct conf_list *list, int port)
 	for (size_t i = 0; i < list->n; i++) {
 		hops[i].name = rt_dup(r, hops[i].name);
 		hops[i].host = rt_dup(r, hops[i].host);
+		rt_dup_session(r, &hops[i]);
 		hops[i].helo = rt_dup(r, hops[i].helo);
 		hops[i].bind = rt_dup(r, hops[i].bind);
 		rt_dup_mark(r, &hops[i].mark);
 		if (hops[i].port == 0)
-			hops[i].port = port;
+			hops[i].port =
+				port == HOP_SMTP_PORT && hops[i].user[0] != '\0'
+					? HOP_LOGIN_PORT
+					: port;
 	}
 }
 
@@ -161,11 +186,7 @@ rt_same_hops(const struct route_list *a, const struct route_list *b)
 	if (a->nhops != b->nhops)
 		return false;
 	for (size_t i = 0; i < a->nhops; i++)
-		if (strcasecmp(a->hops[i].host, b->hops[i].host) != 0 ||
-		    a->hops[i].port != b->hops[i].port ||
-		    a->hops[i].mx != b->hops[i].mx ||
-		    strcmp(a->hops[i].helo, b->hops[i].helo) != 0 ||
-		    strcmp(a->hops[i].bind, b->hops[i].bind) != 0)
+		if (!hop_same(&a->hops[i], &b->hops[i]))
 			return false;
 	return true;
 }
@@ -297,7 +318,9 @@ rt_make_lists(struct routing *r, struct conf_errors *errors)
 			     .port = conf->mx.port,
 			     .mx = true,
 			     .helo = rt_dup(r, ""),
-			     .bind = rt_dup(r, "")};
+			     .bind = rt_dup(r, ""),
+			     .mark = {.file = rt_dup(r, "delivery")}};
+	rt_dup_session(r, &r->mx);
 }
 
 /* --- the fingerprint ---------------------------------------------------------- */
@@ -412,6 +435,7 @@ routing_unref(struct routing **r)
 	rt_free_patterns(&old->conf.by_domain);
 	for (size_t i = 0; i < old->nonly; i++)
 		pattern_free(&old->only[i]);
+	rt_disarm(old);
 	rt_done_routes(old);
 	aliases_done(&old->aliases);
 	arena_done(&old->arena);

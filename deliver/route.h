@@ -11,25 +11,53 @@
 #define DELIVER_ROUTE_H
 
 #include "base/conf.h"
+#include "base/secret.h"
+#include "deliver/tls_policy.h"
 #include "mail/address.h"
 #include "net/sockaddr.h"
 #include "queue/queue.h"
 
+/* As `tls` and `implicit_tls` are written. */
+enum hop_tls {
+	HOP_TLS_AUTO,
+	HOP_TLS_NONE,
+	HOP_TLS_OPPORTUNISTIC,
+	HOP_TLS_ENCRYPT,
+	HOP_TLS_VERIFY,
+};
+enum hop_implicit { HOP_IMPLICIT_AUTO, HOP_IMPLICIT_TRUE, HOP_IMPLICIT_FALSE };
+/* As `mechanism` is: the first is any, then enum sasl_mechanism. */
+#define HOP_MECHANISM_ANY 0
+
 /* One next hop, as everywhere in the configuration. */
 struct hop {
 	char *name;
-	char *host;          /* a name or address, no port, no brackets */
-	int64_t port;        /* 0 in the configuration: the usual one */
-	bool mx;             /* its mail exchangers, not itself */
-	int tls;             /* `none` only */
+	char *host;             /* a name or address, no port, no brackets */
+	int64_t port;           /* 0 in the configuration: the usual one */
+	bool mx;                /* its mail exchangers, not itself */
+	int tls;                /* enum hop_tls */
+	int implicit_tls;       /* enum hop_implicit */
+	char *ca_file;          /* "": the system's authorities */
+	char *certificate_file; /* "": we show none */
+	struct secret_conf key; /* of it */
+	char *user;             /* "": no login */
+	struct secret_conf password, token;
+	int mechanism;
+	bool allow_plaintext_login;
 	char *helo;          /* "": delivery.helo */
 	char *bind;          /* "": delivery.bind */
 	int64_t connections; /* its own ceiling; 0: none */
 	struct conf_mark mark;
+	/* Made by routing_arm(). */
+	struct tls_client *client;   /* owned */
+	struct secret *password_now; /* owned */
+	struct smtp_login login;
 };
 extern const struct conf_table hop_conf_table;
-#define HOP_SMTP_PORT 25
-#define HOP_LMTP_PORT 24
+#define HOP_SMTP_PORT  25
+#define HOP_LOGIN_PORT 587
+#define HOP_TLS_PORT   465 /* implicit by itself */
+#define HOP_LMTP_PORT  24
 
 struct hop_list {
 	size_t n;
@@ -106,6 +134,25 @@ struct routing_sources {
 struct routing;
 int routing_new(const struct routing_sources *from, struct conf_errors *errors,
 		struct routing **ret_routing);
+/* Read the secrets and certificates of all next hops; before anybody else has R.
+ * As the user who connects: not for who only looks at a configuration, and a
+ * routing that no mail leaves by needs it not. 0, or -EINVAL with at least one
+ * error in ERRORS; warnings may be there in either case. */
+int routing_arm(struct routing *r, enum secrets_mode mode,
+		struct conf_errors *errors);
+/* The same look for `belfry check`; STRICTLY: as who will connect. */
+void routing_look(struct routing *r, enum secrets_mode mode, bool strictly,
+		  struct conf_errors *errors);
+/* What a connection to HOST of HOP must be; its
+ * name is borrowed. */
+struct tls_policy routing_tls(const struct hop *hop, const char *host);
+/* NULL: without a login. */
+const struct smtp_login *routing_login(const struct hop *hop);
+/* Is a connection to the one as good for the other? */
+bool hop_same_session(const struct hop *a, const struct hop *b);
+/* Are they written alike, names aside? */
+bool hop_same(const struct hop *a, const struct hop *b);
+
 /* Where we listen ourselves, a copy; before anybody else has R. */
 void routing_set_listens(struct routing *r, const struct sockaddr_any *v,
 			 size_t n);

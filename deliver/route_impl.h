@@ -58,6 +58,10 @@ struct route_list *rt_add(struct routing *r);
 /* Is there nobody at DOMAIN but who is in `routes`? */
 bool rt_is_closed(const struct routing *r, const char *domain);
 
+/* --- route_arm.c ------------------------------------------------------------- */
+
+void rt_disarm(struct routing *r);
+
 /* --- route_rules.c: the section `routes` ---------------------------------------- */
 
 void rt_dup_routes(struct routing *r, const struct conf_list *routes);

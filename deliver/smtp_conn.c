@@ -37,6 +37,15 @@ conn_conf(const struct smtp_conn *c)
 /* --- the end ----------------------------------------------------------------- */
 
 static void
+conn_free(struct smtp_conn *c)
+{
+	routing_unref(&c->routing);
+	free(c->domain);
+	free(c->host);
+	free(c);
+}
+
+static void
 conn_end(struct smtp_conn *c)
 {
 	struct deliver_loop *dl = c->dl;
@@ -51,9 +60,10 @@ conn_end(struct smtp_conn *c)
 		TAILQ_REMOVE(&dl->busy, c, link);
 	slots_give(&c->addr_slot);
 	slots_give(&c->hop_slot);
-	routing_unref(&c->routing);
-	free(c->domain);
-	free(c);
+	if (c->token != 0)
+		loop_handle_free(dl->loop, c->token);
+	smtp_out_done(&c->so);
+	conn_free(c);
 	deliver_loop_check(dl);
 }
 
@@ -64,6 +74,9 @@ conn_flush(struct smtp_conn *c)
 
 	if (out->len > 0)
 		io_write(c->io, out->data, out->len);
+	if (c->so.secret && out->data)
+		explicit_bzero(out->data, out->cap);
+	c->so.secret = false;
 	buf_clear(out);
 }
 
@@ -91,7 +104,7 @@ smtp_conn_abort(struct smtp_conn *c)
 		smtp_out_break(&c->so, &our);
 	}
 	if (t)
-		smtp_try_note(t, c->relay);
+		smtp_try_note(t, c->relay, &c->tls);
 	c->try = NULL;
 	conn_end(c);
 	if (t)
@@ -154,6 +167,8 @@ static void
 conn_give(struct smtp_conn *c)
 {
 	c->given = true;
+	if (c->so.carried == 0)
+		smtp_tls_note(c);
 	smtp_try_ready(c->try);
 	smtp_out_mail(&c->so, c->try->a);
 	/* The first piece is read while the server thinks of MAIL. */
@@ -228,11 +243,12 @@ conn_look(struct smtp_conn *c, bool anew)
 	enum smtp_out_fate fate;
 	struct reply why;
 	char relay[SMTP_RELAY_MAX];
-	bool closed, keep;
+	bool closed, keep, plain = false;
 
 	c->turning = true;
 	if (c->so.state == SMTP_OUT_READY && t && !c->given)
 		conn_give(c);
+	smtp_tls_look(c);
 	conn_flush(c);
 	if (smtp_out_wants_body(&c->so) && conn_pump(c))
 		anew = true;
@@ -244,11 +260,14 @@ conn_look(struct smtp_conn *c, bool anew)
 	keep = !closed && !conn_is_used_up(c);
 	must(t || fate == SMTP_OUT_NONE);
 	if (fate == SMTP_OUT_SETTLED)
-		smtp_try_note(t, c->relay);
+		smtp_try_note(t, c->relay, &c->tls);
 	if (fate != SMTP_OUT_NONE || closed)
 		c->try = NULL;
 	if (closed && t && fate == SMTP_OUT_NONE) {
 		must(c->so.failed);
+		smtp_tls_note(c);
+		plain = c->so.tls_failed &&
+			c->policy.level == TLS_LEVEL_OPPORTUNISTIC;
 		reply_copy(&why, &c->so.why);
 		memcpy(relay, c->relay, sizeof(relay));
 		t->hop_slot = c->hop_slot;
@@ -268,6 +287,8 @@ conn_look(struct smtp_conn *c, bool anew)
 		smtp_try_finish(t);
 	} else if (fate == SMTP_OUT_NOT_BEGUN) {
 		smtp_try_again(t);
+	} else if (plain) {
+		smtp_try_plain(t);
 	} else if (closed && t) {
 		smtp_try_failed(t, &why, relay);
 	}
@@ -324,6 +345,8 @@ conn_event(void *arg, enum io_event event)
 
 	switch (event) {
 	case IO_CONNECTED:
+		if (c->shaking)
+			smtp_tls_made(c);
 		c->connected = true;
 		break;
 	case IO_INPUT:
@@ -336,7 +359,9 @@ conn_event(void *arg, enum io_event event)
 		smtp_out_closed(&c->so);
 		break;
 	case IO_FAILED:
-		if (c->connected)
+		if (c->shaking)
+			smtp_out_tls_failed(&c->so, io_error_text(c->io));
+		else if (c->connected)
 			smtp_out_closed(&c->so);
 		else
 			conn_connect_failed(c, io_error(c->io));
@@ -383,6 +408,7 @@ conn_new(struct smtp_try *t, const struct smtp_host *host,
 	c->entry = host->entry;
 	if (c->entry == t->mx_entry)
 		c->domain = xstrdup(t->a->dest);
+	c->host = xstrdup(host->name);
 	c->helo = routing_helo(c->routing, c->entry);
 	c->addr = *addr;
 	routing_bind(c->routing, c->entry, addr->ss.ss_family, &c->source);
@@ -408,14 +434,13 @@ smtp_conn_open(struct smtp_try *t, const struct smtp_host *host,
 	};
 	int r;
 
+	smtp_tls_init(c, t, &conf);
 	r = io_connect(c->dl->loop, (const struct sockaddr *)&addr->ss,
 		       addr->len,
 		       bound ? (const struct sockaddr *)&c->source.ss : NULL,
 		       c->source.len, conn_event, c, &c->io);
 	if (r < 0) {
-		routing_unref(&c->routing);
-		free(c->domain);
-		free(c);
+		conn_free(c);
 		return r;
 	}
 	smtp_out_init(&c->so, &conf, &c->dl->out);

@@ -6,6 +6,7 @@
  * buckets, the newest first, besides the list of all by age.
  */
 #include <string.h>
+#include <strings.h>
 #include <uthash.h>
 
 #include "deliver/deliver_impl.h"
@@ -20,13 +21,17 @@ idle_same_source(const struct sockaddr_any *a, const struct sockaddr_any *b)
 
 static bool
 idle_fits_addr(const struct smtp_conn *c, const struct smtp_try *t,
-	       const struct hop *entry, const struct sockaddr_any *addr)
+	       const struct smtp_host *host, const struct sockaddr_any *addr)
 {
+	const struct hop *entry = host->entry;
 	struct sockaddr_any source = {.len = 0};
 
 	if (!idle_same_source(&c->addr, addr) ||
 	    c->so.conf.lmtp != smtp_try_is_lmtp(t) ||
-	    strcmp(c->helo, routing_helo(t->routing, entry)) != 0)
+	    strcmp(c->helo, routing_helo(t->routing, entry)) != 0 ||
+	    !hop_same_session(c->entry, entry) ||
+	    (c->policy.level == TLS_LEVEL_VERIFY &&
+	     strcasecmp(c->host, host->name) != 0))
 		return false;
 	routing_bind(t->routing, entry, addr->ss.ss_family, &source);
 	return idle_same_source(&c->source, &source);
@@ -51,7 +56,7 @@ smtp_idle_fits(const struct smtp_conn *c, const struct smtp_try *t)
 	if (idle_fits_host(c, t, host))
 		return true;
 	return t->state == SMTP_TRY_ADDRESS_SLOT &&
-	       idle_fits_addr(c, t, host->entry, &t->addrs[t->addr_at]);
+	       idle_fits_addr(c, t, host, &t->addrs[t->addr_at]);
 }
 
 /* --- the tables --------------------------------------------------------------- */
@@ -131,7 +136,7 @@ smtp_idle_find_addr(struct smtp_try *t, const struct smtp_host *host,
 	struct smtp_conn *c;
 
 	TAILQ_FOREACH (c, &t->dl->idle.addr[at], addr_link)
-		if (idle_fits_addr(c, t, host->entry, addr))
+		if (idle_fits_addr(c, t, host, addr))
 			return c;
 	return NULL;
 }

@@ -19,7 +19,9 @@
 
 const char *const smtp_out_state_names[] = {
 	[SMTP_OUT_BANNER] = "banner", [SMTP_OUT_EHLO] = "ehlo",
-	[SMTP_OUT_HELO] = "helo",     [SMTP_OUT_READY] = "ready",
+	[SMTP_OUT_HELO] = "helo",     [SMTP_OUT_STARTTLS] = "starttls",
+	[SMTP_OUT_TLS] = "tls",       [SMTP_OUT_TOKEN] = "token",
+	[SMTP_OUT_AUTH] = "auth",     [SMTP_OUT_READY] = "ready",
 	[SMTP_OUT_MAIL] = "mail",     [SMTP_OUT_RCPT] = "rcpt",
 	[SMTP_OUT_DATA] = "data",     [SMTP_OUT_BODY] = "body",
 	[SMTP_OUT_DOT] = "dot",       [SMTP_OUT_RSET] = "rset",
@@ -38,6 +40,10 @@ static const char *const so_awaited[] = {
 	[SMTP_OUT_BANNER] = "the greeting",
 	[SMTP_OUT_EHLO] = "the reply to EHLO",
 	[SMTP_OUT_HELO] = "the reply to HELO",
+	[SMTP_OUT_STARTTLS] = "the reply to STARTTLS",
+	[SMTP_OUT_TLS] = "the TLS handshake",
+	[SMTP_OUT_TOKEN] = "the next command",
+	[SMTP_OUT_AUTH] = "the reply to AUTH",
 	[SMTP_OUT_READY] = "the next command",
 	[SMTP_OUT_MAIL] = "the reply to MAIL",
 	[SMTP_OUT_RCPT] = "the reply to RCPT",
@@ -178,9 +184,14 @@ so_enter(struct smtp_out *so, enum smtp_out_state state)
 			  so->conf.helo);
 		return;
 	case SMTP_OUT_HELO:
-		so->pipelining = so->chunking = so->eight_bit_mime = so->size =
-			so->dsn = so->smtputf8 = false;
+		smtp_out_forget_ehlo(so);
 		so_printf(so, "HELO %s\r\n", so->conf.helo);
+		return;
+	case SMTP_OUT_STARTTLS:
+		so_say(so, "STARTTLS\r\n");
+		return;
+	case SMTP_OUT_AUTH:
+		smtp_out_enter_auth(so);
 		return;
 	case SMTP_OUT_MAIL:
 		so_enter_mail(so);
@@ -204,6 +215,8 @@ so_enter(struct smtp_out *so, enum smtp_out_state state)
 		so_say(so, "RSET\r\n");
 		return;
 	case SMTP_OUT_BANNER:
+	case SMTP_OUT_TLS:
+	case SMTP_OUT_TOKEN:
 	case SMTP_OUT_READY:
 	case SMTP_OUT_CLOSED:
 		return;
@@ -211,8 +224,8 @@ so_enter(struct smtp_out *so, enum smtp_out_state state)
 	abort();
 }
 
-static void
-so_move(struct smtp_out *so, enum smtp_out_state next)
+void
+smtp_out_move(struct smtp_out *so, enum smtp_out_state next)
 {
 	enum smtp_out_state from = so->state;
 
@@ -238,43 +251,6 @@ so_word(const struct reply *reply)
 	return SO_GO_ON;
 }
 
-static int64_t
-so_number(const char *s)
-{
-	char *end;
-	long long n;
-
-	errno = 0;
-	n = strtoll(s, &end, 10);
-	return errno || end == s || n < 0 ? 0 : n;
-}
-
-/* A line of the reply to EHLO; the first one is the server's name. */
-static void
-so_keyword(void *arg, int code, const char *text)
-{
-	struct smtp_out *so = arg;
-
-	if (so->state != SMTP_OUT_EHLO || code / 100 != 2 ||
-	    so->ehlo_lines++ == 0)
-		return;
-	if (strcasecmp(text, "PIPELINING") == 0) {
-		so->pipelining = true;
-	} else if (strcasecmp(text, "CHUNKING") == 0) {
-		so->chunking = true;
-	} else if (strcasecmp(text, "8BITMIME") == 0) {
-		so->eight_bit_mime = true;
-	} else if (strcasecmp(text, "DSN") == 0) {
-		so->dsn = true;
-	} else if (strcasecmp(text, "SMTPUTF8") == 0) {
-		so->smtputf8 = true;
-	} else if (strncasecmp(text, "SIZE", 4) == 0 &&
-		   (text[4] == '\0' || text[4] == ' ')) {
-		so->size = true;
-		so->size_max = so_number(text + 4);
-	}
-}
-
 /* The server said what is no reply: our words, so that the reader of a log or
  * a bounce knows. */
 static void
@@ -291,7 +267,7 @@ so_heard_garbage(struct smtp_out *so, int error)
 	else
 		reply_set(&our, 451, "4.5.0",
 			  "what came instead of %s is not SMTP", awaited);
-	so_move(so, smtp_out_heard(so, SO_GARBAGE, &our));
+	smtp_out_move(so, smtp_out_heard(so, SO_GARBAGE, &our));
 }
 
 /* The server said nothing: our words likewise. */
@@ -309,16 +285,22 @@ so_heard_nothing(struct smtp_out *so, enum so_word word)
 	else
 		reply_set(&our, 451, "4.4.2", "connection lost before %s",
 			  awaited);
-	so_move(so, smtp_out_heard(so, word, &our));
+	smtp_out_move(so, smtp_out_heard(so, word, &our));
 }
 
 void
 smtp_out_input(struct smtp_out *so, const char *data, size_t len)
 {
 	while (len > 0 && so->state != SMTP_OUT_CLOSED) {
-		size_t used = 0;
-		int r = reply_parse(&so->parser, data, len, &used);
 		const struct reply *reply = &so->parser.reply;
+		size_t used = 0;
+		int r;
+
+		if (so->state == SMTP_OUT_TLS) {
+			smtp_out_injected(so);
+			return;
+		}
+		r = reply_parse(&so->parser, data, len, &used);
 
 		if (r < 0) {
 			so_heard_garbage(so, r);
@@ -327,7 +309,7 @@ smtp_out_input(struct smtp_out *so, const char *data, size_t len)
 		if (r == 0)
 			return;
 		so->heard++;
-		so_move(so, smtp_out_heard(so, so_word(reply), reply));
+		smtp_out_move(so, smtp_out_heard(so, so_word(reply), reply));
 		data += used;
 		len -= used;
 	}
@@ -354,16 +336,26 @@ smtp_out_init(struct smtp_out *so, const struct smtp_out_conf *conf,
 	memset(so, 0, sizeof(*so));
 	so->conf = *conf;
 	so->out = out;
-	so->state = SMTP_OUT_BANNER;
+	so->state = conf->implicit_tls ? SMTP_OUT_TLS : SMTP_OUT_BANNER;
+	buf_init(&so->first, SMTP_OUT_MAX / 2);
 	reply_parser_init(&so->parser);
-	so->parser.on_line = so_keyword;
+	so->parser.on_line = smtp_out_keyword;
 	so->parser.arg = so;
+}
+
+void
+smtp_out_done(struct smtp_out *so)
+{
+	sasl_client_free(&so->sasl);
+	buf_wipe(&so->first);
 }
 
 int64_t
 smtp_out_patience(const struct smtp_out *so, const struct delivery_timeouts *t)
 {
 	switch (so->state) {
+	case SMTP_OUT_TLS:
+		return t->connect_ms;
 	case SMTP_OUT_BANNER:
 		return t->banner_ms;
 	case SMTP_OUT_BODY:
@@ -376,6 +368,9 @@ smtp_out_patience(const struct smtp_out *so, const struct delivery_timeouts *t)
 		return so->ending ? t->after_dot_ms : t->command_ms;
 	case SMTP_OUT_EHLO:
 	case SMTP_OUT_HELO:
+	case SMTP_OUT_STARTTLS:
+	case SMTP_OUT_TOKEN:
+	case SMTP_OUT_AUTH:
 	case SMTP_OUT_READY:
 	case SMTP_OUT_DATA:
 	case SMTP_OUT_RSET:
@@ -490,7 +485,7 @@ smtp_out_mail(struct smtp_out *so, struct attempt *mail)
 		smtp_out_refused(so, SO_NEVER, &our);
 		return;
 	}
-	so_move(so, SMTP_OUT_MAIL);
+	smtp_out_move(so, SMTP_OUT_MAIL);
 }
 
 bool
@@ -551,7 +546,7 @@ smtp_out_left(struct smtp_out *so)
 		return false;
 	so->left = true;
 	if (so->state == SMTP_OUT_BODY)
-		so_move(so, SMTP_OUT_DOT);
+		smtp_out_move(so, SMTP_OUT_DOT);
 	return true;
 }
 
@@ -560,7 +555,7 @@ smtp_out_break(struct smtp_out *so, const struct reply *our)
 {
 	smtp_out_pending(so, ATTEMPT_LATER, our);
 	smtp_out_settle(so, ATTEMPT_DEST_OK);
-	so_move(so, smtp_out_end(so, our));
+	smtp_out_move(so, smtp_out_end(so, our));
 }
 
 enum smtp_out_fate
@@ -580,5 +575,5 @@ smtp_out_quit(struct smtp_out *so)
 	must(!so->mail);
 	if (so->state == SMTP_OUT_READY || so->state == SMTP_OUT_RSET)
 		so_say(so, "QUIT\r\n");
-	so_move(so, SMTP_OUT_CLOSED);
+	smtp_out_move(so, SMTP_OUT_CLOSED);
 }

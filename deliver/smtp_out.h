@@ -13,6 +13,10 @@
  *		wanted earlier: smtp_out_wants_body()
  *	CLOSED  close the socket once OUT is written; WHY says why
  *
+ *	TLS     the handshake is to be made: smtp_out_secured(), or
+ *		smtp_out_closed(), smtp_out_silent(), smtp_out_tls_failed()
+ *	TOKEN   the token for the login is wanted: smtp_out_token()
+ *
  * FATE tells what became of the mail; whatever a server does, whenever it does
  * it, has one outcome, written in the table of docs/delivery.md, which is
  * also the table of the test. When in doubt: later.
@@ -24,14 +28,18 @@
 
 #include "base/buf.h"
 #include "deliver/route.h"
+#include "deliver/tls_policy.h"
 #include "mail/lines.h"
 #include "mail/smtp_reply.h"
 #include "queue/attempt.h"
 
 /*
- *	BANNER -> EHLO [-> HELO] -> READY -> MAIL -> RCPT -> DATA -> BODY -> DOT
- *	                              ^                                       |
- *	                              +---------- [RSET] <--------------------+
+ *	[TLS ->] BANNER -> EHLO [-> STARTTLS -> TLS -> EHLO] [-> HELO]
+ *		[-> TOKEN] [-> AUTH] -> READY
+ *
+ *	READY -> MAIL -> RCPT -> DATA -> BODY -> DOT
+ *	  ^                                       |
+ *	  +---------- [RSET] <--------------------+
  *
  * A state is named after the command whose reply is awaited. With PIPELINING
  * the commands of MAIL, RCPT and DATA are all sent on entering MAIL.
@@ -44,6 +52,10 @@ enum smtp_out_state {
 	SMTP_OUT_BANNER,
 	SMTP_OUT_EHLO,
 	SMTP_OUT_HELO,
+	SMTP_OUT_STARTTLS,
+	SMTP_OUT_TLS,
+	SMTP_OUT_TOKEN,
+	SMTP_OUT_AUTH,
 	SMTP_OUT_READY,
 	SMTP_OUT_MAIL,
 	SMTP_OUT_RCPT,
@@ -67,6 +79,9 @@ struct smtp_out_conf {
 	bool lmtp;        /* LHLO, and a reply a recipient after the dot */
 	bool strict_8bit;
 	bool chunking; /* BDAT where it is offered and faster */
+	enum tls_level tls;
+	bool implicit_tls;
+	const struct smtp_login *login; /* borrowed; NULL: none */
 	/* Told of each transition; may be NULL. */
 	void (*moved)(void *arg, enum smtp_out_state from,
 		      enum smtp_out_state to);
@@ -82,6 +97,13 @@ struct smtp_out {
 	unsigned ehlo_lines;
 	bool pipelining, chunking, eight_bit_mime, size, dsn, smtputf8;
 	int64_t size_max; /* 0: no limit was named */
+	bool starttls;
+	unsigned logins; /* a bit for each enum sasl_mechanism */
+	/* TLS and the login. */
+	bool secure;              /* the handshake was made */
+	struct sasl_client *sasl; /* owned */
+	struct buf first;         /* a long first word, or an answer */
+	bool login_begun, first_waits;
 	/* The mail under way. */
 	struct attempt *mail; /* borrowed; NULL: none */
 	uint32_t *sent;       /* in the attempt's arena: who got a RCPT */
@@ -101,9 +123,12 @@ struct smtp_out {
 	bool sent_8bit;   /* the mail was sent with octets above 127 though
 			   * 8BITMIME was not offered */
 	enum smtp_out_fate fate;
-	bool failed;      /* CLOSED before it could carry its first mail: the
+	bool failed;       /* CLOSED before it could carry its first mail: the
 			   * next host is to be tried */
-	struct reply why; /* CLOSED: the server's words or ours */
+	bool tls_failed;   /* ... in the handshake */
+	bool login_failed; /* ... at the login, by the server's word */
+	bool secret;       /* OUT has something in it that is to be wiped */
+	struct reply why;  /* CLOSED: the server's words or ours */
 };
 
 /* The largest OUT may have to be, between two looks of the owner. */
@@ -111,11 +136,19 @@ struct smtp_out {
 
 void smtp_out_init(struct smtp_out *so, const struct smtp_out_conf *conf,
 		   struct buf *out);
+void smtp_out_done(struct smtp_out *so);
 
 /* Bytes from the server; it closed; it said nothing for too long. */
 void smtp_out_input(struct smtp_out *so, const char *data, size_t len);
 void smtp_out_closed(struct smtp_out *so);
 void smtp_out_silent(struct smtp_out *so);
+/* In TLS: it is made, and what was heard before is forgotten; or it failed, and
+ * WHY says how. */
+void smtp_out_secured(struct smtp_out *so);
+void smtp_out_tls_failed(struct smtp_out *so, const char *why);
+/* In TOKEN: here it is; NULL: there is none now, WHY says why. */
+void smtp_out_token(struct smtp_out *so, const struct secret *token,
+		    const char *why);
 /* Milliseconds that the server has for what is awaited in this state. */
 int64_t smtp_out_patience(const struct smtp_out *so,
 			  const struct delivery_timeouts *t);

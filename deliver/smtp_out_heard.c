@@ -124,7 +124,7 @@ static enum smtp_out_state
 so_heard_ehlo(struct smtp_out *so, enum so_word word, const struct reply *reply)
 {
 	if (word == SO_OK)
-		return SMTP_OUT_READY;
+		return smtp_out_greeted(so);
 	if (word == SO_NEVER && !so->conf.lmtp)
 		return SMTP_OUT_HELO;
 	return smtp_out_end(so, reply);
@@ -297,7 +297,16 @@ smtp_out_heard(struct smtp_out *so, enum so_word word,
 	case SMTP_OUT_EHLO:
 		return so_heard_ehlo(so, word, reply);
 	case SMTP_OUT_HELO:
-		return word == SO_OK ? SMTP_OUT_READY : smtp_out_end(so, reply);
+		return word == SO_OK ? smtp_out_greeted(so)
+				     : smtp_out_end(so, reply);
+	case SMTP_OUT_STARTTLS:
+		return smtp_out_heard_starttls(so, word, reply);
+	case SMTP_OUT_TLS:
+		so->tls_failed = true;
+		return smtp_out_end(so, reply);
+	case SMTP_OUT_AUTH:
+		return smtp_out_heard_auth(so, word, reply);
+	case SMTP_OUT_TOKEN:
 	case SMTP_OUT_READY:
 		return smtp_out_end(so, reply); /* nobody asked */
 	case SMTP_OUT_MAIL:

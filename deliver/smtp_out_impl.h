@@ -37,4 +37,27 @@ void smtp_out_refused(struct smtp_out *so, enum so_word word,
 enum smtp_out_state smtp_out_end(struct smtp_out *so,
 				 const struct reply *reply);
 
+/* Go there, and say what belongs to it. */
+void smtp_out_move(struct smtp_out *so, enum smtp_out_state next);
+
+/* --- smtp_out_ehlo.c ---------------------------------------------------------- */
+
+/* A line of the reply to EHLO; the first one is the server's name. ARG is the
+ * machine. */
+void smtp_out_keyword(void *arg, int code, const char *text);
+void smtp_out_forget_ehlo(struct smtp_out *so);
+
+/* --- smtp_out_auth.c: what stands between EHLO and the first mail -------------- */
+
+/* EHLO or HELO was taken. */
+enum smtp_out_state smtp_out_greeted(struct smtp_out *so);
+enum smtp_out_state smtp_out_heard_starttls(struct smtp_out *so,
+					    enum so_word word,
+					    const struct reply *reply);
+void smtp_out_enter_auth(struct smtp_out *so);
+enum smtp_out_state smtp_out_heard_auth(struct smtp_out *so, enum so_word word,
+					const struct reply *reply);
+/* The server spoke on behind the 220 of STARTTLS, in the clear. */
+void smtp_out_injected(struct smtp_out *so);
+
 #endif

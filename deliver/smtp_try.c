@@ -132,14 +132,23 @@ smtp_try_give_up(struct smtp_try *t)
 }
 
 void
-smtp_try_note(struct smtp_try *t, const char *relay)
+smtp_try_note(struct smtp_try *t, const char *relay,
+	      const struct attempt_tls *tls)
 {
 	struct attempt *a = t->a;
 	const char *copy = arena_strdup(&a->arena, relay);
+	struct attempt_tls *how = NULL;
 
+	if (tls->version) {
+		how = arena_alloc(&a->arena, sizeof(*how));
+		*how = *tls;
+	}
 	for (size_t i = 0; i < a->nrcpt; i++)
-		if (a->rcpt[i].outcome != ATTEMPT_UNTRIED && !a->rcpt[i].relay)
+		if (a->rcpt[i].outcome != ATTEMPT_UNTRIED &&
+		    !a->rcpt[i].relay) {
 			a->rcpt[i].relay = copy;
+			a->rcpt[i].tls = how;
+		}
 }
 
 /* --- addresses ---------------------------------------------------------------------- */
@@ -486,6 +495,14 @@ smtp_try_failed(struct smtp_try *t, const struct reply *why, const char *relay)
 	sockaddr_text(&t->addrs[t->addr_at], key);
 	host_memory_add(&t->dl->memory, key, try_now(t));
 	t->addr_at++;
+	try_address(t);
+}
+
+void
+smtp_try_plain(struct smtp_try *t)
+{
+	t->conn = NULL;
+	smtp_tls_set_bad(t, &t->addrs[t->addr_at]);
 	try_address(t);
 }
 

@@ -1,9 +1,12 @@
 /*
  * verify - one probe of a recipient:
  *
- *	RESOLVE -> CONNECT -> BANNER -> EHLO [-> HELO] -> MAIL -> RCPT -> over
- *	   ^ next host     ^ next address  |
- *	   +---------------+---------------+
+ *	RESOLVE -> CONNECT -> HELLO -> MAIL -> RCPT -> over
+ *	   ^ next host     ^ next address
+ *	   +---------------+-----+
+ *
+ * Up to the first MAIL it is a delivery like any other, so the client's machine
+ * says it, with TLS and a login where the next hop has them.
  */
 #include "deliver/verify.h"
 
@@ -17,6 +20,7 @@
 #include "base/must.h"
 #include "base/xalloc.h"
 #include "deliver/routes_conf.h"
+#include "deliver/smtp_out.h"
 #include "deliver/verify_impl.h"
 #include "net/io.h"
 
@@ -36,9 +40,7 @@ const char *const verify_result_names[] = {
 enum probe_state {
 	PROBE_RESOLVE,
 	PROBE_CONNECT,
-	PROBE_BANNER,
-	PROBE_EHLO,
-	PROBE_HELO,
+	PROBE_HELLO, /* up to the first MAIL */
 	PROBE_MAIL,
 	PROBE_RCPT,
 	PROBE_OVER,
@@ -46,9 +48,7 @@ enum probe_state {
 static const char *const probe_state_names[] = {
 	[PROBE_RESOLVE] = "resolve",
 	[PROBE_CONNECT] = "connect",
-	[PROBE_BANNER] = "banner",
-	[PROBE_EHLO] = "EHLO",
-	[PROBE_HELO] = "HELO",
+	[PROBE_HELLO] = "hello",
 	[PROBE_MAIL] = "MAIL",
 	[PROBE_RCPT] = "RCPT",
 	[PROBE_OVER] = "over",
@@ -73,6 +73,10 @@ struct probe {
 	size_t naddrs, addr_at;
 	struct dns_query *query; /* owned */
 	struct io *io;           /* owned */
+	struct tls_policy policy;
+	bool shaking, plain; /* the handshake; it failed at this address */
+	struct smtp_out so;  /* in HELLO */
+	struct buf out;      /* its */
 	struct reply_parser parser;
 	struct reply last;
 	struct loop_timer patience; /* of those who wait */
@@ -104,6 +108,8 @@ probe_free(struct probe *p)
 		dns_cancel(&p->query);
 	if (p->io != NULL)
 		io_close(&p->io);
+	smtp_out_done(&p->so);
+	buf_wipe(&p->out);
 	loop_timer_done(&p->patience);
 	routing_unref(&p->routing);
 	free(p->waiters);
@@ -195,6 +201,7 @@ static void
 probe_next_address(struct probe *p)
 {
 	io_close(&p->io);
+	p->plain = false;
 	p->addr_at++;
 	probe_address(p);
 }
@@ -227,25 +234,12 @@ probe_heard_rcpt(struct probe *p)
 	return PROBE_OVER;
 }
 
-/* CONNECT: this address is of no use. */
 static enum probe_state
 probe_heard(struct probe *p)
 {
-	const char *helo = routing_helo(p->routing, &p->hops[p->hop_at]);
 	bool ok = reply_ok(&p->last);
 
 	switch (p->state) {
-	case PROBE_BANNER:
-		return ok ? probe_say(p, PROBE_EHLO, "EHLO ", helo, "")
-			  : PROBE_CONNECT;
-	case PROBE_EHLO:
-		if (reply_permanent(&p->last))
-			return probe_say(p, PROBE_HELO, "HELO ", helo, "");
-		return ok ? probe_say(p, PROBE_MAIL, "MAIL FROM:<>", "", "")
-			  : PROBE_CONNECT;
-	case PROBE_HELO:
-		return ok ? probe_say(p, PROBE_MAIL, "MAIL FROM:<>", "", "")
-			  : PROBE_CONNECT;
 	case PROBE_MAIL:
 		if (ok)
 			return probe_say(p, PROBE_RCPT, "RCPT TO:<", p->address,
@@ -257,6 +251,7 @@ probe_heard(struct probe *p)
 		return probe_heard_rcpt(p);
 	case PROBE_RESOLVE:
 	case PROBE_CONNECT:
+	case PROBE_HELLO:
 	case PROBE_OVER:
 		break;
 	}
@@ -281,8 +276,6 @@ probe_input(struct probe *p)
 			continue;
 		reply_copy(&p->last, &p->parser.reply);
 		p->state = probe_heard(p);
-		if (p->state == PROBE_CONNECT)
-			r = -1;
 		if (p->state == PROBE_OVER)
 			return;
 	}
@@ -292,6 +285,100 @@ probe_input(struct probe *p)
 
 /* --- the way there ---------------------------------------------------------------- */
 
+/* Read here: one file for one recipient, by whom a client waits for. */
+static void
+probe_token(struct probe *p)
+{
+	struct secret *token = NULL;
+	char *why = NULL;
+
+	secret_load(&p->hops[p->hop_at].token, SECRETS_WARN, &token, &why);
+	smtp_out_token(&p->so, token, why != NULL ? why : "there is no token");
+	secret_free(&token);
+	free(why);
+}
+
+/* The machine is at its end: in the clear, elsewhere, or not at all. */
+static void
+probe_hello_failed(struct probe *p)
+{
+	reply_copy(&p->last, &p->so.why);
+	if (!p->so.tls_failed || p->policy.level != TLS_LEVEL_OPPORTUNISTIC) {
+		probe_next_address(p);
+		return;
+	}
+	io_close(&p->io);
+	p->plain = true;
+	probe_address(p);
+}
+
+/* What the machine wants now. */
+static void
+probe_hello(struct probe *p)
+{
+	if (p->so.state == SMTP_OUT_TOKEN)
+		probe_token(p);
+	if (p->out.len > 0)
+		io_write(p->io, p->out.data, p->out.len);
+	buf_wipe(&p->out);
+	if (p->so.state == SMTP_OUT_CLOSED) {
+		probe_hello_failed(p);
+		return;
+	}
+	if (p->so.state == SMTP_OUT_READY) {
+		p->state = probe_say(p, PROBE_MAIL, "MAIL FROM:<>", "", "");
+		return;
+	}
+	if (p->so.state == SMTP_OUT_TLS && !p->shaking) {
+		p->shaking = true;
+		io_start_tls_client(p->io, p->policy.client, p->policy.name,
+				    p->policy.level == TLS_LEVEL_VERIFY);
+	}
+	io_set_deadline(p->io, PROBE_STEP_MS);
+}
+
+static void
+probe_hello_input(struct probe *p)
+{
+	struct evbuffer *in = io_input(p->io);
+	size_t n;
+
+	while ((n = evbuffer_get_contiguous_space(in)) > 0) {
+		smtp_out_input(&p->so,
+			       (char *)evbuffer_pullup(in, (ev_ssize_t)n), n);
+		evbuffer_drain(in, n);
+	}
+	probe_hello(p);
+}
+
+static void
+probe_connected(struct probe *p)
+{
+	if (p->shaking)
+		smtp_out_secured(&p->so);
+	p->shaking = false;
+	p->state = PROBE_HELLO;
+	probe_hello(p);
+}
+
+static void
+probe_broke(struct probe *p, enum io_event event)
+{
+	if (p->state != PROBE_HELLO) {
+		reply_set(&p->last, 451, "4.4.2", "no answer from %s",
+			  p->hops[p->hop_at].host);
+		probe_next_address(p);
+		return;
+	}
+	if (p->shaking && event == IO_FAILED)
+		smtp_out_tls_failed(&p->so, io_error_text(p->io));
+	else if (event == IO_DEADLINE)
+		smtp_out_silent(&p->so);
+	else
+		smtp_out_closed(&p->so);
+	probe_hello(p);
+}
+
 static void
 probe_event(void *arg, enum io_event event)
 {
@@ -299,22 +386,40 @@ probe_event(void *arg, enum io_event event)
 
 	switch (event) {
 	case IO_CONNECTED:
-		p->state = PROBE_BANNER;
-		io_set_deadline(p->io, PROBE_STEP_MS);
+		probe_connected(p);
 		return;
 	case IO_INPUT:
-		probe_input(p);
+		if (p->state == PROBE_HELLO)
+			probe_hello_input(p);
+		else
+			probe_input(p);
 		return;
 	case IO_DRAINED:
 		return;
 	case IO_EOF:
 	case IO_FAILED:
 	case IO_DEADLINE:
-		reply_set(&p->last, 451, "4.4.2", "no answer from %s",
-			  p->hops[p->hop_at].host);
-		probe_next_address(p);
+		probe_broke(p, event);
 		return;
 	}
+}
+
+/* A machine for a new connection. */
+static void
+probe_begin(struct probe *p)
+{
+	const struct hop *hop = &p->hops[p->hop_at];
+	struct smtp_out_conf conf = {
+		.helo = routing_helo(p->routing, hop),
+		.login = routing_login(hop),
+	};
+
+	p->policy = routing_tls(hop, hop->host);
+	conf.tls = p->plain ? TLS_LEVEL_NONE : p->policy.level;
+	conf.implicit_tls = p->policy.implicit;
+	p->shaking = false;
+	smtp_out_done(&p->so);
+	smtp_out_init(&p->so, &conf, &p->out);
 }
 
 static int
@@ -333,6 +438,7 @@ probe_connect(struct probe *p, const struct sockaddr_any *addr)
 	if (r < 0)
 		return r;
 	p->state = PROBE_CONNECT;
+	probe_begin(p);
 	reply_parser_init(&p->parser);
 	io_set_deadline(p->io, conf->timeouts.connect_ms);
 	return 0;
@@ -415,6 +521,7 @@ probe_new(struct verifier *v, struct routing *routing,
 	p->routing = routing_ref(routing);
 	p->key = xstrdup(key);
 	p->address = xstrdup(address);
+	buf_init(&p->out, SMTP_OUT_MAX);
 	p->keep_ms = route->entry->verify.cache_ms;
 	p->hops = route->hops;
 	p->nhops = route->nhops;

@@ -239,6 +239,12 @@ sasl_client_free(struct sasl_client **p)
 	free(sc);
 }
 
+enum sasl_mechanism
+sasl_client_mechanism(const struct sasl_client *sc)
+{
+	return sc->mechanism;
+}
+
 int
 sasl_client_first(struct sasl_client *sc, struct buf *out)
 {

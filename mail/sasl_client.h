@@ -45,6 +45,7 @@ struct sasl_client *sasl_client_new(enum sasl_mechanism mechanism,
 				    const char *user, const char *password);
 /* Wiped. NULL is fine, and is left. */
 void sasl_client_free(struct sasl_client **sc);
+enum sasl_mechanism sasl_client_mechanism(const struct sasl_client *sc);
 /* Begins this one with a word of the client's? Then that word, in base64, at
  * the end of OUT. 1; 0: the server begins; -errno as sasl_client_answer(). */
 int sasl_client_first(struct sasl_client *sc, struct buf *out);

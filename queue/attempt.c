@@ -459,8 +459,8 @@ ar_log_rcpt(struct attempt_impl *ai, const struct attempt_rcpt *ar, int64_t now)
 
 	if (status[ar->outcome] == NULL)
 		return;
-	log_deliver(ai->log, ai->a.id, &r, ar->relay, status[ar->outcome],
-		    &ar->reply, ar->tries + 1, now);
+	log_deliver(ai->log, ai->a.id, &r, ar->relay, ar->tls,
+		    status[ar->outcome], &ar->reply, ar->tries + 1, now);
 	if (ai->result_cell[0] != NULL)
 		metric_add(ai->result_cell[cell[ar->outcome]], 1);
 	if (ar->outcome == ATTEMPT_DONE && ai->latency_cell != NULL)

@@ -30,6 +30,12 @@ enum attempt_reach {
 	ATTEMPT_DELIVERED, /* to its end */
 };
 
+/* How a connection was encrypted. */
+struct attempt_tls {
+	const char *version, *cipher; /* "TLSv1.3", ... */
+	bool verified;                /* the host is who it should be */
+};
+
 struct attempt_rcpt {
 	uint32_t n;
 	uint64_t version; /* the token */
@@ -44,6 +50,7 @@ struct attempt_rcpt {
 	struct reply reply; /* what was said; empty for UNTRIED */
 	const char
 		*relay; /* "host[ip]:port" that said it; in the arena, or "" */
+	const struct attempt_tls *tls; /* of RELAY; in the arena; NULL plain */
 	const char *moved_agent, *moved_dest, *moved_route; /* in the arena */
 };
 

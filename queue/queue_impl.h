@@ -465,7 +465,8 @@ void stats_init(struct queue *q);
 void stats_turn(struct queue *q, struct store_txn *txn, int64_t now_mono_ms);
 void stats_count_turn(struct queue *q);
 void log_deliver(const struct log_context *log, uint64_t id,
-		 const struct rcpt *r, const char *relay, const char *status,
+		 const struct rcpt *r, const char *relay,
+		 const struct attempt_tls *tls, const char *status,
 		 const struct reply *reply, uint32_t tries, int64_t now);
 
 /* --- pause.c ------------------------------------------------------------- */

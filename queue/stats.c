@@ -82,8 +82,9 @@ static const struct metric_desc stats_corrupt = {
 
 void
 log_deliver(const struct log_context *log, uint64_t id, const struct rcpt *r,
-	    const char *relay, const char *status, const struct reply *reply,
-	    uint32_t tries, int64_t now)
+	    const char *relay, const struct attempt_tls *tls,
+	    const char *status, const struct reply *reply, uint32_t tries,
+	    int64_t now)
 {
 	char text[QUEUE_ID_LEN], line[REPLY_TEXT_MAX + 32] = "";
 	char dsn[REPLY_DSN_MAX], delay[32];
@@ -102,6 +103,11 @@ log_deliver(const struct log_context *log, uint64_t id, const struct rcpt *r,
 		  LOG_ADDR("orig_to", other ? r->original : NULL),
 		  relay != NULL && relay[0] == '/' ? LOG_ADDR("relay", relay)
 						   : LOG_STR("relay", relay),
+		  LOG_STR("tls", tls != NULL ? tls->version : NULL),
+		  LOG_STR("cipher", tls != NULL ? tls->cipher : NULL),
+		  LOG_STR("verified", tls == NULL     ? NULL
+				      : tls->verified ? "yes"
+						      : "no"),
 		  LOG_STR("status", status),
 		  LOG_STR("dsn", reply_dsn(reply, dsn)),
 		  LOG_STR("delay", delay), LOG_INT("tries", tries),

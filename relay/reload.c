@@ -37,6 +37,22 @@ reload_refused(struct relay *r, const struct conf_errors *e)
 	relay_metrics_reloaded(r, false);
 }
 
+/* Of the secrets and certificates; the others are for who writes the file. */
+static void
+reload_warnings(struct relay *r, const struct conf_errors *e, size_t from)
+{
+	for (size_t i = from; i < e->n; i++) {
+		const struct conf_mark *m = &e->v[i].mark;
+		char *where =
+			xasprintf("%s:%d:%d", m->file, m->line, m->column);
+
+		log_event(&r->log_root, LOG_WARNING, "reload_warning",
+			  LOG_STR("where", where),
+			  LOG_STR("warning", e->v[i].text));
+		free(where);
+	}
+}
+
 static bool
 reload_strings_differ(const struct conf_strings *a,
 		      const struct conf_strings *b)
@@ -219,6 +235,7 @@ relay_reload(struct relay *r)
 	struct config *config;
 	struct conf_errors e;
 	struct timespec now;
+	size_t warned = 0;
 	int result;
 
 	if (r->stopping)
@@ -229,6 +246,7 @@ relay_reload(struct relay *r)
 	conf_errors_init(&e);
 	result = config_load(r->conf_path, &config, &e);
 	if (result == 0) {
+		warned = e.n;
 		result = snapshot_new(config, &r->smtp_metrics, &e, &snapshot);
 		config_unref(&config);
 	}
@@ -239,6 +257,7 @@ relay_reload(struct relay *r)
 	if (result == 0)
 		result = reload_ports(r, snapshot->config);
 	if (result >= 0) {
+		reload_warnings(r, &e, warned);
 		reload_apply(r, snapshot, result > 0);
 	} else {
 		log_forget(r->log);

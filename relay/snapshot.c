@@ -103,6 +103,9 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	r = routing_new(&from, e, &routing);
 	if (r < 0)
 		return r;
+	r = routing_arm(routing, (enum secrets_mode)config->secrets.mode, e);
+	if (r < 0)
+		goto drop_routing;
 	r = rewrite_new(config, e, &rewrite);
 	if (r < 0)
 		goto drop_routing;

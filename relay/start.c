@@ -116,7 +116,8 @@ start_say_unreadable(const char *path)
 		     pw->pw_name, gr->gr_name, path, path);
 }
 
-/* Read anew by whom reloads will be read by. Its warnings were told before. */
+/* Read anew by whom reloads will be read by, and the secrets with it. What the
+ * file itself is warned of was told before. */
 static int
 start_snapshot(struct relay *r)
 {
@@ -127,13 +128,16 @@ start_snapshot(struct relay *r)
 	conf_errors_init(&e);
 	result = config_load(r->conf_path, &config, &e);
 	if (result == 0) {
+		conf_errors_done(&e);
+		conf_errors_init(&e);
 		result = snapshot_new(config, &r->smtp_metrics, &e,
 				      &r->snapshot);
 		config_unref(&config);
 	}
-	if (result == 0)
+	if (result == 0) {
 		r->started = config_ref(r->snapshot->config);
-	if (result < 0) {
+		conf_errors_print(&e, stderr);
+	} else {
 		conf_errors_print(&e, stderr);
 		start_say_unreadable(r->conf_path);
 	}

@@ -1,4 +1,4 @@
-foreach(name lmtp_out smtp_out smtp_out_chunk smtp_out_table)
+foreach(name lmtp_out smtp_out smtp_out_chunk smtp_out_table smtp_out_tls)
   belfry_unit_test(${name} belfry_deliver)
   target_sources(test_${name} PRIVATE unit/so_rig.c)
 endforeach()

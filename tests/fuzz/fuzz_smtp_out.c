@@ -113,6 +113,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	buf_init(&out, SMTP_OUT_MAX);
 	smtp_out_init(&so, &conf, &out);
 	run(&so, data[0], data + 1, len - 1);
+	smtp_out_done(&so);
 	buf_done(&out);
 	return 0;
 }

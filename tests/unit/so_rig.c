@@ -42,6 +42,7 @@ so_rig_init(struct so_rig *g, size_t nrcpt)
 void
 so_rig_done(struct so_rig *g)
 {
+	smtp_out_done(&g->so);
 	buf_done(&g->out);
 	arena_done(&g->a[0].arena);
 	arena_done(&g->a[1].arena);

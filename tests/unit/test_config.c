@@ -342,12 +342,6 @@ static const struct {
 	{"no host", HOST "delivery: {smarthost: [{name: a}]}\n",
 	 "t:2:24: `host` is missing; write for example `host: "
 	 "smtp.example.net`\n"},
-	{"tls of a next hop not built",
-	 HOST "delivery: {smarthost: [{host: a.example, tls: verify}]}\n",
-	 "t:2:47: `tls` can't be `verify`; only none is known\n"},
-	{"login not built",
-	 HOST "delivery: {smarthost: [{host: a.example, user: u}]}\n",
-	 "t:2:42: unknown key `user`\n"},
 	{"one name, two next hops",
 	 HOST "delivery:\n  smarthost: [{name: a, host: a.example}]\n"
 	      "  by_domain: [{match: b.example, via: [{name: a, host: "

@@ -11,6 +11,9 @@ enum moment {
 	AT_GREETING,
 	AT_EHLO,
 	AT_HELO,
+	AT_STARTTLS,
+	AT_HANDSHAKE,
+	AT_LOGIN,
 	AT_FIRST_IDLE,
 	AT_IDLE,
 	AT_FIRST_MAIL,
@@ -28,6 +31,9 @@ static const char *const moment_names[NMOMENT] = {
 	"greeting",
 	"EHLO",
 	"HELO",
+	"STARTTLS",
+	"TLS handshake",
+	"login",
 	"before the first MAIL",
 	"between two mails",
 	"first MAIL",
@@ -46,6 +52,13 @@ static const char *const said_names[] = {
 };
 #define NSAID (sizeof(said_names) / sizeof(said_names[0]))
 
+/* The server is gone and said nothing. */
+static bool
+is_end(const char *said)
+{
+	return strcmp(said, "silence") == 0 || strcmp(said, "close") == 0;
+}
+
 /* Where these two are not rows of their own they are 3xx and 5xx. */
 static bool
 said_belongs(size_t moment, const char *said)
@@ -54,6 +67,8 @@ said_belongs(size_t moment, const char *said)
 		return moment == AT_DATA;
 	if (strcmp(said, "552") == 0)
 		return moment == AT_RCPT;
+	if (moment == AT_HANDSHAKE) /* what is said there is not SMTP */
+		return is_end(said) || strcmp(said, "garbage") == 0;
 	return true;
 }
 
@@ -77,6 +92,11 @@ say(struct so_rig *g, const char *said)
 	if (strcmp(said, "close") == 0)
 		smtp_out_closed(&g->so);
 }
+
+static struct smtp_login login = {
+	.user = "anna",
+	.any = true,
+};
 
 /* One mail all the way, so that the connection has carried one. */
 static void
@@ -104,6 +124,20 @@ bring_to_hello(struct so_rig *g, enum moment m)
 	so_rig_hear(g, "220 mx.example.net\r\n");
 	if (m == AT_HELO)
 		so_rig_hear(g, "502 what?\r\n");
+	if (m < AT_STARTTLS)
+		return;
+	g->so.conf.tls = TLS_LEVEL_OPPORTUNISTIC;
+	so_rig_hear(g, "250-mx.example.net\r\n250 STARTTLS\r\n");
+	if (m == AT_STARTTLS)
+		return;
+	so_rig_hear(g, "220 go ahead\r\n");
+	assert_int_equal(g->so.state, SMTP_OUT_TLS);
+	if (m == AT_HANDSHAKE)
+		return;
+	smtp_out_secured(&g->so);
+	g->so.conf.login = &login;
+	so_rig_hear(g, "250-mx.example.net\r\n250 AUTH PLAIN\r\n");
+	assert_int_equal(g->so.state, SMTP_OUT_AUTH);
 }
 
 /* As much of it as belongs to the moment, or all where its replies are awaited
@@ -126,7 +160,7 @@ give_content(struct so_rig *g, enum moment m)
 static void
 bring_to(struct so_rig *g, enum moment m, const char *ehlo, bool early)
 {
-	if (m == AT_GREETING || m == AT_EHLO || m == AT_HELO) {
+	if (m < AT_FIRST_IDLE) {
 		bring_to_hello(g, m);
 		return;
 	}
@@ -322,13 +356,6 @@ index_of(const char *const *names, size_t n, const char *name)
 	return -1;
 }
 
-/* The server is gone and said nothing. */
-static bool
-is_end(const char *said)
-{
-	return strcmp(said, "silence") == 0 || strcmp(said, "close") == 0;
-}
-
 static void
 check_line(char *line, int number, bool seen[NMOMENT][NSAID])
 {
@@ -379,8 +406,10 @@ test_table(void **state)
 	char line[512];
 	bool inside = false;
 	int number = 0;
+	struct secret *password = secret_new("secret", 6);
 
 	(void)state;
+	login.password = password;
 	assert_non_null(f);
 	while (fgets(line, sizeof(line), f)) {
 		number++;
@@ -392,6 +421,7 @@ test_table(void **state)
 			check_line(line + 1, number, seen);
 	}
 	fclose(f);
+	secret_free(&password);
 	for (size_t m = 0; m < NMOMENT; m++)
 		for (size_t s = 0; s < NSAID; s++)
 			if (said_belongs(m, said_names[s]) && !seen[m][s])
