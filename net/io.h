@@ -76,10 +76,9 @@ void io_uncork(struct io *io);
  * written waits. The deadline is the caller's.
  *
  * What io_input() holds came in clear, before the handshake, and must not be
- * taken for what comes after it: it is thrown away; returns how much it was. With
- * KEEP it is the beginning of the handshake (a client that was not to wait).
+ * taken for what comes after it: it is thrown away; returns how much it was.
  */
-size_t io_start_tls_server(struct io *io, struct tls_server *server, bool keep);
+size_t io_start_tls_server(struct io *io, struct tls_server *server);
 /* NAME, a host name or an address, is what the certificate must be for; the
  * server is told it when it is a host name. NULL: nobody in particular. With
  * VERIFY the handshake fails with EKEYREJECTED when it is not, or its chain

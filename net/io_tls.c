@@ -19,7 +19,6 @@ struct io_tls {
 	struct tls_server *server; /* owned reference; NULL: a client */
 	char *name;                /* owned; whom a client asked for, or NULL */
 	struct evbuffer *before;   /* owned; output in clear, or NULL */
-	struct evbuffer *early;    /* owned; input of the handshake, or NULL */
 	bool open;                 /* the handshake is over */
 	bool said_bye, bio_eof;
 	int bio_error; /* errno of the socket's last call that failed */
@@ -59,8 +58,6 @@ io_bio_read(BIO *bio, char *data, int max)
 	ssize_t n;
 
 	BIO_clear_retry_flags(bio);
-	if (tls->early != NULL && evbuffer_get_length(tls->early) > 0)
-		return evbuffer_remove(tls->early, data, (size_t)max);
 	n = io_recv(io, data, (size_t)max);
 	if (n == -EAGAIN)
 		BIO_set_retry_read(bio);
@@ -290,7 +287,7 @@ io_tls_shake(struct io *io)
 }
 
 static size_t
-io_tls_start(struct io *io, SSL *ssl, bool keep)
+io_tls_start(struct io *io, SSL *ssl)
 {
 	struct io_tls *tls = xcalloc(1, sizeof(*tls));
 	size_t clear = evbuffer_get_length(io->input);
@@ -301,12 +298,6 @@ io_tls_start(struct io *io, SSL *ssl, bool keep)
 	tls->ssl = ssl;
 	bio = io_bio_new(io);
 	SSL_set_bio(ssl, bio, bio);
-	if (clear > 0 && keep) {
-		tls->early = io->input;
-		io->input = evbuffer_new();
-		must(io->input != NULL);
-		clear = 0;
-	}
 	evbuffer_drain(io->input, clear);
 	if (io_output_len(io) > 0) {
 		tls->before = io->output;
@@ -321,9 +312,9 @@ io_tls_start(struct io *io, SSL *ssl, bool keep)
 }
 
 size_t
-io_start_tls_server(struct io *io, struct tls_server *server, bool keep)
+io_start_tls_server(struct io *io, struct tls_server *server)
 {
-	size_t clear = io_tls_start(io, tls_server_connection(server), keep);
+	size_t clear = io_tls_start(io, tls_server_connection(server));
 
 	io->tls->server = tls_server_ref(server);
 	return clear;
@@ -334,7 +325,7 @@ io_start_tls_client(struct io *io, struct tls_client *client, const char *name,
 		    bool verify)
 {
 	SSL *ssl = tls_client_connection(client, name);
-	size_t clear = io_tls_start(io, ssl, false);
+	size_t clear = io_tls_start(io, ssl);
 
 	SSL_set_app_data(ssl, io->tls);
 	SSL_set_verify(ssl, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
@@ -507,8 +498,6 @@ io_tls_free(struct io *io)
 	tls_server_unref(&tls->server);
 	if (tls->before != NULL)
 		evbuffer_free(tls->before);
-	if (tls->early != NULL)
-		evbuffer_free(tls->early);
 	free(tls->name);
 	free(tls);
 }

@@ -17,6 +17,9 @@
  * Those of TLS 1.3 all are so. */
 #define TLS_SERVER_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 
+/* For the exchange of keys: quick ones, of 128 bits and more. */
+#define TLS_SERVER_GROUPS "X25519:P-256:P-384"
+
 const char *const tls_version_names[] = {"1.2", "1.3", NULL};
 
 struct tls_server {
@@ -110,6 +113,7 @@ tls_server_add(struct tls_server *server, const struct tls_server_conf *conf,
 
 	server->ctx[server->n++] = ctx;
 	must(SSL_CTX_set_cipher_list(ctx, TLS_SERVER_CIPHERS) == 1);
+	must(SSL_CTX_set1_groups_list(ctx, TLS_SERVER_GROUPS) == 1);
 	must(SSL_CTX_set_num_tickets(ctx, 1) == 1);
 	SSL_CTX_set_tlsext_servername_callback(ctx, tls_choose);
 	SSL_CTX_set_tlsext_servername_arg(ctx, server);
