@@ -73,6 +73,8 @@ struct listener_conf {
 	struct network_list trusted; /* TRUST, resolved */
 	struct conf_strings proxy;
 	struct network_list proxies; /* PROXY, resolved */
+	struct conf_strings xclient, xforward;
+	struct network_list xclients, xforwards; /* these, resolved */
 	struct conf_mark mark;
 };
 

@@ -163,6 +163,8 @@ cc_listeners(struct cc *cc)
 		ok = cc_not_listener(cc, l->address, &l->mark, i) && ok;
 		ok = cc_networks(cc, &l->trust, &l->trusted) && ok;
 		ok = cc_networks(cc, &l->proxy, &l->proxies) && ok;
+		ok = cc_networks(cc, &l->xclient, &l->xclients) && ok;
+		ok = cc_networks(cc, &l->xforward, &l->xforwards) && ok;
 		ok = cc_listener_auth(cc, l) && ok;
 		if (l->role == CONFIG_INBOUND && cc->config->domains.n == 0) {
 			conf_error(cc->errors, &l->mark,
@@ -180,6 +182,7 @@ cc_listeners(struct cc *cc)
 				     l->name);
 		cc_warn_wide(cc, l);
 		cc_warn_wide_says(cc, l, "proxy", &l->proxy, &l->proxies);
+		cc_warn_wide_says(cc, l, "xclient", &l->xclient, &l->xclients);
 	}
 	return ok;
 }

@@ -13,7 +13,8 @@ const char *const smtp_verb_names[] = {
 	[SMTP_RSET] = "RSET",         [SMTP_NOOP] = "NOOP",
 	[SMTP_VRFY] = "VRFY",         [SMTP_HELP] = "HELP",
 	[SMTP_QUIT] = "QUIT",         [SMTP_AUTH] = "AUTH",
-	[SMTP_STARTTLS] = "STARTTLS", [SMTP_XOUTCOME] = "XOUTCOME",
+	[SMTP_STARTTLS] = "STARTTLS", [SMTP_XCLIENT] = "XCLIENT",
+	[SMTP_XFORWARD] = "XFORWARD", [SMTP_XOUTCOME] = "XOUTCOME",
 	[SMTP_UNKNOWN] = "unknown",
 };
 
@@ -178,6 +179,8 @@ sc_arguments(struct sc_word rest, struct arena *arena, struct smtp_command *c,
 		return sc_argument(rest, false, arena, c, reply);
 	case SMTP_AUTH:
 	case SMTP_VRFY:
+	case SMTP_XCLIENT:
+	case SMTP_XFORWARD:
 	case SMTP_XOUTCOME:
 		return sc_argument(rest, true, arena, c, reply);
 	case SMTP_UNKNOWN:

@@ -26,6 +26,8 @@ enum smtp_verb {
 	SMTP_QUIT,
 	SMTP_AUTH,     /* RFC 4954 */
 	SMTP_STARTTLS, /* RFC 3207 */
+	SMTP_XCLIENT,  /* Postfix's: whose session it is ... */
+	SMTP_XFORWARD, /* ... and whose message */
 	SMTP_XOUTCOME, /* ours, submit socket only: wait for a message's fate */
 	SMTP_UNKNOWN,
 };

@@ -241,11 +241,23 @@ session_give_way(void *object)
 
 /* --- the beginning ------------------------------------------------------------ */
 
-static void
-session_name(struct session *s, int64_t uid, const char *login)
+void
+session_name_client(struct session *s)
 {
 	char ip[SOCKADDR_TEXT_MAX];
 
+	sockaddr_ip(&s->peer, ip);
+	snprintf(s->who, sizeof(s->who), "%s", ip);
+	snprintf(s->client_text, sizeof(s->client_text), "%s[%s]",
+		 s->name[0] != '\0' ? s->name : "unknown", ip);
+	snprintf(s->received_ip, sizeof(s->received_ip), "%s%s",
+		 strchr(ip, ':') != NULL ? "IPv6:" : "", ip);
+	s->client.received_ip = s->received_ip;
+}
+
+static void
+session_name(struct session *s, int64_t uid, const char *login)
+{
 	snprintf(s->id, sizeof(s->id), "%llx-%llx",
 		 (unsigned long long)s->all->epoch,
 		 (unsigned long long)s->handle);
@@ -259,12 +271,14 @@ session_name(struct session *s, int64_t uid, const char *login)
 		snprintf(s->who, sizeof(s->who), "uid:%lld", (long long)uid);
 		return;
 	}
-	sockaddr_ip(&s->peer, ip);
-	snprintf(s->who, sizeof(s->who), "%s", ip);
-	snprintf(s->client_text, sizeof(s->client_text), "unknown[%s]", ip);
-	snprintf(s->received_ip, sizeof(s->received_ip), "%s%s",
-		 strchr(ip, ':') != NULL ? "IPv6:" : "", ip);
-	s->client.received_ip = s->received_ip;
+	session_name_client(s);
+}
+
+static bool
+session_is_in(const struct session *s, const struct network_list *list)
+{
+	return !s->service->submit && !s->no_trust &&
+	       network_list_has(list, &s->peer);
 }
 
 static void
@@ -304,6 +318,8 @@ session_start(struct sessions *all, const struct accepted *accepted,
 	if (key != NULL)
 		s->client.key = s->key = xstrdup(key);
 	s->client.trusted = session_trusted(s);
+	s->client.xclient = session_is_in(s, service->xclients);
+	s->client.xforward = session_is_in(s, service->xforwards);
 	s->client.sasl = all->sasl;
 	s->log = (struct log_context){
 		.log = all->log->log,

@@ -181,6 +181,20 @@ session_scram(void *arg, const char *name, struct scram_keys *ret)
 		     ret);
 }
 
+void
+session_login_as(struct session *s, const char *name)
+{
+	const struct smtp_in_login login = {.user = name, .proved = true};
+
+	session_auth_free(s);
+	s->client.user = NULL;
+	if (name[0] == '\0')
+		return;
+	session_login_begin(s, &login);
+	s->client.user = users_find(s->snapshot->users, name);
+	s->client.user = session_find_user(s);
+}
+
 enum logins_quota
 session_take(void *arg)
 {

@@ -65,7 +65,7 @@ static bool
 session_rate(void *arg, enum smtp_verb verb)
 {
 	struct session *s = arg;
-	const char *user = s->login != NULL ? s->who : NULL;
+	const char *user = s->login != NULL ? s->who : session_user(s);
 	const char *name;
 
 	if (s->client.user != NULL)
@@ -235,7 +235,8 @@ session_now_ms(void *arg)
 void
 session_note_idle(struct session *s)
 {
-	bool busy = s->smtp.trusted || smtp_in_in_data(&s->smtp) ||
+	bool ours = s->smtp.trusted || s->client.user != NULL;
+	bool busy = ours || smtp_in_in_data(&s->smtp) ||
 		    !smtp_in_wants_input(&s->smtp);
 
 	acceptor_idle(s->ticket, busy ? INT64_MAX : loop_mono_ms(s->all->loop));
@@ -257,7 +258,8 @@ session_accepted(void *arg, uint64_t id, const struct envelope *env,
 		 int64_t size)
 {
 	struct session *s = arg;
-	char text[QUEUE_ID_LEN];
+	const struct xclient *x = s->smtp.forward;
+	char text[QUEUE_ID_LEN], origin[SESSION_ORIGIN_MAX];
 
 	s->last_id = id;
 	queue_id_text(id, text);
@@ -268,6 +270,9 @@ session_accepted(void *arg, uint64_t id, const struct envelope *env,
 		LOG_ADDR("user", session_user(s)),
 		LOG_ADDR("from", env->sender), LOG_INT("nrcpt", env->nrcpt),
 		LOG_INT("size", size), LOG_EXACT("msgid", env->message_id),
+		LOG_STR("origin", session_origin(s, origin, sizeof(origin))),
+		LOG_STR("origin_id",
+			x != NULL ? x->value[XCLIENT_IDENT] : NULL),
 		LOG_STR("listener", s->service->name),
 		LOG_STR("tls", s->tls != NULL ? s->tls->info.version : NULL),
 		LOG_STR("cipher", s->tls != NULL ? s->tls->info.cipher : NULL));
@@ -277,6 +282,7 @@ static void
 session_refused(void *arg, const struct smtp_in_refused *r)
 {
 	struct session *s = arg;
+	char origin[SESSION_ORIGIN_MAX];
 
 	metric_add(s->service->refused[r->no], 1);
 	log_event(&s->log, LOG_INFO, "refuse",
@@ -285,6 +291,7 @@ session_refused(void *arg, const struct smtp_in_refused *r)
 		  LOG_INT("code", r->code), LOG_STR("dsn", r->dsn),
 		  LOG_STR("reason", smtp_in_refusals[r->no].reason),
 		  LOG_ADDR("from", r->from), LOG_ADDR("to", r->rcpt),
+		  LOG_STR("origin", session_origin(s, origin, sizeof(origin))),
 		  LOG_STR("listener", s->service->name));
 }
 
@@ -294,6 +301,7 @@ const struct smtp_in_calls session_calls = {
 	.login = session_login,
 	.scram = session_scram,
 	.take = session_take,
+	.xclient = session_xclient,
 	.room = session_room,
 	.rate = session_rate,
 	.expand = session_expand,

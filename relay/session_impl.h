@@ -47,6 +47,7 @@ struct session {
 	uint64_t last_id;     /* of the message accepted last */
 	uint64_t fate_handle; /* while its fate is asked for; else 0 */
 	struct sockaddr_any peer;
+	bool told;     /* by XCLIENT; what the connection shows is another's */
 	bool no_trust; /* whoever PEER is: it is not known whose session it is */
 	uint64_t handle;
 	struct session_tls *tls; /* owned; NULL: in clear */
@@ -61,7 +62,8 @@ struct session {
 	char *key;                 /* owned; NULL: none */
 	struct session_auth *auth; /* owned; NULL: no login was tried */
 	char id[SESSION_ID_LEN];
-	char client_text[SOCKADDR_TEXT_MAX + 16]; /* for logs */
+	char client_text[SOCKADDR_TEXT_MAX + XCLIENT_MAX + 8]; /* for logs */
+	char name[XCLIENT_MAX]; /* of the client's host; "": not known */
 	char received_ip[SOCKADDR_TEXT_MAX + 8];
 	char who[SOCKADDR_TEXT_MAX];
 };
@@ -77,7 +79,19 @@ void session_note_idle(struct session *s);
 /* Nobody waits for a fate any more. */
 void session_forget_fate(struct session *s);
 
+/* session.c */
+/* What log, Received and the queue call the client, by its address. */
+void session_name_client(struct session *s);
+
+/* session_xclient.c */
+bool session_xclient(void *arg, const struct xclient *x, bool *ret_trusted);
+/* Of whom XFORWARD tells, for the log, in RET; NULL: of nobody. */
+const char *session_origin(const struct session *s, char *ret, size_t size);
+#define SESSION_ORIGIN_MAX (2 * XCLIENT_MAX + 4)
+
 /* session_auth.c */
+/* Nobody is logged in but NAME, if there is such a user who may; "": nobody. */
+void session_login_as(struct session *s, const char *name);
 void session_auth_free(struct session *s);
 enum smtp_in_login_result session_login(void *arg,
 					const struct smtp_in_login *login);

@@ -97,7 +97,7 @@ session_is_certified(const struct session *s)
 	const struct client_certificates_conf *conf = s->service->clients;
 	const struct tls_peer *peer;
 
-	if (s->tls == NULL || !s->tls->shown || conf == NULL)
+	if (s->told || s->tls == NULL || !s->tls->shown || conf == NULL)
 		return false;
 	peer = &s->tls->peer;
 	for (size_t i = 0; i < conf->fingerprints.n; i++)

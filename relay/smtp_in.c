@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/must.h"
@@ -11,6 +12,7 @@
 #include "relay/smtp_in_rcpt.h"
 #include "relay/smtp_in_refuse.h"
 #include "relay/smtp_in_tls.h"
+#include "relay/smtp_in_xclient.h"
 
 const char *const smtp_in_state_names[] = {
 	[SMTP_IN_GREET] = "greet",
@@ -61,6 +63,8 @@ si_reset(struct smtp_in *si)
 	si->ntaken = 0;
 	si->asked = NULL;
 	si->rcpt_cap = 0;
+	free(si->forward);
+	si->forward = NULL;
 	si->paused = false;
 	si->chunked = false;
 }
@@ -90,9 +94,10 @@ si_ehlo(struct smtp_in *si, const struct smtp_command *cmd)
 	si_say(si,
 	       "250-%s\r\n250-PIPELINING\r\n250-SIZE %lld\r\n250-8BITMIME\r\n"
 	       "250-SMTPUTF8\r\n250-DSN\r\n250-CHUNKING\r\n"
-	       "%s%s%s250 ENHANCEDSTATUSCODES",
+	       "%s%s%s%s250 ENHANCEDSTATUSCODES",
 	       si->conf->hostname, (long long)si->conf->limits->message_size,
 	       si_offers_tls(si) ? "250-STARTTLS\r\n" : "", si_auth_ehlo(si),
+	       si_xclient_ehlo(si),
 	       si->client->mailbox != NULL ? "250-XOUTCOME\r\n" : "");
 	return si_greeted(si, cmd);
 }
@@ -264,6 +269,8 @@ static const struct si_verb si_verbs[] = {
 	[SMTP_QUIT] = {SI_NEEDS_NOTHING, false, true, si_quit},
 	[SMTP_AUTH] = {SI_NEEDS_NO_SENDER, true, false, si_auth},
 	[SMTP_STARTTLS] = {SI_NEEDS_NO_SENDER, true, true, si_starttls},
+	[SMTP_XCLIENT] = {SI_NEEDS_NO_SENDER, true, false, si_xclient},
+	[SMTP_XFORWARD] = {SI_NEEDS_NO_SENDER, false, false, si_xforward},
 	[SMTP_XOUTCOME] = {SI_NEEDS_NO_SENDER, false, false, si_xoutcome},
 	[SMTP_UNKNOWN] = {SI_NEEDS_NOTHING, false, false, si_unknown},
 };

@@ -40,6 +40,7 @@
 #include "mail/lines.h"
 #include "mail/sasl_server.h"
 #include "mail/smtp_command.h"
+#include "mail/xclient.h"
 #include "queue/draft.h"
 #include "relay/logins.h"
 #include "relay/rewrite.h"
@@ -102,6 +103,7 @@ enum smtp_in_no {
 	SMTP_IN_NO_PROXY,
 	SMTP_IN_NO_EARLY,
 	SMTP_IN_NO_SLOW,
+	SMTP_IN_NO_XCLIENT,
 	SMTP_IN_NO_RATE_MAIL,
 	SMTP_IN_NO_RATE_RCPT,
 	SMTP_IN_NO_CHUNK,
@@ -153,6 +155,7 @@ struct smtp_in_conf {
 /* Who is at the other end; borrowed as long as the machine. */
 struct smtp_in_client {
 	const char *received_ip; /* "192.0.2.1", "IPv6:..."; NULL: by uid */
+	bool xclient, xforward;  /* may say who another is */
 	int64_t uid;             /* with received_ip NULL */
 	const char
 		*mailbox; /* submit socket: login name at origin; else NULL */
@@ -201,6 +204,10 @@ struct smtp_in_calls {
 	void (*scram)(void *arg, const char *name, struct scram_keys *ret);
 	/* One recipient more of the client's user, who has a limit. */
 	enum logins_quota (*take)(void *arg);
+	/* The session is another client's: the machine's client changes, and
+	 * nobody is logged in but who X says is. False: that one has too many
+	 * connections. */
+	bool (*xclient)(void *arg, const struct xclient *x, bool *ret_trusted);
 	/* Is there room for a message? */
 	bool (*room)(void *arg);
 	/* May VERB, a MAIL or RCPT, come now? Then it is counted. */
@@ -269,6 +276,8 @@ struct smtp_in {
 	const char *sender_domain;
 	enum dsn_ret ret;
 	const char *envid; /* in the arena; NULL: none */
+	struct xclient
+		*forward; /* owned; whose message it is; NULL: not said */
 	bool smtputf8, utf8_header;
 	struct envelope_rcpt *rcpt; /* in the arena; room for RCPT_CAP */
 	size_t nrcpt, rcpt_cap;

@@ -107,6 +107,9 @@ const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO] = {
 			      "early", true, true},
 	[SMTP_IN_NO_SLOW] = {421, "4.4.2", "the data comes too slowly; closing",
 			     "slow", false, true},
+	[SMTP_IN_NO_XCLIENT] = {550, "5.7.0",
+				"this client may not say who another is",
+				"trust", true, false},
 	[SMTP_IN_NO_RATE_MAIL] = {450, "4.7.1",
 				  "too many messages from you lately, try "
 				  "again later",

@@ -60,6 +60,8 @@ snapshot_services(struct snapshot *s, const struct tls_loaded *tls,
 		service_init(&s->services[i], s, l->name, metrics);
 		s->services[i].trusted = &l->trusted;
 		s->services[i].proxies = &l->proxies;
+		s->services[i].xclients = &l->xclients;
+		s->services[i].xforwards = &l->xforwards;
 		s->services[i].smtp.role = (enum config_role)l->role;
 		s->services[i].smtp.class = (enum config_class)l->class;
 		s->services[i].smtp.auth = (enum config_auth)l->auth;

@@ -31,7 +31,7 @@ enum session_tls_result {
 struct service {
 	const char *name;
 	bool submit; /* the submit socket: trust is the peer's uid */
-	const struct network_list *trusted, *proxies;
+	const struct network_list *trusted, *proxies, *xclients, *xforwards;
 	struct smtp_in_conf smtp;
 	struct metric_cell *accepted[QUEUE_NCLASS];
 	struct metric_cell *refused[SMTP_IN_NNO];

@@ -98,7 +98,11 @@ belfry_proto_test(
   trust
   unknowns
   verify
-  verify_not)
+  verify_not
+  xclient
+  xclient_behind
+  xclient_not
+  xforward)
 belfry_proto_test(wrong)
 set_tests_properties(proto.wrong PROPERTIES WILL_FAIL TRUE)
 

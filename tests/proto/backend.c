@@ -97,6 +97,20 @@ be_room(void *arg)
 	return !b->full;
 }
 
+/* Who is in 10/8 is trusted; 192.0.2.99 has too many connections. */
+static bool
+be_xclient(void *arg, const struct xclient *x, bool *ret_trusted)
+{
+	struct backend *b = arg;
+	const char *ip = x->value[XCLIENT_ADDR];
+
+	if (strcmp(ip, "192.0.2.99") == 0)
+		return false;
+	b->client.trusted = strncmp(ip, "10.", 3) == 0;
+	*ret_trusted = b->client.trusted;
+	return true;
+}
+
 static bool
 be_rate(void *arg, enum smtp_verb verb)
 {
@@ -411,6 +425,7 @@ static const struct smtp_in_calls backend_calls = {
 	.login = be_login,
 	.scram = be_scram,
 	.take = be_take,
+	.xclient = be_xclient,
 	.room = be_room,
 	.rate = be_rate,
 	.expand = be_expand,

@@ -5,6 +5,7 @@
  *	limit NAME N      recipients, message_size, ... before the first C or S;
  *	                  rate_mail, rate_rcpt: so many are let through
  *	set NAME VALUE    role inbound, trusted no, submit MAILBOX, full yes,
+ *	                  xclient yes (and XFORWARD),
  *	                  slow yes, open|write|commit -ERRNO, fate no,
  *	                  class bulk|normal, auth optional|required (with the
  *	                  users of backend.c), clear no,
@@ -257,6 +258,8 @@ play_set(struct play *p, const char *name, const char *value)
 
 	if (strcmp(name, "trusted") == 0)
 		p->b.client.trusted = yes;
+	else if (strcmp(name, "xclient") == 0)
+		p->b.client.xclient = p->b.client.xforward = yes;
 	else if (strcmp(name, "submit") == 0)
 		backend_submit(&p->b, xstrdup(value));
 	else if (strcmp(name, "auth") == 0)
