@@ -111,6 +111,14 @@ const struct command cli_commands[] = {
 	 "Other options of sendmail(1) are taken and change nothing; the exit "
 	 "statuses\nare those of sysexits(3).\n",
 	 cli_sendmail},
+	{"import postfix", "FILE",
+	 "Make a configuration of what `postconf -n` prints (FILE `-`: "
+	 "standard input).",
+	 "Prints the configuration, and on standard error what can't be "
+	 "carried over. The\ntables that the settings name are read; passwords "
+	 "are not printed.\n\n"
+	 "  postconf -n | belfry import postfix - > belfry.yaml\n",
+	 cli_import_postfix},
 	{"help", "[--json] [COMMAND]", "What the commands are.", NULL,
 	 cli_help},
 	{NULL, NULL, NULL, NULL, NULL},

@@ -2,3 +2,7 @@ add_test(NAME cli.commands
          COMMAND ${Python3_EXECUTABLE}
                  ${PROJECT_SOURCE_DIR}/tests/cli/cli_test.py
                  $<TARGET_FILE:belfry>)
+add_test(NAME cli.import
+         COMMAND ${Python3_EXECUTABLE}
+                 ${PROJECT_SOURCE_DIR}/tests/cli/import_test.py
+                 $<TARGET_FILE:belfry>)

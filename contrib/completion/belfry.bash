@@ -20,6 +20,7 @@ store backup
 store upgrade
 send
 sendmail
+import postfix
 help'
 
 _belfry_options()
@@ -63,6 +64,8 @@ _belfry_options()
 	'send')
 		echo --from --to --wait --help ;;
 	'sendmail')
+		echo --help ;;
+	'import postfix')
 		echo --help ;;
 	'help')
 		echo --json --help ;;

@@ -1,0 +1,108 @@
+/*
+ * `belfry import postfix`: works without belfryd and reads no configuration.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/import_postfix.h"
+#include "config/config.h"
+
+/* All of FD. 0 or -errno. */
+static int
+import_read_fd(int fd, struct buf *b)
+{
+	char piece[65536];
+	ssize_t n;
+
+	while ((n = read(fd, piece, sizeof(piece))) > 0)
+		if (buf_append(b, piece, (size_t)n) < 0)
+			return -EFBIG;
+	return n < 0 ? -errno : 0;
+}
+
+static int
+import_read_input(const char *path, struct buf *b)
+{
+	if (strcmp(path, "-") == 0)
+		return import_read_fd(STDIN_FILENO, b);
+	return postfix_read_file(NULL, path, b);
+}
+
+/* Would it be taken? What isn't is for people to mend. */
+static int
+import_check(const struct buf *yaml)
+{
+	struct conf_errors errors;
+	struct config *config = NULL;
+	int r = CLI_OK;
+
+	conf_errors_init(&errors);
+	if (config_load_text("belfry.yaml", buf_str(yaml), yaml->len, &config,
+			     &errors) < 0)
+		r = CLI_WRONG;
+	if (errors.n > 0)
+		fputs("\nOf what was written `belfry check` says:\n\n", stderr);
+	conf_errors_sort(&errors);
+	conf_errors_print(&errors, stderr);
+	config_unref(&config);
+	conf_errors_done(&errors);
+	return r;
+}
+
+static int
+import_run(const char *path, const struct buf *text)
+{
+	struct import im;
+	struct buf yaml;
+	size_t line = 0;
+	int r;
+
+	buf_init(&yaml, IMPORT_TEXT_MAX);
+	import_init(&im, postfix_read_file, NULL);
+	r = import_postfix(&im, buf_str(text), text->len, &yaml, &line);
+	if (r < 0) {
+		cli_say("%s:%zu: %s", path, line,
+			r == -EINVAL ? "this is no setting of `postconf -n`"
+				     : "there are more than anybody has");
+		r = CLI_CONFIG;
+	} else {
+		fputs(buf_str(&yaml), stdout);
+		fflush(stdout);
+		if (im.notes.len > 0)
+			fprintf(stderr,
+				"Not carried over, or not as it was:\n\n%s",
+				buf_str(&im.notes));
+		if (im.nnotes > IMPORT_NOTES_MAX)
+			fprintf(stderr, "and %zu more\n",
+				im.nnotes - IMPORT_NOTES_MAX);
+		r = import_check(&yaml);
+	}
+	import_done(&im);
+	buf_done(&yaml);
+	return r;
+}
+
+int
+cli_import_postfix(const struct cli *cli, int argc, char **argv)
+{
+	struct buf text;
+	int r;
+
+	if (getopt_long(argc, argv, "", (struct option[]){{0}}, NULL) != -1 ||
+	    argc - optind != 1)
+		return cli_usage(cli);
+	buf_init(&text, POSTFIX_MAP_FILE_MAX);
+	r = import_read_input(argv[optind], &text);
+	if (r < 0) {
+		cli_say("%s: %s", argv[optind], conf_file_error(r));
+		r = CLI_NO_ID;
+	} else {
+		r = import_run(argv[optind], &text);
+	}
+	buf_done(&text);
+	return r;
+}

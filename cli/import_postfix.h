@@ -1,0 +1,117 @@
+/*
+ * import_postfix - Postfix's settings become a belfry.yaml.
+ *
+ * Each setting is somebody's: a row of a table names it and the function that
+ * carries it over, or says why it isn't. What nobody knows is said, too. No
+ * secret is ever written: its place is, and how to put it there.
+ */
+#ifndef CLI_IMPORT_POSTFIX_H
+#define CLI_IMPORT_POSTFIX_H
+
+#include <uthash.h>
+
+#include "base/buf.h"
+#include "cli/postfix_map.h"
+#include "cli/postfix_settings.h"
+
+#define IMPORT_TEXT_MAX ((size_t)64 << 20)
+
+struct import_login {
+	const char *host, *user, *file;
+};
+
+#define IMPORT_NOTES_MAX 1000
+
+struct import_domain {
+	const char *name; /* in lower case */
+	bool relayed;     /* to a server behind this one */
+	bool routed;      /* ... that some rule has named */
+	UT_hash_handle hh;
+};
+
+/* The tables of a setting, which are read once. */
+struct import_tables {
+	const char *name;
+	size_t n;
+	struct postfix_map **v;
+	struct import_tables *next;
+};
+
+struct import {
+	struct postfix_settings settings;
+	struct arena *arena; /* the settings' */
+	postfix_read_fn *read;
+	void *read_arg;
+	const char *hostname;
+	size_t nlogins, nnotes;
+	struct import_login *logins;   /* these are of the arena */
+	struct import_domain *domains; /* a hash, in their order */
+	struct import_tables *tables;
+	/* The sections, as YAML; "" is left out. */
+	struct buf top, networks, listeners, limits, domain_list, aliases,
+		rewrite, routes, smarthost, by_sender, by_domain, delivery;
+	const char *postmaster; /* somebody who may be it; NULL: nobody yet */
+	bool postmaster_named;
+	/* For people: what is not carried over, and what is left to do. */
+	struct buf notes, secrets;
+};
+
+void import_init(struct import *im, postfix_read_fn *fn, void *arg);
+void import_done(struct import *im);
+/* Take TEXT and write the configuration. 0; -EINVAL and -E2BIG as
+ * postfix_settings_parse(). */
+int import_postfix(struct import *im, const char *text, size_t len,
+		   struct buf *ret_yaml, size_t *ret_line);
+
+/* "- name: why" for people, once. */
+void import_note(struct import *im, const char *name, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void import_put(struct buf *b, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* S as a YAML scalar. */
+const char *import_quote(struct import *im, const char *s);
+/* Does this belfry know the key at PATH ("delivery.smarthost[].user")? */
+bool import_knows(const char *path);
+/* The tables of the setting NAME that can be read; the others are noted. */
+struct postfix_map **import_maps(struct import *im, const char *name,
+				 size_t *ret_n);
+/* NULL: it is none of ours. */
+struct import_domain *import_find_domain(struct import *im, const char *domain);
+void import_add_domain(struct import *im, const char *domain, bool relayed);
+
+/* --- import_hops.c ------------------------------------------------------- */
+
+void import_relayhost(struct import *im, const char *name, const char *value);
+void import_fallback(struct import *im, const char *name, const char *value);
+void import_transports(struct import *im, const char *name, const char *value);
+void import_by_sender(struct import *im, const char *name, const char *value);
+/* The next hops of those domains that no transport names. */
+void import_relay_routes(struct import *im, const char *name,
+			 const char *value);
+/* "[host]:port" as an entry of a list; false: it is none. */
+bool import_hop(struct import *im, const char *text, const char *sender,
+		struct buf *out);
+
+/* --- import_mail.c ------------------------------------------------------- */
+
+void import_mynetworks(struct import *im, const char *name, const char *value);
+void import_domains(struct import *im, const char *name, const char *value);
+void import_virtual(struct import *im, const char *name, const char *value);
+void import_alias_file(struct import *im, const char *name, const char *value);
+void import_generic(struct import *im, const char *name, const char *value);
+
+/* --- import_table.c ------------------------------------------------------ */
+
+typedef void import_fn(struct import *im, const char *name, const char *value);
+
+struct import_row {
+	const char *name;
+	import_fn *fn;   /* with the value, or NULL where it isn't set and
+			  * ALWAYS; NULL: see WHY */
+	const char *key; /* for functions that fill one key */
+	const char *why; /* it isn't carried over; "": it means nothing here */
+	bool always;
+};
+extern const struct import_row import_rows[]; /* a NULL name ends */
+
+#endif

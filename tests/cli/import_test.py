@@ -1,0 +1,260 @@
+"""`belfry import postfix`: settings of several kinds of Postfix, what becomes of
+them, and that `belfry check` takes it.
+
+usage: import_test.py BELFRY
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BELFRY = sys.argv.pop(1)
+
+SATELLITE = """alias_database = hash:/etc/aliases
+alias_maps =
+append_dot_mydomain = no
+biff = no
+compatibility_level = 3.6
+inet_interfaces = loopback-only
+inet_protocols = all
+mailbox_size_limit = 0
+mydestination = $myhostname, web1.example.org, localhost.example.org, localhost
+myhostname = web1.example.org
+mynetworks = 127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128
+myorigin = /etc/mailname
+recipient_delimiter = +
+relayhost = [smtp.example.net]:587
+smtp_sasl_auth_enable = yes
+smtp_sasl_password_maps = hash:@/sasl_passwd
+smtp_sasl_security_options = noanonymous
+smtp_tls_CApath = /etc/ssl/certs
+smtp_tls_security_level = encrypt
+smtpd_relay_restrictions = permit_mynetworks reject
+"""
+GATEWAY = """alias_maps =
+debugger_command = PATH=/bin:/usr/bin;
+\t ddd $daemon_directory/$process_name $process_id & sleep 5
+header_checks = regexp:/etc/postfix/header_checks
+inet_interfaces = 192.0.2.7, [2001:db8::7]
+maximal_backoff_time = 30m
+maximal_queue_lifetime = 3
+message_size_limit = 20480000
+minimal_backoff_time = 120
+mydomain = example.org
+mydestination =
+myhostname = mx1.$mydomain
+mynetworks = 127.0.0.0/8, 10.1.0.0/16, [2001:db8:1::]/48, cidr:@/networks
+notify_classes = bounce, 2bounce, resource, protocol
+relay_domains = $mydomain, hash:@/relay_domains
+relay_recipient_maps = hash:@/relay_recipients
+smtp_tls_security_level = may
+smtpd_milters = inet:127.0.0.1:8891
+smtpd_recipient_limit = 500
+smtpd_recipient_restrictions = reject_unauth_destination,
+    reject_rbl_client zen.example.net
+soft_bounce = yes
+transport_maps = hash:@/transport, pcre:@/transport.pcre
+virtual_alias_domains = lists.$mydomain
+virtual_alias_maps = hash:@/virtual, ldap:/etc/postfix/ldap.cf
+"""
+REWRITER = """alias_maps = hash:@/aliases
+delay_warning_time = 4h
+inet_interfaces = localhost
+myhostname = app.int.example.org
+mydestination = localhost
+relayhost = mail.example.net
+sender_dependent_relayhost_maps = texthash:@/relayhosts
+smtp_fallback_relay = [slow.example.net] [slower.example.net]:2525
+smtp_generic_maps = inline:{ {root@app.int.example.org = noreply@example.org}, {@int.example.org = @example.org} }, regexp:@/generic
+smtp_helo_name = app.example.org
+smtp_bind_address = 192.0.2.9
+smtp_sasl_auth_enable = yes
+smtp_sasl_password_maps = static:someone:s3cret
+strange_setting = x
+"""
+TABLES = {
+    "sasl_passwd": "[smtp.example.net]:587  web1@example.org:s3cret:with'it\n",
+    "networks": "# our sites\n172.16.5.0/24 OK\n",
+    "relay_domains": "Other.Example  x\ninner.example.org x\n",
+    "transport": "example.org  smtp:[10.0.0.5]:2525\n"
+                 "inner.example.org lmtp:inet:10.0.0.6:24\n"
+                 ".example.com relay:[10.0.0.7]\n"
+                 "direct.example smtp:\n"
+                 "bad.example uucp:somewhere\n",
+    "transport.pcre": "/^x@/ smtp:[10.0.0.9]\n",
+    "virtual": "postmaster@example.org  anna@example.org\n"
+               "team@lists.example.org anna@example.org,\n"
+               "   ben@example.com\n"
+               "@lists.example.org anna@example.org\n",
+    "aliases": "root: anna@example.org\nbad: |/bin/program\n",
+    "relayhosts": "@shop.example  [smtp.shop.example]:submission\n",
+    "generic": "/^cron@/  noreply@example.org\n/^(.*)@x/ $1@example.org\n",
+}
+
+
+class Import(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="belfry-import-")
+        self.addCleanup(shutil.rmtree, self.dir)
+        for name, text in TABLES.items():
+            self.write(name, text)
+
+    def write(self, name, text):
+        path = os.path.join(self.dir, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(":@/", f":{self.dir}/"))
+        return path
+
+    def run_belfry(self, *arguments, text=None):
+        return subprocess.run([BELFRY, *arguments], input=text,
+                              capture_output=True, text=True, check=False)
+
+    def convert(self, settings, status=0):
+        """(lines of the YAML, what was said)"""
+        done = self.run_belfry("import", "postfix", "-",
+                               text=settings.replace(":@/", f":{self.dir}/"))
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        self.assertNotIn("s3cret", done.stdout + done.stderr)
+        if status == 0:
+            checked = self.run_belfry(
+                "-c", self.write("belfry.yaml", done.stdout), "check")
+            # A password that is not there yet is no fault of what is written.
+            faults = [line for line in checked.stderr.splitlines()
+                      if "password_file" not in line]
+            self.assertEqual(faults, [], done.stdout)
+        return done.stdout.splitlines(), done.stderr
+
+    def has(self, lines, *wanted):
+        for line in wanted:
+            self.assertIn(line, [l.strip() for l in lines])
+
+    def hop(self, lines, host):
+        """The entry of the next hop HOST, without its braces."""
+        found = [l for l in lines if f"{{host: {host}" in l]
+        self.assertTrue(found, lines)
+        return found[0].split(f"{{host: {host}", 1)[1].split("}")[0]
+
+    def test_satellite(self):
+        lines, said = self.convert(SATELLITE)
+        self.has(lines, "hostname: web1.example.org",
+                 "- {name: smtp, address: \"127.0.0.1:25\", role: submission, "
+                 "trust: [loopback]}", "warn_after: 0s")
+        hop = self.hop(lines, "smtp.example.net")
+        self.assertTrue(hop.startswith(", port: 587"))
+        if "no login" not in said:
+            self.assertIn("user: web1@example.org, password_file: "
+                          "/etc/belfry/smtp.example.net", hop)
+            self.assertNotIn("tls:", hop) # verify, by itself
+            self.assertIn(f"#   postmap -q '[smtp.example.net]:587' "
+                          f"'hash:{self.dir}/sasl_passwd' | "
+                          "sed 's/^[^:]*://' |", lines)
+        self.assertFalse([l for l in lines if l.startswith("domains")])
+        self.assertIn("- smtpd_relay_restrictions: ", said)
+        for name in ("biff", "mydestination", "compatibility_level"):
+            self.assertNotIn(f"- {name}: ", said)
+
+    def test_gateway(self):
+        lines, said = self.convert(GATEWAY)
+        self.has(lines, "hostname: mx1.example.org",
+                 "mynetworks: [10.1.0.0/16, \"2001:db8:1::/48\", "
+                 "172.16.5.0/24]",
+                 "- {name: smtp, address: \"192.0.2.7:25\", role: inbound, "
+                 "trust: [loopback, mynetworks]}",
+                 "- {name: smtp-1, address: \"[2001:db8::7]:25\", "
+                 "role: inbound, trust: [loopback, mynetworks]}",
+                 "message_size: 20480000", "recipients: 500",
+                 "postmaster: anna@example.org",
+                 "team@lists.example.org: [anna@example.org, ben@example.com]",
+                 "notify: {postmaster: [double_bounce, store, protocol]}",
+                 "lifetime: 3d", "first: 120s", "max: 30m",
+                 "soft_bounce: true")
+        at = lines.index("domains:")
+        self.assertEqual(lines[at + 1:at + 5],
+                         ["  - example.org", "  - Other.Example",
+                          "  - inner.example.org", "  - lists.example.org"])
+        self.assertIn(", port: 2525", self.hop(lines, "10.0.0.5"))
+        self.assertEqual(self.hop(lines, "10.0.0.6"), ", port: 24")
+        self.assertIn("- {match: .example.com, via: [{host: 10.0.0.7",
+                      "".join(lines))
+        self.assertIn(", mx: true", self.hop(lines, "other.example"))
+        self.assertIn(", mx: true", self.hop(lines, "direct.example"))
+        for name in ("header_checks", "relay_recipient_maps", "smtpd_milters",
+                     "smtpd_recipient_restrictions"):
+            self.assertIn(f"- {name}: ", said)
+        for words in ("line 5: `bad.example` by `uucp:somewhere`",
+                      "transport.pcre, line 1", "line 4: `@lists.example.org`",
+                      "tables of the type ldap are not read"):
+            self.assertIn(words, said)
+
+    def test_rewriter(self):
+        lines, said = self.convert(REWRITER)
+        self.has(lines, "warn_after: 4h", "helo: app.example.org",
+                 "bind: [192.0.2.9]",
+                 "- {match: root@app.int.example.org, from: "
+                 "noreply@example.org, sender: noreply@example.org, "
+                 "envelope: noreply@example.org}",
+                 "- {match: int.example.org, from: \"{local}@example.org\", "
+                 "sender: \"{local}@example.org\", "
+                 "envelope: \"{local}@example.org\"}",
+                 "- {match: \"/^cron@/\", from: noreply@example.org, sender: "
+                 "noreply@example.org, envelope: noreply@example.org}")
+        self.assertIn(", mx: true", self.hop(lines, "mail.example.net"))
+        self.assertIn(", port: 587", self.hop(lines, "smtp.shop.example"))
+        self.assertIn(", port: 2525", self.hop(lines, "slower.example.net"))
+        self.assertFalse([l for l in lines if l.startswith("aliases_file")])
+        for words in (f"{self.dir}/aliases, line 2: ", "- strange_setting: ",
+                      "generic, line 2: `/^(.*)@x/`"):
+            self.assertIn(words, said)
+
+    def test_postconf(self):
+        """As the packaged program prints what stands in main.cf."""
+        if not shutil.which("postconf"):
+            self.skipTest("no postconf")
+        folder = os.path.join(self.dir, "etc")
+        os.mkdir(folder)
+        self.write("etc/main.cf", GATEWAY)
+        self.write("etc/master.cf", "smtp inet n - n - - smtpd\n")
+        done = subprocess.run(["postconf", "-c", folder, "-n"],
+                              capture_output=True, text=True, check=False)
+        self.assertIn("myhostname = mx1.$mydomain\n", done.stdout)
+        settings = "".join(
+            line + "\n" for line in done.stdout.splitlines()
+            if not line.startswith(("config_directory", "mail_version")))
+        self.assertEqual(self.convert(settings)[0], self.convert(GATEWAY)[0])
+
+    def test_nothing(self):
+        """An empty list: this machine, and its domains by MX."""
+        lines, said = self.convert("alias_maps =\n")
+        self.assertTrue(lines[1].startswith("hostname: "), lines)
+        self.assertIn("- myhostname: ", said)
+        self.assertFalse([l for l in lines if "smarthost" in l])
+
+    def test_no_settings(self):
+        for text, line in (("myhostname = a.example\nwhat is this\n", 2),
+                           ("  continued\n", 1), ("= x\n", 1)):
+            said = self.convert(text, 78)[1]
+            self.assertIn(f"belfry: -:{line}: ", said)
+
+    def test_what_check_refuses(self):
+        """It is written all the same, and the mistakes are said."""
+        lines, said = self.convert("myhostname = a_b..example\nalias_maps =\n",
+                                   1)
+        self.has(lines, "hostname: a_b..example")
+        self.assertIn("`belfry check` says", said)
+
+    def test_calls(self):
+        for arguments in ([], ["a", "b"], ["--no", "x"]):
+            self.assertEqual(
+                self.run_belfry("import", "postfix", *arguments).returncode,
+                64)
+        done = self.run_belfry("import", "postfix", self.dir + "/none")
+        self.assertEqual(done.returncode, 66)
+        self.assertIn("/none: ", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
