@@ -199,11 +199,6 @@ ih_login(struct import *im, const char *text, const struct nexthop *hop,
 	e = ih_password(im, text, hop, sender, &map);
 	if (e == NULL)
 		return false;
-	if (!import_knows("delivery.smarthost[].password_file")) {
-		import_note(im, "smtp_sasl_auth_enable",
-			    "this release has no login at a next hop");
-		return false;
-	}
 	user = arena_strndup(im->arena, e->value, strcspn(e->value, ":"));
 	file = ih_password_file(im, hop->host, user, &is_new);
 	if (is_new)
@@ -232,6 +227,7 @@ static const struct {
 	 "authorities"},
 };
 
+/* "": nothing is said of it. */
 static const char *
 ih_level(struct import *im)
 {
@@ -242,7 +238,38 @@ ih_level(struct import *im)
 		return level;
 	if (ih_is_yes(im, "smtp_enforce_tls"))
 		return "verify";
-	return ih_is_yes(im, "smtp_use_tls") ? "may" : "none";
+	return ih_is_yes(im, "smtp_use_tls") ? "may" : "";
+}
+
+/* The file that the setting NAME is, as KEY of the hop. */
+static void
+ih_file(struct import *im, const char *name, const char *key, struct buf *out)
+{
+	const char *value = postfix_get(&im->settings, name);
+
+	if (value != NULL && value[0] != '\0')
+		import_put(out, ", %s: %s", key, import_quote(im, value));
+}
+
+/* A login has `verify` by itself, and nothing weaker. */
+static void
+ih_policy(struct import *im, const char *level, size_t at, bool login,
+	  struct buf *out)
+{
+	bool verify = strcmp(ih_levels[at].tls, "verify") == 0;
+
+	if (!login)
+		import_put(out, ", tls: %s", ih_levels[at].tls);
+	else if (!verify)
+		import_note(im, "smtp_tls_security_level",
+			    "where there is a login the certificate is "
+			    "verified, not only `%s`",
+			    level);
+	if (login || verify)
+		ih_file(im, "smtp_tls_CAfile", "ca_file", out);
+	if (ih_levels[at].note != NULL)
+		import_note(im, "smtp_tls_security_level", "%s",
+			    ih_levels[at].note);
 }
 
 static void
@@ -250,31 +277,16 @@ ih_tls(struct import *im, bool login, struct buf *out)
 {
 	const char *level = ih_level(im);
 
-	if (!import_knows("delivery.smarthost[].implicit_tls")) {
-		if (strcmp(level, "none") != 0)
-			import_note(im, "smtp_tls_security_level",
-				    "this release has no TLS to next hops");
-		return;
-	}
 	if (ih_is_yes(im, "smtp_tls_wrappermode"))
 		import_put(out, ", implicit_tls: true");
-	/* A login has `verify` by itself, and nothing weaker. */
-	for (size_t i = 0; i < sizeof(ih_levels) / sizeof(ih_levels[0]); i++) {
-		if (strcmp(ih_levels[i].level, level) != 0)
-			continue;
-		if (login && strcmp(ih_levels[i].tls, "verify") != 0)
-			import_note(im, "smtp_tls_security_level",
-				    "where there is a login the certificate is "
-				    "verified, not only `%s`",
-				    level);
-		else if (!login)
-			import_put(out, ", tls: %s", ih_levels[i].tls);
-		if (ih_levels[i].note != NULL)
-			import_note(im, "smtp_tls_security_level", "%s",
-				    ih_levels[i].note);
-		return;
-	}
-	import_note(im, "smtp_tls_security_level", "`%s` is not known", level);
+	for (size_t i = 0; i < sizeof(ih_levels) / sizeof(ih_levels[0]); i++)
+		if (strcmp(ih_levels[i].level, level) == 0) {
+			ih_policy(im, level, i, login, out);
+			return;
+		}
+	if (level[0] != '\0')
+		import_note(im, "smtp_tls_security_level", "`%s` is not known",
+			    level);
 }
 
 /* --- entries ------------------------------------------------------------- */

@@ -111,29 +111,6 @@ import_quote(struct import *im, const char *s)
 	return quoted;
 }
 
-struct knows {
-	const char *path;
-	bool found;
-};
-
-static void
-import_knows_one(void *arg, const char *path, const struct conf_option *o)
-{
-	struct knows *k = arg;
-
-	(void)o;
-	k->found |= strcmp(path, k->path) == 0;
-}
-
-bool
-import_knows(const char *path)
-{
-	struct knows k = {path, false};
-
-	conf_walk(&config_table, import_knows_one, &k);
-	return k.found;
-}
-
 static struct import_tables *
 import_read_tables(struct import *im, const char *name)
 {

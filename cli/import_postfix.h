@@ -70,8 +70,6 @@ void import_put(struct buf *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* S as a YAML scalar. */
 const char *import_quote(struct import *im, const char *s);
-/* Does this belfry know the key at PATH ("delivery.smarthost[].user")? */
-bool import_knows(const char *path);
 /* The tables of the setting NAME that can be read; the others are noted. */
 struct postfix_map **import_maps(struct import *im, const char *name,
 				 size_t *ret_n);

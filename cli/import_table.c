@@ -107,11 +107,6 @@ it_listen_tls(struct import *im)
 
 	if (cert == NULL || cert[0] == '\0' || strcmp(cert, "none") == 0)
 		return "";
-	if (!import_knows("tls.certificate_file")) {
-		import_note(im, "smtpd_tls_cert_file",
-			    "this release has no TLS where mail comes in");
-		return "";
-	}
 	import_put(
 		&im->top, "tls: {certificate_file: %s, key_file: %s}\n",
 		import_quote(im, cert),
@@ -449,7 +444,7 @@ const struct import_row import_rows[] = {
 	SAY("smtp_tls_policy_maps",
 	    "each next hop has its `tls`; domains of their own go into "
 	    "`delivery.by_domain`"),
-	SAY("smtp_tls_CAfile", "the system's authorities count"),
+	NOTHING("smtp_tls_CAfile"),
 	SAY("smtp_tls_CApath", "the system's authorities count"),
 	SAY("smtp_tls_cert_file",
 	    "a next hop has its own `certificate_file` and `key_file`"),
