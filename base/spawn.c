@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -168,6 +169,44 @@ sp_send(int fd, void *packet, size_t len, const int fds[static SPAWN_NFD])
 	return n < 0 ? -errno : 0;
 }
 
+/* Never waits: what is connected is queued there. */
+static int
+sp_connect(const char *path)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (strlen(path) >= sizeof(to.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(to.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0) {
+		int error = errno;
+
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+static int
+sp_send_to(const struct spawner *s, const char *at, void *packet, size_t len,
+	   const int fds[static SPAWN_NFD])
+{
+	int r, fd;
+
+	if (at == NULL)
+		return sp_send(s->socket, packet, len, fds);
+	fd = sp_connect(at);
+	if (fd < 0)
+		return fd;
+	r = sp_send(fd, packet, len, fds);
+	close(fd);
+	return r;
+}
+
 int
 spawner_start(struct spawner *s, const struct spawn_request *request, int in,
 	      int out, int hold, int *ret_control)
@@ -183,7 +222,7 @@ spawner_start(struct spawner *s, const struct spawn_request *request, int in,
 	if (r > 0) {
 		const int fds[SPAWN_NFD] = {pair[1], in, out, hold};
 
-		r = sp_send(s->socket, packet, (size_t)len, fds);
+		r = sp_send_to(s, request->at, packet, (size_t)len, fds);
 		close(pair[1]);
 		if (r == 0)
 			*ret_control = pair[0];

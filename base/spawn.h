@@ -26,6 +26,7 @@
 #ifndef BASE_SPAWN_H
 #define BASE_SPAWN_H
 
+#include <pwd.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -40,6 +41,8 @@ struct spawner;
 struct spawn_request {
 	const char *const *argv; /* NULL ends; argv[0] is the program's path */
 	const char *cwd;
+	/* A socket of spawn_run(), to whom the request goes instead; NULL. */
+	const char *at;
 	int64_t time_ms; /* from the start to SIGTERM */
 	/* Above what the process has they are that; 0: as it is. */
 	struct {
@@ -75,11 +78,18 @@ int spawner_status(struct spawner *s);
 /* From any thread: start a program with IN as its standard input and OUT as
  * output and error output. HOLD is the other end of IN, or -1. All stay the
  * caller's. *RET_CONTROL is the caller's to close, non-blocking. 0; -E2BIG;
- * -EAGAIN when the spawner is busy; other -errno when it is gone. */
+ * -EAGAIN when the spawner is busy; other -errno when it is gone. To another
+ * user's runner nobody listens: -ENOENT, -ECONNREFUSED, -EACCES. */
 int spawner_start(struct spawner *s, const struct spawn_request *request,
 		  int in, int out, int hold, int *ret_control);
 /* The input is complete: let go of HOLD. */
 void spawn_input_end(int control);
+/* The runner's life, which SIGTERM ends: programs for whoever connects to
+ * LISTENER (unix, seqpacket), where LIST (run_list.h) has them, as who we are.
+ * One that it has not is not started: EPERM. With one thread. */
+_Noreturn void spawn_run(int listener, const char *list,
+			 const struct passwd *account);
+
 /* 1: *RET tells what became of the program; 0: nothing yet. */
 int spawn_report_read(int control, struct spawn_report *ret);
 

@@ -71,9 +71,8 @@ se_files(const int fds[static SPAWN_NFD])
 	return 0;
 }
 
-/* The arguments of TEXT, which begins with the folder. */
-static char **
-se_args(const struct spawn_packet *p, const char *text, size_t len)
+char **
+spawn_args(const struct spawn_packet *p, const char *text, size_t len)
 {
 	char **argv = xcalloc((size_t)p->nargs + 1, sizeof(*argv));
 	const char *at = text + strlen(text) + 1, *end = text + len;
@@ -85,26 +84,38 @@ se_args(const struct spawn_packet *p, const char *text, size_t len)
 	return argv;
 }
 
-static char **
-se_environment(void)
+void
+spawn_args_free(char **argv)
 {
-	static const char *const fixed[] = {PATH, "HOME=/", "LANG=C.UTF-8"};
-	size_t n = sizeof(fixed) / sizeof(fixed[0]);
-	const char *tz = getenv("TZ");
-	char **env = xcalloc(n + 2, sizeof(*env));
+	for (size_t i = 0; argv[i] != NULL; i++)
+		free(argv[i]);
+	free(argv);
+}
 
-	for (size_t i = 0; i < n; i++)
-		env[i] = xstrdup(fixed[i]);
+static char **
+se_environment(const struct passwd *account)
+{
+	const char *tz = getenv("TZ");
+	char **env = xcalloc(7, sizeof(*env)), **at = env;
+
+	*at++ = xstrdup(PATH);
+	*at++ = xstrdup("LANG=C.UTF-8");
+	*at++ = xasprintf("HOME=%s", account ? account->pw_dir : "/");
+	if (account != NULL) {
+		*at++ = xasprintf("USER=%s", account->pw_name);
+		*at++ = xasprintf("LOGNAME=%s", account->pw_name);
+	}
 	if (tz != NULL)
-		env[n] = xasprintf("TZ=%s", tz);
+		*at++ = xasprintf("TZ=%s", tz);
 	return env;
 }
 
 void
 spawn_exec(const struct spawn_packet *packet, const char *text, size_t len,
-	   const int fds[static SPAWN_NFD])
+	   const int fds[static SPAWN_NFD], const struct passwd *account)
 {
-	char **argv = se_args(packet, text, len), **env = se_environment();
+	char **argv = spawn_args(packet, text, len);
+	char **env = se_environment(account);
 	struct spawn_report report = {.end = SPAWN_NOT_STARTED};
 	int r = se_files(fds);
 

@@ -7,6 +7,8 @@
 #ifndef BASE_SPAWN_IMPL_H
 #define BASE_SPAWN_IMPL_H
 
+#include <pwd.h>
+
 #include "base/spawn.h"
 
 struct spawn_packet {
@@ -20,8 +22,14 @@ enum { SPAWN_FD_CONTROL, SPAWN_FD_IN, SPAWN_FD_OUT, SPAWN_FD_HOLD, SPAWN_NFD };
 /* The spawner's life; ends the process. SOCKET is where requests come from. */
 _Noreturn void spawn_serve(int socket);
 
-/* Between fork and exec, in the program's process. */
+/* The arguments of TEXT, which begins with the folder; NULL ends. */
+char **spawn_args(const struct spawn_packet *packet, const char *text,
+		  size_t len);
+void spawn_args_free(char **argv);
+/* Between fork and exec, in the program's process. ACCOUNT: whose environment
+ * it gets; NULL: nobody's. */
 _Noreturn void spawn_exec(const struct spawn_packet *packet, const char *text,
-			  size_t len, const int fds[static SPAWN_NFD]);
+			  size_t len, const int fds[static SPAWN_NFD],
+			  const struct passwd *account);
 
 #endif

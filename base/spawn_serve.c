@@ -3,12 +3,17 @@
  *
  * One thread and one poll(2): the socket of requests, a signalfd for children
  * that ended, and the control of each program.
+ *
+ * The runner's life is the same for another user, but for where requests come
+ * from, one a connection, and that each has to be on its list.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -21,9 +26,13 @@
 
 #include "base/jail.h"
 #include "base/must.h"
+#include "base/run_list.h"
 #include "base/sandbox.h"
 #include "base/spawn_impl.h"
 #include "base/xalloc.h"
+
+/* How long the runner waits for a request whose connection is there. */
+#define SV_REQUEST_MS 1000
 
 enum sv_state {
 	SV_RUNS,
@@ -41,8 +50,10 @@ struct sv_program {
 };
 
 struct sv {
-	int requests; /* -1: belfryd is gone */
+	int requests; /* the runner's listens; -1: no more come */
 	int children;
+	const char *list;             /* of the runner; else NULL */
+	const struct passwd *account; /* likewise */
 	struct sv_program program[SPAWN_MAX];
 	size_t n;
 	char packet[SPAWN_REQUEST_MAX + 1];
@@ -152,13 +163,27 @@ sv_reap(struct sv *sv, size_t at)
 	sv_remove(sv, at);
 }
 
+/* No more requests, and an end to all that runs. */
 static void
-sv_reap_all(struct sv *sv)
+sv_stop(struct sv *sv)
+{
+	if (sv->requests >= 0)
+		close(sv->requests);
+	sv->requests = -1;
+	for (size_t i = 0; i < sv->n; i++) {
+		sv_close(&sv->program[i].control);
+		sv_end(&sv->program[i]);
+	}
+}
+
+static void
+sv_signalled(struct sv *sv)
 {
 	struct signalfd_siginfo info;
 
 	while (read(sv->children, &info, sizeof(info)) > 0)
-		continue;
+		if (info.ssi_signo != SIGCHLD)
+			sv_stop(sv);
 	for (;;) {
 		siginfo_t si = {.si_pid = 0};
 		size_t at = 0;
@@ -176,8 +201,8 @@ sv_reap_all(struct sv *sv)
 /* --- a request -------------------------------------------------------------- */
 
 static pid_t
-sv_fork(const struct spawn_packet *head, const char *text, size_t len,
-	const int fds[static SPAWN_NFD])
+sv_fork(const struct sv *sv, const struct spawn_packet *head, const char *text,
+	size_t len, const int fds[static SPAWN_NFD])
 {
 	pid_t self = getpid(), pid = fork();
 
@@ -187,7 +212,55 @@ sv_fork(const struct spawn_packet *head, const char *text, size_t len,
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != self)
 		_exit(127);
-	spawn_exec(head, text, len, fds);
+	spawn_exec(head, text, len, fds, sv->account);
+}
+
+/* A folder and as many arguments as it says, each with its end. */
+static bool
+sv_is_request(const struct sv *sv, size_t len)
+{
+	struct spawn_packet head;
+	size_t ends = 0;
+
+	if (len <= sizeof(head) || sv->packet[len - 1] != '\0')
+		return false;
+	memcpy(&head, sv->packet, sizeof(head));
+	for (size_t i = sizeof(head); i < len; i++)
+		ends += sv->packet[i] == '\0';
+	return head.nargs > 0 && ends == (size_t)head.nargs + 1;
+}
+
+/* For the one who reads the journal: what would have to be on the list. */
+static void
+sv_say_refused(const struct sv *sv, char *const *argv, int error)
+{
+	char text[512];
+	size_t n = 0;
+
+	for (size_t i = 0; argv[i] != NULL && n < sizeof(text) - 1; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s\"%s\"",
+				      i > 0 ? " " : "", argv[i]);
+	for (size_t i = 0; text[i] != '\0'; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			text[i] = '?';
+	fprintf(stderr, "belfry-run: %s: %s: refused: %s\n", sv->list,
+		error < 0 ? strerror(-error) : "it is not there", text);
+}
+
+/* Whoever asks may be belfryd, or somebody in its place. */
+static bool
+sv_may_run(const struct sv *sv, const struct spawn_packet *head,
+	   const char *text, size_t len)
+{
+	char **argv = spawn_args(head, text, len - sizeof(*head));
+	int r = strcmp(text, "/") == 0
+			? run_list_has(sv->list, (const char *const *)argv)
+			: -EINVAL;
+
+	if (r != 1)
+		sv_say_refused(sv, argv, r);
+	spawn_args_free(argv);
+	return r == 1;
 }
 
 static void
@@ -195,14 +268,14 @@ sv_start(struct sv *sv, size_t len, const int fds[static SPAWN_NFD])
 {
 	int control = fds[SPAWN_FD_CONTROL], hold = fds[SPAWN_FD_HOLD];
 	struct spawn_packet head;
+	const char *text = sv->packet + sizeof(head);
 	pid_t pid = -EAGAIN;
 
-	must(len > sizeof(head));
 	memcpy(&head, sv->packet, sizeof(head));
-	sv->packet[len] = '\0';
-	if (sv->n < SPAWN_MAX)
-		pid = sv_fork(&head, sv->packet + sizeof(head),
-			      len - sizeof(head), fds);
+	if (sv->list != NULL && !sv_may_run(sv, &head, text, len))
+		pid = -EPERM;
+	else if (sv->n < SPAWN_MAX)
+		pid = sv_fork(sv, &head, text, len - sizeof(head), fds);
 	close(fds[SPAWN_FD_IN]);
 	close(fds[SPAWN_FD_OUT]);
 	if (pid < 0) {
@@ -220,18 +293,7 @@ sv_start(struct sv *sv, size_t len, const int fds[static SPAWN_NFD])
 }
 
 static void
-sv_belfryd_is_gone(struct sv *sv)
-{
-	close(sv->requests);
-	sv->requests = -1;
-	for (size_t i = 0; i < sv->n; i++) {
-		sv_close(&sv->program[i].control);
-		sv_end(&sv->program[i]);
-	}
-}
-
-static void
-sv_request(struct sv *sv)
+sv_request(struct sv *sv, int from)
 {
 	union {
 		struct cmsghdr align;
@@ -249,11 +311,12 @@ sv_request(struct sv *sv)
 	size_t nfds;
 	ssize_t n;
 
-	n = recvmsg(sv->requests, &msg, MSG_CMSG_CLOEXEC);
+	n = recvmsg(from, &msg, MSG_CMSG_CLOEXEC);
 	if (n < 0 && (errno == EINTR || errno == EMFILE || errno == ENFILE))
 		return;
 	if (n <= 0) {
-		sv_belfryd_is_gone(sv);
+		if (from == sv->requests) /* belfryd is gone */
+			sv_stop(sv);
 		return;
 	}
 	c = CMSG_FIRSTHDR(&msg);
@@ -262,12 +325,27 @@ sv_request(struct sv *sv)
 		memcpy(fds, CMSG_DATA(c), nfds * sizeof(int));
 	/* No room for descriptors: what came of them is closed, and so the
 	 * other side hears that its program is lost. */
-	if (nfds < SPAWN_FD_HOLD || (msg.msg_flags & MSG_CTRUNC) != 0) {
+	if (nfds < SPAWN_FD_HOLD || (msg.msg_flags & MSG_CTRUNC) != 0 ||
+	    !sv_is_request(sv, (size_t)n)) {
 		for (size_t i = 0; i < nfds; i++)
 			close(fds[i]);
 		return;
 	}
 	sv_start(sv, (size_t)n, fds);
+}
+
+/* A request comes right behind its connection. */
+static void
+sv_accept(struct sv *sv)
+{
+	int from = accept4(sv->requests, NULL, NULL, SOCK_CLOEXEC);
+	struct pollfd fd = {from, POLLIN, 0};
+
+	if (from < 0)
+		return;
+	if (poll(&fd, 1, SV_REQUEST_MS) == 1)
+		sv_request(sv, from);
+	close(from);
 }
 
 /* --- the loop ---------------------------------------------------------------- */
@@ -321,9 +399,36 @@ sv_turn(struct sv *sv, struct pollfd *fds)
 			sv_step(p);
 	}
 	if (fds[1].revents != 0)
-		sv_reap_all(sv);
-	if (sv->requests >= 0 && fds[0].revents != 0)
-		sv_request(sv);
+		sv_signalled(sv);
+	if (sv->requests < 0 || fds[0].revents == 0)
+		return;
+	if (sv->list != NULL)
+		sv_accept(sv);
+	else
+		sv_request(sv, sv->requests);
+}
+
+static void
+sv_watch(struct sv *sv, int requests, bool ends)
+{
+	struct rlimit files;
+	sigset_t watched;
+
+	sigfillset(&watched);
+	sigprocmask(SIG_SETMASK, &watched, NULL);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	sigemptyset(&watched);
+	sigaddset(&watched, SIGCHLD);
+	if (ends) {
+		sigaddset(&watched, SIGTERM);
+		sigaddset(&watched, SIGINT);
+	}
+	sv->requests = requests;
+	sv->children = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+	must(sv->children >= 0);
 }
 
 /* What belfryd has open is not ours to hold: ports, above all. Signals to its
@@ -332,8 +437,6 @@ static void
 sv_detach(struct sv *sv, int socket)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	struct rlimit files;
-	sigset_t all;
 
 	must(null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
 	     dup2(null, STDOUT_FILENO) >= 0);
@@ -342,19 +445,9 @@ sv_detach(struct sv *sv, int socket)
 		socket = 3;
 	}
 	close_range(4, ~0U, 0);
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
 	setsid();
 	prctl(PR_SET_NAME, "belfry-spawner");
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
-	sigemptyset(&all);
-	sigaddset(&all, SIGCHLD);
-	sv->requests = socket;
-	sv->children = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
-	must(sv->children >= 0);
+	sv_watch(sv, socket, false);
 }
 
 /* Where there are no filters belfryd says so. */
@@ -369,15 +462,33 @@ sv_confine(void)
 	must(r == 0 || r == -EOPNOTSUPP);
 }
 
+static _Noreturn void
+sv_live(struct sv *sv)
+{
+	struct pollfd *fds = xcalloc(SPAWN_MAX + 2, sizeof(*fds));
+
+	while (sv->requests >= 0 || sv->n > 0)
+		sv_turn(sv, fds);
+	_exit(0);
+}
+
 void
 spawn_serve(int socket)
 {
 	struct sv *sv = xcalloc(1, sizeof(*sv));
-	struct pollfd *fds = xcalloc(SPAWN_MAX + 2, sizeof(*fds));
 
 	sv_detach(sv, socket);
 	sv_confine();
-	while (sv->requests >= 0 || sv->n > 0)
-		sv_turn(sv, fds);
-	_exit(0);
+	sv_live(sv);
+}
+
+void
+spawn_run(int listener, const char *list, const struct passwd *account)
+{
+	struct sv *sv = xcalloc(1, sizeof(*sv));
+
+	sv->list = list;
+	sv->account = account;
+	sv_watch(sv, listener, true);
+	sv_live(sv);
 }

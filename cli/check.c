@@ -188,6 +188,7 @@ cli_check(const struct cli *cli, int argc, char **argv)
 	conf_errors_init(&e);
 	if (config_load(cli->conf_path, &config, &e) == 0) {
 		check_files(config, &e);
+		routes_check_runners(&config->routes, &e);
 		check_drop(config, &e);
 		users_check(config, as != NULL, &e);
 		config_tls_look(config, as != NULL, &e);

@@ -31,6 +31,10 @@
 #define PT_PROCESSES 4096
 #define PT_CPUS      4 /* seconds of CPU for a second of `time` */
 
+/* So long another user's runner may take, beside the program's time, before
+ * nobody waits for it: it may never come up. */
+#define PT_RUNNER_MS 10000
+
 /* Lives in its attempt's arena. */
 struct pipe_try {
 	LIST_ENTRY(pipe_try) link;
@@ -41,6 +45,7 @@ struct pipe_try {
 	struct program *program; /* owned; NULL: not started, or over */
 	bool reading;            /* attempt_read() is under way */
 	bool over;               /* the outcome is set */
+	struct loop_timer late;  /* for a runner */
 	struct unix_lines lines;
 	char *piece; /* of the arena */
 	int64_t read_bytes;
@@ -52,6 +57,7 @@ static void
 pt_finish(struct pipe_try *t)
 {
 	t->over = true;
+	loop_timer_done(&t->late);
 	program_free(&t->program);
 	if (t->reading)
 		return; /* pt_got() comes back */
@@ -91,6 +97,27 @@ pt_route_failed(struct pipe_try *t, int error)
 	t->a->dest_state = ATTEMPT_DEST_FAILED;
 	reply_set(&t->a->dest_reply, 451, "4.3.5", "%s can't be started: %s",
 		  pt_name(t), strerror(error));
+}
+
+/* Another user's runner does not take it. */
+static void
+pt_runner_failed(struct pipe_try *t, int error)
+{
+	t->a->dest_state = ATTEMPT_DEST_FAILED;
+	reply_set(&t->a->dest_reply, 451, "4.3.5",
+		  error == EPERM ? "%s is not among the commands of its account"
+				 : "%s: nobody runs commands for its account",
+		  pt_name(t));
+}
+
+static void
+pt_late(void *arg)
+{
+	struct pipe_try *t = arg;
+
+	pt_settle(t, ATTEMPT_LATER, 451, "4.3.2",
+		  "%s: its account's runner does not answer", pt_name(t));
+	pt_finish(t);
 }
 
 /* What the machine lacks now, it has again when some of what runs has ended. */
@@ -196,6 +223,8 @@ pt_ended(struct pipe_try *t)
 	case SPAWN_NOT_STARTED:
 		if (pt_is_short(report->value))
 			pt_not_now(t, report->value);
+		else if (report->value == EPERM && t->rule->as[0] != '\0')
+			pt_runner_failed(t, EPERM);
 		else
 			pt_route_failed(t, report->value);
 		return;
@@ -282,7 +311,8 @@ pt_event(void *arg, enum program_event event)
 static void
 pt_run(struct pipe_try *t, const char **argv)
 {
-	const struct spawn_request request = {
+	const char *as = t->rule->as;
+	struct spawn_request request = {
 		.argv = argv,
 		.cwd = "/",
 		.time_ms = t->rule->time_ms,
@@ -297,15 +327,24 @@ pt_run(struct pipe_try *t, const char **argv)
 	};
 	int r;
 
+	if (as[0] != '\0')
+		request.at =
+			arena_printf(&t->a->arena, ROUTE_RUN_DIR "/%s", as);
 	r = program_start(t->dl->loop, t->dl->deliver->spawner, &request,
 			  (size_t)t->rule->output_max, pt_event, t,
 			  &t->program);
 	if (r == 0) {
+		if (as[0] != '\0')
+			loop_timer_set(&t->late,
+				       request.time_ms + PT_RUNNER_MS);
 		t->piece = arena_alloc(&t->a->arena, PT_PIECE + 2);
 		pt_read(t);
 		return;
 	}
-	if (r == -E2BIG)
+	if (as[0] != '\0' &&
+	    (r == -ENOENT || r == -ECONNREFUSED || r == -EACCES))
+		pt_runner_failed(t, -r);
+	else if (r == -E2BIG)
 		pt_settle(t, ATTEMPT_LATER, 451, "4.3.5",
 			  "the arguments of %s are too long", pt_name(t));
 	else /* no descriptors, or a spawner that is busy or gone */
@@ -343,6 +382,7 @@ pipe_try_start(struct deliver_loop *dl, struct attempt *a)
 	t->dl = dl;
 	t->a = a;
 	t->routing = deliver_routing(dl->deliver);
+	loop_timer_init(&t->late, dl->loop, pt_late, t);
 	LIST_INSERT_HEAD(&dl->pipes, t, link);
 	dl->under_way++;
 	if (dl->stopping ||

@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/xalloc.h"
 #include "deliver/route.h"
 #include "deliver/template.h"
 #include "mail/pattern.h"
@@ -108,6 +110,51 @@ route_check_command(void *field, const struct conf_mark *mark,
 	return false;
 }
 
+/* As systemd's unit and folders have it, too. */
+static bool
+route_check_as(void *field, const struct conf_mark *mark,
+	       struct conf_errors *errors)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+	const char *as = *(char **)field;
+
+	if (strcmp(as, "root") == 0) {
+		conf_error(errors, mark,
+			   "root runs no program for mail: make an account");
+		return false;
+	}
+	if (strlen(as) <= 32 && as[0] != '-' &&
+	    strspn(as, letters) == strlen(as))
+		return true;
+	conf_error(errors, mark, "`%s` is no name of an account", as);
+	return false;
+}
+
+void
+routes_check_runners(const struct conf_list *routes, struct conf_errors *errors)
+{
+	const struct route_rule *rules = routes->v;
+
+	for (size_t i = 0; i < routes->n; i++) {
+		const char *as = rules[i].as;
+		struct stat st;
+		char *path;
+
+		if (as[0] == '\0')
+			continue;
+		path = xasprintf(ROUTE_RUN_DIR "/%s", as);
+		if (stat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
+			conf_error(errors, &rules[i].mark,
+				   "as: there is no socket %s: `systemctl "
+				   "enable --now belfry-run@%s.socket` makes "
+				   "it, and the commands that may be run stand "
+				   "in /etc/belfry/run/%s",
+				   path, as, as);
+		free(path);
+	}
+}
+
 static bool
 route_check_bcc(void *field, const struct conf_mark *mark,
 		struct conf_errors *errors)
@@ -193,6 +240,15 @@ static const struct conf_option route_rule_options[] = {
 		 "is the envelope sender.",
 	 .check = route_check_command,
 	 .example = "[/usr/bin/lp, \"-t\", \"{from}\"]"},
+	{.name = "as",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct route_rule, as),
+	 .dflt = "\"\"",
+	 .help = "With `deliver: pipe`: the account that runs the program, by "
+		 "way of `belfry-run@ACCOUNT.socket`; the command must stand "
+		 "in `/etc/belfry/run/ACCOUNT`. Empty: belfryd's own.",
+	 .check = route_check_as,
+	 .example = "lp"},
 	{.name = "time",
 	 .type = CONF_TIME,
 	 .offset = offsetof(struct route_rule, time_ms),
@@ -284,6 +340,7 @@ route_rule_check(void *field, const struct conf_mark *mark,
 		 "path: \"/var/mail/belfry/{local}\""},
 		{kind->command, rule->command.n > 0, "command",
 		 "command: [/usr/bin/lp, \"-t\", \"{from}\"]"},
+		{false, !kind->command && rule->as[0] != '\0', "as", NULL},
 		{false, !kind->command && rule->time_ms != PIPE_TIME_MS, "time",
 		 NULL},
 		{false, !kind->command && rule->output_max != PIPE_OUTPUT,

@@ -21,6 +21,7 @@ struct route_rule {
 	char *path;           /* of a Maildir, a template */
 	/* Of a pipe. */
 	struct conf_strings command; /* a program and templates */
+	char *as;                    /* whose program; "": ours */
 	int64_t time_ms, output_max;
 	struct {
 		int64_t cache_ms; /* 0: not asked */
@@ -32,6 +33,13 @@ struct route_rule {
 	struct conf_mark mark;
 };
 extern const struct conf_table route_rule_table;
+
+/* Where another user's runner listens: belfry-run@USER.socket. */
+#define ROUTE_RUN_DIR "/run/belfry-run"
+/* Is a runner there for each route of ROUTES that wants one? Else an error says
+ * which unit makes it. */
+void routes_check_runners(const struct conf_list *routes,
+			  struct conf_errors *errors);
 
 /* A pattern as every section takes it; for options. */
 bool route_check_match(void *field, const struct conf_mark *mark,

@@ -100,8 +100,12 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	struct users *users;
 	struct tls_loaded tls;
 	struct snapshot *s;
+	size_t wrong = e->total;
 	int r;
 
+	routes_check_runners(&config->routes, e);
+	if (e->total > wrong)
+		return -EINVAL;
 	r = routing_new(&from, e, &routing);
 	if (r < 0)
 		return r;

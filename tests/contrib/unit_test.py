@@ -94,6 +94,29 @@ class Unit(unittest.TestCase):
         self.assertEqual((ours | {"seccomp", "capset", "fork", "execve"}) -
                          allowed, set())
 
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd")
+    def test_verify_run(self):
+        """An instance of the units for another user's programs."""
+        build = os.path.dirname(UNIT)
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(build, "belfry-run@.service"),
+                      encoding="utf-8") as file:
+                unit = file.read()
+            self.assertRegex(unit, r"(?m)^ExecStart=/\S+/belfry/belfry-run "
+                             r"/etc/belfry/run/%i$")
+            unit = re.sub(r"ExecStart=\S+", "ExecStart=" + os.path.join(
+                os.path.dirname(BELFRYD), "belfry-run"), unit)
+            paths = [os.path.join(folder, f"belfry-run@daemon.{kind}")
+                     for kind in ("service", "socket")]
+            with open(paths[0], "w", encoding="utf-8") as file:
+                file.write(unit)
+            shutil.copy(os.path.join(SYSTEMD, "belfry-run@.socket"), paths[1])
+            done = subprocess.run(
+                ["systemd-analyze", "verify", "--man=no", *paths],
+                capture_output=True, text=True, check=False)
+        ours = [line for line in done.stderr.splitlines() if "belfry" in line]
+        self.assertEqual(ours, [])
+
     @unittest.skipUnless(shutil.which("systemd-sysusers"), "no systemd")
     def test_accounts(self):
         with tempfile.TemporaryDirectory() as root:

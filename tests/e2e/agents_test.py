@@ -120,6 +120,9 @@ exit ${what#exit}
             "match": "inner.example", "deliver": "pipe",
             "command": [script, what, self.file, *arguments], **keys}]
         belfryd.write_config()
+        return self.begin(belfryd)
+
+    def begin(self, belfryd):
         return belfryd.start()
 
     def lines(self):

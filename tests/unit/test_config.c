@@ -263,7 +263,19 @@ static const struct {
 	{"another user",
 	 HOST OUT "routes: [{match: a.example, deliver: pipe, command: "
 		  "[/bin/x], as: lp}]\n",
-	 "t:3:63: unknown key `as`\n"},
+	 ""},
+	{"root as another user",
+	 HOST OUT "routes: [{match: a.example, deliver: pipe, command: "
+		  "[/bin/x], as: root}]\n",
+	 "t:3:67: root runs no program for mail: make an account\n"},
+	{"no user",
+	 HOST OUT "routes: [{match: a.example, deliver: pipe, command: "
+		  "[/bin/x], as: ../x}]\n",
+	 "t:3:67: `../x` is no name of an account\n"},
+	{"another user of a folder",
+	 HOST OUT "routes: [{match: a.example, deliver: maildir, path: /m, "
+		  "as: lp}]\n",
+	 "t:3:10: a route with `deliver: maildir` has no `as`\n"},
 	{"a path by the sender",
 	 HOST OUT "routes: [{match: a.example, deliver: maildir, path: "
 		  "'/m/{from}'}]\n",

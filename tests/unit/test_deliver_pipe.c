@@ -47,6 +47,7 @@ pipe_rig_start(struct pipe_rig *g, const char *const *command)
 		.match = TEXT("example.net"),
 		.deliver = ROUTE_PIPE,
 		.command = {n, g->command, NULL},
+		.as = TEXT(""),
 		.time_ms = 5000,
 		.output_max = 2048,
 		.mark = {"test", 1, 1},
