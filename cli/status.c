@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/conf.h"
 #include "cli/api_client.h"
 #include "cli/text.h"
@@ -93,10 +94,28 @@ status_print_listeners(const json_t *status)
 			text_put(api_str(l, "name"), stdout);
 			putchar(')');
 		}
+		if (json_object_get(l, "tls") != NULL)
+			printf(", TLS %s", api_str(l, "tls"));
 		if (json_object_get(l, "sessions") != NULL)
 			printf(", %" PRId64 " connected",
 			       api_int(l, "sessions"));
 		putchar('\n');
+	}
+}
+
+static void
+status_print_certificates(const json_t *status)
+{
+	const json_t *list = json_object_get(status, "certificates"), *c;
+	char until[CLOCK_RFC3339_LEN];
+	size_t i;
+
+	json_array_foreach(list, i, c)
+	{
+		printf("%-10s ", i == 0 ? "tls" : "");
+		text_put(api_str(c, "file"), stdout);
+		clock_rfc3339(api_int(c, "not_after_ms"), until);
+		printf(", until %s\n", until);
 	}
 }
 
@@ -197,6 +216,7 @@ status_print(const json_t *status)
 	       api_int(status, "pid"), up,
 	       api_true(status, "stopping") ? ", STOPPING" : "");
 	status_print_listeners(status);
+	status_print_certificates(status);
 	status_print_queue(status);
 	status_print_down(status);
 	status_print_walk(status);

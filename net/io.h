@@ -20,6 +20,7 @@ struct evbuffer;
 struct io;
 struct tls_client;
 struct tls_server;
+struct tls_tickets;
 
 #define IO_READ_MAX  (64 * 1024)
 #define IO_DRAIN_MAX (1024 * 1024)
@@ -77,8 +78,12 @@ void io_uncork(struct io *io);
  *
  * What io_input() holds came in clear, before the handshake, and must not be
  * taken for what comes after it: it is thrown away; returns how much it was.
+ *
+ * TICKETS, of IO's loop, let clients go on with a session they had; NULL: every
+ * handshake is a whole one. They stay until it has ended or IO is closed.
  */
-size_t io_start_tls_server(struct io *io, struct tls_server *server);
+size_t io_start_tls_server(struct io *io, struct tls_server *server,
+			   struct tls_tickets *tickets);
 /* NAME, a host name or an address, is what the certificate must be for; the
  * server is told it when it is a host name. NULL: nobody in particular. With
  * VERIFY the handshake fails with EKEYREJECTED when it is not, or its chain

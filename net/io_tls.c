@@ -312,9 +312,10 @@ io_tls_start(struct io *io, SSL *ssl)
 }
 
 size_t
-io_start_tls_server(struct io *io, struct tls_server *server)
+io_start_tls_server(struct io *io, struct tls_server *server,
+		    struct tls_tickets *tickets)
 {
-	size_t clear = io_tls_start(io, tls_server_connection(server));
+	size_t clear = io_tls_start(io, tls_server_connection(server, tickets));
 
 	io->tls->server = tls_server_ref(server);
 	return clear;

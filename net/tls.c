@@ -91,23 +91,24 @@ tls_choose(SSL *ssl, int *alert, void *arg)
 static int
 tls_ask_client(SSL_CTX *ctx, const struct tls_server_conf *conf, char **ret_why)
 {
-	static const unsigned char id[] = "belfry";
+	static const unsigned char asks[] = "asks";
 
 	if (!conf->ask_client)
 		return 0;
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, tls_any_client);
-	must(SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1) == 1);
+	must(SSL_CTX_set_session_id_context(ctx, asks, sizeof(asks) - 1) == 1);
 	/* The certificate of a mail server is often for servers only. */
 	must(SSL_CTX_set_purpose(ctx, X509_PURPOSE_ANY) == 1);
 	return conf->client_ca_file == NULL
 		       ? 0
-		       : tls_load_ca(ctx, conf->client_ca_file, true, ret_why);
+		       : tls_load_client_ca(ctx, conf->client_ca_file, ret_why);
 }
 
 static int
 tls_server_add(struct tls_server *server, const struct tls_server_conf *conf,
 	       size_t i, char **ret_why)
 {
+	static const unsigned char plain[] = "plain";
 	SSL_CTX *ctx = tls_ctx_new(TLS_server_method(), conf->min_version);
 	int r;
 
@@ -115,6 +116,10 @@ tls_server_add(struct tls_server *server, const struct tls_server_conf *conf,
 	must(SSL_CTX_set_cipher_list(ctx, TLS_SERVER_CIPHERS) == 1);
 	must(SSL_CTX_set1_groups_list(ctx, TLS_SERVER_GROUPS) == 1);
 	must(SSL_CTX_set_num_tickets(ctx, 1) == 1);
+	must(SSL_CTX_set_session_id_context(ctx, plain, sizeof(plain) - 1) ==
+	     1);
+	must(SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, tls_ticket_key) == 1);
+	SSL_CTX_set_timeout(ctx, TLS_TICKETS_PERIOD_MS / 1000);
 	SSL_CTX_set_tlsext_servername_callback(ctx, tls_choose);
 	SSL_CTX_set_tlsext_servername_arg(ctx, server);
 	r = tls_load_pair(ctx, &conf->pairs[i], ret_why);
@@ -174,12 +179,17 @@ tls_server_not_after_ms(const struct tls_server *server, size_t pair)
 }
 
 SSL *
-tls_server_connection(struct tls_server *server)
+tls_server_connection(struct tls_server *server, struct tls_tickets *tickets)
 {
 	SSL *ssl = SSL_new(server->ctx[0]);
 
 	must(ssl != NULL);
 	SSL_set_accept_state(ssl);
+	SSL_set_app_data(ssl, tickets);
+	if (tickets == NULL) {
+		SSL_set_options(ssl, SSL_OP_NO_TICKET);
+		must(SSL_set_num_tickets(ssl, 0) == 1);
+	}
 	return ssl;
 }
 
@@ -192,8 +202,7 @@ tls_believe(SSL_CTX *ctx, const char *ca_file, char **ret_why)
 		ca_file = getenv(X509_get_default_cert_file_env());
 	if (ca_file == NULL)
 		ca_file = TLS_SYSTEM_CA;
-	return ca_file[0] != '\0' ? tls_load_ca(ctx, ca_file, false, ret_why)
-				  : 0;
+	return ca_file[0] != '\0' ? tls_load_ca(ctx, ca_file, ret_why) : 0;
 }
 
 int

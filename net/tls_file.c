@@ -168,30 +168,21 @@ tls_load_pair(SSL_CTX *ctx, const struct tls_pair *pair, char **ret_why)
 	return r < 0 ? r : tls_load_key(ctx, pair, ret_why);
 }
 
-static void
-tls_add_ca(SSL_CTX *ctx, X509 *cert, bool names)
+/* N certificates, or why it is no list of them. */
+static int
+tls_add_ca(SSL_CTX *ctx, const char *path, const struct buf *text, bool names,
+	   char **ret_why)
 {
-	must(X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), cert) == 1);
-	if (names)
-		must(SSL_CTX_add_client_CA(ctx, cert) == 1);
-}
-
-int
-tls_load_ca(SSL_CTX *ctx, const char *path, bool names, char **ret_why)
-{
-	struct buf text;
-	int r = tls_read_file(path, &text, ret_why);
+	BIO *bio = tls_bio(buf_str(text), text->len);
 	size_t n = 0;
 	X509 *cert;
-	BIO *bio;
+	int r = 0;
 
-	if (r < 0) {
-		buf_done(&text);
-		return r;
-	}
-	bio = tls_bio(buf_str(&text), text.len);
 	for (; (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL; n++) {
-		tls_add_ca(ctx, cert, names);
+		must(X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), cert) ==
+		     1);
+		if (names)
+			must(SSL_CTX_add_client_CA(ctx, cert) == 1);
 		X509_free(cert);
 	}
 	if (n == 0 ||
@@ -202,6 +193,33 @@ tls_load_ca(SSL_CTX *ctx, const char *path, bool names, char **ret_why)
 			      ret_why);
 	ERR_clear_error();
 	BIO_free(bio);
+	return r;
+}
+
+int
+tls_load_ca(SSL_CTX *ctx, const char *path, char **ret_why)
+{
+	struct buf text;
+	int r = tls_read_file(path, &text, ret_why);
+
+	if (r == 0)
+		r = tls_add_ca(ctx, path, &text, false, ret_why);
+	buf_done(&text);
+	return r;
+}
+
+int
+tls_load_client_ca(SSL_CTX *ctx, const char *path, char **ret_why)
+{
+	unsigned char id[EVP_MAX_MD_SIZE];
+	struct buf text;
+	int r = tls_read_file(path, &text, ret_why);
+
+	if (r == 0)
+		r = tls_add_ca(ctx, path, &text, true, ret_why);
+	must(EVP_Digest(buf_str(&text), text.len, id, NULL, EVP_sha256(),
+			NULL) == 1 &&
+	     SSL_CTX_set_session_id_context(ctx, id, 32) == 1);
 	buf_done(&text);
 	return r;
 }

@@ -5,6 +5,7 @@
 
 #include "base/xalloc.h"
 #include "relay/api.h"
+#include "relay/certificates.h"
 #include "relay/drop.h"
 
 #define LIST_DEFAULT 100
@@ -358,6 +359,11 @@ api_ports_json(const struct relay *r)
 		json_object_set_new(port, "address", api_text(p->address));
 		json_object_set_new(port, "kind",
 				    json_string(api_kind_names[p->kind]));
+		if (service != NULL && service->tls != NULL)
+			json_object_set_new(
+				port, "tls",
+				json_string(
+					config_tls_names[service->smtp.tls]));
 		if (service != NULL)
 			json_object_set_new(
 				port, "sessions",
@@ -410,6 +416,8 @@ api_status_done(void *arg, struct queue_stats *s)
 	json_object_set_new(json, "stopping", json_boolean(r->stopping));
 	json_object_set_new(json, "pause", api_paused_json(&s->paused));
 	json_object_set_new(json, "listeners", api_ports_json(r));
+	json_object_set_new(json, "certificates",
+			    certificates_json(r->snapshot));
 	json_object_set_new(json, "queue", api_stats_json(s));
 	json_object_set_new(json, "down", api_down_json(s));
 	json_object_set_new(json, "walk", api_walk_json(&s->walk));

@@ -38,6 +38,7 @@
 #define RELAY_ADMIN_CONNECTIONS  100
 #define RELAY_SUBMIT_CONNECTIONS 200
 
+struct certificates;
 struct drop;
 struct relay;
 struct notify;
@@ -90,11 +91,12 @@ struct relay {
 	struct metrics *metrics; /* owned */
 	struct smtp_metrics smtp_metrics;
 	struct metric_family *build_info, *reload_ok, *reload_time;
-	struct snapshot *snapshot; /* owned reference */
-	struct config *started;    /* owned reference: what a reload can't
+	struct snapshot *snapshot;         /* owned reference */
+	struct certificates *certificates; /* owned */
+	struct config *started;   /* owned reference: what a reload can't
 				    * change is still this one's */
-	struct port_list ports;    /* owned */
-	struct port_list retired;  /* owned: loops may still name them */
+	struct port_list ports;   /* owned */
+	struct port_list retired; /* owned: loops may still name them */
 	size_t nloops;
 	struct relay_loop *loops; /* owned */
 	struct loop **loop_ptrs;  /* owned: for those who want a list */

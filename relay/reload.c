@@ -2,6 +2,7 @@
  * SIGHUP: the file is read again; what it says holds from the next connection,
  * transaction and attempt on. A broken one changes nothing.
  */
+#include "relay/certificates.h"
 #include "relay/relay.h"
 
 #include <errno.h>
@@ -221,6 +222,7 @@ reload_apply(struct relay *r, struct snapshot *snapshot, bool ports_changed)
 	if (ports_changed)
 		reload_listen(r);
 	relay_metrics_reloaded(r, true);
+	certificates_look(r->certificates);
 	log_event(&r->log_root, LOG_INFO, "reload",
 		  LOG_STR("file", r->conf_path),
 		  LOG_STR("restart_for", fixed.len > 0 ? fixed.data : NULL));

@@ -401,6 +401,7 @@ sessions_free(struct sessions **allp)
 		return;
 	must(TAILQ_EMPTY(&all->list));
 	sasl_context_free(&all->sasl);
+	tls_tickets_free(&all->tickets);
 	loop_timer_done(&all->grace);
 	snapshot_unref(&all->snapshot);
 	free(all);
@@ -411,6 +412,12 @@ sessions_set_logins(struct sessions *all, struct logins *logins)
 {
 	all->logins = logins;
 	all->sasl = sasl_context_new();
+}
+
+void
+sessions_set_tickets(struct sessions *all, struct tls_tickets *tickets)
+{
+	all->tickets = tickets;
 }
 
 void

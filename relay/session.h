@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "net/acceptor.h"
 #include "net/loop.h"
+#include "net/tls_tickets.h"
 #include "relay/logins.h"
 #include "relay/rates.h"
 #include "relay/snapshot.h"
@@ -27,6 +28,8 @@ struct sessions *sessions_new(struct loop *loop, struct queue *queue,
 void sessions_set_logins(struct sessions *all, struct logins *logins);
 /* When none is left. NULL is fine. */
 void sessions_free(struct sessions **all);
+/* TICKETS, which it owns from now on, are of this loop. */
+void sessions_set_tickets(struct sessions *all, struct tls_tickets *tickets);
 /* On its loop: what sessions use from their next MAIL on. */
 void sessions_set_snapshot(struct sessions *all, struct snapshot *snapshot);
 /* On its loop: 421 to all, after the messages that are being sent or committed;

@@ -21,6 +21,7 @@ struct sessions {
 	struct snapshot *snapshot;     /* owned reference */
 	struct rates *rates;           /* borrowed */
 	const struct log_context *log; /* borrowed */
+	struct tls_tickets *tickets;   /* owned; NULL: none */
 	struct session_list list;
 	uint64_t epoch; /* of session ids: seconds at the start */
 	bool stopping;

@@ -15,7 +15,7 @@ session_tls_settle(struct session *s)
 	if (s->shaking)
 		return;
 	s->shaking = true;
-	io_start_tls_server(s->io, s->service->tls);
+	io_start_tls_server(s->io, s->service->tls, s->all->tickets);
 	io_set_deadline(s->io, s->service->smtp.limits->command_time_ms);
 }
 

@@ -24,6 +24,7 @@
 #include "base/sandbox.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
+#include "relay/certificates.h"
 #include "relay/drop.h"
 #include "relay/places.h"
 #include "relay/start_impl.h"
@@ -318,6 +319,10 @@ start_logins(struct relay *r)
 static int
 start_sessions(struct relay *r)
 {
+	unsigned char seed[TLS_TICKETS_SEED];
+	int64_t epoch = clock_mono_ms(r->clock);
+
+	tls_tickets_make_seed(seed);
 	r->kept = verify_kept_new();
 	r->rates = rates_new();
 	for (size_t i = 0; i < r->nloops; i++) {
@@ -329,7 +334,10 @@ start_sessions(struct relay *r)
 			sessions_new(rl->loop, r->queue, rl->verifier,
 				     r->snapshot, r->rates, &r->log_root);
 		sessions_set_logins(rl->sessions, r->logins);
+		sessions_set_tickets(rl->sessions,
+				     tls_tickets_new(r->clock, seed, epoch));
 	}
+	explicit_bzero(seed, sizeof(seed));
 	for (size_t i = 0; i < PORT_NKIND; i++) {
 		size_t nloops = port_is_mail(i) ? r->nloops : 1;
 
@@ -495,6 +503,7 @@ start_serve(struct relay *r)
 {
 	queue_start(r->queue);
 	ports_listen(r);
+	r->certificates = certificates_new(r);
 	relay_metrics_reloaded(r, true);
 	log_event(&r->log_root, LOG_INFO, "start",
 		  LOG_STR("version", BELFRY_VERSION),

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "relay/certificates.h"
 #include "relay/drop.h"
 #include "relay/watchdog.h"
 
@@ -97,6 +98,7 @@ relay_release(struct relay *r)
 	}
 	watchdog_stop(r->watchdog);
 	drop_end(r->drop);
+	certificates_free(&r->certificates);
 	http_server_free(&r->http);
 	/* No read may be under way when the store closes, and its thread may
 	 * ask for one up to then. With both gone nobody posts any more;

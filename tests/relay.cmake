@@ -106,6 +106,7 @@ belfry_proto_test(
 belfry_proto_test(wrong)
 set_tests_properties(proto.wrong PROPERTIES WILL_FAIL TRUE)
 
+belfry_unit_test(certificates belfry_relay)
 belfry_unit_test(session belfry_relay belfry_store_kit)
 target_sources(test_session PRIVATE unit/snapshot_kit.c)
 set_tests_properties(unit.session PROPERTIES LABELS threads)

@@ -33,7 +33,9 @@ STATUS = {
     "pid": 17, "start_ms": (NOW - 90) * 1000, "stopping": False,
     "pause": {"paused": False},
     "listeners": [{"name": "apps", "address": "127.0.0.1:587", "kind": "smtp",
-                   "sessions": 2}],
+                   "sessions": 2, "tls": "required"}],
+    "certificates": [{"file": "/etc/belfry/fullchain.pem",
+                      "not_after_ms": 1799999999000}],
     "queue": {"counting": False, "messages": 3, "active": 1,
               "deliveries": {"ready": {"normal": 1, "bulk": 2},
                              "deferred": {"normal": 4}},
@@ -451,7 +453,9 @@ class Operate(Case):
         self.api.answers = {("GET", "status"): (200, STATUS)}
         out = self.belfry("status").stdout
         self.assertIn("0.1.0 on relay1.example.org, pid 17, up 1m", out)
-        self.assertIn("smtp    127.0.0.1:587 (apps), 2 connected", out)
+        self.assertIn("smtp    127.0.0.1:587 (apps), TLS required, 2 connected",
+                      out)
+        self.assertIn("/etc/belfry/fullchain.pem, until 2027-01-15T", out)
         self.assertIn("3 messages; recipients: 3 ready, 4 deferred, 0 held, "
                       "0 failed; 1 under way; oldest 2h03m", out)
         self.assertIn("1.0M of 100M (1 %)", out)

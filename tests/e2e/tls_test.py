@@ -228,6 +228,80 @@ class Tls(harness.Case):
         self.mail(self.connect())
         self.sink.wait(1)
 
+    # --- sessions that go on ----------------------------------------------------------
+
+    def handshake(self, session=None, kind="implicit", context=None):
+        """A connection's socket after NOOP, behind which its ticket comes."""
+        sock = socket.create_connection(("127.0.0.1", self.ports[kind]), 30)
+        client = context.wrap_socket(sock, server_hostname=NAME,
+                                     session=session)
+        self.addCleanup(client.close)
+        self.hear(client, rb"220 .*\r\n")
+        client.sendall(b"NOOP\r\n")
+        self.hear(client, rb"250 .*\r\n")
+        return client
+
+    def test_tickets(self):
+        """On any loop, and after a reload; not after a restart."""
+        self.start({"loops": 3})
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = self.ca.client()
+            context.minimum_version = context.maximum_version = version
+            client = self.handshake(context=context)
+            self.assertFalse(client.session_reused)
+            for _ in range(6):
+                client = self.handshake(client.session, context=context)
+                self.assertTrue(client.session_reused, version)
+        self.belfryd.signal(signal.SIGHUP)
+        self.wait_events(1, "reload")
+        client = self.handshake(client.session, context=context)
+        self.assertTrue(client.session_reused)
+        self.belfryd.stop()
+        self.belfryd.start()
+        client = self.handshake(client.session, context=context)
+        self.assertFalse(client.session_reused)
+
+    def test_a_certificate_goes_with_the_session(self):
+        """Who resumes is who it was."""
+        self.start_sites(ca_file=self.ca.file, names=["site.example.org"])
+        context = self.ca.client("site")
+        session = self.handshake(context=context).session
+        client = self.handshake(session, context=context)
+        self.assertTrue(client.session_reused)
+        client.sendall(b"EHLO c\r\n")
+        self.hear(client, rb"250 .*\r\n")
+        client.sendall(b"MAIL FROM:<a@example.org>\r\n"
+                       b"RCPT TO:<b@example.net>\r\n")
+        self.hear(client, rb"250 2.1.5")
+
+    def test_a_certificate_ends(self):
+        """A gauge, the status, and a warning where it is soon."""
+        self.ca.cert("relay", NAME, days=5)
+        other = self.ca.cert("other", "other.example.org", days=20)
+        self.start({"tls": {"more": [other]}})
+        warned = self.wait_events(1, "certificate")[0]
+        self.assertEqual(warned["days"], "4")
+        self.assertEqual(warned["file"], self.pair["certificate_file"])
+        status = self.belfryd.api("GET", "status")
+        soon, later = status["certificates"]
+        self.assertAlmostEqual(later["not_after_ms"] - soon["not_after_ms"],
+                               15 * 86400e3, delta=60e3)
+        self.assertEqual(
+            self.belfryd.metric(
+                "belfry_tls_certificate_not_after_timestamp_seconds",
+                file=other["certificate_file"]),
+            later["not_after_ms"] // 1000)
+        self.assertEqual([p.get("tls") for p in status["listeners"]
+                          if p["kind"] == "smtp"],
+                         [None, "starttls", "required", "implicit"])
+        said = self.belfryd.cli("status", check=False).stdout
+        self.assertIn("relay.pem, until ", said)
+        self.assertIn(", TLS starttls", said)
+        self.ca.cert("relay", NAME)
+        self.belfryd.signal(signal.SIGHUP)
+        self.wait_events(1, "reload")
+        self.wait_events(1, "certificate")
+
     # --- who the client is ----------------------------------------------------------
 
     def start_sites(self, **clients):

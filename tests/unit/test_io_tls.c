@@ -47,7 +47,7 @@ test_talk_1_2(void **state)
 	tls_kit_contexts(k, TLS_VERSION_1_2);
 	io_start_tls_client(k->client.io, k->client_tls, "a.example", true);
 	SSL_set_max_proto_version(io_tls_ssl(k->client.io), TLS1_2_VERSION);
-	io_start_tls_server(k->server.io, k->server_tls);
+	io_start_tls_server(k->server.io, k->server_tls, NULL);
 	assert_true(tls_kit_wait(k, &k->client, IO_CONNECTED, 5000));
 	check_talk(k, "TLSv1.2");
 }
@@ -61,7 +61,7 @@ test_version_too_old(void **state)
 	tls_kit_contexts(k, TLS_VERSION_1_3);
 	io_start_tls_client(k->client.io, k->client_tls, "a.example", true);
 	SSL_set_max_proto_version(io_tls_ssl(k->client.io), TLS1_2_VERSION);
-	io_start_tls_server(k->server.io, k->server_tls);
+	io_start_tls_server(k->server.io, k->server_tls, NULL);
 	assert_true(tls_kit_wait(k, &k->server, IO_FAILED, 5000));
 	assert_int_equal(io_error(k->server.io), EPROTO);
 	assert_string_equal(io_error_text(k->server.io),
@@ -90,7 +90,8 @@ test_clear_input_is_thrown_away(void **state)
 	tls_kit_contexts(k, TLS_VERSION_1_2);
 	io_write(k->client.io, "RSET\r\n", 6);
 	assert_true(tls_kit_wait(k, &k->server, IO_INPUT, 5000));
-	assert_int_equal(io_start_tls_server(k->server.io, k->server_tls), 6);
+	assert_int_equal(io_start_tls_server(k->server.io, k->server_tls, NULL),
+			 6);
 	io_start_tls_client(k->client.io, k->client_tls, "a.example", true);
 	assert_true(tls_kit_wait(k, &k->client, IO_CONNECTED, 5000));
 	io_write(k->client.io, "EHLO", 4);
@@ -105,7 +106,8 @@ test_clear_input_in_the_kernel_fails(void **state)
 
 	tls_kit_contexts(k, TLS_VERSION_1_2);
 	io_write(k->client.io, "RSET\r\n", 6);
-	assert_int_equal(io_start_tls_server(k->server.io, k->server_tls), 0);
+	assert_int_equal(io_start_tls_server(k->server.io, k->server_tls, NULL),
+			 0);
 	assert_true(tls_kit_wait(k, &k->server, IO_FAILED, 5000));
 	assert_int_equal(io_error(k->server.io), EPROTO);
 	assert_int_equal(k->server.told[IO_INPUT], 0);
@@ -124,7 +126,7 @@ test_last_words_in_clear(void **state)
 	io_pause_input(k->client.io);
 	tls_kit_pattern(k->server.io, 0, BIG);
 	assert_true(io_output_len(k->server.io) > 0);
-	io_start_tls_server(k->server.io, k->server_tls);
+	io_start_tls_server(k->server.io, k->server_tls, NULL);
 	io_resume_input(k->client.io);
 	while (k->client.taken < BIG)
 		assert_true(tls_kit_wait(k, &k->client, IO_INPUT, 5000));
@@ -142,7 +144,7 @@ test_writes_wait_for_the_handshake(void **state)
 	struct tls_kit *k = *state;
 
 	tls_kit_contexts(k, TLS_VERSION_1_2);
-	io_start_tls_server(k->server.io, k->server_tls);
+	io_start_tls_server(k->server.io, k->server_tls, NULL);
 	io_write(k->server.io, "220 early", 9);
 	assert_int_equal(io_output_len(k->server.io), 9);
 	io_start_tls_client(k->client.io, k->client_tls, "a.example", true);
@@ -210,7 +212,7 @@ test_what_came_with_the_handshake(void **state)
 	io_write(k->client.io, "", 0);
 	io_start_tls_client(k->client.io, k->client_tls, "a.example", true);
 	io_write(k->client.io, "EHLO", 4);
-	io_start_tls_server(k->server.io, k->server_tls);
+	io_start_tls_server(k->server.io, k->server_tls, NULL);
 	io_pause_input(k->server.io);
 	assert_true(tls_kit_wait(k, &k->server, IO_CONNECTED, 5000));
 	tls_kit_turns(k, 10);
@@ -331,7 +333,7 @@ test_hang_up_in_the_handshake(void **state)
 
 	tls_kit_contexts(k, TLS_VERSION_1_2);
 	io_on_close(k->server.io, count_closed, &closed);
-	io_start_tls_server(k->server.io, k->server_tls);
+	io_start_tls_server(k->server.io, k->server_tls, NULL);
 	io_write(k->server.io, "220", 3);
 	tls_kit_turns(k, 5);
 	io_hang_up(&k->server.io, 60000);
@@ -344,7 +346,7 @@ test_deadline_in_the_handshake(void **state)
 	struct tls_kit *k = *state;
 
 	tls_kit_contexts(k, TLS_VERSION_1_2);
-	io_start_tls_server(k->server.io, k->server_tls);
+	io_start_tls_server(k->server.io, k->server_tls, NULL);
 	io_set_deadline(k->server.io, 5);
 	assert_true(tls_kit_wait(k, &k->server, IO_DEADLINE, 5000));
 	assert_int_equal(k->server.told[IO_CONNECTED], 0);
@@ -356,7 +358,7 @@ test_closed_in_the_handshake(void **state)
 	struct tls_kit *k = *state;
 
 	tls_kit_contexts(k, TLS_VERSION_1_2);
-	io_start_tls_server(k->server.io, k->server_tls);
+	io_start_tls_server(k->server.io, k->server_tls, NULL);
 	io_close(&k->client.io);
 	assert_true(tls_kit_wait(k, &k->server, IO_FAILED, 5000));
 	assert_int_equal(io_error(k->server.io), ECONNRESET);
@@ -408,7 +410,7 @@ test_renegotiation_is_refused(void **state)
 	io_start_tls_client(k->client.io, k->client_tls, "a.example", true);
 	SSL_set_max_proto_version(io_tls_ssl(k->client.io), TLS1_2_VERSION);
 	SSL_clear_options(io_tls_ssl(k->client.io), SSL_OP_NO_RENEGOTIATION);
-	io_start_tls_server(k->server.io, k->server_tls);
+	io_start_tls_server(k->server.io, k->server_tls, NULL);
 	assert_true(tls_kit_wait(k, &k->client, IO_CONNECTED, 5000));
 	assert_int_equal(SSL_renegotiate(io_tls_ssl(k->client.io)), 1);
 	SSL_do_handshake(io_tls_ssl(k->client.io));

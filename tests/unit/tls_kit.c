@@ -226,7 +226,7 @@ tls_kit_contexts(struct tls_kit *k, enum tls_version server_min)
 void
 tls_kit_shake(struct tls_kit *k, const char *name, bool verify)
 {
-	io_start_tls_server(k->server.io, k->server_tls);
+	io_start_tls_server(k->server.io, k->server_tls, NULL);
 	io_start_tls_client(k->client.io, k->client_tls, name, verify);
 	for (int i = 0; i < 500; i++) {
 		if (end_is_done(&k->server) && end_is_done(&k->client))
