@@ -71,9 +71,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (len < 2)
 		return 0;
 	backend_init(&b);
-	if (data[0] & 1)
+	if ((data[0] & 65) == 65)
+		backend_auth(&b, data[0] & 4 ? CONFIG_AUTH_REQUIRED
+					     : CONFIG_AUTH_OPTIONAL);
+	else if (data[0] & 1)
 		backend_submit(&b, "anna@relay.example.org");
-	if (data[0] & 64)
+	else if (data[0] & 64)
 		backend_inbound(&b);
 	b.slow = data[0] & 2;
 	b.client.trusted = (data[0] & (4 | 64)) == 0;
