@@ -14,7 +14,7 @@ struct tl_key {
 struct tl {
 	const struct config *config;
 	struct conf_errors *errors;
-	bool strictly;
+	bool strictly, users_show;
 	size_t n;
 	struct tls_pair *pairs; /* owned */
 	struct tl_key *keys;    /* owned; what PAIRS borrow */
@@ -109,6 +109,13 @@ tl_read_pairs(struct tl *tl)
 	return result;
 }
 
+static bool
+tl_asks(const struct tl *tl, const struct listener_conf *l)
+{
+	return config_asks_clients(l) ||
+	       (tl->users_show && l->auth != CONFIG_AUTH_NONE);
+}
+
 static int
 tl_make(struct tl *tl, const struct listener_conf *l, struct tls_server **ret)
 {
@@ -116,7 +123,7 @@ tl_make(struct tl *tl, const struct listener_conf *l, struct tls_server **ret)
 		.pairs = tl->pairs,
 		.npairs = tl->n,
 		.min_version = (enum tls_version)tl->config->tls.min_version,
-		.ask_client = l != NULL && config_asks_clients(l),
+		.ask_client = l != NULL && tl_asks(tl, l),
 	};
 	char *why = NULL;
 	int r;
@@ -143,7 +150,7 @@ tl_listeners(struct tl *tl, struct tls_loaded *ret)
 
 		if (l->tls == CONFIG_TLS_NONE)
 			continue;
-		if (config_asks_clients(l))
+		if (tl_asks(tl, l))
 			r = tl_make(tl, l, &ret->listeners[i]);
 		else
 			ret->listeners[i] = tls_server_ref(ret->all);
@@ -179,10 +186,13 @@ tl_load(struct tl *tl, struct tls_loaded *ret)
 }
 
 int
-config_tls_load(const struct config *c, struct conf_errors *e,
+config_tls_load(const struct config *c, bool users_show, struct conf_errors *e,
 		struct tls_loaded *ret)
 {
-	struct tl tl = {.config = c, .errors = e, .strictly = true};
+	struct tl tl = {.config = c,
+			.errors = e,
+			.strictly = true,
+			.users_show = users_show};
 	struct tls_loaded tls;
 
 	if (tl_load(&tl, &tls) < 0) {

@@ -17,9 +17,10 @@ struct tls_loaded {
 	struct tls_server *all;        /* owned */
 };
 
-/* 0, or -EINVAL with errors in E. */
-int config_tls_load(const struct config *c, struct conf_errors *e,
-		    struct tls_loaded *ret);
+/* USERS_SHOW: where clients may log in they are asked for a certificate. 0, or
+ * -EINVAL with errors in E. */
+int config_tls_load(const struct config *c, bool users_show,
+		    struct conf_errors *e, struct tls_loaded *ret);
 void config_tls_done(struct tls_loaded *tls);
 /* For `belfry check`, where who asks may not be who will read them: what can't
  * be read is then no mistake unless STRICTLY. */

@@ -14,6 +14,7 @@
 #include "config/config_impl.h"
 #include "config/users_impl.h"
 #include "mail/pattern.h"
+#include "net/tls.h"
 
 #define USERS_FILE_MAX (1 << 20)
 #define DIGEST_LEN     32
@@ -29,11 +30,18 @@ struct user_entry {
 	uint8_t token[DIGEST_LEN]; /* SHA-256 of it */
 };
 
+struct user_certificate {
+	UT_hash_handle hh;
+	const struct user *user;
+	char fingerprint[TLS_FINGERPRINT_LEN];
+};
+
 struct users {
 	struct arena arena; /* of everything here */
 	size_t n;
 	struct user_entry *v;
-	struct user_entry *names, *tokens; /* hashes */
+	struct user_entry *names, *tokens;     /* hashes */
+	struct user_certificate *certificates; /* a hash */
 };
 
 /* Where a load is. */
@@ -55,6 +63,7 @@ users_free(struct users **up)
 	*up = NULL;
 	HASH_CLEAR(by_name, u->names);
 	HASH_CLEAR(by_token, u->tokens);
+	HASH_CLEAR(hh, u->certificates);
 	for (size_t i = 0; i < u->n; i++)
 		for (size_t j = 0; j < u->v[i].nsenders; j++)
 			pattern_free(&u->v[i].senders[j]);
@@ -124,6 +133,45 @@ ul_token(struct ul *ul, const struct user_conf *conf, struct user_entry *e)
 }
 
 static bool
+ul_certificate(struct ul *ul, const char *text, const struct conf_mark *mark,
+	       const struct user *user)
+{
+	struct users *u = ul->users;
+	struct user_certificate *c = arena_alloc(&u->arena, sizeof(*c)), *other;
+
+	if (tls_fingerprint_parse(text, c->fingerprint) < 0) {
+		conf_error(ul->errors, mark,
+			   "a fingerprint is SHA-256, 64 digits with or "
+			   "without colons: `openssl x509 -in FILE -noout "
+			   "-fingerprint -sha256` prints it");
+		return false;
+	}
+	HASH_FIND_STR(u->certificates, c->fingerprint, other);
+	if (other != NULL) {
+		conf_error(ul->errors, mark,
+			   "this certificate is given twice, first as one of "
+			   "`%s`",
+			   other->user->name);
+		return false;
+	}
+	c->user = user;
+	HASH_ADD_STR(u->certificates, fingerprint, c);
+	return true;
+}
+
+static bool
+ul_certificates(struct ul *ul, const struct conf_strings *texts,
+		const struct user *user)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < texts->n; i++)
+		ok = ul_certificate(ul, texts->v[i], &texts->marks[i], user) &&
+		     ok;
+	return ok;
+}
+
+static bool
 ul_entry(struct ul *ul, const struct user_conf *conf, struct user_entry *e)
 {
 	struct users *u = ul->users;
@@ -161,6 +209,7 @@ ul_entry(struct ul *ul, const struct user_conf *conf, struct user_entry *e)
 			      ul->errors, &e->networks) &&
 	     ok;
 	ok = ul_token(ul, conf, e) && ok;
+	ok = ul_certificates(ul, &conf->certificates, &e->user) && ok;
 	HASH_ADD_KEYPTR(by_name, u->names, e->user.name, strlen(e->user.name),
 			e);
 	return ok;
@@ -321,6 +370,22 @@ users_find_token(const struct users *u, const char *token)
 	if (u != NULL)
 		HASH_FIND(by_token, u->tokens, digest, DIGEST_LEN, e);
 	return e != NULL ? &e->user : NULL;
+}
+
+const struct user *
+users_find_certificate(const struct users *u, const char *fingerprint)
+{
+	struct user_certificate *c = NULL;
+
+	if (u != NULL)
+		HASH_FIND_STR(u->certificates, fingerprint, c);
+	return c != NULL ? c->user : NULL;
+}
+
+bool
+users_have_certificates(const struct users *u)
+{
+	return u->certificates != NULL;
 }
 
 static const struct user_entry *

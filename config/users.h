@@ -55,6 +55,12 @@ void users_free(struct users **u);
 const struct user *users_find(const struct users *u, const char *name);
 const struct user *users_find_token(const struct users *u, const char *token);
 
+/* FINGERPRINT as tls_fingerprint_parse() has it. */
+const struct user *users_find_certificate(const struct users *u,
+					  const char *fingerprint);
+/* Is anybody known by a certificate? */
+bool users_have_certificates(const struct users *u);
+
 /* May USER send as ADDRESS? */
 bool user_may_send(const struct user *user, const struct address *address);
 bool user_has_senders(const struct user *user);

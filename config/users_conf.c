@@ -138,10 +138,10 @@ user_check(void *field, const struct conf_mark *mark,
 
 	ok = secret_check(&u->token, "token", errors) && ok;
 	if (u->password[0] == '\0' && u->scram.stored[0] == '\0' &&
-	    !secret_is_given(&u->token)) {
+	    u->certificates.n == 0 && !secret_is_given(&u->token)) {
 		conf_error(errors, mark,
 			   "there is no way to log in: give `password`, "
-			   "`scram` or `token_file`");
+			   "`scram`, `certificates` or `token_file`");
 		ok = false;
 	}
 	return ok;
@@ -163,6 +163,13 @@ static const struct conf_option user_options[] = {
 	 .help = "The keys of the password for SCRAM-SHA-256; empty: no "
 		 "SCRAM.",
 	 .table = &scram_table},
+	{.name = "certificates",
+	 .type = CONF_STRINGS,
+	 .offset = offsetof(struct user_conf, certificates),
+	 .dflt = "[]",
+	 .help = "SHA-256 fingerprints of certificates by which the user logs "
+		 "in over TLS (EXTERNAL), as `openssl x509 -fingerprint "
+		 "-sha256` prints them."},
 	SECRET_OPTIONS("token", struct user_conf, token,
 		       "the token, for Bearer over HTTP",
 		       "/etc/belfry/prometheus"),

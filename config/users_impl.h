@@ -17,7 +17,7 @@ struct user_conf {
 	char *password;
 	struct user_scram_conf scram;
 	struct secret_conf token;
-	struct conf_strings senders, networks, rights;
+	struct conf_strings certificates, senders, networks, rights;
 	unsigned rights_bits; /* RIGHTS, resolved */
 	struct conf_rate rate;
 	int64_t daily;

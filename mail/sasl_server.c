@@ -1,6 +1,7 @@
 /*
  * PLAIN:	START --message--> over
  * LOGIN:	START --> NAME --name--> SECRET --password--> over
+ * EXTERNAL:	START --name, or nothing--> over
  * SCRAM:	START --> MESSAGE --client-first--> MESSAGE --client-final-->
  *		FAREWELL --nothing--> over
  */
@@ -24,6 +25,7 @@ const char *const sasl_mech_names[] = {
 	[SASL_IN_PLAIN] = "PLAIN",
 	[SASL_IN_LOGIN] = "LOGIN",
 	[SASL_IN_SCRAM_SHA_256] = "SCRAM-SHA-256",
+	[SASL_IN_EXTERNAL] = "EXTERNAL",
 	NULL,
 };
 
@@ -196,6 +198,17 @@ sasl_login(struct sasl_server *s, const char *data, size_t len,
 		       : SASL_SYNTAX;
 }
 
+/* --- EXTERNAL: [authzid] ------------------------------------------------------- */
+
+static enum sasl_result
+sasl_external(struct sasl_server *s, const char *data, size_t len)
+{
+	if (len == 0)
+		return SASL_SHOWN;
+	s->user = sasl_text(data, len);
+	return s->user != NULL ? SASL_SHOWN : SASL_SYNTAX;
+}
+
 /* --- SCRAM ----------------------------------------------------------------------- */
 
 /* The library wants the keys of whom the client said that it is. */
@@ -309,6 +322,8 @@ sasl_take(struct sasl_server *s, const char *data, size_t len,
 		return sasl_login(s, data, len, challenge);
 	case SASL_IN_SCRAM_SHA_256:
 		return sasl_scram(s, data, len, challenge);
+	case SASL_IN_EXTERNAL:
+		return sasl_external(s, data, len);
 	}
 	abort();
 }

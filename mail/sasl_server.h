@@ -5,7 +5,8 @@
  * Lines of the client go in, in base64 as SMTP has them, challenges come out
  * the same way. PLAIN (RFC 4616) and LOGIN end with a password, which is the
  * caller's to check, at its leisure; SCRAM-SHA-256 (RFC 7677) proves that the
- * client knows the password that the keys were made of, by libgsasl.
+ * client knows the password that the keys were made of, by libgsasl. EXTERNAL
+ * (RFC 4422, A) only says that the client wants to be who its connection shows.
  *
  * One owner on one thread.
  */
@@ -15,8 +16,13 @@
 #include "base/buf.h"
 #include "mail/scram.h"
 
-enum sasl_mech { SASL_IN_PLAIN, SASL_IN_LOGIN, SASL_IN_SCRAM_SHA_256 };
-#define SASL_NMECH (SASL_IN_SCRAM_SHA_256 + 1)
+enum sasl_mech {
+	SASL_IN_PLAIN,
+	SASL_IN_LOGIN,
+	SASL_IN_SCRAM_SHA_256,
+	SASL_IN_EXTERNAL,
+};
+#define SASL_NMECH (SASL_IN_EXTERNAL + 1)
 extern const char *const sasl_mech_names[]; /* NULL ends */
 
 enum sasl_state {
@@ -33,6 +39,8 @@ enum sasl_result {
 	SASL_GO_ON,    /* send the challenge, wait for a line */
 	SASL_PASSWORD, /* it is over: there are a user and a password */
 	SASL_PROVED,   /* it is over: the client is the user */
+	SASL_SHOWN,    /* it is over: the client is who its connection shows, if
+			* that is the user (NULL: whoever it is) */
 	SASL_WRONG,    /* it is over: it is not */
 	SASL_SYNTAX,   /* it is over: what it said is nothing */
 };

@@ -105,7 +105,8 @@ session_login_judge(struct session *s, bool matches)
 	if (user == NULL)
 		why = "unknown";
 	else if (!matches)
-		why = "password";
+		why = s->auth->mech == SASL_IN_EXTERNAL ? "certificate"
+							: "password";
 	else if ((user->rights & USER_SUBMIT) == 0)
 		why = "rights";
 	else if (!user_may_come_from(user, &s->peer))
@@ -147,6 +148,26 @@ session_login_begin(struct session *s, const struct smtp_in_login *login)
 	loop_timer_init(&s->auth->delay, s->all->loop, session_login_late, s);
 }
 
+const struct user *
+session_user_shown(const struct session *s)
+{
+	if (s->tls == NULL || !s->tls->shown)
+		return NULL;
+	return users_find_certificate(s->snapshot->users,
+				      s->tls->peer.fingerprint);
+}
+
+static enum smtp_in_login_result
+session_login_shown(struct session *s)
+{
+	const struct user *user = session_user_shown(s);
+
+	if (user != NULL && s->auth->name == NULL)
+		s->auth->name = xstrdup(user->name);
+	return session_login_judge(
+		s, user != NULL && strcmp(user->name, s->auth->name) == 0);
+}
+
 enum smtp_in_login_result
 session_login(void *arg, const struct smtp_in_login *login)
 {
@@ -161,6 +182,8 @@ session_login(void *arg, const struct smtp_in_login *login)
 		return session_login_delay(s, SMTP_IN_LOGIN_LATER,
 					   LOGINS_DELAY_MS);
 	}
+	if (login->mech == SASL_IN_EXTERNAL)
+		return session_login_shown(s);
 	if (login->password == NULL)
 		return session_login_judge(s, login->proved);
 	user = users_find(s->snapshot->users, login->user);

@@ -96,6 +96,8 @@ void session_login_as(struct session *s, const char *name);
 void session_auth_free(struct session *s);
 enum smtp_in_login_result session_login(void *arg,
 					const struct smtp_in_login *login);
+/* Whose certificate the client showed; NULL: nobody's. */
+const struct user *session_user_shown(const struct session *s);
 void session_scram(void *arg, const char *name, struct scram_keys *ret);
 enum logins_quota session_take(void *arg);
 /* Who is logged in, as the snapshot has it now; NULL: nobody, or not any more.

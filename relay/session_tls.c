@@ -49,6 +49,7 @@ session_tls_opened(struct session *s)
 	tls->shown = io_tls_peer(s->io, &tls->peer) == 0;
 	snprintf(tls->what, sizeof(tls->what), "%s, %s, %d bits",
 		 tls->info.version, tls->info.cipher, tls->info.bits);
+	s->client.shows_user = session_user_shown(s) != NULL;
 	s->progress = UINT64_MAX;
 	metric_add(s->service->handshakes[SESSION_TLS_OK], 1);
 	session_tls_log(s);

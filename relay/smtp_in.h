@@ -164,6 +164,7 @@ struct smtp_in_client {
 	bool certified; /* by its certificate: as good as a login. Likewise: */
 	const struct user *user;   /* logged in; NULL: nobody. It may be another
 				    * after each begin() and login(). */
+	bool shows_user;           /* its certificate is a user's */
 	struct sasl_context *sasl; /* NULL where nobody logs in */
 	const char *key; /* the only message is published under it, once; NULL:
 			  * none */
@@ -179,7 +180,7 @@ struct smtp_in_refused {
 
 struct smtp_in_login {
 	enum sasl_mech mech;
-	const char *user;     /* NULL: not said */
+	const char *user;     /* NULL: not said; EXTERNAL: whoever it is */
 	const char *password; /* to be checked; NULL: the mechanism has */
 	bool proved;          /* ... and found that it is the user */
 };

@@ -32,8 +32,11 @@ si_auth_offered(const struct smtp_in *si)
 const char *
 si_auth_ehlo(const struct smtp_in *si)
 {
-	return si_auth_offered(si) ? "250-AUTH SCRAM-SHA-256 PLAIN LOGIN\r\n"
-				   : "";
+	if (!si_auth_offered(si))
+		return "";
+	return si->client->shows_user
+		       ? "250-AUTH SCRAM-SHA-256 EXTERNAL PLAIN LOGIN\r\n"
+		       : "250-AUTH SCRAM-SHA-256 PLAIN LOGIN\r\n";
 }
 
 bool
@@ -110,6 +113,7 @@ si_auth_step(struct smtp_in *si, const char *line)
 		break;
 	case SASL_PASSWORD:
 	case SASL_PROVED:
+	case SASL_SHOWN:
 	case SASL_WRONG:
 		next = si_auth_ask(si, said);
 		break;
@@ -152,7 +156,7 @@ si_auth(struct smtp_in *si, const struct smtp_command *cmd)
 			       : xstrdup(arg);
 	r = sasl_mech_find(name, &mech);
 	free(name);
-	if (r < 0)
+	if (r < 0 || (mech == SASL_IN_EXTERNAL && !si->client->shows_user))
 		return si_refuse(si, SMTP_IN_NO_MECH, si->state);
 	si->sasl = sasl_server_new(si->client->sasl, mech, si_auth_keys, si);
 	next = si_auth_step(si, initial != NULL ? initial + 1 : NULL);

@@ -118,7 +118,7 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	r = users_load(config, e, &users);
 	if (r < 0)
 		goto drop_rewrite;
-	r = config_tls_load(config, e, &tls);
+	r = config_tls_load(config, users_have_certificates(users), e, &tls);
 	if (r < 0)
 		goto drop_users;
 	snapshot_listens(config, routing);

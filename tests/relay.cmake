@@ -22,6 +22,7 @@ belfry_proto_test(
   auth_clear
   auth_daily
   auth_early
+  auth_external
   auth_inbound
   auth_login
   auth_long

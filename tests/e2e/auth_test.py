@@ -11,10 +11,11 @@ import threading
 import unittest
 
 import harness
+import ca
 import lab
 
 
-class Auth(harness.Case):
+class AuthCase(harness.Case):
     def setUp(self):
         super().setUp()
         self.users = {}
@@ -55,6 +56,8 @@ class Auth(harness.Case):
         self.belfryd.signal(signal.SIGHUP)
         self.wait_events(before + 1, event)
 
+
+class Auth(AuthCase):
     # --- clients ---------------------------------------------------------------
 
     def test_smtplib(self):
@@ -358,6 +361,102 @@ class Auth(harness.Case):
         self.assertEqual(client.docmd("AUTH", "PLAIN AGJlbgB3cm9uZw==")[0],
                          535)
         client.close()
+
+
+class AuthTls(AuthCase):
+    """The same over TLS, where a client can also be known by what it shows."""
+
+    def begin_tls(self, more="", **users):
+        folder = lab.state_folder("ca")
+        self.addCleanup(subprocess.run, ["rm", "-rf", folder], check=True)
+        self.ca = ca.CA(folder)
+        belfryd = self.prepare()
+        path = self.write_users(**(users or {"anna": ("secret", "")}))
+        if more:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(more % {"site": self.site()} + "\n")
+        belfryd.config["users_file"] = path
+        belfryd.config["tls"] = self.ca.cert("relay", "relay.example.org")
+        belfryd.config["listeners"][0].update(
+            auth="required", tls="starttls", trust=[])
+        belfryd.write_config()
+        return belfryd.start()
+
+    def site(self):
+        self.ca.cert("site", "site.example.org")
+        self.ca.cert("other", "other.example.org")
+        return self.ca.fingerprint("site")
+
+    def secure(self, name=None):
+        client = self.client()
+        context = self.ca.client(name)
+        context.check_hostname = False
+        client.starttls(context=context)
+        client.ehlo("client.example.org")
+        return client
+
+    def test_tls(self):
+        self.begin_tls()
+        client = self.client()
+        self.assertNotIn("auth", client.esmtp_features)
+        self.assertEqual(client.docmd("AUTH", "PLAIN AGFubmEAc2VjcmV0")[0],
+                         538)
+        client = self.secure()
+        self.assertNotIn("EXTERNAL", client.esmtp_features["auth"])
+        client.login("anna", "secret")
+        client.sendmail("anna@example.org", ["ben@example.net"],
+                        harness.message("hello"))
+        (got,) = self.sink.wait(1)
+        self.assertIn(" with ESMTPSA ", " ".join(
+            got.header("Received").split()))
+
+    @harness.need("swaks")
+    def test_tls_swaks(self):
+        self.begin_tls()
+        for mech in ("PLAIN", "LOGIN"):
+            done = subprocess.run(
+                ["swaks", "--server", f"127.0.0.1:{self.belfryd.smtp}",
+                 "--tls", "--auth", mech, "--auth-user", "anna",
+                 "--auth-password", "secret", "--from", "anna@example.org",
+                 "--to", "ben@example.net"], capture_output=True, text=True,
+                check=False, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stdout)
+        self.sink.wait(2)
+
+    @harness.need("msmtp")
+    def test_tls_msmtp(self):
+        self.begin_tls()
+        for mech in ("plain", "login", "scram-sha-256"):
+            done = subprocess.run(
+                ["msmtp", "--file=/dev/null", "--host=127.0.0.1",
+                 f"--port={self.belfryd.smtp}", f"--auth={mech}", "--tls=on",
+                 "--tls-certcheck=off", "--user=anna",
+                 "--passwordeval=echo secret", "--from=anna@example.org",
+                 "ben@example.net"], input=harness.message("hello"),
+                capture_output=True, check=False, timeout=60)
+            self.assertEqual(done.returncode, 0, (mech, done.stderr))
+        self.sink.wait(3)
+
+    def test_external(self):
+        belfryd = self.begin_tls(
+            "site: {certificates: ['%(site)s'], senders: [site.example]}")
+        stranger = self.secure("other")
+        self.assertNotIn("EXTERNAL", stranger.esmtp_features["auth"])
+        self.assertEqual(stranger.docmd("AUTH", "EXTERNAL =")[0], 504)
+        client = self.secure("site")
+        self.assertIn("EXTERNAL", client.esmtp_features["auth"])
+        # Who it is says the certificate, not the client.
+        self.assertEqual(client.docmd("AUTH", "EXTERNAL YW5uYQ==")[0], 535)
+        self.assertEqual(client.docmd("AUTH", "EXTERNAL =")[0], 235)
+        client.sendmail("x@site.example", ["ben@example.net"],
+                        harness.message("hello").replace(
+                            b"anna@example.org", b"x@site.example"))
+        self.sink.wait(1)
+        (login,) = self.wait_events(1, "login")
+        self.assertEqual((login["user"], login["mech"]), ("site", "EXTERNAL"))
+        self.wait_events(1, "login_failed", reason="certificate")
+        self.assertEqual(belfryd.metric("belfry_logins_total",
+                                        mechanism="EXTERNAL", result="ok"), 1)
 
 
 class NotThere(unittest.TestCase):

@@ -51,6 +51,10 @@ be_login(void *arg, const struct smtp_in_login *login)
 			     ? strcmp(login->password, "pencil") == 0
 			     : login->proved;
 
+	if (login->mech == SASL_IN_EXTERNAL) {
+		user = users_find(be_users, "app");
+		right = login->user == NULL || strcmp(login->user, "app") == 0;
+	}
 	must(!b->authenticating && b->si.state != SMTP_IN_AUTH_CHECK);
 	if (login->user != NULL && strcmp(login->user, "busy") == 0)
 		return SMTP_IN_LOGIN_BUSY;

@@ -8,7 +8,7 @@
  *	                  xclient yes (and XFORWARD),
  *	                  slow yes, open|write|commit -ERRNO, fate no,
  *	                  class bulk|normal, auth optional|required (with the
- *	                  users of backend.c), clear no,
+ *	                  users of backend.c), clear no, shows yes,
  *	                  tls starttls|required|implicit
  *	T.                a TLS handshake, which succeeds
  *	whole             only in one piece (else also byte by byte)
@@ -266,6 +266,8 @@ play_set(struct play *p, const char *name, const char *value)
 		backend_auth(&p->b, strcmp(value, "required") == 0
 					    ? CONFIG_AUTH_REQUIRED
 					    : CONFIG_AUTH_OPTIONAL);
+	else if (strcmp(name, "shows") == 0)
+		p->b.client.shows_user = yes;
 	else if (strcmp(name, "clear") == 0)
 		p->b.conf.auth_in_clear = yes;
 	else if (strcmp(name, "role") == 0 && strcmp(value, "inbound") == 0)

@@ -163,6 +163,43 @@ test_passwords(void **state)
 }
 
 static void
+test_external(void **state)
+{
+	static const struct {
+		const char *line, *user;
+		enum sasl_result result;
+	} rows[] = {
+		{"=", NULL, SASL_SHOWN},
+		{"", NULL, SASL_SHOWN},
+		{"YW5uYQ==", "anna", SASL_SHOWN},
+		{"YW4AYQ==", NULL, SASL_SYNTAX},
+		{"x", NULL, SASL_SYNTAX},
+	};
+	struct buf asked;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sasl_server *s = sasl_server_new(NULL, SASL_IN_EXTERNAL,
+							give_keys, NULL);
+
+		buf_init(&asked, 100);
+		if (i > 0) {
+			assert_int_equal(sasl_server_step(s, NULL, &asked),
+					 SASL_GO_ON);
+			assert_int_equal(asked.len, 0);
+		}
+		assert_int_equal(sasl_server_step(s, rows[i].line, &asked),
+				 rows[i].result);
+		if (rows[i].user != NULL)
+			assert_string_equal(sasl_server_user(s), rows[i].user);
+		else
+			assert_null(sasl_server_user(s));
+		sasl_server_free(&s);
+		buf_done(&asked);
+	}
+}
+
+static void
 test_names(void **state)
 {
 	enum sasl_mech mech;
@@ -183,6 +220,7 @@ main(void)
 		cmocka_unit_test(test_scram),
 		cmocka_unit_test(test_scram_lines),
 		cmocka_unit_test(test_passwords),
+		cmocka_unit_test(test_external),
 		cmocka_unit_test(test_names),
 	};
 

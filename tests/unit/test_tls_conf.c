@@ -159,7 +159,7 @@ check_load(struct files *f, const char *section, const char *listener,
 	}
 	conf_errors_init(&e);
 	assert_int_equal(config_load_text("t", text, strlen(text), &c, &e), 0);
-	r = config_tls_load(c, &e, &tls);
+	r = config_tls_load(c, false, &e, &tls);
 	assert_int_equal(r, says != NULL ? -EINVAL : 0);
 	said = text_of(&e);
 	if (says == NULL)

@@ -11,7 +11,8 @@
 	"scram: {salt: \"W22ZaJ0SNY7soEsUEjb6gQ==\", "                         \
 	"stored: \"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=\", "           \
 	"server: \"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=\"}"
-#define HASH "password: \"$y$j9T$nFrf4QjyMwxBUmhT7GB2G1$x\""
+#define PRINT "abcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcd"
+#define HASH  "password: \"$y$j9T$nFrf4QjyMwxBUmhT7GB2G1$x\""
 
 static struct config *
 config(void)
@@ -62,8 +63,8 @@ static const struct {
 	 "u:1:1: a configuration is a section of `key: value` lines, with a "
 	 "space behind each colon\n"},
 	{"no way in", "anna: {senders: [a.example]}\n",
-	 "u:1:1: there is no way to log in: give `password`, `scram` or "
-	 "`token_file`\n"},
+	 "u:1:1: there is no way to log in: give `password`, "
+	 "`scram`, `certificates` or `token_file`\n"},
 	{"an empty entry", "anna: {" HASH "}\nben:\n",
 	 "u:2:1: an empty section; leave it out\n"},
 	{"an unknown key", "anna: {" HASH ", sender: [a.example]}\n",
@@ -102,6 +103,12 @@ static const struct {
 	 "ben: {token_env: USERS_TOKEN}\n",
 	 "u:2:18: `anna` and `ben` have the same token; each needs one of its "
 	 "own\n"},
+	{"no fingerprint", "anna: {certificates: [AB:CD]}\n",
+	 "u:1:23: a fingerprint is SHA-256, 64 digits with or without colons"},
+	{"a certificate twice",
+	 "anna: {certificates: [" PRINT "]}\n"
+	 "ben: {certificates: [" PRINT "]}\n",
+	 "u:2:22: this certificate is given twice, first as one of `anna`\n"},
 	{"a class", "anna: {" HASH ", class: alert}\n",
 	 "u:1:60: `class` can't be `alert`; one of listener, by_header, "
 	 "normal, bulk\n"},
@@ -158,7 +165,8 @@ test_questions(void **state)
 		"app: {" KEYS ", senders: [a.example, x@b.example], networks: "
 		"[office, loopback], rate: 10/1m, daily: 5, class: bulk}\n"
 		"prometheus: {token_env: USERS_TOKEN, rights: [read]}\n"
-		"boss: {" HASH ", rights: [admin]}\n",
+		"boss: {" HASH ", rights: [admin]}\n"
+		"site: {certificates: [" PRINT "]}\n",
 		&said);
 	const struct user *anna = users_find(u, "anna"),
 			  *app = users_find(u, "app");
@@ -198,6 +206,13 @@ test_questions(void **state)
 			 users_find(u, "prometheus"));
 	assert_null(users_find_token(u, "to ken "));
 	assert_null(users_find_token(u, ""));
+	assert_true(users_have_certificates(u));
+	assert_ptr_equal(
+		users_find_certificate(
+			u, "AB:CD:EF:AB:CD:EF:AB:CD:EF:AB:CD:EF:AB:CD:EF:AB:"
+			   "CD:EF:AB:CD:EF:AB:CD:EF:AB:CD:EF:AB:CD:EF:AB:CD"),
+		users_find(u, "site"));
+	assert_null(users_find_certificate(u, "AB"));
 	assert_int_equal(users_find(u, "prometheus")->rights, USER_READ);
 	assert_int_equal(users_find(u, "boss")->rights, USER_READ | USER_ADMIN);
 	users_free(&u);
