@@ -18,6 +18,7 @@ import threading
 import time
 
 import domains
+import secure
 from servers import Belfry, Postfix, Sink, lab, source
 
 MIB = 1 << 20
@@ -27,7 +28,9 @@ def note(text):
     print(f"  {text}", file=sys.stderr, flush=True)
 
 
-class Bench:
+class Bench(secure.Figures):
+    note, now = staticmethod(note), staticmethod(time.monotonic)
+
     def __init__(self, options):
         self.options, self.rows = options, []
         self.done = {} # what several figures share is measured once
@@ -377,7 +380,8 @@ class Bench:
 
 
 FIGURES = ["kept", "new", "cpu", "one", "hundred", "recipients", "mx", "dead",
-           "idle", "big", "backlog", "backup"]
+           "idle", "big", "backlog", "backup", "tls", "login", "handshakes",
+           "tls_idle", "guarded"]
 
 
 def lacking(name):
@@ -483,6 +487,8 @@ def main():
                         help="that mail goes to, at most 9999 (1000)")
     parser.add_argument("--backlog", type=int, default=1000000,
                         help="queued for the dead host (1000000)")
+    parser.add_argument("--idle", type=int, default=4000,
+                        help="clients by TLS that do nothing (4000)")
     parser.add_argument("--backup", type=int, default=2000,
                         help="megabytes in the store that is copied (2000)")
     parser.add_argument("--out", metavar="FOLDER",

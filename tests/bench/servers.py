@@ -164,13 +164,13 @@ class Postfix(Server):
     name = "postfix"
     RECIPIENTS_MOST = 50
 
-    def __init__(self, sink, resolver=None):
+    def __init__(self, sink, resolver=None, also=""):
         """With the address of a RESOLVER mail goes to mail exchangers, at the
-        sink's port; else all of it to the sink."""
+        sink's port; else all of it to the sink. ALSO: lines of main.cf."""
         self.sink, self.resolver = sink, resolver
         self.instance = postfix.Instance(
             "bench-postfix",
-            f"myhostname = relay.example.org\n{self.route()}\n")
+            f"myhostname = relay.example.org\n{self.route()}\n{also}")
         self.smtp, self.folder = self.instance.port, self.instance.folder
 
     @staticmethod

@@ -1,5 +1,4 @@
-"""The benchmark's figures of mail to many domains and many recipients, made
-small: they come, whatever their values."""
+"""The benchmark's figures, made small: they come, whatever their values."""
 import json
 import os
 import subprocess
@@ -41,6 +40,21 @@ class Bench(unittest.TestCase):
         if "::1" not in said:
             self.assertIn("a domain that is silent: others slower by", rows)
             self.assertIn("a domain that is refusing: others slower by", rows)
+
+    @harness.need("smtp-sink")
+    @harness.need("openssl")
+    def test_secure(self):
+        figures = ["tls", "login", "handshakes", "tls_idle", "guarded"]
+        with tempfile.TemporaryDirectory() as folder:
+            status, said = self.bench(*SMALL, "--idle", "20", "--out", folder,
+                                      *figures)
+        self.assertEqual(status, 0, said)
+        for line in ("TLS (Postfix's logins: Dovecot): Belfry",
+                     "TLS and login per message (Postfix's logins: Dovecot): "
+                     "Belfry", "handshakes: ratio",
+                     "20 idle clients by TLS: memory",
+                     "everything switched on, beside without"):
+            self.assertIn(line, said)
 
     def test_lacking(self):
         """What is not installed is named, and nothing measured is no
