@@ -18,13 +18,14 @@ set_tests_properties(unit.verify PROPERTIES LABELS threads)
 
 # Its queue is a fake.
 foreach(name deliver deliver_bounce deliver_lmtp deliver_mail
-        deliver_maildir deliver_pipe)
+        deliver_maildir deliver_pipe deliver_tls)
   belfry_unit_test(${name} belfry_agent_rig)
   target_sources(test_${name} PRIVATE unit/fake_queue.c unit/fake_rig.c)
   set_tests_properties(unit.${name} PROPERTIES LABELS threads)
 endforeach()
 
 target_sources(test_deliver_lmtp PRIVATE unit/call_fail.c)
+target_sources(test_deliver_tls PRIVATE unit/tls_kit.c)
 target_sources(test_deliver_maildir PRIVATE unit/call_fail.c)
 target_sources(test_deliver_pipe PRIVATE unit/call_fail.c)
 

@@ -39,12 +39,36 @@ check_outcomes(const struct attempt *a, enum smtp_out_fate fate)
 		     (fate == SMTP_OUT_NOT_BEGUN));
 }
 
+/* The handshake goes well but for each seventh, and so does a token. */
+static void
+own_hello(struct smtp_out *so)
+{
+	const struct smtp_login *login = so->conf.login;
+	struct secret *token;
+
+	if (so->state == SMTP_OUT_TLS && so->heard % 7 == 6)
+		smtp_out_tls_failed(so, "no");
+	else if (so->state == SMTP_OUT_TLS)
+		smtp_out_secured(so);
+	if (so->state == SMTP_OUT_TOKEN) {
+		must(login && !login->password);
+		token = secret_new("token", 5);
+		smtp_out_token(so, so->heard % 7 == 6 ? NULL : token, "none");
+		secret_free(&token);
+	}
+	/* What was asked for holds before any mail. */
+	must(so->state != SMTP_OUT_READY || so->secure ||
+	     so->conf.tls <= TLS_LEVEL_OPPORTUNISTIC);
+	must(so->state != SMTP_OUT_READY || !login || so->login_begun);
+}
+
 /* What the owner does between two pieces. True when a mail's fate was taken. */
 static bool
 own(struct smtp_out *so, struct attempt *a, bool *given)
 {
 	enum smtp_out_fate fate;
 
+	own_hello(so);
 	if (so->state == SMTP_OUT_READY && so->fate == SMTP_OUT_NONE &&
 	    !*given) {
 		smtp_out_mail(so, a);
@@ -104,16 +128,33 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct smtp_out_conf conf = {.helo = "relay.example.org",
 				     .lmtp = FUZZ_LMTP,
 				     .chunking = true};
+	static const struct smtp_login logins[] = {
+		{.user = "anna", .any = true, .in_clear = true},
+		{.user = "anna", .any = true, .in_clear = true},
+		{.user = "anna", .any = true},
+	};
+	struct secret *password = secret_new("secret", 6);
+	struct smtp_login login;
 	struct smtp_out so;
 	struct buf out;
 
-	if (len == 0)
+	if (len < 2) {
+		secret_free(&password);
 		return 0;
+	}
+	conf.tls = (enum tls_level)(data[1] & 3);
+	conf.implicit_tls = (data[1] & 4) && conf.tls > TLS_LEVEL_OPPORTUNISTIC;
+	if ((data[1] >> 3 & 3) > 0) {
+		login = logins[(data[1] >> 3 & 3) - 1];
+		login.password = data[1] & 8 ? password : NULL;
+		conf.login = &login;
+	}
 	conf.strict_8bit = data[0] & 128;
 	buf_init(&out, SMTP_OUT_MAX);
 	smtp_out_init(&so, &conf, &out);
-	run(&so, data[0], data + 1, len - 1);
+	run(&so, data[0], data + 2, len - 2);
 	smtp_out_done(&so);
+	secret_free(&password);
 	buf_done(&out);
 	return 0;
 }

@@ -73,13 +73,17 @@ agent_rig_hop(struct agent_rig *g, int port)
 }
 
 struct smtp_server *
-agent_rig_serve(struct agent_rig *g, const struct smtp_rule *rules, bool slow)
+agent_rig_serve_at(struct agent_rig *g, struct smtp_server *s)
 {
-	struct smtp_server *s = smtp_server_start(rules, slow);
-
 	g->servers[g->nservers++] = s;
 	agent_rig_hop(g, smtp_server_port(s));
 	return s;
+}
+
+struct smtp_server *
+agent_rig_serve(struct agent_rig *g, const struct smtp_rule *rules, bool slow)
+{
+	return agent_rig_serve_at(g, smtp_server_start(rules, slow));
 }
 
 void
@@ -105,6 +109,7 @@ agent_rig_routing(struct agent_rig *g)
 
 	conf_errors_init(&errors);
 	assert_int_equal(routing_new(&from, &errors, &r), 0);
+	assert_int_equal(routing_arm(r, SECRETS_REFUSE, &errors), 0);
 	conf_errors_done(&errors);
 	return r;
 }

@@ -41,6 +41,9 @@ void agent_rig_hop(struct agent_rig *g, int port);
 /* One where this server listens; it ends with the rig. */
 struct smtp_server *agent_rig_serve(struct agent_rig *g,
 				    const struct smtp_rule *rules, bool slow);
+/* The same with a server that was started already. */
+struct smtp_server *agent_rig_serve_at(struct agent_rig *g,
+				       struct smtp_server *s);
 /* One where nobody listens. */
 void agent_rig_serve_nobody(struct agent_rig *g);
 

@@ -287,6 +287,11 @@ attempt_result(struct attempt **ap)
 		r->rcpt[n].reply = a->rcpt[n].reply;
 		copy_text(r->rcpt[n].relay, sizeof(r->rcpt[n].relay),
 			  a->rcpt[n].relay);
+		if (a->rcpt[n].tls) {
+			copy_text(r->rcpt[n].tls, sizeof(r->rcpt[n].tls),
+				  a->rcpt[n].tls->version);
+			r->rcpt[n].verified = a->rcpt[n].tls->verified;
+		}
 		copy_text(r->rcpt[n].moved_dest, sizeof(r->rcpt[n].moved_dest),
 			  a->rcpt[n].moved_dest);
 	}

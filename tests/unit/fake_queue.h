@@ -39,6 +39,8 @@ struct fake_result {
 		enum attempt_outcome outcome;
 		struct reply reply;
 		char relay[256], moved_dest[256];
+		char tls[16]; /* "": plain */
+		bool verified;
 	} rcpt[4];
 	enum attempt_dest dest_state;
 	struct reply dest_reply;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,14 +19,16 @@
 
 #define PEERS_MAX 64
 
-static const char *const verbs[] = {"BANNER", "EHLO", "HELO", "MAIL", "RCPT",
-				    "DATA",   "BODY", "DOT",  "RSET", "QUIT"};
+static const char *const verbs[] = {"BANNER", "EHLO", "HELO",     "MAIL",
+				    "RCPT",   "DATA", "BODY",     "DOT",
+				    "RSET",   "QUIT", "STARTTLS", "AUTH"};
 #define NVERB (sizeof(verbs) / sizeof(verbs[0]))
 
 struct peer {
 	struct smtp_server *s;
 	pthread_t thread;
 	int fd;
+	SSL *ssl;         /* NULL: plain */
 	unsigned rcpts;   /* accepted in this transaction */
 	bool lmtp;        /* it said LHLO */
 	const char *line; /* the command at hand; "" */
@@ -36,7 +39,8 @@ struct smtp_server {
 	int fd, port;
 	int wake[2]; /* closed at the end: every poll returns */
 	const struct smtp_rule *rules;
-	bool slow;
+	bool slow, implicit;
+	SSL_CTX *tls; /* NULL: none */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	unsigned count[NVERB], now;
@@ -54,9 +58,11 @@ peer_wait(struct peer *p)
 	char data[4096];
 	ssize_t n;
 
-	if (poll(fds, 2, -1) < 0 || fds[1].revents)
+	if (!(p->ssl && SSL_pending(p->ssl) > 0) &&
+	    (poll(fds, 2, -1) < 0 || fds[1].revents))
 		return false;
-	n = read(p->fd, data, p->s->slow ? 1024 : sizeof(data));
+	n = p->ssl ? SSL_read(p->ssl, data, sizeof(data))
+		   : read(p->fd, data, p->s->slow ? 1024 : sizeof(data));
 	if (n <= 0)
 		return false;
 	must(buf_append(&p->in, data, (size_t)n) == 0);
@@ -68,6 +74,8 @@ peer_say(struct peer *p, const char *text)
 {
 	size_t len = strlen(text);
 
+	if (p->ssl)
+		return SSL_write(p->ssl, text, (int)len) == (int)len;
 	return send(p->fd, text, len, MSG_NOSIGNAL) == (ssize_t)len;
 }
 
@@ -177,6 +185,43 @@ peer_data(struct peer *p)
 }
 
 static bool
+peer_handshake(struct peer *p)
+{
+	p->ssl = SSL_new(p->s->tls);
+	must(p->ssl && SSL_set_fd(p->ssl, p->fd) == 1);
+	if (SSL_accept(p->ssl) != 1)
+		return false;
+	pthread_mutex_lock(&p->s->lock);
+	p->s->seen.handshakes++;
+	pthread_mutex_unlock(&p->s->lock);
+	return true;
+}
+
+static bool
+peer_starttls(struct peer *p)
+{
+	char code;
+
+	if (!p->s->tls)
+		return peer_say(p, "502 5.5.1 no\r\n");
+	if (!peer_answer(p, "STARTTLS", "220 go\r\n", &code))
+		return false;
+	buf_clear(&p->in);
+	return code != '2' || peer_handshake(p);
+}
+
+static bool
+peer_auth(struct peer *p, const char *line)
+{
+	char code;
+
+	pthread_mutex_lock(&p->s->lock);
+	strncpy(p->s->seen.auth, line + 5, sizeof(p->s->seen.auth) - 1);
+	pthread_mutex_unlock(&p->s->lock);
+	return peer_answer(p, "AUTH", "235 2.7.0 welcome\r\n", &code);
+}
+
+static bool
 peer_hello(struct peer *p, const char *line, size_t len)
 {
 	char code;
@@ -190,10 +235,16 @@ peer_hello(struct peer *p, const char *line, size_t len)
 	pthread_mutex_unlock(&p->s->lock);
 	p->lmtp = strncmp(line, "LHLO", 4) == 0;
 	if (strncmp(line, "HELO", 4) != 0)
-		return peer_answer(p, "EHLO",
-				   "250-test\r\n250-PIPELINING\r\n"
-				   "250-SIZE 100000000\r\n250 8BITMIME\r\n",
-				   &code);
+		return peer_answer(
+			p, "EHLO",
+			p->s->tls && !p->ssl ? "250-test\r\n250-STARTTLS\r\n"
+					       "250-PIPELINING\r\n"
+					       "250 AUTH PLAIN XOAUTH2\r\n"
+			: p->ssl             ? "250-test\r\n250-PIPELINING\r\n"
+					       "250 AUTH PLAIN XOAUTH2\r\n"
+					     : "250-test\r\n250-PIPELINING\r\n"
+					       "250-SIZE 100000000\r\n250 8BITMIME\r\n",
+			&code);
 	return peer_answer(p, "HELO", "250 test\r\n", &code);
 }
 
@@ -205,6 +256,10 @@ peer_command(struct peer *p, const char *line, size_t len)
 	if (strncmp(line, "EHLO", 4) == 0 || strncmp(line, "HELO", 4) == 0 ||
 	    strncmp(line, "LHLO", 4) == 0)
 		return peer_hello(p, line, len);
+	if (strcmp(line, "STARTTLS") == 0)
+		return peer_starttls(p);
+	if (strncmp(line, "AUTH ", 5) == 0)
+		return peer_auth(p, line);
 	if (strncmp(line, "MAIL", 4) == 0) {
 		p->rcpts = 0;
 		return peer_answer(p, "MAIL", "250 2.1.0 ok\r\n", &code);
@@ -233,6 +288,8 @@ peer_talk(struct peer *p)
 	char code;
 
 	p->line = "";
+	if (p->s->implicit && !peer_handshake(p))
+		return;
 	if (!peer_answer(p, "BANNER", "220 test ESMTP\r\n", &code))
 		return;
 	for (;;) {
@@ -263,6 +320,7 @@ peer_thread(void *arg)
 	struct peer *p = arg;
 
 	peer_talk(p);
+	SSL_free(p->ssl);
 	pthread_mutex_lock(&p->s->lock);
 	p->s->now--;
 	pthread_mutex_unlock(&p->s->lock);
@@ -302,8 +360,9 @@ server_thread(void *arg)
 	return NULL;
 }
 
-struct smtp_server *
-smtp_server_start(const struct smtp_rule *rules, bool slow)
+static struct smtp_server *
+server_start(const struct smtp_rule *rules, bool slow, SSL_CTX *tls,
+	     bool implicit)
 {
 	struct smtp_server *s = xcalloc(1, sizeof(*s));
 	struct sockaddr_in a = {.sin_family = AF_INET};
@@ -312,6 +371,8 @@ smtp_server_start(const struct smtp_rule *rules, bool slow)
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	s->rules = rules;
 	s->slow = slow;
+	s->tls = tls;
+	s->implicit = implicit;
 	buf_init(&s->all, 1 << 26);
 	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	must(s->fd >= 0 && bind(s->fd, (struct sockaddr *)&a, len) == 0 &&
@@ -322,6 +383,23 @@ smtp_server_start(const struct smtp_rule *rules, bool slow)
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
 	must(pthread_create(&s->thread, NULL, server_thread, s) == 0);
 	return s;
+}
+
+struct smtp_server *
+smtp_server_start(const struct smtp_rule *rules, bool slow)
+{
+	return server_start(rules, slow, NULL, false);
+}
+
+struct smtp_server *
+smtp_server_start_tls(const struct smtp_rule *rules, const char *certificate,
+		      const char *key, bool implicit)
+{
+	SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
+
+	must(tls && SSL_CTX_use_certificate_chain_file(tls, certificate) == 1 &&
+	     SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) == 1);
+	return server_start(rules, false, tls, implicit);
 }
 
 void
@@ -337,6 +415,7 @@ smtp_server_stop(struct smtp_server **sp)
 	close(s->wake[0]);
 	pthread_mutex_destroy(&s->lock);
 	free(s->seen.last);
+	SSL_CTX_free(s->tls);
 	buf_done(&s->all);
 	free(s);
 	*sp = NULL;

@@ -34,7 +34,9 @@ struct smtp_seen {
 	unsigned mails; /* 2xx after a dot */
 	unsigned dots;  /* how many contents were whole */
 	unsigned quits;
-	unsigned silences; /* what it will never answer */
+	unsigned silences;   /* what it will never answer */
+	unsigned handshakes; /* that went well */
+	char auth[512];      /* the last AUTH, its argument */
 	char helo[128];
 	char *last; /* the last whole content, dots as on the wire */
 	size_t last_len;
@@ -42,6 +44,13 @@ struct smtp_seen {
 
 /* All whole contents, one after the other; the caller's. */
 char *smtp_server_all(struct smtp_server *s);
+
+/* The same with TLS, and the certificate and key of these files: by STARTTLS, or
+ * IMPLICIT. Further verbs: STARTTLS, whose 2xx is followed by the handshake, and
+ * AUTH, which it takes. */
+struct smtp_server *smtp_server_start_tls(const struct smtp_rule *rules,
+					  const char *certificate,
+					  const char *key, bool implicit);
 
 /* What it has seen; LAST is the caller's. */
 struct smtp_seen smtp_server_seen(struct smtp_server *s);
