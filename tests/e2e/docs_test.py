@@ -4,14 +4,18 @@ import os
 import pwd
 import random
 import re
+import shutil
+import smtplib
 import subprocess
 import tempfile
 import unittest
 
-import documented
+import documented  # first: it knows where lab is
+import ca
 import harness
 import lab
 from documented import DocCase, give_away
+from nsd import NSD, Nsd
 
 
 class RedButton(DocCase):
@@ -305,8 +309,115 @@ class Sendmail(DocCase):
         self.assertEqual(second.sender, f"{user}@example.org")
 
 
+class Link(DocCase):
+    """Two belfryd as the page has them, on addresses of loopback."""
+    PAGE, HEADING = "link.md", "Certificates"
+    ZONE = "mx.site1 A 127.0.0.21\nmx.site2 A 127.0.0.22\n"
+
+    def setUp(self):
+        super().setUp()
+        if NSD is None:
+            self.skipTest("nsd is not installed")
+        self.nsd = Nsd({"example.org.": self.ZONE}).start()
+        self.addCleanup(self.nsd.stop)
+        self.port = lab.free_port()
+
+    def certificates(self):
+        """The page's commands, as on a machine that is neither."""
+        self.prepare()
+        self.etc = os.path.join(self.belfryd.folder, "etc")
+        os.mkdir(self.etc)
+        self.names = [("/etc/belfry", self.etc),
+                      ("-o root -g belfry ",
+                       "-o nobody " if lab.IS_ROOT else "")]
+        self.run_block(0)
+        self.run_block(1)
+        for line in self.blocks[1]:
+            self.run_line(line.replace("site1", "site2"))
+
+    def site(self, number, sink):
+        """The belfryd of a site, whose own mail goes to SINK."""
+        (text,) = ("\n".join(lines) + "\n" for heading, lines in
+                   documented.blocks(self.PAGE, "yaml")
+                   if heading == "The first host")
+        if number == 2:
+            text = re.sub("site([12])", lambda m: f"site{3 - int(m[1])}", text)
+        belfryd = self.prepare()
+        for old, new in (
+                ('"127.0.0.1:25"', f'"127.0.0.1:{belfryd.smtp}"'),
+                ('":26"', f'"127.0.0.2{number}:{self.port}"'),
+                ("port: 26", f"port: {self.port}"),
+                ("host: 10.1.0.5", f"host: 127.0.0.1, port: {sink.port}"),
+                ("/etc/belfry", self.etc)):
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        rest = {key: value for key, value in belfryd.config.items()
+                if key not in ("hostname", "listeners", "delivery")}
+        rest["dns"] = {"servers": [f"127.0.0.1@{self.nsd.port}"]}
+        belfryd.write_config(text + lab.yaml(rest).lstrip("\n") + "\n")
+        done = belfryd.cli("check")
+        self.assertIn(": ok", done.stdout)
+        return belfryd.start()
+
+    def hand_over(self, number, sites, sinks):
+        """Mail of site NUMBER to the other one, and what both log of it."""
+        there = 3 - number
+        self.belfryd = sites[number]
+        rcpt = f"ben@site{there}.example.org"
+        self.send(sender=f"anna@site{number}.example.org", to=[rcpt])
+        message, = sinks[there].wait(1)
+        self.assertRegex(message.header("Received"), "TLSv1.3")
+        sent, = self.wait_events(1, "deliver", status="delivered",
+                                 to=rcpt)
+        self.assertEqual((sent["tls"], sent["verified"]), ("TLSv1.3", "yes"))
+        self.belfryd = sites[there]
+        shown, = self.wait_events(1, "tls")
+        self.assertEqual((shown["name"], shown["certified"]),
+                         (f"mx.site{number}.example.org", "yes"))
+        self.wait_events(1, "accept", tls="TLSv1.3")
+
+    def stranger(self):
+        client = smtplib.SMTP("127.0.0.21", self.port, timeout=30)
+        self.addCleanup(client.close)
+        client.ehlo("stranger.example.org")
+        self.assertEqual(client.mail("x@example.org")[0], 530)
+        client.starttls()
+        client.ehlo("stranger.example.org")
+        client.mail("x@example.org")
+        self.assertEqual(client.rcpt("ben@site1.example.org"),
+                         (550, b"5.7.1 this client may not send here"))
+
+    def test(self):
+        self.certificates()
+        sinks = {1: self.sink, 2: lab.Sink().start()}
+        self.addCleanup(sinks[2].stop)
+        sites = {n: self.site(n, sinks[n]) for n in (1, 2)}
+        self.hand_over(1, sites, sinks)
+        self.hand_over(2, sites, sinks)
+        self.stranger()
+
+
 class Configurations(unittest.TestCase):
-    """Each whole configuration that a page shows is one that belfryd takes."""
+    """Each whole configuration that a page shows is one that belfryd takes,
+    where the files are that it names below /etc/belfry."""
+
+    def with_files(self, folder, text):
+        """TEXT with FOLDER in place of /etc/belfry, and its files there."""
+        maker = ca.CA(folder)
+        for certificate, key in re.findall(
+                r"certificate_file: /etc/belfry/([^\s,}]+)[\s,]+"
+                r"key_file: /etc/belfry/([^\s,}]+)", text):
+            pair = maker.cert("pair", "host.example.org")
+            os.rename(pair["certificate_file"], maker.path(certificate))
+            os.rename(pair["key_file"], maker.path(key))
+        for name in re.findall(r"ca_file: /etc/belfry/([^\s,}]+)", text):
+            shutil.copy(maker.file, maker.path(name))
+        for name in re.findall(r"/etc/belfry/([^\s,}\]]+)", text):
+            if not os.path.exists(maker.path(name)):
+                with open(maker.path(name), "w", encoding="utf-8") as file:
+                    file.write("{}\n")
+                os.chmod(maker.path(name), 0o600)
+        return text.replace("/etc/belfry", folder)
 
     def test(self):
         shown = [(page, "\n".join(lines) + "\n")
@@ -316,7 +427,10 @@ class Configurations(unittest.TestCase):
         self.assertGreater(len(shown), 5)
         for page, text in shown:
             with self.subTest(page=page, text=text), \
+                    tempfile.TemporaryDirectory() as folder, \
                     tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+                if "/etc/belfry" in text:
+                    text = self.with_files(folder, text)
                 file.write(text)
                 file.flush()
                 done = subprocess.run(
