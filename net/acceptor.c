@@ -85,7 +85,8 @@ static void
 listener_say_no(const struct listener *l, int fd)
 {
 	struct acceptor_counts *counts = l->acceptor->counts;
-	const char *refusal = l->calls.refusal;
+	const char *refusal =
+		l->calls.refusal != NULL ? l->calls.refusal(l->arg) : NULL;
 	struct io *io;
 
 	if (refusal != NULL && counts_may_linger(counts)) {

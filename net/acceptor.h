@@ -64,8 +64,9 @@ struct acceptor_limits {
 
 /* What a listener does with what comes. */
 struct acceptor_calls {
-	/* What a client over a limit is sent; borrowed, may be NULL. */
-	const char *refusal;
+	/* What a client over a limit is sent, NULL: nothing. On the home loop;
+	 * may be NULL. */
+	const char *(*refusal)(void *arg);
 	/* On the home loop; may be NULL: ACCEPTOR_ANYBODY. */
 	enum acceptor_peer (*judge)(void *arg, const struct sockaddr_any *peer);
 	/* For log and counter, on the home loop; may be NULL. LIMIT is

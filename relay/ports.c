@@ -412,6 +412,19 @@ port_judge(void *arg, const struct sockaddr_any *peer)
 							: ACCEPTOR_ANYBODY;
 }
 
+/* In clear it would be no TLS for who begins with that. */
+static const char *
+port_refusal(void *arg)
+{
+	const struct port *p = arg;
+	const struct service *service =
+		snapshot_service(p->relay->snapshot, p->name);
+
+	return service != NULL && service->smtp.tls == CONFIG_TLS_IMPLICIT
+		       ? NULL
+		       : PORT_REFUSAL;
+}
+
 static void
 port_refused(void *arg, const struct sockaddr_any *peer, const char *limit)
 {
@@ -437,7 +450,7 @@ ports_listen(struct relay *r)
 
 	TAILQ_FOREACH (p, &r->ports, entry) {
 		const struct acceptor_calls calls = {
-			.refusal = port_is_mail(p->kind) ? PORT_REFUSAL : NULL,
+			.refusal = port_is_mail(p->kind) ? port_refusal : NULL,
 			.judge = port_is_mail(p->kind) ? port_judge : NULL,
 			.refused = port_refused,
 			.accepted = port_accepted,

@@ -236,8 +236,9 @@ void
 session_note_idle(struct session *s)
 {
 	bool ours = s->smtp.trusted || s->client.user != NULL;
+	bool shakes = s->smtp.state == SMTP_IN_TLS;
 	bool busy = ours || smtp_in_in_data(&s->smtp) ||
-		    !smtp_in_wants_input(&s->smtp);
+		    (!shakes && !smtp_in_wants_input(&s->smtp));
 
 	acceptor_idle(s->ticket, busy ? INT64_MAX : loop_mono_ms(s->all->loop));
 }

@@ -49,6 +49,12 @@ proxied_refuse(struct proxied *p, const struct service *service,
 		  LOG_STR("verb", "connect"), LOG_INT("code", row->code),
 		  LOG_STR("dsn", row->dsn), LOG_STR("reason", row->reason),
 		  LOG_STR("why", why), LOG_STR("listener", p->service));
+	if (service->smtp.tls == CONFIG_TLS_IMPLICIT) {
+		/* In clear it would be none for who begins with TLS. */
+		close(p->accepted.fd);
+		acceptor_release(&p->accepted.ticket);
+		return;
+	}
 	line = xasprintf("%d %s %s\r\n", row->code, row->dsn, row->text);
 	io = io_new(p->all->loop, p->accepted.fd, NULL, NULL);
 	io_on_close(io, proxied_closed, p->accepted.ticket);

@@ -1,13 +1,16 @@
 """Who may connect, and how much: networks of loopback are the networks."""
 import re
 import resource
+import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import time
 import unittest
 
 import harness
+import ca
 import lab
 
 CROWD = 4000
@@ -72,6 +75,8 @@ class Peer:
 
 
 class Case(harness.Case):
+    more = {}  # of the configuration
+
     def start_mx(self, limits, **more):
         """A listener where nobody is trusted, beside the one for clients."""
         belfryd = self.prepare()
@@ -86,7 +91,7 @@ class Case(harness.Case):
             "postmaster": "boss@inner.example",
             "routes": [{"match": "inner.example", "deliver": "smtp",
                         "via": [self.sink.hop()]}],
-            "limits": limits})
+            "limits": limits, **self.more})
         belfryd.write_config()
         return belfryd.start()
 
@@ -273,6 +278,57 @@ def version_2(client, command=0x21):
     addresses = socket.inet_aton(client) + socket.inet_aton("192.0.2.25")
     return (SIGNATURE + struct.pack("!BBH", command, 0x11, 12 + 8) + addresses
             + struct.pack("!HH", 4660, 25) + b"\x04\0\x05noise")
+
+
+class Hidden(Case):
+    """A listener with TLS from the first byte on, and a proxy in front."""
+
+    def start_tls(self, limits):
+        folder = lab.state_folder("ca")
+        self.addCleanup(shutil.rmtree, folder)
+        self.ca = ca.CA(folder)
+        belfryd = self.start_mx(limits, tls="implicit",
+                                proxy=["127.9.0.0/24"],
+                                certificate=self.ca.cert("mx", "mx.example"))
+        return belfryd
+
+    def start_mx(self, limits, certificate=None, **more):
+        self.more = {"tls": certificate}
+        return super().start_mx(limits, **more)
+
+    def test_header_comes_first(self):
+        self.start_tls({})
+        for header in (b"PROXY TCP4 192.0.2.7 192.0.2.25 4660 25\r\n",
+                       version_2("192.0.2.7")):
+            peer = self.peer("127.9.0.1")
+            # In one piece with the first of TLS.
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            tls = self.ca.client().wrap_bio(incoming, outgoing,
+                                            server_hostname="mx.example")
+            self.assertRaises(ssl.SSLWantReadError, tls.do_handshake)
+            peer.socket.sendall(header + outgoing.read())
+            text = b""
+            while not text.startswith(b"220 "):
+                incoming.write(peer.socket.recv(65536))
+                try:
+                    tls.do_handshake()  # nothing, once it is done
+                    text = tls.read()
+                except ssl.SSLWantReadError:
+                    pass
+                if outgoing.pending:
+                    peer.socket.sendall(outgoing.read())
+        events = self.wait_events(2, "connect", listener="mx")
+        self.assertEqual({e["client"] for e in events},
+                         {"unknown[192.0.2.7]"})
+
+    def test_refused_without_a_word(self):
+        """What is not TLS would only confuse."""
+        self.start_tls({"connections_per_ip": 1})
+        self.assertEqual(self.peer("127.9.0.1").say("EHLO x"), "")
+        kept = self.peer("127.8.0.1")
+        self.assertEqual(self.peer("127.8.0.1").hear(), "")
+        self.wait_events(2, "refuse", verb="connect")
+        kept.close()
 
 
 class Proxy(Case):

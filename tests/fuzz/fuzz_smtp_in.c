@@ -79,6 +79,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	else if (data[0] & 64)
 		backend_inbound(&b);
 	b.slow = data[0] & 2;
+	b.client.xclient = b.client.xforward = data[1] & 32;
 	b.client.trusted = (data[0] & (4 | 64)) == 0;
 	b.limits.message_size = data[0] & 8 ? 300 : 100000;
 	b.limits.header_size = data[0] & 16 ? 100 : 10000;

@@ -121,6 +121,13 @@ teardown(void **state)
 	return 0;
 }
 
+static const char *
+busy(void *arg)
+{
+	(void)arg;
+	return "421 busy\r\n";
+}
+
 static struct acceptor_limits
 limits_of(int64_t connections, int64_t per_ip)
 {
@@ -133,7 +140,7 @@ static void
 start(struct fixture *f, const char *address, struct acceptor_limits limits)
 {
 	static const struct acceptor_calls calls = {
-		.refusal = "421 busy\r\n",
+		.refusal = busy,
 		.refused = refused,
 		.accepted = taken,
 	};
