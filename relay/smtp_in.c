@@ -393,6 +393,10 @@ si_command_feed(struct smtp_in *si, const char *data, size_t len)
 		si_move(si, si_command(si, data, line_len));
 	else if (smtp_command_announces(data, used))
 		si_move(si, si_no_chunk(si));
+	else if (fault == LINES_BARE_LF && si->behind > 0)
+		/* Its sender may have meant one line: of what stands behind
+		 * the LF nothing is obeyed either. */
+		si_move(si, si_refuse(si, SMTP_IN_NO_SYNC, SMTP_IN_CLOSED));
 	else
 		si_move(si, si_refuse(si,
 				      fault == LINES_TOO_LONG ? SMTP_IN_NO_LONG

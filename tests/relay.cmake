@@ -35,6 +35,7 @@ belfry_proto_test(
   auth_senders
   bare
   bare_commands
+  bare_lf
   bare_in_header
   bcc
   bdat
