@@ -6,6 +6,8 @@ Prints for each how many cases went well, and which did not. A message that was
 smuggled past a server and lies in a mailbox is named apart.
 """
 import os
+import shutil
+import subprocess
 import sys
 import warnings
 
@@ -19,8 +21,52 @@ import opensmtpd_test  # noqa: E402
 import postfix_test    # noqa: E402
 import torture         # noqa: E402
 
-PEERS = {"postfix": postfix_test.Peer, "exim": exim_test.Peer,
-         "opensmtpd": opensmtpd_test.Peer}
+
+
+def certificate(folder):
+    """cert.pem and key.pem in FOLDER."""
+    cert, key = (os.path.join(folder, name) for name in ("cert.pem", "key.pem"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=mail.peer.example", "-out", cert,
+                    "-keyout", key], check=True, capture_output=True)
+
+
+def postfix(relay, mx):
+    peer = postfix_test.Peer(relay, mx, "smtpd_tls_security_level = may\n"
+                             "smtpd_tls_cert_file = {folder}/etc/cert.pem\n"
+                             "smtpd_tls_key_file = {folder}/etc/key.pem\n")
+    certificate(peer.etc)
+    return peer
+
+
+def exim(relay, mx):
+    peer = exim_test.Peer(relay, mx)
+    certificate(peer.path("etc", "exim4"))
+    for name in ("cert.pem", "key.pem"):
+        shutil.chown(peer.path("etc", "exim4", name),
+                     peer.uid["Debian-exim"])
+    peer.write("etc/exim4/exim4.conf",
+               "tls_advertise_hosts = *\n"
+               "tls_certificate = /etc/exim4/cert.pem\n"
+               "tls_privatekey = /etc/exim4/key.pem\n" +
+               peer.read("etc/exim4/exim4.conf"))
+    return peer
+
+
+def opensmtpd(relay, mx):
+    peer = opensmtpd_test.Peer(relay, mx)
+    certificate(peer.path("etc"))
+    os.chmod(peer.path("etc", "key.pem"), 0o600)
+    peer.write("etc/smtpd.conf",
+               'pki mail cert "/etc/cert.pem"\npki mail key "/etc/key.pem"\n'
+               + peer.read("etc/smtpd.conf").replace(
+                   " hostname mail.peer.example",
+                   " tls pki mail hostname mail.peer.example"))
+    return peer
+
+
+PEERS = {"postfix": postfix, "exim": exim, "opensmtpd": opensmtpd}
 
 
 def torment(name):
