@@ -25,6 +25,7 @@ const char *const sasl_mech_names[] = {
 	[SASL_IN_PLAIN] = "PLAIN",
 	[SASL_IN_LOGIN] = "LOGIN",
 	[SASL_IN_SCRAM_SHA_256] = "SCRAM-SHA-256",
+	[SASL_IN_SCRAM_SHA_256_PLUS] = "SCRAM-SHA-256-PLUS",
 	[SASL_IN_EXTERNAL] = "EXTERNAL",
 	NULL,
 };
@@ -47,6 +48,7 @@ struct sasl_server {
 	struct sasl_context *context; /* borrowed */
 	enum sasl_mech mech;
 	enum sasl_state state;
+	const char *binding; /* borrowed; NULL: none */
 	sasl_keys_fn *keys;
 	void *arg;
 	char *user, *password; /* owned */
@@ -89,13 +91,14 @@ sasl_mech_find(const char *name, enum sasl_mech *ret)
 /* --- one login ----------------------------------------------------------------- */
 
 struct sasl_server *
-sasl_server_new(struct sasl_context *c, enum sasl_mech mech, sasl_keys_fn *keys,
-		void *arg)
+sasl_server_new(struct sasl_context *c, enum sasl_mech mech,
+		const char *binding, sasl_keys_fn *keys, void *arg)
 {
 	struct sasl_server *s = xcalloc(1, sizeof(*s));
 
 	s->context = c;
 	s->mech = mech;
+	s->binding = binding;
 	s->keys = keys;
 	s->arg = arg;
 	return s;
@@ -222,6 +225,11 @@ sasl_scram_want(Gsasl *ctx, Gsasl_session *session, Gsasl_property what)
 
 	(void)ctx;
 	switch ((int)what) {
+	case GSASL_CB_TLS_EXPORTER:
+		if (s == NULL || s->binding == NULL)
+			return GSASL_NO_CB_TLS_EXPORTER;
+		gsasl_property_set(session, what, s->binding);
+		return GSASL_OK;
 	case GSASL_SCRAM_ITER:
 	case GSASL_SCRAM_SALT:
 	case GSASL_SCRAM_STOREDKEY:
@@ -288,9 +296,10 @@ sasl_scram(struct sasl_server *s, const char *data, size_t len,
 
 	if (s->state == SASL_FAREWELL)
 		return len == 0 ? sasl_scram_proved(s) : SASL_SYNTAX;
-	/* RFC 5802, 6: a binding to the TLS channel, which isn't offered; the
+	/* RFC 5802, 6: a binding to the TLS channel, which this is not for; the
 	 * library would go on. */
-	if (s->scram == NULL && len > 0 && data[0] == 'p')
+	if (s->scram == NULL && s->mech == SASL_IN_SCRAM_SHA_256 && len > 0 &&
+	    data[0] == 'p')
 		return SASL_WRONG;
 	if (s->scram == NULL && !sasl_scram_start(s))
 		return SASL_WRONG;
@@ -321,6 +330,7 @@ sasl_take(struct sasl_server *s, const char *data, size_t len,
 	case SASL_IN_LOGIN:
 		return sasl_login(s, data, len, challenge);
 	case SASL_IN_SCRAM_SHA_256:
+	case SASL_IN_SCRAM_SHA_256_PLUS:
 		return sasl_scram(s, data, len, challenge);
 	case SASL_IN_EXTERNAL:
 		return sasl_external(s, data, len);

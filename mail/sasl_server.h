@@ -20,6 +20,7 @@ enum sasl_mech {
 	SASL_IN_PLAIN,
 	SASL_IN_LOGIN,
 	SASL_IN_SCRAM_SHA_256,
+	SASL_IN_SCRAM_SHA_256_PLUS, /* bound to the TLS channel */
 	SASL_IN_EXTERNAL,
 };
 #define SASL_NMECH (SASL_IN_EXTERNAL + 1)
@@ -58,8 +59,13 @@ void sasl_context_free(struct sasl_context **c);
 /* The mechanism called NAME in any letter case; -ENOENT. */
 int sasl_mech_find(const char *name, enum sasl_mech *ret);
 
+/* BINDING is the tls-exporter of the connection in base64, borrowed as long as
+ * the machine; NULL: there is none, and SCRAM_SHA_256_PLUS fails. With one
+ * SCRAM_SHA_256 fails of a client that was made to believe that PLUS is not
+ * offered (RFC 5802, 6). */
 struct sasl_server *sasl_server_new(struct sasl_context *c, enum sasl_mech mech,
-				    sasl_keys_fn *keys, void *arg);
+				    const char *binding, sasl_keys_fn *keys,
+				    void *arg);
 /* Wipes the password. NULL is fine. */
 void sasl_server_free(struct sasl_server **s);
 

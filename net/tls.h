@@ -86,6 +86,11 @@ bool io_tls_session(const struct io *io, struct tls_session *ret);
 int io_tls_peer(const struct io *io, struct tls_peer *ret);
 void tls_peer_done(struct tls_peer *peer);
 
+/* What only the two ends of the connection know (RFC 9266, tls-exporter): 0, or
+ * -ENOENT below TLS 1.3, where others might, too. */
+#define TLS_EXPORTER_LEN 32
+int io_tls_exporter(const struct io *io, uint8_t ret[static TLS_EXPORTER_LEN]);
+
 /* TEXT in any case, with or without colons, as FINGERPRINT_LEN has it: 0 or
  * -EINVAL. */
 int tls_fingerprint_parse(const char *text, char ret[TLS_FINGERPRINT_LEN]);

@@ -26,6 +26,19 @@ io_tls_session(const struct io *io, struct tls_session *ret)
 	return true;
 }
 
+int
+io_tls_exporter(const struct io *io, uint8_t ret[static TLS_EXPORTER_LEN])
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+	SSL *ssl = io_tls_ssl(io);
+
+	if (ssl == NULL || SSL_version(ssl) != TLS1_3_VERSION ||
+	    SSL_export_keying_material(ssl, ret, TLS_EXPORTER_LEN, label,
+				       sizeof(label) - 1, NULL, 0, 0) != 1)
+		return -ENOENT;
+	return 0;
+}
+
 static void
 tls_fingerprint_text(const unsigned char *md, char ret[TLS_FINGERPRINT_LEN])
 {

@@ -248,11 +248,16 @@ http_serve(struct relay *r, struct http_request *req, bool admin,
 		page->fn(r, req);
 }
 
+/* A browser that knows the password sends it with what a page of others makes
+ * it post, too, and says so by an Origin. */
 static void
 http_logged_in(struct relay *r, struct http_request *req,
 	       const struct user *user)
 {
-	http_serve(r, req, (user->rights & USER_ADMIN) != 0, user->name);
+	bool by_page = http_request_header(req, "Origin") != NULL;
+
+	http_serve(r, req, (user->rights & USER_ADMIN) != 0 && !by_page,
+		   user->name);
 }
 
 static void

@@ -7,6 +7,7 @@
 
 #include "base/must.h"
 #include "base/xalloc.h"
+#include "mail/base64.h"
 #include "relay/session_impl.h"
 
 void
@@ -39,6 +40,23 @@ session_tls_log(struct session *s)
 		  LOG_STR("listener", s->service->name));
 }
 
+/* Where somebody may log in; what a reload lets later goes without. */
+static void
+session_tls_bind(struct session *s)
+{
+	uint8_t bytes[TLS_EXPORTER_LEN];
+	struct buf text;
+
+	if (s->service->smtp.auth == CONFIG_AUTH_NONE ||
+	    io_tls_exporter(s->io, bytes) < 0)
+		return;
+	buf_init(&text, sizeof(s->tls->binding) - 1);
+	must(base64_encode(bytes, sizeof(bytes), &text) == 0);
+	memcpy(s->tls->binding, text.data, text.len + 1);
+	buf_done(&text);
+	s->client.binding = s->tls->binding;
+}
+
 static void
 session_tls_opened(struct session *s)
 {
@@ -49,6 +67,7 @@ session_tls_opened(struct session *s)
 	tls->shown = io_tls_peer(s->io, &tls->peer) == 0;
 	snprintf(tls->what, sizeof(tls->what), "%s, %s, %d bits",
 		 tls->info.version, tls->info.cipher, tls->info.bits);
+	session_tls_bind(s);
 	s->client.shows_user = session_user_shown(s) != NULL;
 	s->progress = UINT64_MAX;
 	metric_add(s->service->handshakes[SESSION_TLS_OK], 1);

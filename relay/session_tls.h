@@ -14,6 +14,7 @@ struct session;
 struct session_tls {
 	struct tls_session info;
 	char what[128];       /* for Received */
+	char binding[48];     /* in base64, for SCRAM-SHA-256-PLUS */
 	bool shown;           /* the client has a certificate: */
 	struct tls_peer peer; /* owned */
 };

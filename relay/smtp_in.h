@@ -162,9 +162,11 @@ struct smtp_in_client {
 	const char *who;  /* names the flow: an address or "uid:1000" */
 	bool trusted;
 	bool certified; /* by its certificate: as good as a login. Likewise: */
-	const struct user *user;   /* logged in; NULL: nobody. It may be another
+	const struct user *user; /* logged in; NULL: nobody. It may be another
 				    * after each begin() and login(). */
-	bool shows_user;           /* its certificate is a user's */
+	const char
+		*binding; /* of its TLS, for SCRAM-SHA-256-PLUS; NULL: none */
+	bool shows_user;  /* its certificate is a user's */
 	struct sasl_context *sasl; /* NULL where nobody logs in */
 	const char *key; /* the only message is published under it, once; NULL:
 			  * none */

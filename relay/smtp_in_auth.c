@@ -32,11 +32,27 @@ si_auth_offered(const struct smtp_in *si)
 const char *
 si_auth_ehlo(const struct smtp_in *si)
 {
-	if (!si_auth_offered(si))
-		return "";
-	return si->client->shows_user
-		       ? "250-AUTH SCRAM-SHA-256 EXTERNAL PLAIN LOGIN\r\n"
-		       : "250-AUTH SCRAM-SHA-256 PLAIN LOGIN\r\n";
+	static const char *const lines[2][2] = {
+		{"250-AUTH SCRAM-SHA-256 PLAIN LOGIN\r\n",
+		 "250-AUTH SCRAM-SHA-256 EXTERNAL PLAIN LOGIN\r\n"},
+		{"250-AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN\r\n",
+		 "250-AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 EXTERNAL PLAIN "
+		 "LOGIN\r\n"},
+	};
+
+	return si_auth_offered(si) ? lines[si->client->binding != NULL]
+					  [si->client->shows_user]
+				   : "";
+}
+
+/* What depends on the connection. */
+static bool
+si_auth_has(const struct smtp_in *si, enum sasl_mech mech)
+{
+	if (mech == SASL_IN_EXTERNAL)
+		return si->client->shows_user;
+	return mech != SASL_IN_SCRAM_SHA_256_PLUS ||
+	       si->client->binding != NULL;
 }
 
 bool
@@ -156,9 +172,10 @@ si_auth(struct smtp_in *si, const struct smtp_command *cmd)
 			       : xstrdup(arg);
 	r = sasl_mech_find(name, &mech);
 	free(name);
-	if (r < 0 || (mech == SASL_IN_EXTERNAL && !si->client->shows_user))
+	if (r < 0 || !si_auth_has(si, mech))
 		return si_refuse(si, SMTP_IN_NO_MECH, si->state);
-	si->sasl = sasl_server_new(si->client->sasl, mech, si_auth_keys, si);
+	si->sasl = sasl_server_new(si->client->sasl, mech, si->client->binding,
+				   si_auth_keys, si);
 	next = si_auth_step(si, initial != NULL ? initial + 1 : NULL);
 	return next;
 }

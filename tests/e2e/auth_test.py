@@ -1,11 +1,14 @@
 """Logging in: with what, as whom, and what becomes of who guesses."""
 import base64
+import hashlib
+import hmac
 import http.client
 import os
 import re
 import signal
 import smtplib
 import socket
+import ssl
 import subprocess
 import threading
 import unittest
@@ -268,6 +271,9 @@ class Auth(AuthCase):
         self.assertEqual(
             self.wait_events(1, "operator", action="pause")[0]["user"],
             "boss")
+        self.assertEqual(
+            self.ask("/api/v1/resume", "boss", "secret", method="POST",
+                     headers={"Origin": "http://evil.example"})[0], 403)
         # Who logs in counts as that, trusted or not.
         self.assertEqual(self.ask("/metrics")[0], 200)
         self.assertEqual(self.ask("/metrics", "app", "secret")[0], 403)
@@ -403,6 +409,7 @@ class AuthTls(AuthCase):
                          538)
         client = self.secure()
         self.assertNotIn("EXTERNAL", client.esmtp_features["auth"])
+        self.assertIn("SCRAM-SHA-256-PLUS", client.esmtp_features["auth"])
         client.login("anna", "secret")
         client.sendmail("anna@example.org", ["ben@example.net"],
                         harness.message("hello"))
@@ -436,6 +443,94 @@ class AuthTls(AuthCase):
                 capture_output=True, check=False, timeout=60)
             self.assertEqual(done.returncode, 0, (mech, done.stderr))
         self.sink.wait(3)
+
+    def scram_plus(self, password, forge=False):
+        """SCRAM-SHA-256-PLUS by openssl s_client, which tells the exporter,
+        and by hand; the reply."""
+        client = subprocess.Popen(
+            ["openssl", "s_client", "-starttls", "smtp", "-crlf",
+             "-nocommands", "-connect", f"127.0.0.1:{self.belfryd.smtp}",
+             "-keymatexport", "EXPORTER-Channel-Binding", "-keymatexportlen",
+             "32"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL)
+        self.addCleanup(client.stdin.close)
+        self.addCleanup(client.stdout.close)
+        self.addCleanup(client.wait)
+        self.addCleanup(client.kill)
+
+        def until(pattern):
+            for line in client.stdout:
+                if found := re.search(pattern, line):
+                    return found
+            self.fail(f"no {pattern}")
+
+        def say(text):
+            client.stdin.write(text.encode() + b"\n")
+            client.stdin.flush()
+
+        binding = bytes.fromhex(
+            until(rb"Keying material: ([0-9A-F]+)")[1].decode())
+        until(rb"^250 ENHANCED|^---|^250 ")
+        say("EHLO client.example.org")
+        until(rb"^250-AUTH .*SCRAM-SHA-256-PLUS")
+        until(rb"^250 ")
+        bare = b"n=anna,r=abcdefgh"
+        say("AUTH SCRAM-SHA-256-PLUS "
+            + base64.b64encode(b"p=tls-exporter,," + bare).decode())
+        first = base64.b64decode(until(rb"^334 (\S+)")[1])
+        told = dict(part.split(b"=", 1) for part in first.split(b","))
+        if forge:
+            binding = bytes(32)
+        final = b"c=" + base64.b64encode(b"p=tls-exporter,," + binding) \
+            + b",r=" + told[b"r"]
+        salted = hashlib.pbkdf2_hmac(
+            "sha256", password.encode(), base64.b64decode(told[b"s"]),
+            int(told[b"i"]))
+        key = hmac.digest(salted, b"Client Key", "sha256")
+        mark = hmac.digest(hashlib.sha256(key).digest(),
+                           b",".join((bare, first, final)), "sha256")
+        proof = bytes(x ^ y for x, y in zip(key, mark))
+        say(base64.b64encode(
+            final + b",p=" + base64.b64encode(proof)).decode())
+        reply = until(rb"^(\d\d\d) ?(\S*)")
+        if reply[1] != b"334":
+            return int(reply[1])
+        proof = hmac.digest(
+            hmac.digest(salted, b"Server Key", "sha256"),
+            b",".join((bare, first, final)), "sha256")
+        self.assertEqual(base64.b64decode(reply[2]),
+                         b"v=" + base64.b64encode(proof))
+        say("")
+        return int(until(rb"^(\d\d\d) ")[1])
+
+    @harness.need("openssl")
+    def test_tls_exporter(self):
+        self.begin_tls()
+        self.assertEqual(self.scram_plus("secret"), 235)
+        self.assertEqual(self.scram_plus("wrong"), 535)
+        self.assertEqual(self.scram_plus("secret", forge=True), 535)
+        self.wait_events(1, "login", mech="SCRAM-SHA-256-PLUS")
+
+    def test_plus(self):
+        """Only over TLS 1.3; who says that it was not offered is told no."""
+        self.begin_tls()
+        client = self.secure()
+        # "y,,n=anna,r=abcdefgh", "n,,n=anna,r=abcdefgh"
+        self.assertEqual(client.docmd(
+            "AUTH", "SCRAM-SHA-256 eSwsbj1hbm5hLHI9YWJjZGVmZ2g=")[0], 535)
+        self.assertEqual(client.docmd(
+            "AUTH", "SCRAM-SHA-256-PLUS biwsbj1hbm5hLHI9YWJjZGVmZ2g=")[0], 535)
+        self.assertEqual(client.docmd(
+            "AUTH", "SCRAM-SHA-256 biwsbj1hbm5hLHI9YWJjZGVmZ2g=")[0], 334)
+        client = self.client()
+        context = self.ca.client()
+        context.check_hostname = False
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        client.starttls(context=context)
+        client.ehlo("client.example.org")
+        self.assertNotIn("PLUS", client.esmtp_features["auth"])
+        self.assertEqual(client.docmd(
+            "AUTH", "SCRAM-SHA-256-PLUS biwsbj1hbm5hLHI9YWJjZGVmZ2g=")[0], 504)
 
     def test_external(self):
         belfryd = self.begin_tls(

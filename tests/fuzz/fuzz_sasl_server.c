@@ -39,8 +39,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (context == NULL)
 		context = sasl_context_new();
-	s = sasl_server_new(context, (enum sasl_mech)(how % SASL_NMECH), keys,
-			    NULL);
+	s = sasl_server_new(context, (enum sasl_mech)(how % SASL_NMECH), NULL,
+			    keys, NULL);
 	if (how != '\0')
 		at++;
 	buf_init(&out, 1024);
