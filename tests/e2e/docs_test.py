@@ -14,6 +14,7 @@ import documented  # first: it knows where lab is
 import ca
 import harness
 import lab
+import relay_page_test  # its commands count too
 from documented import DocCase, give_away
 from nsd import NSD, Nsd
 

@@ -91,12 +91,15 @@ class Secrets(harness.Case):
         return found[-1]["reply"] if found else None
 
 
-@unittest.skipUnless(postfix.can_run() and dovecot.can_run(),
-                     "Postfix or Dovecot is not installed, or there is no "
-                     "root to start them")
+def can_run():
+    return postfix.can_run() and dovecot.can_run()
+
+
+@unittest.skipUnless(can_run(), "Postfix or Dovecot is not installed, or "
+                     "there is no root to start them")
 class Smarthost(Secrets):
     def postfix(self, level="may", restrictions="permit_sasl_authenticated, "
-                "reject", names=("localhost",)):
+                "reject", names=("localhost",), **users):
         folder = lab.state_folder("ca")
         self.addCleanup(shutil.rmtree, folder)
         self.ca = ca.CA(folder)
@@ -113,7 +116,7 @@ class Smarthost(Secrets):
         self.implicit = lab.free_port()
         peer.write("master.cf", postfix.MASTER + IMPLICIT % self.implicit)
         logins = dovecot.Logins("logins", peer.folder + "/auth",
-                                {"app": PASSWORD, "old": "secret"})
+                                {"app": PASSWORD, "old": "secret", **users})
         self.addCleanup(logins.stop)
         logins.start()
         peer.start()
