@@ -246,10 +246,8 @@ static void
 sb_add_executable(struct sandbox *sb)
 {
 	static const int call[] = {C(mmap), C(mmap2), C(mprotect)};
-	const struct scmp_arg_cmp no =
-		SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-	const struct scmp_arg_cmp yes =
-		SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC);
+	const struct scmp_arg_cmp no = sandbox_has(2, PROT_EXEC, 0);
+	const struct scmp_arg_cmp yes = sandbox_has(2, PROT_EXEC, PROT_EXEC);
 
 	for (size_t i = 0; i < sizeof(call) / sizeof(call[0]); i++) {
 		sandbox_rule(sb, SCMP_ACT_ALLOW, call[i], &no, 1);
@@ -263,8 +261,7 @@ static void
 sb_add_threads(struct sandbox *sb)
 {
 	const struct scmp_arg_cmp thread =
-		SCMP_CMP(SANDBOX_CLONE_FLAGS, SCMP_CMP_MASKED_EQ, CLONE_THREAD,
-			 CLONE_THREAD);
+		sandbox_has(SANDBOX_CLONE_FLAGS, CLONE_THREAD, CLONE_THREAD);
 
 	sandbox_rule(sb, SCMP_ACT_ALLOW, C(clone), &thread, 1);
 	sandbox_rule(sb, SCMP_ACT_ERRNO(ENOSYS), C(clone3), NULL, 0);
@@ -274,10 +271,8 @@ sb_add_threads(struct sandbox *sb)
 static void
 sb_add_signals(struct sandbox *sb, pid_t child)
 {
-	const struct scmp_arg_cmp self =
-		SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
-	const struct scmp_arg_cmp it =
-		SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)child);
+	const struct scmp_arg_cmp self = sandbox_is(0, (uint64_t)getpid());
+	const struct scmp_arg_cmp it = sandbox_is(0, (uint64_t)child);
 
 	sandbox_rule(sb, SCMP_ACT_ALLOW, C(tgkill), &self, 1);
 	if (child > 0)
@@ -289,16 +284,16 @@ sb_add_sockets(struct sandbox *sb)
 {
 	/* syslog, the manager's notify socket, name services; mail */
 	static const int family[] = {AF_UNIX, AF_INET, AF_INET6};
-	const struct scmp_arg_cmp local = SCMP_A0(SCMP_CMP_EQ, AF_UNIX);
+	const struct scmp_arg_cmp local = sandbox_is(0, AF_UNIX);
 	/* libc asks so for the machine's addresses */
 	const struct scmp_arg_cmp netlink[] = {
-		SCMP_A0(SCMP_CMP_EQ, AF_NETLINK),
-		SCMP_A2(SCMP_CMP_EQ, NETLINK_ROUTE),
+		sandbox_is(0, AF_NETLINK),
+		sandbox_is(2, NETLINK_ROUTE),
 	};
 
 	for (size_t i = 0; i < sizeof(family) / sizeof(family[0]); i++) {
 		const struct scmp_arg_cmp one =
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family[i]);
+			sandbox_is(0, (uint64_t)family[i]);
 
 		sandbox_rule(sb, SCMP_ACT_ALLOW, C(socket), &one, 1);
 	}
@@ -316,8 +311,7 @@ sb_add_ioctl(struct sandbox *sb)
 	};
 
 	for (size_t i = 0; i < sizeof(request) / sizeof(request[0]); i++) {
-		const struct scmp_arg_cmp one =
-			SCMP_A1(SCMP_CMP_EQ, request[i]);
+		const struct scmp_arg_cmp one = sandbox_is(1, request[i]);
 
 		sandbox_rule(sb, SCMP_ACT_ALLOW, C(ioctl), &one, 1);
 	}
@@ -329,11 +323,11 @@ sb_add_process(struct sandbox *sb)
 {
 	static const int option[] = {PR_SET_NAME, PR_GET_NAME, PR_SET_VMA,
 				     PR_CAPBSET_READ, PR_GET_DUMPABLE};
-	const struct scmp_arg_cmp self = SCMP_A0(SCMP_CMP_EQ, 0);
+	const struct scmp_arg_cmp self = sandbox_is(0, 0);
 
 	for (size_t i = 0; i < sizeof(option) / sizeof(option[0]); i++) {
 		const struct scmp_arg_cmp one =
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)option[i]);
+			sandbox_is(0, (uint64_t)option[i]);
 
 		sandbox_rule(sb, SCMP_ACT_ALLOW, C(prctl), &one, 1);
 	}

@@ -18,6 +18,30 @@ struct sandbox {
 	int error; /* the first one; what follows it does nothing */
 };
 
+/* Comparisons with argument N, from 0. */
+static inline struct scmp_arg_cmp
+sandbox_is(unsigned n, uint64_t value)
+{
+	return (struct scmp_arg_cmp){
+		.arg = n, .op = SCMP_CMP_EQ, .datum_a = value};
+}
+
+static inline struct scmp_arg_cmp
+sandbox_has(unsigned n, uint64_t mask, uint64_t value)
+{
+	return (struct scmp_arg_cmp){.arg = n,
+				     .op = SCMP_CMP_MASKED_EQ,
+				     .datum_a = mask,
+				     .datum_b = value};
+}
+
+static inline struct scmp_arg_cmp
+sandbox_from(unsigned n, uint64_t least)
+{
+	return (struct scmp_arg_cmp){
+		.arg = n, .op = SCMP_CMP_GE, .datum_a = least};
+}
+
 /* OTHERWISE is for calls without a rule. 0; -EOPNOTSUPP. */
 int sandbox_init(struct sandbox *sb, uint32_t otherwise);
 /* ACTION for CALL, where all of N comparisons hold. A call that this

@@ -101,8 +101,7 @@ static void
 sb_refuse_clone(struct sandbox *sb)
 {
 	const struct scmp_arg_cmp user =
-		SCMP_CMP(SANDBOX_CLONE_FLAGS, SCMP_CMP_MASKED_EQ, CLONE_NEWUSER,
-			 CLONE_NEWUSER);
+		sandbox_has(SANDBOX_CLONE_FLAGS, CLONE_NEWUSER, CLONE_NEWUSER);
 
 	sandbox_rule(sb, SCMP_ACT_ERRNO(EPERM), C(clone), &user, 1);
 	/* Its flags lie in memory, where no filter sees them; without it libc
@@ -113,11 +112,10 @@ sb_refuse_clone(struct sandbox *sb)
 static void
 sb_refuse_sockets(struct sandbox *sb)
 {
-	const struct scmp_arg_cmp above = SCMP_A0(SCMP_CMP_GE, AF_MAX);
+	const struct scmp_arg_cmp above = sandbox_from(0, AF_MAX);
 
 	for (int family = 0; family < AF_MAX; family++) {
-		const struct scmp_arg_cmp one =
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family);
+		const struct scmp_arg_cmp one = sandbox_is(0, (uint64_t)family);
 
 		if (family != AF_UNIX && family != AF_INET &&
 		    family != AF_INET6 && family != AF_NETLINK)
@@ -132,10 +130,9 @@ static void
 sb_refuse_terminal(struct sandbox *sb)
 {
 	/* The upper half of the request is nothing to the kernel. */
-	const struct scmp_arg_cmp type =
-		SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, TIOCSTI);
+	const struct scmp_arg_cmp type = sandbox_has(1, UINT32_MAX, TIOCSTI);
 	const struct scmp_arg_cmp console =
-		SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, TIOCLINUX);
+		sandbox_has(1, UINT32_MAX, TIOCLINUX);
 
 	sandbox_rule(sb, SCMP_ACT_ERRNO(EPERM), C(ioctl), &type, 1);
 	sandbox_rule(sb, SCMP_ACT_ERRNO(EPERM), C(ioctl), &console, 1);

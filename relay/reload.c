@@ -164,6 +164,16 @@ reload_log(struct relay *r, const struct config *config, struct conf_errors *e)
 	return result;
 }
 
+/* The file may have been moved away to make room, whatever else is wrong. */
+static void
+reload_log_again(struct relay *r)
+{
+	const struct log_conf *conf = &relay_config(r)->log;
+
+	if (log_prepare(r->log, conf) == 0)
+		log_switch(r->log, conf);
+}
+
 static const char *
 reload_listen_help(int result)
 {
@@ -264,6 +274,7 @@ relay_reload(struct relay *r)
 	} else {
 		log_forget(r->log);
 		snapshot_unref(&snapshot);
+		reload_log_again(r);
 		reload_refused(r, &e);
 	}
 	conf_errors_done(&e);

@@ -92,10 +92,10 @@ class DocCase(StoreCase):
         return "".join(map(self.run_line, self.blocks[number]))
 
     def run_line(self, line):
-        if line == "systemctl stop belfry":
+        if line == "systemctl stop belfryd":
             self.assertEqual(self.belfryd.stop(), 0)
             return ""
-        if line == "systemctl start belfry":
+        if line == "systemctl start belfryd":
             self.belfryd.start()
             return ""
         done = subprocess.run(["sh", "-ec", self.ours(line)], timeout=60,

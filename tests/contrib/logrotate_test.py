@@ -1,0 +1,88 @@
+"""contrib/logrotate: logrotate itself moves the log away, belfryd goes on in a new
+file, and no line is lost; also while the configuration is broken."""
+import glob
+import os
+import re
+import sys
+import unittest
+import subprocess
+
+REPO = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(REPO, "tests", "e2e"))
+import harness  # noqa: E402
+import lab  # noqa: E402
+
+
+@harness.need("logrotate")
+@unittest.skipUnless(lab.IS_ROOT, "logrotate is root's")
+class Rotate(harness.Case):
+    def start_logging(self):
+        belfryd = self.prepare()
+        self.logs = os.path.join(belfryd.folder, "log")
+        os.mkdir(self.logs, 0o750)
+        os.chown(self.logs, *self.owner(belfryd.folder))
+        belfryd.config["log"] = {"to": os.path.join(self.logs, "belfry.log")}
+        belfryd.write_config()
+        return belfryd.start()
+
+    def owner(self, path):
+        found = os.stat(path)
+        return found.st_uid, found.st_gid
+
+    def rotate(self):
+        """With our places and account in the place of the installed ones, on a
+        machine without systemd."""
+        belfryd = self.belfryd
+        with open(os.path.join(REPO, "contrib", "logrotate", "belfry"),
+                  encoding="utf-8") as file:
+            text = file.read()
+        for old, new in (("/var/log/belfry/", f"{self.logs}/"),
+                         ("su belfry belfry", "su nobody root"),
+                         ("/run/systemd/system", "/nonexistent"),
+                         ("/var/lib/belfry/", belfryd.config["state_dir"] +
+                          "/")):
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        path = os.path.join(belfryd.folder, "logrotate.conf")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chown(path, 0, 0)
+        os.chmod(path, 0o644)
+        done = subprocess.run(
+            ["logrotate", "--force", "--state", path + ".state", path],
+            capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def lines(self, pattern):
+        return sum(len(re.findall("event=accept", read(path)))
+                   for path in glob.glob(os.path.join(self.logs, pattern)))
+
+    def test_rotates(self):
+        self.start_logging()
+        self.send()
+        self.rotate()
+        new = os.path.join(self.logs, "belfry.log")
+        lab.wait_for(lambda: os.path.exists(new), "a new file")
+        self.assertEqual(oct(os.stat(new).st_mode & 0o777), "0o640")
+        self.send()
+        lab.wait_for(lambda: self.lines("belfry.log") == 1, "the new line")
+        self.assertEqual(self.lines("belfry.log.1"), 1)
+
+    def test_rotates_with_a_broken_configuration(self):
+        """It is refused, but the log is not what it was."""
+        belfryd = self.start_logging()
+        belfryd.write_config("hostname: [\n")
+        self.rotate()
+        new = os.path.join(self.logs, "belfry.log")
+        lab.wait_for(lambda: os.path.exists(new) and "reload_refused" in
+                     read(new), "the refusal, in the new file")
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+if __name__ == "__main__":
+    harness.main()
