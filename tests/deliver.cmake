@@ -14,6 +14,7 @@ target_sources(test_maildir PRIVATE unit/call_fail.c)
 add_library(belfry_agent_rig STATIC unit/agent_rig.c unit/smtp_server.c)
 target_link_libraries(belfry_agent_rig PUBLIC belfry_deliver PkgConfig::CMOCKA)
 belfry_unit_test(verify belfry_agent_rig)
+target_sources(test_verify PRIVATE unit/tls_kit.c)
 set_tests_properties(unit.verify PROPERTIES LABELS threads)
 
 # Its queue is a fake.

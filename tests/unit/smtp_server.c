@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -397,6 +398,7 @@ smtp_server_start_tls(const struct smtp_rule *rules, const char *certificate,
 {
 	SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
 
+	signal(SIGPIPE, SIG_IGN); /* SSL_write() has no MSG_NOSIGNAL */
 	must(tls && SSL_CTX_use_certificate_chain_file(tls, certificate) == 1 &&
 	     SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) == 1);
 	return server_start(rules, false, tls, implicit);

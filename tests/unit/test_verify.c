@@ -6,6 +6,7 @@
 
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "deliver/routes_conf.h"
 #include "deliver/verify_impl.h"
 #include "tests/unit/smtp_server.h"
+#include "tests/unit/tls_kit.h"
 
 #define TEXT(s) ((char *)(uintptr_t)(s))
 
@@ -55,8 +57,17 @@ static const struct delivery_conf plain_conf = {
 
 /* At PORTS, the second 0: only one. */
 static void
-rig_init_as(struct rig *g, const char *host, int first, int second,
-	    const struct delivery_conf *conf)
+rig_hops(struct rig *g, const char *host, int first, int second)
+{
+	*g = (struct rig){0};
+	rig_hop(&g->hops[0], first);
+	g->hops[0].host = TEXT(host);
+	rig_hop(&g->hops[1], second);
+}
+
+/* By the hops that are there. */
+static void
+rig_open(struct rig *g, const struct delivery_conf *conf)
 {
 	static const struct dns_conf dns_conf = {.timeout_ms = 1000,
 						 .trust_anchor = TEXT("")};
@@ -70,27 +81,32 @@ rig_init_as(struct rig *g, const char *host, int first, int second,
 	struct conf_errors e;
 	char *why = NULL;
 
-	*g = (struct rig){0};
 	g->log = log_new_capture(no_line, NULL);
 	g->context = (struct log_context){.log = g->log};
 	g->loop = loop_new(clock_system());
 	assert_int_equal(dns_new(g->loop, &dns_conf, &g->dns, &why), 0);
 	g->kept = verify_kept_new();
 	g->v = verifier_new(g->loop, g->dns, g->kept, &g->context);
-	rig_hop(&g->hops[0], first);
-	g->hops[0].host = TEXT(host);
-	rig_hop(&g->hops[1], second);
 	g->rule = (struct route_rule){
 		.match = TEXT("inner.example"),
-		.via = {second > 0 ? 2 : 1, g->hops},
+		.via = {g->hops[1].port > 0 ? 2 : 1, g->hops},
 		.path = TEXT(""),
 		.verify = {.cache_ms = 60000},
 	};
 	conf_errors_init(&e);
 	assert_int_equal(routing_new(&from, &e, &g->routing), 0);
+	assert_int_equal(routing_arm(g->routing, SECRETS_REFUSE, &e), 0);
 	conf_errors_done(&e);
 	assert_int_equal(route_find(g->routing, "", &any, &g->route), 0);
 	g->handle = loop_handle_new(g->loop, g);
+}
+
+static void
+rig_init_as(struct rig *g, const char *host, int first, int second,
+	    const struct delivery_conf *conf)
+{
+	rig_hops(g, host, first, second);
+	rig_open(g, conf);
 }
 
 static void
@@ -213,6 +229,112 @@ test_answers(void **state)
 		rig_done(&g);
 		smtp_server_stop(&s);
 	}
+}
+
+/* It is asked as mail is sent: with the same TLS and login, or not at all. */
+static void
+test_tls(void **state)
+{
+	static const struct {
+		const char *name;
+		struct smtp_rule rule;
+		int tls;
+		bool believed, login, implicit;
+		unsigned connections, handshakes;
+		enum verify_result result;
+	} row[] = {
+		{"opportunistic",
+		 {0},
+		 HOP_TLS_AUTO,
+		 .connections = 1,
+		 .handshakes = 1,
+		 .result = VERIFY_GOOD},
+		{"verified",
+		 {0},
+		 HOP_TLS_VERIFY,
+		 .believed = true,
+		 .connections = 1,
+		 .handshakes = 1,
+		 .result = VERIFY_GOOD},
+		{"implicit",
+		 {0},
+		 HOP_TLS_VERIFY,
+		 .believed = true,
+		 .implicit = true,
+		 .connections = 1,
+		 .handshakes = 1,
+		 .result = VERIFY_GOOD},
+		{"not believed",
+		 {0},
+		 HOP_TLS_VERIFY,
+		 .connections = 1,
+		 .result = VERIFY_LATER},
+		{"the handshake fails, and so in clear",
+		 {.verb = "STARTTLS", .reply = "220 go\r\n", .close = true},
+		 HOP_TLS_AUTO,
+		 .connections = 2,
+		 .result = VERIFY_GOOD},
+		{"the handshake fails, and no further",
+		 {.verb = "STARTTLS", .reply = "220 go\r\n", .close = true},
+		 HOP_TLS_ENCRYPT,
+		 .connections = 1,
+		 .result = VERIFY_LATER},
+		{"a login",
+		 {0},
+		 HOP_TLS_VERIFY,
+		 .believed = true,
+		 .login = true,
+		 .connections = 1,
+		 .handshakes = 1,
+		 .result = VERIFY_GOOD},
+		{"a login that is refused",
+		 {.verb = "AUTH", .reply = "535 5.7.8 no\r\n"},
+		 HOP_TLS_VERIFY,
+		 .believed = true,
+		 .login = true,
+		 .connections = 1,
+		 .handshakes = 1,
+		 .result = VERIFY_LATER},
+	};
+	const struct tls_cert_want want = {
+		.file = "good", .cn = "good", .names = "IP:127.0.0.1"};
+	struct tls_maker maker;
+	char ca[256], good[256];
+
+	(void)state;
+	tls_maker_init(&maker);
+	tls_make(&maker, &want);
+	snprintf(ca, sizeof(ca), "%s", tls_path(&maker, "ca.pem"));
+	snprintf(good, sizeof(good), "%s", tls_path(&maker, "good.pem"));
+	setenv("TEST_PASSWORD", "secret", 1);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		const struct smtp_rule rules[] = {row[i].rule, {0}};
+		struct smtp_server *s = smtp_server_start_tls(
+			rules, good, tls_path(&maker, "good.key"),
+			row[i].implicit);
+		struct smtp_seen seen;
+		struct rig g;
+
+		print_message("  %s\n", row[i].name);
+		rig_hops(&g, "127.0.0.1", smtp_server_port(s), 0);
+		g.hops[0].tls = row[i].tls;
+		g.hops[0].ca_file = row[i].believed ? ca : NULL;
+		if (row[i].implicit)
+			g.hops[0].implicit_tls = HOP_IMPLICIT_TRUE;
+		if (row[i].login) {
+			g.hops[0].user = TEXT("anna");
+			g.hops[0].password.env.text = "TEST_PASSWORD";
+		}
+		rig_open(&g, &plain_conf);
+		assert_int_equal(rig_wait(&g, "a@inner.example"),
+				 row[i].result);
+		seen = smtp_server_counts(s);
+		assert_int_equal(seen.connections, row[i].connections);
+		assert_int_equal(seen.handshakes, row[i].handshakes);
+		rig_done(&g);
+		smtp_server_stop(&s);
+	}
+	tls_maker_done(&maker);
 }
 
 /* Where a refusal is no bounce it is no no either. */
@@ -358,6 +480,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_prefer),
 		cmocka_unit_test(test_soft_bounce),
 		cmocka_unit_test(test_hosts),
