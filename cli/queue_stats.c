@@ -40,6 +40,7 @@ qs_print(const json_t *d, int width, int64_t now_ms)
 	int64_t oldest = api_int(d, "oldest_ms");
 	const char *name = api_str(d, "name");
 	const char *reply = api_str(d, "last_reply");
+	const char *tls = api_str(d, "tls");
 	char age[TEXT_MAX] = "-", active[48];
 
 	if (oldest > 0)
@@ -47,9 +48,9 @@ qs_print(const json_t *d, int width, int64_t now_ms)
 	text_put(name, stdout);
 	snprintf(active, sizeof(active), "%" PRId64 "/%" PRId64,
 		 api_int(d, "active"), api_int(d, "window"));
-	printf("%*s  %8" PRId64 "  %8s  %6s  ",
+	printf("%*s  %8" PRId64 "  %8s  %6s  %-10s  ",
 	       width > (int)strlen(name) ? width - (int)strlen(name) : 0, "",
-	       api_int(d, "waiting"), active, age);
+	       api_int(d, "waiting"), active, age, tls[0] ? tls : "-");
 	if (api_true(d, "down")) {
 		printf("DOWN, %" PRId64 " failed", api_int(d, "fails"));
 		qs_next(api_int(d, "not_before_ms"), now_ms);
@@ -80,8 +81,8 @@ cli_queue_stats(const struct cli *cli, int argc, char **argv)
 	if (!json && json_array_size(dests) == 0)
 		puts("No destination is active or failing.");
 	else if (!json)
-		printf("%-*s  %8s  %8s  %6s  %s\n", qs_width(dests),
-		       "DESTINATION", "WAITING", "ACTIVE", "OLDEST",
+		printf("%-*s  %8s  %8s  %6s  %-10s  %s\n", qs_width(dests),
+		       "DESTINATION", "WAITING", "ACTIVE", "OLDEST", "TLS",
 		       "LAST ANSWER");
 	json_array_foreach(dests, i, d)
 	{

@@ -245,6 +245,21 @@ dest_rest(struct queue *q, struct dest *d)
 			  clock_mono_ms(q->clock) + ATTEMPT_REST_MS);
 }
 
+static void
+dest_note_tls(struct attempt_impl *ai)
+{
+	for (size_t i = 0; i < ai->a.nrcpt; i++) {
+		const struct attempt_rcpt *ar = &ai->a.rcpt[i];
+
+		if (ar->outcome == ATTEMPT_UNTRIED ||
+		    ar->outcome == ATTEMPT_MOVED)
+			continue;
+		ai->dest->tls = ar->tls == NULL     ? QUEUE_TLS_NONE
+				: ar->tls->verified ? QUEUE_TLS_VERIFIED
+						    : QUEUE_TLS_UNVERIFIED;
+	}
+}
+
 /* An agent that hands everything back untried, again and again, gets a rest. */
 static void
 dest_note_fruit(struct attempt_impl *ai)
@@ -325,6 +340,7 @@ attempt_dest_after(struct attempt_impl *ai)
 	struct dest *d = ai->dest;
 
 	dest_note_drop(ai);
+	dest_note_tls(ai);
 	throttle_result(ai);
 	if (ai->down)
 		dest_went_down(ai);

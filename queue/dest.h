@@ -102,6 +102,7 @@ struct dest {
 	_Atomic int64_t worked_mono_ms; /* something reached it; any loop */
 	_Atomic uint32_t worked;        /* ... so often, or was taken there */
 	int64_t given_mono_ms;          /* the last attempt */
+	enum queue_tls tls;             /* of who answered last */
 	struct rate *rate;              /* owned; NULL: nothing counted */
 	uint8_t lanes; /* bit: may hold a row that is not out */
 	uint8_t turn;

@@ -246,6 +246,10 @@ typedef void queue_piece_fn(void *arg, const char *data, ssize_t len);
 int queue_piece(struct queue *q, uint64_t id, uint32_t page, struct loop *loop,
 		queue_piece_fn *fn, void *arg);
 
+/* How who answered last was spoken to. */
+enum queue_tls { QUEUE_TLS_NONE, QUEUE_TLS_UNVERIFIED, QUEUE_TLS_VERIFIED };
+extern const char *const queue_tls_names[]; /* "", "unverified", ... */
+
 struct queue_dest_info {
 	const char *agent, *name;
 	uint64_t waiting;  /* deliveries ready or deferred, as counted */
@@ -256,6 +260,7 @@ struct queue_dest_info {
 	int64_t not_before_ms;
 	uint32_t fails;
 	const char *last_reply;
+	enum queue_tls tls;
 	int64_t rate_until_ms; /* wall: its rate is used up until; 0: no */
 };
 

@@ -78,6 +78,13 @@ static const struct metric_desc stats_corrupt = {
 	.help = "Stored values that were found damaged and set aside.",
 };
 
+const char *const queue_tls_names[] = {
+	[QUEUE_TLS_NONE] = "",
+	[QUEUE_TLS_UNVERIFIED] = "unverified",
+	[QUEUE_TLS_VERIFIED] = "verified",
+	NULL,
+};
+
 /* --- the log line -------------------------------------------------------- */
 
 void
@@ -247,6 +254,7 @@ stats_dest(struct queue *q, struct queue_stats *s, const struct count_dest *cd)
 	if (d == NULL)
 		return;
 	di->active = d->out;
+	di->tls = d->tls;
 	di->window = throttle_window(q, d);
 	opens = throttle_rate_opens(q, d, false, mono);
 	if (opens > mono)

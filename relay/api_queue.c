@@ -279,6 +279,7 @@ api_dest_json(const struct queue_dest_info *d)
 			    json_integer((json_int_t)d->waiting));
 	json_object_set_new(json, "active", json_integer(d->active));
 	json_object_set_new(json, "window", json_integer(d->window));
+	json_object_set_new(json, "tls", api_text(queue_tls_names[d->tls]));
 	json_object_set_new(json, "rate_until_ms",
 			    json_integer(d->rate_until_ms));
 	json_object_set_new(json, "oldest_ms", json_integer(d->oldest_ms));

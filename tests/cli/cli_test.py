@@ -429,7 +429,8 @@ class Queue(Case):
 
     def test_stats(self):
         dest = {"agent": "smtp", "name": "provider", "waiting": 12,
-                "active": 0, "window": 20, "rate_until_ms": 0,
+                "active": 0, "window": 20, "tls": "verified",
+                "rate_until_ms": 0,
                 "oldest_ms": (NOW - 60) * 1000, "down": True,
                 "not_before_ms": (NOW + 100) * 1000, "fails": 4,
                 "last_reply": "connection refused"}
@@ -437,11 +438,14 @@ class Queue(Case):
             200, {"counting": True, "destinations": [
                 dest, dict(dest, name="x" * 60, down=False),
                 dict(dest, name="rated", active=2, window=5, down=False,
-                     last_reply="", rate_until_ms=(NOW + 30) * 1000)]})}
+                     tls="", last_reply="",
+                     rate_until_ms=(NOW + 30) * 1000)]})}
         out = self.belfry("queue", "stats").stdout
-        self.assertRegex(out, r"(?m)^provider +12 +0/20 +1m  DOWN, 4 failed, "
+        self.assertRegex(out, r"(?m)^provider +12 +0/20 +1m  verified    DOWN, 4 "
+                              r"failed, "
                               r"next in 1m: connection refused$")
-        self.assertRegex(out, r"(?m)^rated +12 +2/5 +1m  rate used up, next "
+        self.assertRegex(out, r"(?m)^rated +12 +2/5 +1m  -           rate used up, "
+                              r"next "
                               r"in \d+s$")
         self.assertIn("still counts", out)
         out = self.belfry("queue", "stats", "--json").stdout

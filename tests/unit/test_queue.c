@@ -163,10 +163,41 @@ test_content_of_many(void **state)
 	assert_int_equal(rig_stats(rig)->messages, 0);
 }
 
+/* How a destination was spoken to is in its figures, and in the log. */
+static void
+test_tls(void **state)
+{
+	static struct attempt_tls tls = {"TLSv1.3", "A_CIPHER", false};
+	struct rig *rig = *state;
+
+	assert_int_equal(rig_send(rig, RIG_MAIL(.to = {"a@x.org"})), 0);
+	rig_settle(rig);
+	for (int verified = 0; verified < 2; verified++) {
+		tls.verified = verified;
+		assert_int_equal(rig->nout, 1);
+		rig->out[0]->rcpt[0].tls = &tls;
+		rig_answer(rig, 0, ATTEMPT_LATER, 450);
+		rig_settle(rig);
+		assert_int_equal(rig_stats(rig)->v[0].tls,
+				 verified ? QUEUE_TLS_VERIFIED
+					  : QUEUE_TLS_UNVERIFIED);
+		rig_advance(rig, INT64_C(3600) * 1000);
+	}
+	assert_int_equal(rig_logged(rig, "tls=TLSv1.3 cipher=A_CIPHER "
+					 "verified=no status=deferred"),
+			 1);
+	assert_int_equal(rig_logged(rig, "verified=yes status=deferred"), 1);
+	rig_answer(rig, 0, ATTEMPT_LATER, 450);
+	rig_settle(rig);
+	assert_int_equal(rig_stats(rig)->v[0].tls, QUEUE_TLS_NONE);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_tls, rig_setup,
+						rig_teardown),
 		cmocka_unit_test(test_ids_sort_as_texts),
 		cmocka_unit_test_setup_teardown(test_age_of_the_oldest,
 						rig_setup, rig_teardown),
