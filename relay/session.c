@@ -313,6 +313,7 @@ session_start(struct sessions *all, const struct accepted *accepted,
 	s->peer = accepted->peer;
 	s->no_trust = accepted->no_trust;
 	s->progress = UINT64_MAX;
+	s->reached = -1;
 	s->handle = loop_handle_new(all->loop, s);
 	session_name(s, uid, login);
 	if (key != NULL)

@@ -65,11 +65,10 @@ static bool
 session_rate(void *arg, enum smtp_verb verb)
 {
 	struct session *s = arg;
-	const char *user = s->login != NULL ? s->who : session_user(s);
+	const char *user = s->client.user != NULL ? s->client.user->name
+			   : s->login != NULL     ? s->who
+						  : NULL;
 	const char *name;
-
-	if (s->client.user != NULL)
-		user = s->client.user->name;
 
 	if (s->key != NULL)
 		return true;
@@ -230,16 +229,20 @@ session_now_ms(void *arg)
 	return loop_wall_ms(s->all->loop);
 }
 
-/* Idle is who neither sends a message nor waits for us; the commands that lead
- * there are signs of life, a NOOP is none. Those we trust never are. */
+/* Idle is who neither sends a message nor waits for us. A sign of life is what
+ * leads on to a message, once for each: MAIL and RSET for ever are none, nor is
+ * NOOP. Those we trust never are idle. */
 void
 session_note_idle(struct session *s)
 {
+	enum smtp_in_state state = s->smtp.state;
 	bool ours = s->smtp.trusted || s->client.user != NULL;
-	bool shakes = s->smtp.state == SMTP_IN_TLS;
 	bool busy = ours || smtp_in_in_data(&s->smtp) ||
-		    (!shakes && !smtp_in_wants_input(&s->smtp));
+		    (state != SMTP_IN_TLS && !smtp_in_wants_input(&s->smtp));
 
+	if (!busy && (int)state <= s->reached)
+		return;
+	s->reached = busy || state == SMTP_IN_TLS ? -1 : (int)state;
 	acceptor_idle(s->ticket, busy ? INT64_MAX : loop_mono_ms(s->all->loop));
 }
 

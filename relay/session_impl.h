@@ -55,6 +55,7 @@ struct session {
 	bool shaking;            /* TLS has begun */
 	bool eof;
 	bool hung_up;
+	int reached;       /* the state furthest on to a message; -1: none */
 	uint64_t progress; /* what the deadline was last set for */
 	struct session_pace pace;
 	struct log_context log;

@@ -150,6 +150,27 @@ class Clients(Case):
             found.append(self.peer(f"{network}.{i // 50 + 1}"))
         return found
 
+    def test_signs_of_life(self):
+        """MAIL and RSET, again and again, don't keep a place."""
+        self.start_mx({"connections": 4})
+        busy = self.peer("127.9.0.1")
+        busy.greet()
+        others = []
+        for i in range(3):
+            self.assertEqual(busy.say("MAIL FROM:<x@example.org>")[:3], "250")
+            busy.say("RSET")
+            time.sleep(0.1)
+            others.append(self.peer(f"127.9.{i + 1}.1"))
+            others[-1].greet()
+        for _ in range(28):
+            busy.say("MAIL FROM:<x@example.org>")
+            busy.say("RSET")
+            time.sleep(0.2)
+        late = self.peer("127.9.9.1")
+        self.assertTrue(late.greet()[1].startswith("250 "))
+        self.assertTrue(busy.hear().startswith("421 4.3.2 "))
+        self.assertFalse([p for p in others if p.was_told("421")])
+
     @unittest.skipIf(files() < 2 * CROWD + 2000, "too few descriptors")
     def test_crowd(self):
         """As many idle clients as there may be keep nobody out."""
