@@ -25,6 +25,8 @@ struct ticket_keys {
  */
 struct tls_tickets {
 	struct clock *clock; /* borrowed */
+	/* Owned; looked up once, since OpenSSL does that under a lock. */
+	EVP_CIPHER *aes;
 	int64_t epoch_ms;
 	int64_t period; /* that NOW is of */
 	unsigned char chain[TLS_TICKETS_SEED];
@@ -78,6 +80,8 @@ tls_tickets_new(struct clock *clock, const unsigned char seed[TLS_TICKETS_SEED],
 	struct tls_tickets *t = xcalloc(1, sizeof(*t));
 
 	t->clock = clock;
+	t->aes = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+	must(t->aes != NULL);
 	t->epoch_ms = epoch_ms;
 	memcpy(t->chain, seed, sizeof(t->chain));
 	/* Before the first there is none: its name is of a random key. */
@@ -89,10 +93,14 @@ tls_tickets_new(struct clock *clock, const unsigned char seed[TLS_TICKETS_SEED],
 void
 tls_tickets_free(struct tls_tickets **tickets)
 {
-	if (*tickets != NULL)
-		OPENSSL_cleanse(*tickets, sizeof(**tickets));
-	free(*tickets);
+	struct tls_tickets *t = *tickets;
+
 	*tickets = NULL;
+	if (t == NULL)
+		return;
+	EVP_CIPHER_free(t->aes);
+	OPENSSL_cleanse(t, sizeof(*t));
+	free(t);
 }
 
 static int
@@ -114,9 +122,8 @@ static int
 ticket_seal(struct tls_tickets *t, unsigned char *name, unsigned char *iv,
 	    EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
-	if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1 ||
-	    EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, t->now.cipher,
-			       iv) != 1 ||
+	if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(t->aes)) != 1 ||
+	    EVP_EncryptInit_ex(cipher, t->aes, NULL, t->now.cipher, iv) != 1 ||
 	    ticket_set_mac(mac, &t->now) != 1)
 		return -1;
 	memcpy(name, t->now.name, TICKET_NAME);
@@ -136,8 +143,7 @@ ticket_open(struct tls_tickets *t, const unsigned char *name,
 		keys = &t->before;
 	if (keys == NULL)
 		return 0;
-	if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys->cipher,
-			       iv) != 1 ||
+	if (EVP_DecryptInit_ex(cipher, t->aes, NULL, keys->cipher, iv) != 1 ||
 	    ticket_set_mac(mac, keys) != 1)
 		return -1;
 	return keys == &t->now ? 1 : 2;

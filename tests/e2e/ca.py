@@ -29,9 +29,9 @@ class CA:
                               cwd=self.folder, capture_output=True,
                               text=True, input=text).stdout
 
-    def cert(self, name, *names, days=30):
+    def cert(self, name, *names, days=30, by="ca"):
         """For the DNS names NAMES, readable by the daemon alone; the pair as
-        the configuration has it."""
+        the configuration has it. BY is who signs."""
         pair = {"certificate_file": self.path(f"{name}.pem"),
                 "key_file": self.path(f"{name}.key")}
         # In one step: a belfryd that reloads meanwhile sees one or the other.
@@ -44,7 +44,8 @@ class CA:
             file.write("subjectAltName=" +
                        ",".join(f"DNS:{n}" for n in names))
         self.run("x509", "-req", "-in", self.path("request"), "-CA",
-                 self.file, "-CAkey", self.path("ca.key"), "-CAcreateserial",
+                 self.path(f"{by}.pem"), "-CAkey", self.path(f"{by}.key"),
+                 "-CAcreateserial",
                  "-days", str(days), "-extfile", self.path("names"), "-out",
                  new["certificate_file"])
         os.chmod(new["key_file"], 0o600)

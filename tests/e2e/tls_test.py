@@ -339,6 +339,19 @@ class Tls(harness.Case):
         self.assertFalse(self.may_send(context=context))
         self.assertEqual(self.wait_events(1, "tls")[0]["certified"], "no")
 
+    def test_client_that_signs(self):
+        """A client's certificate makes no further ones."""
+        self.start_sites(ca_file=self.ca.file,
+                         names=["forged.example.org"])
+        self.ca.cert("forged", "forged.example.org", by="site")
+        with open(self.ca.path("forged.pem"), "a", encoding="ascii") as chain:
+            with open(self.ca.path("site.pem"), encoding="ascii") as file:
+                chain.write(file.read())
+        self.assertFalse(self.may_send("forged"))
+        shown = self.wait_events(1, "tls")[0]
+        self.assertEqual((shown["name"], shown["certified"]),
+                         ("forged.example.org", "no"))
+
     def test_client_fingerprint(self):
         self.ca.cert("site", "site.example.org")
         digits = self.ca.fingerprint("site").replace(":", "").lower()
