@@ -149,6 +149,20 @@ class Auth(AuthCase):
         other.mail("x@app.example")
         self.assertEqual(other.rcpt("r4@example.net")[0], 450)
 
+    def test_rates(self):
+        """limits.rates of a user, over all sessions of it."""
+        belfryd = self.prepare({"limits": {"rates": {
+            "messages_per_user": "2/1h"}}})
+        belfryd.config["users_file"] = self.write_users(
+            anna=("secret", ""), ben=("secret", ""))
+        belfryd.config["listeners"][0].update(auth="required",
+                                              auth_in_clear=True)
+        belfryd.write_config()
+        belfryd.start()
+        codes = [self.login(user).mail("x@example.org")[0]
+                 for user in ("anna", "anna", "ben", "anna", "ben", "ben")]
+        self.assertEqual(codes, [250, 250, 250, 450, 250, 450])
+
     def test_reload(self):
         belfryd = self.begin(auth="optional", anna=("secret", ""),
                              ben=("secret", ""))
