@@ -811,10 +811,10 @@ for name, injected in [
 for name, junk in [("zeros", b"\0" * 64), ("http", b"GET / HTTP/1.1\r\n\r\n"),
                    ("smtp", b"EHLO x\r\nQUIT\r\n"),
                    ("ssl2", b"\x80\x2e\x01\x00\x02" + b"\0" * 43),
-                   ("record-16k", b"\x16\x03\x01\x40\x00" + b"\x01" * 16384),
+                   ("record-16k", b"\x16\x03\x01\x40\x00" + b"\xff" * 16384),
                    ("alert", b"\x15\x03\x03\x00\x02\x02\x28")]:
     @case(f"starttls/junk-{name}", "RFC 3207 4.1; RFC 8446 5.1",
-          "no handshake: hung up on, with nothing said in clear but an alert",
+          "no handshake: hung up on, or waited for; nothing is said in clear",
           ("STARTTLS",))
     def _(target, junk=junk):
         with Session(target) as session:
@@ -826,7 +826,8 @@ for name, junk in [("zeros", b"\0" * 64), ("http", b"GET / HTTP/1.1\r\n\r\n"),
                 while piece := session.sock.recv(4096):
                     got += piece
             except TimeoutError:
-                raise Bad("it waits") from None
+                target.alive()
+                return "it waits for more, and others are served"
             except OSError:
                 pass
             if re.match(rb"[2345]\d\d[ -]", got):
@@ -1024,12 +1025,13 @@ for name, line in [("noop", b"NOOP\r\n"), ("help", b"HELP\r\n"),
 
 
 @case("slow/thousand-rsets", "RFC 2920 3.2",
-      "1000 commands in one packet: 1000 replies, or 421", ("PIPELINING",))
+      "1000 commands in one packet: 1000 replies, or hung up on", ("PIPELINING",))
 def _(target):
     with Session(target) as session:
         session.send(b"RSET\r\n" * 1000 + b"QUIT\r\n")
         found = session.replies()
-        if "421" not in found and found.count("250") != 1000:
+        if found[-1] == "silence" or \
+                found[-1] == "221" and found.count("250") != 1000:
             raise Bad(f"{found.count('250')} replies, then {found[-1]}")
         return f"{len(found)} replies"
 
