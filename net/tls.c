@@ -114,7 +114,8 @@ tls_server_add(struct tls_server *server, const struct tls_server_conf *conf,
 
 	server->ctx[server->n++] = ctx;
 	must(SSL_CTX_set_cipher_list(ctx, TLS_SERVER_CIPHERS) == 1);
-	must(SSL_CTX_set1_groups_list(ctx, TLS_SERVER_GROUPS) == 1);
+	must(SSL_CTX_ctrl(ctx, SSL_CTRL_SET_GROUPS_LIST, 0,
+			  (void *)(uintptr_t)TLS_SERVER_GROUPS) == 1);
 	must(SSL_CTX_set_num_tickets(ctx, 1) == 1);
 	must(SSL_CTX_set_session_id_context(ctx, plain, sizeof(plain) - 1) ==
 	     1);
