@@ -26,7 +26,7 @@ foreach(name deliver deliver_bounce deliver_lmtp deliver_mail
 endforeach()
 
 target_sources(test_deliver_lmtp PRIVATE unit/call_fail.c)
-target_sources(test_deliver_tls PRIVATE unit/tls_kit.c)
+target_sources(test_deliver_tls PRIVATE unit/call_fail.c unit/tls_kit.c)
 target_sources(test_deliver_maildir PRIVATE unit/call_fail.c)
 target_sources(test_deliver_pipe PRIVATE unit/call_fail.c)
 

@@ -1,6 +1,7 @@
 /*
  * The agent at next hops that want TLS and logins, or break them.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "tests/unit/call_fail.h"
 #include "tests/unit/fake_rig.h"
 #include "tests/unit/test.h"
 #include "tests/unit/tls_kit.h"
@@ -385,6 +387,67 @@ test_token(void **state)
 	unlink(token);
 }
 
+/* --- calls that fail ---------------------------------------------------------------- */
+
+/* One of all calls on the connection fails: how many there were, and whether
+ * the mail went. It never goes in clear, and nothing bounces. */
+static long
+fail_once(long n, enum call_fail_how how, int error, bool *ret_done)
+{
+	struct fake_result *r;
+	struct smtp_seen seen;
+	struct tls_rig g;
+	long calls;
+
+	tls_rig_init(&g, NULL, false);
+	tls_rig_log_in(g.hop, "anna");
+	fake_rig_start(&g.fake);
+	call_fail_port(smtp_server_port(g.server));
+	call_fail_arm(n, how, error);
+	r = fake_rig_send(&g.fake);
+	calls = call_fail_disarm();
+	call_fail_port(0);
+	seen = smtp_server_counts(g.server);
+	*ret_done = r->rcpt[0].outcome == ATTEMPT_DONE;
+	assert_true(r->rcpt[0].outcome != ATTEMPT_NEVER);
+	assert_true(seen.mails == 0 || seen.handshakes > 0);
+	assert_true(!*ret_done || seen.mails == 1);
+	free(r);
+	fake_rig_done(&g.fake);
+	return calls;
+}
+
+static void
+test_every_call_fails(void **state)
+{
+	static const int errors[] = {ECONNRESET, ENOBUFS};
+	size_t late = 0;
+	bool done;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		long n = 1;
+
+		while (fail_once(n, CALL_FAIL_ERRNO, errors[i], &done) >= n) {
+			late += !done;
+			n++;
+		}
+		assert_in_range(n, 8, 120);
+		assert_true(done); /* when nothing failed */
+	}
+	assert_in_range(late, 8, 240);
+}
+
+static void
+test_every_call_is_short(void **state)
+{
+	bool done;
+
+	(void)state;
+	for (long n = 1; fail_once(n, CALL_FAIL_SHORT, 0, &done) >= n; n++)
+		assert_true(done);
+}
+
 /* --- what is as good -------------------------------------------------------------- */
 
 static void
@@ -454,6 +517,8 @@ main(void)
 		cmocka_unit_test(test_login_fails),
 		cmocka_unit_test(test_login_is_loud_once),
 		cmocka_unit_test(test_token),
+		cmocka_unit_test(test_every_call_fails),
+		cmocka_unit_test(test_every_call_is_short),
 		cmocka_unit_test(test_same_session),
 	};
 
