@@ -213,11 +213,11 @@ class FullStore(DocCase):
         self.assertIn("belfry-test", said)
         self.assertEqual(belfryd.cli("status", "--check",
                                      check=False).returncode, 2)
-        self.assertTrue(belfryd.events("store_full"))
+        lab.wait_for(lambda: belfryd.events("store_full"), "its line")
         self.run_block(remove)
         self.wait_room()
         self.send()
-        self.assertTrue(belfryd.events("store_room"))
+        lab.wait_for(lambda: belfryd.events("store_room"), "its line")
         # More room for the file system is seen by itself.
         self.fill()
         subprocess.run(["mount", "-o", "remount,size=80M", self.state],
