@@ -327,8 +327,7 @@ class Rows(harness.Case):
         self.assertEqual(mail.recipients, ["carl@away.example"])
         self.assertEqual(mail.sender, "anna@peer.example")
         self.assertTrue(mail.content.endswith(b"\r\n" + letter("plain")))
-        self.assertEqual(len(self.belfryd.events("accept",
-                                                 listener="relay")), 1)
+        self.wait_events(1, "accept", listener="relay")
 
     def test_refused_recipient_from_peer(self):
         """Belfry refuses one of them: the peer tells, in Belfry's words."""
