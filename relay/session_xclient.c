@@ -36,6 +36,9 @@ session_xclient(void *arg, const struct xclient *x, bool *ret_trusted)
 	if (xclient_has(x, XCLIENT_NAME))
 		snprintf(s->name, sizeof(s->name), "%s",
 			 x->value[XCLIENT_NAME]);
+	/* TLS is with the other host, and so is what was shown in it. */
+	s->client.shows_user = false;
+	s->client.binding = NULL;
 	session_login_as(s, x->value[XCLIENT_LOGIN]);
 	session_name_client(s);
 	*ret_trusted = s->client.trusted = session_trusted(s);

@@ -568,6 +568,22 @@ class AuthTls(AuthCase):
                                         mechanism="EXTERNAL", result="ok"), 1)
 
 
+    def test_external_by_xclient(self):
+        """What the host in front showed is not its client's."""
+        belfryd = self.begin_tls(
+            "site: {certificates: ['%(site)s'], senders: [site.example]}")
+        belfryd.config["listeners"][0]["xclient"] = ["loopback"]
+        belfryd.write_config()
+        self.reload()
+        client = self.secure("site")
+        self.assertIn("EXTERNAL", client.esmtp_features["auth"])
+        self.assertEqual(client.docmd("XCLIENT", "ADDR=192.0.2.1")[0], 220)
+        client.ehlo("stranger.example.net")
+        self.assertEqual(client.esmtp_features["auth"].split(),
+                         ["SCRAM-SHA-256", "PLAIN", "LOGIN"])
+        self.assertEqual(client.docmd("AUTH", "EXTERNAL =")[0], 504)
+
+
 class NotThere(unittest.TestCase):
     def test_config(self):
         """What could let nobody in, or let others listen, is no
