@@ -19,6 +19,9 @@ struct arm {
 	struct routing *r;
 	enum secrets_mode mode;
 	bool strictly; /* of a look */
+	/* The first that is verified by the system's store; NULL: none. */
+	struct hop *believer;
+	bool no_store; /* ... and it has been said that there is none */
 	struct conf_errors *errors;
 };
 
@@ -58,6 +61,14 @@ arm_each(struct arm *arm, arm_fn *fn)
 	fn(arm, &r->mx);
 }
 
+static void
+arm_ask_belief(struct arm *arm, struct hop *hop)
+{
+	if (arm->believer == NULL && hop_tls_level(hop) == TLS_LEVEL_VERIFY &&
+	    hop->ca_file[0] == '\0')
+		arm->believer = hop;
+}
+
 /* --- the contexts ------------------------------------------------------------- */
 
 static void
@@ -72,6 +83,7 @@ arm_client(struct arm *arm, struct hop *hop, const char *key)
 	const struct tls_client_conf conf = {
 		.min_version = TLS_VERSION_1_2,
 		.ca_file = hop->ca_file[0] != '\0' ? hop->ca_file : NULL,
+		.store_may_lack = arm->believer == NULL,
 		.pair = key != NULL ? &pair : NULL,
 	};
 	char *why = NULL;
@@ -81,20 +93,43 @@ arm_client(struct arm *arm, struct hop *hop, const char *key)
 	free(why);
 }
 
-/* The mail exchangers' one is that of all who want nothing of their own. */
+/* What all share who want nothing of their own; kept with the one that stands
+ * for the mail exchangers. */
+static void
+arm_shared(struct arm *arm, struct hop *hop)
+{
+	const struct tls_client_conf conf = {
+		.min_version = TLS_VERSION_1_2,
+		.store_may_lack = arm->believer == NULL,
+	};
+	struct tls_client **shared = &arm->r->mx.client;
+	char *why = NULL;
+
+	if (*shared == NULL && !arm->no_store &&
+	    tls_client_new(&conf, shared, &why) < 0) {
+		conf_error(arm->errors,
+			   arm->believer != NULL ? &arm->believer->mark
+						 : &hop->mark,
+			   "%s: whom a host's certificate must be from is not "
+			   "known; install the package ca-certificates, or "
+			   "name a `ca_file`",
+			   why);
+		arm->no_store = true;
+	}
+	free(why);
+	if (hop != &arm->r->mx && *shared != NULL)
+		hop->client = tls_client_ref(*shared);
+}
+
 static void
 arm_tls(struct arm *arm, struct hop *hop)
 {
-	struct routing *r = arm->r;
 	struct secret *key = NULL;
 
 	if (hop_tls_level(hop) == TLS_LEVEL_NONE)
 		return;
 	if (hop->ca_file[0] == '\0' && hop->certificate_file[0] == '\0') {
-		if (r->mx.client == NULL)
-			arm_client(arm, &r->mx, NULL);
-		if (hop != &r->mx && r->mx.client != NULL)
-			hop->client = tls_client_ref(r->mx.client);
+		arm_shared(arm, hop);
 		return;
 	}
 	if (secret_read(&hop->key, "key", arm->mode, arm->errors, &key) == 0)
@@ -161,6 +196,7 @@ routing_arm(struct routing *r, enum secrets_mode mode,
 	struct arm arm = {.r = r, .mode = mode, .errors = errors};
 	size_t before = errors->total;
 
+	arm_each(&arm, arm_ask_belief);
 	arm_each(&arm, arm_hop);
 	return errors->total > before ? -EINVAL : 0;
 }
@@ -220,7 +256,10 @@ routing_look(struct routing *r, enum secrets_mode mode, bool strictly,
 	struct arm arm = {
 		.r = r, .mode = mode, .strictly = strictly, .errors = errors};
 
+	arm_each(&arm, arm_ask_belief);
 	arm_each(&arm, arm_look);
+	if (arm.believer != NULL)
+		arm_shared(&arm, arm.believer);
 }
 
 /* --- what a connection is made by ---------------------------------------------------- */

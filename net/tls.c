@@ -197,13 +197,25 @@ tls_server_connection(struct tls_server *server, struct tls_tickets *tickets)
 /* --- the client's -------------------------------------------------------------- */
 
 static int
-tls_believe(SSL_CTX *ctx, const char *ca_file, char **ret_why)
+tls_believe_system(SSL_CTX *ctx, bool may_lack, char **ret_why)
 {
-	if (ca_file == NULL)
-		ca_file = getenv(X509_get_default_cert_file_env());
-	if (ca_file == NULL)
-		ca_file = TLS_SYSTEM_CA;
-	return ca_file[0] != '\0' ? tls_load_ca(ctx, ca_file, ret_why) : 0;
+	const char *file = getenv(X509_get_default_cert_file_env());
+
+	if (file == NULL)
+		file = TLS_SYSTEM_CA;
+	if (may_lack && access(file, F_OK) < 0)
+		return 0;
+	return tls_load_ca(ctx, file, ret_why);
+}
+
+static int
+tls_believe(SSL_CTX *ctx, const struct tls_client_conf *conf, char **ret_why)
+{
+	if (conf->ca_file == NULL)
+		return tls_believe_system(ctx, conf->store_may_lack, ret_why);
+	return conf->ca_file[0] != '\0'
+		       ? tls_load_ca(ctx, conf->ca_file, ret_why)
+		       : 0;
 }
 
 int
@@ -215,7 +227,7 @@ tls_client_new(const struct tls_client_conf *conf, struct tls_client **ret,
 
 	client->refs = 1;
 	client->ctx = tls_ctx_new(TLS_client_method(), conf->min_version);
-	r = tls_believe(client->ctx, conf->ca_file, ret_why);
+	r = tls_believe(client->ctx, conf, ret_why);
 	if (r == 0 && conf->pair != NULL)
 		r = tls_load_pair(client->ctx, conf->pair, ret_why);
 	if (r < 0)

@@ -4,6 +4,7 @@ import base64
 import os
 import shutil
 import signal
+import subprocess
 import unittest
 
 import harness
@@ -93,6 +94,33 @@ class Secrets(harness.Case):
 
 def can_run():
     return postfix.can_run() and dovecot.can_run()
+
+
+class NoStore(Secrets):
+    """The system has no list of authorities."""
+    AWAY = ("env", "SSL_CERT_FILE=/nonexistent/ca.pem")
+
+    def test_nobody_needs_it(self):
+        self.prepare().start(self.AWAY)
+        self.send()
+        self.sink.wait(1)
+
+    def test_somebody_needs_it(self):
+        belfryd = self.prepare()
+        belfryd.config["delivery"]["smarthost"][0]["tls"] = "verify"
+        belfryd.write_config()
+        looked = subprocess.run(
+            [*self.AWAY, lab.program("belfry"), "-c", belfryd.config_file,
+             "check"], capture_output=True, text=True, check=False)
+        self.assertEqual(looked.returncode, 78, looked)
+        self.assertIn("install the package ca-certificates", looked.stderr)
+        belfryd.start(self.AWAY, wait=False)
+        self.assertEqual(belfryd.process.wait(30), 78)
+        self.assertRegex(
+            belfryd.log(), r"belfry.yaml:\d+:\d+: /nonexistent/ca.pem: No such "
+            "file or directory: .*install the package ca-certificates")
+        self.assertEqual(belfryd.log().count("/nonexistent"), 1)
+        belfryd.process = None
 
 
 @unittest.skipUnless(can_run(), "Postfix or Dovecot is not installed, or "

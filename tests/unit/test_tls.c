@@ -371,6 +371,40 @@ test_files(void **state)
 		check_file(k, &file_rows[i]);
 }
 
+/* A store that is not there stops only who needs it. */
+static void
+test_system_store(void **state)
+{
+	struct tls_kit *k = *state;
+	const char *there = tls_path(&k->maker, "ca.pem");
+	const char *away = tls_path(&k->maker, "away.pem");
+	const struct {
+		const char *file;
+		bool may_lack;
+		int result;
+	} rows[] = {
+		{there, false, 0},
+		{there, true, 0},
+		{away, true, 0},
+		{away, false, -ENOENT},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct tls_client_conf conf = {.store_may_lack =
+						       rows[i].may_lack};
+		struct tls_client *client = NULL;
+		char *why = NULL;
+
+		setenv("SSL_CERT_FILE", rows[i].file, 1);
+		assert_int_equal(tls_client_new(&conf, &client, &why),
+				 rows[i].result);
+		assert_int_equal(why != NULL, rows[i].result < 0);
+		free(why);
+		tls_client_unref(&client);
+	}
+	unsetenv("SSL_CERT_FILE");
+}
+
 static void
 test_key_as_text(void **state)
 {
@@ -481,6 +515,7 @@ main(void)
 		TLS_KIT_TEST(test_not_after),
 		cmocka_unit_test(test_client_certificates),
 		TLS_KIT_TEST(test_files),
+		TLS_KIT_TEST(test_system_store),
 		TLS_KIT_TEST(test_key_as_text),
 		cmocka_unit_test(test_fingerprints),
 		TLS_KIT_TEST(test_threads_share_contexts),
