@@ -51,7 +51,7 @@ struct tls_client_conf {
 	enum tls_version min_version;
 	/* Whom to believe; NULL: the system's store; "": nobody. */
 	const char *ca_file;
-	bool store_may_lack; /* the system's: then nobody is believed */
+	bool store_may_lack;         /* the system's: then nobody is believed */
 	const struct tls_pair *pair; /* shown to who asks; NULL: none */
 };
 

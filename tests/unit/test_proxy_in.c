@@ -105,7 +105,7 @@ test_byte_by_byte(void **state)
 	proxy_in_start(f->loop, f->near, 10000, done, f);
 	for (size_t i = 0; i < strlen(HEADER); i++) {
 		assert_int_equal(f->called, 0);
-		tell(f, HEADER + i, 1);
+		tell(f, &HEADER[i], 1);
 		loop_timer_set(&timer, 1);
 		loop_run(f->loop);
 	}
