@@ -139,7 +139,6 @@ session_set_deadline(struct session *s)
 		s->progress = UINT64_MAX;
 		return;
 	}
-	s->pace.since = 0;
 	if (s->smtp.commands == s->progress)
 		return;
 	s->progress = s->smtp.commands;

@@ -252,6 +252,7 @@ session_moved(void *arg, enum smtp_in_state from, enum smtp_in_state to)
 	struct session *s = arg;
 
 	session_note_idle(s);
+	session_pace_moved(s);
 	log_event(&s->log, LOG_DEBUG, "smtp_in",
 		  LOG_STR("from", smtp_in_state_names[from]),
 		  LOG_STR("to", smtp_in_state_names[to]));

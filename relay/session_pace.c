@@ -94,6 +94,14 @@ session_pace_data(struct session *s)
 	io_set_deadline(s->io, due > now ? due - now : 1);
 }
 
+/* Messages may follow one another in one read: each has a time of its own. */
+void
+session_pace_moved(struct session *s)
+{
+	if (!smtp_in_in_data(&s->smtp))
+		s->pace.since = 0;
+}
+
 void
 session_pace_wait(struct session *s)
 {

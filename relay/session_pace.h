@@ -31,6 +31,8 @@ bool session_pace_silent(struct session *s, enum io_event event);
 
 /* Data is expected: until when? Sets the deadline of the io. */
 void session_pace_data(struct session *s);
+/* The machine is in another state. */
+void session_pace_moved(struct session *s);
 /* The client has to wait for us: that is not its time. */
 void session_pace_wait(struct session *s);
 /* The deadline has passed: of what? */

@@ -273,6 +273,23 @@ class Pace(Case):
         lasted, reply = self.slow_data(b"BDAT 4000014 LAST\r\n", piece, 0)
         self.assertTrue(reply.startswith("250 "), reply)
 
+    def test_pipelined(self):
+        """Each message of a stream has its own time: none of them is slow."""
+        self.start_mx({"command_time": "1s"})
+        peer = self.peer("127.9.0.1")
+        peer.greet()
+        head, rest = b"Subject: x\r\n\r\n", b"x\r\n"
+        begin = (b"MAIL FROM:<x@example.org>\r\n"
+                 b"RCPT TO:<a@inner.example>\r\nBDAT %d LAST\r\n" %
+                 (len(head) + len(rest)) + head)
+        for n in range(16):
+            peer.socket.sendall(begin if n == 0 else rest + begin)
+            time.sleep(0.15)
+        peer.socket.sendall(rest)
+        self.assertEqual(peer.say("QUIT")[:3], "250")
+        self.sink.wait(16)
+        self.assertEqual(self.refused("slow"), 0)
+
     def test_reads_nothing(self):
         """Who sends and never reads is stopped, and hung up on."""
         self.start_mx({"command_time": "1s"})
