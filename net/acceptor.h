@@ -14,6 +14,7 @@
 #ifndef NET_ACCEPTOR_H
 #define NET_ACCEPTOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/conf.h"
@@ -101,6 +102,8 @@ void acceptor_release(struct acceptor_ticket **ticket);
 const char *acceptor_move(struct acceptor_ticket *ticket,
 			  const struct sockaddr_any *client,
 			  enum acceptor_peer who, int64_t now);
+/* It is refused: may it be given the time to read that? */
+bool acceptor_may_linger(struct acceptor_ticket *ticket);
 /* Whom to ask to give way: GIVE_WAY(object of HANDLE), on LOOP, once. */
 void acceptor_owned(struct acceptor_ticket *ticket, struct loop *loop,
 		    uint64_t handle, loop_fn *give_way);

@@ -27,8 +27,14 @@ struct place {
 /*
  * pending --enter--> counted --leave--> pending
  *                    counted --gives way--> leaving
+ * pending --refused--> lingering
  */
-enum ticket_state { TICKET_PENDING, TICKET_COUNTED, TICKET_LEAVING };
+enum ticket_state {
+	TICKET_PENDING,
+	TICKET_COUNTED,
+	TICKET_LEAVING,
+	TICKET_LINGERING,
+};
 
 struct acceptor_ticket {
 	TAILQ_ENTRY(acceptor_ticket) entry; /* of those that are counted */
@@ -104,14 +110,23 @@ counts_close(struct acceptor_counts *c)
 	counts_unlock(c);
 }
 
+/* Under the lock. */
+static bool
+counts_linger(struct acceptor_counts *c)
+{
+	bool may = c->lingering < ACCEPTOR_LINGER_MAX;
+
+	c->lingering += may;
+	return may;
+}
+
 bool
 counts_may_linger(struct acceptor_counts *c)
 {
 	bool may;
 
 	pthread_mutex_lock(&c->lock);
-	may = c->lingering < ACCEPTOR_LINGER_MAX;
-	c->lingering += may;
+	may = counts_linger(c);
 	pthread_mutex_unlock(&c->lock);
 	return may;
 }
@@ -353,8 +368,10 @@ ticket_remove(struct acceptor_ticket *t)
 		ticket_leave(t, TICKET_PENDING);
 	if (t->state == TICKET_PENDING)
 		c->pending--;
-	else
+	else if (t->state == TICKET_LEAVING)
 		c->leaving--;
+	else
+		c->lingering--;
 	free(t);
 }
 
@@ -424,6 +441,24 @@ acceptor_move(struct acceptor_ticket *t, const struct sockaddr_any *client,
 		limit = ticket_enter(t, -1, client, who, now);
 	pthread_mutex_unlock(&t->counts->lock);
 	return limit;
+}
+
+/* It keeps no place of those who are still to say whose they are. */
+bool
+acceptor_may_linger(struct acceptor_ticket *t)
+{
+	bool may;
+
+	if (t == NULL)
+		return true;
+	pthread_mutex_lock(&t->counts->lock);
+	may = t->state != TICKET_PENDING || counts_linger(t->counts);
+	if (may && t->state == TICKET_PENDING) {
+		t->counts->pending--;
+		t->state = TICKET_LINGERING;
+	}
+	pthread_mutex_unlock(&t->counts->lock);
+	return may;
 }
 
 void

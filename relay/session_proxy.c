@@ -56,10 +56,17 @@ proxied_refuse(struct proxied *p, const struct service *service,
 		return;
 	}
 	line = xasprintf("%d %s %s\r\n", row->code, row->dsn, row->text);
-	io = io_new(p->all->loop, p->accepted.fd, NULL, NULL);
-	io_on_close(io, proxied_closed, p->accepted.ticket);
-	io_write(io, line, strlen(line));
-	io_hang_up(&io, PROXIED_LINGER_MS);
+	if (acceptor_may_linger(p->accepted.ticket)) {
+		io = io_new(p->all->loop, p->accepted.fd, NULL, NULL);
+		io_on_close(io, proxied_closed, p->accepted.ticket);
+		io_write(io, line, strlen(line));
+		io_hang_up(&io, PROXIED_LINGER_MS);
+	} else {
+		send(p->accepted.fd, line, strlen(line),
+		     MSG_NOSIGNAL | MSG_DONTWAIT);
+		close(p->accepted.fd);
+		acceptor_release(&p->accepted.ticket);
+	}
 	free(line);
 }
 

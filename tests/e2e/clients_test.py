@@ -448,6 +448,17 @@ class Proxy(Case):
         lab.wait_for(lambda: self.belfryd.metric(
             "belfry_sessions", listener="mx") == 2, "the session's end")
 
+    def test_refused_keep_nobody_out(self):
+        """Who is over its limit and stays is not in the way of others."""
+        self.start_mx({"connections_per_ip": 1})
+        header = b"PROXY TCP4 198.51.100.%d 192.0.2.25 4660 25\r\n"
+        self.behind(header % 1)
+        for _ in range(300):
+            self.peer("127.9.0.1").socket.sendall(header % 1)
+        peer = self.peer("127.9.0.1")
+        peer.socket.sendall(header % 2)
+        self.assertTrue(peer.hear().startswith("220 "))
+
     @harness.need("swaks")
     def test_swaks(self):
         self.start_mx()

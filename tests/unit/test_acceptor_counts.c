@@ -372,6 +372,49 @@ test_so_many_are_pending(void **state)
 	assert_non_null(come(f, "10.0.0.1", ACCEPTOR_PROXY));
 }
 
+/* Nor those that were refused and stay: others come through the same proxy. */
+static void
+test_refused_are_not_pending(void **state)
+{
+	struct fixture *f = *state;
+	struct acceptor_ticket *t[ACCEPTOR_LINGER_MAX + 1];
+	struct acceptor_ticket *pending[ACCEPTOR_PENDING_MAX];
+	struct sockaddr_any proxy = ip_of("10.0.0.1");
+	struct sockaddr_any client = ip_of("192.0.2.1");
+	const char *limit = NULL;
+
+	f->limits.connections_per_ip = 1;
+	counts_set_limits(f->counts, &f->limits);
+	assert_non_null(come(f, "192.0.2.1", ACCEPTOR_ANYBODY));
+	for (size_t i = 0; i < ROWS(t); i++) {
+		t[i] = counts_admit(f->counts, -1, &proxy, ACCEPTOR_PROXY, NOW,
+				    &limit);
+		assert_string_equal(
+			acceptor_move(t[i], &client, ACCEPTOR_ANYBODY, NOW),
+			"connections_per_ip");
+		/* So many may stay, and the others are closed at once. */
+		assert_int_equal(acceptor_may_linger(t[i]),
+				 i < ACCEPTOR_LINGER_MAX);
+		assert_int_equal(acceptor_may_linger(t[i]),
+				 i < ACCEPTOR_LINGER_MAX);
+	}
+	acceptor_release(&t[ACCEPTOR_LINGER_MAX]);
+	for (size_t i = 0; i < ROWS(pending); i++) {
+		pending[i] = counts_admit(f->counts, -1, &proxy, ACCEPTOR_PROXY,
+					  NOW, &limit);
+		assert_non_null(pending[i]);
+	}
+	for (size_t i = 0; i < ROWS(pending); i++)
+		acceptor_release(&pending[i]);
+	assert_false(counts_may_linger(f->counts));
+	acceptor_release(&t[0]);
+	assert_true(counts_may_linger(f->counts));
+	counts_lingered(f->counts);
+	for (size_t i = 1; i < ACCEPTOR_LINGER_MAX; i++)
+		acceptor_release(&t[i]);
+	assert_true(acceptor_may_linger(NULL));
+}
+
 int
 main(void)
 {
@@ -387,6 +430,7 @@ main(void)
 		TEST(test_rates),
 		TEST(test_move),
 		TEST(test_so_many_are_pending),
+		TEST(test_refused_are_not_pending),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
