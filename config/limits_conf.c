@@ -61,7 +61,10 @@ static const struct conf_option limits_options[] = {
 	      "1000", 1, 1000000000,
 	      "Messages taken over one connection before it is closed."),
 	LIMIT("errors", CONF_INT, errors, "20", 1, 10000,
-	      "Refused commands after which a connection is closed."),
+	      "Refused commands after which a connection is closed; of a "
+	      "stranger also commands that lead to nothing (EHLO, NOOP, RSET, "
+	      "VRFY, HELP), but for the first hundred since the last "
+	      "message."),
 	LIMIT("unknown_recipients", CONF_INT, unknown_recipients, "20", 1,
 	      10000,
 	      "Recipients that are not taken after which a connection is "

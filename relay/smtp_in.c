@@ -253,19 +253,20 @@ struct si_verb {
 	bool clear; /* also without TLS where TLS is required */
 	enum smtp_in_state (*step)(struct smtp_in *si,
 				   const struct smtp_command *cmd);
+	bool idle; /* by itself it leads to nothing */
 };
 
 static const struct si_verb si_verbs[] = {
-	[SMTP_EHLO] = {SI_NEEDS_NOTHING, true, true, si_ehlo},
-	[SMTP_HELO] = {SI_NEEDS_NOTHING, true, true, si_helo},
+	[SMTP_EHLO] = {SI_NEEDS_NOTHING, true, true, si_ehlo, true},
+	[SMTP_HELO] = {SI_NEEDS_NOTHING, true, true, si_helo, true},
 	[SMTP_MAIL] = {SI_NEEDS_NO_SENDER, false, false, si_mail},
 	[SMTP_RCPT] = {SI_NEEDS_SENDER, false, false, si_rcpt},
 	[SMTP_DATA] = {SI_NEEDS_SENDER, true, false, si_data},
 	[SMTP_BDAT] = {SI_NEEDS_NOTHING, false, false, si_bdat},
-	[SMTP_RSET] = {SI_NEEDS_NOTHING, false, false, si_rset},
-	[SMTP_NOOP] = {SI_NEEDS_NOTHING, false, true, si_noop},
-	[SMTP_VRFY] = {SI_NEEDS_NOTHING, false, false, si_vrfy},
-	[SMTP_HELP] = {SI_NEEDS_NOTHING, false, false, si_help},
+	[SMTP_RSET] = {SI_NEEDS_NOTHING, false, false, si_rset, true},
+	[SMTP_NOOP] = {SI_NEEDS_NOTHING, false, true, si_noop, true},
+	[SMTP_VRFY] = {SI_NEEDS_NOTHING, false, false, si_vrfy, true},
+	[SMTP_HELP] = {SI_NEEDS_NOTHING, false, false, si_help, true},
 	[SMTP_QUIT] = {SI_NEEDS_NOTHING, false, true, si_quit},
 	[SMTP_AUTH] = {SI_NEEDS_NO_SENDER, true, false, si_auth},
 	[SMTP_STARTTLS] = {SI_NEEDS_NO_SENDER, true, true, si_starttls},
@@ -288,6 +289,7 @@ static enum smtp_in_state
 si_step(struct smtp_in *si, const struct smtp_command *cmd)
 {
 	const struct si_verb *verb = &si_verbs[cmd->verb];
+	enum smtp_in_state next;
 
 	if (si->behind > 0 && !si_may_pipeline(si, cmd->verb))
 		return si_refuse(si, SMTP_IN_NO_SYNC, SMTP_IN_CLOSED);
@@ -307,7 +309,8 @@ si_step(struct smtp_in *si, const struct smtp_command *cmd)
 		if (verb->need == SI_NEEDS_SENDER && si->state == SMTP_IN_READY)
 			return si_refuse(si, SMTP_IN_NO_SENDER, si->state);
 	}
-	return verb->step(si, cmd);
+	next = verb->step(si, cmd);
+	return verb->idle ? si_count_idle(si, next) : next;
 }
 
 /* How much follows a BDAT that makes no sense nobody knows: what it announced
@@ -509,6 +512,7 @@ smtp_in_committed(struct smtp_in *si, int result, uint64_t id)
 	must(si->state == SMTP_IN_COMMIT);
 	if (result >= 0) {
 		si->messages++;
+		si->idle_commands = 0;
 		queue_id_text(id, text);
 		si_say(si, "250 2.0.0 queued as %s", text);
 		si->calls->accepted(si->arg, id, &si->env, si->stored);

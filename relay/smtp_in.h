@@ -269,7 +269,8 @@ struct smtp_in {
 	struct sasl_server *sasl; /* owned; in state AUTH and AUTH_CHECK */
 	size_t behind; /* bytes that came with the command, behind it */
 	int64_t errors, unknown, messages;
-	uint64_t commands; /* taken so far: a deadline is per command */
+	int64_t idle_commands; /* since the last message */
+	uint64_t commands;     /* taken so far: a deadline is per command */
 	char helo[SMTP_IN_HELO_MAX];
 
 	/* The transaction; all of it dies in si_reset(). */

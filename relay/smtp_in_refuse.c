@@ -213,6 +213,10 @@ si_refused(struct smtp_in *si, enum smtp_in_no no, int code, const char *dsn,
 	si->calls->refused(si->arg, &r);
 }
 
+/* So many commands that lead to nothing are taken before each is an error: who
+ * holds a connection ready, or only asks for addresses, sends a few. */
+#define SI_IDLE_COMMANDS 100
+
 static enum smtp_in_state
 si_refuse_last(struct smtp_in *si, enum smtp_in_no no)
 {
@@ -245,6 +249,15 @@ si_count_error(struct smtp_in *si, enum smtp_in_no no, enum smtp_in_state stay)
 	    ++si->unknown >= limits->unknown_recipients)
 		return si_refuse_last(si, SMTP_IN_NO_UNKNOWNS);
 	return stay;
+}
+
+enum smtp_in_state
+si_count_idle(struct smtp_in *si, enum smtp_in_state stay)
+{
+	if (si->trusted || ++si->idle_commands <= SI_IDLE_COMMANDS ||
+	    ++si->errors < si->conf->limits->errors)
+		return stay;
+	return si_refuse_last(si, SMTP_IN_NO_ERRORS);
 }
 
 static enum smtp_in_state

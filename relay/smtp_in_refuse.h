@@ -13,6 +13,8 @@ void si_say(struct smtp_in *si, const char *fmt, ...)
 /* Say NO; returns STAY, or CLOSED when it was one too many. */
 enum smtp_in_state si_refuse(struct smtp_in *si, enum smtp_in_no no,
 			     enum smtp_in_state stay);
+/* A command that leads to nothing was taken: as above, of many of a stranger. */
+enum smtp_in_state si_count_idle(struct smtp_in *si, enum smtp_in_state stay);
 /* A refused address is not kept in the transaction: its number has no limit. */
 enum smtp_in_state si_refuse_rcpt(struct smtp_in *si, enum smtp_in_no no,
 				  const struct address *address);

@@ -55,6 +55,8 @@ belfry_proto_test(
   header_large
   header_size
   http
+  idle_commands
+  idle_commands_trusted
   inbound
   inbound_tricks
   inbound_trusted
