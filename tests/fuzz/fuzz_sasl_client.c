@@ -2,6 +2,7 @@
  * The client's side of a login: the first byte says which mechanism, each line
  * behind it is a challenge;.
  */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
