@@ -238,8 +238,8 @@ class Figures:
         """4,000 idle clients by TLS: what they cost the others, and memory"""
         count, pair = self.options.idle, Pair()
         sink = Sink().start()
-        belfry = BelfryWithLogin(sink, pair, {"limits": {
-            "connections": count + 100}})
+        belfry = BelfryWithLogin(sink, pair, {"limits": dict.fromkeys(
+            ("connections", "connections_per_ip"), count + 100)})
         alone, beside, cost = [], [], []
         try:
             belfry.start()

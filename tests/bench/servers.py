@@ -67,9 +67,12 @@ class Sink:
                 self.count = int(found[-1])
             time.sleep(0.002) # gather, rather than wake for each message
 
-    def wait(self, count, timeout):
+    def wait(self, count, timeout, client=None):
+        """Until COUNT messages came; not for a CLIENT that has failed."""
         end = time.monotonic() + timeout
         while self.count < count:
+            if client and client.poll():
+                raise lab.Failed("the client failed")
             if self.process.poll() is not None:
                 raise lab.Failed("smtp-sink ended by itself")
             if time.monotonic() > end:
@@ -110,7 +113,7 @@ class Server:
         the time that took, CPU ms for each of COUNT)."""
         cpu, begun, have = self.cpu(), time.monotonic(), self.sink.count
         client = start_client()
-        self.sink.wait(have + arrive, timeout)
+        self.sink.wait(have + arrive, timeout, client)
         took = time.monotonic() - begun
         if client.wait():
             raise lab.Failed("the client failed")
