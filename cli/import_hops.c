@@ -63,7 +63,7 @@ ih_parse(struct import *im, const char *text, struct nexthop *ret)
 /* --- logins -------------------------------------------------------------- */
 
 /* The entry KEY of the password tables, and the table it is in. */
-static const struct postfix_map_entry *
+static struct postfix_map_entry *
 ih_password_of(struct import *im, const char *key,
 	       const struct postfix_map **ret_map)
 {
@@ -83,7 +83,7 @@ ih_password_of(struct import *im, const char *key,
 }
 
 /* Postfix looks for the sender, the next hop as written, its host. */
-static const struct postfix_map_entry *
+static struct postfix_map_entry *
 ih_password(struct import *im, const char *text, const struct nexthop *hop,
 	    const char *sender, const struct postfix_map **ret_map)
 {
@@ -97,7 +97,7 @@ ih_password(struct import *im, const char *text, const struct nexthop *hop,
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		const struct postfix_map_entry *e =
+		struct postfix_map_entry *e =
 			keys[i] != NULL ? ih_password_of(im, keys[i], ret_map)
 					: NULL;
 
@@ -189,7 +189,7 @@ static bool
 ih_login(struct import *im, const char *text, const struct nexthop *hop,
 	 const char *sender, struct buf *out)
 {
-	const struct postfix_map_entry *e;
+	struct postfix_map_entry *e;
 	const struct postfix_map *map;
 	const char *user, *file;
 	bool is_new;
@@ -199,6 +199,7 @@ ih_login(struct import *im, const char *text, const struct nexthop *hop,
 	e = ih_password(im, text, hop, sender, &map);
 	if (e == NULL)
 		return false;
+	e->taken = true;
 	user = arena_strndup(im->arena, e->value, strcspn(e->value, ":"));
 	file = ih_password_file(im, hop->host, user, &is_new);
 	if (is_new)
@@ -280,7 +281,7 @@ ih_tls(struct import *im, bool login, struct buf *out)
 	if (ih_is_yes(im, "smtp_tls_wrappermode"))
 		import_put(out, ", implicit_tls: true");
 	for (size_t i = 0; i < sizeof(ih_levels) / sizeof(ih_levels[0]); i++)
-		if (strcmp(ih_levels[i].level, level) == 0) {
+		if (strcasecmp(ih_levels[i].level, level) == 0) {
 			ih_policy(im, level, i, login, out);
 			return;
 		}
@@ -370,6 +371,17 @@ ih_domain(const char *pattern)
 	return pattern + (pattern[0] == '.');
 }
 
+/* It comes before the relayhost, which so is never asked. */
+static void
+ih_star(struct import *im, const char *hop)
+{
+	if (im->starred)
+		return;
+	im->starred = true;
+	buf_clear(&im->smarthost);
+	import_put(&im->smarthost, "    - %s\n", hop);
+}
+
 static void
 ih_rule(struct import *im, const char *pattern, const char *kind,
 	const char *hop)
@@ -384,7 +396,7 @@ ih_rule(struct import *im, const char *pattern, const char *kind,
 			   "  - {match: %s, deliver: %s, via: [%s]}\n", match,
 			   kind, hop);
 	else if (strcmp(pattern, "*") == 0)
-		import_put(&im->smarthost, "    - %s\n", hop);
+		ih_star(im, hop);
 	else
 		import_put(&im->by_domain, "    - {match: %s, via: [%s]}\n",
 			   match, hop);
@@ -468,6 +480,25 @@ import_by_sender(struct import *im, const char *name, const char *value)
 					    e->value);
 			buf_done(&entry);
 		}
+}
+
+void
+import_logins(struct import *im, const char *name, const char *value)
+{
+	size_t n;
+	struct postfix_map **maps = import_maps(im, name, &n);
+
+	(void)value;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < maps[i]->n; k++)
+			if (!maps[i]->v[k].taken)
+				import_note(im, name,
+					    "%s, line %zu: no next hop takes "
+					    "the login for `%s`; one for a "
+					    "sender is an entry of "
+					    "`delivery.by_sender`",
+					    maps[i]->spec, maps[i]->v[k].line,
+					    maps[i]->v[k].key);
 }
 
 /* Those of relay_domains that no transport names. */

@@ -73,7 +73,14 @@ im_networks(struct import *im, const char *name, const char *value, int depth)
 		    strncmp(net, "::1", 3) == 0 ||
 		    strncasecmp(net, "::ffff:127.", 11) == 0)
 			continue; /* `loopback` */
-		if (net[0] == '!' || net[0] == '$')
+		if (net[0] == '!') {
+			im->untrusted = true;
+			import_note(im, name,
+				    "`%s`, which is left out of these "
+				    "networks, can't be said here: they are "
+				    "in no `trust`",
+				    list.v[i]);
+		} else if (net[0] == '$')
 			import_note(im, name, "`%s` can't be said here",
 				    list.v[i]);
 		else if (im_is_table(net))
@@ -103,6 +110,41 @@ import_mynetworks(struct import *im, const char *name, const char *value)
 	all = arena_strdup(im->arena, im->networks.data);
 	buf_clear(&im->networks);
 	import_put(&im->networks, "  mynetworks: [%s]\n", all);
+}
+
+/* The first word that decides on mail from `mynetworks` to anywhere. */
+static bool
+im_lets_send(struct import *im, const char *restrictions)
+{
+	static const struct {
+		const char *word;
+		bool lets;
+	} words[] = {
+		{"permit", true},
+		{"permit_mynetworks", true},
+		{"reject", false},
+		{"defer", false},
+		{"reject_unauth_destination", false},
+		{"defer_unauth_destination", false},
+	};
+	struct postfix_list list = postfix_list(im->arena, restrictions);
+
+	for (size_t i = 0; i < list.n; i++)
+		for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++)
+			if (strcasecmp(list.v[i], words[k].word) == 0)
+				return words[k].lets;
+	return true;
+}
+
+void
+import_trust(struct import *im, const char *name, const char *value)
+{
+	if (im_lets_send(im, value) || im->networks.len == 0)
+		return;
+	im->untrusted = true;
+	import_note(im, name,
+		    "it has no `permit_mynetworks`, so these networks are in "
+		    "no `trust`");
 }
 
 /* --- domains ------------------------------------------------------------- */

@@ -50,6 +50,8 @@ struct import {
 	/* The sections, as YAML; "" is left out. */
 	struct buf top, networks, listeners, limits, domain_list, aliases,
 		rewrite, routes, smarthost, by_sender, by_domain, delivery;
+	bool untrusted;         /* `mynetworks` may not send anywhere */
+	bool starred;           /* `*` of the transports is the smarthost */
 	const char *postmaster; /* somebody who may be it; NULL: nobody yet */
 	bool postmaster_named;
 	/* For people: what is not carried over, and what is left to do. */
@@ -83,6 +85,8 @@ void import_relayhost(struct import *im, const char *name, const char *value);
 void import_fallback(struct import *im, const char *name, const char *value);
 void import_transports(struct import *im, const char *name, const char *value);
 void import_by_sender(struct import *im, const char *name, const char *value);
+/* Those logins that no next hop has taken. */
+void import_logins(struct import *im, const char *name, const char *value);
 /* The next hops of those domains that no transport names. */
 void import_relay_routes(struct import *im, const char *name,
 			 const char *value);
@@ -93,6 +97,8 @@ bool import_hop(struct import *im, const char *text, const char *sender,
 /* --- import_mail.c ------------------------------------------------------- */
 
 void import_mynetworks(struct import *im, const char *name, const char *value);
+/* Do the restrictions let them send anywhere? */
+void import_trust(struct import *im, const char *name, const char *value);
 void import_domains(struct import *im, const char *name, const char *value);
 void import_virtual(struct import *im, const char *name, const char *value);
 void import_alias_file(struct import *im, const char *name, const char *value);

@@ -93,7 +93,8 @@ it_listener(struct import *im, size_t n, const char *address, const char *tls)
 		   "trust: [loopback%s]%s}\n",
 		   n > 0, "-", n, import_quote(im, address),
 		   inbound ? "inbound" : "submission",
-		   im->networks.len > 0 ? ", mynetworks" : "", tls);
+		   im->networks.len > 0 && !im->untrusted ? ", mynetworks" : "",
+		   tls);
 }
 
 /* The certificate, and what the listeners say of it. */
@@ -363,7 +364,6 @@ const struct import_row import_rows[] = {
 	CARRY("sender_canonical_maps", import_generic),
 	CARRY("canonical_maps", import_generic),
 	NOTHING("smtp_sasl_auth_enable"),
-	NOTHING("smtp_sasl_password_maps"),
 	NOTHING("smtp_sender_dependent_authentication"),
 	NOTHING("smtp_tls_security_level"),
 	NOTHING("smtp_use_tls"),
@@ -376,6 +376,9 @@ const struct import_row import_rows[] = {
 	CARRY("sender_dependent_relayhost_maps", import_by_sender),
 	SAY("virtual_transport", MAILBOX),
 	ALWAYS("", import_relay_routes),
+	CARRY("smtp_sasl_password_maps", import_logins),
+	CARRY("smtpd_relay_restrictions", import_trust),
+	CARRY("smtpd_recipient_restrictions", import_trust),
 	ALWAYS("inet_interfaces", it_listeners),
 	NOTHING("smtpd_tls_cert_file"),
 	NOTHING("smtpd_tls_key_file"),

@@ -55,7 +55,8 @@ pm_add(struct arena *a, struct postfix_map *m, const char *key,
 		m->v = v;
 	}
 	if (m->n < POSTFIX_MAP_ENTRIES_MAX)
-		m->v[m->n++] = (struct postfix_map_entry){key, value, line};
+		m->v[m->n++] = (struct postfix_map_entry){
+			.key = key, .value = value, .line = line};
 }
 
 /* Where the key at S ends: an expression goes to its closing slash and the

@@ -31,6 +31,7 @@ enum postfix_map_kind {
 struct postfix_map_entry {
 	const char *key, *value; /* an expression with its slashes */
 	size_t line;             /* of the file; 0: none */
+	bool taken;              /* whoever reads it says so */
 };
 
 struct postfix_map {

@@ -54,8 +54,8 @@ smtpd_milters = inet:127.0.0.1:8891
 smtpd_recipient_limit = 500
 smtpd_tls_cert_file = /etc/mx.pem
 smtpd_tls_security_level = may
-smtpd_recipient_restrictions = reject_unauth_destination,
-    reject_rbl_client zen.example.net
+smtpd_recipient_restrictions = permit_mynetworks,
+    reject_unauth_destination, reject_rbl_client zen.example.net
 soft_bounce = yes
 transport_maps = hash:@/transport, pcre:@/transport.pcre
 virtual_alias_domains = lists.$mydomain
@@ -214,6 +214,47 @@ class Import(unittest.TestCase):
         for words in (f"{self.dir}/aliases, line 2: ", "- strange_setting: ",
                       "generic, line 2: `/^(.*)@x/`"):
             self.assertIn(words, said)
+
+    def test_trust(self):
+        """Nobody may do more than with Postfix."""
+        for settings, trust in (
+                ("", "loopback, mynetworks"),
+                ("smtpd_relay_restrictions = Permit_Mynetworks, reject\n",
+                 "loopback, mynetworks"),
+                ("smtpd_relay_restrictions = permit_sasl_authenticated,"
+                 " reject\n", "loopback"),
+                ("smtpd_recipient_restrictions = check_sender_access"
+                 " hash:/x, reject_unauth_destination, permit_mynetworks\n",
+                 "loopback"),
+                ("mynetworks = !10.1.2.3, 10.0.0.0/8\n", "loopback")):
+            lines, said = self.convert(
+                "myhostname = a.example.org\nmynetworks = 10.0.0.0/8\n"
+                "alias_maps =\n" + settings)
+            with self.subTest(settings=settings):
+                self.has(lines, "- {name: smtp, address: \":25\", role: "
+                         f"submission, trust: [{trust}]}}")
+                self.assertEqual("in no `trust`" in said,
+                                 trust == "loopback")
+
+    def test_next_hops(self):
+        """A `*` is before the relayhost; levels in any case; logins that are
+        left over are said."""
+        lines, said = self.convert(
+            "myhostname = a.example.org\nalias_maps =\n"
+            "relayhost = [smtp.example.net]\n"
+            "transport_maps = inline:{ {* = smtp:[other.example.net]} }\n"
+            "smtp_tls_security_level = Encrypt\n"
+            "smtp_sasl_auth_enable = yes\n"
+            "smtp_sasl_password_maps = inline:{ {[other.example.net] = "
+            "a:s3cret}, {anna@example.org = b:s3cret} }\n")
+        self.assertNotIn("smtp.example.net", "".join(lines))
+        self.assertIn("user: a", self.hop(lines, "other.example.net"))
+        self.assertIn("takes the login for `anna@example.org`", said)
+        lines, said = self.convert(
+            "myhostname = a.example.org\nalias_maps =\n"
+            "relayhost = [smtp.example.net]\n"
+            "smtp_tls_security_level = Encrypt\n")
+        self.assertIn("tls: encrypt", self.hop(lines, "smtp.example.net"))
 
     def test_postconf(self):
         """As the packaged program prints what stands in main.cf."""
