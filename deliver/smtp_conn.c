@@ -248,6 +248,9 @@ conn_look(struct smtp_conn *c, bool anew)
 	c->turning = true;
 	if (c->so.state == SMTP_OUT_READY && t && !c->given)
 		conn_give(c);
+	/* Before the handshake, lest STARTTLS goes behind it: who answers ahead
+	 * would shift all replies to what is said under TLS. */
+	conn_flush(c);
 	smtp_tls_look(c);
 	conn_flush(c);
 	if (smtp_out_wants_body(&c->so) && conn_pump(c))

@@ -291,12 +291,14 @@ so_heard_nothing(struct smtp_out *so, enum so_word word)
 void
 smtp_out_input(struct smtp_out *so, const char *data, size_t len)
 {
+	bool asked = false; /* for TLS, just now */
+
 	while (len > 0 && so->state != SMTP_OUT_CLOSED) {
 		const struct reply *reply = &so->parser.reply;
 		size_t used = 0;
 		int r;
 
-		if (so->state == SMTP_OUT_TLS) {
+		if (asked || so->state == SMTP_OUT_TLS) {
 			smtp_out_injected(so);
 			return;
 		}
@@ -310,6 +312,7 @@ smtp_out_input(struct smtp_out *so, const char *data, size_t len)
 			return;
 		so->heard++;
 		smtp_out_move(so, smtp_out_heard(so, so_word(reply), reply));
+		asked = so->state == SMTP_OUT_STARTTLS;
 		data += used;
 		len -= used;
 	}

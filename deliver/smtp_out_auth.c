@@ -22,8 +22,8 @@ const char *const tls_level_names[] = {
 
 /* A longer word goes behind a 334 (RFC 4954, 4). */
 #define SO_INITIAL_MAX 480
-/* Of our answers: a password of SECRET_MAX, in base64. */
-#define SO_ANSWER_MAX ((size_t)128 * 1024)
+/* In the place of words of a server. */
+#define SO_QUOTED "(these words have the login in them)"
 
 /* --- TLS ------------------------------------------------------------------------ */
 
@@ -73,8 +73,9 @@ smtp_out_injected(struct smtp_out *so)
 	struct reply our = {0};
 
 	reply_set(&our, 451, "4.7.5",
-		  "more came with the reply to STARTTLS than that: the server, "
-		  "or somebody on the way, does not keep to the protocol");
+		  "more came with the reply to %s than that: the server, or "
+		  "somebody on the way, does not keep to the protocol",
+		  so->state == SMTP_OUT_TLS ? "STARTTLS" : "EHLO");
 	smtp_out_move(so, smtp_out_end(so, &our));
 }
 
@@ -253,21 +254,38 @@ so_login_refused(struct smtp_out *so, const struct reply *reply)
 	enum smtp_out_state next = smtp_out_end(so, reply);
 	size_t len = strlen(so->why.text);
 
-	if (words[0] != '\0')
+	if (sasl_client_is_quoted(so->sasl, words))
+		snprintf(so->why.text, sizeof(so->why.text), SO_QUOTED);
+	else if (words[0] != '\0')
 		snprintf(so->why.text + len, sizeof(so->why.text) - len, "%s%s",
 			 len > 0 ? "; " : "", words);
 	so->login_failed = true;
 	return next;
 }
 
+/* Servers quote what they do not know: neither a log nor a report may have a
+ * password in it. */
+static void
+so_censor(const struct smtp_out *so, struct reply *said)
+{
+	if (sasl_client_is_quoted(so->sasl, said->text))
+		snprintf(said->text, sizeof(said->text), SO_QUOTED);
+}
+
 enum smtp_out_state
 smtp_out_heard_auth(struct smtp_out *so, enum so_word word,
 		    const struct reply *reply)
 {
+	struct reply said;
 	bool sure;
 
 	if (word == SO_GO_ON && reply->code == 334)
 		return so_heard_challenge(so, reply);
+	if (word != SO_OK) {
+		reply_copy(&said, reply);
+		so_censor(so, &said);
+		reply = &said;
+	}
 	if (word == SO_NEVER)
 		return so_login_refused(so, reply);
 	if (word != SO_OK)

@@ -57,7 +57,8 @@ enum smtp_out_state smtp_out_heard_starttls(struct smtp_out *so,
 void smtp_out_enter_auth(struct smtp_out *so);
 enum smtp_out_state smtp_out_heard_auth(struct smtp_out *so, enum so_word word,
 					const struct reply *reply);
-/* The server spoke on behind the 220 of STARTTLS, in the clear. */
+/* The server spoke on in the clear, behind the 220 of STARTTLS or before it was
+ * asked for that. */
 void smtp_out_injected(struct smtp_out *so);
 
 #endif

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <gsasl.h>
 #include <openssl/evp.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -309,4 +311,36 @@ const char *
 sasl_client_words(const struct sasl_client *sc)
 {
 	return sc->words;
+}
+
+/* A quotation may be cut: the beginning of a word is enough. */
+#define SC_QUOTED 16
+
+bool
+sasl_client_is_quoted(const struct sasl_client *sc, const char *text)
+{
+	char begin[SC_QUOTED + 1];
+	struct buf word;
+	bool quoted;
+
+	buf_init(&word, SIZE_MAX / 2);
+	switch (sc->mechanism) {
+	case SASL_PLAIN:
+		(void)sc_plain(sc, &word);
+		break;
+	case SASL_LOGIN:
+		(void)sc_encode(sc->password, strlen(sc->password), &word);
+		break;
+	case SASL_XOAUTH2:
+		(void)sc_xoauth2(sc, &word);
+		break;
+	case SASL_SCRAM_SHA_256: /* it never leaves */
+		break;
+	}
+	snprintf(begin, sizeof(begin), "%s", buf_str(&word));
+	quoted = strstr(text, sc->password) != NULL ||
+		 (begin[0] != '\0' && strstr(text, begin) != NULL);
+	explicit_bzero(begin, sizeof(begin));
+	buf_wipe(&word);
+	return quoted;
 }

@@ -57,6 +57,8 @@ int sasl_client_answer(struct sasl_client *sc, const char *challenge,
 		       struct buf *out);
 /* After 235: has the server shown all that it has to show? */
 bool sasl_client_is_sure(const struct sasl_client *sc);
+/* Does TEXT, of a server, have the secret in it, as it is or as it was sent? */
+bool sasl_client_is_quoted(const struct sasl_client *sc, const char *text);
 /* What a server said in a challenge that was no question (XOAUTH2's error), on
  * one line of printable ASCII; "" nothing. */
 const char *sasl_client_words(const struct sasl_client *sc);
