@@ -165,6 +165,7 @@ arm_login(struct arm *arm, struct hop *hop)
 		return;
 	hop->login = (struct smtp_login){
 		.user = hop->user,
+		.mode = arm->mode,
 		.any = hop->mechanism == HOP_MECHANISM_ANY,
 		.in_clear = hop->allow_plaintext_login,
 		.refused = arena_alloc(&arm->r->arena, sizeof(atomic_bool)),

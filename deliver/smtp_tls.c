@@ -121,6 +121,7 @@ struct token_job {
 	uint64_t conn;           /* a handle */
 	struct routing *routing; /* a reference: CONF is its */
 	const struct secret_conf *conf;
+	enum secrets_mode mode;
 	struct secret *token; /* owned */
 	char *why;            /* owned */
 };
@@ -130,8 +131,7 @@ token_read(void *arg)
 {
 	struct token_job *j = arg;
 
-	/* Whose file it is was looked at when the configuration was read. */
-	secret_load(j->conf, SECRETS_WARN, &j->token, &j->why);
+	secret_load(j->conf, j->mode, &j->token, &j->why);
 }
 
 static void
@@ -164,6 +164,7 @@ tls_fetch_token(struct smtp_conn *c)
 	j->loop = c->dl->loop;
 	j->routing = routing_ref(c->routing);
 	j->conf = &c->entry->token;
+	j->mode = c->so.conf.login->mode;
 	j->conn = c->token = loop_handle_new(j->loop, c);
 	c->fetching = true;
 	if (d->disk)

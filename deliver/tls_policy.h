@@ -37,7 +37,8 @@ struct tls_policy {
 /* How to log in there; of the routing. */
 struct smtp_login {
 	const char *user;
-	const struct secret *password; /* NULL: a token, read each time */
+	const struct secret *password; /* NULL: a token, read each time, ... */
+	enum secrets_mode mode;        /* ... from a file that may be so */
 	bool any; /* the strongest mechanism that is offered; else ... */
 	enum sasl_mechanism mechanism; /* ... this one */
 	bool in_clear;                 /* also without TLS */

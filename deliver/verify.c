@@ -292,7 +292,8 @@ probe_token(struct probe *p)
 	struct secret *token = NULL;
 	char *why = NULL;
 
-	secret_load(&p->hops[p->hop_at].token, SECRETS_WARN, &token, &why);
+	secret_load(&p->hops[p->hop_at].token, p->so.conf.login->mode, &token,
+		    &why);
 	smtp_out_token(&p->so, token, why != NULL ? why : "there is no token");
 	secret_free(&token);
 	free(why);

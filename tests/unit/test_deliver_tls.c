@@ -381,6 +381,9 @@ test_token(void **state)
 	seen = smtp_server_counts(g.server);
 	assert_string_equal(seen.auth,
 			    "XOAUTH2 dXNlcj1hbm5hAWF1dGg9QmVhcmVyIHR3bwEB");
+	/* Whoever renewed it let everybody read it. */
+	assert_int_equal(chmod(token, 0644), 0);
+	expect_failed(&g, 451, "4.7.0", "everybody on this machine can read");
 	agent_rig_stop(&g.fake.agent, 5000);
 	pool_free(&disk);
 	fake_rig_done(&g.fake);
