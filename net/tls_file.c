@@ -87,8 +87,14 @@ tls_use_chain(SSL_CTX *ctx, BIO *bio, const char *path, char **ret_why)
 			      ret_why);
 	X509_free(cert);
 	while (r == 0 &&
-	       (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
-		must(SSL_CTX_add0_chain_cert(ctx, cert) == 1);
+	       (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+		if (SSL_CTX_add1_chain_cert(ctx, cert) != 1)
+			r = tls_wrong(path,
+				      "the key or the signature of a "
+				      "certificate of the chain is too weak",
+				      ret_why);
+		X509_free(cert);
+	}
 	if (r == 0 &&
 	    ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
 		r = tls_wrong(path, "a certificate of the chain is damaged",

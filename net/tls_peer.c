@@ -117,6 +117,19 @@ tls_names_free(char **names, size_t n)
 	free(names);
 }
 
+/* Of a session that goes on it is what was found when it began, and that may
+ * have been long ago: each resumption makes a TLS 1.3 session young again. */
+static long
+tls_verify_result(const SSL *ssl, const X509 *cert)
+{
+	long result = SSL_get_verify_result(ssl);
+
+	if (result == X509_V_OK && SSL_session_reused(ssl) &&
+	    X509_cmp_current_time(X509_get0_notAfter(cert)) <= 0)
+		return X509_V_ERR_CERT_HAS_EXPIRED;
+	return result;
+}
+
 int
 io_tls_peer(const struct io *io, struct tls_peer *ret)
 {
@@ -127,7 +140,7 @@ io_tls_peer(const struct io *io, struct tls_peer *ret)
 
 	if (cert == NULL)
 		return -ENOENT;
-	result = SSL_get_verify_result(ssl);
+	result = tls_verify_result(ssl, cert);
 	ret->verified = result == X509_V_OK;
 	ret->reason =
 		ret->verified ? NULL : X509_verify_cert_error_string(result);

@@ -292,6 +292,24 @@ write_encrypted(const char *path)
 	EVP_PKEY_free(key);
 }
 
+/* A key that nobody should believe any more. */
+static void
+write_weak(const char *path)
+{
+	EVP_PKEY *key = EVP_RSA_gen(1024);
+	X509 *cert = X509_new();
+	FILE *f = fopen(path, "w");
+
+	X509_gmtime_adj(X509_getm_notBefore(cert), 0);
+	X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
+	X509_set_pubkey(cert, key);
+	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+	assert_int_equal(PEM_write_X509(f, cert), 1);
+	fclose(f);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+}
+
 struct file_row {
 	const char *name, *certificate, *key, *ca;
 	int result;
@@ -322,6 +340,11 @@ static const struct file_row file_rows[] = {
 	 "`openssl pkey -in OLD -out NEW` writes it in clear"},
 	{"damaged chain", "broken", "a.key", NULL, -EINVAL,
 	 "broken: a certificate of the chain is damaged"},
+	{"weak", "weak", "a.key", NULL, -EINVAL,
+	 "weak: its key is too short or of no use here"},
+	{"weak chain", "feeble", "a.key", NULL, -EINVAL,
+	 "feeble: the key or the signature of a certificate of the chain is "
+	 "too weak"},
 	{"no CA", "a.pem", "a.key", "a.key", -EINVAL,
 	 "a.key: is not a list of certificates in PEM "
 	 "(-----BEGIN CERTIFICATE-----)"},
@@ -362,7 +385,9 @@ test_files(void **state)
 
 	write_file(tls_path(&k->maker, "empty"), "");
 	write_encrypted(tls_path(&k->maker, "locked"));
+	write_weak(tls_path(&k->maker, "weak"));
 	command = xasprintf("cd %s && cat a.pem a.key >both && "
+			    "cat a.pem weak >feeble && "
 			    "(cat a.pem; sed '3,4d' ca.pem) >broken",
 			    k->maker.dir);
 	assert_int_equal(system(command), 0);

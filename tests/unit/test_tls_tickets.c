@@ -3,6 +3,8 @@
  * keys, and no longer than that; never with another view of the client.
  */
 #include <openssl/ssl.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "net/tls_impl.h"
 #include "net/tls_tickets.h"
@@ -19,12 +21,14 @@ struct fixture {
 	struct tls_tickets *tickets, *others;
 	int newest;           /* version of TLS */
 	SSL_SESSION *session; /* what the client has of the last handshake */
+	bool verified;        /* the client, in the last one */
 };
 
 /* One connection: was it resumed? */
 static bool
 resumes(struct fixture *f, struct tls_tickets *tickets)
 {
+	struct tls_peer peer = {.names = NULL};
 	struct tls_session s;
 	struct tls_kit *k;
 	void *kit;
@@ -45,6 +49,8 @@ resumes(struct fixture *f, struct tls_tickets *tickets)
 	io_write(k->server.io, "250", 3);
 	tls_kit_expect(k, &k->client, "250");
 	assert_true(io_tls_session(k->server.io, &s));
+	f->verified = io_tls_peer(k->server.io, &peer) == 0 && peer.verified;
+	tls_peer_done(&peer);
 	f->session = SSL_get1_session(io_tls_ssl(k->client.io));
 	tls_kit_teardown(&kit);
 	return s.resumed;
@@ -172,6 +178,42 @@ test_reload(void **state)
 	with_fixture(check_reload, TLS1_3_VERSION);
 }
 
+/* A certificate ends for who goes on with its session as for who begins. The
+ * clock is the system's: the library looks at no other. */
+static void
+check_ends(struct fixture *f, struct tls_maker *m)
+{
+	static const struct tls_cert_want want = {
+		.file = "short", .cn = "short", .seconds = 2};
+	const struct tls_pair pair = {tls_path(m, "short.pem"),
+				      tls_path(m, "short.key"), NULL};
+	struct tls_client_conf conf = {.ca_file = "", .pair = &pair};
+	time_t end = time(NULL) + want.seconds;
+	char *why = NULL;
+
+	tls_server_unref(&f->server);
+	f->server = server_new(m, true, tls_path(m, "ca.pem"));
+	tls_make(m, &want);
+	tls_client_unref(&f->client);
+	assert_int_equal(tls_client_new(&conf, &f->client, &why), 0);
+	assert_false(resumes(f, f->tickets));
+	assert_true(f->verified);
+	assert_true(resumes(f, f->tickets));
+	assert_true(f->verified);
+	while (time(NULL) <= end + 1)
+		usleep(50000);
+	assert_true(resumes(f, f->tickets));
+	assert_false(f->verified);
+}
+
+static void
+test_ends(void **state)
+{
+	(void)state;
+	with_fixture(check_ends, TLS1_2_VERSION);
+	with_fixture(check_ends, TLS1_3_VERSION);
+}
+
 int
 main(void)
 {
@@ -179,6 +221,7 @@ main(void)
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@
 #include "tests/unit/test.h"
 
 #define PERIOD 251
+#define DAY    (24L * 3600)
 
 /* --- certificates --------------------------------------------------------------- */
 
@@ -56,16 +57,15 @@ add_extension(X509 *cert, int nid, const char *value)
 }
 
 static X509 *
-cert_new(struct tls_maker *m, EVP_PKEY *key, const char *cn, long days)
+cert_new(struct tls_maker *m, EVP_PKEY *key, const char *cn, long seconds)
 {
 	X509 *cert = X509_new();
-	const long day = 24L * 3600;
 
 	assert_non_null(cert);
 	X509_set_version(cert, X509_VERSION_3);
 	ASN1_INTEGER_set(X509_get_serialNumber(cert), ++m->serial);
-	X509_gmtime_adj(X509_getm_notBefore(cert), -400 * day);
-	X509_gmtime_adj(X509_getm_notAfter(cert), days * day);
+	X509_gmtime_adj(X509_getm_notBefore(cert), -400 * DAY);
+	X509_gmtime_adj(X509_getm_notAfter(cert), seconds);
 	X509_set_pubkey(cert, key);
 	if (cn != NULL)
 		X509_NAME_add_entry_by_txt(
@@ -95,8 +95,9 @@ void
 tls_make(struct tls_maker *m, const struct tls_cert_want *want)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *cert =
-		cert_new(m, key, want->cn, want->days != 0 ? want->days : 30);
+	long days = want->days != 0 ? want->days : 30;
+	X509 *cert = cert_new(m, key, want->cn,
+			      want->seconds != 0 ? want->seconds : days * DAY);
 
 	if (want->names != NULL)
 		add_extension(cert, NID_subject_alt_name, want->names);
@@ -117,7 +118,7 @@ tls_maker_init(struct tls_maker *m)
 	*m = (struct tls_maker){.dir = "/tmp/belfry-tls-XXXXXX"};
 	assert_non_null(mkdtemp(m->dir));
 	m->ca_key = EVP_EC_gen("P-256");
-	m->ca = cert_new(m, m->ca_key, "the test's CA", 30);
+	m->ca = cert_new(m, m->ca_key, "the test's CA", 30 * DAY);
 	X509_set_issuer_name(m->ca, X509_get_subject_name(m->ca));
 	add_extension(m->ca, NID_basic_constraints, "critical,CA:TRUE");
 	add_extension(m->ca, NID_key_usage, "keyCertSign,cRLSign");

@@ -25,7 +25,8 @@ struct tls_cert_want {
 	const char *names; /* as OpenSSL's subjectAltName; NULL: none */
 	const char *usage; /* extendedKeyUsage; NULL: none */
 	bool self_signed;
-	long days; /* until it ends; <0 it has ended; 0: 30 */
+	long days;    /* until it ends; <0 it has ended; 0: 30 */
+	long seconds; /* instead of DAYS */
 };
 
 /* Makes a CA too: DIR/ca.pem. */
