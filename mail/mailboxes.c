@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 
@@ -10,6 +11,7 @@
 /* One entry of the list as far as it is read. */
 struct entry {
 	struct buf text;
+	struct buf name; /* what was no part of it, with an @ unquoted */
 	size_t start, end;
 	bool angle;  /* "<" was read */
 	bool closed; /* and ">" too */
@@ -48,10 +50,15 @@ mb_add(struct mailboxes *m, struct entry *e, const char *s, size_t len)
 	return 0;
 }
 
-/* What was read is no part of the address: a name, a group's or a route. */
+/* What was read is no part of the address: a name, a group's or a route, which
+ * begins with an @. */
 static void
-mb_forget(struct entry *e)
+mb_forget(struct mailboxes *m, struct entry *e)
 {
+	if (e->has_at && !(e->angle && e->text.data[0] == '@') &&
+	    (e->name.len > 0 ||
+	     buf_append(&e->name, e->text.data, e->text.len) < 0))
+		m->odd = true;
 	buf_clear(&e->text);
 	e->gap = e->phrase = e->has_at = false;
 }
@@ -96,7 +103,7 @@ mb_open(struct mailboxes *m, struct entry *e)
 {
 	if (e->angle)
 		return mb_fail(e, "a comma between two addresses is missing");
-	mb_forget(e);
+	mb_forget(m, e);
 	e->angle = true;
 	m->at++;
 	return 0;
@@ -139,7 +146,7 @@ mb_token(struct mailboxes *m, struct entry *e)
 	case ':': /* behind a group's name, or a route */
 		if (e->closed)
 			return mb_fail(e, "a : follows an address");
-		mb_forget(e);
+		mb_forget(m, e);
 		m->at++;
 		return 0;
 	default:
@@ -176,7 +183,7 @@ mb_end(struct mailboxes *m, struct entry *e)
 void
 mailboxes_init(struct mailboxes *m, const char *value, size_t len)
 {
-	*m = (struct mailboxes){value, value, value + len};
+	*m = (struct mailboxes){value, value, value + len, false};
 }
 
 static int
@@ -186,7 +193,12 @@ mb_entry(struct mailboxes *m, struct entry *e)
 
 	while (r == 0 && !mb_at_end(m, e))
 		r = mb_token(m, e);
-	return r < 0 ? r : mb_end(m, e);
+	if (r == 0)
+		r = mb_end(m, e);
+	if (e->name.len > 0 &&
+	    (r != 1 || strcasecmp(buf_str(&e->name), buf_str(&e->text)) != 0))
+		m->odd = true;
+	return r;
 }
 
 int
@@ -199,6 +211,7 @@ mailboxes_next(struct mailboxes *m, struct arena *arena, struct mailbox *ret,
 		struct entry e = {.end = 0};
 
 		buf_init(&e.text, MAILBOX_MAX);
+		buf_init(&e.name, MAILBOX_MAX);
 		r = mb_entry(m, &e);
 		if (r == 1)
 			*ret = (struct mailbox){
@@ -211,6 +224,7 @@ mailboxes_next(struct mailboxes *m, struct arena *arena, struct mailbox *ret,
 		else if (r < 0)
 			*ret_why = e.why;
 		buf_done(&e.text);
+		buf_done(&e.name);
 	}
 	if (r < 0)
 		m->at = m->end;

@@ -20,6 +20,9 @@
 
 struct mailboxes {
 	const char *start, *at, *end; /* borrowed */
+	/* So far: where only a name or a route may stand, there is an address,
+	 * unquoted, that is not the one behind it. Others may read that. */
+	bool odd;
 };
 
 struct mailbox {

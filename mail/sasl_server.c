@@ -298,8 +298,7 @@ sasl_scram(struct sasl_server *s, const char *data, size_t len,
 		return len == 0 ? sasl_scram_proved(s) : SASL_SYNTAX;
 	/* RFC 5802, 6: a binding to the TLS channel, which this is not for; the
 	 * library would go on. */
-	if (s->scram == NULL && s->mech == SASL_IN_SCRAM_SHA_256 && len > 0 &&
-	    data[0] == 'p')
+	if (s->mech == SASL_IN_SCRAM_SHA_256 && len > 0 && data[0] == 'p')
 		return SASL_WRONG;
 	if (s->scram == NULL && !sasl_scram_start(s))
 		return SASL_WRONG;

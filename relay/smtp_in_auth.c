@@ -262,7 +262,7 @@ si_may_from_field(const struct smtp_in *si, const struct header_field *f)
 		n++;
 	}
 	arena_done(&arena);
-	return may && r == 0 && n > 0;
+	return may && r == 0 && n > 0 && !all.odd;
 }
 
 bool
