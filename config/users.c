@@ -417,8 +417,8 @@ user_may_come_from(const struct user *user, const struct sockaddr_any *peer)
 	const struct user_entry *e = user_entry_of(user);
 	struct sockaddr_any loopback;
 
-	if (e->anywhere)
-		return true;
+	if (e->anywhere || peer == NULL)
+		return e->anywhere;
 	if (peer->ss.ss_family != AF_UNIX)
 		return network_list_has(&e->networks, peer);
 	sockaddr_parse_ip("127.0.0.1", 0, &loopback);

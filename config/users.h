@@ -64,7 +64,8 @@ bool users_have_certificates(const struct users *u);
 /* May USER send as ADDRESS? */
 bool user_may_send(const struct user *user, const struct address *address);
 bool user_has_senders(const struct user *user);
-/* May USER log in from PEER? Unix sockets count as loopback. */
+/* May USER log in from PEER (NULL: nobody knows where)? Unix sockets count as
+ * loopback. */
 bool user_may_come_from(const struct user *user,
 			const struct sockaddr_any *peer);
 

@@ -31,13 +31,18 @@
 struct
 try {
 	UT_hash_handle hh;
-	TAILQ_ENTRY(try) entry; /* the longest untouched first */
+	TAILQ_ENTRY(try) entry;
 	uint8_t key[TRY_KEY_LEN];
 	int64_t failures;
 	int64_t since;       /* of the first one that counts */
 	int64_t known_until; /* of a pair that logged in; 0: never */
 };
 TAILQ_HEAD(try_list, try);
+
+struct try_order {
+	struct try_list list; /* the longest untouched first */
+	size_t n;
+};
 
 /* What a user with a limit sent. */
 struct sent {
@@ -51,7 +56,8 @@ struct logins {
 	uint8_t secret[LOGINS_SECRET_LEN];
 	pthread_mutex_t lock; /* of all below */
 	struct try *tries;    /* hash; owned */
-	struct try_list order;
+	/* Who logged in from where, and all else. */
+	struct try_order known, strange;
 	struct sent *sent; /* hash; owned */
 };
 
@@ -63,15 +69,41 @@ logins_new(struct pool *cpu, const void *secret)
 	l->cpu = cpu;
 	memcpy(l->secret, secret, sizeof(l->secret));
 	pthread_mutex_init(&l->lock, NULL);
-	TAILQ_INIT(&l->order);
+	TAILQ_INIT(&l->known.list);
+	TAILQ_INIT(&l->strange.list);
 	return l;
 }
 
 static void
-try_drop(struct logins *l, struct try *t)
+try_leave(struct logins *l, struct try *t)
 {
+	struct try_order *order = t->known_until != 0 ? &l->known : &l->strange;
+
+	TAILQ_REMOVE(&order->list, t, entry);
+	order->n--;
+}
+
+/* The last in its order. */
+static void
+try_join(struct logins *l, struct try *t)
+{
+	struct try_order *order = t->known_until != 0 ? &l->known : &l->strange;
+
+	TAILQ_INSERT_TAIL(&order->list, t, entry);
+	order->n++;
+}
+
+/* Those who are known make room for others only when they are the most: else a
+ * stranger had only to fail often enough for them to be forgotten. */
+static void
+try_drop_oldest(struct logins *l)
+{
+	bool strange = l->strange.n >= l->known.n;
+	struct try *t =
+		TAILQ_FIRST(strange ? &l->strange.list : &l->known.list);
+
+	try_leave(l, t);
 	HASH_DEL(l->tries, t);
-	TAILQ_REMOVE(&l->order, t, entry);
 	free(t);
 }
 
@@ -84,8 +116,8 @@ logins_free(struct logins **lp)
 	if (l == NULL)
 		return;
 	*lp = NULL;
-	while (!TAILQ_EMPTY(&l->order))
-		try_drop(l, TAILQ_FIRST(&l->order));
+	while (l->tries != NULL)
+		try_drop_oldest(l);
 	HASH_ITER(hh, l->sent, s, next)
 	{
 		HASH_DEL(l->sent, s);
@@ -166,23 +198,22 @@ try_find(struct logins *l, char kind, const struct sockaddr_any *peer,
 	return t;
 }
 
-/* Found or new; the last in the order. */
+/* Found or new; in no order. */
 static struct try *
-try_touch(struct logins *l, char kind, const struct sockaddr_any *peer,
-	  const char *user)
+try_take(struct logins *l, char kind, const struct sockaddr_any *peer,
+	 const char *user)
 {
 	struct try *t = try_find(l, kind, peer, user);
 
 	if (t != NULL) {
-		TAILQ_REMOVE(&l->order, t, entry);
-	} else {
-		if (HASH_COUNT(l->tries) >= LOGINS_KEPT)
-			try_drop(l, TAILQ_FIRST(&l->order));
-		t = xcalloc(1, sizeof(*t));
-		try_key(kind, peer, user, t->key);
-		HASH_ADD(hh, l->tries, key, TRY_KEY_LEN, t);
+		try_leave(l, t);
+		return t;
 	}
-	TAILQ_INSERT_TAIL(&l->order, t, entry);
+	if (HASH_COUNT(l->tries) >= LOGINS_KEPT)
+		try_drop_oldest(l);
+	t = xcalloc(1, sizeof(*t));
+	try_key(kind, peer, user, t->key);
+	HASH_ADD(hh, l->tries, key, TRY_KEY_LEN, t);
 	return t;
 }
 
@@ -196,8 +227,9 @@ static int64_t
 try_count(struct logins *l, char kind, const struct sockaddr_any *peer,
 	  const char *user, int64_t now)
 {
-	struct try *t = try_touch(l, kind, peer, user);
+	struct try *t = try_take(l, kind, peer, user);
 
+	try_join(l, t);
 	if (try_failures(t, now) == 0) {
 		t->failures = 0;
 		t->since = now;
@@ -252,9 +284,10 @@ logins_succeeded(struct logins *l, const struct sockaddr_any *peer,
 	struct try *t;
 
 	pthread_mutex_lock(&l->lock);
-	t = try_touch(l, 'p', peer, user);
+	t = try_take(l, 'p', peer, user);
 	t->failures = 0;
 	t->known_until = now + LOGINS_KNOWN_MS;
+	try_join(l, t);
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -412,6 +445,13 @@ logins_scram(const struct logins *l, const struct user *user, const char *name,
 	}
 	ret->iterations = SCRAM_ITERATIONS;
 	logins_made_up(l, 's', name, SCRAM_SALT_LEN, ret->salt);
+	logins_scram_never(l, name, ret);
+}
+
+void
+logins_scram_never(const struct logins *l, const char *name,
+		   struct scram_keys *ret)
+{
 	logins_made_up(l, 'k', name, SCRAM_KEY_LEN, ret->stored);
 	logins_made_up(l, 'v', name, SCRAM_KEY_LEN, ret->server);
 }

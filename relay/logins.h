@@ -5,7 +5,7 @@
  * One for all loops, since a guesser comes over all of them: failures by
  * address, by user and by both together, and how much each user sent. One lock,
  * held for a few instructions; what is remembered has a ceiling, and the
- * longest untouched goes first. Passwords are hashed in the CPU pool, whose
+ * longest untouched goes first, failures before who is known. Passwords are hashed in the CPU pool, whose
  * queue is bounded. Thread-safe.
  */
 #ifndef RELAY_LOGINS_H
@@ -74,5 +74,8 @@ int logins_check(struct logins *l, const struct user *user,
  * always have. */
 void logins_scram(const struct logins *l, const struct user *user,
 		  const char *name, struct scram_keys *ret);
+/* RET, of NAME, looks as it did, but no proof is good for it. */
+void logins_scram_never(const struct logins *l, const char *name,
+			struct scram_keys *ret);
 
 #endif

@@ -30,6 +30,17 @@ session_auth_free(struct session *s)
 	free(a);
 }
 
+/* May USER, whatever it shows, log in here? NULL, or why not. */
+static const char *
+session_user_why(const struct session *s, const struct user *user)
+{
+	if ((user->rights & USER_SUBMIT) == 0)
+		return "rights";
+	return user_may_come_from(user, s->no_trust ? NULL : &s->peer)
+		       ? NULL
+		       : "network";
+}
+
 const struct user *
 session_find_user(const struct session *s)
 {
@@ -38,10 +49,7 @@ session_find_user(const struct session *s)
 	if (s->auth == NULL || s->auth->name == NULL || s->client.user == NULL)
 		return NULL;
 	user = users_find(s->snapshot->users, s->auth->name);
-	if (user == NULL || (user->rights & USER_SUBMIT) == 0 ||
-	    !user_may_come_from(user, &s->peer))
-		return NULL;
-	return user;
+	return user != NULL && session_user_why(s, user) == NULL ? user : NULL;
 }
 
 static void
@@ -104,13 +112,11 @@ session_login_judge(struct session *s, bool matches)
 
 	if (user == NULL)
 		why = "unknown";
-	else if (!matches)
+	else
+		why = session_user_why(s, user);
+	if (why == NULL && !matches)
 		why = s->auth->mech == SASL_IN_EXTERNAL ? "certificate"
 							: "password";
-	else if ((user->rights & USER_SUBMIT) == 0)
-		why = "rights";
-	else if (!user_may_come_from(user, &s->peer))
-		why = "network";
 	if (why != NULL) {
 		session_login_failed(s, "failed", why);
 		return session_login_delay(
@@ -151,7 +157,7 @@ session_login_begin(struct session *s, const struct smtp_in_login *login)
 const struct user *
 session_user_shown(const struct session *s)
 {
-	if (s->tls == NULL || !s->tls->shown)
+	if (s->told || s->tls == NULL || !s->tls->shown)
 		return NULL;
 	return users_find_certificate(s->snapshot->users,
 				      s->tls->peer.fingerprint);
@@ -195,13 +201,19 @@ session_login(void *arg, const struct smtp_in_login *login)
 	return SMTP_IN_LOGIN_ASKED;
 }
 
+/* A client of SCRAM sees that its proof is good before it is logged in: where
+ * it will not be, none is. */
 void
 session_scram(void *arg, const char *name, struct scram_keys *ret)
 {
 	struct session *s = arg;
+	struct logins *logins = s->all->logins;
+	const struct user *user = users_find(s->snapshot->users, name);
 
-	logins_scram(s->all->logins, users_find(s->snapshot->users, name), name,
-		     ret);
+	logins_scram(logins, user, name, ret);
+	if (user == NULL || session_user_why(s, user) != NULL ||
+	    !logins_may_try(logins, &s->peer, name, loop_mono_ms(s->all->loop)))
+		logins_scram_never(logins, name, ret);
 }
 
 void

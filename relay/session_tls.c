@@ -40,14 +40,15 @@ session_tls_log(struct session *s)
 		  LOG_STR("listener", s->service->name));
 }
 
-/* Where somebody may log in; what a reload lets later goes without. */
+/* Where somebody may log in; what a reload lets later goes without, and so does
+ * the client of who told of it by XCLIENT. */
 static void
 session_tls_bind(struct session *s)
 {
 	uint8_t bytes[TLS_EXPORTER_LEN];
 	struct buf text;
 
-	if (s->service->smtp.auth == CONFIG_AUTH_NONE ||
+	if (s->told || s->service->smtp.auth == CONFIG_AUTH_NONE ||
 	    io_tls_exporter(s->io, bytes) < 0)
 		return;
 	buf_init(&text, sizeof(s->tls->binding) - 1);

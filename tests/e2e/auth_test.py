@@ -307,6 +307,43 @@ class Auth(AuthCase):
 
     # --- guessing --------------------------------------------------------------
 
+    def prove(self, user, password):
+        """The reply to a proof of SCRAM-SHA-256: 334 says that it is good."""
+        client = self.client()
+        bare = f"n={user},r=abcdefgh".encode()
+        code, said = client.docmd(
+            "AUTH", "SCRAM-SHA-256 " + base64.b64encode(b"n,," + bare).decode())
+        self.assertEqual(code, 334)
+        first = base64.b64decode(said)
+        told = dict(part.split(b"=", 1) for part in first.split(b","))
+        final = b"c=biws,r=" + told[b"r"]
+        salted = hashlib.pbkdf2_hmac(
+            "sha256", password.encode(), base64.b64decode(told[b"s"]),
+            int(told[b"i"]))
+        key = hmac.digest(salted, b"Client Key", "sha256")
+        mark = hmac.digest(hashlib.sha256(key).digest(),
+                           b",".join((bare, first, final)), "sha256")
+        proof = base64.b64encode(bytes(x ^ y for x, y in zip(key, mark)))
+        return client.docmd(
+            base64.b64encode(final + b",p=" + proof).decode())[0], told[b"s"]
+
+    def test_scram_tells_nothing(self):
+        """A good proof is none where it lets nobody in: else the reply to it
+        would tell a guesser, however often it failed before."""
+        self.begin(anna=("secret", ""),
+                   far=("secret", "networks: [192.0.2.1]"),
+                   reads=("secret", "rights: [read]"))
+        code, salt = self.prove("anna", "secret")
+        self.assertEqual(code, 334)
+        self.assertEqual(self.prove("far", "secret")[0], 535)
+        self.assertEqual(self.prove("reads", "secret")[0], 535)
+        reasons = {e["reason"] for e in self.wait_events(2, "login_failed")}
+        self.assertEqual(reasons, {"network", "rights"})
+        for n in range(20):
+            self.ask("/metrics", token=f"t{n}")
+        self.assertEqual(self.prove("anna", "secret"), (454, salt))
+        self.assertEqual(self.prove("anna", "wrong"), (454, salt))
+
     def read_until(self, client, pattern):
         said = b""
         while not re.search(pattern, said, re.M):
@@ -582,6 +619,39 @@ class AuthTls(AuthCase):
         self.assertEqual(client.esmtp_features["auth"].split(),
                          ["SCRAM-SHA-256", "PLAIN", "LOGIN"])
         self.assertEqual(client.docmd("AUTH", "EXTERNAL =")[0], 504)
+        # Nor what it shows only then.
+        client = self.client()
+        self.assertEqual(client.docmd("XCLIENT", "ADDR=192.0.2.1")[0], 220)
+        client.ehlo("stranger.example.net")
+        context = self.ca.client("site")
+        context.check_hostname = False
+        client.starttls(context=context)
+        client.ehlo("stranger.example.net")
+        self.assertEqual(client.esmtp_features["auth"].split(),
+                         ["SCRAM-SHA-256", "PLAIN", "LOGIN"])
+        self.assertEqual(client.docmd("AUTH", "EXTERNAL =")[0], 504)
+
+    def test_networks_by_xclient(self):
+        """Who is said to come from nowhere comes from no network."""
+        belfryd = self.begin(anna=("secret", "networks: [loopback]"),
+                             ben=("secret", ""))
+        belfryd.config["listeners"][0]["xclient"] = ["loopback"]
+        belfryd.write_config()
+        self.reload()
+        self.login("anna")
+        for more in ("", " LOGIN=anna", " LOGIN=ben"):
+            client = self.client()
+            self.assertEqual(client.docmd(
+                "XCLIENT", "ADDR=[UNAVAILABLE]" + more)[0], 220)
+            client.ehlo("stranger.example.net")
+            self.assertEqual(client.mail("x@example.org")[0],
+                             250 if "ben" in more else 530)
+            if "ben" in more:
+                continue
+            self.assertEqual(client.docmd(
+                "AUTH", "PLAIN AGFubmEAc2VjcmV0")[0], 535)
+            self.assertEqual(client.docmd(
+                "AUTH", "PLAIN AGJlbgBzZWNyZXQ=")[0], 235)
 
 
 class NotThere(unittest.TestCase):

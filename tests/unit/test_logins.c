@@ -120,6 +120,33 @@ test_a_ceiling(void **state)
 	logins_free(&l);
 }
 
+/* Nobody is forgotten there by what strangers do. */
+static void
+test_known_stay(void **state)
+{
+	struct sockaddr_any home = from("192.0.2.1"), a = from("192.0.2.2");
+	struct logins *l = logins_new(NULL, secret);
+	char name[32];
+
+	(void)state;
+	logins_succeeded(l, &home, "anna", 0);
+	for (int i = 0; i < LOGINS_KEPT; i++) {
+		snprintf(name, sizeof(name), "user%d", i);
+		logins_failed(l, &a, name, 0);
+	}
+	fail_often(l, &a, "anna", LOGINS_PER_USER);
+	assert_false(logins_may_try(l, &a, "anna", 0));
+	assert_true(logins_may_try(l, &home, "anna", 0));
+	/* Nor are all others, when users come from everywhere. */
+	for (int i = 0; i < LOGINS_KEPT; i++) {
+		snprintf(name, sizeof(name), "user%d", i);
+		logins_succeeded(l, &home, name, 0);
+	}
+	assert_int_equal(logins_count(l), LOGINS_KEPT);
+	assert_false(logins_may_try(l, &a, "anna", 0));
+	logins_free(&l);
+}
+
 static void
 test_quota(void **state)
 {
@@ -227,6 +254,12 @@ test_made_up_keys(void **state)
 	snprintf(known.scram.salt, sizeof(known.scram.salt), "its own");
 	logins_scram(l, &known, "anna", &b);
 	assert_string_equal(b.salt, "its own");
+	/* The same salt, and no proof that is good. */
+	snprintf(b.stored, sizeof(b.stored), "its own");
+	logins_scram_never(l, "anna", &b);
+	assert_string_equal(b.salt, "its own");
+	assert_string_equal(b.stored, a.stored);
+	assert_string_equal(b.server, a.server);
 	logins_free(&l);
 	logins_free(&m);
 }
@@ -264,6 +297,7 @@ main(void)
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_a_user_everywhere),
 		cmocka_unit_test(test_a_ceiling),
+		cmocka_unit_test(test_known_stay),
 		cmocka_unit_test(test_quota),
 		cmocka_unit_test(test_checks),
 		cmocka_unit_test(test_made_up_keys),
