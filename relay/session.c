@@ -17,6 +17,8 @@
 #define SESSION_INPUT_MAX 4096
 /* How long the last reply may take to leave. */
 #define SESSION_LINGER_MS 5000
+/* ... of who gives way to somebody who waits for the place. */
+#define SESSION_LEAVE_MS 500
 
 /* --- the end --------------------------------------------------------------- */
 
@@ -51,12 +53,19 @@ session_free(void *arg)
 	sessions_check_stopped(all);
 }
 
-/* Nothing comes behind a QUIT: no need to wait for the client to close. */
 static bool
-session_was_quit(const struct session *s)
+session_gives_way(const struct session *s)
+{
+	return s->smtp.finishing && s->smtp.finish_no == SMTP_IN_NO_IDLE;
+}
+
+/* Nothing comes behind a QUIT, nor from who was idle: no need to wait for the
+ * client to close. */
+static bool
+session_is_silent(const struct session *s)
 {
 	return s->io != NULL && s->smtp.state == SMTP_IN_CLOSED &&
-	       s->smtp.verb == SMTP_QUIT &&
+	       (s->smtp.verb == SMTP_QUIT || session_gives_way(s)) &&
 	       evbuffer_get_length(io_input(s->io)) == 0;
 }
 
@@ -64,14 +73,17 @@ session_was_quit(const struct session *s)
 static void
 session_hang_up(struct session *s, const char *reason)
 {
+	int64_t linger_ms;
+
 	if (s->hung_up)
 		return;
 	s->hung_up = true;
 	s->ticket = NULL;
-	if (session_was_quit(s))
-		io_close_after_write(&s->io, SESSION_LINGER_MS);
+	linger_ms = session_gives_way(s) ? SESSION_LEAVE_MS : SESSION_LINGER_MS;
+	if (session_is_silent(s))
+		io_close_after_write(&s->io, linger_ms);
 	else
-		io_hang_up(&s->io, SESSION_LINGER_MS);
+		io_hang_up(&s->io, linger_ms);
 	metric_add(s->service->sessions, -1);
 	log_event(&s->log, LOG_INFO, "disconnect",
 		  LOG_STR("client", s->client_text), LOG_STR("reason", reason),

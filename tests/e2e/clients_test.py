@@ -171,6 +171,17 @@ class Clients(Case):
         self.assertTrue(busy.hear().startswith("421 4.3.2 "))
         self.assertFalse([p for p in others if p.was_told("421")])
 
+    def test_leave_at_once(self):
+        """Who gives way and does not go makes nobody wait."""
+        self.start_mx({"connections": 100})
+        crowd = [self.peer(f"127.10.{i}.1") for i in range(100)]
+        self.assertTrue(crowd[-1].hear().startswith("220 "))
+        time.sleep(5.2)  # ACCEPTOR_IDLE_MS
+        for i in range(90):
+            peer = self.peer(f"127.20.{i}.1")
+            self.assertTrue(peer.hear().startswith("220 "), i)
+        self.assertEqual(len([p for p in crowd if p.was_told("421")]), 90)
+
     @unittest.skipIf(files() < 2 * CROWD + 2000, "too few descriptors")
     def test_crowd(self):
         """As many idle clients as there may be keep nobody out."""
@@ -292,7 +303,7 @@ class Pace(Case):
 
     def test_reads_nothing(self):
         """Who sends and never reads is stopped, and hung up on."""
-        self.start_mx({"command_time": "1s"})
+        self.start_mx({"command_time": "1s"}, trust=["127.9.0.0/24"])
         peer = self.peer("127.9.0.1")
         peer.greet()
         peer.socket.settimeout(0.5)
