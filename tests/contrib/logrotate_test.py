@@ -39,9 +39,9 @@ class Rotate(harness.Case):
             text = file.read()
         for old, new in (("/var/log/belfry/", f"{self.logs}/"),
                          ("su belfry belfry", "su nobody root"),
+                         ("runuser -u belfry", "runuser -u nobody"),
                          ("/run/systemd/system", "/nonexistent"),
-                         ("/var/lib/belfry/", belfryd.config["state_dir"] +
-                          "/")):
+                         ("/var/lib/belfry", belfryd.config["state_dir"])):
             self.assertIn(old, text)
             text = text.replace(old, new)
         path = os.path.join(belfryd.folder, "logrotate.conf")
@@ -77,6 +77,28 @@ class Rotate(harness.Case):
         new = os.path.join(self.logs, "belfry.log")
         lab.wait_for(lambda: os.path.exists(new) and "reload_refused" in
                      read(new), "the refusal, in the new file")
+
+    def test_another_process_has_the_number(self):
+        """A crash leaves a number behind; root obeys nothing that the account
+        wrote there."""
+        belfryd = self.start_logging()
+        self.assertEqual(belfryd.stop(), 0)
+        lock = os.path.join(belfryd.config["state_dir"], "lock")
+        for user in (0, 65534):
+            other = subprocess.Popen(["sleep", "60"], user=user)
+            with open(lock, "w", encoding="utf-8") as file:
+                file.write(f"{other.pid}\n")
+            # What was rotated once needs something to rotate again.
+            with open(os.path.join(self.logs, "belfry.log"), "a",
+                      encoding="utf-8") as file:
+                file.write("x\n")
+            os.chown(file.name, *self.owner(self.logs))
+            try:
+                self.rotate()
+                self.assertRaises(subprocess.TimeoutExpired, other.wait, 0.5)
+            finally:
+                other.kill()
+                other.wait()
 
 
 def read(path):
