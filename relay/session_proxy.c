@@ -101,11 +101,13 @@ proxied_known(void *arg, int result, const struct proxy_header *header)
 {
 	struct proxied *p = arg;
 	struct accepted *a = &p->accepted;
-	const struct service *service =
-		snapshot_service(p->all->snapshot, p->service);
+	const struct service *service = NULL;
 	const char *limit;
 
-	if (result == -ECANCELED || service == NULL || p->all->stopping) {
+	/* With the loop all sessions ended, and before it. */
+	if (result != -ECANCELED && !p->all->stopping)
+		service = snapshot_service(p->all->snapshot, p->service);
+	if (service == NULL) {
 		close(a->fd);
 		acceptor_release(&a->ticket);
 		proxied_free(p);

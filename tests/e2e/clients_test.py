@@ -459,6 +459,16 @@ class Proxy(Case):
         lab.wait_for(lambda: self.belfryd.metric(
             "belfry_sessions", listener="mx") == 2, "the session's end")
 
+    def test_stops(self):
+        """Also while a proxy has said nothing yet."""
+        belfryd = self.start_mx()
+        peers = [self.peer("127.9.0.1") for _ in range(8)]
+        peers[0].socket.sendall(b"PROXY TCP4 192")
+        self.assertTrue(self.peer("127.8.0.1").hear().startswith("220 "))
+        self.assertEqual(belfryd.stop(), 0)
+        for peer in peers:
+            self.assertEqual(peer.hear(), "")
+
     def test_refused_keep_nobody_out(self):
         """Who is over its limit and stays is not in the way of others."""
         self.start_mx({"connections_per_ip": 1})
