@@ -246,6 +246,61 @@ class Smarthost(Secrets):
         self.assertEqual(self.delivered()[0]["verified"], "yes")
 
 
+class Readable(Secrets):
+    """Secrets that everybody can read: a password, a key and the users."""
+
+    def setUp(self):
+        super().setUp()
+        self.sink.script = lambda verb, _: {
+            "EHLO": "250-sink.example.net\r\n250 AUTH PLAIN",
+            "AUTH": "235 2.7.0 welcome"}.get(verb)
+
+    def test(self):
+        folder = lab.state_folder("ca")
+        self.addCleanup(shutil.rmtree, folder)
+        belfryd = self.prepare(dict(harness.SOON, secrets={"mode": "warn"}))
+        pair = ca.CA(folder).cert("relay", "relay.example.org")
+        files = [pair["key_file"], self.secret("users", "anna: {}\n"),
+                 self.secret("password", "secret\n")]
+        for path in files:
+            os.chmod(path, 0o644)
+        belfryd.config.update(tls=pair, users_file=files[1])
+        belfryd.config["listeners"][0].update(tls="starttls", auth="optional")
+        belfryd.config["delivery"]["smarthost"] = [dict(
+            self.sink.hop(), user="app", tls="none", password_file=files[2],
+            allow_plaintext_login=True)]
+        belfryd.write_config()
+        belfryd.start()
+        self.warned(belfryd.log(), files, 1)
+        self.send()
+        self.sink.wait(1)
+        self.reload()
+        self.warned(belfryd.log(), files, 2)
+        self.warned(belfryd.cli("check").stderr, files, 1)
+        self.assertEqual(
+            belfryd.cli("check", "--strict", check=False).returncode, 78)
+        # Each by itself is enough to refuse a reload; what runs goes on.
+        belfryd.config["secrets"]["mode"] = "refuse"
+        belfryd.write_config()
+        for n, path in enumerate(files):
+            belfryd.signal(signal.SIGHUP)
+            self.wait_events(n + 1, "reload_refused")
+            self.assertEqual(belfryd.cli("check", check=False).returncode, 78)
+            os.chmod(path, 0o640)
+        self.send()
+        self.sink.wait(2)
+        self.reload()
+        self.send()
+        self.sink.wait(3)
+        self.warned(belfryd.cli("check").stderr, files, 0)
+
+    def warned(self, said, files, times):
+        for path in files:
+            self.assertEqual(
+                said.count(f"everybody on this machine can read {path};"),
+                times, said)
+
+
 class Tokens(Secrets):
     """XOAUTH2, at a sink whose token changes."""
 
@@ -272,6 +327,9 @@ class Tokens(Secrets):
             self.sink.hop(), user="app", tls="none",
             allow_plaintext_login=True,
             token_file=os.path.join(belfryd.folder, "token"))]
+        # A login for each message.
+        belfryd.config["delivery"]["per_destination"] = {
+            "messages_per_connection": 1}
         belfryd.write_config()
         belfryd.start()
         self.assertIn("token_file`: ", belfryd.log()) # not there yet
@@ -281,8 +339,9 @@ class Tokens(Secrets):
         self.sink.wait(1)
         self.token = "two"
         self.secret("token", "two\n")
-        lab.wait_for(lambda: belfryd.events("deliver", status="delivered"),
-                     "the delivery")
+        self.send()
+        self.sink.wait(2)
+        self.assertIn("Bearer two", self.first[-1])
         self.wait_empty()
 
 

