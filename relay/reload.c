@@ -18,18 +18,23 @@
 
 #define RELOAD_LIST_MAX 256
 
+/* A whole file has no line. */
+static char *
+reload_where(const struct conf_mark *m)
+{
+	return m->line > 0 ? xasprintf("%s:%d:%d", m->file, m->line, m->column)
+			   : xstrdup(m->file);
+}
+
 static void
 reload_refused(struct relay *r, const struct conf_errors *e)
 {
 	for (size_t i = 0; i < e->n; i++) {
-		const struct conf_mark *m = &e->v[i].mark;
 		char *where;
 
 		if (e->v[i].warning)
 			continue;
-		where = m->line > 0 ? xasprintf("%s:%d:%d", m->file, m->line,
-						m->column)
-				    : xstrdup(m->file);
+		where = reload_where(&e->v[i].mark);
 		log_event(&r->log_root, LOG_ERROR, "reload_refused",
 			  LOG_STR("where", where),
 			  LOG_STR("error", e->v[i].text));
@@ -43,9 +48,7 @@ static void
 reload_warnings(struct relay *r, const struct conf_errors *e, size_t from)
 {
 	for (size_t i = from; i < e->n; i++) {
-		const struct conf_mark *m = &e->v[i].mark;
-		char *where =
-			xasprintf("%s:%d:%d", m->file, m->line, m->column);
+		char *where = reload_where(&e->v[i].mark);
 
 		log_event(&r->log_root, LOG_WARNING, "reload_warning",
 			  LOG_STR("where", where),
