@@ -515,7 +515,7 @@ class DsnRows:
         self.wait_empty()
         self.to_peer(letter("plain")) # whatever came before is there by now
         self.assertIn(b"\nsecond", self.mails(1)[0])
-        self.assertEqual(len(self.belfryd.events("accept")), 3)
+        self.wait_events(3, "accept")
 
 
 class Utf8Rows:
