@@ -67,6 +67,13 @@ class Instance:
 
 AUTH = """protocols =
 auth_mechanisms = {mechanisms}
+# Who fails often from one address would wait longer and longer: not in a test.
+auth_failure_delay = 0
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
 passdb {
   driver = passwd-file
   args = {folder}/users
