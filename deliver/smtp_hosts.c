@@ -13,13 +13,17 @@
 
 #include "base/must.h"
 #include "deliver/deliver_impl.h"
+#include "deliver/hop_conf.h"
 
 const char *
 smtp_host_key(const struct smtp_host *host, char *key, size_t size)
 {
-	snprintf(key, size, "%s %s:%" PRId64,
+	const struct hop *entry = host->entry;
+
+	/* Where one login or level of TLS fails another may be welcome. */
+	snprintf(key, size, "%s %s:%" PRId64 " %d %s",
 		 smtp_host_is_open(host) ? "mx" : "host", host->name,
-		 host->entry->port);
+		 entry->port, (int)hop_tls_level(entry), entry->user);
 	return key;
 }
 

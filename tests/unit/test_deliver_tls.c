@@ -342,6 +342,45 @@ test_login_is_loud_once(void **state)
 	fake_rig_done(&g.fake);
 }
 
+/* What one login failed at is no reason to keep the mail of another from the
+ * same host. */
+static void
+test_login_is_ones_own(void **state)
+{
+	static const struct smtp_rule rules[] = {
+		{"AUTH", 1, "535 5.7.8 no\r\n", false, false, NULL}, {0}};
+	struct delivery_conf *conf;
+	struct delivery_rule rule;
+	struct smtp_server *other;
+	struct tls_rig g;
+	struct hop bens;
+
+	(void)state;
+	tls_rig_init(&g, rules, false);
+	tls_rig_log_in(g.hop, "anna");
+	other = agent_rig_serve(&g.fake.agent, NULL, false);
+	conf = &g.fake.agent.conf;
+	conf->smarthost.n = 1;
+	conf->fallback.v = &g.hop[1];
+	conf->fallback.n = 1;
+	bens = *g.hop;
+	bens.name = TEXT("bens");
+	bens.user = TEXT("ben");
+	rule = (struct delivery_rule){.match = TEXT("ben@example.org"),
+				      .via = {.v = &bens, .n = 1},
+				      .mark = bens.mark};
+	conf->by_sender.v = &rule;
+	conf->by_sender.n = 1;
+	fake_rig_start(&g.fake);
+	expect_sent(&g, "", false);
+	fake_rig_expect_seen(other, 1, 1);
+	g.fake.mail.sender = "ben@example.org";
+	g.fake.mail.dest = "bens";
+	expect_sent(&g, "TLSv1.3", false);
+	fake_rig_expect_seen(other, 1, 1);
+	fake_rig_done(&g.fake);
+}
+
 static void
 token_put(const char *text)
 {
@@ -519,6 +558,7 @@ main(void)
 		cmocka_unit_test(test_login),
 		cmocka_unit_test(test_login_fails),
 		cmocka_unit_test(test_login_is_loud_once),
+		cmocka_unit_test(test_login_is_ones_own),
 		cmocka_unit_test(test_token),
 		cmocka_unit_test(test_every_call_fails),
 		cmocka_unit_test(test_every_call_is_short),
