@@ -398,7 +398,7 @@ so_unfit(const struct smtp_out *so, const struct attempt *mail,
 	/* What has no sender has nobody to go back to; most of it are reports.
 	 */
 	if (mail->eight_bit && !so->eight_bit_mime && so->conf.strict_8bit &&
-	    mail->sender[0] != '\0') {
+	    so_sender(so, mail)[0] != '\0') {
 		reply_set(ret_our, 554, "5.6.3",
 			  "the server does not offer "
 			  "8BITMIME, which the content needs");

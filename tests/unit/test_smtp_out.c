@@ -492,23 +492,29 @@ test_unfit(void **state)
 	}
 }
 
-/* A report that is 8-bit leaves also where that is not offered. */
+/* A report that is 8-bit leaves also where that is not offered, and so does a
+ * copy, of whose loss nobody would be told either. */
 static void
 test_unfit_report(void **state)
 {
 	struct so_rig g;
 
 	(void)state;
-	so_rig_init(&g, 1);
-	g.so.conf.strict_8bit = true;
-	so_rig_greet(&g, SO_RIG_PLAIN);
-	g.a[0].sender = "";
-	g.a[0].eight_bit = true;
-	smtp_out_mail(&g.so, &g.a[0]);
-	assert_int_equal(g.so.state, SMTP_OUT_MAIL);
-	so_rig_expect_sent(&g, "MAIL FROM:<>\r\n");
-	assert_true(g.so.sent_8bit);
-	so_rig_done(&g);
+	for (int copy = 0; copy < 2; copy++) {
+		so_rig_init(&g, 1);
+		g.so.conf.strict_8bit = true;
+		so_rig_greet(&g, SO_RIG_PLAIN);
+		if (copy)
+			g.a[0].rcpt[0].copy = true;
+		else
+			g.a[0].sender = "";
+		g.a[0].eight_bit = true;
+		smtp_out_mail(&g.so, &g.a[0]);
+		assert_int_equal(g.so.state, SMTP_OUT_MAIL);
+		so_rig_expect_sent(&g, "MAIL FROM:<>\r\n");
+		assert_true(g.so.sent_8bit);
+		so_rig_done(&g);
+	}
 }
 
 static void
