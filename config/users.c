@@ -359,6 +359,23 @@ users_find(const struct users *u, const char *name)
 	return e != NULL ? &e->user : NULL;
 }
 
+const char *
+users_hash_like(const struct users *u, const char *name)
+{
+	size_t n = u != NULL ? u->n : 0, at;
+	uint8_t digest[DIGEST_LEN];
+
+	token_digest(name, strlen(name), digest);
+	at = (size_t)digest[0] << 8 | digest[1];
+	for (size_t i = 0; i < n; i++) {
+		const char *hash = u->v[(at + i) % n].user.password;
+
+		if (hash[0] != '\0')
+			return hash;
+	}
+	return NULL;
+}
+
 /* By its digest, so that the time tells nothing of those that there are. */
 const struct user *
 users_find_token(const struct users *u, const char *token)

@@ -54,6 +54,9 @@ void users_free(struct users **u);
 /* NULL: there is none. */
 const struct user *users_find(const struct users *u, const char *name);
 const struct user *users_find_token(const struct users *u, const char *token);
+/* The hash of somebody's password, always the same for NAME, whom nobody knows:
+ * its check takes as long as theirs who are there. NULL: nobody has one. */
+const char *users_hash_like(const struct users *u, const char *name);
 
 /* FINGERPRINT as tls_fingerprint_parse() has it. */
 const struct user *users_find_certificate(const struct users *u,

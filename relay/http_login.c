@@ -283,6 +283,7 @@ http_login_check(struct relay *r, struct http_request *req,
 		 const struct sockaddr_any *client, http_login_fn *fn,
 		 char *name, char *password)
 {
+	const struct users *users = r->snapshot->users;
 	struct http_login *hl = xcalloc(1, sizeof(*hl));
 	struct loop *loop = relay_home(r);
 	int result;
@@ -295,8 +296,9 @@ http_login_check(struct relay *r, struct http_request *req,
 	hl->handle = loop_handle_new(loop, hl);
 	loop_timer_init(&hl->delay, loop, http_login_no, hl);
 	loop_end_add(loop, &hl->end, http_login_end, hl);
-	result = logins_check(r->logins, users_find(r->snapshot->users, name),
-			      password, loop, hl->handle, http_login_checked);
+	result = logins_check(r->logins, users_find(users, name),
+			      users_hash_like(users, name), password, loop,
+			      hl->handle, http_login_checked);
 	password_wipe(password, strlen(password));
 	if (result == 0)
 		return;

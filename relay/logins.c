@@ -344,7 +344,8 @@ logins_take(struct logins *l, const struct user *user, int64_t now)
 
 /* --- checks ---------------------------------------------------------------------------- */
 
-/* No password has this hash: it is there for the time that it takes. */
+/* No password has this hash: it is there for the time that it takes, where
+ * nobody has one. */
 static const char nobody[] = "$y$j9T$nFrf4QjyMwxBUmhT7GB2G1$"
 			     "Fq0Xd/iYo88KPt892ziUlndeDRqHjx7f0GobjThJdc1";
 
@@ -398,8 +399,9 @@ check_done(void *arg)
 }
 
 int
-logins_check(struct logins *l, const struct user *user, const char *password,
-	     struct loop *loop, uint64_t handle, logins_fn *fn)
+logins_check(struct logins *l, const struct user *user, const char *like,
+	     const char *password, struct loop *loop, uint64_t handle,
+	     logins_fn *fn)
 {
 	struct check *c = xcalloc(1, sizeof(*c));
 	int r;
@@ -408,7 +410,9 @@ logins_check(struct logins *l, const struct user *user, const char *password,
 	c->handle = handle;
 	c->fn = fn;
 	c->somebody = user != NULL && user->password[0] != '\0';
-	c->hash = xstrdup(c->somebody ? user->password : nobody);
+	c->hash = xstrdup(c->somebody    ? user->password
+			  : like != NULL ? like
+					 : nobody);
 	c->password = xstrdup(password);
 	r = pool_run(l->cpu, &c->job, check_run, loop, check_done, c);
 	if (r < 0)

@@ -64,9 +64,9 @@ enum logins_quota logins_take(struct logins *l, const struct user *user,
 
 /* On LOOP, with what HANDLE stands for; never when that is gone. */
 typedef void logins_fn(void *object, bool matches);
-/* Does PASSWORD belong to USER (NULL: nobody, which takes as long)? 0, or
- * -EAGAIN when the pool is full. */
-int logins_check(struct logins *l, const struct user *user,
+/* Does PASSWORD belong to USER (NULL: nobody, which takes as long)? LIKE: a hash
+ * that takes as long, or NULL. 0, or -EAGAIN when the pool is full. */
+int logins_check(struct logins *l, const struct user *user, const char *like,
 		 const char *password, struct loop *loop, uint64_t handle,
 		 logins_fn *fn);
 

@@ -178,7 +178,7 @@ enum smtp_in_login_result
 session_login(void *arg, const struct smtp_in_login *login)
 {
 	struct session *s = arg;
-	const struct user *user;
+	const struct users *users = s->snapshot->users;
 
 	session_login_begin(s, login);
 	if (login->user != NULL &&
@@ -192,9 +192,9 @@ session_login(void *arg, const struct smtp_in_login *login)
 		return session_login_shown(s);
 	if (login->password == NULL)
 		return session_login_judge(s, login->proved);
-	user = users_find(s->snapshot->users, login->user);
-	if (logins_check(s->all->logins, user, login->password, s->all->loop,
-			 s->handle, session_login_checked) < 0) {
+	if (logins_check(s->all->logins, users_find(users, login->user),
+			 users_hash_like(users, login->user), login->password,
+			 s->all->loop, s->handle, session_login_checked) < 0) {
 		session_login_failed(s, "busy", "busy");
 		return SMTP_IN_LOGIN_BUSY;
 	}

@@ -205,22 +205,60 @@ test_checks(void **state)
 	(void)state;
 	assert_int_equal(password_hash("right", hash), 0);
 	assert_int_equal(
-		logins_check(l, &anna, "right", a.loop, handle, answered), 0);
+		logins_check(l, &anna, NULL, "right", a.loop, handle, answered),
+		0);
 	assert_int_equal(
-		logins_check(l, &anna, "wrong", a.loop, handle, answered), 0);
-	assert_int_equal(logins_check(l, &bare, "", a.loop, handle, answered),
-			 0);
+		logins_check(l, &anna, NULL, "wrong", a.loop, handle, answered),
+		0);
+	assert_int_equal(
+		logins_check(l, &bare, NULL, "", a.loop, handle, answered), 0);
 	/* Of who is gone nobody hears. */
 	assert_int_equal(
-		logins_check(l, &anna, "right", a.loop, 12345, answered), 0);
+		logins_check(l, &anna, NULL, "right", a.loop, 12345, answered),
+		0);
 	assert_int_equal(
-		logins_check(l, NULL, "right", a.loop, handle, answered), 0);
+		logins_check(l, NULL, NULL, "right", a.loop, handle, answered),
+		0);
 	loop_run(a.loop);
 	assert_int_equal(a.matches, 1);
 	pool_end(pool);
 	assert_int_equal(
-		logins_check(l, &anna, "right", a.loop, handle, answered),
+		logins_check(l, &anna, NULL, "right", a.loop, handle, answered),
 		-EAGAIN);
+	pool_free(&pool);
+	loop_handle_free(a.loop, handle);
+	loop_free(&a.loop);
+	logins_free(&l);
+}
+
+/* Nobody's password takes as long as those that there are, whatever hashed
+ * them. */
+static void
+test_as_long(void **state)
+{
+	static const char quick[] = "$6$rounds=1000$abcdefgh$", more[] = "x";
+	struct asker a = {.loop = loop_new(clock_system()), .wanted = 20};
+	uint64_t handle = loop_handle_new(a.loop, &a);
+	struct pool *pool = pool_new("cpu", 1, 20);
+	struct logins *l = logins_new(pool, secret);
+	int64_t begin[2], took[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		begin[i] = clock_mono_ms(clock_system());
+		for (int n = 0; n < 20; n++)
+			assert_int_equal(
+				logins_check(l, NULL, i == 0 ? quick : NULL,
+					     more, a.loop, handle, answered),
+				0);
+		loop_run(a.loop);
+		took[i] = clock_mono_ms(clock_system()) - begin[i];
+		a.answers = 0;
+	}
+	print_message("  %lld ms, %lld ms\n", (long long)took[0],
+		      (long long)took[1]);
+	assert_int_equal(a.matches, 0);
+	assert_true(2 * took[0] < took[1]);
 	pool_free(&pool);
 	loop_handle_free(a.loop, handle);
 	loop_free(&a.loop);
@@ -300,6 +338,7 @@ main(void)
 		cmocka_unit_test(test_known_stay),
 		cmocka_unit_test(test_quota),
 		cmocka_unit_test(test_checks),
+		cmocka_unit_test(test_as_long),
 		cmocka_unit_test(test_made_up_keys),
 		cmocka_unit_test(test_the_secret),
 	};

@@ -213,6 +213,8 @@ test_questions(void **state)
 			   "CD:EF:AB:CD:EF:AB:CD:EF:AB:CD:EF:AB:CD:EF:AB:CD"),
 		users_find(u, "site"));
 	assert_null(users_find_certificate(u, "AB"));
+	assert_string_equal(users_hash_like(u, "nobody"), anna->password);
+	assert_null(users_hash_like(NULL, "nobody"));
 	assert_int_equal(users_find(u, "prometheus")->rights, USER_READ);
 	assert_int_equal(users_find(u, "boss")->rights, USER_READ | USER_ADMIN);
 	users_free(&u);
