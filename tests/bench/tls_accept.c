@@ -44,6 +44,8 @@ context_make(const char *certificate, const char *key)
 	if (!ctx || SSL_CTX_use_certificate_chain_file(ctx, certificate) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
 		errx(1, "%s, %s: no certificate and key", certificate, key);
+	/* As belfryd: each one costs the client too. */
+	SSL_CTX_set_num_tickets(ctx, 1);
 	return ctx;
 }
 
