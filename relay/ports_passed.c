@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -88,11 +89,46 @@ pp_is_at(const struct passed *p, const struct sockaddr_any *a)
 	return strcmp(x, y) == 0;
 }
 
+/* Is it for IPv4 too, besides IPv6? */
+static bool
+pp_is_dual(int fd)
+{
+	int only = 1;
+	socklen_t len = sizeof(only);
+
+	return getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &len) == 0 &&
+	       only == 0;
+}
+
+/* Of the two addresses of ":25" the one that was not passed. */
+static int
+pp_bind_other(struct port *port, const struct sockaddr_any wanted[2])
+{
+	struct sockaddr_any has = {.len = sizeof(has.ss)};
+	char text[SOCKADDR_TEXT_MAX];
+	size_t n = 0;
+	int fds[2], r;
+
+	if (getsockname(port->fds[0], (struct sockaddr *)&has.ss, &has.len) < 0)
+		return -errno;
+	if (pp_is_dual(port->fds[0]))
+		return 0;
+	sockaddr_text(&wanted[has.ss.ss_family == wanted[0].ss.ss_family],
+		      text);
+	r = acceptor_bind(text, 0, -1, fds, &n);
+	if (r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL)
+		return 0;
+	if (r == 0)
+		port->fds[port->nfds++] = fds[0];
+	return r;
+}
+
 int
 ports_passed_find(struct relay *r, struct port *port)
 {
 	struct sockaddr_any wanted[2];
 	size_t n = 0;
+	int result = 0;
 
 	if (r->passed == NULL ||
 	    sockaddr_parse_listen(port->address, wanted, &n) < 0)
@@ -108,7 +144,9 @@ ports_passed_find(struct relay *r, struct port *port)
 		port->nfds++;
 		port->passed = p->used = true;
 	}
-	return port->nfds > 0;
+	if (n == 2 && port->nfds == 1)
+		result = pp_bind_other(port, wanted);
+	return result < 0 ? result : port->nfds > 0;
 }
 
 bool

@@ -81,6 +81,26 @@ class Sockets(harness.Case):
         self.start_with(belfryd, made)
         self.assertEqual(waiting.recv(4), b"220 ")
 
+    def test_one_of_two(self):
+        """":25" is two addresses: belfryd binds the one that was not passed,
+        where a socket is not for both."""
+        for family, only in ((socket.AF_INET, None), (socket.AF_INET6, 1),
+                             (socket.AF_INET6, 0)):
+            belfryd = self.prepare()
+            made = socket.socket(family)
+            self.addCleanup(made.close)
+            if only is not None:
+                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
+            made.bind(("::" if only is not None else "", belfryd.smtp))
+            made.listen()
+            belfryd.config["listeners"][0]["address"] = f":{belfryd.smtp}"
+            belfryd.write_config()
+            self.start_with(belfryd, [made])
+            for ip in ("127.0.0.1", "::1"):
+                with socket.create_connection((ip, belfryd.smtp), 60) as peer:
+                    self.assertEqual(peer.recv(4), b"220 ", (family, only))
+            self.assertEqual(belfryd.stop(), 0)
+
     def test_one_too_many(self):
         belfryd = self.prepare()
         other = self.listen(("127.0.0.1", lab.free_port()))
