@@ -84,7 +84,7 @@ class Notify(StoreCase):
         client = self.client()
         client.sock.sendall(b"NOOP\nNOOP\r\n")
         lab.wait_for(lambda: len(self.notices()) == 2, "the second kind")
-        self.assertIn(b"reason=line", self.notices()[1].content)
+        self.assertIn(b"reason=pipelining", self.notices()[1].content)
 
     def test_never_loops(self):
         self.sink.script = lambda verb, argument: (
