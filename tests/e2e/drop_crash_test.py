@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import signal
+import unittest
 
 import harness
 import lab
@@ -202,6 +203,8 @@ class Taker(DropCase):
         hits = self.each("signal=KILL", self.OF_FOLDER, of_folder=True)
         self.assertGreater(hits, 5)
 
+    @unittest.skip("strace makes a call fail by putting no call in its place, "
+                   "and belfryd's filter ends who makes that one")
     def test_failed(self):
         hits = self.each("error=EIO", self.OF_FOLDER, of_folder=True)
         self.assertGreater(hits, 5)
