@@ -44,6 +44,13 @@ again_free(struct again *g)
 
 /* --- publish --------------------------------------------------------------------- */
 
+/* The queue logs and counts it. */
+static void
+again_nobody(struct again *g)
+{
+	tell_commit(&g->tell, NULL, NULL, NULL, NULL);
+}
+
 /* The way to whom it goes: the addresses are what aliases made of them. */
 static int
 again_route(struct again *g, struct envelope_rcpt *to)
@@ -94,7 +101,7 @@ again_commit(struct again *g, const char *message_id)
 
 	if (again_route(g, to) < 0) {
 		draft_abandon(&g->draft);
-		tell_commit(&g->tell, NULL, NULL, NULL, NULL);
+		again_nobody(g);
 		return;
 	}
 	tell_commit(&g->tell, &g->draft, &env, NULL, NULL);
@@ -128,10 +135,14 @@ again_say(struct again *g)
 	queue_id_text(draft_id(g->draft), id);
 	message_id =
 		arena_printf(arena, "%s@%s", id, routing_hostname(g->routing));
-	if (again_shorten(g, message_id) < 0 ||
-	    draft_write(g->draft, g->shorter.data, g->shorter.len) < 0) {
+	if (again_shorten(g, message_id) < 0) {
 		draft_abandon(&g->draft);
-		tell_commit(&g->tell, NULL, NULL, NULL, NULL);
+		again_nobody(g);
+		return;
+	}
+	if (draft_write(g->draft, g->shorter.data, g->shorter.len) < 0) {
+		draft_abandon(&g->draft);
+		tell_drop(&g->tell);
 		return;
 	}
 	again_commit(g, message_id);
@@ -139,7 +150,15 @@ again_say(struct again *g)
 
 /* --- the DSN as it was ------------------------------------------------------------ */
 
-/* Damaged content can't be shortened. */
+/* Damaged content stays that; a disk that fails, or a queue that stops, may
+ * give it another time. */
+static bool
+again_is_for_later(const struct again *g, ssize_t error)
+{
+	return error != -EBADMSG &&
+	       loop_wall_ms(g->dl->loop) < g->tell->expires_ms;
+}
+
 static void
 again_got(void *arg, const char *data, ssize_t len)
 {
@@ -150,7 +169,12 @@ again_got(void *arg, const char *data, ssize_t len)
 		tell_read(g->tell, again_got, g);
 		return;
 	}
-	again_say(g);
+	if (len >= 0)
+		again_say(g);
+	else if (again_is_for_later(g, len))
+		tell_drop(&g->tell);
+	else
+		again_nobody(g);
 	again_free(g);
 }
 

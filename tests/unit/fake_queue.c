@@ -150,7 +150,7 @@ source_run(void *arg)
 	const char *data = s->mail.content + s->at;
 
 	if (s->mail.broken_at > 0 && s->at + n > (size_t)s->mail.broken_at) {
-		s->fn(s->arg, NULL, -EBADMSG);
+		s->fn(s->arg, NULL, s->mail.error ? s->mail.error : -EBADMSG);
 		return;
 	}
 	s->at += n;
@@ -386,7 +386,9 @@ fake_queue_tell(struct queue *q, struct loop *loop,
 	t->ret = mail->ret;
 	t->envid = mail->envid;
 	t->arrival_ms = 1000;
-	t->expires_ms = INT64_C(1767225600000);
+	t->quotes = mail->quotes;
+	t->expires_ms = mail->expires_ms > 0 ? mail->expires_ms
+					     : INT64_C(1767225600000);
 	t->nrcpt = nrcpt;
 	t->rcpt = arena_alloc(&t->arena, nrcpt * sizeof(*t->rcpt));
 	for (size_t n = 0; n < nrcpt; n++) {

@@ -17,7 +17,8 @@ struct fake_mail {
 	const char *content; /* borrowed */
 	size_t len;
 	int64_t size;      /* that the queue tells; 0: LEN */
-	int64_t broken_at; /* reads from here on say -EBADMSG; 0: none */
+	int64_t broken_at; /* reads from here on fail; 0: none */
+	int error;         /* ... so; 0: -EBADMSG */
 	bool probe, eight_bit;
 	enum queue_class class;
 	const char *sender; /* NULL: anna@example.org */
@@ -28,6 +29,8 @@ struct fake_mail {
 	enum tell_what what;
 	enum dsn_ret ret;
 	const char *envid;
+	bool quotes;
+	int64_t expires_ms;          /* 0: the first of January 2026 */
 	const struct reply *refused; /* what was said; NULL: by WHAT */
 };
 

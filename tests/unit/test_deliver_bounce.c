@@ -1,6 +1,7 @@
 /*
  * The DSN: what stands in it, and how large it gets.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "tests/unit/fake_rig.h"
@@ -267,12 +268,59 @@ test_refused(void **state)
 	fake_rig_done(&g);
 }
 
+/* What can't be read now may be read later; but not for ever. */
+static void
+test_unreadable_report(void **state)
+{
+	static const char text[] = "Subject: s\r\n\r\nno report\r\n";
+	static const struct {
+		const char *name;
+		int error;
+		int64_t expires_ms;
+		bool dropped;
+	} row[] = {
+		{"a disk that fails", -EIO, INT64_MAX, true},
+		{"a queue that stops", -ECANCELED, INT64_MAX, true},
+		{"a disk that failed for all its lifetime", -EIO, 1, false},
+		{"it is damaged", -EBADMSG, INT64_MAX, false},
+	};
+	struct reply reply;
+	struct fake_rig g;
+
+	(void)state;
+	fake_rig_init(&g);
+	agent_rig_hop(&g.agent, 25);
+	fake_rig_start(&g);
+	reply_set(&reply, 554, "5.6.0", "no");
+	g.mail.sender = "";
+	g.mail.content = text;
+	g.mail.len = sizeof(text) - 1;
+	g.mail.quotes = true;
+	g.mail.broken_at = 1;
+	g.mail.refused = &reply;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct fake_report *r;
+
+		print_message("%s\n", row[i].name);
+		g.mail.error = row[i].error;
+		g.mail.expires_ms = row[i].expires_ms;
+		fake_queue_tell(g.queue, g.agent.loops[1], &g.mail, 1);
+		r = fake_queue_take_report(g.queue);
+		assert_non_null(r);
+		assert_null(r->text);
+		assert_int_equal(r->dropped, row[i].dropped);
+		fake_report_free(&r);
+	}
+	fake_rig_done(&g);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bounce),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_unreadable_report),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
