@@ -15,6 +15,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "tests/unit/test.h"
+
 static atomic_bool cf_armed;
 static atomic_long cf_calls;
 static long cf_n;
@@ -62,6 +64,34 @@ fork(void)
 		return -1;
 	}
 	return _Fork();
+}
+
+void
+call_fail_each(call_fail_fn *fn, const int *errors, size_t nerrors, long most)
+{
+	size_t late = 0;
+	bool done;
+
+	for (size_t i = 0; i < nerrors; i++) {
+		long n = 1;
+
+		while (fn(n, CALL_FAIL_ERRNO, errors[i], &done) >= n) {
+			late += !done;
+			n++;
+		}
+		assert_in_range(n, 8, most);
+		assert_true(done); /* when nothing failed */
+	}
+	assert_in_range(late, 8, 240);
+}
+
+void
+call_fail_each_short(call_fail_fn *fn)
+{
+	bool done;
+
+	for (long n = 1; fn(n, CALL_FAIL_SHORT, 0, &done) >= n; n++)
+		assert_true(done);
 }
 
 static bool

@@ -13,6 +13,9 @@
 #ifndef TESTS_UNIT_CALL_FAIL_H
 #define TESTS_UNIT_CALL_FAIL_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 enum call_fail_how {
 	CALL_FAIL_ERRNO,
 	CALL_FAIL_SHORT,       /* a write or read moves half; others all */
@@ -29,5 +32,16 @@ void call_fail_port(int port);
 void call_fail_fork(long n, int error);
 /* How many calls were counted; none are from here on. */
 long call_fail_disarm(void);
+
+/* Do something in which the N-th call fails so: how many calls there were, and
+ * whether it was done. */
+typedef long call_fail_fn(long n, enum call_fail_how how, int error,
+			  bool *ret_done);
+/* With each of its calls failing in turn, by each of these errors: up to MOST
+ * calls, and what is left undone is some of it, and not what failed nowhere. */
+void call_fail_each(call_fail_fn *fn, const int *errors, size_t nerrors,
+		    long most);
+/* With each of its calls moving a part only: it is done all the same. */
+void call_fail_each_short(call_fail_fn *fn);
 
 #endif

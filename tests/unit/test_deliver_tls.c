@@ -463,31 +463,17 @@ static void
 test_every_call_fails(void **state)
 {
 	static const int errors[] = {ECONNRESET, ENOBUFS};
-	size_t late = 0;
-	bool done;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-		long n = 1;
-
-		while (fail_once(n, CALL_FAIL_ERRNO, errors[i], &done) >= n) {
-			late += !done;
-			n++;
-		}
-		assert_in_range(n, 8, 120);
-		assert_true(done); /* when nothing failed */
-	}
-	assert_in_range(late, 8, 240);
+	call_fail_each(fail_once, errors, sizeof(errors) / sizeof(errors[0]),
+		       120);
 }
 
 static void
 test_every_call_is_short(void **state)
 {
-	bool done;
-
 	(void)state;
-	for (long n = 1; fail_once(n, CALL_FAIL_SHORT, 0, &done) >= n; n++)
-		assert_true(done);
+	call_fail_each_short(fail_once);
 }
 
 /* --- what is as good -------------------------------------------------------------- */
