@@ -310,6 +310,7 @@ cc_routing(struct cc *cc)
 
 	if (routing_new(&from, cc->errors, &routing) == 0) {
 		expand_check(routing, &cc->config->mark, cc->errors);
+		routing_check_fallback(routing, cc->errors);
 		routing_unref(&routing);
 	}
 	return cc->errors->total == before;

@@ -143,8 +143,11 @@ int routing_arm(struct routing *r, enum secrets_mode mode,
 /* The same look for `belfry check`; STRICTLY: as who will connect. */
 void routing_look(struct routing *r, enum secrets_mode mode, bool strictly,
 		  struct conf_errors *errors);
-/* What a connection to HOST of HOP must be; its
- * name is borrowed. */
+/* Warn of what leaves by a fallback with less TLS than its own hosts ask for,
+ * where the fallback does not say so itself. */
+void routing_check_fallback(const struct routing *r,
+			    struct conf_errors *errors);
+/* What a connection to HOST of HOP must be; its name is borrowed. */
 struct tls_policy routing_tls(const struct hop *hop, const char *host);
 /* NULL: without a login. */
 const struct smtp_login *routing_login(const struct hop *hop);

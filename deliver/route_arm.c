@@ -71,8 +71,9 @@ arm_ask_belief(struct arm *arm, struct hop *hop)
 
 /* --- the contexts ------------------------------------------------------------- */
 
-static void
-arm_client(struct arm *arm, struct hop *hop, const char *key)
+/* HOP's own, by what it names. */
+static int
+arm_make(struct arm *arm, struct hop *hop, const char *key, char **ret_why)
 {
 	const struct tls_pair pair = {
 		.certificate_file = hop->certificate_file,
@@ -86,9 +87,16 @@ arm_client(struct arm *arm, struct hop *hop, const char *key)
 		.store_may_lack = arm->believer == NULL,
 		.pair = key != NULL ? &pair : NULL,
 	};
+
+	return tls_client_new(&conf, &hop->client, ret_why);
+}
+
+static void
+arm_client(struct arm *arm, struct hop *hop, const char *key)
+{
 	char *why = NULL;
 
-	if (tls_client_new(&conf, &hop->client, &why) < 0)
+	if (arm_make(arm, hop, key, &why) < 0)
 		conf_error(arm->errors, &hop->mark, "%s", why);
 	free(why);
 }
@@ -98,15 +106,11 @@ arm_client(struct arm *arm, struct hop *hop, const char *key)
 static void
 arm_shared(struct arm *arm, struct hop *hop)
 {
-	const struct tls_client_conf conf = {
-		.min_version = TLS_VERSION_1_2,
-		.store_may_lack = arm->believer == NULL,
-	};
-	struct tls_client **shared = &arm->r->mx.client;
+	struct hop *mx = &arm->r->mx;
 	char *why = NULL;
 
-	if (*shared == NULL && !arm->no_store &&
-	    tls_client_new(&conf, shared, &why) < 0) {
+	if (mx->client == NULL && !arm->no_store &&
+	    arm_make(arm, mx, NULL, &why) < 0) {
 		conf_error(arm->errors,
 			   arm->believer != NULL ? &arm->believer->mark
 						 : &hop->mark,
@@ -117,8 +121,8 @@ arm_shared(struct arm *arm, struct hop *hop)
 		arm->no_store = true;
 	}
 	free(why);
-	if (hop != &arm->r->mx && *shared != NULL)
-		hop->client = tls_client_ref(*shared);
+	if (hop != mx && mx->client != NULL)
+		hop->client = tls_client_ref(mx->client);
 }
 
 static void
@@ -261,6 +265,55 @@ routing_look(struct routing *r, enum secrets_mode mode, bool strictly,
 	arm_each(&arm, arm_look);
 	if (arm.believer != NULL)
 		arm_shared(&arm, arm.believer);
+}
+
+/* --- what a fallback asks for -------------------------------------------------------- */
+
+static bool
+hop_wants_tls(const struct hop *hop)
+{
+	return hop->tls == HOP_TLS_ENCRYPT || hop->tls == HOP_TLS_VERIFY;
+}
+
+/* Which of those that have a stand-in asks for most in so many words; NULL:
+ * none. */
+static const struct hop *
+rt_strictest(const struct routing *r)
+{
+	const struct hop *most = NULL;
+
+	for (size_t i = 0; i < r->nlists; i++) {
+		const struct route_list *l = &r->lists[i];
+
+		if (strcmp(l->agent, "smtp") != 0)
+			continue;
+		for (size_t j = 0; j < l->nhops; j++)
+			if (hop_wants_tls(&l->hops[j]) &&
+			    (most == NULL || l->hops[j].tls > most->tls))
+				most = &l->hops[j];
+	}
+	return most;
+}
+
+void
+routing_check_fallback(const struct routing *r, struct conf_errors *errors)
+{
+	const struct conf_list *list = &r->conf.fallback;
+	const struct hop *most = rt_strictest(r), *fallback = list->v;
+
+	for (size_t i = 0; most != NULL && i < list->n; i++) {
+		enum tls_level level = hop_tls_level(&fallback[i]);
+
+		if (fallback[i].tls != HOP_TLS_AUTO ||
+		    level >= hop_tls_level(most))
+			continue;
+		conf_warning(errors, &fallback[i].mark,
+			     "mail for `%s` wants `tls: %s`, and may leave by "
+			     "this fallback with `tls: %s`; write the "
+			     "fallback's `tls`",
+			     most->host, tls_level_names[hop_tls_level(most)],
+			     tls_level_names[level]);
+	}
 }
 
 /* --- what a connection is made by ---------------------------------------------------- */

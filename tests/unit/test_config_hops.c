@@ -5,36 +5,14 @@
 #include "tests/unit/test.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
 #include "deliver/hop_conf.h"
+#include "tests/unit/config_kit.h"
 
 #define HOST "hostname: relay1.example.org\n"
-
-/* What config_load_text() says of TEXT, a line each; "" is fine. */
-static char *
-complaints(const char *text)
-{
-	struct conf_errors e;
-	struct config *c = NULL;
-	char *out = NULL;
-	size_t len;
-	FILE *f = open_memstream(&out, &len);
-	int r;
-
-	conf_errors_init(&e);
-	r = config_load_text("t", text, strlen(text), &c, &e);
-	assert_int_equal(r, e.total > 0 ? -EINVAL : 0);
-	assert_int_equal(c != NULL, r == 0);
-	conf_errors_print(&e, f);
-	fclose(f);
-	config_unref(&c);
-	conf_errors_done(&e);
-	return out;
-}
 
 static const struct row {
 	const char *name, *text, *says;
@@ -93,6 +71,39 @@ static const struct row {
 	      "user: v, password_env: Q}]}]}\n",
 	 "t:2:24: another list of hosts is named \"a.example:587\" too, and "
 	 "is not the same; give this one its own name\n"},
+	{"a fallback that asks for less, unsaid",
+	 HOST "delivery: {smarthost: [{host: a.example, tls: verify}], "
+	      "fallback: [{host: b.example}, {host: c.example, port: 465}]}\n",
+	 "t:2:68: warning: mail for `a.example` wants `tls: verify`, and may "
+	 "leave by this fallback with `tls: opportunistic`; write the "
+	 "fallback's `tls`\n"
+	 "t:2:87: warning: mail for `a.example` wants `tls: verify`, and may "
+	 "leave by this fallback with `tls: encrypt`; write the fallback's "
+	 "`tls`\n"},
+	{"a fallback that asks for less than a route",
+	 HOST "delivery: {fallback: [{host: b.example}]}\n"
+	      "routes: [{match: c.example, deliver: smtp, via: [{host: "
+	      "a.example, tls: encrypt}]}]\n",
+	 "t:2:23: warning: mail for `a.example` wants `tls: encrypt`, and may "
+	 "leave by this fallback with `tls: opportunistic`; write the "
+	 "fallback's `tls`\n"},
+	{"a fallback that asks for less, and says so",
+	 HOST "delivery: {smarthost: [{host: a.example, tls: verify}], "
+	      "fallback: [{host: b.example, tls: opportunistic}]}\n",
+	 ""},
+	{"a fallback that asks for as much",
+	 HOST "delivery: {smarthost: [{host: a.example, tls: verify}], "
+	      "fallback: [{host: b.example, user: u, password_env: P}]}\n",
+	 ""},
+	{"a fallback where nothing is asked for",
+	 HOST "delivery: {smarthost: [{host: a.example}], fallback: [{host: "
+	      "b.example}]}\n",
+	 ""},
+	{"a fallback is not for LMTP",
+	 HOST "delivery: {fallback: [{host: b.example}]}\n"
+	      "routes: [{match: c.example, deliver: lmtp, via: [{host: "
+	      "a.example, tls: verify}]}]\n",
+	 ""},
 };
 
 static void
@@ -100,7 +111,7 @@ test_rows(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char *says = complaints(rows[i].text);
+		char *says = config_complaints(rows[i].text);
 
 		if (strcmp(says, rows[i].says) != 0)
 			fail_msg("%s:\n%s", rows[i].name, says);
