@@ -66,23 +66,59 @@ class Postfix(postfix_test.Peer):
         super().stop()
 
 
+EXIM = """tls_certificate = /etc/exim4/cert.pem
+tls_privatekey = /etc/exim4/key.pem
+tls_advertise_hosts = *
+auth_advertise_hosts = ${{if eq{{$tls_in_cipher}}{{}}{{}}{{*}}}}
+{rest}
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_condition = ${{if and{{{{eq{{$auth2}}{{app}}}}{{eq{{$auth3}}{{secret}}}}}}}}
+  server_set_id = $auth2
+login:
+  driver = plaintext
+  public_name = LOGIN
+  server_prompts = Username:: : Password::
+  server_condition = ${{if and{{{{eq{{$auth1}}{{app}}}}{{eq{{$auth2}}{{secret}}}}}}}}
+  server_set_id = $auth1
+"""
+
+
 def exim(relay, mx):
     peer = exim_test.Peer(relay, mx)
     certificate(peer.path("etc", "exim4"))
     for name in ("cert.pem", "key.pem"):
         shutil.chown(peer.path("etc", "exim4", name),
                      peer.uid["Debian-exim"])
-    peer.write("etc/exim4/exim4.conf",
-               "tls_certificate = /etc/exim4/cert.pem\n"
-               "tls_privatekey = /etc/exim4/key.pem\n" +
-               re.sub(r"(?m)^tls_advertise_hosts.*$", "tls_advertise_hosts = *",
-                      peer.read("etc/exim4/exim4.conf")))
+    peer.write("etc/exim4/exim4.conf", EXIM.format(
+        rest=re.sub(r"(?m)^tls_advertise_hosts.*\n", "",
+                    peer.read("etc/exim4/exim4.conf"))))
     return peer
 
 
-# The OpenSMTPD of Debian 12 can't use its key with OpenSSL 3: no STARTTLS there.
-PEERS = {"postfix": Postfix, "exim": exim,
-         "opensmtpd": opensmtpd_test.Peer}
+# The OpenSMTPD of Debian 12 can't use its key with OpenSSL 3: anonymous ciphers
+# need none.
+OPENSMTPD = """pki peer cert "/etc/cert.pem"
+pki peer key "/etc/key.pem"
+smtp ciphers "aNULL:@SECLEVEL=0"
+table users {{ app = "{password}" }}
+"""
+
+
+def opensmtpd(relay, mx):
+    peer = opensmtpd_test.Peer(relay, mx)
+    certificate(peer.path("etc"))
+    password = peer.control("encrypt", "secret").strip()
+    peer.write("etc/smtpd.conf", OPENSMTPD.format(password=password) + re.sub(
+        r"(?m)^(listen on .*)$", r"\1 tls pki peer auth-optional <users>",
+        peer.read("etc/smtpd.conf")))
+    return peer
+
+
+PEERS = {"postfix": Postfix, "exim": exim, "opensmtpd": opensmtpd}
 
 
 def torment(name):
@@ -91,7 +127,8 @@ def torment(name):
         peer.start()
         target = torture.Target(torture.options_of(
             ["--port", str(peer.port), "--from", "anna@peer.example",
-             "--to", "ben@peer.example"]))
+             "--to", "ben@peer.example",
+             *(["--anonymous"] if name == "opensmtpd" else [])]))
         lines = []
 
         def show(fate, line):
