@@ -1,6 +1,6 @@
 /*
- * import_hops - where mail goes: relayhost, transport_maps and their like, with
- * the logins and the TLS that the next hops want.
+ * import_hops - the next hops: relayhost and its like, with the logins that they
+ * want.
  */
 #include <netdb.h>
 #include <stdio.h>
@@ -9,6 +9,8 @@
 #include <strings.h>
 
 #include "cli/import_postfix.h"
+
+#define PASSWORDS "smtp_sasl_password_maps"
 
 struct nexthop {
 	const char *host;
@@ -68,8 +70,7 @@ ih_password_of(struct import *im, const char *key,
 	       const struct postfix_map **ret_map)
 {
 	size_t n;
-	struct postfix_map **maps =
-		import_maps(im, "smtp_sasl_password_maps", &n);
+	struct postfix_map **maps = import_maps(im, PASSWORDS, &n);
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < maps[i]->n; k++)
@@ -128,15 +129,40 @@ ih_shell(struct import *im, const char *s)
 	return word;
 }
 
+/* The table for `postmap -q`; NULL: no command has it by itself. */
+static const char *
+ih_table(struct import *im, const struct postfix_map *map)
+{
+	size_t n;
+
+	(void)import_maps(im, PASSWORDS, &n);
+	if (map->path[0] == '/')
+		return ih_shell(im, arena_printf(im->arena, "%s:%s", map->type,
+						 map->path));
+	/* It stands in main.cf, and must not here. */
+	return n == 1 ? "\"$(postconf -hx " PASSWORDS ")\"" : NULL;
+}
+
 static void
 ih_say_password(struct import *im, const struct postfix_map *map,
-		const struct postfix_map_entry *e, const char *file)
+		const struct postfix_map_entry *e, const char *user,
+		const char *file)
 {
+	const char *table = ih_table(im, map);
+
+	if (table != NULL)
+		import_put(&im->secrets,
+			   "#   postmap -q %s %s | sed 's/^[^:]*://' |\n",
+			   ih_shell(im, e->key), table);
+	else
+		import_put(&im->secrets,
+			   "#   # the password of %s in " PASSWORDS
+			   " of main.cf, then Ctrl-D:\n",
+			   ih_shell(im, user));
 	import_put(&im->secrets,
-		   "#   postmap -q %s %s | sed 's/^[^:]*://' |\n"
-		   "#       install -o root -g belfry -m 0640 /dev/stdin %s\n",
-		   ih_shell(im, e->key), ih_shell(im, map->spec), file);
-	import_note(im, "smtp_sasl_password_maps",
+		   "#   %sinstall -o root -g belfry -m 0640 /dev/stdin %s\n",
+		   table != NULL ? "    " : "", file);
+	import_note(im, PASSWORDS,
 		    "the password for `%s` goes into %s; the first lines of "
 		    "what was written say how",
 		    e->key, file);
@@ -176,14 +202,6 @@ ih_password_file(struct import *im, const char *host, const char *user,
 	return file;
 }
 
-static bool
-ih_is_yes(struct import *im, const char *name)
-{
-	const char *value = postfix_get(&im->settings, name);
-
-	return value != NULL && strcasecmp(value, "yes") == 0;
-}
-
 /* True: this hop has a login. */
 static bool
 ih_login(struct import *im, const char *text, const struct nexthop *hop,
@@ -194,7 +212,7 @@ ih_login(struct import *im, const char *text, const struct nexthop *hop,
 	const char *user, *file;
 	bool is_new;
 
-	if (!ih_is_yes(im, "smtp_sasl_auth_enable"))
+	if (!import_is_yes(im, "smtp_sasl_auth_enable"))
 		return false;
 	e = ih_password(im, text, hop, sender, &map);
 	if (e == NULL)
@@ -203,91 +221,10 @@ ih_login(struct import *im, const char *text, const struct nexthop *hop,
 	user = arena_strndup(im->arena, e->value, strcspn(e->value, ":"));
 	file = ih_password_file(im, hop->host, user, &is_new);
 	if (is_new)
-		ih_say_password(im, map, e, file);
+		ih_say_password(im, map, e, user, file);
 	import_put(out, ", user: %s, password_file: %s", import_quote(im, user),
 		   import_quote(im, file));
 	return true;
-}
-
-/* --- TLS ----------------------------------------------------------------- */
-
-static const struct {
-	const char *level, *tls, *note;
-} ih_levels[] = {
-	{"none", "none", NULL},
-	{"may", "opportunistic", NULL},
-	{"encrypt", "encrypt", NULL},
-	{"verify", "verify", NULL},
-	{"secure", "verify", NULL},
-	{"dane", "opportunistic",
-	 "TLSA records are not looked up; it is `tls: opportunistic`"},
-	{"dane-only", "encrypt",
-	 "TLSA records are not looked up; it is `tls: encrypt`"},
-	{"fingerprint", "verify",
-	 "fingerprints are not compared; it is `tls: verify`, by the system's "
-	 "authorities"},
-};
-
-/* "": nothing is said of it. */
-static const char *
-ih_level(struct import *im)
-{
-	const char *level =
-		postfix_get(&im->settings, "smtp_tls_security_level");
-
-	if (level != NULL && level[0] != '\0')
-		return level;
-	if (ih_is_yes(im, "smtp_enforce_tls"))
-		return "verify";
-	return ih_is_yes(im, "smtp_use_tls") ? "may" : "";
-}
-
-/* The file that the setting NAME is, as KEY of the hop. */
-static void
-ih_file(struct import *im, const char *name, const char *key, struct buf *out)
-{
-	const char *value = postfix_get(&im->settings, name);
-
-	if (value != NULL && value[0] != '\0')
-		import_put(out, ", %s: %s", key, import_quote(im, value));
-}
-
-/* A login has `verify` by itself, and nothing weaker. */
-static void
-ih_policy(struct import *im, const char *level, size_t at, bool login,
-	  struct buf *out)
-{
-	bool verify = strcmp(ih_levels[at].tls, "verify") == 0;
-
-	if (!login)
-		import_put(out, ", tls: %s", ih_levels[at].tls);
-	else if (!verify)
-		import_note(im, "smtp_tls_security_level",
-			    "where there is a login the certificate is "
-			    "verified, not only `%s`",
-			    level);
-	if (login || verify)
-		ih_file(im, "smtp_tls_CAfile", "ca_file", out);
-	if (ih_levels[at].note != NULL)
-		import_note(im, "smtp_tls_security_level", "%s",
-			    ih_levels[at].note);
-}
-
-static void
-ih_tls(struct import *im, bool login, struct buf *out)
-{
-	const char *level = ih_level(im);
-
-	if (ih_is_yes(im, "smtp_tls_wrappermode"))
-		import_put(out, ", implicit_tls: true");
-	for (size_t i = 0; i < sizeof(ih_levels) / sizeof(ih_levels[0]); i++)
-		if (strcasecmp(ih_levels[i].level, level) == 0) {
-			ih_policy(im, level, i, login, out);
-			return;
-		}
-	if (level[0] != '\0')
-		import_note(im, "smtp_tls_security_level", "`%s` is not known",
-			    level);
 }
 
 /* --- entries ------------------------------------------------------------- */
@@ -305,7 +242,7 @@ ih_write(struct import *im, const struct nexthop *hop, const char *text,
 		import_put(out, ", mx: true");
 	login = smtp && ih_login(im, text, hop, sender, out);
 	if (smtp)
-		ih_tls(im, login, out);
+		import_hop_tls(im, text, login, out);
 	import_put(out, "}");
 }
 
@@ -318,6 +255,17 @@ import_hop(struct import *im, const char *text, const char *sender,
 	if (!ih_parse(im, text, &hop))
 		return false;
 	ih_write(im, &hop, text, sender, true, out);
+	return true;
+}
+
+bool
+import_lmtp_hop(struct import *im, const char *text, struct buf *out)
+{
+	struct nexthop hop;
+
+	if (strncmp(text, "unix:", 5) == 0 || !ih_parse(im, text, &hop))
+		return false;
+	ih_write(im, &hop, text, NULL, false, out);
 	return true;
 }
 
@@ -357,101 +305,26 @@ import_fallback(struct import *im, const char *name, const char *value)
 	buf_done(&list);
 }
 
-/* --- transports ---------------------------------------------------------- */
-
-/* The domain of a pattern: of "anna@example.org", "example.org" and
- * ".example.org". */
-static const char *
-ih_domain(const char *pattern)
-{
-	const char *at = strrchr(pattern, '@');
-
-	if (at != NULL)
-		return at + 1;
-	return pattern + (pattern[0] == '.');
-}
-
-/* It comes before the relayhost, which so is never asked. */
 static void
-ih_star(struct import *im, const char *hop)
+ih_sender(struct import *im, const char *name, const struct postfix_map *m,
+	  const struct postfix_map_entry *e)
 {
-	if (im->starred)
-		return;
-	im->starred = true;
-	buf_clear(&im->smarthost);
-	import_put(&im->smarthost, "    - %s\n", hop);
-}
+	struct buf hop;
 
-static void
-ih_rule(struct import *im, const char *pattern, const char *kind,
-	const char *hop)
-{
-	const char *match = import_quote(im, pattern);
-	struct import_domain *d = import_find_domain(im, ih_domain(pattern));
-
-	if (d != NULL && strcasecmp(d->name, pattern) == 0)
-		d->routed = true;
-	if (d != NULL || strcmp(kind, "lmtp") == 0)
-		import_put(&im->routes,
-			   "  - {match: %s, deliver: %s, via: [%s]}\n", match,
-			   kind, hop);
-	else if (strcmp(pattern, "*") == 0)
-		ih_star(im, hop);
+	buf_init(&hop, IMPORT_TEXT_MAX);
+	if (m->kind == POSTFIX_MAP_KEYS &&
+	    import_hop(im, e->value, e->key, &hop))
+		import_put(&im->by_sender, "    - {match: %s, via: [%s]}\n",
+			   import_quote(im, e->key + (e->key[0] == '@')),
+			   buf_str(&hop));
 	else
-		import_put(&im->by_domain, "    - {match: %s, via: [%s]}\n",
-			   match, hop);
+		import_note(im, name,
+			    "%s, line %zu: `%s` by `%s` can't be said here",
+			    m->spec, e->line, e->key, e->value);
+	buf_done(&hop);
 }
 
-/* "smtp:[host]:port", "relay:", ":[host]", "lmtp:inet:host:port". False: it
- * can't be. */
-static bool
-ih_transport(struct import *im, const char *pattern, const char *value)
-{
-	size_t len = strcspn(value, ":");
-	const char *kind = arena_strndup(im->arena, value, len);
-	const char *to = value[len] == ':' ? value + len + 1 : "";
-	bool smtp = len == 0 || strcmp(kind, "smtp") == 0 ||
-		    strcmp(kind, "relay") == 0;
-	struct nexthop hop;
-	struct buf entry;
-
-	if (!smtp && strcmp(kind, "lmtp") != 0)
-		return false;
-	/* To the domain itself, not to the relayhost. */
-	if (smtp && to[0] == '\0')
-		to = strpbrk(pattern, ".*") == pattern ? ""
-						       : ih_domain(pattern);
-	if (!ih_parse(im, to, &hop))
-		return false;
-	buf_init(&entry, IMPORT_TEXT_MAX);
-	ih_write(im, &hop, to, NULL, smtp, &entry);
-	ih_rule(im, pattern, smtp ? "smtp" : "lmtp", buf_str(&entry));
-	buf_done(&entry);
-	return true;
-}
-
-void
-import_transports(struct import *im, const char *name, const char *value)
-{
-	size_t n;
-	struct postfix_map **maps = import_maps(im, name, &n);
-
-	(void)value;
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < maps[i]->n; k++) {
-			const struct postfix_map_entry *e = &maps[i]->v[k];
-			bool known = maps[i]->kind == POSTFIX_MAP_KEYS ||
-				     maps[i]->kind == POSTFIX_MAP_STATIC;
-
-			if (!known || !ih_transport(im, e->key, e->value))
-				import_note(im, name,
-					    "%s, line %zu: `%s` by `%s` can't "
-					    "be said here",
-					    maps[i]->spec, e->line, e->key,
-					    e->value);
-		}
-}
-
+/* Postfix looks for the address before its domain. */
 void
 import_by_sender(struct import *im, const char *name, const char *value)
 {
@@ -459,27 +332,13 @@ import_by_sender(struct import *im, const char *name, const char *value)
 	struct postfix_map **maps = import_maps(im, name, &n);
 
 	(void)value;
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < maps[i]->n; k++) {
-			const struct postfix_map_entry *e = &maps[i]->v[k];
-			const char *match = e->key + (e->key[0] == '@');
-			struct buf entry;
-
-			buf_init(&entry, IMPORT_TEXT_MAX);
-			if (maps[i]->kind == POSTFIX_MAP_KEYS &&
-			    import_hop(im, e->value, e->key, &entry))
-				import_put(&im->by_sender,
-					   "    - {match: %s, via: [%s]}\n",
-					   import_quote(im, match),
-					   buf_str(&entry));
-			else
-				import_note(im, name,
-					    "%s, line %zu: `%s` by `%s` can't "
-					    "be said here",
-					    maps[i]->spec, e->line, e->key,
-					    e->value);
-			buf_done(&entry);
-		}
+	for (int domains = 0; domains < 2; domains++)
+		for (size_t i = 0; i < n; i++)
+			for (size_t k = 0; k < maps[i]->n; k++)
+				if ((maps[i]->v[k].key[0] == '@') ==
+				    (domains == 1))
+					ih_sender(im, name, maps[i],
+						  &maps[i]->v[k]);
 }
 
 void
@@ -499,27 +358,4 @@ import_logins(struct import *im, const char *name, const char *value)
 					    "`delivery.by_sender`",
 					    maps[i]->spec, maps[i]->v[k].line,
 					    maps[i]->v[k].key);
-}
-
-/* Those of relay_domains that no transport names. */
-void
-import_relay_routes(struct import *im, const char *name, const char *value)
-{
-	const char *hop = buf_str(&im->smarthost);
-
-	(void)name;
-	(void)value;
-	for (const struct import_domain *d = im->domains; d != NULL;
-	     d = d->hh.next) {
-		if (!d->relayed || d->routed)
-			continue;
-		import_put(&im->routes, "  - {match: %s, deliver: smtp, via: [",
-			   import_quote(im, d->name));
-		if (hop[0] != '\0') /* behind "    - " */
-			import_put(&im->routes, "%.*s",
-				   (int)strcspn(hop + 6, "\n"), hop + 6);
-		else
-			(void)import_hop(im, d->name, NULL, &im->routes);
-		import_put(&im->routes, "]}\n");
-	}
 }

@@ -169,7 +169,7 @@ import_find_domain(struct import *im, const char *domain)
 }
 
 void
-import_add_domain(struct import *im, const char *domain, bool relayed)
+import_add_domain(struct import *im, const char *domain, enum import_kind kind)
 {
 	struct import_domain *d;
 
@@ -177,7 +177,7 @@ import_add_domain(struct import *im, const char *domain, bool relayed)
 		return;
 	d = arena_alloc(im->arena, sizeof(*d));
 	d->name = im_lower(im, domain);
-	d->relayed = relayed;
+	d->kind = kind;
 	HASH_ADD_KEYPTR(hh, im->domains, d->name, strlen(d->name), d);
 	import_put(&im->domain_list, "  - %s\n", import_quote(im, domain));
 }
@@ -190,32 +190,41 @@ im_is_host(const struct import *im, const char *domain)
 	       strncasecmp(domain, "localhost", 9) == 0;
 }
 
+static enum import_kind
+im_kind(const char *setting)
+{
+	if (strcmp(setting, "mydestination") == 0)
+		return IMPORT_LOCAL;
+	if (strcmp(setting, "relay_domains") == 0)
+		return IMPORT_RELAYED;
+	return strcmp(setting, "virtual_mailbox_domains") == 0
+		       ? IMPORT_MAILBOXES
+		       : IMPORT_ALIASES;
+}
+
 static void
 im_domain(struct import *im, const char *name, const char *domain)
 {
-	bool local = strcmp(name, "mydestination") == 0;
+	enum import_kind kind = im_kind(name);
 
-	if (domain[0] == '!' || strchr(domain, '/') != NULL) {
+	if (domain[0] == '!' || strchr(domain, '/') != NULL)
 		import_note(im, name, "`%s` can't be said here", domain);
-		return;
-	}
-	if (local && im_is_host(im, domain))
-		return;
-	import_add_domain(im, domain, strcmp(name, "relay_domains") == 0);
-	if (local || strcmp(name, "virtual_mailbox_domains") == 0)
-		import_note(im, name,
-			    "of %s only recipients that `aliases` or `routes` "
-			    "know are taken: add a route to their mailboxes, "
-			    "`deliver: lmtp` or `maildir`",
-			    domain);
+	else if (kind != IMPORT_LOCAL || !im_is_host(im, domain))
+		import_add_domain(im, domain, kind);
+	else if (strcasecmp(domain, im->hostname) == 0)
+		im->host_is_local = true;
 }
 
 /* Names, and tables whose keys are names. */
 void
 import_domains(struct import *im, const char *name, const char *value)
 {
-	struct postfix_list list = postfix_list(im->arena, value);
+	struct postfix_list list =
+		postfix_list(im->arena, value != NULL ? value : "");
 
+	/* So it is where nothing is said of it. */
+	if (value == NULL)
+		im->host_is_local = true;
 	for (size_t i = 0; i < list.n; i++) {
 		struct postfix_map *m;
 
@@ -298,7 +307,7 @@ im_virtual(struct import *im, const char *name, const struct postfix_map *m,
 			    "that exist",
 			    m->spec, e->line, e->key);
 	else if (strchr(e->key, '@') == NULL && strchr(e->key, '.') != NULL)
-		import_add_domain(im, e->key, false);
+		import_add_domain(im, e->key, IMPORT_ALIASES);
 	else if (e->value[strspn(e->value, " ,")] == '\0' ||
 		 strlen(e->key) > IM_NAME_MAX)
 		import_note(im, name,
@@ -387,25 +396,29 @@ import_alias_file(struct import *im, const char *name, const char *value)
 
 /* --- rewriting ----------------------------------------------------------- */
 
+const char *
+import_whole(struct import *im, const char *address)
+{
+	const char *origin = im->origin != NULL ? im->origin : im->hostname;
+
+	return strchr(address, '@') != NULL
+		       ? address
+		       : arena_printf(im->arena, "%s@%s", address, origin);
+}
+
 /* What stands in the place of an address: "@new.example" keeps the name. */
 static const char *
 im_instead(struct import *im, const char *value)
 {
-	const char *origin = postfix_get(&im->settings, "myorigin");
-
 	if (value[0] == '@')
 		return arena_printf(im->arena, "{local}%s", value);
-	if (strchr(value, '@') == NULL)
-		return arena_printf(im->arena, "%s@%s", value,
-				    origin != NULL ? origin : im->hostname);
-	return value;
+	return import_whole(im, value);
 }
 
 /* An expression goes without its flags: letter case does not matter here. */
 static const char *
 im_match(struct import *im, const struct postfix_map *m, const char *key)
 {
-	const char *origin = postfix_get(&im->settings, "myorigin");
 	const char *end = strrchr(key, key[0]);
 
 	switch (m->kind) {
@@ -417,13 +430,7 @@ im_match(struct import *im, const struct postfix_map *m, const char *key)
 	case POSTFIX_MAP_STATIC:
 		return "*";
 	case POSTFIX_MAP_KEYS:
-		if (key[0] == '@')
-			return key + 1;
-		if (strchr(key, '@') == NULL)
-			return arena_printf(im->arena, "%s@%s", key,
-					    origin != NULL ? origin
-							   : im->hostname);
-		return key;
+		return key[0] == '@' ? key + 1 : import_whole(im, key);
 	case POSTFIX_MAP_NETWORKS:
 	case POSTFIX_MAP_UNKNOWN:
 		return NULL;

@@ -22,10 +22,18 @@ struct import_login {
 
 #define IMPORT_NOTES_MAX 1000
 
+/* By the setting that names a domain. */
+enum import_kind {
+	IMPORT_LOCAL,     /* users of this machine */
+	IMPORT_ALIASES,   /* virtual_alias_domains */
+	IMPORT_MAILBOXES, /* virtual_mailbox_domains */
+	IMPORT_RELAYED,   /* to a server behind this one */
+};
+
 struct import_domain {
 	const char *name; /* in lower case */
-	bool relayed;     /* to a server behind this one */
-	bool routed;      /* ... that some rule has named */
+	enum import_kind kind;
+	bool routed; /* some rule has named it */
 	UT_hash_handle hh;
 };
 
@@ -43,6 +51,7 @@ struct import {
 	postfix_read_fn *read;
 	void *read_arg;
 	const char *hostname;
+	const char *origin; /* NULL: hostname */
 	size_t nlogins, nnotes;
 	struct import_login *logins;   /* these are of the arena */
 	struct import_domain *domains; /* a hash, in their order */
@@ -50,9 +59,11 @@ struct import {
 	/* The sections, as YAML; "" is left out. */
 	struct buf top, networks, listeners, limits, domain_list, aliases,
 		rewrite, routes, smarthost, by_sender, by_domain, delivery;
-	bool untrusted;         /* `mynetworks` may not send anywhere */
-	bool starred;           /* `*` of the transports is the smarthost */
-	const char *postmaster; /* somebody who may be it; NULL: nobody yet */
+	bool untrusted;          /* `mynetworks` may not send anywhere */
+	bool host_is_local;      /* `hostname` has users */
+	bool client_certificate; /* some next hop is shown it */
+	bool starred;            /* `*` of the transports is the smarthost */
+	const char *postmaster;  /* somebody who may be it; NULL: nobody yet */
 	bool postmaster_named;
 	/* For people: what is not carried over, and what is left to do. */
 	struct buf notes, secrets;
@@ -77,22 +88,42 @@ struct postfix_map **import_maps(struct import *im, const char *name,
 				 size_t *ret_n);
 /* NULL: it is none of ours. */
 struct import_domain *import_find_domain(struct import *im, const char *domain);
-void import_add_domain(struct import *im, const char *domain, bool relayed);
+void import_add_domain(struct import *im, const char *domain,
+		       enum import_kind kind);
 
 /* --- import_hops.c ------------------------------------------------------- */
 
 void import_relayhost(struct import *im, const char *name, const char *value);
 void import_fallback(struct import *im, const char *name, const char *value);
-void import_transports(struct import *im, const char *name, const char *value);
 void import_by_sender(struct import *im, const char *name, const char *value);
 /* Those logins that no next hop has taken. */
 void import_logins(struct import *im, const char *name, const char *value);
-/* The next hops of those domains that no transport names. */
-void import_relay_routes(struct import *im, const char *name,
-			 const char *value);
 /* "[host]:port" as an entry of a list; false: it is none. */
 bool import_hop(struct import *im, const char *text, const char *sender,
 		struct buf *out);
+
+/* ... by LMTP, where it is over TCP. */
+bool import_lmtp_hop(struct import *im, const char *text, struct buf *out);
+
+/* --- import_tls.c -------------------------------------------------------- */
+
+bool import_is_yes(struct import *im, const char *name);
+/* How the next hop HOP, as it is written, is spoken to, as further keys. */
+void import_hop_tls(struct import *im, const char *hop, bool login,
+		    struct buf *out);
+/* Those policies that no next hop has taken. */
+void import_policies(struct import *im, const char *name, const char *value);
+void import_certificate(struct import *im, const char *name, const char *value);
+
+/* --- import_routes.c ----------------------------------------------------- */
+
+void import_transports(struct import *im, const char *name, const char *value);
+/* The routes of those domains that no transport names. */
+void import_domain_routes(struct import *im, const char *name,
+			  const char *value);
+/* What has a copy and no route. */
+void import_copies(struct import *im, const char *name, const char *value);
+void import_always_bcc(struct import *im, const char *name, const char *value);
 
 /* --- import_mail.c ------------------------------------------------------- */
 
@@ -102,6 +133,8 @@ void import_trust(struct import *im, const char *name, const char *value);
 void import_domains(struct import *im, const char *name, const char *value);
 void import_virtual(struct import *im, const char *name, const char *value);
 void import_alias_file(struct import *im, const char *name, const char *value);
+/* ADDRESS with a domain. */
+const char *import_whole(struct import *im, const char *address);
 void import_generic(struct import *im, const char *name, const char *value);
 
 /* --- import_table.c ------------------------------------------------------ */

@@ -57,8 +57,10 @@ it_origin(struct import *im, const char *name, const char *value)
 				      strcspn(buf_str(&file), " \t\r\n"));
 	}
 	buf_done(&file);
-	if (value[0] != '\0' && strcasecmp(value, im->hostname) != 0)
-		import_put(&im->top, "origin: %s\n", import_quote(im, value));
+	if (value[0] == '\0' || strcasecmp(value, im->hostname) == 0)
+		return;
+	im->origin = value;
+	import_put(&im->top, "origin: %s\n", import_quote(im, value));
 }
 
 static void
@@ -339,7 +341,6 @@ it_notify(struct import *im, const char *name, const char *value)
 	"Belfry's own rules hold: who is in `trust` may send anywhere, "       \
 	"everybody else to `domains`, to recipients that are known"
 #define FILTER "mail is not given to filters"
-#define BCC    "`bcc` of a route gives copies of what the route takes"
 #define MAILBOX                                                                \
 	"mail for users of this machine needs a route: `deliver: "             \
 	"lmtp`, `maildir` or `pipe`"
@@ -353,7 +354,7 @@ const struct import_row import_rows[] = {
 	CARRY("recipient_delimiter", it_delimiter),
 	NOTHING("mynetworks_style"),
 	ALWAYS("mynetworks", import_mynetworks),
-	CARRY("mydestination", import_domains),
+	ALWAYS("mydestination", import_domains),
 	CARRY("relay_domains", import_domains),
 	CARRY("virtual_alias_domains", import_domains),
 	CARRY("virtual_mailbox_domains", import_domains),
@@ -374,8 +375,16 @@ const struct import_row import_rows[] = {
 	CARRY("fallback_relay", import_fallback),
 	CARRY("transport_maps", import_transports),
 	CARRY("sender_dependent_relayhost_maps", import_by_sender),
-	SAY("virtual_transport", MAILBOX),
-	ALWAYS("", import_relay_routes),
+	NOTHING("virtual_transport"),
+	NOTHING("mailbox_transport"),
+	NOTHING("local_transport"),
+	NOTHING("relay_transport"),
+	ALWAYS("", import_domain_routes),
+	CARRY("recipient_bcc_maps", import_copies),
+	CARRY("always_bcc", import_always_bcc),
+	ALWAYS("smtp_tls_policy_maps", import_policies),
+	CARRY("smtp_tls_cert_file", import_certificate),
+	NOTHING("smtp_tls_key_file"),
 	CARRY("smtp_sasl_password_maps", import_logins),
 	CARRY("smtpd_relay_restrictions", import_trust),
 	CARRY("smtpd_recipient_restrictions", import_trust),
@@ -404,9 +413,9 @@ const struct import_row import_rows[] = {
 	CARRY("soft_bounce", it_soft_bounce),
 
 	/* What is said, and why. */
-	SAY("always_bcc", BCC),
-	SAY("sender_bcc_maps", BCC),
-	SAY("recipient_bcc_maps", BCC),
+	SAY("sender_bcc_maps",
+	    "no copy depends on the sender; `bcc` of a route gives one of what "
+	    "the route takes"),
 	SAY("bounce_queue_lifetime", "reports are tried as long as other mail"),
 	SAY("body_checks", FILTER),
 	SAY("content_filter", FILTER),
@@ -421,8 +430,6 @@ const struct import_row import_rows[] = {
 	SAY("home_mailbox", MAILBOX),
 	SAY("mail_spool_directory", MAILBOX),
 	SAY("mailbox_command", MAILBOX),
-	SAY("mailbox_transport", MAILBOX),
-	SAY("local_transport", MAILBOX),
 	SAY("local_recipient_maps",
 	    "the recipients that `aliases` and `routes` know are taken"),
 	SAY("relay_recipient_maps",
@@ -440,19 +447,14 @@ const struct import_row import_rows[] = {
 	SAY("sender_dependent_default_transport_maps",
 	    "see `delivery.by_sender`"),
 	SAY("default_transport", "see `delivery.smarthost`"),
-	SAY("relay_transport", "see `routes`"),
 	SAY("milter_default_action", FILTER),
 	SAY("non_smtpd_milters", FILTER),
 	SAY("smtpd_milters", FILTER),
-	SAY("smtp_tls_policy_maps",
-	    "each next hop has its `tls`; domains of their own go into "
-	    "`delivery.by_domain`"),
 	NOTHING("smtp_tls_CAfile"),
 	SAY("smtp_tls_CApath", "the system's authorities count"),
-	SAY("smtp_tls_cert_file",
-	    "a next hop has its own `certificate_file` and `key_file`"),
-	SAY("smtp_tls_key_file",
-	    "a next hop has its own `certificate_file` and `key_file`"),
+	SAY("smtp_tls_chain_files",
+	    "name the two files, `certificate_file` and `key_file`, in each "
+	    "next hop that asks for them; they may be the same"),
 	SAY("smtp_tls_mandatory_ciphers", TLSOWN),
 	SAY("smtp_tls_mandatory_protocols", TLSOWN),
 	SAY("smtp_tls_protocols", TLSOWN),
