@@ -214,14 +214,37 @@ sasl_external(struct sasl_server *s, const char *data, size_t len)
 
 /* --- SCRAM ----------------------------------------------------------------------- */
 
-/* The library wants the keys of whom the client said that it is. */
+/* The library wants the keys of whom the client said that it is: what the
+ * client has to know at the first message, what it has to prove only at the
+ * last. Whoever gives them may have changed its mind in between. */
+static int
+sasl_scram_keys(struct sasl_server *s, Gsasl_session *session,
+		Gsasl_property what)
+{
+	const char *name = gsasl_property_fast(session, GSASL_AUTHID);
+	bool first = what == GSASL_SCRAM_ITER || what == GSASL_SCRAM_SALT;
+	struct scram_keys keys;
+	char iterations[24];
+
+	if (s == NULL || name == NULL)
+		return GSASL_NO_PASSWORD;
+	s->keys(s->arg, name, &keys);
+	if (first) {
+		snprintf(iterations, sizeof(iterations), "%lld",
+			 (long long)keys.iterations);
+		gsasl_property_set(session, GSASL_SCRAM_ITER, iterations);
+		gsasl_property_set(session, GSASL_SCRAM_SALT, keys.salt);
+	} else {
+		gsasl_property_set(session, GSASL_SCRAM_STOREDKEY, keys.stored);
+		gsasl_property_set(session, GSASL_SCRAM_SERVERKEY, keys.server);
+	}
+	return GSASL_OK;
+}
+
 static int
 sasl_scram_want(Gsasl *ctx, Gsasl_session *session, Gsasl_property what)
 {
 	struct sasl_server *s = gsasl_session_hook_get(session);
-	const char *name = gsasl_property_fast(session, GSASL_AUTHID);
-	struct scram_keys keys;
-	char iterations[24];
 
 	(void)ctx;
 	switch ((int)what) {
@@ -234,20 +257,10 @@ sasl_scram_want(Gsasl *ctx, Gsasl_session *session, Gsasl_property what)
 	case GSASL_SCRAM_SALT:
 	case GSASL_SCRAM_STOREDKEY:
 	case GSASL_SCRAM_SERVERKEY:
-		break;
+		return sasl_scram_keys(s, session, what);
 	default:
 		return GSASL_NO_CALLBACK;
 	}
-	if (s == NULL || name == NULL)
-		return GSASL_NO_PASSWORD;
-	s->keys(s->arg, name, &keys);
-	snprintf(iterations, sizeof(iterations), "%lld",
-		 (long long)keys.iterations);
-	gsasl_property_set(session, GSASL_SCRAM_ITER, iterations);
-	gsasl_property_set(session, GSASL_SCRAM_SALT, keys.salt);
-	gsasl_property_set(session, GSASL_SCRAM_STOREDKEY, keys.stored);
-	gsasl_property_set(session, GSASL_SCRAM_SERVERKEY, keys.server);
-	return GSASL_OK;
 }
 
 static bool
@@ -363,9 +376,7 @@ sasl_server_step(struct sasl_server *s, const char *line, struct buf *challenge)
 	buf_init(&data, SASL_LINE_MAX);
 	if (base64_decode(line, strlen(line), &data) == 0)
 		result = sasl_take(s, buf_str(&data), data.len, challenge);
-	if (data.cap > 0)
-		password_wipe(data.data, data.cap);
-	buf_done(&data);
+	buf_wipe(&data);
 	if (result != SASL_GO_ON)
 		s->state = SASL_OVER;
 	return result;

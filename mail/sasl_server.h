@@ -46,7 +46,9 @@ enum sasl_result {
 	SASL_SYNTAX,   /* it is over: what it said is nothing */
 };
 
-/* What belongs to NAME, whether there is such a user or not. */
+/* What belongs to NAME, whether there is such a user or not. Asked at the first
+ * message for what the client is told, and at the last, where its proof is
+ * judged, for the rest. */
 typedef void sasl_keys_fn(void *arg, const char *name, struct scram_keys *ret);
 
 struct sasl_context;

@@ -125,6 +125,9 @@ conn_send(struct http_conn *c, int status, const char *type, const void *body,
 		must(MHD_add_response_header(response, "WWW-Authenticate",
 					     "Basic realm=\"Belfry\", "
 					     "charset=\"UTF-8\"") == MHD_YES);
+	if (status == 401 || status == 429) /* a guesser holds no place */
+		must(MHD_add_response_header(response, "Connection", "close") ==
+		     MHD_YES);
 	if (MHD_queue_response(c->mhd, (unsigned)status, response) != MHD_YES)
 		shutdown(c->fd, SHUT_RDWR);
 	MHD_destroy_response(response);

@@ -65,8 +65,8 @@ const void *http_request_listener(const struct http_request *r);
 
 /* Answer, now or later, on the server's loop; the request is gone afterwards.
  * The strings of a request live until then. CONTENT_TYPE may be NULL.
- * BODY is copied. 401 challenges to Basic. A client that went away meanwhile is
- * fine. */
+ * BODY is copied. 401 challenges to Basic, and like 429 ends the connection. A
+ * client that went away meanwhile is fine. */
 void http_answer(struct http_request *r, int status, const char *content_type,
 		 const void *body, size_t len);
 

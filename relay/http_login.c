@@ -56,7 +56,7 @@ http_login_scheme(const struct http_request *req, const char **ret_rest)
 /* "name:password" of REST into two strings, both the caller's, in one piece.
  * The first, or NULL: there are none. */
 static char *
-http_login_basic(const char *rest, char **ret_password)
+http_login_pair(const char *rest, char **ret_password)
 {
 	char *text = NULL, *colon;
 	struct buf b;
@@ -65,11 +65,11 @@ http_login_basic(const char *rest, char **ret_password)
 	if (base64_decode(rest, strlen(rest), &b) == 0 && b.len > 0 &&
 	    memchr(b.data, '\0', b.len) == NULL)
 		text = xstrdup(b.data);
-	if (b.cap > 0)
-		password_wipe(b.data, b.cap);
-	buf_done(&b);
+	buf_wipe(&b);
 	colon = text != NULL ? strchr(text, ':') : NULL;
 	if (colon == NULL) {
+		if (text != NULL)
+			password_wipe(text, strlen(text));
 		free(text);
 		return NULL;
 	}
@@ -118,73 +118,76 @@ http_login_why(const struct user *user, const struct sockaddr_any *client)
 	return user_may_come_from(user, client) ? NULL : "network";
 }
 
-/* Is somebody with this NAME (NULL: not known) heard at all? */
+static void
+http_login_answer(struct http_request *req, int status)
+{
+	static const char no[] = "Unauthorized\n", may_not[] = "Forbidden\n",
+			  many[] = "Too Many Requests\n",
+			  busy[] = "Service Unavailable\n";
+	const char *text = status == 401   ? no
+			   : status == 403 ? may_not
+			   : status == 429 ? many
+					   : busy;
+
+	http_answer(req, status, TYPE_TEXT, text, strlen(text));
+}
+
+static void
+http_login_limited(struct relay *r, struct http_request *req,
+		   const struct sockaddr_any *client, enum http_scheme scheme,
+		   const char *name)
+{
+	http_login_told(r, req, client, scheme, name, "limited", "tries");
+	http_login_answer(req, 429);
+}
+
+/* It is counted. */
+static void
+http_login_refuse(struct relay *r, struct http_request *req,
+		  const struct sockaddr_any *client, enum http_scheme scheme,
+		  const char *name, const char *why)
+{
+	http_login_told(r, req, client, scheme, name, "failed", why);
+	http_login_answer(req, strcmp(why, "rights") == 0 ? 403 : 401);
+}
+
+/* Is somebody with this NAME (NULL: not known) heard at all? If not it has its
+ * answer. */
 static bool
-http_login_may_try(struct relay *r, const struct http_request *req,
+http_login_may_try(struct relay *r, struct http_request *req,
 		   const struct sockaddr_any *client, enum http_scheme scheme,
 		   const char *name)
 {
 	if (logins_may_try(r->logins, client, name != NULL ? name : "",
 			   loop_mono_ms(relay_home(r))))
 		return true;
-	http_login_told(r, req, client, scheme, name, "limited", "tries");
+	http_login_limited(r, req, client, scheme, name);
 	return false;
 }
 
-static int
-http_login_refuse(struct relay *r, const struct http_request *req,
-		  const struct sockaddr_any *client, enum http_scheme scheme,
-		  const char *name, const char *why, int64_t *ret_delay_ms)
-{
-	*ret_delay_ms = logins_failed(r->logins, client, name,
-				      loop_mono_ms(relay_home(r)));
-	http_login_told(r, req, client, scheme, name, "failed", why);
-	return strcmp(why, "rights") == 0 ? 403 : 401;
-}
+/* --- by a token: at once ------------------------------------------------------------ */
 
-/* By its token: at once. 0 with the user, or a status. */
-static int
-http_login_bearer(struct relay *r, const struct http_request *req,
+static void
+http_login_bearer(struct relay *r, struct http_request *req,
 		  const struct sockaddr_any *client, const char *token,
-		  const struct user **ret_user)
+		  http_login_fn *fn)
 {
 	const struct user *user = users_find_token(r->snapshot->users, token);
 	const char *name = user != NULL ? user->name : NULL;
 	const char *why =
 		user != NULL ? http_login_why(user, client) : "unknown";
-	int64_t delay_ms;
+	int64_t now = loop_mono_ms(relay_home(r));
 
 	if (!http_login_may_try(r, req, client, HTTP_BEARER, name))
-		return 429;
-	if (why != NULL)
-		return http_login_refuse(r, req, client, HTTP_BEARER, name, why,
-					 &delay_ms);
-	*ret_user = user;
-	return 0;
-}
-
-int
-http_login_gate(struct relay *r, struct http_request *req,
-		const struct sockaddr_any *client)
-{
-	enum http_scheme scheme;
-	const struct user *user;
-	const char *rest = NULL;
-	char *name, *password;
-	int status;
-
-	scheme = http_login_scheme(req, &rest);
-	if (scheme == HTTP_NO_SCHEME)
-		return 401;
-	if (scheme == HTTP_BEARER)
-		return http_login_bearer(r, req, client, rest, &user);
-	name = http_login_basic(rest, &password);
-	if (name == NULL)
-		return 401;
-	status = http_login_may_try(r, req, client, HTTP_BASIC, name) ? 0 : 429;
-	password_wipe(password, strlen(password));
-	free(name);
-	return status;
+		return;
+	if (why != NULL) {
+		logins_failed(r->logins, client, name, now);
+		http_login_refuse(r, req, client, HTTP_BEARER, name, why);
+		return;
+	}
+	logins_succeeded(r->logins, client, name, now);
+	http_login_told(r, req, client, HTTP_BEARER, name, "ok", NULL);
+	fn(r, req, user);
 }
 
 /* --- by a password ------------------------------------------------------------------ */
@@ -199,20 +202,6 @@ http_login_free(struct http_login *hl)
 	loop_handle_free(loop, hl->handle);
 	free(hl->name);
 	free(hl);
-}
-
-static void
-http_login_answer(struct http_request *req, int status)
-{
-	static const char no[] = "Unauthorized\n", may_not[] = "Forbidden\n",
-			  many[] = "Too Many Requests\n",
-			  busy[] = "Service Unavailable\n";
-	const char *text = status == 401   ? no
-			   : status == 403 ? may_not
-			   : status == 429 ? many
-					   : busy;
-
-	http_answer(req, status, TYPE_TEXT, text, strlen(text));
 }
 
 static void
@@ -251,88 +240,124 @@ http_login_go_on(struct http_login *hl, const struct user *user)
 	http_login_free(hl);
 }
 
+/* A wrong password, or the right one of who may not: 401 comes late. */
 static void
-http_login_checked(void *object, bool matches)
+http_login_wrong(struct http_login *hl, const char *why, int64_t delay_ms)
+{
+	if (strcmp(why, "rights") == 0) {
+		http_login_refuse(hl->relay, hl->req, &hl->client, HTTP_BASIC,
+				  hl->name, why);
+		http_login_free(hl);
+		return;
+	}
+	http_login_told(hl->relay, hl->req, &hl->client, HTTP_BASIC, hl->name,
+			"failed", why);
+	loop_timer_set(&hl->delay, delay_ms);
+}
+
+static void
+http_login_matches(struct http_login *hl, const struct user *user)
+{
+	struct relay *r = hl->relay;
+	const char *why =
+		user != NULL ? http_login_why(user, &hl->client) : "unknown";
+
+	if (why == NULL)
+		http_login_go_on(hl, user);
+	else
+		http_login_wrong(hl, why,
+				 logins_failed(r->logins, &hl->client, hl->name,
+					       loop_mono_ms(relay_home(r))));
+}
+
+static void
+http_login_checked(void *object, enum logins_said said, int64_t delay_ms)
 {
 	struct http_login *hl = object;
 	const struct user *user =
 		users_find(hl->relay->snapshot->users, hl->name);
-	const char *why = "unknown";
-	int64_t delay_ms;
-	int status;
 
-	if (user != NULL)
-		why = matches ? http_login_why(user, &hl->client) : "password";
-	if (why == NULL) {
-		http_login_go_on(hl, user);
+	switch (said) {
+	case LOGINS_MATCHES:
+		http_login_matches(hl, user);
+		return;
+	case LOGINS_WRONG:
+		http_login_wrong(hl, user != NULL ? "password" : "unknown",
+				 delay_ms);
+		return;
+	case LOGINS_LIMITED:
+		http_login_limited(hl->relay, hl->req, &hl->client, HTTP_BASIC,
+				   hl->name);
+		http_login_free(hl);
 		return;
 	}
-	status = http_login_refuse(hl->relay, hl->req, &hl->client, HTTP_BASIC,
-				   hl->name, why, &delay_ms);
-	if (status == 401) {
-		loop_timer_set(&hl->delay, delay_ms);
-		return;
-	}
-	http_login_answer(hl->req, status);
-	http_login_free(hl);
 }
 
-/* NAME and PASSWORD, one piece, are its own from here on. */
 static void
 http_login_check(struct relay *r, struct http_request *req,
 		 const struct sockaddr_any *client, http_login_fn *fn,
-		 char *name, char *password)
+		 const char *name, const char *password)
 {
 	const struct users *users = r->snapshot->users;
 	struct http_login *hl = xcalloc(1, sizeof(*hl));
 	struct loop *loop = relay_home(r);
-	int result;
+	struct logins_ask ask = {
+		.peer = client,
+		.name = name,
+		.user = users_find(users, name),
+		.like = users_hash_like(users, name),
+		.password = password,
+		.now = loop_mono_ms(loop),
+	};
 
 	hl->relay = r;
 	hl->req = req;
 	hl->fn = fn;
 	hl->client = *client;
-	hl->name = name;
+	hl->name = xstrdup(name);
 	hl->handle = loop_handle_new(loop, hl);
 	loop_timer_init(&hl->delay, loop, http_login_no, hl);
 	loop_end_add(loop, &hl->end, http_login_end, hl);
-	result = logins_check(r->logins, users_find(users, name),
-			      users_hash_like(users, name), password, loop,
-			      hl->handle, http_login_checked);
-	password_wipe(password, strlen(password));
-	if (result == 0)
+	if (logins_check(r->logins, &ask, loop, hl->handle,
+			 http_login_checked) == 0)
 		return;
 	http_login_told(r, req, client, HTTP_BASIC, name, "busy", "busy");
 	http_login_answer(req, 503);
 	http_login_free(hl);
 }
 
-void
-http_login(struct relay *r, struct http_request *req,
-	   const struct sockaddr_any *client, http_login_fn *fn)
+static void
+http_login_basic(struct relay *r, struct http_request *req,
+		 const struct sockaddr_any *client, const char *rest,
+		 http_login_fn *fn)
 {
-	const struct user *user = NULL;
-	const char *rest = NULL;
-	char *name, *password;
-	int status;
+	char *password, *name = http_login_pair(rest, &password);
 
-	if (http_login_scheme(req, &rest) == HTTP_BEARER) {
-		status = http_login_bearer(r, req, client, rest, &user);
-		if (status != 0) {
-			http_login_answer(req, status);
-			return;
-		}
-		logins_succeeded(r->logins, client, user->name,
-				 loop_mono_ms(relay_home(r)));
-		http_login_told(r, req, client, HTTP_BEARER, user->name, "ok",
-				NULL);
-		fn(r, req, user);
-		return;
-	}
-	name = rest != NULL ? http_login_basic(rest, &password) : NULL;
 	if (name == NULL) {
 		http_login_answer(req, 401);
 		return;
 	}
-	http_login_check(r, req, client, fn, name, password);
+	if (http_login_may_try(r, req, client, HTTP_BASIC, name))
+		http_login_check(r, req, client, fn, name, password);
+	password_wipe(password, strlen(password));
+	free(name);
+}
+
+void
+http_login(struct relay *r, struct http_request *req,
+	   const struct sockaddr_any *client, http_login_fn *fn)
+{
+	const char *rest;
+
+	switch (http_login_scheme(req, &rest)) {
+	case HTTP_BASIC:
+		http_login_basic(r, req, client, rest, fn);
+		return;
+	case HTTP_BEARER:
+		http_login_bearer(r, req, client, rest, fn);
+		return;
+	case HTTP_NO_SCHEME:
+		http_login_answer(req, 401);
+		return;
+	}
 }

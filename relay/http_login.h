@@ -12,11 +12,6 @@
  * not. */
 bool http_login_is_tried(const struct http_request *req);
 
-/* The header is there, CLIENT sent it: 0, or the status that ends it. What takes
- * time to check is checked later. */
-int http_login_gate(struct relay *r, struct http_request *req,
-		    const struct sockaddr_any *client);
-
 /* The request is whole: it is answered with 401, 403, 429 or 503, or given to
  * FN, now or later, on the home loop. */
 typedef void http_login_fn(struct relay *r, struct http_request *req,

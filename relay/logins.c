@@ -351,11 +351,16 @@ static const char nobody[] = "$y$j9T$nFrf4QjyMwxBUmhT7GB2G1$"
 
 struct check {
 	struct pool_job job;
-	struct loop *loop; /* borrowed */
+	struct logins *logins; /* borrowed */
+	struct loop *loop;     /* borrowed */
 	uint64_t handle;
 	logins_fn *fn;
-	char *hash, *password; /* owned */
-	bool somebody, matches;
+	struct sockaddr_any peer;
+	char *name, *hash, *password; /* owned */
+	bool somebody;
+	int64_t now;
+	enum logins_said said;
+	int64_t delay_ms;
 };
 
 /* Mail goes before guesses: a thread that only hashes gives way. */
@@ -375,7 +380,15 @@ check_run(void *arg)
 	struct check *c = arg;
 
 	check_give_way();
-	c->matches = password_matches(c->hash, c->password) && c->somebody;
+	if (!logins_may_try(c->logins, &c->peer, c->name, c->now)) {
+		c->said = LOGINS_LIMITED;
+	} else if (password_matches(c->hash, c->password) && c->somebody) {
+		c->said = LOGINS_MATCHES;
+	} else {
+		c->said = LOGINS_WRONG;
+		c->delay_ms =
+			logins_failed(c->logins, &c->peer, c->name, c->now);
+	}
 }
 
 static void
@@ -384,6 +397,7 @@ check_free(struct check *c)
 	password_wipe(c->password, strlen(c->password));
 	free(c->password);
 	free(c->hash);
+	free(c->name);
 	free(c);
 }
 
@@ -394,26 +408,29 @@ check_done(void *arg)
 	void *object = loop_handle_find(c->loop, c->handle);
 
 	if (object != NULL)
-		c->fn(object, c->matches);
+		c->fn(object, c->said, c->delay_ms);
 	check_free(c);
 }
 
 int
-logins_check(struct logins *l, const struct user *user, const char *like,
-	     const char *password, struct loop *loop, uint64_t handle,
-	     logins_fn *fn)
+logins_check(struct logins *l, const struct logins_ask *ask, struct loop *loop,
+	     uint64_t handle, logins_fn *fn)
 {
 	struct check *c = xcalloc(1, sizeof(*c));
 	int r;
 
+	c->logins = l;
 	c->loop = loop;
 	c->handle = handle;
 	c->fn = fn;
-	c->somebody = user != NULL && user->password[0] != '\0';
-	c->hash = xstrdup(c->somebody    ? user->password
-			  : like != NULL ? like
-					 : nobody);
-	c->password = xstrdup(password);
+	c->peer = *ask->peer;
+	c->now = ask->now;
+	c->somebody = ask->user != NULL && ask->user->password[0] != '\0';
+	c->name = xstrdup(ask->name);
+	c->hash = xstrdup(c->somebody         ? ask->user->password
+			  : ask->like != NULL ? ask->like
+					      : nobody);
+	c->password = xstrdup(ask->password);
 	r = pool_run(l->cpu, &c->job, check_run, loop, check_done, c);
 	if (r < 0)
 		check_free(c);

@@ -5,8 +5,8 @@
  * One for all loops, since a guesser comes over all of them: failures by
  * address, by user and by both together, and how much each user sent. One lock,
  * held for a few instructions; what is remembered has a ceiling, and the
- * longest untouched goes first, failures before who is known. Passwords are hashed in the CPU pool, whose
- * queue is bounded. Thread-safe.
+ * longest untouched goes first, failures before who is known. Passwords are
+ * hashed in the CPU pool, whose queue is bounded. Thread-safe.
  */
 #ifndef RELAY_LOGINS_H
 #define RELAY_LOGINS_H
@@ -62,13 +62,32 @@ enum logins_quota logins_take(struct logins *l, const struct user *user,
 
 /* --- checks ------------------------------------------------------------------------ */
 
+/* What a check needs to know. All is copied, or read within the call. */
+struct logins_ask {
+	const struct sockaddr_any *peer;
+	const char *name;        /* who it says it is */
+	const struct user *user; /* that is NULL: nobody, which takes as long */
+	const char *like;        /* a hash that takes as long, or NULL */
+	const char *password;
+	int64_t now;
+};
+
+enum logins_said {
+	LOGINS_MATCHES, /* nothing is counted: logins_succeeded() or _failed() */
+	LOGINS_WRONG,   /* counted; keep the answer back for DELAY_MS */
+	LOGINS_LIMITED, /* not looked at: the failures became too many */
+};
 /* On LOOP, with what HANDLE stands for; never when that is gone. */
-typedef void logins_fn(void *object, bool matches);
-/* Does PASSWORD belong to USER (NULL: nobody, which takes as long)? LIKE: a hash
- * that takes as long, or NULL. 0, or -EAGAIN when the pool is full. */
-int logins_check(struct logins *l, const struct user *user, const char *like,
-		 const char *password, struct loop *loop, uint64_t handle,
-		 logins_fn *fn);
+typedef void logins_fn(void *object, enum logins_said said, int64_t delay_ms);
+
+/* Does the password belong to the user? 0, or -EAGAIN when the pool is full.
+ *
+ * Those that wait in the pool were all let in before any of them failed, so the
+ * failures are looked at again where one is hashed, and one more is counted
+ * there, whether or not the client waits for the answer: more than the limits
+ * allow are only those that other threads of the pool are just at. */
+int logins_check(struct logins *l, const struct logins_ask *ask,
+		 struct loop *loop, uint64_t handle, logins_fn *fn);
 
 /* The keys of USER for SCRAM; NULL: those that NAME, whom nobody knows, will
  * always have. */

@@ -100,23 +100,44 @@ session_login_delay(struct session *s, enum smtp_in_login_result result,
 	return SMTP_IN_LOGIN_ASKED;
 }
 
-/* What becomes of who has shown, or not, to be the user. Why it is refused, the
- * client isn't told: it could be guessing. */
 static enum smtp_in_login_result
-session_login_judge(struct session *s, bool matches)
+session_login_limited(struct session *s)
 {
-	const char *name = s->auth->name, *why = NULL;
-	int64_t now = loop_mono_ms(s->all->loop);
-	const struct user *user =
-		name != NULL ? users_find(s->snapshot->users, name) : NULL;
+	session_login_failed(s, "limited", "tries");
+	return session_login_delay(s, SMTP_IN_LOGIN_LATER, LOGINS_DELAY_MS);
+}
 
-	if (user == NULL)
-		why = "unknown";
-	else
-		why = session_user_why(s, user);
+/* NULL: it is who it says. Else why not, which the client isn't told: it could
+ * be guessing. */
+static const char *
+session_login_why(const struct session *s, const struct user *user,
+		  bool matches)
+{
+	const char *why = user != NULL ? session_user_why(s, user) : "unknown";
+
 	if (why == NULL && !matches)
 		why = s->auth->mech == SASL_IN_EXTERNAL ? "certificate"
 							: "password";
+	return why;
+}
+
+static const struct user *
+session_login_user(const struct session *s)
+{
+	return s->auth->name != NULL
+		       ? users_find(s->snapshot->users, s->auth->name)
+		       : NULL;
+}
+
+/* What becomes of who has shown, or not, to be the user. */
+static enum smtp_in_login_result
+session_login_judge(struct session *s, bool matches)
+{
+	const struct user *user = session_login_user(s);
+	const char *why = session_login_why(s, user, matches);
+	const char *name = s->auth->name;
+	int64_t now = loop_mono_ms(s->all->loop);
+
 	if (why != NULL) {
 		session_login_failed(s, "failed", why);
 		return session_login_delay(
@@ -134,13 +155,27 @@ session_login_judge(struct session *s, bool matches)
 }
 
 static void
-session_login_checked(void *object, bool matches)
+session_login_checked(void *object, enum logins_said said, int64_t delay_ms)
 {
 	struct session *s = object;
-	enum smtp_in_login_result result = session_login_judge(s, matches);
+	enum smtp_in_login_result result;
 
-	if (result != SMTP_IN_LOGIN_ASKED)
-		session_login_tell(s, result);
+	switch (said) {
+	case LOGINS_MATCHES:
+		result = session_login_judge(s, true);
+		if (result != SMTP_IN_LOGIN_ASKED)
+			session_login_tell(s, result);
+		return;
+	case LOGINS_WRONG:
+		session_login_failed(
+			s, "failed",
+			session_login_why(s, session_login_user(s), false));
+		session_login_delay(s, SMTP_IN_LOGIN_WRONG, delay_ms);
+		return;
+	case LOGINS_LIMITED:
+		session_login_limited(s);
+		return;
+	}
 }
 
 static void
@@ -179,22 +214,26 @@ session_login(void *arg, const struct smtp_in_login *login)
 {
 	struct session *s = arg;
 	const struct users *users = s->snapshot->users;
+	struct logins *logins = s->all->logins;
+	struct logins_ask ask = {
+		.peer = &s->peer,
+		.name = login->user,
+		.password = login->password,
+		.now = loop_mono_ms(s->all->loop),
+	};
 
 	session_login_begin(s, login);
 	if (login->user != NULL &&
-	    !logins_may_try(s->all->logins, &s->peer, login->user,
-			    loop_mono_ms(s->all->loop))) {
-		session_login_failed(s, "limited", "tries");
-		return session_login_delay(s, SMTP_IN_LOGIN_LATER,
-					   LOGINS_DELAY_MS);
-	}
+	    !logins_may_try(logins, &s->peer, login->user, ask.now))
+		return session_login_limited(s);
 	if (login->mech == SASL_IN_EXTERNAL)
 		return session_login_shown(s);
 	if (login->password == NULL)
 		return session_login_judge(s, login->proved);
-	if (logins_check(s->all->logins, users_find(users, login->user),
-			 users_hash_like(users, login->user), login->password,
-			 s->all->loop, s->handle, session_login_checked) < 0) {
+	ask.user = users_find(users, login->user);
+	ask.like = users_hash_like(users, login->user);
+	if (logins_check(logins, &ask, s->all->loop, s->handle,
+			 session_login_checked) < 0) {
 		session_login_failed(s, "busy", "busy");
 		return SMTP_IN_LOGIN_BUSY;
 	}

@@ -178,17 +178,37 @@ test_quota(void **state)
 
 struct asker {
 	struct loop *loop;
-	int answers, matches, wanted;
+	struct logins *logins;
+	uint64_t handle;
+	int wanted, answers, said[LOGINS_LIMITED + 1];
+	int64_t delay_ms; /* of the last answer */
 };
 
 static void
-answered(void *object, bool matches)
+answered(void *object, enum logins_said said, int64_t delay_ms)
 {
 	struct asker *a = object;
 
-	a->matches += matches;
+	a->said[said]++;
+	a->delay_ms = delay_ms;
 	if (++a->answers == a->wanted)
 		loop_stop(a->loop);
+}
+
+static int
+ask(struct asker *a, const struct user *user, const char *like,
+    const char *password, uint64_t handle)
+{
+	struct sockaddr_any peer = from("192.0.2.1");
+	const struct logins_ask ask = {
+		.peer = &peer,
+		.name = user != NULL ? user->name : "nobody",
+		.user = user,
+		.like = like,
+		.password = password,
+	};
+
+	return logins_check(a->logins, &ask, a->loop, handle, answered);
 }
 
 static void
@@ -197,38 +217,56 @@ test_checks(void **state)
 	struct asker a = {.loop = loop_new(clock_system()), .wanted = 4};
 	uint64_t handle = loop_handle_new(a.loop, &a);
 	struct pool *pool = pool_new("cpu", 1, 8);
-	struct logins *l = logins_new(pool, secret);
 	char hash[PASSWORD_HASH_MAX];
 	struct user anna = {.name = "anna", .password = hash},
 		    bare = {.name = "bare", .password = ""};
 
 	(void)state;
+	a.logins = logins_new(pool, secret);
 	assert_int_equal(password_hash("right", hash), 0);
-	assert_int_equal(
-		logins_check(l, &anna, NULL, "right", a.loop, handle, answered),
-		0);
-	assert_int_equal(
-		logins_check(l, &anna, NULL, "wrong", a.loop, handle, answered),
-		0);
-	assert_int_equal(
-		logins_check(l, &bare, NULL, "", a.loop, handle, answered), 0);
+	assert_int_equal(ask(&a, &anna, NULL, "right", handle), 0);
+	assert_int_equal(ask(&a, &anna, NULL, "wrong", handle), 0);
+	assert_int_equal(ask(&a, &bare, NULL, "", handle), 0);
 	/* Of who is gone nobody hears. */
-	assert_int_equal(
-		logins_check(l, &anna, NULL, "right", a.loop, 12345, answered),
-		0);
-	assert_int_equal(
-		logins_check(l, NULL, NULL, "right", a.loop, handle, answered),
-		0);
+	assert_int_equal(ask(&a, &anna, NULL, "right", 12345), 0);
+	assert_int_equal(ask(&a, NULL, NULL, "right", handle), 0);
 	loop_run(a.loop);
-	assert_int_equal(a.matches, 1);
+	assert_int_equal(a.said[LOGINS_MATCHES], 1);
+	assert_int_equal(a.said[LOGINS_WRONG], 3);
+	assert_int_equal(a.delay_ms, 4 * LOGINS_DELAY_MS);
 	pool_end(pool);
-	assert_int_equal(
-		logins_check(l, &anna, NULL, "right", a.loop, handle, answered),
-		-EAGAIN);
+	assert_int_equal(ask(&a, &anna, NULL, "right", handle), -EAGAIN);
 	pool_free(&pool);
 	loop_handle_free(a.loop, handle);
 	loop_free(&a.loop);
-	logins_free(&l);
+	logins_free(&a.logins);
+}
+
+/* All of them may try when they come, since none has failed yet. */
+static void
+test_a_burst(void **state)
+{
+	enum { BURST = 64 };
+	struct asker a = {.loop = loop_new(clock_system()), .wanted = BURST};
+	uint64_t handle = loop_handle_new(a.loop, &a);
+	struct pool *pool = pool_new("cpu", 1, BURST + 1);
+	/* Quick, and there is no password that has it. */
+	struct user anna = {.name = "anna",
+			    .password = "$6$rounds=1000$abcdefgh$"};
+
+	(void)state;
+	a.logins = logins_new(pool, secret);
+	/* Who hangs up before the answer has failed as well. */
+	assert_int_equal(ask(&a, &anna, NULL, "wrong", 12345), 0);
+	for (int i = 0; i < BURST; i++)
+		assert_int_equal(ask(&a, &anna, NULL, "wrong", handle), 0);
+	loop_run(a.loop);
+	assert_int_equal(a.said[LOGINS_WRONG], LOGINS_PER_PAIR - 1);
+	assert_int_equal(a.said[LOGINS_LIMITED], BURST - LOGINS_PER_PAIR + 1);
+	pool_free(&pool);
+	loop_handle_free(a.loop, handle);
+	loop_free(&a.loop);
+	logins_free(&a.logins);
 }
 
 /* Nobody's password takes as long as those that there are, whatever hashed
@@ -237,32 +275,32 @@ static void
 test_as_long(void **state)
 {
 	static const char quick[] = "$6$rounds=1000$abcdefgh$", more[] = "x";
-	struct asker a = {.loop = loop_new(clock_system()), .wanted = 20};
+	enum { TIMES = LOGINS_PER_PAIR };
+	struct asker a = {.loop = loop_new(clock_system()), .wanted = TIMES};
 	uint64_t handle = loop_handle_new(a.loop, &a);
-	struct pool *pool = pool_new("cpu", 1, 20);
-	struct logins *l = logins_new(pool, secret);
+	struct pool *pool = pool_new("cpu", 1, TIMES);
 	int64_t begin[2], took[2];
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
+		a.logins = logins_new(pool, secret);
 		begin[i] = clock_mono_ms(clock_system());
-		for (int n = 0; n < 20; n++)
-			assert_int_equal(
-				logins_check(l, NULL, i == 0 ? quick : NULL,
-					     more, a.loop, handle, answered),
-				0);
+		for (int n = 0; n < TIMES; n++)
+			assert_int_equal(ask(&a, NULL, i == 0 ? quick : NULL,
+					     more, handle),
+					 0);
 		loop_run(a.loop);
 		took[i] = clock_mono_ms(clock_system()) - begin[i];
+		assert_int_equal(a.said[LOGINS_WRONG], (i + 1) * TIMES);
 		a.answers = 0;
+		logins_free(&a.logins);
 	}
 	print_message("  %lld ms, %lld ms\n", (long long)took[0],
 		      (long long)took[1]);
-	assert_int_equal(a.matches, 0);
 	assert_true(2 * took[0] < took[1]);
 	pool_free(&pool);
 	loop_handle_free(a.loop, handle);
 	loop_free(&a.loop);
-	logins_free(&l);
 }
 
 /* --- SCRAM -------------------------------------------------------------------- */
@@ -338,6 +376,7 @@ main(void)
 		cmocka_unit_test(test_known_stay),
 		cmocka_unit_test(test_quota),
 		cmocka_unit_test(test_checks),
+		cmocka_unit_test(test_a_burst),
 		cmocka_unit_test(test_as_long),
 		cmocka_unit_test(test_made_up_keys),
 		cmocka_unit_test(test_the_secret),

@@ -9,6 +9,8 @@
 
 struct keys {
 	struct scram_keys keys;
+	const struct scram_keys *later; /* from the second time on; or NULL */
+	int times;
 	char asked[64]; /* for whom */
 };
 
@@ -18,7 +20,7 @@ give_keys(void *arg, const char *name, struct scram_keys *ret)
 	struct keys *k = arg;
 
 	snprintf(k->asked, sizeof(k->asked), "%s", name);
-	*ret = k->keys;
+	*ret = k->times++ > 0 && k->later != NULL ? *k->later : k->keys;
 }
 
 /* What C says and what S says, until one of them has said all. */
@@ -72,7 +74,7 @@ static void
 test_scram(void **state)
 {
 	struct sasl_context *context = sasl_context_new();
-	struct keys k, other;
+	struct keys k = {0}, other = {0};
 
 	(void)state;
 	assert_int_equal(
@@ -87,6 +89,11 @@ test_scram(void **state)
 	assert_int_equal(talk_scram(context, &k, "anna", "other"), SASL_WRONG);
 	assert_int_equal(talk_scram(context, &other, "anna", "other"),
 			 SASL_PROVED);
+	/* Who was sent the salt before there were too many failures. */
+	k.times = 0;
+	k.later = &other.keys;
+	assert_int_equal(talk_scram(context, &k, "anna", "p\xc3\xa4ss,w=rd"),
+			 SASL_WRONG);
 	sasl_context_free(&context);
 }
 
