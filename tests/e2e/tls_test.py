@@ -1,5 +1,5 @@
 """TLS between belfryd and programs that others wrote: openssl s_client, Python's
-smtplib, swaks, Postfix's posttls-finger, sslscan."""
+smtplib, swaks, Postfix's posttls-finger."""
 import os
 import re
 import signal
@@ -437,29 +437,6 @@ class Tls(harness.Case):
             capture_output=True, text=True, timeout=60, check=False)
         self.assertIn("Verified TLS connection established",
                       done.stdout + done.stderr)
-
-    @harness.need("sslscan")
-    def test_sslscan(self):
-        self.start()
-        done = subprocess.run(
-            ["sslscan", "--no-colour", f"--sni-name={NAME}",
-             f"127.0.0.1:{self.ports['implicit']}"], capture_output=True,
-            text=True, timeout=120, check=False)
-        said = done.stdout
-        for old in ("SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1"):
-            self.assertRegex(said, rf"{re.escape(old)} +disabled")
-        self.assertRegex(said, r"TLSv1\.2 +enabled")
-        self.assertRegex(said, r"TLSv1\.3 +enabled")
-        self.assertIn("Session renegotiation not supported", said)
-        # Groups of less than 128 bits.
-        self.assertNotRegex(said, r"(?m)^TLSv1\.\d +(\d\d|11\d) bits")
-        ciphers = re.findall(r"^(?:Preferred|Accepted) +(\S+) +(\d+) bits "
-                             r"+(\S+)", said, re.M)
-        self.assertTrue(ciphers, said)
-        for version, bits, cipher in ciphers:
-            self.assertGreaterEqual(int(bits), 128, cipher)
-            if version == "TLSv1.2":
-                self.assertRegex(cipher, r"^ECDHE-.*(GCM|CHACHA20)")
 
 
 class Named:
