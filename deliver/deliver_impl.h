@@ -20,9 +20,7 @@
 #include "deliver/deliver.h"
 #include "deliver/host_memory.h"
 #include "deliver/slots.h"
-#include "deliver/smtp_out.h"
-#include "net/io.h"
-#include "net/pool.h"
+#include "deliver/smtp_hello.h"
 #include "queue/attempt.h"
 #include "queue/teller.h"
 
@@ -266,10 +264,8 @@ struct smtp_conn {
 	struct smtp_try *try;              /* borrowed; NULL: none */
 	bool connected, idle, quitting, given, turning;
 	/* What it must be, and what it is. */
-	char *host; /* owned; POLICY's name */
-	struct tls_policy policy;
-	bool shaking, fetching; /* the handshake, a token */
-	uint64_t token;         /* a handle, while FETCHING */
+	char *host; /* owned; the name of HELLO's policy */
+	struct smtp_hello hello;
 	struct attempt_tls tls; /* version NULL: plain */
 	/* For what the deadline was set last. */
 	unsigned timed_heard;
@@ -299,8 +295,6 @@ void smtp_tls_metrics_init(struct smtp_tls_metrics *m, struct metrics *metrics);
 /* The policy of a new connection, and what its machine is to do by it. */
 void smtp_tls_init(struct smtp_conn *c, const struct smtp_try *t,
 		   struct smtp_out_conf *conf);
-/* What the machine wants now: the handshake, a token. */
-void smtp_tls_look(struct smtp_conn *c);
 /* The handshake was made. */
 void smtp_tls_made(struct smtp_conn *c);
 /* The first mail may be given, or C ended before, as c->so says. */

@@ -60,8 +60,7 @@ conn_end(struct smtp_conn *c)
 		TAILQ_REMOVE(&dl->busy, c, link);
 	slots_give(&c->addr_slot);
 	slots_give(&c->hop_slot);
-	if (c->token != 0)
-		loop_handle_free(dl->loop, c->token);
+	smtp_hello_done(&c->hello);
 	smtp_out_done(&c->so);
 	conn_free(c);
 	deliver_loop_check(dl);
@@ -251,7 +250,8 @@ conn_look(struct smtp_conn *c, bool anew)
 	/* Before the handshake, lest STARTTLS goes behind it: who answers ahead
 	 * would shift all replies to what is said under TLS. */
 	conn_flush(c);
-	smtp_tls_look(c);
+	if (c->connected)
+		smtp_hello_look(&c->hello, c->io);
 	conn_flush(c);
 	if (smtp_out_wants_body(&c->so) && conn_pump(c))
 		anew = true;
@@ -270,7 +270,7 @@ conn_look(struct smtp_conn *c, bool anew)
 		must(c->so.failed);
 		smtp_tls_note(c);
 		plain = c->so.tls_failed &&
-			c->policy.level == TLS_LEVEL_OPPORTUNISTIC;
+			c->hello.policy.level == TLS_LEVEL_OPPORTUNISTIC;
 		reply_copy(&why, &c->so.why);
 		memcpy(relay, c->relay, sizeof(relay));
 		t->hop_slot = c->hop_slot;
@@ -342,13 +342,23 @@ conn_connect_failed(struct smtp_conn *c, int error)
 }
 
 static void
+conn_broke(struct smtp_conn *c, enum io_event event)
+{
+	if (c->connected)
+		smtp_hello_broke(&c->hello, c->io, event);
+	else
+		conn_connect_failed(c, event == IO_FAILED ? io_error(c->io)
+							  : ETIMEDOUT);
+}
+
+static void
 conn_event(void *arg, enum io_event event)
 {
 	struct smtp_conn *c = arg;
 
 	switch (event) {
 	case IO_CONNECTED:
-		if (c->shaking)
+		if (c->hello.shaking)
 			smtp_tls_made(c);
 		c->connected = true;
 		break;
@@ -359,25 +369,13 @@ conn_event(void *arg, enum io_event event)
 	case IO_DRAINED:
 		break;
 	case IO_EOF:
-		smtp_out_closed(&c->so);
-		break;
 	case IO_FAILED:
-		if (c->shaking)
-			smtp_out_tls_failed(&c->so, io_error_text(c->io));
-		else if (c->connected)
-			smtp_out_closed(&c->so);
-		else
-			conn_connect_failed(c, io_error(c->io));
-		break;
 	case IO_DEADLINE:
-		if (c->idle) {
+		if (c->idle && event == IO_DEADLINE) {
 			smtp_conn_quit(c);
 			return;
 		}
-		if (c->connected)
-			smtp_out_silent(&c->so);
-		else
-			conn_connect_failed(c, ETIMEDOUT);
+		conn_broke(c, event);
 		break;
 	}
 	conn_look(c, event == IO_CONNECTED || event == IO_DRAINED);

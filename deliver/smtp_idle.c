@@ -30,7 +30,7 @@ idle_fits_addr(const struct smtp_conn *c, const struct smtp_try *t,
 	    c->so.conf.lmtp != smtp_try_is_lmtp(t) ||
 	    strcmp(c->helo, routing_helo(t->routing, entry)) != 0 ||
 	    !hop_same_session(c->entry, entry) ||
-	    (c->policy.level == TLS_LEVEL_VERIFY &&
+	    (c->hello.policy.level == TLS_LEVEL_VERIFY &&
 	     strcasecmp(c->host, host->name) != 0))
 		return false;
 	routing_bind(t->routing, entry, addr->ss.ss_family, &source);

@@ -1,6 +1,6 @@
 /*
- * smtp_tls - what a connection does for its policy: the handshake, the token of
- * a login, and what is said and counted of both.
+ * smtp_tls - the policy of a connection: what is said and counted of its TLS
+ * and its login, and where its handshake fails.
  *
  * Where TLS is opportunistic and the handshake fails, the same address is tried
  * again in the clear, and for a while goes on so: a host whose TLS is broken
@@ -82,17 +82,26 @@ smtp_tls_set_bad(struct smtp_try *t, const struct sockaddr_any *addr)
 
 /* --- the handshake -------------------------------------------------------------------- */
 
+static void
+tls_turn(void *arg)
+{
+	smtp_conn_turn(arg);
+}
+
 void
 smtp_tls_init(struct smtp_conn *c, const struct smtp_try *t,
 	      struct smtp_out_conf *conf)
 {
-	c->policy = routing_tls(c->entry, c->host);
-	conf->tls = c->policy.level;
-	if (conf->tls == TLS_LEVEL_OPPORTUNISTIC &&
-	    smtp_tls_is_bad(t, &c->addr))
-		conf->tls = TLS_LEVEL_NONE;
-	conf->implicit_tls = c->policy.implicit;
-	conf->login = routing_login(c->entry);
+	c->hello = (struct smtp_hello){
+		.loop = c->dl->loop,
+		.disk = c->dl->deliver->disk,
+		.routing = c->routing,
+		.entry = c->entry,
+		.so = &c->so,
+		.turn = tls_turn,
+		.arg = c,
+	};
+	smtp_hello_init(&c->hello, c->host, smtp_tls_is_bad(t, &c->addr), conf);
 }
 
 void
@@ -101,7 +110,6 @@ smtp_tls_made(struct smtp_conn *c)
 	struct tls_session session;
 	struct tls_peer peer;
 
-	c->shaking = false;
 	if (io_tls_session(c->io, &session))
 		c->tls = (struct attempt_tls){.version = session.version,
 					      .cipher = session.cipher};
@@ -109,89 +117,7 @@ smtp_tls_made(struct smtp_conn *c)
 		c->tls.verified = peer.verified;
 		tls_peer_done(&peer);
 	}
-	smtp_out_secured(&c->so);
-}
-
-/* --- the token ------------------------------------------------------------------------ */
-
-/* It may outlive the connection. */
-struct token_job {
-	struct pool_job job;
-	struct loop *loop;       /* borrowed */
-	uint64_t conn;           /* a handle */
-	struct routing *routing; /* a reference: CONF is its */
-	const struct secret_conf *conf;
-	enum secrets_mode mode;
-	struct secret *token; /* owned */
-	char *why;            /* owned */
-};
-
-static void
-token_read(void *arg)
-{
-	struct token_job *j = arg;
-
-	secret_load(j->conf, j->mode, &j->token, &j->why);
-}
-
-static void
-token_done(void *arg)
-{
-	struct token_job *j = arg;
-	struct smtp_conn *c = loop_handle_find(j->loop, j->conn);
-
-	if (c) {
-		loop_handle_free(j->loop, c->token);
-		c->token = 0;
-		c->fetching = false;
-		smtp_out_token(&c->so, j->token,
-			       j->why ? j->why : "there is no token");
-		smtp_conn_turn(c);
-	}
-	secret_free(&j->token);
-	routing_unref(&j->routing);
-	free(j->why);
-	free(j);
-}
-
-static void
-tls_fetch_token(struct smtp_conn *c)
-{
-	struct deliver *d = c->dl->deliver;
-	struct token_job *j = xcalloc(1, sizeof(*j));
-	int r = 0;
-
-	j->loop = c->dl->loop;
-	j->routing = routing_ref(c->routing);
-	j->conf = &c->entry->token;
-	j->mode = c->so.conf.login->mode;
-	j->conn = c->token = loop_handle_new(j->loop, c);
-	c->fetching = true;
-	if (d->disk)
-		r = pool_run(d->disk, &j->job, token_read, j->loop, token_done,
-			     j);
-	if (d->disk && r == 0)
-		return;
-	if (d->disk)
-		j->why = xstrdup("too much waits for the disk");
-	else
-		token_read(j);
-	token_done(j);
-}
-
-/* --- what the machine wants ----------------------------------------------------------- */
-
-void
-smtp_tls_look(struct smtp_conn *c)
-{
-	if (c->so.state == SMTP_OUT_TLS && c->connected && !c->shaking) {
-		c->shaking = true;
-		/* What came in the clear the machine has heard, to the end. */
-		io_start_tls_client(c->io, c->policy.client, c->policy.name,
-				    c->policy.level == TLS_LEVEL_VERIFY);
-	}
-	if (c->so.state == SMTP_OUT_TOKEN && !c->fetching)
-		tls_fetch_token(c);
+	smtp_hello_secured(&c->hello);
 }
 
 /* --- what is said of it ------------------------------------------------------------------ */
@@ -199,7 +125,7 @@ smtp_tls_look(struct smtp_conn *c)
 static void
 tls_log_failed(const struct smtp_conn *c, const char *line)
 {
-	bool plain = c->policy.level == TLS_LEVEL_OPPORTUNISTIC;
+	bool plain = c->hello.policy.level == TLS_LEVEL_OPPORTUNISTIC;
 
 	tls_count(c->dl->deliver->tls.failed);
 	log_event(c->dl->deliver->log, plain ? LOG_INFO : LOG_WARNING,

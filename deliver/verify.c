@@ -20,9 +20,8 @@
 #include "base/must.h"
 #include "base/xalloc.h"
 #include "deliver/routes_conf.h"
-#include "deliver/smtp_out.h"
+#include "deliver/smtp_hello.h"
 #include "deliver/verify_impl.h"
-#include "net/io.h"
 
 #define PROBE_STEP_MS   30000 /* for a reply, at most */
 #define PROBE_LINGER_MS 2000
@@ -73,10 +72,10 @@ struct probe {
 	size_t naddrs, addr_at;
 	struct dns_query *query; /* owned */
 	struct io *io;           /* owned */
-	struct tls_policy policy;
-	bool shaking, plain; /* the handshake; it failed at this address */
-	struct smtp_out so;  /* in HELLO */
-	struct buf out;      /* its */
+	struct smtp_out so;      /* in HELLO */
+	struct buf out;          /* its */
+	struct smtp_hello hello; /* what it wants */
+	bool plain;              /* the handshake failed at this address */
 	struct reply_parser parser;
 	struct reply last;
 	struct loop_timer patience; /* of those who wait */
@@ -90,6 +89,7 @@ struct probe {
 struct verifier {
 	struct loop *loop;             /* borrowed */
 	struct dns *dns;               /* borrowed */
+	struct pool *disk;             /* borrowed; may be NULL */
 	struct verify_kept *kept;      /* borrowed */
 	const struct log_context *log; /* borrowed */
 	struct probe *probes;          /* hash; owned */
@@ -101,13 +101,20 @@ static void probe_address(struct probe *p);
 /* --- the end of a probe -------------------------------------------------------- */
 
 static void
+probe_hang_up(struct probe *p)
+{
+	smtp_hello_done(&p->hello);
+	if (p->io != NULL)
+		io_close(&p->io);
+}
+
+static void
 probe_free(struct probe *p)
 {
 	HASH_DEL(p->v->probes, p);
 	if (p->query != NULL)
 		dns_cancel(&p->query);
-	if (p->io != NULL)
-		io_close(&p->io);
+	probe_hang_up(p);
 	smtp_out_done(&p->so);
 	buf_wipe(&p->out);
 	loop_timer_done(&p->patience);
@@ -200,7 +207,7 @@ probe_say(struct probe *p, enum probe_state next, const char *verb,
 static void
 probe_next_address(struct probe *p)
 {
-	io_close(&p->io);
+	probe_hang_up(p);
 	p->plain = false;
 	p->addr_at++;
 	probe_address(p);
@@ -285,43 +292,38 @@ probe_input(struct probe *p)
 
 /* --- the way there ---------------------------------------------------------------- */
 
-/* Read here: one file for one recipient, by whom a client waits for. */
-static void
-probe_token(struct probe *p)
-{
-	struct secret *token = NULL;
-	char *why = NULL;
-
-	secret_load(&p->hops[p->hop_at].token, p->so.conf.login->mode, &token,
-		    &why);
-	smtp_out_token(&p->so, token, why != NULL ? why : "there is no token");
-	secret_free(&token);
-	free(why);
-}
-
 /* The machine is at its end: in the clear, elsewhere, or not at all. */
 static void
 probe_hello_failed(struct probe *p)
 {
 	reply_copy(&p->last, &p->so.why);
-	if (!p->so.tls_failed || p->policy.level != TLS_LEVEL_OPPORTUNISTIC) {
+	if (!p->so.tls_failed ||
+	    p->hello.policy.level != TLS_LEVEL_OPPORTUNISTIC) {
 		probe_next_address(p);
 		return;
 	}
-	io_close(&p->io);
+	probe_hang_up(p);
 	p->plain = true;
 	probe_address(p);
 }
 
-/* What the machine wants now. */
 static void
-probe_hello(struct probe *p)
+probe_flush(struct probe *p)
 {
-	if (p->so.state == SMTP_OUT_TOKEN)
-		probe_token(p);
 	if (p->out.len > 0)
 		io_write(p->io, p->out.data, p->out.len);
 	buf_wipe(&p->out);
+}
+
+/* What the machine wants now. */
+static void
+probe_hello(void *arg)
+{
+	struct probe *p = arg;
+
+	probe_flush(p);
+	smtp_hello_look(&p->hello, p->io);
+	probe_flush(p);
 	if (p->so.state == SMTP_OUT_CLOSED) {
 		probe_hello_failed(p);
 		return;
@@ -329,11 +331,6 @@ probe_hello(struct probe *p)
 	if (p->so.state == SMTP_OUT_READY) {
 		p->state = probe_say(p, PROBE_MAIL, "MAIL FROM:<>", "", "");
 		return;
-	}
-	if (p->so.state == SMTP_OUT_TLS && !p->shaking) {
-		p->shaking = true;
-		io_start_tls_client(p->io, p->policy.client, p->policy.name,
-				    p->policy.level == TLS_LEVEL_VERIFY);
 	}
 	io_set_deadline(p->io, PROBE_STEP_MS);
 }
@@ -355,9 +352,8 @@ probe_hello_input(struct probe *p)
 static void
 probe_connected(struct probe *p)
 {
-	if (p->shaking)
-		smtp_out_secured(&p->so);
-	p->shaking = false;
+	if (p->hello.shaking)
+		smtp_hello_secured(&p->hello);
 	p->state = PROBE_HELLO;
 	probe_hello(p);
 }
@@ -371,12 +367,7 @@ probe_broke(struct probe *p, enum io_event event)
 		probe_next_address(p);
 		return;
 	}
-	if (p->shaking && event == IO_FAILED)
-		smtp_out_tls_failed(&p->so, io_error_text(p->io));
-	else if (event == IO_DEADLINE)
-		smtp_out_silent(&p->so);
-	else
-		smtp_out_closed(&p->so);
+	smtp_hello_broke(&p->hello, p->io, event);
 	probe_hello(p);
 }
 
@@ -410,15 +401,18 @@ static void
 probe_begin(struct probe *p)
 {
 	const struct hop *hop = &p->hops[p->hop_at];
-	struct smtp_out_conf conf = {
-		.helo = routing_helo(p->routing, hop),
-		.login = routing_login(hop),
-	};
+	struct smtp_out_conf conf = {.helo = routing_helo(p->routing, hop)};
 
-	p->policy = routing_tls(hop, hop->host);
-	conf.tls = p->plain ? TLS_LEVEL_NONE : p->policy.level;
-	conf.implicit_tls = p->policy.implicit;
-	p->shaking = false;
+	p->hello = (struct smtp_hello){
+		.loop = p->v->loop,
+		.disk = p->v->disk,
+		.routing = p->routing,
+		.entry = hop,
+		.so = &p->so,
+		.turn = probe_hello,
+		.arg = p,
+	};
+	smtp_hello_init(&p->hello, hop->host, p->plain, &conf);
 	smtp_out_done(&p->so);
 	smtp_out_init(&p->so, &conf, &p->out);
 }
@@ -571,13 +565,14 @@ verifier_ask(struct verifier *v, struct routing *routing,
 }
 
 struct verifier *
-verifier_new(struct loop *loop, struct dns *dns, struct verify_kept *kept,
-	     const struct log_context *log)
+verifier_new(struct loop *loop, struct dns *dns, struct pool *disk,
+	     struct verify_kept *kept, const struct log_context *log)
 {
 	struct verifier *v = xcalloc(1, sizeof(*v));
 
 	v->loop = loop;
 	v->dns = dns;
+	v->disk = disk;
 	v->kept = kept;
 	v->log = log;
 	return v;

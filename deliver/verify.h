@@ -14,6 +14,7 @@
 #include "deliver/route.h"
 #include "net/dns.h"
 #include "net/loop.h"
+#include "net/pool.h"
 
 #define VERIFY_KEPT_MAX   20000
 #define VERIFY_PROBES_MAX 200
@@ -35,10 +36,11 @@ struct verify_kept;
 struct verify_kept *verify_kept_new(void);
 void verify_kept_free(struct verify_kept **k);
 
-/* Of one loop, but for its end, which is after the loop's. */
+/* Of one loop, but for its end, which is after the loop's and that of DISK,
+ * which reads tokens; NULL: read on the loop. */
 struct verifier;
 struct verifier *verifier_new(struct loop *loop, struct dns *dns,
-			      struct verify_kept *kept,
+			      struct pool *disk, struct verify_kept *kept,
 			      const struct log_context *log);
 void verifier_free(struct verifier **v);
 

@@ -328,8 +328,8 @@ start_sessions(struct relay *r)
 	for (size_t i = 0; i < r->nloops; i++) {
 		struct relay_loop *rl = &r->loops[i];
 
-		rl->verifier =
-			verifier_new(rl->loop, rl->dns, r->kept, &r->log_root);
+		rl->verifier = verifier_new(rl->loop, rl->dns, r->disk, r->kept,
+					    &r->log_root);
 		rl->sessions =
 			sessions_new(rl->loop, r->queue, rl->verifier,
 				     r->snapshot, r->rates, &r->log_root);

@@ -207,7 +207,8 @@ int
 LLVMFuzzerTestOneInput(const unsigned char *data, size_t len)
 {
 	struct verify_kept *kept = verify_kept_new();
-	struct verifier *v = verifier_new(fv.loop, fv.dns, kept, &fv.context);
+	struct verifier *v =
+		verifier_new(fv.loop, fv.dns, NULL, kept, &fv.context);
 
 	fv.data = data;
 	fv.len = len;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/must.h"
@@ -24,6 +25,7 @@ struct rig {
 	struct log_context context;
 	struct loop *loop;
 	struct dns *dns;
+	struct pool *disk;
 	struct verify_kept *kept;
 	struct verifier *v;
 	struct hop hops[2];
@@ -86,7 +88,7 @@ rig_open(struct rig *g, const struct delivery_conf *conf)
 	g->loop = loop_new(clock_system());
 	assert_int_equal(dns_new(g->loop, &dns_conf, &g->dns, &why), 0);
 	g->kept = verify_kept_new();
-	g->v = verifier_new(g->loop, g->dns, g->kept, &g->context);
+	g->v = verifier_new(g->loop, g->dns, g->disk, g->kept, &g->context);
 	g->rule = (struct route_rule){
 		.match = TEXT("inner.example"),
 		.via = {g->hops[1].port > 0 ? 2 : 1, g->hops},
@@ -118,6 +120,7 @@ rig_init(struct rig *g, int first, int second)
 static void
 rig_done(struct rig *g)
 {
+	pool_free(&g->disk);
 	verifier_free(&g->v);
 	loop_handle_free(g->loop, g->handle);
 	routing_unref(&g->routing);
@@ -337,6 +340,46 @@ test_tls(void **state)
 	tls_maker_done(&maker);
 }
 
+/* A token is read where reading may take its time; without one nobody knows. */
+static void
+test_token(void **state)
+{
+	static char token[256];
+	const struct tls_cert_want want = {
+		.file = "good", .cn = "good", .names = "IP:127.0.0.1"};
+	struct tls_maker maker;
+	struct smtp_server *s;
+	struct rig g;
+	FILE *f;
+
+	(void)state;
+	tls_maker_init(&maker);
+	tls_make(&maker, &want);
+	s = smtp_server_start_tls(NULL, tls_path(&maker, "good.pem"),
+				  tls_path(&maker, "good.key"), false);
+	snprintf(token, sizeof(token), "%s", tls_path(&maker, "token"));
+	rig_hops(&g, "127.0.0.1", smtp_server_port(s), 0);
+	g.disk = pool_new("disk", 1, 10);
+	g.hops[0].user = TEXT("anna");
+	g.hops[0].token.file = (struct conf_text){token, {"test", 1, 1}};
+	g.hops[0].tls = HOP_TLS_ENCRYPT;
+	rig_open(&g, &plain_conf);
+	assert_int_equal(rig_wait(&g, "a@inner.example"), VERIFY_LATER);
+	assert_string_equal(smtp_server_counts(s).auth, "");
+	f = fopen(token, "we");
+	assert_non_null(f);
+	fputs("one\n", f);
+	fclose(f);
+	assert_int_equal(chmod(token, 0600), 0);
+	assert_int_equal(rig_wait(&g, "b@inner.example"), VERIFY_GOOD);
+	assert_string_equal(smtp_server_counts(s).auth,
+			    "XOAUTH2 dXNlcj1hbm5hAWF1dGg9QmVhcmVyIG9uZQEB");
+	rig_done(&g);
+	unlink(token);
+	smtp_server_stop(&s);
+	tls_maker_done(&maker);
+}
+
 /* Where a refusal is no bounce it is no no either. */
 static void
 test_soft_bounce(void **state)
@@ -481,6 +524,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_tls),
+		cmocka_unit_test(test_token),
 		cmocka_unit_test(test_prefer),
 		cmocka_unit_test(test_soft_bounce),
 		cmocka_unit_test(test_hosts),
