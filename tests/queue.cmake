@@ -71,6 +71,6 @@ foreach(story "accept" "three recipients" "dead for a day" "round a dead host"
               "fifty megabytes cut off" "a bell")
   string(REPLACE " " "_" name "unit.queue_story_all.${story}")
   add_test(NAME ${name} COMMAND test_queue_story)
-  set_tests_properties(${name} PROPERTIES LABELS slow TIMEOUT 900
+  set_tests_properties(${name} PROPERTIES LABELS slow TIMEOUT 1800
                        ENVIRONMENT "STORY=${story};STORY_POINTS=600")
 endforeach()
