@@ -18,6 +18,18 @@ import ca
 import lab
 
 
+def scram_last(password, told, bare, first, final):
+    """(salted password, the client's last message with its proof)"""
+    salted = hashlib.pbkdf2_hmac(
+        "sha256", password.encode(), base64.b64decode(told[b"s"]),
+        int(told[b"i"]))
+    key = hmac.digest(salted, b"Client Key", "sha256")
+    mark = hmac.digest(hashlib.sha256(key).digest(),
+                       b",".join((bare, first, final)), "sha256")
+    proof = base64.b64encode(bytes(x ^ y for x, y in zip(key, mark)))
+    return salted, base64.b64encode(final + b",p=" + proof).decode()
+
+
 class AuthCase(harness.Case):
     def setUp(self):
         super().setUp()
@@ -317,15 +329,8 @@ class Auth(AuthCase):
         first = base64.b64decode(said)
         told = dict(part.split(b"=", 1) for part in first.split(b","))
         final = b"c=biws,r=" + told[b"r"]
-        salted = hashlib.pbkdf2_hmac(
-            "sha256", password.encode(), base64.b64decode(told[b"s"]),
-            int(told[b"i"]))
-        key = hmac.digest(salted, b"Client Key", "sha256")
-        mark = hmac.digest(hashlib.sha256(key).digest(),
-                           b",".join((bare, first, final)), "sha256")
-        proof = base64.b64encode(bytes(x ^ y for x, y in zip(key, mark)))
-        return client.docmd(
-            base64.b64encode(final + b",p=" + proof).decode())[0], told[b"s"]
+        _, last = scram_last(password, told, bare, first, final)
+        return client.docmd(last)[0], told[b"s"]
 
     def test_scram_tells_nothing(self):
         """A good proof is none where it lets nobody in: else the reply to it
@@ -538,15 +543,8 @@ class AuthTls(AuthCase):
             binding = bytes(32)
         final = b"c=" + base64.b64encode(b"p=tls-exporter,," + binding) \
             + b",r=" + told[b"r"]
-        salted = hashlib.pbkdf2_hmac(
-            "sha256", password.encode(), base64.b64decode(told[b"s"]),
-            int(told[b"i"]))
-        key = hmac.digest(salted, b"Client Key", "sha256")
-        mark = hmac.digest(hashlib.sha256(key).digest(),
-                           b",".join((bare, first, final)), "sha256")
-        proof = bytes(x ^ y for x, y in zip(key, mark))
-        say(base64.b64encode(
-            final + b",p=" + base64.b64encode(proof)).decode())
+        salted, last = scram_last(password, told, bare, first, final)
+        say(last)
         reply = until(rb"^(\d\d\d) ?(\S*)")
         if reply[1] != b"334":
             return int(reply[1])

@@ -344,18 +344,12 @@ class Link(DocCase):
         if number == 2:
             text = re.sub("site([12])", lambda m: f"site{3 - int(m[1])}", text)
         belfryd = self.prepare()
-        for old, new in (
-                ('"127.0.0.1:25"', f'"127.0.0.1:{belfryd.smtp}"'),
-                ('":26"', f'"127.0.0.2{number}:{self.port}"'),
-                ("port: 26", f"port: {self.port}"),
-                ("host: 10.1.0.5", f"host: 127.0.0.1, port: {sink.port}"),
-                ("/etc/belfry", self.etc)):
-            self.assertIn(old, text)
-            text = text.replace(old, new)
-        rest = {key: value for key, value in belfryd.config.items()
-                if key not in ("hostname", "listeners", "delivery")}
-        rest["dns"] = {"servers": [f"127.0.0.1@{self.nsd.port}"]}
-        belfryd.write_config(text + lab.yaml(rest).lstrip("\n") + "\n")
+        self.configure(belfryd, text, (
+            ('"127.0.0.1:25"', f'"127.0.0.1:{belfryd.smtp}"'),
+            ('":26"', f'"127.0.0.2{number}:{self.port}"'),
+            ("port: 26", f"port: {self.port}"),
+            ("host: 10.1.0.5", f"host: 127.0.0.1, port: {sink.port}"),
+            ("/etc/belfry", self.etc)))
         done = belfryd.cli("check")
         self.assertIn(": ok", done.stdout)
         return belfryd.start()

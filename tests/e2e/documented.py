@@ -87,6 +87,17 @@ class DocCase(StoreCase):
             self.names += [("-o belfry ", ""), ("--as belfry", "")]
         return belfryd
 
+    def configure(self, belfryd, text, changes):
+        """BELFRYD has TEXT as its configuration, with the CHANGES that a test
+        needs, and as to the rest what every test has."""
+        for old, new in changes:
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        rest = {key: value for key, value in belfryd.config.items()
+                if key not in ("hostname", "listeners", "delivery")}
+        rest["dns"] = {"servers": [f"127.0.0.1@{self.nsd.port}"]}
+        belfryd.write_config(text + lab.yaml(rest).lstrip("\n") + "\n")
+
     def run_block(self, number):
         """All lines of a block; what they print."""
         return "".join(map(self.run_line, self.blocks[number]))

@@ -18,7 +18,7 @@ class RelayPage(documented.DocCase):
 
     provider = smarthost_test.Smarthost.postfix
 
-    def configure(self, provider):
+    def begin(self, provider):
         """The page's configuration, with ports of ours."""
         belfryd = self.prepare()
         self.etc, self.apps = os.path.join(belfryd.folder, "etc"), \
@@ -26,19 +26,12 @@ class RelayPage(documented.DocCase):
         os.mkdir(self.etc)
         self.put_certificate()
         (_, lines), = documented.blocks(self.PAGE, "yaml")
-        text = "\n".join(lines) + "\n"
-        for old, new in (
-                ('":25"', f'"127.0.0.1:{belfryd.smtp}"'),
-                ('":587"', f'"127.0.0.1:{self.apps}"'),
-                ("port: 465", f"port: {self.implicit}, implicit_tls: true, "
-                 f"ca_file: {provider['ca_file']}"),
-                ("/etc/belfry", self.etc)):
-            self.assertIn(old, text)
-            text = text.replace(old, new)
-        rest = {key: value for key, value in belfryd.config.items()
-                if key not in ("hostname", "listeners", "delivery")}
-        rest["dns"] = {"servers": [f"127.0.0.1@{self.nsd.port}"]}
-        belfryd.write_config(text + lab.yaml(rest).lstrip("\n") + "\n")
+        self.configure(belfryd, "\n".join(lines) + "\n", (
+            ('":25"', f'"127.0.0.1:{belfryd.smtp}"'),
+            ('":587"', f'"127.0.0.1:{self.apps}"'),
+            ("port: 465", f"port: {self.implicit}, implicit_tls: true, "
+             f"ca_file: {provider['ca_file']}"),
+            ("/etc/belfry", self.etc)))
         self.names += [
             ("/etc/belfry", self.etc), ("-g belfry", "-g nogroup"),
             ("relay1.example.org --port 25 ",
@@ -63,7 +56,7 @@ class RelayPage(documented.DocCase):
                           "is no root to start them")
         self.nsd = Nsd({"example.net.": "smtp A 127.0.0.1\n"}).start()
         self.addCleanup(self.nsd.stop)
-        belfryd = self.configure(self.provider(
+        belfryd = self.begin(self.provider(
             names=(PROVIDER,), **{"noreply@example.org": PASSWORD}))
         self.assertIn(": ok", self.run_block(0))
         belfryd.start()

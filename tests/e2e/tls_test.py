@@ -127,24 +127,25 @@ class Tls(harness.Case):
             text += more
         return text
 
-    def test_injection(self):
-        """What stands behind STARTTLS is never a command."""
+    def greeted(self):
+        """A peer that has said EHLO."""
         self.start()
         peer = self.plain()
         self.hear(peer, rb"220 .*\r\n")
         peer.sendall(b"EHLO c.example.org\r\n")
         self.hear(peer, rb"250 .*\r\n")
+        return peer
+
+    def test_injection(self):
+        """What stands behind STARTTLS is never a command."""
+        peer = self.greeted()
         peer.sendall(b"STARTTLS\r\nRSET\r\n")
         self.assertTrue(self.hear(peer, rb"\r\n").startswith(b"554 5.5.1"))
         self.assertEqual(peer.recv(100), b"")
 
     def test_injection_later(self):
         """The same in a packet of its own: it is no handshake."""
-        self.start()
-        peer = self.plain()
-        self.hear(peer, rb"220 .*\r\n")
-        peer.sendall(b"EHLO c.example.org\r\n")
-        self.hear(peer, rb"250 .*\r\n")
+        peer = self.greeted()
         peer.sendall(b"STARTTLS\r\n")
         self.hear(peer, rb"220 .*\r\n")
         peer.sendall(b"MAIL FROM:<a@example.org>\r\n")
