@@ -272,8 +272,8 @@ im_alias(struct import *im, const struct postfix_map_entry *e)
 	import_put(&im->aliases, "]\n");
 }
 
-/* YAML's limit for a key is 1024, in whatever way it is written. */
-#define IM_NAME_MAX 320
+/* YAML's limit for a key is 1024, as it is written. */
+#define IM_NAME_MAX 1000
 
 struct im_seen {
 	const char *key;
@@ -309,7 +309,7 @@ im_virtual(struct import *im, const char *name, const struct postfix_map *m,
 	else if (strchr(e->key, '@') == NULL && strchr(e->key, '.') != NULL)
 		import_add_domain(im, e->key, IMPORT_ALIASES);
 	else if (e->value[strspn(e->value, " ,")] == '\0' ||
-		 strlen(e->key) > IM_NAME_MAX)
+		 strlen(import_quote(im, e->key)) > IM_NAME_MAX)
 		import_note(im, name,
 			    "%s, line %zu: `%.100s` stands for nobody", m->spec,
 			    e->line, e->key);

@@ -181,7 +181,8 @@ struct config {
 	struct notify_conf notify;
 	int64_t store_reserve; /* STORE.reserve in bytes */
 	struct dns_conf dns;
-	char *users_file;           /* "": nobody logs in; see config/users.h */
+	struct conf_text
+		users_file;         /* "": nobody logs in; see config/users.h */
 	struct conf_list listeners; /* of struct listener_conf */
 	struct conf_list http;      /* of struct http_conf */
 	struct limits_conf limits;

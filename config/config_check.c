@@ -134,7 +134,7 @@ cc_listener_auth(struct cc *cc, const struct listener_conf *l)
 	}
 	if (l->auth == CONFIG_AUTH_NONE)
 		return true;
-	if (cc->config->users_file[0] == '\0') {
+	if (cc->config->users_file.text[0] == '\0') {
 		conf_error(cc->errors, &l->mark,
 			   "listener `%s` has auth, and `users_file` is empty: "
 			   "nobody could log in",

@@ -257,8 +257,8 @@ ul_may_be(const struct ul *ul, int r)
 static void
 ul_file(struct ul *ul)
 {
-	const char *path = ul->config->users_file;
-	const struct conf_mark mark = {path, 0, 0};
+	const char *path = ul->config->users_file.text;
+	const struct conf_mark *mark = &ul->config->users_file.mark;
 	enum secrets_mode mode = (enum secrets_mode)ul->config->secrets.mode;
 	char *why = NULL;
 	struct buf text;
@@ -266,10 +266,13 @@ ul_file(struct ul *ul)
 
 	fd = secret_open(path, mode, &why);
 	if (fd < 0 && !(fd == -EACCES && ul_may_be(ul, fd)))
-		conf_error(ul->errors, &mark, "%s",
-			   why != NULL ? why : strerror(-fd));
+		conf_error(ul->errors, mark, "`users_file`: %s%s",
+			   why != NULL ? why : strerror(-fd),
+			   fd == -ENOENT ? "; `belfry password --user NAME` "
+					   "makes an entry for it"
+					 : "");
 	else if (fd >= 0 && why != NULL)
-		conf_warning(ul->errors, &mark, "%s", why);
+		conf_warning(ul->errors, mark, "`users_file`: %s", why);
 	free(why);
 	if (fd < 0)
 		return;
@@ -277,7 +280,8 @@ ul_file(struct ul *ul)
 	r = ul_read(fd, &text);
 	close(fd);
 	if (r < 0)
-		conf_error(ul->errors, &mark, "can't be read: %s",
+		conf_error(ul->errors, mark,
+			   "`users_file`: %s can't be read: %s", path,
 			   r == -EMSGSIZE ? "it is larger than 1M"
 					  : strerror(-r));
 	else
@@ -314,7 +318,7 @@ users_load(const struct config *config, struct conf_errors *e,
 	struct ul ul = {.config = config, .users = users_new(), .errors = e};
 	size_t before = e->total;
 
-	if (config->users_file[0] != '\0')
+	if (config->users_file.text[0] != '\0')
 		ul_file(&ul);
 	return ul_end(&ul, before, ret);
 }
@@ -341,7 +345,7 @@ users_check(const struct config *config, bool strictly, struct conf_errors *e)
 		.strictly = strictly,
 	};
 
-	if (config->users_file[0] != '\0')
+	if (config->users_file.text[0] != '\0')
 		ul_file(&ul);
 	users_free(&ul.users);
 	conf_errors_sort(e);

@@ -124,7 +124,9 @@ tls_use_key(SSL_CTX *ctx, BIO *bio, const char *path, char **ret_why)
 				 ret_why);
 	if (SSL_CTX_use_PrivateKey(ctx, key) != 1 ||
 	    SSL_CTX_check_private_key(ctx) != 1)
-		r = tls_wrong(path, "is not the key of the certificate",
+		r = tls_wrong(path,
+			      "is not the key of the certificate; put those "
+			      "two here that were made together",
 			      ret_why);
 	EVP_PKEY_free(key);
 	return r;

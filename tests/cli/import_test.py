@@ -372,6 +372,19 @@ class Import(unittest.TestCase):
         hops = [l.split("host: h")[1][0] for l in lines if "host: h" in l]
         self.assertEqual("".join(hops), "0145623")
 
+    def test_long_alias(self):
+        """What is quoted is longer, and too long for a key of YAML."""
+        for name, taken in (("x" * 60, True), ("\x01" * 200, False)):
+            self.write("virtual", "postmaster@example.org b@example.com\n"
+                       f"{name}@example.org anna@example.com\n")
+            lines, said = self.settings(
+                "relayhost = [h]\nvirtual_alias_domains = example.org\n"
+                "virtual_alias_maps = texthash:@/virtual\n")
+            with self.subTest(count=len(name)):
+                self.assertEqual(any("@example.org: [anna" in l
+                                     for l in lines), taken)
+                self.assertEqual("stands for nobody" in said, not taken)
+
     def test_copies(self):
         lines, said = self.settings(
             "relay_domains = b.example\nrelayhost = [h]\n"

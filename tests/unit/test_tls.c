@@ -334,7 +334,8 @@ static const struct file_row file_rows[] = {
 	 "a.pem: holds no private key in PEM (it begins with "
 	 "-----BEGIN PRIVATE KEY-----)"},
 	{"another's key", "a.pem", "ca.key", NULL, -EINVAL,
-	 "ca.key: is not the key of the certificate"},
+	 "ca.key: is not the key of the certificate; put those two here that "
+	 "were made together"},
 	{"encrypted", "a.pem", "locked", NULL, -EINVAL,
 	 "locked: is encrypted, and nobody is there to be asked: "
 	 "`openssl pkey -in OLD -out NEW` writes it in clear"},

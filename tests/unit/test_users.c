@@ -52,6 +52,35 @@ load(const char *text, char **ret_said)
 	return u;
 }
 
+/* The file that `users_file` names: the place is where it is named. */
+static void
+says_where_it_is_named(void **state)
+{
+	static const char text[] =
+		"hostname: relay1.example.org\n"
+		"users_file: /nowhere/users.yaml\n"
+		"delivery: {smarthost: [{host: smtp.example.net}]}\n";
+	struct config *c = NULL;
+	struct users *u = NULL;
+	struct conf_errors e;
+
+	(void)state;
+	conf_errors_init(&e);
+	assert_int_equal(config_load_text("t", text, strlen(text), &c, &e), 0);
+	assert_int_equal(users_load(c, &e, &u), -EINVAL);
+	assert_int_equal(e.n, 1);
+	assert_string_equal(e.v[0].mark.file, "t");
+	assert_int_equal(e.v[0].mark.line, 2);
+	assert_string_equal(
+		e.v[0].text,
+		"`users_file`: /nowhere/users.yaml can't be read: No such file "
+		"or directory; `belfry password --user NAME` makes an entry "
+		"for "
+		"it");
+	conf_errors_done(&e);
+	config_unref(&c);
+}
+
 static const struct {
 	const char *name, *text, *says;
 } rows[] = {
@@ -224,6 +253,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(says_where_it_is_named),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_questions),
 	};
