@@ -52,7 +52,9 @@ api_path(const struct cli *cli, enum api_path which)
 	if (access(cli->conf_path, R_OK) < 0) {
 		if (!cli->conf_given)
 			return api_path_of(&c, which);
-		cli_say("can't read %s: %s", cli->conf_path, strerror(errno));
+		cli_say("can't read %s: %s; `-c FILE` names another "
+			"configuration",
+			cli->conf_path, strerror(errno));
 		return NULL;
 	}
 	arena_init(&arena);
@@ -93,7 +95,9 @@ api_unreachable(CURL *curl, CURLcode code, const char *socket)
 			socket);
 		return CLI_LATER;
 	}
-	cli_say("can't reach belfryd at %s: %s; is it running?", socket,
+	cli_say("can't reach belfryd at %s: %s; is it running? "
+		"(`systemctl status belfryd`)",
+		socket,
 		os_errno != 0 ? strerror((int)os_errno)
 			      : curl_easy_strerror(code));
 	return CLI_UNREACHABLE;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/std_fds.h"
 #include "cli/api_client.h"
 #include "cli/command.h"
@@ -55,21 +56,35 @@ cli_match(const char *name, int argc, char **argv)
 	return words;
 }
 
+/* The second words of the commands that begin with WORD, LEN long. */
+static size_t
+cli_list_words(const char *word, size_t len, struct buf *out)
+{
+	size_t n = 0;
+
+	for (const struct command *c = cli_commands; c->name != NULL; c++)
+		if (strncmp(c->name, word, len) == 0 && c->name[len] == ' ') {
+			(void)buf_append_str(out, n++ > 0 ? ", " : "");
+			(void)buf_append_str(out, c->name + len + 1);
+		}
+	return n;
+}
+
 /* "queue" alone, or a word that begins no command. */
 static int
 cli_unknown(const char *word)
 {
-	size_t len = strlen(word);
+	struct buf words;
 
-	for (const struct command *c = cli_commands; c->name != NULL; c++) {
-		if (strncmp(c->name, word, len) != 0 || c->name[len] != ' ')
-			continue;
-		cli_say("`%s` is no command by itself; `belfry help %s` lists "
-			"those that begin so",
-			word, word);
-		return CLI_USAGE;
-	}
-	cli_say("there is no command `%s`; `belfry help` lists them", word);
+	buf_init(&words, 4096);
+	if (cli_list_words(word, strlen(word), &words) > 0)
+		cli_say("`%s` is no command by itself; behind it goes one of: "
+			"%s (`belfry help %s` explains)",
+			word, words.data, word);
+	else
+		cli_say("there is no command `%s`; `belfry help` lists them",
+			word);
+	buf_done(&words);
 	return CLI_USAGE;
 }
 
