@@ -3,6 +3,7 @@
  */
 #include "deliver/deliver.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -214,6 +215,13 @@ deliver_hand_back(struct deliver_loop *dl, struct attempt *a,
 	dl->under_way--;
 	attempt_result(&a);
 	deliver_loop_check(dl);
+}
+
+/* Shorter or longer than it was is damaged, too. */
+const char *
+deliver_unread(ssize_t why)
+{
+	return why < 0 && why != -EBADMSG ? "can't be read now" : "is damaged";
 }
 
 /* --- the stop ------------------------------------------------------------------------- */

@@ -93,6 +93,9 @@ struct routing *deliver_routing(struct deliver *d);
  * refused for good waits. Every agent ends here. */
 void deliver_hand_back(struct deliver_loop *dl, struct attempt *a,
 		       struct routing *routing);
+/* For "the stored content ...": what attempt_read() means by this WHY, which is
+ * no content. */
+const char *deliver_unread(ssize_t why);
 /* After a try, tell or connection is over: is the loop's stop complete? */
 void deliver_loop_check(struct deliver_loop *dl);
 

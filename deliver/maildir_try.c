@@ -221,8 +221,8 @@ static void
 mt_damaged(struct maildir_try *t, ssize_t why)
 {
 	mt_settle(t, ATTEMPT_LATER, 451, "4.3.0",
-		  why == -EAGAIN ? "the stored content can't be read now"
-				 : "the stored content is damaged");
+		  arena_printf(&t->a->arena, "the stored content %s",
+			       deliver_unread(why)));
 	t->result = -EBADMSG;
 	if (t->open)
 		mt_run(t); /* which takes the file away */

@@ -245,7 +245,7 @@ static void
 pt_damaged(struct pipe_try *t, ssize_t why)
 {
 	pt_settle(t, ATTEMPT_LATER, 451, "4.3.0", "the stored content %s",
-		  why == -EAGAIN ? "can't be read now" : "is damaged");
+		  deliver_unread(why));
 	pt_finish(t); /* which ends the program */
 }
 

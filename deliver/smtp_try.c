@@ -579,8 +579,7 @@ smtp_try_feed(struct smtp_try *t, struct smtp_out *so)
 	if (t->piece_len < 0 || t->read_bytes > t->a->size ||
 	    (t->piece_len == 0 && t->read_bytes < t->a->size)) {
 		reply_set(&our, 451, "4.3.0", "the stored content %s",
-			  t->piece_len == -EAGAIN ? "can't be read now"
-						  : "is damaged");
+			  deliver_unread(t->piece_len));
 		smtp_out_break(so, &our);
 		return;
 	}

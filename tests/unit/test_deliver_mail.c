@@ -1,6 +1,7 @@
 /*
  * One mail to a server that does as it is told: what becomes of it.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,6 +193,19 @@ test_long_content(void **state)
 }
 
 static void
+expect_words(struct fake_rig *g, int error, const char *words)
+{
+	struct fake_result *r;
+
+	g->mail.error = error;
+	r = fake_rig_send(g);
+	assert_int_equal(r->rcpt[0].outcome, ATTEMPT_LATER);
+	assert_string_equal(r->rcpt[0].reply.dsn, "4.3.0");
+	assert_string_equal(r->rcpt[0].reply.text, words);
+	free(r);
+}
+
+static void
 test_damaged_content(void **state)
 {
 	struct fake_rig g;
@@ -202,7 +216,9 @@ test_damaged_content(void **state)
 	(void)state;
 	fake_rig_start(&g);
 	g.mail.broken_at = 1; /* from the beginning */
-	fake_rig_expect(&g, ATTEMPT_LATER, ATTEMPT_DEST_OK, "4.3.0");
+	expect_words(&g, -EBADMSG, "the stored content is damaged");
+	expect_words(&g, -EIO, "the stored content can't be read now");
+	g.mail.error = 0;
 	g.mail.content = content;
 	g.mail.len = len;
 	g.mail.broken_at = 100000; /* in the second piece */
