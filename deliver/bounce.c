@@ -62,7 +62,8 @@ bounce_free(struct bounce *b)
 static const char *
 bounce_host(const struct tell_rcpt *from, struct arena *arena)
 {
-	if (!from->relay || from->relay[0] == '\0' || from->relay[0] == '/')
+	if (!from->relay || from->relay[0] == '\0' || from->relay[0] == '/' ||
+	    strncmp(from->relay, "unix:", 5) == 0)
 		return NULL;
 	return arena_strndup(arena, from->relay, strcspn(from->relay, "["));
 }

@@ -273,7 +273,7 @@ struct smtp_conn {
 	/* For what the deadline was set last. */
 	unsigned timed_heard;
 	enum smtp_out_state timed_state;
-	char relay[SMTP_RELAY_MAX]; /* "host[ip]:port" */
+	char relay[SMTP_RELAY_MAX]; /* "host[ip]:port", "unix:/path" */
 };
 
 /* Connect to ADDR for T; takes over *ADDR_SLOT and T's hop_slot. 0, or -errno

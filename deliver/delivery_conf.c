@@ -415,7 +415,7 @@ delivery_check(void *field, const struct conf_mark *mark,
 	delivery_add_rules(&hops, &conf->by_domain);
 	delivery_add_hops(&hops, &conf->fallback);
 	for (size_t i = 0; i < hops.n; i++) {
-		bool ok = true;
+		bool ok = hop_check_no_unix(hops.v[i], errors);
 
 		for (size_t j = 0; ok && j < i; j++)
 			ok = delivery_name_is_free(hops.v[i], hops.v[j],

@@ -33,6 +33,16 @@ hop_split(const char *host, int *ret_len, const char **ret_host,
 }
 
 static bool
+hop_parse_unix(const char *host)
+{
+	struct sockaddr_any sa[2];
+	size_t n;
+
+	return strncmp(host, "unix:", 5) == 0 &&
+	       sockaddr_parse_listen(host, sa, &n) == 0;
+}
+
+static bool
 hop_check_host(void *field, const struct conf_mark *mark,
 	       struct conf_errors *errors)
 {
@@ -40,7 +50,7 @@ hop_check_host(void *field, const struct conf_mark *mark,
 	struct sockaddr_any sa;
 	int len;
 
-	if (sockaddr_parse_ip(host, 25, &sa) == 0)
+	if (sockaddr_parse_ip(host, 25, &sa) == 0 || hop_parse_unix(host))
 		return true;
 	if (hop_split(host, &len, &name, &port)) {
 		conf_error(errors, mark,
@@ -126,7 +136,8 @@ static const struct conf_option hop_options[] = {
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct hop, host),
 	 .help = "The name or address to connect to, without port or "
-		 "brackets.",
+		 "brackets; with `deliver: lmtp` also `unix:/path`, a socket "
+		 "of this machine.",
 	 .check = hop_check_host,
 	 .example = "smtp.example.net"},
 	{.name = "port",
@@ -230,11 +241,19 @@ static const struct conf_option hop_options[] = {
 
 /* --- what goes together ---------------------------------------------------------- */
 
+bool
+hop_is_unix(const struct hop *hop)
+{
+	return strncmp(hop->host, "unix:", 5) == 0;
+}
+
 enum tls_level
 hop_tls_level(const struct hop *hop)
 {
 	bool login = hop->user[0] != '\0';
 
+	if (hop_is_unix(hop))
+		return TLS_LEVEL_NONE;
 	switch ((enum hop_tls)hop->tls) {
 	case HOP_TLS_NONE:
 		return TLS_LEVEL_NONE;
@@ -267,6 +286,29 @@ hop_wrong(const struct hop *hop, struct conf_errors *errors, const char *text)
 {
 	conf_error(errors, &hop->mark, "%s", text);
 	return false;
+}
+
+bool
+hop_check_no_unix(const struct hop *hop, struct conf_errors *errors)
+{
+	return !hop_is_unix(hop) ||
+	       hop_wrong(hop, errors,
+			 "`host: unix:...` is for `deliver: lmtp` only");
+}
+
+/* Nobody else is on the way there. */
+static bool
+hop_check_unix(const struct hop *hop, struct conf_errors *errors)
+{
+	if (!hop_is_unix(hop) ||
+	    (hop->port == 0 && !hop->mx && hop->tls == HOP_TLS_AUTO &&
+	     hop->implicit_tls == HOP_IMPLICIT_AUTO &&
+	     hop->ca_file[0] == '\0' && hop->certificate_file[0] == '\0' &&
+	     hop->user[0] == '\0' && hop->bind[0] == '\0'))
+		return true;
+	return hop_wrong(hop, errors,
+			 "beside `host: unix:...` there is only `name`, `helo` "
+			 "and `connections`");
 }
 
 static bool
@@ -359,7 +401,8 @@ hop_check(void *field, const struct conf_mark *mark, struct conf_errors *errors)
 	const struct hop *hop = field;
 
 	(void)mark;
-	return hop_check_tls(hop, errors) && hop_check_login(hop, errors);
+	return hop_check_unix(hop, errors) && hop_check_tls(hop, errors) &&
+	       hop_check_login(hop, errors);
 }
 
 const struct conf_table hop_conf_table = {

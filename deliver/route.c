@@ -18,6 +18,7 @@
 #include "base/must.h"
 #include "base/pack.h"
 #include "base/xalloc.h"
+#include "deliver/hop_conf.h"
 #include "deliver/route_impl.h"
 #include "mail/pattern.h"
 
@@ -229,9 +230,13 @@ rt_dest(struct routing *r, const struct conf_list *list)
 	for (size_t i = 0; i < list->n && e == 0; i++) {
 		const char *literal = strchr(hops[i].host, ':') ? "[" : "";
 
-		e = buf_printf(&name, "%s%s%s%s:%" PRId64, i ? "," : "",
-			       literal, hops[i].host, literal[0] ? "]" : "",
-			       hops[i].port);
+		if (hop_is_unix(&hops[i]))
+			e = buf_printf(&name, "%s%s", i ? "," : "",
+				       hops[i].host);
+		else
+			e = buf_printf(&name, "%s%s%s%s:%" PRId64, i ? "," : "",
+				       literal, hops[i].host,
+				       literal[0] ? "]" : "", hops[i].port);
 	}
 	dest = rt_dup(r, buf_str(&name));
 	buf_done(&name);
@@ -541,7 +546,7 @@ routing_prefer(const struct routing *r, const struct sockaddr_any *v, size_t n,
 		memcpy(ret, v, n * sizeof(*v));
 		return n;
 	case PREFER_IPV4_ONLY:
-		return rt_family(v, n, AF_INET, true, ret);
+		return rt_family(v, n, AF_INET6, false, ret);
 	case PREFER_IPV6:
 		family = AF_INET6;
 		break;

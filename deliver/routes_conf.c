@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/xalloc.h"
+#include "deliver/hop_conf.h"
 #include "deliver/route.h"
 #include "deliver/template.h"
 #include "mail/pattern.h"
@@ -325,6 +326,17 @@ route_check_verify(const struct route_rule *rule, const struct conf_mark *mark,
 }
 
 static bool
+route_check_unix(const struct route_rule *rule, struct conf_errors *errors)
+{
+	const struct hop *hops = rule->via.v;
+	bool ok = true;
+
+	for (size_t i = 0; rule->deliver != ROUTE_LMTP && i < rule->via.n; i++)
+		ok = hop_check_no_unix(&hops[i], errors) && ok;
+	return ok;
+}
+
+static bool
 route_rule_check(void *field, const struct conf_mark *mark,
 		 struct conf_errors *errors)
 {
@@ -349,7 +361,8 @@ route_rule_check(void *field, const struct conf_mark *mark,
 		 rule->deliver != ROUTE_SMTP && rule->verify.cache_ms > 0,
 		 "verify", NULL},
 	};
-	bool ok = route_check_verify(rule, mark, errors);
+	bool ok = route_check_verify(rule, mark, errors) &&
+		  route_check_unix(rule, errors);
 
 	for (size_t i = 0; i < sizeof(key) / sizeof(key[0]); i++)
 		ok = route_check_key(rule, key[i].takes, key[i].given,

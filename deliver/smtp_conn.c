@@ -414,8 +414,11 @@ conn_new(struct smtp_try *t, const struct smtp_host *host,
 	c->addr = *addr;
 	routing_bind(c->routing, c->entry, addr->ss.ss_family, &c->source);
 	sockaddr_ip(addr, ip);
-	snprintf(c->relay, sizeof(c->relay), "%s[%s]:%d", host->name, ip,
-		 sockaddr_port(addr));
+	if (addr->ss.ss_family == AF_UNIX)
+		snprintf(c->relay, sizeof(c->relay), "%s", host->name);
+	else
+		snprintf(c->relay, sizeof(c->relay), "%s[%s]:%d", host->name,
+			 ip, sockaddr_port(addr));
 	return c;
 }
 

@@ -18,6 +18,7 @@
 
 #include "base/must.h"
 #include "deliver/deliver_impl.h"
+#include "deliver/hop_conf.h"
 
 const char *const smtp_try_state_names[] = {
 	[SMTP_TRY_ROUTE] = "route",
@@ -388,11 +389,15 @@ static void
 try_resolve(struct smtp_try *t)
 {
 	const struct smtp_host *host = try_host_now(t);
-	struct sockaddr_any addr;
+	struct sockaddr_any v[2];
+	size_t n = 1;
 
 	try_move(t, SMTP_TRY_RESOLVE);
-	if (sockaddr_parse_ip(host->name, (int)host->entry->port, &addr) == 0)
-		try_go_to(t, &addr, 1, NULL);
+	if (!host->is_mx && hop_is_unix(host->entry)
+		    ? sockaddr_parse_listen(host->name, v, &n) == 0
+		    : sockaddr_parse_ip(host->name, (int)host->entry->port,
+					v) == 0)
+		try_go_to(t, v, n, NULL);
 	else
 		t->query =
 			dns_addresses(t->dl->dns, host->name, try_resolved, t);

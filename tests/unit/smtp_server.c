@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -361,25 +362,48 @@ server_thread(void *arg)
 	return NULL;
 }
 
-static struct smtp_server *
-server_start(const struct smtp_rule *rules, bool slow, SSL_CTX *tls,
-	     bool implicit)
+static void
+server_listen(struct smtp_server *s)
 {
-	struct smtp_server *s = xcalloc(1, sizeof(*s));
 	struct sockaddr_in a = {.sin_family = AF_INET};
 	socklen_t len = sizeof(a);
 
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	s->rules = rules;
-	s->slow = slow;
-	s->tls = tls;
-	s->implicit = implicit;
-	buf_init(&s->all, 1 << 26);
 	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	must(s->fd >= 0 && bind(s->fd, (struct sockaddr *)&a, len) == 0 &&
 	     listen(s->fd, 64) == 0 &&
 	     getsockname(s->fd, (struct sockaddr *)&a, &len) == 0);
 	s->port = ntohs(a.sin_port);
+}
+
+static void
+server_listen_at(struct smtp_server *s, const char *path)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+
+	must(strlen(path) < sizeof(a.sun_path));
+	memcpy(a.sun_path, path, strlen(path));
+	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	must(s->fd >= 0 && bind(s->fd, (struct sockaddr *)&a, sizeof(a)) == 0 &&
+	     listen(s->fd, 64) == 0);
+}
+
+/* PATH NULL: at a port. */
+static struct smtp_server *
+server_start(const struct smtp_rule *rules, bool slow, SSL_CTX *tls,
+	     bool implicit, const char *path)
+{
+	struct smtp_server *s = xcalloc(1, sizeof(*s));
+
+	s->rules = rules;
+	s->slow = slow;
+	s->tls = tls;
+	s->implicit = implicit;
+	buf_init(&s->all, 1 << 26);
+	if (path != NULL)
+		server_listen_at(s, path);
+	else
+		server_listen(s);
 	must(pipe2(s->wake, O_CLOEXEC) == 0);
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
 	must(pthread_create(&s->thread, NULL, server_thread, s) == 0);
@@ -389,7 +413,13 @@ server_start(const struct smtp_rule *rules, bool slow, SSL_CTX *tls,
 struct smtp_server *
 smtp_server_start(const struct smtp_rule *rules, bool slow)
 {
-	return server_start(rules, slow, NULL, false);
+	return server_start(rules, slow, NULL, false, NULL);
+}
+
+struct smtp_server *
+smtp_server_start_unix(const struct smtp_rule *rules, const char *path)
+{
+	return server_start(rules, false, NULL, false, path);
 }
 
 struct smtp_server *
@@ -401,7 +431,7 @@ smtp_server_start_tls(const struct smtp_rule *rules, const char *certificate,
 	signal(SIGPIPE, SIG_IGN); /* SSL_write() has no MSG_NOSIGNAL */
 	must(tls && SSL_CTX_use_certificate_chain_file(tls, certificate) == 1 &&
 	     SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) == 1);
-	return server_start(rules, false, tls, implicit);
+	return server_start(rules, false, tls, implicit, NULL);
 }
 
 void

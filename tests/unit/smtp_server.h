@@ -26,6 +26,9 @@ struct smtp_rule {
 
 /* RULES is borrowed. SLOW: read the content in small pieces, with pauses. */
 struct smtp_server *smtp_server_start(const struct smtp_rule *rules, bool slow);
+/* The same at a socket of this path; its port is 0. */
+struct smtp_server *smtp_server_start_unix(const struct smtp_rule *rules,
+					   const char *path);
 void smtp_server_stop(struct smtp_server **s);
 int smtp_server_port(const struct smtp_server *s);
 

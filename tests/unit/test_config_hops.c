@@ -71,6 +71,32 @@ static const struct row {
 	      "user: v, password_env: Q}]}]}\n",
 	 "t:2:24: another list of hosts is named \"a.example:587\" too, and "
 	 "is not the same; give this one its own name\n"},
+	{"a unix socket",
+	 HOST "routes: [{match: c.example, deliver: lmtp, via: [{host: "
+	      "'unix:/run/dovecot/lmtp', helo: me.example, connections: "
+	      "5}]}]\n",
+	 ""},
+	{"a unix socket without a path",
+	 HOST "routes: [{match: c.example, deliver: lmtp, via: [{host: "
+	      "'unix:lmtp'}]}]\n",
+	 "t:2:57: `unix:lmtp` is neither a host name nor an address\n"},
+	{"a unix socket with a port",
+	 HOST "routes: [{match: c.example, deliver: lmtp, via: [{host: "
+	      "'unix:/run/lmtp', port: 24}]}]\n",
+	 "t:2:50: beside `host: unix:...` there is only `name`, `helo` and "
+	 "`connections`\n"},
+	{"a unix socket with TLS",
+	 HOST "routes: [{match: c.example, deliver: lmtp, via: [{host: "
+	      "'unix:/run/lmtp', tls: verify}]}]\n",
+	 "t:2:50: beside `host: unix:...` there is only `name`, `helo` and "
+	 "`connections`\n"},
+	{"a unix socket for SMTP",
+	 HOST "routes: [{match: c.example, deliver: smtp, via: [{host: "
+	      "'unix:/run/lmtp'}]}]\n",
+	 "t:2:50: `host: unix:...` is for `deliver: lmtp` only\n"},
+	{"a unix socket as smarthost",
+	 HOST "delivery: {smarthost: [{host: 'unix:/run/lmtp'}]}\n",
+	 "t:2:24: `host: unix:...` is for `deliver: lmtp` only\n"},
 	{"a fallback that asks for less, unsaid",
 	 HOST "delivery: {smarthost: [{host: a.example, tls: verify}], "
 	      "fallback: [{host: b.example}, {host: c.example, port: 465}]}\n",

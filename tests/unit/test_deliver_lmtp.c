@@ -2,8 +2,10 @@
  * The agent `lmtp`: a route of its own, and what becomes of each recipient.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "deliver/routes_conf.h"
 #include "tests/unit/call_fail.h"
@@ -17,7 +19,7 @@ struct lmtp_rig {
 };
 
 static void
-lmtp_rig_start(struct lmtp_rig *g, const struct smtp_rule *rules)
+lmtp_rig_init(struct lmtp_rig *g, const struct smtp_rule *rules)
 {
 	struct agent_rig *agent = &g->fake.agent;
 
@@ -35,6 +37,12 @@ lmtp_rig_start(struct lmtp_rig *g, const struct smtp_rule *rules)
 	g->fake.mail.agent = "lmtp";
 	g->fake.mail.rcpt[1] = "b@example.net";
 	g->fake.mail.rcpt[2] = "c@example.net";
+}
+
+static void
+lmtp_rig_start(struct lmtp_rig *g, const struct smtp_rule *rules)
+{
+	lmtp_rig_init(g, rules);
 	fake_rig_start(&g->fake);
 }
 
@@ -123,6 +131,46 @@ test_not_shared_with_smtp(void **state)
 	fake_rig_done(&g.fake);
 }
 
+/* A store on this machine, by a socket of its own. */
+static void
+test_unix(void **state)
+{
+	static const char *const done[] = {"done", "done", "done"};
+	char dir[] = "/tmp/belfry-lmtp-XXXXXX", host[64];
+	const char *path = host + strlen("unix:");
+	struct smtp_server *s;
+	struct fake_result *r;
+	struct lmtp_rig g;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(host, sizeof(host), "unix:%s/lmtp", dir);
+	s = smtp_server_start_unix(NULL, path);
+	lmtp_rig_init(&g, NULL);
+	g.fake.agent.hops[0].host = host;
+	g.fake.agent.hops[0].port = 0;
+	g.fake.agent.conf.prefer = PREFER_IPV4_ONLY; /* it is no IPv6 */
+	fake_rig_start(&g.fake);
+	r = fake_rig_send(&g.fake);
+	assert_int_equal(r->rcpt[2].outcome, ATTEMPT_DONE);
+	assert_string_equal(r->rcpt[2].relay, host);
+	assert_string_equal(r->rcpt[2].tls, "");
+	free(r);
+	lmtp_rig_expect(&g, done);
+	fake_rig_expect_seen(s, 1, 6);
+	fake_rig_expect_seen(g.server, 0, 0);
+	smtp_server_stop(&s);
+	unlink(path);
+	/* The kept connection is found closed, or is closed already. */
+	r = fake_rig_send(&g.fake);
+	assert_int_equal(r->rcpt[0].outcome, ATTEMPT_UNTRIED);
+	assert_int_equal(r->dest_state, ATTEMPT_DEST_FAILED);
+	assert_non_null(strstr(r->dest_reply.text, "No such file"));
+	free(r);
+	fake_rig_done(&g.fake);
+	rmdir(dir);
+}
+
 /* --- the n-th call -------------------------------------------------------------- */
 
 /* What is done was taken, nothing is refused, and the rest waits. True: all is
@@ -189,6 +237,7 @@ main(void)
 		cmocka_unit_test(test_each_has_its_own),
 		cmocka_unit_test(test_connection_is_kept),
 		cmocka_unit_test(test_not_shared_with_smtp),
+		cmocka_unit_test(test_unix),
 		cmocka_unit_test(test_every_call_fails),
 		cmocka_unit_test(test_every_call_is_short),
 	};

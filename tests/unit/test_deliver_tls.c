@@ -481,7 +481,8 @@ test_every_call_is_short(void **state)
 static void
 test_same_session(void **state)
 {
-	struct hop plain = {.ca_file = TEXT(""),
+	struct hop plain = {.host = TEXT("a.example"),
+			    .ca_file = TEXT(""),
 			    .certificate_file = TEXT(""),
 			    .user = TEXT("")};
 	struct hop other = plain, login = plain, shown = plain, ours = plain;
