@@ -35,6 +35,8 @@
 /* Programs at the same time. */
 #define SPAWN_MAX      1000
 #define SPAWN_GRACE_MS 2000
+/* A program has no more time than that, whatever a request says. */
+#define SPAWN_TIME_MAX_MS (INT64_C(3600) * 1000)
 
 struct spawner;
 
@@ -43,7 +45,8 @@ struct spawn_request {
 	const char *cwd;
 	/* A socket of spawn_run(), to whom the request goes instead; NULL. */
 	const char *at;
-	int64_t time_ms; /* from the start to SIGTERM */
+	int64_t time_ms; /* from the start to SIGTERM; SPAWN_TIME_MAX_MS at
+			  * most */
 	/* Above what the process has they are that; 0: as it is. */
 	struct {
 		int64_t cpu_s, memory, files, processes;
@@ -86,7 +89,8 @@ int spawner_start(struct spawner *s, const struct spawn_request *request,
 void spawn_input_end(int control);
 /* The runner's life, which SIGTERM ends: programs for whoever connects to
  * LISTENER (unix, seqpacket), where LIST (run_list.h) has them, as who we are.
- * One that it has not is not started: EPERM. With one thread. */
+ * One that it has not is not started: EPERM. Who connects and asks nothing is
+ * hung up on; what runs does not wait for that. With one thread. */
 _Noreturn void spawn_run(int listener, const char *list,
 			 const struct passwd *account);
 

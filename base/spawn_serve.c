@@ -31,7 +31,8 @@
 #include "base/spawn_impl.h"
 #include "base/xalloc.h"
 
-/* How long the runner waits for a request whose connection is there. */
+/* How long the runner waits for a request whose connection is there. One at a
+ * time: belfryd's comes right behind it. */
 #define SV_REQUEST_MS 1000
 
 enum sv_state {
@@ -51,6 +52,8 @@ struct sv_program {
 
 struct sv {
 	int requests; /* the runner's listens; -1: no more come */
+	int caller;   /* of the runner, its request is awaited; -1: none */
+	int64_t caller_due_ms;
 	int children;
 	const char *list;             /* of the runner; else NULL */
 	const struct passwd *account; /* likewise */
@@ -170,6 +173,7 @@ sv_stop(struct sv *sv)
 	if (sv->requests >= 0)
 		close(sv->requests);
 	sv->requests = -1;
+	sv_close(&sv->caller);
 	for (size_t i = 0; i < sv->n; i++) {
 		sv_close(&sv->program[i].control);
 		sv_end(&sv->program[i]);
@@ -263,6 +267,18 @@ sv_may_run(const struct sv *sv, const struct spawn_packet *head,
 	return r == 1;
 }
 
+/* Who asks the runner says how long, and may be anybody in belfryd's place. */
+static int64_t
+sv_due(const struct spawn_packet *head)
+{
+	int64_t time_ms = head->time_ms;
+
+	if (time_ms < 0)
+		time_ms = 0;
+	return sv_now() +
+	       (time_ms < SPAWN_TIME_MAX_MS ? time_ms : SPAWN_TIME_MAX_MS);
+}
+
 static void
 sv_start(struct sv *sv, size_t len, const int fds[static SPAWN_NFD])
 {
@@ -288,7 +304,7 @@ sv_start(struct sv *sv, size_t len, const int fds[static SPAWN_NFD])
 		.pid = pid,
 		.control = control,
 		.hold = hold,
-		.due_ms = sv_now() + head.time_ms,
+		.due_ms = sv_due(&head),
 	};
 }
 
@@ -334,18 +350,30 @@ sv_request(struct sv *sv, int from)
 	sv_start(sv, (size_t)n, fds);
 }
 
-/* A request comes right behind its connection. */
 static void
 sv_accept(struct sv *sv)
 {
-	int from = accept4(sv->requests, NULL, NULL, SOCK_CLOEXEC);
-	struct pollfd fd = {from, POLLIN, 0};
+	sv->caller = accept4(sv->requests, NULL, NULL, SOCK_CLOEXEC);
+	sv->caller_due_ms = sv_now() + SV_REQUEST_MS;
+}
 
-	if (from < 0)
+/* What the socket that was polled has for us; nothing but the time may have
+ * come. */
+static void
+sv_asked(struct sv *sv, bool ready)
+{
+	if (sv->requests < 0)
 		return;
-	if (poll(&fd, 1, SV_REQUEST_MS) == 1)
-		sv_request(sv, from);
-	close(from);
+	if (sv->caller >= 0) {
+		if (ready)
+			sv_request(sv, sv->caller);
+		if (ready || sv_now() >= sv->caller_due_ms)
+			sv_close(&sv->caller);
+	} else if (ready && sv->list != NULL) {
+		sv_accept(sv);
+	} else if (ready) {
+		sv_request(sv, sv->requests);
+	}
 }
 
 /* --- the loop ---------------------------------------------------------------- */
@@ -354,19 +382,16 @@ sv_accept(struct sv *sv)
 static int
 sv_patience(const struct sv *sv)
 {
-	int64_t now = sv_now(), first = -1;
+	int64_t first = sv->caller >= 0 ? sv->caller_due_ms : INT64_MAX, left;
 
-	for (size_t i = 0; i < sv->n; i++) {
-		int64_t left = sv->program[i].due_ms - now;
-
-		if (sv->program[i].state == SV_KILL)
-			continue;
-		if (left < 0)
-			left = 0;
-		if (first < 0 || left < first)
-			first = left;
-	}
-	return first > 60000 ? 60000 : (int)first;
+	for (size_t i = 0; i < sv->n; i++)
+		if (sv->program[i].state != SV_KILL &&
+		    sv->program[i].due_ms < first)
+			first = sv->program[i].due_ms;
+	if (first == INT64_MAX)
+		return -1;
+	left = first - sv_now();
+	return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
 }
 
 /* A caller that shut its side down is heard once; one that closed always. */
@@ -382,7 +407,8 @@ sv_turn(struct sv *sv, struct pollfd *fds)
 	size_t n = sv->n;
 	int64_t now;
 
-	fds[0] = (struct pollfd){sv->requests, POLLIN, 0};
+	fds[0] = (struct pollfd){sv->caller >= 0 ? sv->caller : sv->requests,
+				 POLLIN, 0};
 	fds[1] = (struct pollfd){sv->children, POLLIN, 0};
 	for (size_t i = 0; i < n; i++)
 		fds[2 + i] = (struct pollfd){sv->program[i].control,
@@ -400,12 +426,7 @@ sv_turn(struct sv *sv, struct pollfd *fds)
 	}
 	if (fds[1].revents != 0)
 		sv_signalled(sv);
-	if (sv->requests < 0 || fds[0].revents == 0)
-		return;
-	if (sv->list != NULL)
-		sv_accept(sv);
-	else
-		sv_request(sv, sv->requests);
+	sv_asked(sv, fds[0].revents != 0);
 }
 
 static void
@@ -427,6 +448,7 @@ sv_watch(struct sv *sv, int requests, bool ends)
 		sigaddset(&watched, SIGINT);
 	}
 	sv->requests = requests;
+	sv->caller = -1;
 	sv->children = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
 	must(sv->children >= 0);
 }

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -123,6 +125,9 @@ test_ends(void **state)
 		{"kill -15 $$", 5000, SPAWN_SIGNALLED, SIGTERM},
 		{"sleep 60", 100, SPAWN_TIMED_OUT, 0},
 		{"trap '' TERM; sleep 60; sleep 60", 100, SPAWN_TIMED_OUT, 0},
+		/* Whoever asks may say anything. */
+		{"sleep .1; exit 3", INT64_MAX, SPAWN_EXITED, 3},
+		{"sleep 60", INT64_MIN, SPAWN_TIMED_OUT, 0},
 	};
 	struct run g;
 
@@ -404,6 +409,101 @@ test_the_owner_is_killed(void **state)
 	assert_string_equal(g.said, "");
 }
 
+/* --- the runner ------------------------------------------------------------------- */
+
+struct runner {
+	char *dir, *path; /* owned; of its socket */
+	pid_t pid;
+};
+
+static void
+runner_start(struct runner *g, const char *line)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	char *list;
+	FILE *file;
+	int fd;
+
+	g->dir = xstrdup("/tmp/belfry-run-XXXXXX");
+	assert_non_null(mkdtemp(g->dir));
+	g->path = xasprintf("%s/s", g->dir);
+	list = xasprintf("%s/list", g->dir);
+	file = fopen(list, "we");
+	assert_non_null(file);
+	fprintf(file, "%s\n", line);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(chmod(list, 0644), 0);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", g->path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	g->pid = fork();
+	if (g->pid == 0)
+		spawn_run(fd, list, getpwuid(geteuid()));
+	close(fd);
+	free(list);
+}
+
+static void
+runner_end(struct runner *g)
+{
+	char *list = xasprintf("%s/list", g->dir);
+	int status;
+
+	assert_int_equal(kill(g->pid, SIGTERM), 0);
+	assert_int_equal(waitpid(g->pid, &status, 0), g->pid);
+	assert_int_equal(status, 0);
+	unlink(list);
+	unlink(g->path);
+	rmdir(g->dir);
+	free(list);
+	free(g->path);
+	free(g->dir);
+}
+
+static int
+runner_connect(const struct runner *g)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", g->path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return fd;
+}
+
+/* Who says nothing is hung up on, and what runs doesn't wait for that. */
+static void
+test_a_silent_caller(void **state)
+{
+	struct spawn_request r = shell("sleep .2; exit 5");
+	struct pollfd fds[2] = {{.events = POLLIN}, {.events = POLLIN}};
+	struct runner runner;
+	struct run g;
+
+	(void)state;
+	runner_start(&runner, "/bin/sh -c {script} sh");
+	r.at = runner.path;
+	assert_int_equal(start(&g, &r, NULL), 0);
+	fds[0].fd = g.control;
+	fds[1].fd = runner_connect(&runner);
+	assert_int_equal(poll(fds, 2, PATIENCE_MS), 1);
+	assert_int_equal(fds[1].revents, 0);
+	await(&g);
+	assert_int_equal(g.report.end, SPAWN_EXITED);
+	assert_int_equal(g.report.value, 5);
+	close(g.out);
+	assert_int_equal(poll(&fds[1], 1, PATIENCE_MS), 1);
+	assert_true((fds[1].revents & POLLHUP) != 0);
+	close(fds[1].fd);
+	/* The next one is heard. */
+	assert_int_equal(start(&g, &r, NULL), 0);
+	await(&g);
+	assert_int_equal(g.report.value, 5);
+	close(g.out);
+	runner_end(&runner);
+}
+
 /* Half a message is not taken for a whole one. */
 static void
 test_input_ends_when_it_is_complete(void **state)
@@ -473,6 +573,7 @@ main(void)
 		SPAWN_TEST(test_arguments_are_not_read),
 		SPAWN_TEST(test_takes_its_group_along),
 		SPAWN_TEST(test_cancel),
+		SPAWN_TEST(test_a_silent_caller),
 		SPAWN_TEST(test_input_ends_when_it_is_complete),
 		cmocka_unit_test(test_report_before_the_end_of_input),
 		SPAWN_TEST(test_many_at_once),
