@@ -36,6 +36,16 @@ arena_done(struct arena *a)
 	}
 }
 
+void
+arena_wipe(struct arena *a)
+{
+	if (a == NULL)
+		return;
+	for (struct arena_block *b = a->blocks; b != NULL; b = b->next)
+		explicit_bzero(b->data, b->used);
+	arena_done(a);
+}
+
 static struct arena_block *
 arena_grow(struct arena *a, size_t size)
 {

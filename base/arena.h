@@ -18,6 +18,8 @@ struct arena {
 void arena_init(struct arena *a);
 /* Release everything; the arena may be used again. NULL is fine. */
 void arena_done(struct arena *a);
+/* The same, and what it holds is wiped before. */
+void arena_wipe(struct arena *a);
 
 /* SIZE zeroed bytes. */
 void *arena_alloc(struct arena *a, size_t size)

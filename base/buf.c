@@ -33,8 +33,7 @@ buf_wipe(struct buf *b)
 	buf_done(b);
 }
 
-/* Room for LEN more bytes and the NUL, or -EMSGSIZE. */
-static int
+int
 buf_reserve(struct buf *b, size_t len)
 {
 	size_t cap = b->cap > 0 ? b->cap : BUF_FIRST_CAP;
@@ -45,6 +44,7 @@ buf_reserve(struct buf *b, size_t len)
 		cap *= 2;
 	if (cap != b->cap) {
 		b->data = xrealloc(b->data, cap);
+		b->data[b->len] = '\0';
 		b->cap = cap;
 	}
 	return 0;

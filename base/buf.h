@@ -25,6 +25,9 @@ void buf_done(struct buf *b);
 /* The same, and what it holds is wiped before. */
 void buf_wipe(struct buf *b);
 
+/* Room for LEN more bytes: appending as many moves nothing, and leaves nothing
+ * behind where it was. 0 or -EMSGSIZE. */
+int buf_reserve(struct buf *b, size_t len);
 /* 0 or -EMSGSIZE. */
 int buf_append(struct buf *b, const void *data, size_t len);
 int buf_append_str(struct buf *b, const char *s);

@@ -16,6 +16,17 @@ base64_digit(char c)
 	return at != NULL ? (int)(at - digits) : -1;
 }
 
+/* How many of the last two characters are `=`. */
+static size_t
+base64_pad(const char *text, size_t len)
+{
+	size_t pad = 0;
+
+	while (pad < 2 && pad < len && text[len - 1 - pad] == '=')
+		pad++;
+	return pad;
+}
+
 /* Four characters, the last PAD of them `=`. 0 or an error. */
 static int
 base64_decode_four(const char *text, size_t pad, struct buf *out)
@@ -40,15 +51,15 @@ base64_decode_four(const char *text, size_t pad, struct buf *out)
 int
 base64_decode(const char *text, size_t len, struct buf *out)
 {
-	int r = len % 4 == 0 ? 0 : -EINVAL;
+	size_t pad = base64_pad(text, len);
+	int r;
 
-	for (size_t at = 0; r == 0 && at < len; at += 4) {
-		size_t pad = 0;
-
-		while (at + 4 == len && pad < 2 && text[len - 1 - pad] == '=')
-			pad++;
-		r = base64_decode_four(text + at, pad, out);
-	}
+	if (len % 4 != 0)
+		return -EINVAL;
+	/* It may be a secret: no piece of it is left where OUT was before. */
+	r = buf_reserve(out, len / 4 * 3 - pad);
+	for (size_t at = 0; r == 0 && at < len; at += 4)
+		r = base64_decode_four(text + at, at + 4 == len ? pad : 0, out);
 	return r;
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/must.h"
+#include "base/password.h"
 #include "base/xalloc.h"
 #include "net/io.h"
 #include "relay/session_impl.h"
@@ -104,6 +105,18 @@ session_end(struct session *s, const char *reason)
 
 /* --- bytes in ---------------------------------------------------------------- */
 
+/* What an AUTH was in, before the memory is somebody else's. On the stack that
+ * reads go to, in the TLS library, and in chunks that a line lay across, its
+ * copies stay until something else comes there: to wipe those, every read would
+ * have to. */
+static void
+session_wipe(struct session *s, unsigned char *data, size_t len)
+{
+	if (s->smtp.secret)
+		password_wipe(data, len);
+	s->smtp.secret = false;
+}
+
 /* Feed what is there. The first chunk of the buffer is parsed in place; only
  * a command line that lies across chunks is moved together. */
 static void
@@ -129,6 +142,7 @@ session_feed(struct session *s)
 		}
 		if (used == 0)
 			return;
+		session_wipe(s, data, used);
 		evbuffer_drain(in, used);
 	}
 }

@@ -332,8 +332,10 @@ si_command(struct smtp_in *si, const char *line, size_t len)
 	struct reply reply;
 	struct arena arena;
 
-	if (si->state == SMTP_IN_AUTH)
+	if (si->state == SMTP_IN_AUTH) {
+		si->secret = true;
 		return si_auth_line(si, line, len);
+	}
 	arena_init(&arena);
 	if (smtp_command_parse(line, len, &arena, &cmd, &reply) < 0) {
 		si->verb = cmd.verb;
@@ -350,6 +352,10 @@ si_command(struct smtp_in *si, const char *line, size_t len)
 	} else {
 		si->verb = cmd.verb;
 		next = si_step(si, &cmd);
+	}
+	if (cmd.verb == SMTP_AUTH) {
+		si->secret = true;
+		arena_wipe(&arena);
 	}
 	arena_done(&arena);
 	return next;

@@ -266,6 +266,7 @@ struct smtp_in {
 	bool skip_line;      /* the rest of a line that was too long goes */
 	bool skip_announces; /* ... and it began with BDAT */
 	enum smtp_verb verb; /* of the command under way, for refusals */
+	bool secret; /* what was fed may be one; the owner wipes it and says so */
 	struct sasl_server *sasl; /* owned; in state AUTH and AUTH_CHECK */
 	size_t behind; /* bytes that came with the command, behind it */
 	int64_t errors, unknown, messages;

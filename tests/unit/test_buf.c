@@ -23,6 +23,27 @@ test_ceiling_changes_nothing(void **state)
 }
 
 static void
+test_reserve(void **state)
+{
+	char *data;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 1000);
+	assert_int_equal(buf_reserve(&b, 1), 0);
+	assert_string_equal(buf_str(&b), "");
+	assert_int_equal(buf_append_str(&b, "x"), 0);
+	assert_int_equal(buf_reserve(&b, 1000), -EMSGSIZE);
+	assert_int_equal(buf_reserve(&b, 999), 0);
+	assert_string_equal(buf_str(&b), "x");
+	data = b.data;
+	for (int i = 0; i < 999; i++)
+		assert_int_equal(buf_append_char(&b, 'y'), 0);
+	assert_ptr_equal(b.data, data);
+	buf_done(&b);
+}
+
+static void
 test_consume_and_take(void **state)
 {
 	struct buf b;
@@ -48,6 +69,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ceiling_changes_nothing),
+		cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_consume_and_take),
 	};
 

@@ -255,6 +255,32 @@ keeps_no_refused_recipient(void **state)
 }
 
 /* Flows: a client's are told apart by the sender's domain, a uid's are one. */
+/* What came with an AUTH is said to be a secret, the rest is not. */
+static void
+secrets_are_said(void **state)
+{
+	static const struct {
+		const char *line;
+		bool secret;
+	} row[] = {
+		{"EHLO c.example.org\r\n", false},
+		{"AUTH PLAIN AGFubmEAcGVuY2ls\r\n", true},
+		{"AUTH PLAIN !\r\n", true},
+		{"NOOP\r\n", false},
+	};
+	struct backend b;
+
+	(void)state;
+	begin(&b);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		print_message("%s", row[i].line);
+		b.si.secret = false;
+		smtp_in_feed(&b.si, row[i].line, strlen(row[i].line));
+		assert_int_equal(b.si.secret, row[i].secret);
+	}
+	backend_done(&b);
+}
+
 static uint32_t
 flow_of(struct backend *b, const char *mail)
 {
@@ -331,6 +357,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ends_in_every_state),
 		cmocka_unit_test(waits_for_the_commit),
+		cmocka_unit_test(secrets_are_said),
 		cmocka_unit_test(finishes_the_message),
 		cmocka_unit_test(takes_no_endless_line),
 		cmocka_unit_test(refuses_a_header_above_its_limit),
