@@ -229,21 +229,57 @@ ih_login(struct import *im, const char *text, const struct nexthop *hop,
 
 /* --- entries ------------------------------------------------------------- */
 
+/* Hosts with one name and more than one way of speaking to them (logins of
+ * several senders, say) are destinations of their own, each with a name. */
+static const char *
+ih_name(struct import *im, const char *label, const char *entry)
+{
+	struct import_hop *h;
+	size_t same = 0;
+
+	for (h = im->hops; h != NULL; h = h->next) {
+		if (strcasecmp(h->label, label) != 0)
+			continue;
+		if (strcmp(h->entry, entry) == 0)
+			return h->name;
+		same++;
+	}
+	h = arena_alloc(im->arena, sizeof(*h));
+	h->label = label;
+	h->entry = arena_strdup(im->arena, entry);
+	h->name = same > 0 ? arena_printf(im->arena, "%s-%zu", label, same + 1)
+			   : "";
+	h->next = im->hops;
+	im->hops = h;
+	return h->name;
+}
+
 static void
 ih_write(struct import *im, const struct nexthop *hop, const char *text,
 	 const char *sender, bool smtp, struct buf *out)
 {
+	long port = hop->port;
+	struct buf entry;
+	const char *name;
 	bool login;
 
-	import_put(out, "{host: %s", import_quote(im, hop->host));
-	if (hop->port > 0)
-		import_put(out, ", port: %ld", hop->port);
+	buf_init(&entry, IMPORT_TEXT_MAX);
+	if (port > 0)
+		import_put(&entry, ", port: %ld", port);
 	if (hop->mx && smtp)
-		import_put(out, ", mx: true");
-	login = smtp && ih_login(im, text, hop, sender, out);
+		import_put(&entry, ", mx: true");
+	login = smtp && ih_login(im, text, hop, sender, &entry);
 	if (smtp)
-		import_hop_tls(im, text, login, out);
-	import_put(out, "}");
+		import_hop_tls(im, text, login, &entry);
+	if (port == 0)
+		port = login ? 587 : smtp ? 25 : 24;
+	name = ih_name(im, arena_printf(im->arena, "%s:%ld", hop->host, port),
+		       buf_str(&entry));
+	import_put(out, "{host: %s", import_quote(im, hop->host));
+	if (name[0] != '\0')
+		import_put(out, ", name: %s", import_quote(im, name));
+	import_put(out, "%s}", buf_str(&entry));
+	buf_done(&entry);
 }
 
 bool

@@ -20,6 +20,13 @@ struct import_login {
 	const char *host, *user, *file;
 };
 
+/* What was written of a next hop behind its host. */
+struct import_hop {
+	const char *label, *entry; /* "host:port" */
+	const char *name;          /* "": LABEL, by itself */
+	struct import_hop *next;
+};
+
 #define IMPORT_NOTES_MAX 1000
 
 /* By the setting that names a domain. */
@@ -56,6 +63,7 @@ struct import {
 	struct import_login *logins;   /* these are of the arena */
 	struct import_domain *domains; /* a hash, in their order */
 	struct import_tables *tables;
+	struct import_hop *hops;
 	/* The sections, as YAML; "" is left out. */
 	struct buf top, networks, listeners, limits, domain_list, aliases,
 		rewrite, routes, smarthost, by_sender, by_domain, delivery;

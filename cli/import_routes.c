@@ -407,12 +407,16 @@ import_always_bcc(struct import *im, const char *name, const char *value)
 	if (value[0] == '\0')
 		return;
 	if (im->domain_list.len + im->by_sender.len + im->by_domain.len == 0 &&
-	    im->smarthost.len > 0)
+	    im->smarthost.len > 0) {
 		ir_relay(im, "*");
-	else
-		import_note(
-			im, name,
-			"`bcc` of each route has %s; what goes by no route, "
-			"as mail to other domains, has no copy",
-			value);
+		import_note(im, name,
+			    "the route for `*` takes all that goes to the "
+			    "smarthost, and mail for users of this machine "
+			    "too");
+		return;
+	}
+	import_note(im, name,
+		    "`bcc` of each route has %s; what goes by no route, as "
+		    "mail to other domains, has no copy",
+		    value);
 }

@@ -405,7 +405,22 @@ class Import(unittest.TestCase):
                                     "myorigin = example.org\n")
         self.has(lines, "- {match: \"*\", deliver: smtp, via: [{host: h}], "
                  "bcc: [all@example.org]}")
-        self.assertNotIn("always_bcc", said)
+        self.assertIn("- always_bcc: the route for `*` takes all", said)
+
+    def test_two_logins_at_one_host(self):
+        """Destinations of their own have names of their own."""
+        lines = self.settings(
+            "relayhost = [p.example]:587\nsmtp_sasl_auth_enable = yes\n"
+            "sender_dependent_relayhost_maps = inline:{ {a@x.example = "
+            "[p.example]:587}, {b@x.example = [p.example]:587}, "
+            "{c@x.example = [p.example]:587} }\n"
+            "smtp_sasl_password_maps = inline:{ {[p.example]:587 = all:s3cret}, "
+            "{a@x.example = a:s3cret}, {b@x.example = b:s3cret} }\n")[0]
+        hops = {l.split("user: ")[1].split(",")[0]:
+                l.split("p.example", 1)[1].split(", port")[0]
+                for l in lines if "user: " in l}
+        self.assertEqual(hops, {"all": "", "a": ", name: \"p.example:587-2\"",
+                                "b": ", name: \"p.example:587-3\""})
 
     def test_postconf(self):
         """As the packaged program prints what stands in main.cf."""

@@ -1,6 +1,7 @@
 """contrib/container/Containerfile: what it names is there, and, with --slow, its
 last stage is made below a chroot: mail that one container took is there in the
 next one, with nothing but the volume the same."""
+import glob
 import json
 import os
 import re
@@ -98,6 +99,20 @@ class Recipe(unittest.TestCase):
         with open(os.path.join(REPO, ".dockerignore"),
                   encoding="utf-8") as file:
             self.assertIn("build\n", file.readlines())
+
+    def test_builds_what_is_installed(self):
+        """Every program of ours, here and as the README has it."""
+        programs = set()
+        for path in glob.glob(os.path.join(REPO, "*", "CMakeLists.txt")):
+            with open(path, encoding="utf-8") as file:
+                programs |= set(re.findall(r"install\(TARGETS (\S+)",
+                                           file.read()))
+        self.assertIn("belfryd", programs)
+        with open(os.path.join(REPO, "README.md"), encoding="utf-8") as file:
+            readme = file.read()
+        for text in (" ".join(belongings("RUN", self.build)), readme):
+            built = re.search(r"--target ((?:[\w-]+ ?)+)", text)[1].split()
+            self.assertLessEqual(programs | {"man"}, set(built))
 
     @unittest.skipUnless(shutil.which("apt-get"), "no apt-get")
     def test_build_dependencies(self):
