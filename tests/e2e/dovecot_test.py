@@ -33,7 +33,7 @@ service lmtp {
     port = PORT
   }
   unix_listener lmtp {
-    mode = 0
+    mode = 0666
   }
 }
 """
@@ -100,6 +100,20 @@ class Dovecot(harness.Case):
         for to in (b"ben@inner.example", b"nobody@inner.example"):
             self.assertIn(b"Final-Recipient: rfc822; " + to, report.content)
         self.assertNotIn(b"Final-Recipient: rfc822; anna", report.content)
+
+    def test_socket(self):
+        """The same by a socket in the file system."""
+        path = os.path.join(self.store.folder, "run", "lmtp")
+        self.start_with_store({"routes": [
+            {"match": "inner.example", "deliver": "lmtp",
+             "via": [{"host": "unix:" + path}]}]})
+        for n in range(3):
+            self.send(harness.message(f"m{n}"), to=["anna@inner.example"])
+        self.wait_empty()
+        self.assertEqual(len(self.mails("anna")), 3)
+        self.assertEqual({line["relay"]
+                          for line in self.belfryd.events("deliver")},
+                         {"unix:" + path})
 
     def test_many(self):
         self.start_with_store()
