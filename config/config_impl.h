@@ -30,6 +30,10 @@ bool config_read_aliases(struct config *c, struct arena *arena,
 
 /* --- tls_conf.c --------------------------------------------------------------- */
 
+/* TEXT as tls_fingerprint_parse() has it, which tls.h gives a length. False
+ * after reporting. */
+bool config_fingerprint(const char *text, const struct conf_mark *mark,
+			struct conf_errors *errors, char *ret);
 /* TLS of the listeners. False after reporting. */
 bool config_resolve_tls(struct config *c, struct arena *arena,
 			struct conf_errors *errors);

@@ -188,6 +188,19 @@ config_asks_clients(const struct listener_conf *l)
 
 /* --- what spans sections ------------------------------------------------------ */
 
+bool
+config_fingerprint(const char *text, const struct conf_mark *mark,
+		   struct conf_errors *errors, char *ret)
+{
+	if (tls_fingerprint_parse(text, ret) == 0)
+		return true;
+	conf_error(errors, mark,
+		   "a fingerprint is SHA-256, 64 digits with or without "
+		   "colons: `openssl x509 -in FILE -noout -fingerprint "
+		   "-sha256` prints it");
+	return false;
+}
+
 static bool
 tls_fingerprints(struct conf_strings *list, struct arena *arena,
 		 struct conf_errors *errors)
@@ -197,15 +210,11 @@ tls_fingerprints(struct conf_strings *list, struct arena *arena,
 	for (size_t i = 0; i < list->n; i++) {
 		char text[TLS_FINGERPRINT_LEN];
 
-		if (tls_fingerprint_parse(list->v[i], text) == 0) {
+		if (config_fingerprint(list->v[i], &list->marks[i], errors,
+				       text))
 			list->v[i] = arena_strdup(arena, text);
-			continue;
-		}
-		conf_error(errors, &list->marks[i],
-			   "a fingerprint is SHA-256, 64 digits with or "
-			   "without colons: `openssl x509 -in FILE -noout "
-			   "-fingerprint -sha256` prints it");
-		ok = false;
+		else
+			ok = false;
 	}
 	return ok;
 }

@@ -139,13 +139,8 @@ ul_certificate(struct ul *ul, const char *text, const struct conf_mark *mark,
 	struct users *u = ul->users;
 	struct user_certificate *c = arena_alloc(&u->arena, sizeof(*c)), *other;
 
-	if (tls_fingerprint_parse(text, c->fingerprint) < 0) {
-		conf_error(ul->errors, mark,
-			   "a fingerprint is SHA-256, 64 digits with or "
-			   "without colons: `openssl x509 -in FILE -noout "
-			   "-fingerprint -sha256` prints it");
+	if (!config_fingerprint(text, mark, ul->errors, c->fingerprint))
 		return false;
-	}
 	HASH_FIND_STR(u->certificates, c->fingerprint, other);
 	if (other != NULL) {
 		conf_error(ul->errors, mark,
