@@ -276,7 +276,7 @@ class Readable(Secrets):
         self.sink.wait(1)
         self.reload()
         self.warned(belfryd.log(), files, 2)
-        self.wait_events(1, "reload_warning", where=files[1])
+        self.wait_events(3, "reload_warning")
         self.warned(belfryd.cli("check").stderr, files, 1)
         self.assertEqual(
             belfryd.cli("check", "--strict", check=False).returncode, 1)
