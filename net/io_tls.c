@@ -13,6 +13,7 @@
 
 #define IO_TLS_RECORD SSL3_RT_MAX_PLAIN_LENGTH
 #define IO_TLS_TURN   (256 * 1024) /* written at most with one readiness */
+#define IO_TLS_TAKE   (64 * 1024)  /* read at most with one, ciphered */
 
 struct io_tls {
 	SSL *ssl;                  /* owned */
@@ -22,6 +23,7 @@ struct io_tls {
 	bool open;                 /* the handshake is over */
 	bool said_bye, bio_eof;
 	int bio_error; /* errno of the socket's last call that failed */
+	size_t taken;  /* from the socket in this turn */
 	/* Why reading stopped behind bytes that were told first. */
 	bool stopped;
 	ssize_t stop;
@@ -58,7 +60,8 @@ io_bio_read(BIO *bio, char *data, int max)
 	ssize_t n;
 
 	BIO_clear_retry_flags(bio);
-	n = io_recv(io, data, (size_t)max);
+	n = tls->taken < IO_TLS_TAKE ? io_recv(io, data, (size_t)max) : -EAGAIN;
+	tls->taken += n > 0 ? (size_t)n : 0;
 	if (n == -EAGAIN)
 		BIO_set_retry_read(bio);
 	else if (n < 0)
@@ -269,6 +272,7 @@ io_tls_shake(struct io *io)
 	}
 	ERR_clear_error();
 	tls->bio_error = 0;
+	tls->taken = 0;
 	r = SSL_do_handshake(tls->ssl);
 	if (r == 1) {
 		io_tls_opened(io);
@@ -367,6 +371,7 @@ io_tls_receive(struct io *io, char *data, size_t max)
 		return tls->stop;
 	ERR_clear_error();
 	tls->bio_error = 0;
+	tls->taken = 0;
 	tls->more = false;
 	do {
 		n = SSL_read(tls->ssl, data + got, (int)(max - got));
@@ -378,6 +383,13 @@ io_tls_receive(struct io *io, char *data, size_t max)
 		return (ssize_t)got;
 	}
 	stop = io_tls_read_stopped(io, n);
+	if (stop == -EAGAIN && got == 0 && tls->taken >= IO_TLS_TAKE) {
+		/* New keys, or new handshakes, without end: OpenSSL would never
+		 * return. */
+		snprintf(tls->text, sizeof(tls->text),
+			 "TLS: records without end that hold no data");
+		return -EPROTO;
+	}
 	if (got == 0 || stop == -EAGAIN)
 		return got == 0 ? stop : (ssize_t)got;
 	tls->stopped = tls->more = true;

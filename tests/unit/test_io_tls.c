@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/io_impl.h"
 #include "net/tls_impl.h"
 #include "tests/unit/test.h"
 #include "tests/unit/tls_kit.h"
@@ -438,6 +439,37 @@ test_key_updates(void **state)
 	check_much(k, &k->client, &k->server);
 }
 
+/* OpenSSL returns only when no more is there: one client could keep a loop for
+ * as long as it sends. */
+static void
+test_records_without_data(void **state)
+{
+	struct tls_kit *k = *state;
+	BIO *mem = BIO_new(BIO_s_mem());
+	struct iovec iov;
+	char *data;
+	SSL *client;
+
+	tls_kit_open(k);
+	client = io_tls_ssl(k->client.io);
+	assert_int_equal(BIO_up_ref(mem), 1);
+	SSL_set0_wbio(client, mem);
+	for (int i = 0; i < 4000; i++) {
+		assert_int_equal(
+			SSL_key_update(client, SSL_KEY_UPDATE_NOT_REQUESTED),
+			1);
+		assert_int_equal(SSL_do_handshake(client), 1);
+	}
+	iov.iov_len = (size_t)BIO_get_mem_data(mem, &data);
+	iov.iov_base = data;
+	assert_true(iov.iov_len > IO_READ_MAX);
+	assert_int_equal(io_send(k->client.io, &iov, 1), iov.iov_len);
+	assert_true(tls_kit_wait(k, &k->server, IO_FAILED, 5000));
+	assert_string_equal(io_error_text(k->server.io),
+			    "TLS: records without end that hold no data");
+	BIO_free(mem);
+}
+
 /* In the middle of the owner's own callback. */
 static void
 test_close_from_within(void **state)
@@ -480,6 +512,7 @@ main(void)
 		TLS_KIT_TEST(test_damaged_record),
 		TLS_KIT_TEST(test_renegotiation_is_refused),
 		TLS_KIT_TEST(test_key_updates),
+		TLS_KIT_TEST(test_records_without_data),
 		TLS_KIT_TEST(test_close_from_within),
 	};
 
