@@ -381,7 +381,7 @@ class Rows(harness.Case):
         lab.wait_for(lambda: b"".join(self.peer.mails("anna")).count(
             b"Final-Recipient:") == 4, lambda: "four to be told of in "
             + str(self.peer.mails("anna")))
-        self.assertEqual(len(self.belfryd.events("accept")), 1)
+        self.wait_events(1, "accept")
 
     def test_many_from_peer(self):
         self.start_relay()
