@@ -4,7 +4,10 @@
  * Immutable and reference counted, from any thread: the configuration, the
  * routing made of it, and for each place where mail comes in its limits and
  * metric cells. A reload makes a new one; a session moves over at its next
- * MAIL.
+ * MAIL or AUTH. One whose listener is gone from the new one stays with what it
+ * had, users and trust too, for limits.messages_per_connection at most, and
+ * command_time when it is silent; only a trusted one can stay on by NOOP. All
+ * of one reading share it.
  */
 #ifndef RELAY_SNAPSHOT_H
 #define RELAY_SNAPSHOT_H
