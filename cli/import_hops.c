@@ -294,12 +294,29 @@ import_hop(struct import *im, const char *text, const char *sender,
 	return true;
 }
 
+/* Below Postfix's queue directory, where it isn't whole. */
+static const char *
+ih_socket(struct import *im, const char *path)
+{
+	const char *folder = postfix_get(&im->settings, "queue_directory");
+
+	if (path[0] == '/')
+		return path;
+	return arena_printf(im->arena, "%s/%s",
+			    folder != NULL ? folder : "/var/spool/postfix",
+			    path);
+}
+
 bool
 import_lmtp_hop(struct import *im, const char *text, struct buf *out)
 {
 	struct nexthop hop;
 
-	if (strncmp(text, "unix:", 5) == 0 || !ih_parse(im, text, &hop))
+	if (strncmp(text, "unix:", 5) == 0) {
+		import_put(out, "{host: \"unix:%s\"}", ih_socket(im, text + 5));
+		return text[5] != '\0';
+	}
+	if (!ih_parse(im, text, &hop))
 		return false;
 	ih_write(im, &hop, text, NULL, false, out);
 	return true;

@@ -296,9 +296,8 @@ ir_by_setting(struct import *im, const char *domain, const char *setting)
 	else
 		import_note(im, setting,
 			    "`%s` can't be said here: Belfry speaks LMTP and "
-			    "SMTP over TCP; let the store listen there, as "
-			    "Dovecot's `inet_listener` does, and add a route, "
-			    "{match: %s, deliver: lmtp, via: [{host: "
+			    "SMTP; let the store listen for LMTP, and add a "
+			    "route, {match: %s, deliver: lmtp, via: [{host: "
 			    "127.0.0.1, port: 24}]}",
 			    value, domain);
 	buf_done(&hop);

@@ -10,6 +10,7 @@
 
 #include "base/must.h"
 #include "base/xalloc.h"
+#include "mail/base64.h"
 
 const char *const sasl_mechanism_names[] = {
 	[SASL_SCRAM_SHA_256] = "SCRAM-SHA-256",
@@ -38,38 +39,21 @@ sc_wipe_str(char **s)
 	*s = NULL;
 }
 
-/* --- base64 ------------------------------------------------------------------- */
-
+/* What CHALLENGE says, with a NUL behind; the caller frees it. 0 or -EPROTO. */
 static int
-sc_encode(const void *data, size_t len, struct buf *out)
+sc_decode(const char *challenge, char **ret, size_t *ret_len)
 {
-	size_t size = 4 * ((len + 2) / 3) + 1;
-	char *text = xmalloc(size);
-	int r;
+	size_t len = strlen(challenge);
+	struct buf text;
 
-	EVP_EncodeBlock((unsigned char *)text, data, (int)len);
-	r = buf_append_str(out, text);
-	explicit_bzero(text, size);
-	free(text);
-	return r;
-}
-
-/* TEXT, at most SASL_CHALLENGE_MAX of it, with a NUL behind; the caller frees
- * it. 0 or -EPROTO. */
-static int
-sc_decode(const char *text, char **ret, size_t *ret_len)
-{
-	size_t len = strlen(text);
-	char *data;
-
-	if (len > SASL_CHALLENGE_MAX)
+	buf_init(&text, SASL_CHALLENGE_MAX);
+	if (len > SASL_CHALLENGE_MAX ||
+	    base64_decode(challenge, len, &text) < 0) {
+		buf_done(&text);
 		return -EPROTO;
-	if (gsasl_base64_from(text, len, &data, ret_len) != GSASL_OK)
-		return -EPROTO;
-	*ret = xmalloc(*ret_len + 1);
-	memcpy(*ret, data, *ret_len);
-	(*ret)[*ret_len] = '\0';
-	gsasl_free(data);
+	}
+	*ret_len = text.len;
+	*ret = buf_take(&text);
 	return 0;
 }
 
@@ -85,7 +69,7 @@ sc_plain(const struct sasl_client *sc, struct buf *out)
 
 	memcpy(message + 1, sc->user, user);
 	memcpy(message + 1 + user + 1, sc->password, password);
-	r = sc_encode(message, len, out);
+	r = base64_encode(message, len, out);
 	explicit_bzero(message, len);
 	free(message);
 	return r;
@@ -100,7 +84,7 @@ sc_login(struct sasl_client *sc, struct buf *out)
 	if (sc->step > 1)
 		return -EPROTO;
 	sc->sure = sc->step == 1;
-	return sc_encode(word, strlen(word), out);
+	return base64_encode(word, strlen(word), out);
 }
 
 /* --- XOAUTH2 ------------------------------------------------------------------- */
@@ -110,7 +94,7 @@ sc_xoauth2(const struct sasl_client *sc, struct buf *out)
 {
 	char *message = xasprintf("user=%s\001auth=Bearer %s\001\001", sc->user,
 				  sc->password);
-	int r = sc_encode(message, strlen(message), out);
+	int r = base64_encode(message, strlen(message), out);
 
 	sc_wipe_str(&message);
 	return r;
@@ -166,7 +150,7 @@ sc_scram(struct sasl_client *sc, const char *text, size_t len, struct buf *out)
 	if (r != GSASL_OK && r != GSASL_NEEDS_MORE)
 		return r == GSASL_AUTHENTICATION_ERROR ? -EACCES : -EPROTO;
 	sc->sure = r == GSASL_OK;
-	r = answer_len > 0 ? sc_encode(answer, answer_len, out) : 0;
+	r = answer_len > 0 ? base64_encode(answer, answer_len, out) : 0;
 	gsasl_free(answer);
 	return r;
 }
@@ -329,7 +313,7 @@ sasl_client_is_quoted(const struct sasl_client *sc, const char *text)
 		(void)sc_plain(sc, &word);
 		break;
 	case SASL_LOGIN:
-		(void)sc_encode(sc->password, strlen(sc->password), &word);
+		(void)base64_encode(sc->password, strlen(sc->password), &word);
 		break;
 	case SASL_XOAUTH2:
 		(void)sc_xoauth2(sc, &word);

@@ -336,11 +336,12 @@ class Import(unittest.TestCase):
                 self.assertIn(words, said)
 
     def test_mailboxes(self):
-        """LMTP over TCP is a route; what isn't is said with its way out."""
+        """LMTP is a route; what isn't is said with its way out."""
         lines, said = self.settings(
             "mydestination = $myhostname, b.example\n"
             "virtual_mailbox_domains = c.example\n"
-            "relay_domains = d.example\n"
+            "transport_maps = inline:{ {e.example = lmtp:unix:/run/lmtp} }\n"
+            "relay_domains = d.example, e.example\n"
             "mailbox_transport = lmtp:inet:10.0.0.6:24\n"
             "virtual_transport = lmtp:unix:private/dovecot-lmtp\n"
             "relay_transport = relay:[10.0.0.7]\n")
@@ -349,11 +350,20 @@ class Import(unittest.TestCase):
                      "[{host: 10.0.0.6, port: 24}]}")
         self.has(lines, "- {match: d.example, deliver: smtp, via: "
                  "[{host: 10.0.0.7}]}")
-        self.assertFalse([l for l in lines if "match: c.example" in l])
-        for words in ("- virtual_transport: `lmtp:unix:private/dovecot-lmtp` "
-                      "can't be said here", "{match: c.example, deliver: lmtp",
-                      "- mailbox_transport: the route for b.example takes "
+        for domain, path in (("c.example", "/var/spool/postfix/private/"
+                              "dovecot-lmtp"), ("e.example", "/run/lmtp")):
+            self.has(lines, f"- {{match: {domain}, deliver: lmtp, via: "
+                     f"[{{host: \"unix:{path}\"}}]}}")
+        for words in ("- mailbox_transport: the route for b.example takes "
                       "every recipient"):
+            self.assertIn(words, said)
+        lines, said = self.settings("mydestination = b.example\n"
+                                    "mailbox_transport = lmtp:inet:h:24\n"
+                                    "virtual_mailbox_domains = c.example\n"
+                                    "virtual_transport = dovecot:\n")
+        self.assertFalse([l for l in lines if "match: c.example" in l])
+        for words in ("- virtual_transport: `dovecot:` can't be said here",
+                      "{match: c.example, deliver: lmtp"):
             self.assertIn(words, said)
         lines, said = self.settings("local_transport = error:no\n"
                                     "mailbox_transport =\n")
