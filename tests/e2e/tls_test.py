@@ -432,9 +432,13 @@ class Tls(harness.Case):
     @harness.need("posttls-finger")
     def test_posttls_finger(self):
         self.start()
+        with open(os.path.join(self.ca.folder, "main.cf"), "w",
+                  encoding="ascii") as file:
+            file.write("compatibility_level = 3.6\n")
         done = subprocess.run(
             ["posttls-finger", "-c", "-l", "secure", "-F", self.ca.file,
              f"[127.0.0.1]:{self.ports['starttls']}", NAME],
+            env={**os.environ, "MAIL_CONFIG": self.ca.folder},
             capture_output=True, text=True, timeout=60, check=False)
         self.assertIn("Verified TLS connection established",
                       done.stdout + done.stderr)
