@@ -108,17 +108,25 @@ struct dsn_read {
 	char boundary[80];   /* "\r\n--" and so on */
 };
 
+/* Of the report's own field: an address in front of it may look like one. */
 static int
-dsn_read_boundary(struct dsn_read *r, const char *report, size_t head)
+dsn_read_boundary(struct dsn_read *r, const char *header, size_t len)
 {
 	static const char mark[] = "\tboundary=\"";
-	const char *at = memmem(report, head, mark, strlen(mark));
-	const char *end;
+	struct header_field f;
+	const char *at, *end;
 
+	do {
+		if (header_next(header, len, &f) == 0)
+			return -EINVAL;
+		header += f.raw_len;
+		len -= f.raw_len;
+	} while (!header_is(&f, "Content-Type"));
+	at = memmem(f.value, f.value_len, mark, strlen(mark));
 	if (at == NULL)
 		return -EINVAL;
 	at += strlen(mark);
-	end = memchr(at, '"', head - (size_t)(at - report));
+	end = memchr(at, '"', (size_t)(f.value + f.value_len - at));
 	if (end == NULL || end == at || end - at > 70)
 		return -EINVAL;
 	snprintf(r->boundary, sizeof(r->boundary), "\r\n--%.*s",
@@ -135,7 +143,7 @@ dsn_read(struct dsn_read *r, const char *report, size_t len)
 	size_t blen;
 
 	if (head == NULL ||
-	    dsn_read_boundary(r, report, (size_t)(head - report)) < 0)
+	    dsn_read_boundary(r, report, (size_t)(head - report) + 2) < 0)
 		return -EINVAL;
 	blen = strlen(r->boundary);
 	for (size_t i = 0; i < 4; i++) {

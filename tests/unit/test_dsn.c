@@ -389,6 +389,25 @@ test_shorten_header(void **state)
 	buf_done(&out);
 }
 
+/* The boundary is the report's own, whatever is said in an address. */
+static void
+test_shorten_boundary(void **state)
+{
+	struct row row = rows[1];
+	struct buf whole, out;
+
+	(void)state;
+	row.dsn.to = A50 " boundary=\"x\"@example.com";
+	buf_init(&whole, 65536);
+	buf_init(&out, 65536);
+	assert_int_equal(compose(&row, &whole), 0);
+	assert_non_null(strstr(whole.data, "\tboundary=\"x\"@example.com>"));
+	assert_int_equal(dsn_shorten(whole.data, whole.len, "x@y", 1000, &out),
+			 0);
+	buf_done(&whole);
+	buf_done(&out);
+}
+
 static int
 print_row(const char *name)
 {
@@ -417,6 +436,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_ceiling),
 		cmocka_unit_test(test_shorten),
 		cmocka_unit_test(test_shorten_header),
+		cmocka_unit_test(test_shorten_boundary),
 	};
 
 	if (argc == 2)
