@@ -1,7 +1,6 @@
 /*
  * A server behind us that is asked for a recipient and says anything at all,
- * all of it at once: what is concluded is what its replies, read one by one,
- * say.
+ * a reply to each line that it hears: what is concluded is what its replies say.
  *
  * It is real: on loopback, in a thread of its own.
  */
@@ -44,16 +43,44 @@ static struct {
 
 /* --- the server ------------------------------------------------------------------ */
 
+/* How much of what is left is one reply; what is none is said whole. */
+static size_t
+reply_len(size_t at)
+{
+	struct reply_parser p;
+	size_t used;
+
+	reply_parser_init(&p);
+	return reply_parse(&p, (const char *)fv.data + at, fv.len - at,
+			   &used) == 1
+		       ? used
+		       : fv.len - at;
+}
+
+/* False: there is none any more. */
+static bool
+hear_line(int fd)
+{
+	char c = '\0';
+
+	while (c != '\n')
+		if (read(fd, &c, 1) != 1)
+			return false;
+	return true;
+}
+
 static void
 serve(int fd)
 {
 	char heard[4096];
-	size_t at = 0;
-	ssize_t n;
+	size_t n;
 
-	while (at < fv.len &&
-	       (n = send(fd, fv.data + at, fv.len - at, MSG_NOSIGNAL)) > 0)
-		at += (size_t)n;
+	for (size_t at = 0; at < fv.len; at += n) {
+		n = reply_len(at);
+		if ((at > 0 && !hear_line(fd)) ||
+		    send(fd, fv.data + at, n, MSG_NOSIGNAL) != (ssize_t)n)
+			break;
+	}
 	shutdown(fd, SHUT_WR);
 	while (read(fd, heard, sizeof(heard)) > 0)
 		;
