@@ -90,9 +90,15 @@ class Peer(interop.ChrootPeer):
             self.folder_of(below, "Debian-exim")
         self.folder_of("mail", "nobody")
 
-    def waiting(self):
-        return subprocess.run(["chroot", self.root, self.command[0], "-bp"],
+    def run(self, *args):
+        return subprocess.run(["chroot", self.root, self.command[0], *args],
                               stdout=subprocess.PIPE, check=True).stdout
+
+    def waiting(self):
+        return self.run("-bp")
+
+    def hurry(self):
+        self.run("-qff")
 
 
 class Exim(interop.DsnRows, interop.Utf8Rows, interop.RetryRows,

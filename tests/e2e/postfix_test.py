@@ -55,6 +55,9 @@ class Peer(postfix.Instance):
         return subprocess.run(["postqueue", "-c", self.etc, "-j"],
                               stdout=subprocess.PIPE, check=True).stdout
 
+    def hurry(self):
+        subprocess.run(["postqueue", "-c", self.etc, "-f"], check=True)
+
     def mails(self, name):
         return interop.maildir(os.path.join(self.folder, "mail", name))
 
