@@ -218,7 +218,7 @@ peer_auth(struct peer *p, const char *line)
 	char code;
 
 	pthread_mutex_lock(&p->s->lock);
-	strncpy(p->s->seen.auth, line + 5, sizeof(p->s->seen.auth) - 1);
+	snprintf(p->s->seen.auth, sizeof(p->s->seen.auth), "%s", line + 5);
 	pthread_mutex_unlock(&p->s->lock);
 	return peer_answer(p, "AUTH", "235 2.7.0 welcome\r\n", &code);
 }
