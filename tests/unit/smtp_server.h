@@ -39,7 +39,7 @@ struct smtp_seen {
 	unsigned quits;
 	unsigned silences;   /* what it will never answer */
 	unsigned handshakes; /* that went well */
-	char auth[512];      /* the last AUTH, its argument */
+	char auth[1024];     /* the last AUTH, its argument */
 	char helo[128];
 	char *last; /* the last whole content, dots as on the wire */
 	size_t last_len;
