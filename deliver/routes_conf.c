@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/spawn.h"
 #include "base/xalloc.h"
 #include "deliver/hop_conf.h"
 #include "deliver/route.h"
@@ -257,7 +258,7 @@ static const struct conf_option route_rule_options[] = {
 	 .help = "With `deliver: pipe`: the program is ended after so long, "
 		 "and the message tried again later.",
 	 .min = 1000,
-	 .max = 3600000},
+	 .max = SPAWN_TIME_MAX_MS},
 	{.name = "output",
 	 .type = CONF_SIZE,
 	 .offset = offsetof(struct route_rule, output_max),
