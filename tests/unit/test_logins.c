@@ -212,34 +212,50 @@ ask(struct asker *a, const struct user *user, const char *like,
 }
 
 static void
+asker_begin(struct asker *a, int wanted, struct pool *pool)
+{
+	*a = (struct asker){
+		.loop = loop_new(clock_system()),
+		.logins = logins_new(pool, secret),
+		.wanted = wanted,
+	};
+	a->handle = loop_handle_new(a->loop, a);
+}
+
+static void
+asker_end(struct asker *a)
+{
+	loop_handle_free(a->loop, a->handle);
+	loop_free(&a->loop);
+	logins_free(&a->logins);
+}
+
+static void
 test_checks(void **state)
 {
-	struct asker a = {.loop = loop_new(clock_system()), .wanted = 4};
-	uint64_t handle = loop_handle_new(a.loop, &a);
+	struct asker a;
 	struct pool *pool = pool_new("cpu", 1, 8);
 	char hash[PASSWORD_HASH_MAX];
 	struct user anna = {.name = "anna", .password = hash},
 		    bare = {.name = "bare", .password = ""};
 
 	(void)state;
-	a.logins = logins_new(pool, secret);
+	asker_begin(&a, 4, pool);
 	assert_int_equal(password_hash("right", hash), 0);
-	assert_int_equal(ask(&a, &anna, NULL, "right", handle), 0);
-	assert_int_equal(ask(&a, &anna, NULL, "wrong", handle), 0);
-	assert_int_equal(ask(&a, &bare, NULL, "", handle), 0);
+	assert_int_equal(ask(&a, &anna, NULL, "right", a.handle), 0);
+	assert_int_equal(ask(&a, &anna, NULL, "wrong", a.handle), 0);
+	assert_int_equal(ask(&a, &bare, NULL, "", a.handle), 0);
 	/* Of who is gone nobody hears. */
 	assert_int_equal(ask(&a, &anna, NULL, "right", 12345), 0);
-	assert_int_equal(ask(&a, NULL, NULL, "right", handle), 0);
+	assert_int_equal(ask(&a, NULL, NULL, "right", a.handle), 0);
 	loop_run(a.loop);
 	assert_int_equal(a.said[LOGINS_MATCHES], 1);
 	assert_int_equal(a.said[LOGINS_WRONG], 3);
 	assert_int_equal(a.delay_ms, 4 * LOGINS_DELAY_MS);
 	pool_end(pool);
-	assert_int_equal(ask(&a, &anna, NULL, "right", handle), -EAGAIN);
+	assert_int_equal(ask(&a, &anna, NULL, "right", a.handle), -EAGAIN);
 	pool_free(&pool);
-	loop_handle_free(a.loop, handle);
-	loop_free(&a.loop);
-	logins_free(&a.logins);
+	asker_end(&a);
 }
 
 /* All of them may try when they come, since none has failed yet. */
@@ -247,26 +263,23 @@ static void
 test_a_burst(void **state)
 {
 	enum { BURST = 64 };
-	struct asker a = {.loop = loop_new(clock_system()), .wanted = BURST};
-	uint64_t handle = loop_handle_new(a.loop, &a);
+	struct asker a;
 	struct pool *pool = pool_new("cpu", 1, BURST + 1);
 	/* Quick, and there is no password that has it. */
 	struct user anna = {.name = "anna",
 			    .password = "$6$rounds=1000$abcdefgh$"};
 
 	(void)state;
-	a.logins = logins_new(pool, secret);
+	asker_begin(&a, BURST, pool);
 	/* Who hangs up before the answer has failed as well. */
 	assert_int_equal(ask(&a, &anna, NULL, "wrong", 12345), 0);
 	for (int i = 0; i < BURST; i++)
-		assert_int_equal(ask(&a, &anna, NULL, "wrong", handle), 0);
+		assert_int_equal(ask(&a, &anna, NULL, "wrong", a.handle), 0);
 	loop_run(a.loop);
 	assert_int_equal(a.said[LOGINS_WRONG], LOGINS_PER_PAIR - 1);
 	assert_int_equal(a.said[LOGINS_LIMITED], BURST - LOGINS_PER_PAIR + 1);
 	pool_free(&pool);
-	loop_handle_free(a.loop, handle);
-	loop_free(&a.loop);
-	logins_free(&a.logins);
+	asker_end(&a);
 }
 
 /* Nobody's password takes as long as those that there are, whatever hashed
@@ -276,31 +289,27 @@ test_as_long(void **state)
 {
 	static const char quick[] = "$6$rounds=1000$abcdefgh$", more[] = "x";
 	enum { TIMES = LOGINS_PER_PAIR };
-	struct asker a = {.loop = loop_new(clock_system()), .wanted = TIMES};
-	uint64_t handle = loop_handle_new(a.loop, &a);
+	struct asker a;
 	struct pool *pool = pool_new("cpu", 1, TIMES);
 	int64_t begin[2], took[2];
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		a.logins = logins_new(pool, secret);
+		asker_begin(&a, TIMES, pool);
 		begin[i] = clock_mono_ms(clock_system());
 		for (int n = 0; n < TIMES; n++)
 			assert_int_equal(ask(&a, NULL, i == 0 ? quick : NULL,
-					     more, handle),
+					     more, a.handle),
 					 0);
 		loop_run(a.loop);
 		took[i] = clock_mono_ms(clock_system()) - begin[i];
-		assert_int_equal(a.said[LOGINS_WRONG], (i + 1) * TIMES);
-		a.answers = 0;
-		logins_free(&a.logins);
+		assert_int_equal(a.said[LOGINS_WRONG], TIMES);
+		asker_end(&a);
 	}
 	print_message("  %lld ms, %lld ms\n", (long long)took[0],
 		      (long long)took[1]);
 	assert_true(2 * took[0] < took[1]);
 	pool_free(&pool);
-	loop_handle_free(a.loop, handle);
-	loop_free(&a.loop);
 }
 
 /* --- SCRAM -------------------------------------------------------------------- */
