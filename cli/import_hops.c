@@ -64,25 +64,6 @@ ih_parse(struct import *im, const char *text, struct nexthop *ret)
 
 /* --- logins -------------------------------------------------------------- */
 
-/* The entry KEY of the password tables, and the table it is in. */
-static struct postfix_map_entry *
-ih_password_of(struct import *im, const char *key,
-	       const struct postfix_map **ret_map)
-{
-	size_t n;
-	struct postfix_map **maps = import_maps(im, PASSWORDS, &n);
-
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < maps[i]->n; k++)
-			if (maps[i]->kind == POSTFIX_MAP_STATIC ||
-			    (maps[i]->kind == POSTFIX_MAP_KEYS &&
-			     strcasecmp(maps[i]->v[k].key, key) == 0)) {
-				*ret_map = maps[i];
-				return &maps[i]->v[k];
-			}
-	return NULL;
-}
-
 /* Postfix looks for the sender, the next hop as written, its host. */
 static struct postfix_map_entry *
 ih_password(struct import *im, const char *text, const struct nexthop *hop,
@@ -99,7 +80,8 @@ ih_password(struct import *im, const char *text, const struct nexthop *hop,
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		struct postfix_map_entry *e =
-			keys[i] != NULL ? ih_password_of(im, keys[i], ret_map)
+			keys[i] != NULL ? import_find_entry(im, PASSWORDS,
+							    keys[i], ret_map)
 					: NULL;
 
 		if (e != NULL)
@@ -377,21 +359,11 @@ ih_sender(struct import *im, const char *name, const struct postfix_map *m,
 	buf_done(&hop);
 }
 
-/* Postfix looks for the address before its domain. */
 void
 import_by_sender(struct import *im, const char *name, const char *value)
 {
-	size_t n;
-	struct postfix_map **maps = import_maps(im, name, &n);
-
 	(void)value;
-	for (int domains = 0; domains < 2; domains++)
-		for (size_t i = 0; i < n; i++)
-			for (size_t k = 0; k < maps[i]->n; k++)
-				if ((maps[i]->v[k].key[0] == '@') ==
-				    (domains == 1))
-					ih_sender(im, name, maps[i],
-						  &maps[i]->v[k]);
+	import_each_address(im, name, ih_sender);
 }
 
 void

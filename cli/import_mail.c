@@ -461,19 +461,12 @@ void
 import_generic(struct import *im, const char *name, const char *value)
 {
 	size_t n;
-	struct postfix_map **maps = import_maps(im, name, &n);
 
 	(void)value;
+	import_maps(im, name, &n);
 	if (n > 0 && strcmp(name, "sender_canonical_maps") != 0)
 		import_note(im, name,
 			    "becomes `rewrite`, which gives senders other "
 			    "addresses, not recipients");
-	/* Postfix looks for the address before its domain. */
-	for (int domains = 0; domains < 2; domains++)
-		for (size_t i = 0; i < n; i++)
-			for (size_t k = 0; k < maps[i]->n; k++)
-				if ((maps[i]->v[k].key[0] == '@') ==
-				    (domains == 1))
-					im_rewrite(im, name, maps[i],
-						   &maps[i]->v[k]);
+	import_each_address(im, name, im_rewrite);
 }

@@ -149,6 +149,41 @@ import_maps(struct import *im, const char *name, size_t *ret_n)
 	return t->v;
 }
 
+struct postfix_map_entry *
+import_find_entry(struct import *im, const char *name, const char *key,
+		  const struct postfix_map **ret_map)
+{
+	size_t n;
+	struct postfix_map **maps = import_maps(im, name, &n);
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < maps[i]->n; k++)
+			if (maps[i]->kind == POSTFIX_MAP_STATIC ||
+			    (maps[i]->kind == POSTFIX_MAP_KEYS &&
+			     strcasecmp(maps[i]->v[k].key, key) == 0)) {
+				*ret_map = maps[i];
+				return &maps[i]->v[k];
+			}
+	return NULL;
+}
+
+void
+import_each_address(struct import *im, const char *name,
+		    void (*fn)(struct import *im, const char *name,
+			       const struct postfix_map *map,
+			       const struct postfix_map_entry *entry))
+{
+	size_t n;
+	struct postfix_map **maps = import_maps(im, name, &n);
+
+	for (int domains = 0; domains < 2; domains++)
+		for (size_t i = 0; i < n; i++)
+			for (size_t k = 0; k < maps[i]->n; k++)
+				if ((maps[i]->v[k].key[0] == '@') ==
+				    (domains == 1))
+					fn(im, name, maps[i], &maps[i]->v[k]);
+}
+
 /* --- the whole ----------------------------------------------------------- */
 
 static struct buf *

@@ -94,6 +94,17 @@ const char *import_quote(struct import *im, const char *s);
 /* The tables of the setting NAME that can be read; the others are noted. */
 struct postfix_map **import_maps(struct import *im, const char *name,
 				 size_t *ret_n);
+/* The first entry for KEY of these tables, and the table that it is in, or
+ * NULL. */
+struct postfix_map_entry *import_find_entry(struct import *im, const char *name,
+					    const char *key,
+					    const struct postfix_map **ret_map);
+/* Every entry of these tables in the order in which Postfix looks for an
+ * address: whole ones, then domains ("@..."). */
+void import_each_address(struct import *im, const char *name,
+			 void (*fn)(struct import *im, const char *name,
+				    const struct postfix_map *map,
+				    const struct postfix_map_entry *entry));
 /* NULL: it is none of ours. */
 struct import_domain *import_find_domain(struct import *im, const char *domain);
 void import_add_domain(struct import *im, const char *domain,

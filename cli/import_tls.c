@@ -75,32 +75,19 @@ tp_find_level(const char *level)
 
 /* --- policies ------------------------------------------------------------ */
 
-static struct postfix_map_entry *
-tp_find_key(struct import *im, const char *key)
-{
-	size_t n;
-	struct postfix_map **maps = import_maps(im, POLICIES, &n);
-
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < maps[i]->n; k++)
-			if (maps[i]->kind == POSTFIX_MAP_STATIC ||
-			    (maps[i]->kind == POSTFIX_MAP_KEYS &&
-			     strcasecmp(maps[i]->v[k].key, key) == 0))
-				return &maps[i]->v[k];
-	return NULL;
-}
-
 /* Postfix looks for the next hop as written, and for what is above a bare
  * name. */
 static struct postfix_map_entry *
 tp_find_entry(struct import *im, const char *hop)
 {
-	struct postfix_map_entry *e = tp_find_key(im, hop);
+	const struct postfix_map *map;
+	struct postfix_map_entry *e =
+		import_find_entry(im, POLICIES, hop, &map);
 
 	if (strpbrk(hop, "[:") != NULL)
 		return e;
 	while (e == NULL && (hop = strchr(hop + 1, '.')) != NULL)
-		e = tp_find_key(im, hop);
+		e = import_find_entry(im, POLICIES, hop, &map);
 	return e;
 }
 
