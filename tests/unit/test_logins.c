@@ -178,6 +178,7 @@ test_quota(void **state)
 
 struct asker {
 	struct loop *loop;
+	struct pool *pool;
 	struct logins *logins;
 	uint64_t handle;
 	int wanted, answers, said[LOGINS_LIMITED + 1];
@@ -212,19 +213,21 @@ ask(struct asker *a, const struct user *user, const char *like,
 }
 
 static void
-asker_begin(struct asker *a, int wanted, struct pool *pool)
+asker_begin(struct asker *a, int wanted, size_t questions)
 {
 	*a = (struct asker){
 		.loop = loop_new(clock_system()),
-		.logins = logins_new(pool, secret),
+		.pool = pool_new("cpu", 1, questions),
 		.wanted = wanted,
 	};
+	a->logins = logins_new(a->pool, secret);
 	a->handle = loop_handle_new(a->loop, a);
 }
 
 static void
 asker_end(struct asker *a)
 {
+	pool_free(&a->pool); /* it tells the loop */
 	loop_handle_free(a->loop, a->handle);
 	loop_free(&a->loop);
 	logins_free(&a->logins);
@@ -234,13 +237,12 @@ static void
 test_checks(void **state)
 {
 	struct asker a;
-	struct pool *pool = pool_new("cpu", 1, 8);
 	char hash[PASSWORD_HASH_MAX];
 	struct user anna = {.name = "anna", .password = hash},
 		    bare = {.name = "bare", .password = ""};
 
 	(void)state;
-	asker_begin(&a, 4, pool);
+	asker_begin(&a, 4, 8);
 	assert_int_equal(password_hash("right", hash), 0);
 	assert_int_equal(ask(&a, &anna, NULL, "right", a.handle), 0);
 	assert_int_equal(ask(&a, &anna, NULL, "wrong", a.handle), 0);
@@ -252,9 +254,8 @@ test_checks(void **state)
 	assert_int_equal(a.said[LOGINS_MATCHES], 1);
 	assert_int_equal(a.said[LOGINS_WRONG], 3);
 	assert_int_equal(a.delay_ms, 4 * LOGINS_DELAY_MS);
-	pool_end(pool);
+	pool_end(a.pool);
 	assert_int_equal(ask(&a, &anna, NULL, "right", a.handle), -EAGAIN);
-	pool_free(&pool);
 	asker_end(&a);
 }
 
@@ -264,13 +265,12 @@ test_a_burst(void **state)
 {
 	enum { BURST = 64 };
 	struct asker a;
-	struct pool *pool = pool_new("cpu", 1, BURST + 1);
 	/* Quick, and there is no password that has it. */
 	struct user anna = {.name = "anna",
 			    .password = "$6$rounds=1000$abcdefgh$"};
 
 	(void)state;
-	asker_begin(&a, BURST, pool);
+	asker_begin(&a, BURST, BURST + 1);
 	/* Who hangs up before the answer has failed as well. */
 	assert_int_equal(ask(&a, &anna, NULL, "wrong", 12345), 0);
 	for (int i = 0; i < BURST; i++)
@@ -278,7 +278,6 @@ test_a_burst(void **state)
 	loop_run(a.loop);
 	assert_int_equal(a.said[LOGINS_WRONG], LOGINS_PER_PAIR - 1);
 	assert_int_equal(a.said[LOGINS_LIMITED], BURST - LOGINS_PER_PAIR + 1);
-	pool_free(&pool);
 	asker_end(&a);
 }
 
@@ -290,12 +289,11 @@ test_as_long(void **state)
 	static const char quick[] = "$6$rounds=1000$abcdefgh$", more[] = "x";
 	enum { TIMES = LOGINS_PER_PAIR };
 	struct asker a;
-	struct pool *pool = pool_new("cpu", 1, TIMES);
 	int64_t begin[2], took[2];
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		asker_begin(&a, TIMES, pool);
+		asker_begin(&a, TIMES, TIMES);
 		begin[i] = clock_mono_ms(clock_system());
 		for (int n = 0; n < TIMES; n++)
 			assert_int_equal(ask(&a, NULL, i == 0 ? quick : NULL,
@@ -309,7 +307,6 @@ test_as_long(void **state)
 	print_message("  %lld ms, %lld ms\n", (long long)took[0],
 		      (long long)took[1]);
 	assert_true(2 * took[0] < took[1]);
-	pool_free(&pool);
 }
 
 /* --- SCRAM -------------------------------------------------------------------- */
