@@ -1,6 +1,7 @@
 """The drop folder, killed and failed at every step: the writer leaves a whole
 file or none that counts, and says yes only with one; the taker publishes once.
 strace kills, and makes calls fail."""
+import contextlib
 import os
 import re
 import resource
@@ -161,7 +162,8 @@ class Taker(DropCase):
         with open(f"/proc/{self.belfryd.pid}/task/{self.belfryd.pid}/children",
                   encoding="ascii") as children:
             for child in children.read().split():
-                os.kill(int(child), signal.SIGTERM)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(child), signal.SIGTERM)
         self.belfryd.process.wait(60)
 
     def look(self):
