@@ -1,5 +1,6 @@
 /*
- * A question for addresses is two of libunbound's, A and AAAA. Its end is
+ * A question for addresses is two of libunbound's, A and AAAA; any other is one.
+ * Its end is
  * always told from the end of a turn: libunbound answers from its cache and
  * from /etc/hosts before ub_resolve_event() returns, and its own stack is no
  * place for an owner who may free the resolver.
@@ -16,6 +17,7 @@
 #include <unbound-event.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/must.h"
 #include "base/xalloc.h"
 #include "net/dns_answer.h"
@@ -37,12 +39,27 @@ struct dns_leg {
 	bool pending;
 };
 
+struct dns_query;
+
+/* What is asked for: how an answer is read into the query, what it says when
+ * there is none, and how its end is told. */
+struct dns_kind {
+	int (*read)(struct dns_query *q, const void *packet, size_t len,
+		    int type);
+	void (*sum_up)(struct dns_query *q);
+	void (*tell)(const struct dns_query *q);
+	const char *none;
+};
+
 struct dns_query {
 	LIST_ENTRY(dns_query) link;
 	struct dns *dns; /* borrowed; NULL when that is gone */
-	dns_fn *fn;
-	dns_mx_fn *mx_fn;
-	struct dns_mx_answer *mx; /* owned; NULL: addresses are asked for */
+	const struct dns_kind *kind;
+	union {
+		dns_fn *addresses;
+		dns_mx_fn *mx;
+		dns_records_fn *records;
+	} fn;
 	void *arg;
 	bool cancelled;
 	struct dns_leg leg[2];
@@ -51,7 +68,14 @@ struct dns_query {
 	bool ending; /* END is posted */
 	bool asking; /* not all legs were asked yet */
 	bool failed; /* one of the legs brought no answer */
-	struct dns_answer answer;
+	bool no_name;
+	bool authentic;
+	struct arena arena;
+	union {
+		struct dns_answer addresses;
+		struct dns_mx_answer *mx; /* in ARENA */
+		struct dns_records records;
+	} answer;
 	char why[256];
 };
 
@@ -76,6 +100,13 @@ query_none(struct dns_query *q, const char *why)
 		snprintf(q->why, sizeof(q->why), "%s", why);
 }
 
+static void
+query_invalid(struct dns_query *q)
+{
+	q->no_name = true;
+	query_none(q, "the name is not a valid domain name");
+}
+
 /* Forget what libunbound still works on. */
 static void
 query_drop_legs(struct dns_query *q)
@@ -87,33 +118,54 @@ query_drop_legs(struct dns_query *q)
 	loop_timer_done(&q->deadline);
 }
 
-static void
-query_end(void *arg)
-{
-	struct dns_query *q = arg;
-
-	if (q->dns != NULL)
-		LIST_REMOVE(q, link);
-	if (!q->cancelled && q->mx != NULL)
-		q->mx_fn(q->arg, q->mx);
-	else if (!q->cancelled)
-		q->fn(q->arg, &q->answer);
-	free(q->mx);
-	free(q);
-}
-
 static enum dns_status
 query_status(const struct dns_query *q, size_t n)
 {
 	return n > 0 ? DNS_OK : q->failed ? DNS_TEMPFAIL : DNS_NONE;
 }
 
+static int
+addresses_read(struct dns_query *q, const void *packet, size_t len, int type)
+{
+	return dns_answer_add(&q->answer.addresses, packet, len, type);
+}
+
+static void
+addresses_sum_up(struct dns_query *q)
+{
+	struct dns_answer *a = &q->answer.addresses;
+
+	a->status = query_status(q, a->n);
+	a->partial = a->n > 0 && q->failed;
+	a->why = a->n > 0 && !q->failed ? "" : q->why;
+}
+
+static void
+addresses_tell(const struct dns_query *q)
+{
+	q->fn.addresses(q->arg, &q->answer.addresses);
+}
+
+static const struct dns_kind kind_addresses = {
+	.read = addresses_read,
+	.sum_up = addresses_sum_up,
+	.tell = addresses_tell,
+	.none = "the name has no address",
+};
+
+static int
+mx_read(struct dns_query *q, const void *packet, size_t len, int type)
+{
+	(void)type;
+	return dns_answer_add_mx(q->answer.mx, packet, len);
+}
+
 /* There are records, but none that names a host: that is neither "no MX" nor,
  * by a root that is left, "no mail" (RFC 5321, 5.1). */
 static void
-query_check_mx(struct dns_query *q)
+mx_check(struct dns_query *q)
 {
-	struct dns_mx_answer *mx = q->mx;
+	struct dns_mx_answer *mx = q->answer.mx;
 
 	if (!mx->unusable)
 		return;
@@ -125,19 +177,77 @@ query_check_mx(struct dns_query *q)
 }
 
 static void
+mx_sum_up(struct dns_query *q)
+{
+	struct dns_mx_answer *mx = q->answer.mx;
+
+	mx_check(q);
+	mx->status = query_status(q, mx->n);
+	mx->no_name = q->no_name;
+	mx->why = mx->n > 0 ? "" : q->why;
+}
+
+static void
+mx_tell(const struct dns_query *q)
+{
+	q->fn.mx(q->arg, q->answer.mx);
+}
+
+static const struct dns_kind kind_mx = {
+	.read = mx_read,
+	.sum_up = mx_sum_up,
+	.tell = mx_tell,
+	.none = "the name has no MX record",
+};
+
+static int
+records_read(struct dns_query *q, const void *packet, size_t len, int type)
+{
+	return dns_answer_records(&q->answer.records, packet, len, type,
+				  &q->arena);
+}
+
+static void
+records_sum_up(struct dns_query *q)
+{
+	struct dns_records *a = &q->answer.records;
+
+	a->status = query_status(q, a->n);
+	a->no_name = q->no_name;
+	a->authentic = q->authentic && !q->failed;
+	a->why = a->n > 0 ? "" : q->why;
+}
+
+static void
+records_tell(const struct dns_query *q)
+{
+	q->fn.records(q->arg, &q->answer.records);
+}
+
+static const struct dns_kind kind_records = {
+	.read = records_read,
+	.sum_up = records_sum_up,
+	.tell = records_tell,
+	.none = "the name has no such record",
+};
+
+static void
+query_end(void *arg)
+{
+	struct dns_query *q = arg;
+
+	if (q->dns != NULL)
+		LIST_REMOVE(q, link);
+	if (!q->cancelled)
+		q->kind->tell(q);
+	arena_done(&q->arena);
+	free(q);
+}
+
+static void
 query_post_end(struct dns_query *q)
 {
-	struct dns_answer *a = &q->answer;
-	struct dns_mx_answer *mx = q->mx;
-
-	if (mx != NULL) {
-		query_check_mx(q);
-		mx->status = query_status(q, mx->n);
-		mx->why = mx->n > 0 ? "" : q->why;
-	}
-	a->status = query_status(q, a->n);
-	a->partial = a->n > 0 && q->failed;
-	a->why = a->n > 0 && !q->failed ? "" : q->why;
+	q->kind->sum_up(q);
 	query_drop_legs(q);
 	q->ending = true;
 	loop_defer(q->dns->loop, &q->end, query_end, q);
@@ -152,23 +262,10 @@ query_deadline(void *arg)
 	query_post_end(q);
 }
 
-static int
-leg_read(struct dns_leg *leg, const void *packet, int len)
-{
-	struct dns_query *q = leg->query;
-
-	if (len <= 0)
-		return -EBADMSG;
-	return q->mx != NULL ? dns_answer_add_mx(q->mx, packet, (size_t)len)
-			     : dns_answer_add(&q->answer, packet, (size_t)len,
-					      leg->type);
-}
-
 static void
 leg_no_name(struct dns_query *q)
 {
-	if (q->mx != NULL)
-		q->mx->no_name = true;
+	q->no_name = true;
 	query_none(q, "the name does not exist");
 }
 
@@ -185,14 +282,16 @@ leg_answered(void *arg, int rcode, void *packet, int len, int security,
 	leg->pending = false;
 	/* "No such name" is only in the packet. What is bogus stays unread. */
 	if (security != 1 && rcode == ns_r_noerror)
-		rcode = leg_read(leg, packet, len);
+		rcode = len <= 0 ? -EBADMSG
+				 : q->kind->read(q, packet, (size_t)len,
+						 leg->type);
+	q->authentic = security == 2;
 	if (security == 1)
 		query_failed(q, "the DNS answer is not authentic", why_bogus);
 	else if (rcode == ns_r_nxdomain)
 		leg_no_name(q);
 	else if (rcode == ns_r_noerror)
-		query_none(q, q->mx != NULL ? "the name has no MX record"
-					    : "the name has no address");
+		query_none(q, q->kind->none);
 	else
 		query_failed(q,
 			     rcode < 0 ? "the DNS answer is malformed"
@@ -213,20 +312,20 @@ leg_ask(struct dns_query *q, struct dns_leg *leg, const char *name, int type)
 	if (r == UB_NOERROR)
 		return;
 	leg->pending = false;
-	if (r == UB_SYNTAX && q->mx != NULL)
-		q->mx->no_name = true;
 	if (r == UB_SYNTAX)
-		query_none(q, "the name is not a valid domain name");
+		query_invalid(q);
 	else
 		query_failed(q, "the DNS can't be asked", ub_strerror(r));
 }
 
 static struct dns_query *
-query_new(struct dns *dns, void *arg)
+query_new(struct dns *dns, const struct dns_kind *kind, void *arg)
 {
 	struct dns_query *q = xcalloc(1, sizeof(*q));
 
 	q->dns = dns;
+	q->kind = kind;
+	arena_init(&q->arena);
 	q->arg = arg;
 	loop_timer_init(&q->deadline, dns->loop, query_deadline, q);
 	LIST_INSERT_HEAD(&dns->queries, q, link);
@@ -246,11 +345,12 @@ query_asked(struct dns_query *q)
 struct dns_query *
 dns_addresses(struct dns *dns, const char *name, dns_fn *fn, void *arg)
 {
-	struct dns_query *q = query_new(dns, arg);
+	struct dns_query *q = query_new(dns, &kind_addresses, arg);
+	struct dns_answer *a = &q->answer.addresses;
 
-	q->fn = fn;
-	if (sockaddr_parse_ip(name, 0, &q->answer.v[0]) == 0) {
-		q->answer.n = 1;
+	q->fn.addresses = fn;
+	if (sockaddr_parse_ip(name, 0, &a->v[0]) == 0) {
+		a->n = 1;
 		query_post_end(q);
 		return q;
 	}
@@ -264,12 +364,29 @@ dns_addresses(struct dns *dns, const char *name, dns_fn *fn, void *arg)
 struct dns_query *
 dns_mx(struct dns *dns, const char *name, dns_mx_fn *fn, void *arg)
 {
-	struct dns_query *q = query_new(dns, arg);
+	struct dns_query *q = query_new(dns, &kind_mx, arg);
 
-	q->mx_fn = fn;
-	q->mx = xcalloc(1, sizeof(*q->mx));
+	q->fn.mx = fn;
+	q->answer.mx = arena_alloc(&q->arena, sizeof(*q->answer.mx));
 	q->asking = true;
 	leg_ask(q, &q->leg[0], name, ns_t_mx);
+	query_asked(q);
+	return q;
+}
+
+struct dns_query *
+dns_records(struct dns *dns, const char *name, int type, dns_records_fn *fn,
+	    void *arg)
+{
+	struct dns_query *q = query_new(dns, &kind_records, arg);
+	char escaped[DNS_ESCAPED_MAX];
+
+	q->fn.records = fn;
+	q->asking = true;
+	if (dns_name_escape(name, escaped))
+		leg_ask(q, &q->leg[0], escaped, type);
+	else
+		query_invalid(q);
 	query_asked(q);
 	return q;
 }

@@ -1,6 +1,6 @@
 /*
- * dns - names to addresses and mail exchangers on a loop, through libunbound;
- * /etc/hosts first.
+ * dns - names to addresses, mail exchangers and other records on a loop, through
+ * libunbound; /etc/hosts first.
  *
  * One resolver context per loop, whose cache keeps answers as long as their
  * TTL says. Every question has a deadline of its own (a dead forwarder makes
@@ -68,6 +68,28 @@ struct dns_mx_answer {
 	const char *why; /* as above */
 };
 
+#define DNS_RECORDS_MAX 100 /* of one answer; more are left out */
+
+struct dns_record {
+	/* A: 4 octets, AAAA: 16; MX and PTR: the host's name, "" is the root;
+	 * TXT: all its strings, one behind the other. Followed by a NUL. */
+	const char *data;
+	size_t len;
+	uint16_t preference; /* MX */
+};
+
+struct dns_records {
+	enum dns_status status;
+	bool no_name;   /* with DNS_NONE: the name does not exist at all, by the
+			 * code of the answer or by an NSEC with NXNAME
+			 * (RFC 9824) */
+	bool authentic; /* DNSSEC proves the answer, whichever it is */
+	size_t n;
+	const struct dns_record
+		*v;      /* as they came; valid during the callback */
+	const char *why; /* as above */
+};
+
 typedef void dns_fn(void *arg, const struct dns_answer *answer);
 
 /* 0 or -errno; -EINVAL with a line in *RET_WHY (owned by the caller). */
@@ -84,6 +106,14 @@ typedef void dns_mx_fn(void *arg, const struct dns_mx_answer *answer);
 /* The mail exchangers of NAME. */
 struct dns_query *dns_mx(struct dns *dns, const char *name, dns_mx_fn *fn,
 			 void *arg);
+typedef void dns_records_fn(void *arg, const struct dns_records *answer);
+/* The records of NAME of one TYPE: ns_t_a, ns_t_aaaa, ns_t_mx, ns_t_ptr or
+ * ns_t_txt. Names, also those in the records, are labels with dots between
+ * them, of any octets but NUL and nothing escaped; a record with a name that
+ * can't be written so is left out. What is no name of the
+ * DNS does not exist. */
+struct dns_query *dns_records(struct dns *dns, const char *name, int type,
+			      dns_records_fn *fn, void *arg);
 /* No callback any more. Leaves NULL. */
 void dns_cancel(struct dns_query **query);
 

@@ -1,6 +1,8 @@
 add_library(zone STATIC unit/zone.c)
 target_link_libraries(zone PUBLIC belfry_verdict)
 
+belfry_unit_test(resolve belfry_verdict)
+target_sources(test_resolve PRIVATE unit/dns_server.c unit/dns_wire.c)
 belfry_unit_test(spf_suite zone belfry_verdict)
 target_compile_definitions(test_spf_suite PRIVATE
   BELFRY_CONFORMANCE="${PROJECT_SOURCE_DIR}/../shared/conformance")
