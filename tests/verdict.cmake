@@ -4,6 +4,7 @@ target_link_libraries(zone PUBLIC belfry_verdict)
 belfry_unit_test(resolve belfry_verdict)
 target_sources(test_resolve PRIVATE unit/dns_server.c unit/dns_wire.c)
 belfry_unit_test(auth_results belfry_verdict)
+belfry_unit_test(received_spf belfry_verdict)
 belfry_unit_test(spf_suite zone belfry_verdict)
 target_compile_definitions(test_spf_suite PRIVATE
   BELFRY_CONFORMANCE="${PROJECT_SOURCE_DIR}/../shared/conformance")
