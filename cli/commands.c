@@ -111,6 +111,16 @@ const struct command cli_commands[] = {
 	 "Other options of sendmail(1) are taken and change nothing; the exit "
 	 "statuses\nare those of sysexits(3).\n",
 	 cli_sendmail},
+	{"spf", "--ip IP [--helo NAME] [--from SENDER] [--json]",
+	 "May this address send for this domain? SPF, step by step.",
+	 "  --ip IP        whose connection it is\n"
+	 "  --helo NAME    what it says in EHLO\n"
+	 "  --from SENDER  what it says in MAIL FROM; without it, or with "
+	 "\"\",\n"
+	 "                 the question is about NAME\n"
+	 "  --json         one object\n\n"
+	 "exit status: 0 pass; 1 any other result; 75 temperror\n",
+	 cli_spf},
 	{"import postfix", "FILE",
 	 "Make a configuration of what `postconf -n` prints (FILE `-`: "
 	 "standard input).",

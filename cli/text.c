@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/must.h"
 #include "base/utf8.h"
 #include "queue/queue.h"
 
@@ -74,6 +75,19 @@ text_put(const char *s, FILE *out)
 			fwrite(s + i, 1, n, out);
 		}
 	}
+}
+
+char *
+text_clean(const char *s)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	must(out != NULL);
+	text_put(s, out);
+	must(fclose(out) == 0);
+	return text;
 }
 
 bool

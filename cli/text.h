@@ -21,6 +21,8 @@ int64_t text_now(void);
 /* S with whatever could steer a terminal as `?`; what peers said is printed by
  * this. */
 void text_put(const char *s, FILE *out);
+/* The same as a string, which the caller frees. */
+char *text_clean(const char *s);
 /* Does S look like a message's id? Whether it is one, belfryd knows. */
 bool text_is_id(const char *s);
 

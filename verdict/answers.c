@@ -14,6 +14,12 @@ const char *const answer_type_names[] = {
 	[ANSWER_PTR] = "PTR", [ANSWER_TXT] = "TXT",
 };
 
+const char *const answer_status_names[] = {
+	[ANSWER_OPEN] = "open",       [ANSWER_OK] = "ok",
+	[ANSWER_NO_DATA] = "no data", [ANSWER_NO_NAME] = "no such name",
+	[ANSWER_TEMPFAIL] = "failed",
+};
+
 static const struct answer no_such_name = {
 	.name = "",
 	.status = ANSWER_NO_NAME,

@@ -34,6 +34,8 @@ enum answer_status {
 	ANSWER_TEMPFAIL, /* timeout, SERVFAIL, bogus, or the budget is spent */
 };
 
+extern const char *const answer_status_names[]; /* "open" ... */
+
 struct answer_record {
 	/* A: 4 octets, AAAA: 16, MX and PTR: the host's name, TXT: all its
 	 * strings, one behind the other. Followed by a NUL. */

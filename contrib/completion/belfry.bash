@@ -20,6 +20,7 @@ store backup
 store upgrade
 send
 sendmail
+spf
 import postfix
 help'
 
@@ -65,6 +66,8 @@ _belfry_options()
 		echo --from --to --wait --help ;;
 	'sendmail')
 		echo --help ;;
+	'spf')
+		echo --ip --helo --from --json --help ;;
 	'import postfix')
 		echo --help ;;
 	'help')

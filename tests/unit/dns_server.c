@@ -64,7 +64,8 @@ wire_reply(const struct dns_server *s, struct wire *w, unsigned id,
 	wire_number(w, id, 2);
 	wire_number(w, 0x8180u | (unsigned)rcode, 2);
 	wire_number(w, 1, 2);
-	wire_number(w, 0, 6);
+	wire_number(w, 0, 4);
+	wire_number(w, 0, 2);
 	wire_name(w, name);
 	wire_number(w, (unsigned)type, 2);
 	wire_number(w, ns_c_in, 2);
