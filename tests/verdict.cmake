@@ -5,6 +5,13 @@ belfry_unit_test(resolve belfry_verdict)
 target_sources(test_resolve PRIVATE unit/dns_server.c unit/dns_wire.c)
 belfry_unit_test(auth_results belfry_verdict)
 belfry_unit_test(received_spf belfry_verdict)
+add_library(dmarc_kit STATIC unit/dmarc_kit.c)
+target_link_libraries(dmarc_kit PUBLIC zone PkgConfig::CMOCKA)
+
 belfry_unit_test(spf_suite zone belfry_verdict)
 target_compile_definitions(test_spf_suite PRIVATE
   BELFRY_CONFORMANCE="${PROJECT_SOURCE_DIR}/../shared/conformance")
+belfry_unit_test(author belfry_verdict)
+belfry_unit_test(dmarc dmarc_kit belfry_verdict)
+belfry_unit_test(dmarc_align dmarc_kit belfry_verdict)
+belfry_unit_test(dmarc_record belfry_verdict)

@@ -93,7 +93,9 @@ struct dmarc_verdict {
  * STEPS may be NULL.
  *
  * All that it can ever want to know is asked when every identifier is said to
- * pass: so the DNS can be done with before a message's body is there. */
+ * pass: so the DNS can be done with before a message's body is there. What a
+ * sender makes SPF ask may spend the budget of ANSWERS, and DMARC can't be told
+ * then: ask about the author first, without identifiers. */
 int dmarc_check(const struct dmarc_question *question, struct answers *answers,
 		struct arena *arena, struct steps *steps,
 		struct dmarc_verdict *ret);
