@@ -42,7 +42,7 @@ struct piece {
 
 struct tag_value {
 	struct piece value;
-	bool twice;
+	bool bad; /* given twice, or of octets that no value has */
 };
 
 static bool
@@ -113,7 +113,8 @@ tags_add(struct tag_value tags[static TAG_UNKNOWN], struct piece part)
 
 	for (size_t i = 0; i < TAG_UNKNOWN; i++)
 		if (piece_is(name, tag_names[i])) {
-			tags[i].twice = tags[i].value.s != NULL;
+			tags[i].bad =
+				tags[i].value.s != NULL || !is_printing(value);
 			tags[i].value = value;
 		}
 }
@@ -124,7 +125,7 @@ tag_choose(const struct tag_value *tag, const char *const words[], int n)
 {
 	if (tag->value.s == NULL)
 		return -1;
-	for (int i = 0; i < n && !tag->twice; i++)
+	for (int i = 0; i < n && !tag->bad; i++)
 		if (piece_is(tag->value, words[i]))
 			return i;
 	return -2;
@@ -199,7 +200,7 @@ dmarc_record_parse(const char *text, size_t len, struct arena *arena,
 	while (rest.len > 0)
 		tags_add(tags, take(&rest, ';'));
 	rua = tags[TAG_RUA].value;
-	if (rua.s == NULL || tags[TAG_RUA].twice)
+	if (rua.s == NULL || tags[TAG_RUA].bad)
 		rua = (struct piece){"", 0};
 	*ret = (struct dmarc_record){
 		.text = arena_strndup(arena, text, len),

@@ -31,7 +31,7 @@ enum dmarc_psd { DMARC_PSD_UNKNOWN, DMARC_PSD_YES, DMARC_PSD_NO };
 extern const char *const dmarc_psd_names[]; /* "u", "y", "n" */
 
 struct dmarc_record {
-	const char *text; /* whole, as published; anything may stand in it */
+	const char *text; /* as published; anything may stand in it */
 	enum dmarc_policy p, sp, np;
 	bool adkim_strict, aspf_strict;
 	bool testing; /* t=y */

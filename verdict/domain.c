@@ -34,7 +34,9 @@ domain_canonical(const char *s, size_t len, struct arena *arena)
 		len--;
 	name = arena_strndup(arena, s, len);
 	ascii_lower_str(name);
-	return answers_name_ok(name) && !has_blank(name) ? name : NULL;
+	if (len == 0 || name[len - 1] == '.' || has_blank(name))
+		return NULL;
+	return answers_name_ok(name) ? name : NULL;
 }
 
 bool

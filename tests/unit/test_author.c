@@ -21,6 +21,8 @@ static const struct row rows[] = {
 	 "From: body@body.example\r\n",
 	 "example.org", ""},
 	{"final dot", "From: a@example.org.\r\n", "example.org", ""},
+	{"two final dots", "From: a@example.org..\r\n", "",
+	 "a domain that the DNS can't have"},
 	{"quoted comma", "From: \"Doe, Anna\" <a@example.org>\r\n",
 	 "example.org", ""},
 	{"address in quotes", "From: \"a@other.example\" <a@example.org>\r\n",
