@@ -15,3 +15,10 @@ belfry_unit_test(author belfry_verdict)
 belfry_unit_test(dmarc dmarc_kit belfry_verdict)
 belfry_unit_test(dmarc_align dmarc_kit belfry_verdict)
 belfry_unit_test(dmarc_record belfry_verdict)
+
+foreach(name dkim_guard dkim_sign dkim_verify)
+  belfry_unit_test(${name} zone belfry_verdict)
+  target_sources(test_${name} PRIVATE unit/dkim_kit.c)
+endforeach()
+target_compile_definitions(test_dkim_verify PRIVATE
+  BELFRY_CONFORMANCE="${PROJECT_SOURCE_DIR}/../shared/conformance")

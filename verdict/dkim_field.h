@@ -31,15 +31,17 @@ struct dkim_field {
 	const char *algorithm_name; /* a= as it stands */
 	const char *start;          /* the first of b=: RFC 6008's header.b */
 	enum dkim_algorithm algorithm;
+	bool relaxed_body;
 	bool has_length; /* l= */
 	uint64_t length;
 	bool has_time, has_expiry; /* t=, x= */
 	uint64_t time, expiry;
 };
 
-/* VALUE is what stands behind the colon. 0, or -EINVAL with a reason in
- * *RET_WHY; what could be read is in *RET then too. What it takes, libopendkim
- * reads without harm. */
+/* VALUE is what stands behind the colon. 0; or with a reason in *RET_WHY
+ * -EINVAL: it is malformed, or -EKEYREJECTED: it is made with SHA-1 (RFC 8301);
+ * what could be read is in *RET then too. What it takes, libopendkim reads
+ * without harm. */
 int dkim_field_parse(const char *value, size_t len, struct arena *arena,
 		     struct dkim_field *ret, const char **ret_why);
 /* NULL, or why it is not valid at NOW. */

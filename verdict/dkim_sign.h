@@ -2,36 +2,40 @@
  * dkim_sign - our signatures on a message of ours: relaxed/relaxed, one for each
  * key of its rule, From covered once more than it is there.
  *
- * dkim_signing_new() picks the rule by the address of the first From field; then
- * the body in pieces; dkim_signing_end() makes the fields, which takes a
- * millisecond for each RSA key: run it in a pool. One thread at a time, not
- * always the same.
+ * By OpenSSL with keys that are loaded once: libopendkim, which verifies, takes
+ * each key apart anew and leaks with Ed25519 (see dkim_lib.h).
+ *
+ * dkim_signing_new() picks the rule by the first address of the first From
+ * field; then the body in pieces; dkim_signing_end() makes the fields, which
+ * takes a millisecond for each RSA key: run it in a pool. One thread at a time,
+ * not always the same.
  */
 #ifndef VERDICT_DKIM_SIGN_H
 #define VERDICT_DKIM_SIGN_H
 
 #include <stddef.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "verdict/dkim_keys.h"
-#include "verdict/dkim_lib.h"
 
 struct dkim_signing;
 
 /* A ceiling for what dkim_signing_end() writes. */
 #define DKIM_SIGNING_MAX 65536
+/* Fields that one message may have covered. */
+#define DKIM_COVERED_MAX 100
 
-/* HEADER, of LEN octets with CRLF, may go as soon as this returns. KEYS are held
+/* HEADER, of LEN octets with CRLF, may go as soon as this returns; KEYS are held
  * by a reference. 0; 0 with NULL in *RET: there is no rule for its author;
- * -EBADMSG: it can't be signed (no From, a NUL, too many fields). */
-int dkim_signing_new(struct dkim_library *lib, struct dkim_keys *keys,
-		     const char *header, size_t len, struct dkim_signing **ret);
+ * -EBADMSG: it has a NUL, or more than DKIM_COVERED_MAX fields to cover. */
+int dkim_signing_new(struct dkim_keys *keys, const char *header, size_t len,
+		     time_t now, struct dkim_signing **ret);
 void dkim_signing_body(struct dkim_signing *s, const void *data, size_t len);
-/* The fields, with CRLF, to be put in front of the header. 0; -EBADMSG: the body
- * has a bare CR or LF; -EIO; -EMSGSIZE. */
+/* The fields, with CRLF, behind what is in RET: they go in front of the header.
+ * Once. 0; -EBADMSG: the body has a CR or LF by itself; -EIO; -EMSGSIZE. */
 int dkim_signing_end(struct dkim_signing *s, struct buf *ret);
-/* Its rule's domain. */
-const char *dkim_signing_domain(const struct dkim_signing *s);
+const struct dkim_rule *dkim_signing_rule(const struct dkim_signing *s);
 /* At any time. NULL is fine. */
 void dkim_signing_free(struct dkim_signing **s);
 
