@@ -21,6 +21,7 @@
 #include "net/dns.h"
 #include "net/sockaddr.h"
 #include "queue/queue.h"
+#include "verdict/verdict_conf.h"
 
 /* Where programs look without -c. */
 #define CONFIG_PATH "/etc/belfry/belfry.yaml"
@@ -196,6 +197,7 @@ struct config {
 	struct conf_list rewrite;     /* of struct rewrite_rule */
 	struct conf_list routes;      /* of struct route_rule */
 	struct delivery_conf delivery;
+	struct verdict_conf verdict;
 	struct conf_mark mark;
 };
 

@@ -366,5 +366,7 @@ config_resolve(struct config *c, struct arena *arena, struct conf_errors *e)
 		ok = config_resolve_tls(c, arena, e);
 	if (ok)
 		ok = cc_http(&cc);
+	if (ok)
+		ok = config_resolve_verdict(c, arena, e);
 	return ok;
 }

@@ -15,6 +15,7 @@ extern const struct conf_table log_conf_table;
 extern const struct conf_table notify_conf_table;
 extern const struct conf_table rewrite_rule_table;
 extern const struct conf_table tls_conf_table;
+extern const struct conf_table verdict_conf_table;
 
 /* --- domains_conf.c: checks of whose mail it is --------------------------- */
 
@@ -37,6 +38,12 @@ bool config_fingerprint(const char *text, const struct conf_mark *mark,
 /* TLS of the listeners. False after reporting. */
 bool config_resolve_tls(struct config *c, struct arena *arena,
 			struct conf_errors *errors);
+
+/* --- verdict_conf.c ---------------------------------------------------------- */
+
+/* Of those that are trusted to judge before us. False after reporting. */
+bool config_resolve_verdict(struct config *c, struct arena *arena,
+			    struct conf_errors *errors);
 
 /* --- networks.c ------------------------------------------------------------- */
 

@@ -266,6 +266,12 @@ static const struct conf_option config_options[] = {
 	 .dflt = "{}",
 	 .help = "Where mail goes and how hard it is tried.",
 	 .table = &delivery_conf_table},
+	{.name = "verdict",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct config, verdict),
+	 .dflt = "{}",
+	 .help = "How inbound mail is judged, and what becomes of it.",
+	 .table = &verdict_conf_table},
 	{.name = NULL},
 };
 

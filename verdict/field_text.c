@@ -82,28 +82,46 @@ ft_clean(const char *s, bool utf8, char ret[static FIELD_TEXT_MAX + 1])
 	ret[n] = '\0';
 }
 
+/* The words of S, with OPEN before the first and CLOSE behind the last. */
+static void
+ft_words(struct field_text *t, const char *s, const char *open,
+	 const char *close)
+{
+	char word[FIELD_TEXT_MAX + 3];
+
+	s += strspn(s, " ");
+	while (*s != '\0') {
+		size_t len = strcspn(s, " ");
+		const char *next = s + len + strspn(s + len, " ");
+
+		snprintf(word, sizeof(word), "%s%.*s%s", open, (int)len, s,
+			 *next == '\0' ? close : "");
+		field_text_word(t, word);
+		open = "";
+		s = next;
+	}
+}
+
+void
+field_text_words(struct field_text *t, const char *text)
+{
+	char clean[FIELD_TEXT_MAX + 1];
+
+	ft_clean(text, t->utf8, clean);
+	ft_words(t, clean, "", "");
+}
+
 void
 field_text_comment(struct field_text *t, const char *text)
 {
-	char clean[FIELD_TEXT_MAX + 1], word[FIELD_TEXT_MAX + 3];
-	const char *open = "(", *p = clean;
+	char clean[FIELD_TEXT_MAX + 1];
 
 	ft_clean(text, t->utf8, clean);
 	/* Readers that know no nesting and no quoting must find its end. */
 	for (char *c = clean; *c != '\0'; c++)
 		if (strchr("()\\;\"", *c) != NULL)
 			*c = *c == ';' ? ',' : '\'';
-	p += strspn(p, " ");
-	while (*p != '\0') {
-		size_t len = strcspn(p, " ");
-		const char *next = p + len + strspn(p + len, " ");
-
-		snprintf(word, sizeof(word), "%s%.*s%s", open, (int)len, p,
-			 *next == '\0' ? ")" : "");
-		field_text_word(t, word);
-		open = "";
-		p = next;
-	}
+	ft_words(t, clean, "(", ")");
 }
 
 void

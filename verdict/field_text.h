@@ -35,6 +35,8 @@ int field_text_end(struct field_text *t);
 void field_text_word(struct field_text *t, const char *word);
 void field_text_join(struct field_text *t, const char *s);
 void field_text_fold(struct field_text *t);
+/* Anybody's: the words of TEXT. */
+void field_text_words(struct field_text *t, const char *text);
 /* Anybody's: TEXT in parentheses, without those that are in it; "": nothing. */
 void field_text_comment(struct field_text *t, const char *text);
 

@@ -14,6 +14,19 @@
 
 enum spf_engine { SPF_ENGINE_BELFRY };
 
+struct verdict_spf_conf {
+	int engine;        /* enum spf_engine */
+	bool reject_fail;  /* of MAIL FROM and of HELO */
+	bool received_spf; /* the field, too */
+};
+
+/* A signature of which l= leaves something out. */
+enum verdict_length_tag { VERDICT_LENGTH_FAIL, VERDICT_LENGTH_ALLOW };
+
+struct verdict_dkim_conf {
+	int body_length_tag; /* enum verdict_length_tag */
+};
+
 /* What to do with a message whose author's domain asks for it. */
 enum verdict_action {
 	VERDICT_DO_MARK,
@@ -23,12 +36,22 @@ enum verdict_action {
 	VERDICT_DO_DISCARD,
 };
 
-enum verdict_on_temperror {
-	VERDICT_TEMPERROR_TEMPFAIL,
-	VERDICT_TEMPERROR_ACCEPT
+struct verdict_dmarc_conf {
+	int method;                   /* enum dmarc_method */
+	int on_reject, on_quarantine; /* enum verdict_action */
 };
 
-/* A host that judges before us, and from which networks it is believed. */
+/* What to do where the DNS could not say whether it asks for that. */
+enum verdict_on_temperror {
+	VERDICT_ON_TEMPERROR_TEMPFAIL,
+	VERDICT_ON_TEMPERROR_ACCEPT,
+};
+
+struct verdict_dns_conf {
+	int64_t deadline_ms, lookups; /* for all of a message */
+};
+
+/* A host that judges before us, and from where it is believed. */
 struct trusted_authserv {
 	char *id;
 	struct conf_strings networks;
@@ -36,29 +59,19 @@ struct trusted_authserv {
 	struct conf_mark mark;
 };
 
+struct observed_conf {
+	int64_t max_size, max_age_ms;
+};
+
 struct verdict_conf {
-	struct {
-		int engine; /* enum spf_engine */
-		bool reject_fail, received_spf;
-	} spf;
-	struct {
-		int body_length_tag; /* 0: fail, 1: allow */
-	} dkim;
-	struct {
-		int method;                   /* enum dmarc_method */
-		int on_reject, on_quarantine; /* enum verdict_action */
-	} dmarc;
+	struct verdict_spf_conf spf;
+	struct verdict_dkim_conf dkim;
+	struct verdict_dmarc_conf dmarc;
 	int on_temperror; /* enum verdict_on_temperror */
-	struct {
-		int64_t deadline_ms;
-		int64_t lookups;
-	} dns;
+	struct verdict_dns_conf dns;
 	char *authserv_id;                 /* "": hostname */
 	struct conf_list trusted_authserv; /* of struct trusted_authserv */
-	struct {
-		int64_t max_size; /* bytes */
-		int64_t max_age_ms;
-	} observed;
+	struct observed_conf observed;
 	struct conf_mark mark;
 };
 
