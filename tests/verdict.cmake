@@ -8,6 +8,10 @@ belfry_unit_test(received_spf belfry_verdict)
 add_library(dmarc_kit STATIC unit/dmarc_kit.c)
 target_link_libraries(dmarc_kit PUBLIC zone PkgConfig::CMOCKA)
 
+foreach(name spf spf_hostile)
+  belfry_unit_test(${name} zone belfry_verdict)
+  target_sources(test_${name} PRIVATE unit/spf_kit.c)
+endforeach()
 belfry_unit_test(spf_suite zone belfry_verdict)
 target_compile_definitions(test_spf_suite PRIVATE
   BELFRY_CONFORMANCE="${PROJECT_SOURCE_DIR}/../shared/conformance")

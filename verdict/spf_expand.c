@@ -11,6 +11,7 @@
 
 #define NAME_OCTETS_MAX 253
 #define EXPANDED_MAX    8192 /* of a name before it is cut, of an explanation */
+#define SHOWN_MAX       100
 
 static const char *
 value_local(struct spf_run *run)
@@ -171,10 +172,12 @@ spf_expand_domain(struct spf_run *run, struct spf_text spec, const char *domain,
 		*ret = arena_strdup(&run->arena, cut_labels(buf_str(&out)));
 	}
 	buf_done(&out);
-	return r == -EMSGSIZE ? spf_fail(run, SPF_PERM,
-					 "\"%.*s\" becomes too long a name",
-					 (int)spec.len, spec.s)
-			      : r;
+	if (r == -EMSGSIZE)
+		return spf_fail(
+			run, SPF_PERM, "\"%.*s\" becomes too long a name",
+			spec.len > SHOWN_MAX ? SHOWN_MAX : (int)spec.len,
+			spec.s);
+	return r;
 }
 
 int
