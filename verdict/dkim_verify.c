@@ -230,6 +230,12 @@ dkim_verification_keys(struct dkim_verification *v, struct answers *answers,
 
 /* --- the body ------------------------------------------------------------------- */
 
+const struct dkim_verdict *
+dkim_verification_signatures(const struct dkim_verification *v)
+{
+	return &v->verdict;
+}
+
 bool
 dkim_verification_wants_body(const struct dkim_verification *v)
 {

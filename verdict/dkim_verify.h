@@ -67,6 +67,10 @@ dkim_verification_new(struct dkim_library *lib,
  * STEPS may be NULL; it is cleared first. */
 int dkim_verification_keys(struct dkim_verification *v, struct answers *answers,
 			   struct steps *steps);
+/* The signatures that there are, also before their results are known: their
+ * domains say whom DMARC may have to ask about. */
+const struct dkim_verdict *
+dkim_verification_signatures(const struct dkim_verification *v);
 /* False: no signature needs the body; it may be given all the same. */
 bool dkim_verification_wants_body(const struct dkim_verification *v);
 void dkim_verification_body(struct dkim_verification *v, const void *data,
