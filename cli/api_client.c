@@ -259,12 +259,13 @@ api_call(const struct cli *cli, const char *method, const char *path,
 
 int
 api_fetch(const struct cli *cli, const char *path, const char *about,
-	  struct buf *ret)
+	  struct buf *ret, bool *ret_partial)
 {
 	long status = 0;
 	json_t *json;
 	int r = api_ask(cli, "GET", path, NULL, &status, ret);
 
+	*ret_partial = status == 206;
 	if (r != CLI_OK || (status >= 200 && status < 300))
 		return r;
 	json = json_loadb(buf_str(ret), ret->len, 0, NULL);

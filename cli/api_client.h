@@ -26,9 +26,10 @@ char *api_path(const struct cli *cli, enum api_path which);
 int api_call(const struct cli *cli, const char *method, const char *path,
 	     const json_t *body, const char *about, json_t **ret);
 
-/* What GET on PATH answers, as it is, appended to RET. Else as api_call(). */
+/* What GET on PATH answers, as it is, appended to RET; *RET_PARTIAL: its status
+ * says that something is missing behind it. Else as api_call(). */
 int api_fetch(const struct cli *cli, const char *path, const char *about,
-	      struct buf *ret);
+	      struct buf *ret, bool *ret_partial);
 /* At the end. */
 void api_close(void);
 

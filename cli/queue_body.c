@@ -13,17 +13,18 @@
 
 #define BODY_PIECE_MAX (4 << 20)
 
-/* *RET_LEN 0: that was the end. */
+/* *RET_LEN 0, or *RET_CUT: that was the end. */
 static int
 qb_piece(const struct cli *cli, const char *id, uint64_t page,
-	 queue_body_fn *fn, void *arg, size_t *ret_len, int *ret_error)
+	 queue_body_fn *fn, void *arg, size_t *ret_len, bool *ret_cut,
+	 int *ret_error)
 {
 	char *path = xasprintf("queue/%s/body?page=%" PRIu64, id, page);
 	struct buf piece;
 	int r;
 
 	buf_init(&piece, BODY_PIECE_MAX);
-	r = api_fetch(cli, path, id, &piece);
+	r = api_fetch(cli, path, id, &piece, ret_cut);
 	if (r == CLI_OK && piece.len > 0)
 		*ret_error = fn(arg, buf_str(&piece), piece.len);
 	*ret_len = piece.len;
@@ -39,17 +40,17 @@ queue_body_get(const struct cli *cli, const json_t *m, queue_body_fn *fn,
 	const char *id = api_str(m, "queue_id");
 	int64_t size = api_int(m, "message_size"), got = 0;
 	uint64_t page = 0;
+	bool cut = false;
 	size_t len = 1;
 
 	*ret_error = 0;
-	while (got < size && len > 0 && *ret_error == 0) {
-		int r = qb_piece(cli, id, page, fn, arg, &len, ret_error);
+	while (got < size && len > 0 && !cut && *ret_error == 0) {
+		int r = qb_piece(cli, id, page, fn, arg, &len, &cut, ret_error);
 
 		if (r != CLI_OK)
 			return r;
 		got += (int64_t)len;
-		/* Less than a whole piece: the end, or the damage. */
-		page += (len + QUEUE_PAGE_BYTES - 1) / QUEUE_PAGE_BYTES;
+		page += QUEUE_PIECE_PAGES;
 	}
 	if (got == size || *ret_error != 0)
 		return CLI_OK;

@@ -34,7 +34,11 @@ struct draft {
 	char *data; /* owned: the piece that is being filled */
 	size_t len, cap;
 	size_t content_at; /* where the caller's content begins */
-	uint32_t pages;    /* given to the writer */
+	uint32_t reserved; /* pages for what comes in front at the end */
+	struct buf prefix; /* ... which is this */
+	char *head;        /* owned: the first piece, which waits for it */
+	uint32_t pages;    /* given to the writer, or kept for the head */
+	bool spilled;      /* some were given */
 	unsigned in_flight;
 	bool wants_ready;
 	EVP_MD_CTX *digest;      /* of what is no longer in memory */
@@ -48,6 +52,7 @@ struct piece {
 	char *data; /* owned */
 	size_t len;
 	uint32_t first; /* page */
+	bool begins;    /* nothing was written before */
 	int64_t due_ms;
 	struct store_job job;
 };
@@ -80,6 +85,26 @@ draft_id(const struct draft *d)
 }
 
 void
+draft_reserve(struct draft *d, size_t max_bytes)
+{
+	must(d->size == 0);
+	d->reserved =
+		(uint32_t)((max_bytes + STORE_PAGE_MAX - 1) / STORE_PAGE_MAX);
+	buf_init(&d->prefix, d->reserved * (size_t)STORE_PAGE_MAX);
+}
+
+int
+draft_prefix(struct draft *d, const void *data, size_t len)
+{
+	must(d->reserved > 0 && d->prefix.len == 0);
+	if (d->error == 0 && (len > d->max_bytes - d->size ||
+			      buf_append(&d->prefix, data, len) < 0))
+		d->error = -EMSGSIZE;
+	d->size += d->prefix.len;
+	return d->error;
+}
+
+void
 draft_begin_content(struct draft *d)
 {
 	must(d->pages == 0);
@@ -91,6 +116,8 @@ draft_free(struct draft *d)
 {
 	publish_free(&d->publish);
 	EVP_MD_CTX_free(d->digest);
+	buf_done(&d->prefix);
+	free(d->head);
 	free(d->data);
 	free(d);
 }
@@ -114,8 +141,7 @@ piece_put(struct store_txn *txn, void *arg)
 	r = store_get(txn, &key, &rec);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	if ((r == -ENOENT) != (pc->first == 0) ||
-	    (r == 0 && rec.pages != pc->first))
+	if ((r == -ENOENT) != pc->begins || (r == 0 && rec.pages != pc->first))
 		return -ESTALE;
 	for (; at < pc->len; at += len) {
 		len = pc->len - at > STORE_PAGE_MAX ? STORE_PAGE_MAX
@@ -169,14 +195,32 @@ draft_hash(struct draft *d, size_t from)
 	must(EVP_DigestUpdate(d->digest, d->data + from, d->len - from) == 1);
 }
 
+/* The first piece stays, and leaves room for what comes in front of it. */
+static void
+draft_keep_head(struct draft *d)
+{
+	draft_hash(d, d->content_at);
+	d->head = d->data;
+	d->pages = d->reserved + STORE_BLOB_IN_PLACE;
+	d->data = NULL;
+	d->len = d->cap = 0;
+}
+
 /* The full piece goes to the writer. */
 static void
 draft_spill(struct draft *d)
 {
-	struct piece *pc = xcalloc(1, sizeof(*pc));
+	struct piece *pc;
 
+	if (d->reserved > 0 && d->head == NULL) {
+		draft_keep_head(d);
+		return;
+	}
 	draft_hash(d, d->pages == 0 ? d->content_at : 0);
+	pc = xcalloc(1, sizeof(*pc));
 	pc->draft = d;
+	pc->begins = !d->spilled;
+	d->spilled = true;
 	pc->data = d->data;
 	pc->len = d->len;
 	pc->first = d->pages;
@@ -271,7 +315,7 @@ static void
 draft_abandon_written(struct draft *d)
 {
 	d->state = DRAFT_ABANDONED;
-	if (d->pages == 0) {
+	if (!d->spilled) {
 		draft_free(d);
 		return;
 	}
@@ -321,6 +365,31 @@ draft_take_key(struct draft *d, struct publish *p, const struct envelope *env)
 	must(EVP_DigestFinal_ex(d->digest, p->digest, &len) == 1);
 }
 
+/* All that is in memory, where nothing is written yet, becomes one. */
+static void
+draft_join(struct draft *d)
+{
+	size_t head = d->head != NULL ? DRAFT_PIECE : 0;
+	size_t len = d->prefix.len + head + d->len;
+	char *all;
+
+	if (d->spilled || d->prefix.len + head == 0)
+		return;
+	all = xmalloc(len);
+	memcpy(all, buf_str(&d->prefix), d->prefix.len);
+	if (head > 0)
+		memcpy(all + d->prefix.len, d->head, head);
+	if (d->len > 0)
+		memcpy(all + d->prefix.len + head, d->data, d->len);
+	free(d->data);
+	free(d->head);
+	buf_done(&d->prefix);
+	d->data = all;
+	d->head = NULL;
+	d->len = d->cap = len;
+	d->pages = 0;
+}
+
 /* The records are made here, on the loop: the writer only puts them. */
 static struct publish *
 draft_prepare(struct draft *d, const struct envelope *env)
@@ -329,10 +398,19 @@ draft_prepare(struct draft *d, const struct envelope *env)
 		publish_new(d->q, d->id, d->need, loop_wall_ms(d->loop));
 
 	p->error = d->error;
-	p->loose = d->pages;
 	publish_compose(p, env, (int64_t)d->size);
 	if (env->key != NULL)
 		draft_take_key(d, p, env);
+	draft_join(d);
+	p->loose = d->pages;
+	if (d->head != NULL) {
+		p->prefix = d->prefix;
+		p->head = d->head;
+		p->head_len = DRAFT_PIECE;
+		p->head_pages = d->reserved + STORE_BLOB_IN_PLACE;
+		buf_init(&d->prefix, 0);
+		d->head = NULL;
+	}
 	p->data = d->data;
 	p->data_len = d->len;
 	p->data_cap = d->cap;
@@ -408,7 +486,7 @@ publish_prepare(struct draft **dp, const struct envelope *env)
 	struct draft *d = *dp;
 	struct publish *p;
 
-	if (d->pages > 0 && d->error == 0)
+	if (d->spilled && d->error == 0)
 		d->error = -EMSGSIZE;
 	p = draft_prepare(d, env);
 	draft_abandon(dp);

@@ -11,8 +11,8 @@
  *
  * Up to 16 pages (65,216 bytes) a draft is kept in memory and travels with its
  * publish; what is larger is written as a loose blob as it grows, so memory is
- * bounded by 64 KiB and not by the message. One owner on one loop; not
- * thread-safe.
+ * bounded by 64 KiB (twice that with draft_reserve()) and not by the message.
+ * One owner on one loop; not thread-safe.
  */
 #ifndef QUEUE_DRAFT_H
 #define QUEUE_DRAFT_H
@@ -80,6 +80,14 @@ int draft_write(struct draft *d, const void *data, size_t len);
  * each time: it doesn't count when a key's content is compared. Within the
  * first 16 pages. */
 void draft_begin_content(struct draft *d);
+
+/* Something of at most MAX_BYTES will stand in front of all, that is known only
+ * at the end. Before the first write; what is written first then stays in memory
+ * up to the end. */
+void draft_reserve(struct draft *d, size_t max_bytes);
+/* That: once, when all is written. Like what stands before the content, it does
+ * not count when a key's content is compared. 0; -EMSGSIZE as draft_write(). */
+int draft_prefix(struct draft *d, const void *data, size_t len);
 
 /* Publish *DRAFT and leave NULL, whatever the outcome. FN runs on the draft's
  * loop, after the group commit, unless the object of the handle is gone by

@@ -8,8 +8,6 @@
 #include "base/xalloc.h"
 #include "queue/queue_impl.h"
 
-_Static_assert(QUEUE_PAGE_BYTES == STORE_PAGE_MAX, "a page");
-
 struct piece {
 	uint64_t id;
 	uint32_t page;
@@ -17,6 +15,7 @@ struct piece {
 	void *fn_arg;
 	char *data; /* owned */
 	size_t len;
+	bool cut; /* a damaged page follows */
 	struct store_job job;
 };
 
@@ -33,8 +32,9 @@ piece_read(struct piece *x, struct store_txn *txn, const struct store_rec *rec)
 		int r = store_page_get(txn, rec->blob, n, x->data + x->len,
 				       &len);
 
-		if (r < 0 && x->len > 0)
-			return 0; /* what follows is asked for, and refused */
+		x->cut = r < 0 && x->len > 0;
+		if (x->cut)
+			return 0;
 		if (r < 0)
 			return r == -ENOENT ? -EBADMSG : r;
 		x->len += len;
@@ -65,7 +65,8 @@ piece_done(void *arg, int result)
 {
 	struct piece *x = arg;
 
-	x->fn(x->fn_arg, x->data, result < 0 ? result : (ssize_t)x->len);
+	x->fn(x->fn_arg, x->data, result < 0 ? result : (ssize_t)x->len,
+	      x->cut);
 	free(x->data);
 	free(x);
 }

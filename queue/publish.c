@@ -38,6 +38,7 @@ publish_new(struct queue *q, uint64_t id, enum store_need need, int64_t now_ms)
 	p->need = need;
 	p->now_ms = now_ms;
 	buf_init(&p->values, PUBLISH_VALUES_MAX);
+	buf_init(&p->prefix, 0);
 	effects_init(&p->effects);
 	return p;
 }
@@ -53,6 +54,8 @@ publish_free(struct publish **pp)
 		free(p->recs);
 	buf_done(&p->values);
 	effects_done(&p->effects);
+	buf_done(&p->prefix);
+	free(p->head);
 	free(p->data);
 	free(p);
 	*pp = NULL;
@@ -61,7 +64,7 @@ publish_free(struct publish **pp)
 size_t
 publish_bytes(const struct publish *p)
 {
-	return p->data_len + 2 * p->values.len + 200 * p->nrecs;
+	return p->head_len + p->data_len + 2 * p->values.len + 200 * p->nrecs;
 }
 
 /* --- the records --------------------------------------------------------- */
@@ -373,13 +376,52 @@ publish_take_blob(struct store_txn *txn, struct publish *p)
 	return rec.pages == p->loose ? store_del(txn, &key) : -ESTALE;
 }
 
+/* Bytes [at, at + len) of the prefix with the head behind it. */
+static void
+publish_copy_head(const struct publish *p, size_t at, char *to, size_t len)
+{
+	size_t first = at < p->prefix.len ? p->prefix.len - at : 0;
+
+	if (first > len)
+		first = len;
+	if (first > 0)
+		memcpy(to, p->prefix.data + at, first);
+	if (first < len)
+		memcpy(to + first, p->head + (at + first - p->prefix.len),
+		       len - first);
+}
+
+/* What follows has its numbers already: none may be missing before it, so that
+ * all of them get a share. */
+static int
+publish_put_head(struct store_txn *txn, struct publish *p)
+{
+	size_t total = p->prefix.len + p->head_len, at = 0;
+	char page[STORE_PAGE_MAX];
+
+	for (uint32_t n = 0; n < p->head_pages; n++) {
+		size_t left = p->head_pages - n;
+		size_t len = (total - at + left - 1) / left;
+		int r;
+
+		publish_copy_head(p, at, page, len);
+		r = store_page_put(txn, p->id, n, page, len);
+		if (r < 0)
+			return r;
+		at += len;
+	}
+	return 0;
+}
+
 static int
 publish_put_pages(struct store_txn *txn, struct publish *p, uint32_t *ret_pages)
 {
 	uint32_t n = p->loose;
 	size_t at = 0, len;
-	int r;
+	int r = publish_put_head(txn, p);
 
+	if (r < 0)
+		return r;
 	for (; at < p->data_len; at += len) {
 		len = p->data_len - at;
 		if (len > STORE_PAGE_MAX)
@@ -439,7 +481,8 @@ void
 publish_committed(struct publish *p)
 {
 	/* For the first attempt, which follows at once. */
-	if (p->loose == 0 && p->data_len > 0) {
+	if (p->loose == 0 && p->data_len > 0 &&
+	    p->data_len <= (size_t)STORE_BLOB_IN_PLACE * STORE_PAGE_MAX) {
 		body_keep(&p->q->bodies, clock_mono_ms(p->q->clock), p->id,
 			  p->data, p->data_len, p->data_cap);
 		p->data = NULL;

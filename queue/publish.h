@@ -22,7 +22,13 @@ struct publish {
 	int error;  /* of the preparation or the draft */
 	char *data; /* owned: the last pages */
 	size_t data_len, data_cap;
-	uint32_t loose; /* pages that are written already */
+	uint32_t loose; /* pages that are written already, or the head's */
+	/* The first pages, where others were written before them: PREFIX and
+	 * HEAD are to be spread over all of them. Owned. */
+	struct buf prefix;
+	char *head;
+	size_t head_len;
+	uint32_t head_pages; /* 0: there is none */
 	bool has_key, key_kept;
 	struct store_key key;
 	uint8_t digest[SHA256_DIGEST_LENGTH];

@@ -234,14 +234,13 @@ int queue_show(struct queue *q, uint64_t id, struct loop *loop,
 	       queue_listing_fn *fn, void *arg);
 void queue_listing_free(struct queue_listing **l);
 
-/* A piece of a message's content: LEN bytes of DATA (borrowed) from its page
- * PAGE on, at most QUEUE_PIECE_PAGES pages of it; every page but a message's
- * last has QUEUE_PAGE_BYTES. LEN 0: there is no more; -ENOENT: no such message;
- * -EBADMSG: PAGE is damaged; other -errno. A piece ends before a damaged page.
- * All pieces together are the message's size. */
+/* A piece of a message's content: LEN bytes of DATA (borrowed), which are its
+ * pages from PAGE on, QUEUE_PIECE_PAGES of them where there are as many. LEN 0:
+ * there is no more; -ENOENT: no such message; -EBADMSG: PAGE is damaged; other
+ * -errno. CUT: the piece ends before a damaged page. All pieces together are the
+ * message's size. */
 #define QUEUE_PIECE_PAGES 256
-#define QUEUE_PAGE_BYTES  4076
-typedef void queue_piece_fn(void *arg, const char *data, ssize_t len);
+typedef void queue_piece_fn(void *arg, const char *data, ssize_t len, bool cut);
 /* 0 or -EAGAIN. */
 int queue_piece(struct queue *q, uint64_t id, uint32_t page, struct loop *loop,
 		queue_piece_fn *fn, void *arg);

@@ -53,11 +53,11 @@ api_answer(struct api_call *call, int status, json_t *json)
 }
 
 void
-api_answer_raw(struct api_call *call, const char *type, const void *data,
-	       size_t len)
+api_answer_raw(struct api_call *call, int status, const char *type,
+	       const void *data, size_t len)
 {
 	if (call->relay->http != NULL)
-		http_answer(call->http, 200, type, data, len);
+		http_answer(call->http, status, type, data, len);
 	api_free(call);
 }
 

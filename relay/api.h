@@ -38,8 +38,8 @@ void api_answer(struct api_call *call, int status, json_t *json);
  * freed. Before any call of the queue from an answer. */
 bool api_is_over(struct api_call *call);
 /* The same with what is no JSON. */
-void api_answer_raw(struct api_call *call, const char *type, const void *data,
-		    size_t len);
+void api_answer_raw(struct api_call *call, int status, const char *type,
+		    const void *data, size_t len);
 void api_error(struct api_call *call, int status, const char *error,
 	       const char *help);
 /* What an operator did, for the log. */

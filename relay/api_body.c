@@ -24,12 +24,13 @@ body_may(struct api_call *call)
 }
 
 static void
-body_read(void *arg, const char *data, ssize_t len)
+body_read(void *arg, const char *data, ssize_t len, bool cut)
 {
 	struct api_call *call = arg;
 
 	if (len >= 0)
-		api_answer_raw(call, "message/rfc822", data, (size_t)len);
+		api_answer_raw(call, cut ? 206 : 200, "message/rfc822", data,
+			       (size_t)len);
 	else if (len == -ENOENT)
 		api_error(call, 404, "no such message",
 			  "it was delivered, returned or removed; see the "

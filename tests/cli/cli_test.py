@@ -323,7 +323,7 @@ class Queue(Case):
         self.api.answers.update({
             ("GET", f"queue/{ID}"): (200, row),
             ("GET", f"queue/{ID}/body?page=0"): (200, content),
-            ("GET", f"queue/{ID}/body?page=1"): (200, b"")})
+            ("GET", f"queue/{ID}/body?page=256"): (200, b"")})
         return row
 
     def test_show_body(self):
@@ -347,6 +347,14 @@ class Queue(Case):
         done = self.belfry("queue", "show", "--body", ID, exit=77)
         self.assertEqual(done.stdout, "")
         self.assertIn("only root", done.stderr)
+
+    def test_body_with_a_damaged_page(self):
+        self.serve_content(self.CONTENT[:10])
+        self.api.answers[("GET", f"queue/{ID}/body?page=0")] = (
+            206, self.CONTENT[:10])
+        self.assertIn("instead of", self.belfry(
+            "queue", "show", "--body", ID, exit=1).stderr)
+        self.assertNotIn("page=256", str(self.api.asked))
 
     def test_body_cut_short(self):
         self.serve_content(self.CONTENT[:10])

@@ -344,10 +344,14 @@ rig_draft(struct rig *rig, const struct rig_mail *mail)
 				 rig->loop, rig->handle, rig_ready, &d);
 	if (rig->result < 0)
 		return NULL;
+	if (mail->late != NULL)
+		draft_reserve(d, 10000);
 	if (mail->prefix != NULL)
 		(void)draft_write(d, mail->prefix, strlen(mail->prefix));
 	draft_begin_content(d);
 	rig_fill(rig, d, mail);
+	if (mail->late != NULL)
+		(void)draft_prefix(d, mail->late, strlen(mail->late));
 	return d;
 }
 

@@ -99,6 +99,7 @@ struct rig_mail {
 	uint8_t teller;
 	struct store_key teller_key;
 	const char *prefix; /* fields of ours, before the content */
+	const char *late;   /* ... before these, known at the end */
 	/* What the sender wants to hear. */
 	enum dsn_ret ret;
 	const char *envid, *orcpt;

@@ -243,6 +243,164 @@ test_cut_off(void **state)
 	check_empty(rig, 0);
 }
 
+/* --- what comes in front at the end ---------------------------------------- */
+
+static const char late_text[] = "Signature: of all that follows\r\n";
+static const char own_text[] = "Received: a\r\n";
+
+struct content {
+	struct rig *rig;
+	struct buf text;
+	uint32_t page;
+};
+
+static void
+content_take(void *arg, const char *data, ssize_t len, bool cut)
+{
+	struct content *c = arg;
+
+	assert_true(len >= 0 && !cut);
+	assert_int_equal(buf_append(&c->text, data, (size_t)len), 0);
+	c->page += QUEUE_PIECE_PAGES;
+	if (len > 0)
+		assert_int_equal(queue_piece(c->rig->q, c->rig->id, c->page,
+					     c->rig->loop, content_take, c),
+				 0);
+	else
+		loop_stop(c->rig->loop);
+}
+
+static void
+check_content(struct rig *rig, size_t size)
+{
+	size_t own = strlen(late_text) + strlen(own_text);
+	struct content c = {.rig = rig};
+
+	buf_init(&c.text, 32 << 20);
+	assert_int_equal(
+		queue_piece(rig->q, rig->id, 0, rig->loop, content_take, &c),
+		0);
+	loop_run(rig->loop);
+	assert_int_equal(c.text.len, own + size);
+	assert_memory_equal(c.text.data, late_text, strlen(late_text));
+	assert_memory_equal(c.text.data + strlen(late_text), own_text,
+			    strlen(own_text));
+	for (size_t i = own; i < c.text.len; i++)
+		assert_int_equal(c.text.data[i], 'z');
+	assert_int_equal(rig_show(rig, rig->id)->size, own + size);
+	buf_done(&c.text);
+}
+
+static void
+test_prefix(void **state)
+{
+	static const size_t sizes[] = {
+		1,      4000,   65000,  65200,   65216,   65300,
+		100000, 130432, 140000, 1000000, 3000000,
+	};
+	struct rig *rig = *state;
+
+	rig_pause(rig, true, 0);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		assert_int_equal(
+			rig_send(rig, RIG_MAIL(.size = sizes[i], .fill = 'z',
+					       .prefix = own_text,
+					       .late = late_text)),
+			0);
+		check_content(rig, sizes[i]);
+		assert_int_equal(rig_act(rig, QUEUE_REMOVE, rig->id), 0);
+	}
+	for (int i = 0; i < 100; i++)
+		rig_settle(rig);
+	check_empty(rig, 0);
+}
+
+static ssize_t
+deliver_length(struct rig *rig)
+{
+	struct reading x = {.rig = rig};
+
+	attempt_read(rig->out[0], read_on, &x);
+	loop_run(rig->loop);
+	assert_int_equal(x.last, 0);
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	return x.len;
+}
+
+/* What leaves is all of it, whether it is still in memory or not. */
+static void
+test_prefix_leaves(void **state)
+{
+	static const size_t sizes[] = {100, 65216, 100000, 400000};
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		rig_send(rig, RIG_MAIL(.size = sizes[i], .late = late_text));
+		rig_settle(rig);
+		assert_int_equal(deliver_length(rig),
+				 sizes[i] + strlen(late_text));
+	}
+}
+
+/* It is not what the caller sent. */
+static void
+test_prefix_and_key(void **state)
+{
+	static const size_t sizes[] = {10, 100000, 300000};
+	struct rig *rig = *state;
+
+	rig_pause(rig, true, 0);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		size_t size = sizes[i];
+		char key[] = {(char)('a' + i), '\0'};
+
+		assert_int_equal(
+			rig_send(rig, RIG_MAIL(.key = key, .size = size,
+					       .late = "A: b\r\n")),
+			0);
+		assert_int_equal(
+			rig_send(rig, RIG_MAIL(.key = key, .size = size,
+					       .late = "A: cc\r\n")),
+			1);
+		assert_int_equal(
+			rig_send(rig, RIG_MAIL(.key = key, .size = size + 1,
+					       .late = "A: b\r\n")),
+			-EEXIST);
+	}
+}
+
+static void
+test_prefix_cut_off(void **state)
+{
+	struct rig *rig = *state;
+
+	for (size_t size = 1000; size < 1000000; size *= 3) {
+		struct draft *d = rig_draft(
+			rig, RIG_MAIL(.size = size, .late = late_text));
+
+		draft_abandon(&d);
+	}
+	for (int i = 0; i < 100; i++)
+		rig_settle(rig);
+	check_empty(rig, 0);
+}
+
+static void
+test_prefix_too_large(void **state)
+{
+	struct rig *rig = *state;
+	struct draft *d;
+	char piece[1000] = {0};
+
+	assert_int_equal(draft_open(rig->q, 1500, STORE_NEED_MAIL, rig->loop,
+				    rig->handle, NULL, &d),
+			 0);
+	draft_reserve(d, 5000);
+	assert_int_equal(draft_write(d, piece, sizeof(piece)), 0);
+	assert_int_equal(draft_prefix(d, piece, sizeof(piece)), -EMSGSIZE);
+	draft_abandon(&d);
+}
+
 int
 main(void)
 {
@@ -255,6 +413,11 @@ main(void)
 		RIG_TEST(test_too_large),
 		RIG_TEST(test_fifty_megabytes),
 		RIG_TEST(test_cut_off),
+		RIG_TEST(test_prefix),
+		RIG_TEST(test_prefix_leaves),
+		RIG_TEST(test_prefix_and_key),
+		RIG_TEST(test_prefix_cut_off),
+		RIG_TEST(test_prefix_too_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
