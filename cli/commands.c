@@ -129,6 +129,14 @@ const struct command cli_commands[] = {
 	 "are not printed.\n\n"
 	 "  postconf -n | belfry import postfix - > belfry.yaml\n",
 	 cli_import_postfix},
+	{"import opendkim", "FILE",
+	 "Make sections of a configuration of an opendkim.conf (FILE `-`: "
+	 "standard input).",
+	 "Prints who signs with which keys, and what the milter needs, and on "
+	 "standard error\nwhat can't be carried over. The tables that the "
+	 "settings name are read; keys are\nnot printed.\n\n"
+	 "  belfry import opendkim /etc/opendkim.conf >> belfry.yaml\n",
+	 cli_import_opendkim},
 	{"help", "[--json] [COMMAND]", "What the commands are.", NULL,
 	 cli_help},
 	{NULL, NULL, NULL, NULL, NULL},

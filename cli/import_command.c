@@ -1,5 +1,6 @@
 /*
- * `belfry import postfix`: works without belfryd and reads no configuration.
+ * `belfry import postfix` and `import opendkim`: work without belfryd and read no
+ * configuration.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/import_opendkim.h"
 #include "cli/import_postfix.h"
 #include "config/config.h"
 
@@ -53,8 +55,22 @@ import_check(const struct buf *yaml)
 	return r;
 }
 
+/* The configuration, and what was not carried over. */
+static void
+import_print(const struct buf *yaml, const struct import *im)
+{
+	fputs(buf_str(yaml), stdout);
+	fflush(stdout);
+	if (im->notes.len > 0)
+		fprintf(stderr, "Not carried over, or not as it was:\n\n%s",
+			buf_str(&im->notes));
+	if (im->nnotes > IMPORT_NOTES_MAX)
+		fprintf(stderr, "and %zu more\n",
+			im->nnotes - IMPORT_NOTES_MAX);
+}
+
 static int
-import_run(const char *path, const struct buf *text)
+import_run_postfix(const char *path, const struct buf *text)
 {
 	struct import im;
 	struct buf yaml;
@@ -70,15 +86,7 @@ import_run(const char *path, const struct buf *text)
 				     : "there are more than anybody has");
 		r = CLI_CONFIG;
 	} else {
-		fputs(buf_str(&yaml), stdout);
-		fflush(stdout);
-		if (im.notes.len > 0)
-			fprintf(stderr,
-				"Not carried over, or not as it was:\n\n%s",
-				buf_str(&im.notes));
-		if (im.nnotes > IMPORT_NOTES_MAX)
-			fprintf(stderr, "and %zu more\n",
-				im.nnotes - IMPORT_NOTES_MAX);
+		import_print(&yaml, &im);
 		r = import_check(&yaml);
 	}
 	import_done(&im);
@@ -86,8 +94,35 @@ import_run(const char *path, const struct buf *text)
 	return r;
 }
 
-int
-cli_import_postfix(const struct cli *cli, int argc, char **argv)
+/* What is written are sections: a configuration has a name of the host, too. */
+static int
+import_run_opendkim(const char *path, const struct buf *text)
+{
+	struct import_opendkim io;
+	struct buf yaml;
+	int r;
+
+	buf_init(&yaml, IMPORT_TEXT_MAX);
+	import_opendkim_init(&io);
+	r = import_opendkim(&io, path, buf_str(text), text->len,
+			    postfix_read_file, NULL, &yaml);
+	if (r < 0) {
+		cli_say("%s:%zu: %s", io.settings.path, io.settings.line,
+			io.settings.why);
+		r = CLI_CONFIG;
+	} else {
+		import_print(&yaml, &io.im);
+		import_put(&yaml, "hostname: host.example\n");
+		r = import_check(&yaml);
+	}
+	import_opendkim_done(&io);
+	buf_done(&yaml);
+	return r;
+}
+
+static int
+import_command(const struct cli *cli, int argc, char **argv,
+	       int (*run)(const char *path, const struct buf *text))
 {
 	struct buf text;
 	int r;
@@ -101,8 +136,20 @@ cli_import_postfix(const struct cli *cli, int argc, char **argv)
 		cli_say("%s: %s", argv[optind], conf_file_error(r));
 		r = CLI_NO_ID;
 	} else {
-		r = import_run(argv[optind], &text);
+		r = run(argv[optind], &text);
 	}
 	buf_done(&text);
 	return r;
+}
+
+int
+cli_import_postfix(const struct cli *cli, int argc, char **argv)
+{
+	return import_command(cli, argc, argv, import_run_postfix);
+}
+
+int
+cli_import_opendkim(const struct cli *cli, int argc, char **argv)
+{
+	return import_command(cli, argc, argv, import_run_opendkim);
 }

@@ -1,3 +1,4 @@
+belfry_unit_test(import_opendkim belfry_cli)
 add_test(NAME cli.commands
          COMMAND ${Python3_EXECUTABLE}
                  ${PROJECT_SOURCE_DIR}/tests/cli/cli_test.py

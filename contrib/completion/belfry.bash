@@ -22,6 +22,7 @@ send
 sendmail
 spf
 import postfix
+import opendkim
 help'
 
 _belfry_options()
@@ -69,6 +70,8 @@ _belfry_options()
 	'spf')
 		echo --ip --helo --from --json --help ;;
 	'import postfix')
+		echo --help ;;
+	'import opendkim')
 		echo --help ;;
 	'help')
 		echo --json --help ;;

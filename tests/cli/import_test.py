@@ -1,5 +1,5 @@
-"""`belfry import postfix`: settings of several kinds of Postfix, what becomes of
-them, and that `belfry check` takes it.
+"""`belfry import`: settings of several kinds of Postfix, and of OpenDKIM, what
+becomes of them, and that `belfry check` takes it.
 
 usage: import_test.py BELFRY
 """
@@ -468,14 +468,51 @@ class Import(unittest.TestCase):
         self.has(lines, "hostname: a_b..example")
         self.assertIn("`belfry check` says", said)
 
+    def test_opendkim(self):
+        """Its tables are read, and what was written is checked."""
+        self.write("keys", f"one example.org:s1:{self.dir}/s1.private\n"
+                           "two example.net:s1:s3cret\n")
+        self.write("signing", "*@example.org one\n*@example.net two\n")
+        self.write("hosts", "127.0.0.1\n10.1.0.0/16\nmail.example.org\n")
+        conf = self.write(
+            "opendkim.conf", "KeyTable file:@/keys\nSigningTable "
+            "refile:@/signing\nInternalHosts refile:@/hosts\n"
+            "TrustAnchorFile /usr/share/dns/root.key\nSyslog yes\n")
+        done = self.run_belfry("import", "opendkim", conf)
+        lines = done.stdout.splitlines()
+        self.assertNotIn("s3cret", done.stdout + done.stderr)
+        self.has(lines, "- match: example.org",
+                 f"- {{name: s1, key_file: {self.dir}/s1.private}}",
+                 "internal: [127.0.0.1, 10.1.0.0/16]",
+                 "networks: [internal]", "trust_anchor: "
+                 "/usr/share/dns/root.key")
+        self.assertIn("`mail.example.org` is no network", done.stderr)
+        self.assertIn("stands in the table", done.stderr)
+        self.assertNotIn("not valid YAML", done.stderr)
+
+    def test_opendkim_checked(self):
+        """Of what is fine nothing is said; of what is not, check's words."""
+        done = self.run_belfry("import", "opendkim", "-",
+                               text="AuthservID mx.example.org\n"
+                                    "Nameservers 192.0.2.1\n")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        done = self.run_belfry("import", "opendkim", "-",
+                               text="Nameservers nowhere\n")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("`belfry check` says", done.stderr)
+        done = self.run_belfry("import", "opendkim", "-", text="Domain\n")
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("belfry: -:1: ", done.stderr)
+
     def test_calls(self):
-        for arguments in ([], ["a", "b"], ["--no", "x"]):
-            self.assertEqual(
-                self.run_belfry("import", "postfix", *arguments).returncode,
-                64)
-        done = self.run_belfry("import", "postfix", self.dir + "/none")
-        self.assertEqual(done.returncode, 66)
-        self.assertIn("/none: ", done.stderr)
+        for what in "postfix", "opendkim":
+            for arguments in ([], ["a", "b"], ["--no", "x"]):
+                self.assertEqual(
+                    self.run_belfry("import", what, *arguments).returncode,
+                    64)
+            done = self.run_belfry("import", what, self.dir + "/none")
+            self.assertEqual(done.returncode, 66)
+            self.assertIn("/none: ", done.stderr)
 
 
 if __name__ == "__main__":
