@@ -11,6 +11,7 @@
 #include "base/xalloc.h"
 #include "cli/command.h"
 #include "config/config.h"
+#include "config/dkim_load.h"
 #include "config/tls_load.h"
 #include "config/users.h"
 #include "deliver/template.h"
@@ -192,6 +193,7 @@ cli_check(const struct cli *cli, int argc, char **argv)
 		check_drop(config, &e);
 		users_check(config, as != NULL, &e);
 		config_tls_look(config, as != NULL, &e);
+		config_dkim_look(config, as != NULL, &e);
 		check_secrets(config, as != NULL, &e);
 		if (as != NULL)
 			check_access(config, &e);

@@ -163,6 +163,25 @@ struct drop_conf {
 	int64_t keep_bad_ms;
 };
 
+/* A private key, and its name in the DNS. */
+struct dkim_selector_conf {
+	char *name;
+	struct secret_conf key;
+	struct conf_mark mark;
+};
+
+/* Who signs with which keys; see config/dkim_load.h. */
+struct dkim_rule_conf {
+	char *match;
+	char *domain;               /* "": that of MATCH */
+	struct conf_list selectors; /* of struct dkim_selector_conf */
+	struct conf_mark mark;
+};
+
+struct dkim_conf {
+	struct conf_list sign; /* of struct dkim_rule_conf */
+};
+
 struct config {
 	char *hostname;
 	struct conf_map networks;
@@ -197,6 +216,7 @@ struct config {
 	struct conf_list rewrite;     /* of struct rewrite_rule */
 	struct conf_list routes;      /* of struct route_rule */
 	struct delivery_conf delivery;
+	struct dkim_conf dkim;
 	struct verdict_conf verdict;
 	struct conf_mark mark;
 };

@@ -8,6 +8,7 @@
 
 extern const struct conf_table listener_conf_table;
 extern const struct conf_table client_certificates_table;
+extern const struct conf_table dkim_conf_table;
 extern const struct conf_table drop_conf_table;
 extern const struct conf_table http_conf_table;
 extern const struct conf_table limits_conf_table;

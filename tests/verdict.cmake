@@ -28,3 +28,17 @@ foreach(name dkim_guard dkim_sign dkim_verify verdict)
 endforeach()
 target_compile_definitions(test_dkim_verify PRIVATE
   BELFRY_CONFORMANCE="${PROJECT_SOURCE_DIR}/../shared/conformance")
+
+# What libopendkim reads is not seen by the sanitizers.
+find_program(VALGRIND valgrind)
+if(VALGRIND AND NOT BELFRY_SANITIZE)
+  foreach(name dkim_guard dkim_sign dkim_verify)
+    add_test(NAME valgrind.${name}
+             COMMAND ${VALGRIND} -q --error-exitcode=9 --leak-check=full
+                     --num-callers=40
+                     --suppressions=${PROJECT_SOURCE_DIR}/tests/valgrind.supp
+                     $<TARGET_FILE:test_${name}>)
+    set_tests_properties(valgrind.${name} PROPERTIES LABELS "slow;plain"
+                         TIMEOUT 600)
+  endforeach()
+endif()

@@ -14,7 +14,7 @@ const char *const dkim_result_names[] = {
 	[DKIM_PERMERROR] = "permerror",
 };
 
-/* One signature on its way; NONE as its result: nothing is decided. */
+/* One signature on its way; as long as its result is NONE nothing is decided. */
 struct dv_item {
 	struct dkim_field field;
 	struct dkim_record record;
@@ -25,10 +25,10 @@ struct dkim_verification {
 	struct dkim_verify_conf conf;
 	const char *header; /* borrowed */
 	size_t len;
-	struct arena *arena; /* borrowed */
-	struct dkim_verdict verdict;
-	struct dv_item *items; /* in the arena; as many as signatures */
-	bool ready;            /* the keys are there */
+	struct arena *arena;          /* borrowed */
+	struct dkim_verdict *verdict; /* in the arena */
+	struct dv_item *items;        /* in the arena; one each signature */
+	bool ready;                   /* the keys are there */
 	size_t nsubjects;
 	struct dkim_subject *subjects; /* in the arena */
 	struct dkim_check *check;      /* owned; NULL: no subject */
@@ -48,7 +48,7 @@ static void
 dv_read(struct dkim_verification *v, size_t i, const struct header_field *f,
 	size_t at, time_t now)
 {
-	struct dkim_signature *s = &v->verdict.signatures[i];
+	struct dkim_signature *s = &v->verdict->signatures[i];
 	struct dkim_field *field = &v->items[i].field;
 	const char *why = NULL;
 	int r = dkim_field_parse(f->value, f->value_len, v->arena, field, &why);
@@ -85,10 +85,10 @@ dv_read_all(struct dkim_verification *v, time_t now)
 		len -= f.raw_len;
 		if (!header_is(&f, "DKIM-Signature"))
 			continue;
-		if (v->verdict.n == DKIM_SIGNATURES_MAX)
-			v->verdict.left_out++;
+		if (v->verdict->n == DKIM_SIGNATURES_MAX)
+			v->verdict->left_out++;
 		else
-			dv_read(v, v->verdict.n++, &f, i, now);
+			dv_read(v, v->verdict->n++, &f, i, now);
 	}
 }
 
@@ -104,8 +104,9 @@ dkim_verification_new(struct dkim_library *lib,
 	v->header = header;
 	v->len = len;
 	v->arena = arena;
-	v->verdict.signatures = arena_alloc(
-		arena, DKIM_SIGNATURES_MAX * sizeof(*v->verdict.signatures));
+	v->verdict = arena_alloc(arena, sizeof(*v->verdict));
+	v->verdict->signatures = arena_alloc(
+		arena, DKIM_SIGNATURES_MAX * sizeof(*v->verdict->signatures));
 	v->items = arena_alloc(arena, DKIM_SIGNATURES_MAX * sizeof(*v->items));
 	v->subjects =
 		arena_alloc(arena, DKIM_SIGNATURES_MAX * sizeof(*v->subjects));
@@ -137,7 +138,7 @@ answer_key(const struct answer *a, const char **ret_why)
 static void
 dv_take_key(struct dkim_verification *v, size_t i, const struct answer *a)
 {
-	struct dkim_signature *s = &v->verdict.signatures[i];
+	struct dkim_signature *s = &v->verdict->signatures[i];
 	struct dkim_record *record = &v->items[i].record;
 	const struct answer_record *txt;
 	const char *why = NULL;
@@ -177,17 +178,17 @@ dv_ask(struct dkim_verification *v, struct answers *answers, size_t i)
 static bool
 dv_is_open(const struct dkim_verification *v, size_t i)
 {
-	return v->verdict.signatures[i].result == DKIM_NONE;
+	return v->verdict->signatures[i].result == DKIM_NONE;
 }
 
 static void
 dv_say_keys(const struct dkim_verification *v, struct steps *steps)
 {
 	steps_clear(steps);
-	if (v->verdict.n == 0)
+	if (v->verdict->n == 0)
 		steps_say(steps, "there is no signature");
-	for (size_t i = 0; i < v->verdict.n; i++) {
-		const struct dkim_signature *s = &v->verdict.signatures[i];
+	for (size_t i = 0; i < v->verdict->n; i++) {
+		const struct dkim_signature *s = &v->verdict->signatures[i];
 
 		steps_say(steps, "signature %zu: d=%s s=%s a=%s", i + 1,
 			  s->domain, s->selector, s->algorithm);
@@ -198,9 +199,9 @@ dv_say_keys(const struct dkim_verification *v, struct steps *steps)
 			  s->domain, s->testing ? ", being tested (t=y)" : "");
 		steps_leave(steps);
 	}
-	if (v->verdict.left_out > 0)
+	if (v->verdict->left_out > 0)
 		steps_say(steps, "%zu more signatures are left out",
-			  v->verdict.left_out);
+			  v->verdict->left_out);
 }
 
 int
@@ -211,13 +212,13 @@ dkim_verification_keys(struct dkim_verification *v, struct answers *answers,
 
 	if (v->ready)
 		return 0;
-	for (size_t i = 0; i < v->verdict.n; i++)
+	for (size_t i = 0; i < v->verdict->n; i++)
 		if (dv_is_open(v, i) &&
 		    dv_ask(v, answers, i)->status == ANSWER_OPEN)
 			wait = true;
 	if (wait)
 		return -EAGAIN;
-	for (size_t i = 0; i < v->verdict.n; i++)
+	for (size_t i = 0; i < v->verdict->n; i++)
 		if (dv_is_open(v, i))
 			dv_take_key(v, i, dv_ask(v, answers, i));
 	v->ready = true;
@@ -284,7 +285,7 @@ static const struct dv_meaning meanings[] = {
 static void
 dv_settle(struct dkim_verification *v, size_t i, const struct dkim_subject *sub)
 {
-	struct dkim_signature *s = &v->verdict.signatures[i];
+	struct dkim_signature *s = &v->verdict->signatures[i];
 	const struct dv_meaning *m = &meanings[sub->outcome];
 
 	if (sub->outcome == DKIM_OUTCOME_LONG_BODY && v->conf.allow_length)
@@ -296,8 +297,8 @@ dv_settle(struct dkim_verification *v, size_t i, const struct dkim_subject *sub)
 static void
 dv_say(const struct dkim_verification *v, struct steps *steps)
 {
-	for (size_t i = 0; i < v->verdict.n; i++) {
-		const struct dkim_signature *s = &v->verdict.signatures[i];
+	for (size_t i = 0; i < v->verdict->n; i++) {
+		const struct dkim_signature *s = &v->verdict->signatures[i];
 
 		steps_say(steps, "signature %zu: %s%s%s", i + 1,
 			  dkim_result_names[s->result],
@@ -314,11 +315,11 @@ dkim_verification_end(struct dkim_verification *v, struct steps *steps)
 	if (v->check != NULL)
 		dkim_check_end(v->check);
 	dkim_check_free(&v->check);
-	for (size_t i = 0; i < v->verdict.n; i++)
+	for (size_t i = 0; i < v->verdict->n; i++)
 		if (dv_is_open(v, i))
 			dv_settle(v, i, &v->subjects[at++]);
 	dv_say(v, steps);
-	return &v->verdict;
+	return v->verdict;
 }
 
 void
