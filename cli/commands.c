@@ -3,6 +3,10 @@
 
 #include "cli/queue_filter.h"
 
+#define DKIM_WHICH                                                             \
+	"  --key FILE    a key that the configuration does not have (yet)\n"   \
+	"  --selector S  its name in the DNS\n"                                \
+	"  --domain D    the domain that signs with it\n"
 #define QUEUE_WHICH "[--json] ID...|FILTER..."
 #define QUEUE_JSON  "  --json      one object a line\n"
 
@@ -121,6 +125,27 @@ const struct command cli_commands[] = {
 	 "  --json         one object\n\n"
 	 "exit status: 0 pass; 1 any other result; 75 temperror\n",
 	 cli_spf},
+	{"dkim genkey", "[--type rsa|ed25519] [--bits N] [--json] FILE",
+	 "Make a private key that signs.",
+	 "FILE must not be there yet. When root makes it, belfryd's group can "
+	 "read it.\n\n"
+	 "  --type T    rsa (the default) or ed25519\n"
+	 "  --bits N    of an RSA key, 1024 to 4096; 2048 without it\n"
+	 "  --json      one object\n",
+	 cli_dkim_genkey},
+	{"dkim record",
+	 "[--key FILE --selector S --domain D] [--testing] [--json]",
+	 "What the DNS is to have for the keys of the configuration.",
+	 DKIM_WHICH
+	 "  --testing     with t=y: receivers shall not mind mistakes\n"
+	 "  --json        one object a line\n",
+	 cli_dkim_record},
+	{"dkim check", "[--key FILE --selector S --domain D] [--json]",
+	 "Does the DNS have what the keys of the configuration sign with?",
+	 DKIM_WHICH "  --json        one object a line\n\n"
+		    "exit status: 0 all are right; 1 one is not; 75 the DNS "
+		    "does not say\n",
+	 cli_dkim_check},
 	{"import postfix", "FILE",
 	 "Make a configuration of what `postconf -n` prints (FILE `-`: "
 	 "standard input).",

@@ -234,7 +234,7 @@ dkim_verification_keys(struct dkim_verification *v, struct answers *answers,
 const struct dkim_verdict *
 dkim_verification_signatures(const struct dkim_verification *v)
 {
-	return &v->verdict;
+	return v->verdict;
 }
 
 bool

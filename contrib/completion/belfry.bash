@@ -21,6 +21,9 @@ store upgrade
 send
 sendmail
 spf
+dkim genkey
+dkim record
+dkim check
 import postfix
 import opendkim
 help'
@@ -69,6 +72,12 @@ _belfry_options()
 		echo --help ;;
 	'spf')
 		echo --ip --helo --from --json --help ;;
+	'dkim genkey')
+		echo --type --bits --json --help ;;
+	'dkim record')
+		echo --key --selector --domain --testing --json --help ;;
+	'dkim check')
+		echo --key --selector --domain --json --help ;;
 	'import postfix')
 		echo --help ;;
 	'import opendkim')
