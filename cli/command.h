@@ -68,6 +68,7 @@ int cli_queue_export(const struct cli *cli, int argc, char **argv);
 int cli_queue_stats(const struct cli *cli, int argc, char **argv);
 int cli_store_backup(const struct cli *cli, int argc, char **argv);
 int cli_store_upgrade(const struct cli *cli, int argc, char **argv);
+int cli_verdict(const struct cli *cli, int argc, char **argv);
 int cli_spf(const struct cli *cli, int argc, char **argv);
 int cli_send(const struct cli *cli, int argc, char **argv);
 int cli_sendmail(const struct cli *cli, int argc, char **argv);

@@ -115,6 +115,19 @@ const struct command cli_commands[] = {
 	 "Other options of sendmail(1) are taken and change nothing; the exit "
 	 "statuses\nare those of sysexits(3).\n",
 	 cli_sendmail},
+	{"verdict",
+	 "[--ip IP] [--helo NAME] [--from SENDER] [--json] [MESSAGE]",
+	 "What is thought of a message: SPF, DKIM and DMARC, step by step.",
+	 "MESSAGE is a file, or `-` for standard input. It is judged by the "
+	 "section\n`verdict` of the configuration, where there is one.\n\n"
+	 "  --ip IP        whose connection it came over; without it SPF is "
+	 "not asked\n"
+	 "  --helo NAME    what that one said in EHLO\n"
+	 "  --from SENDER  what it said in MAIL FROM; \"\" is the null path\n"
+	 "  --json         one object\n\n"
+	 "exit status: 0 it would be delivered as it is; 75 tempfail; 1 "
+	 "anything else\n",
+	 cli_verdict},
 	{"spf", "--ip IP [--helo NAME] [--from SENDER] [--json]",
 	 "May this address send for this domain? SPF, step by step.",
 	 "  --ip IP        whose connection it is\n"

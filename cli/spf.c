@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
@@ -7,6 +6,7 @@
 
 #include "base/must.h"
 #include "cli/cli_dns.h"
+#include "cli/explain.h"
 #include "cli/text.h"
 #include "net/sockaddr.h"
 #include "verdict/resolve.h"
@@ -46,40 +46,7 @@ inquiry_run(struct spf_inquiry *q, struct cli_dns *d)
 	resolve_done(&resolve);
 }
 
-/* "192.0.2.1", "10 mx.example.org", or the text, as it came. */
-static const char *
-record_text(const struct answer *a, const struct answer_record *r,
-	    struct arena *arena)
-{
-	char ip[INET6_ADDRSTRLEN];
-	int family = a->type == ANSWER_A ? AF_INET : AF_INET6;
-
-	if (a->type == ANSWER_MX)
-		return arena_printf(arena, "%u %s", r->preference, r->data);
-	if (a->type != ANSWER_A && a->type != ANSWER_AAAA)
-		return r->data;
-	return arena_strdup(arena, inet_ntop(family, r->data, ip, sizeof(ip)));
-}
-
 /* --- for people ------------------------------------------------------------ */
-
-static void
-put_answer(struct spf_inquiry *q, const struct answer *a)
-{
-	text_put(a->name, stdout);
-	printf(" %s: ", answer_type_names[a->type]);
-	if (a->status != ANSWER_OK)
-		fputs(answer_status_names[a->status], stdout);
-	if (a->status == ANSWER_TEMPFAIL) {
-		fputs(": ", stdout);
-		text_put(a->why, stdout);
-	}
-	for (size_t i = 0; i < a->n; i++) {
-		fputs(i > 0 ? " | " : "", stdout);
-		text_put(record_text(a, &a->records[i], &q->arena), stdout);
-	}
-	putchar('\n');
-}
 
 static void
 put_verdict(const struct spf_inquiry *q)
@@ -104,19 +71,11 @@ put_verdict(const struct spf_inquiry *q)
 }
 
 static void
-put_text(struct spf_inquiry *q)
+put_text(const struct spf_inquiry *q)
 {
-	const struct answer *a;
-	const struct step *step;
-
-	STAILQ_FOREACH (step, &q->steps.list, link) {
-		printf("%*s", (int)step->depth * 2, "");
-		text_put(step->text, stdout);
-		putchar('\n');
-	}
+	explain_put_steps(&q->steps, 0);
 	puts("\nThe DNS says:");
-	STAILQ_FOREACH (a, &q->answers.list, link)
-		put_answer(q, a);
+	explain_put_answers(&q->answers);
 	printf("\n%u of %u terms asked it, %u of %u for nothing.\n",
 	       q->verdict.lookups, SPF_LOOKUPS_MAX, q->verdict.voids,
 	       SPF_VOIDS_MAX);
@@ -125,64 +84,21 @@ put_text(struct spf_inquiry *q)
 
 /* --- for programs ---------------------------------------------------------- */
 
-/* What the DNS and the client say need not be UTF-8. */
-static json_t *
-json_clean(const char *s)
-{
-	char *text = s != NULL ? text_clean(s) : NULL;
-	json_t *json = text != NULL ? json_string(text) : json_null();
-
-	free(text);
-	return json;
-}
-
-static json_t *
-json_answer(struct spf_inquiry *q, const struct answer *a)
-{
-	json_t *records = json_array();
-
-	for (size_t i = 0; i < a->n; i++)
-		json_array_append_new(
-			records,
-			json_clean(record_text(a, &a->records[i], &q->arena)));
-	return json_pack("{s:o, s:s, s:s, s:s, s:b, s:o}", "name",
-			 json_clean(a->name), "type",
-			 answer_type_names[a->type], "status",
-			 answer_status_names[a->status], "why", a->why,
-			 "authentic", a->authentic, "records", records);
-}
-
-static json_t *
-json_steps(const struct spf_inquiry *q)
-{
-	json_t *steps = json_array();
-	const struct step *step;
-
-	STAILQ_FOREACH (step, &q->steps.list, link)
-		json_array_append_new(steps, json_pack("{s:i, s:o}", "depth",
-						       (int)step->depth, "text",
-						       json_clean(step->text)));
-	return steps;
-}
-
 static void
-put_json(struct spf_inquiry *q)
+put_json(const struct spf_inquiry *q)
 {
 	const struct spf_verdict *v = &q->verdict;
-	json_t *answers = json_array(), *json;
-	const struct answer *a;
+	json_t *json = json_pack(
+		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:o, s:o}",
+		"result", spf_result_names[v->result], "scope",
+		spf_scope_names[q->question.scope], "ip", q->ip, "domain",
+		explain_json_text(v->domain), "term",
+		explain_json_text(v->term), "why", explain_json_text(v->why),
+		"explanation", explain_json_text(v->explanation), "lookups",
+		(int)v->lookups, "voids", (int)v->voids, "steps",
+		explain_json_steps(&q->steps), "dns",
+		explain_json_answers(&q->answers));
 
-	STAILQ_FOREACH (a, &q->answers.list, link)
-		json_array_append_new(answers, json_answer(q, a));
-	json = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:o, "
-			 "s:o}",
-			 "result", spf_result_names[v->result], "scope",
-			 spf_scope_names[q->question.scope], "ip", q->ip,
-			 "domain", json_clean(v->domain), "term",
-			 json_clean(v->term), "why", json_clean(v->why),
-			 "explanation", json_clean(v->explanation), "lookups",
-			 (int)v->lookups, "voids", (int)v->voids, "steps",
-			 json_steps(q), "dns", answers);
 	json_dumpf(json, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	putchar('\n');
 	json_decref(json);

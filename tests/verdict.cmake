@@ -22,6 +22,9 @@ belfry_unit_test(dmarc dmarc_kit belfry_verdict)
 belfry_unit_test(dmarc_align dmarc_kit belfry_verdict)
 belfry_unit_test(dmarc_record belfry_verdict)
 
+belfry_unit_test(verdict_loop belfry_verdict)
+target_sources(test_verdict_loop PRIVATE unit/dns_server.c unit/dns_wire.c)
+set_tests_properties(unit.verdict_loop PROPERTIES LABELS threads)
 foreach(name dkim_guard dkim_sign dkim_verify verdict)
   belfry_unit_test(${name} zone belfry_verdict)
   target_sources(test_${name} PRIVATE unit/dkim_kit.c)
@@ -32,7 +35,7 @@ target_compile_definitions(test_dkim_verify PRIVATE
 # What libopendkim reads is not seen by the sanitizers.
 find_program(VALGRIND valgrind)
 if(VALGRIND AND NOT BELFRY_SANITIZE)
-  foreach(name dkim_guard dkim_sign dkim_verify)
+  foreach(name dkim_guard dkim_sign dkim_verify verdict)
     add_test(NAME valgrind.${name}
              COMMAND ${VALGRIND} -q --error-exitcode=9 --leak-check=full
                      --num-callers=40

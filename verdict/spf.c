@@ -278,7 +278,7 @@ static int
 check_host(struct spf_run *run, const char *domain, struct host_result *ret)
 {
 	struct spf_record record;
-	struct spf_text text;
+	struct spf_text text = {NULL, 0};
 	const char *why;
 	int r;
 

@@ -20,6 +20,7 @@ store backup
 store upgrade
 send
 sendmail
+verdict
 spf
 dkim genkey
 dkim record
@@ -70,6 +71,8 @@ _belfry_options()
 		echo --from --to --wait --help ;;
 	'sendmail')
 		echo --help ;;
+	'verdict')
+		echo --ip --helo --from --json --help ;;
 	'spf')
 		echo --ip --helo --from --json --help ;;
 	'dkim genkey')
