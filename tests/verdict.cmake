@@ -45,3 +45,7 @@ if(VALGRIND AND NOT BELFRY_SANITIZE)
                          TIMEOUT 600)
   endforeach()
 endif()
+
+# Our DKIM for another implementation at the other end.
+add_executable(dkim_tool dkim/dkim_tool.c)
+target_link_libraries(dkim_tool PRIVATE belfry_config)
