@@ -316,9 +316,8 @@ explain(struct spf_run *run, const struct host_result *host, const char **ret)
 	return r == -EAGAIN ? r : 0;
 }
 
-/* Whom to ask about (4.1, 4.3); false: a name that can have no record. */
-static bool
-run_begin(struct spf_run *run, const struct spf_question *q)
+bool
+spf_run_begin(struct spf_run *run, const struct spf_question *q)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	const char *at;
@@ -370,7 +369,7 @@ spf_check(const struct spf_question *question, struct answers *answers,
 
 	arena_init(&run.arena);
 	steps_clear(steps);
-	if (run_begin(&run, question))
+	if (spf_run_begin(&run, question))
 		r = check_host(&run, run.sender_domain, &host);
 	else
 		steps_say(steps, "%s is no domain that can have a record",

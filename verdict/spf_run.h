@@ -25,6 +25,9 @@ struct spf_run {
 	const char *why; /* in ARENA */
 };
 
+/* Whom to ask about (4.1, 4.3), in a RUN with an arena; false: a name that can
+ * have no record. */
+bool spf_run_begin(struct spf_run *run, const struct spf_question *question);
 /* Ends the evaluation: returns ERROR, and keeps the reason. */
 int spf_fail(struct spf_run *run, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

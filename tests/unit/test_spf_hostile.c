@@ -109,7 +109,7 @@ static void
 test_rounds(void **state)
 {
 	struct spf_kit *f = *state;
-	char name[32];
+	char name[64];
 
 	zone_load(&f->zone, "ptr.test TXT v=spf1 ptr -all\n"
 			    "mx.test TXT v=spf1 mx -all\n");
