@@ -128,13 +128,15 @@ const struct command cli_commands[] = {
 	 "exit status: 0 it would be delivered as it is; 75 tempfail; 1 "
 	 "anything else\n",
 	 cli_verdict},
-	{"spf", "--ip IP [--helo NAME] [--from SENDER] [--json]",
+	{"spf",
+	 "--ip IP [--helo NAME] [--from SENDER] [--engine ENGINE] [--json]",
 	 "May this address send for this domain? SPF, step by step.",
 	 "  --ip IP        whose connection it is\n"
 	 "  --helo NAME    what it says in EHLO\n"
 	 "  --from SENDER  what it says in MAIL FROM; without it, or with "
 	 "\"\",\n"
 	 "                 the question is about NAME\n"
+	 "  --engine E     belfry, or libspf2 as verdict.spf.engine may say\n"
 	 "  --json         one object\n\n"
 	 "exit status: 0 pass; 1 any other result; 75 temperror\n",
 	 cli_spf},

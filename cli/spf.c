@@ -2,6 +2,7 @@
 #include <getopt.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/must.h"
@@ -11,12 +12,14 @@
 #include "net/sockaddr.h"
 #include "verdict/resolve.h"
 #include "verdict/spf.h"
+#include "verdict/spf_libspf2.h"
 
 #define DEADLINE_MS 30000
 #define QUESTIONS   100
 
 /* What is asked, and all that comes of it. */
 struct spf_inquiry {
+	bool libspf2;
 	struct spf_question question;
 	const char *ip;
 	struct arena arena;
@@ -34,12 +37,15 @@ settled(void *loop)
 static void
 inquiry_run(struct spf_inquiry *q, struct cli_dns *d)
 {
+	int (*check)(const struct spf_question *, struct answers *,
+		     struct arena *, struct steps *, struct spf_verdict *) =
+		q->libspf2 ? spf_libspf2_check : spf_check;
 	struct resolve resolve;
 
 	resolve_init(&resolve, d->loop, d->dns, &q->answers, DEADLINE_MS,
 		     settled, d->loop);
-	while (spf_check(&q->question, &q->answers, &q->arena, &q->steps,
-			 &q->verdict) == -EAGAIN) {
+	while (check(&q->question, &q->answers, &q->arena, &q->steps,
+		     &q->verdict) == -EAGAIN) {
 		must(resolve_open(&resolve));
 		loop_run(d->loop);
 	}
@@ -148,6 +154,13 @@ inquiry_set_ip(struct spf_inquiry *q, const char *text)
 	       sockaddr_bytes(&ip, q->question.ip);
 }
 
+static bool
+inquiry_set_engine(struct spf_inquiry *q, const char *name)
+{
+	q->libspf2 = strcmp(name, "libspf2") == 0;
+	return q->libspf2 || strcmp(name, "belfry") == 0;
+}
+
 int
 cli_spf(const struct cli *cli, int argc, char **argv)
 {
@@ -155,6 +168,7 @@ cli_spf(const struct cli *cli, int argc, char **argv)
 		{"ip", required_argument, NULL, 'i'},
 		{"helo", required_argument, NULL, 'h'},
 		{"from", required_argument, NULL, 'f'},
+		{"engine", required_argument, NULL, 'e'},
 		{"json", no_argument, NULL, 'j'},
 		{NULL, 0, NULL, 0},
 	};
@@ -168,13 +182,17 @@ cli_spf(const struct cli *cli, int argc, char **argv)
 			cli_say("`%s` is no address", optarg);
 			return CLI_USAGE;
 		}
+		if (c == 'e' && !inquiry_set_engine(&q, optarg)) {
+			cli_say("`%s` is no engine: belfry or libspf2", optarg);
+			return CLI_USAGE;
+		}
 		if (c == 'h')
 			q.question.helo = optarg;
 		else if (c == 'f')
 			q.question.sender = optarg;
 		else if (c == 'j')
 			json = true;
-		else if (c != 'i')
+		else if (c != 'i' && c != 'e')
 			return cli_usage(cli);
 	}
 	q.question.scope =

@@ -4,7 +4,7 @@
 
 #include "base/utf8.h"
 
-static const char *const engine_names[] = {"belfry", NULL};
+static const char *const engine_names[] = {"belfry", "libspf2", NULL};
 static const char *const length_tag_names[] = {"fail", "allow", NULL};
 static const char *const method_names[] = {"treewalk", "psl", NULL};
 static const char *const on_temperror_names[] = {"tempfail", "accept", NULL};
@@ -20,7 +20,9 @@ static const struct conf_option spf_options[] = {
 	 .type = CONF_ENUM,
 	 .offset = offsetof(struct verdict_spf_conf, engine),
 	 .dflt = "belfry",
-	 .help = "Who evaluates SPF records.",
+	 .help = "Who evaluates SPF records: Belfry, or libspf2 behind a "
+		 "guard, for who trusts nobody's own; it knows less of "
+		 "them.",
 	 .names = engine_names},
 	{.name = "reject_fail",
 	 .type = CONF_BOOL,
@@ -297,6 +299,11 @@ config_resolve_verdict(struct config *c, struct arena *arena,
 					     "his mail",
 					     t->id);
 	}
+	if (v->spf.engine == SPF_ENGINE_LIBSPF2)
+		conf_warning(errors, &v->mark,
+			     "spf.engine is libspf2: it takes `redirect` "
+			     "before its turn and explains nothing, and "
+			     "Belfry's own answers where it is not safe");
 	vc_warn_action(v, v->dmarc.on_reject, "on_reject", errors);
 	vc_warn_action(v, v->dmarc.on_quarantine, "on_quarantine", errors);
 	return ok;

@@ -1,4 +1,4 @@
-foreach(name config config_hops dkim_conf listener_conf)
+foreach(name config config_hops dkim_conf listener_conf verdict_conf)
   belfry_unit_test(${name} belfry_config)
   target_sources(test_${name} PRIVATE unit/config_kit.c)
 endforeach()

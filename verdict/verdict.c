@@ -7,6 +7,7 @@
 #include "base/must.h"
 #include "base/xalloc.h"
 #include "mail/address.h"
+#include "verdict/spf_libspf2.h"
 #include "verdict/verdict_impl.h"
 
 const char *const verdict_disposition_names[] = {
@@ -137,6 +138,7 @@ static int
 look_spf(struct verdict *v, enum spf_scope scope, struct steps *steps,
 	 struct spf_verdict *ret, bool *known)
 {
+	bool own = v->judge->conf.spf.engine == SPF_ENGINE_BELFRY;
 	struct spf_question q = v->spf;
 	int r;
 
@@ -144,7 +146,8 @@ look_spf(struct verdict *v, enum spf_scope scope, struct steps *steps,
 		return 0;
 	q.scope = scope;
 	q.sender = scope == SPF_HELO ? "" : v->message.sender;
-	r = spf_check(&q, &v->answers, &v->arena, verdict_steps(v, steps), ret);
+	r = (own ? spf_check : spf_libspf2_check)(&q, &v->answers, &v->arena,
+						  verdict_steps(v, steps), ret);
 	*known = r == 0;
 	return r;
 }

@@ -12,7 +12,7 @@
 #include "base/conf.h"
 #include "net/sockaddr.h"
 
-enum spf_engine { SPF_ENGINE_BELFRY };
+enum spf_engine { SPF_ENGINE_BELFRY, SPF_ENGINE_LIBSPF2 };
 
 struct verdict_spf_conf {
 	int engine;        /* enum spf_engine */

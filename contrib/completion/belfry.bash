@@ -74,7 +74,7 @@ _belfry_options()
 	'verdict')
 		echo --ip --helo --from --json --help ;;
 	'spf')
-		echo --ip --helo --from --json --help ;;
+		echo --ip --helo --from --engine --json --help ;;
 	'dkim genkey')
 		echo --type --bits --json --help ;;
 	'dkim record')

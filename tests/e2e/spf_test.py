@@ -102,6 +102,20 @@ class Spf(unittest.TestCase):
         self.assertEqual(found["steps"][0],
                          {"depth": 0, "text": "mail.example: v=spf1 mx -all"})
 
+    def test_the_other_engine(self):
+        for name, result, status, step in (
+                ("plain", "pass", 0, "libspf2: "),
+                ("outside", "temperror", 75, "libspf2: refused.org TXT"),
+                ("wrong", "permerror", 1, "wrong.example: "),
+                ("long", "pass", 0, "long.example: ")):
+            done = self.ask("--ip", "192.0.2.1", "--from",
+                            f"anna@{name}.example", "--json", "--engine",
+                            "libspf2")
+            found = json.loads(done.stdout)
+            self.assertEqual((found["result"], done.returncode),
+                             (result, status), done.stdout)
+            self.assertTrue(found["steps"][0]["text"].startswith(step), found)
+
     def test_helo(self):
         for sender in ([], ["--from", ""]):
             done = self.ask("--ip", "192.0.2.1", "--helo", "host.example",
@@ -133,7 +147,9 @@ class Spf(unittest.TestCase):
                           ["--helo", "host.example"],
                           ["--ip", "192.0.2.300", "--helo", "host.example"],
                           ["--ip", "192.0.2.1", "--helo", "h", "more"],
-                          ["--ip", "192.0.2.1", "--bad"]):
+                          ["--ip", "192.0.2.1", "--bad"],
+                          ["--ip", "192.0.2.1", "--helo", "h", "--engine",
+                           "other"]):
             done = self.ask(*arguments)
             self.assertEqual(done.returncode, 64, arguments)
             self.assertEqual(done.stdout, "")

@@ -34,30 +34,6 @@ static const struct {
 	 "t:3:8: `loops` is auto or a number from 1 to 64, not `many`\n"},
 	{"65 loops", HOST OUT "loops: 65\n",
 	 "t:3:8: `loops` is auto or a number from 1 to 64, not `65`\n"},
-	{"on_reject", HOST OUT "verdict: {dmarc: {on_reject: bounce}}\n",
-	 "t:3:30: `on_reject` can't be `bounce`; one of mark, hold, tempfail, "
-	 "reject, discard\n"},
-	{"held mail",
-	 HOST OUT "verdict: {dmarc: {on_reject: reject, on_quarantine: hold}}"
-		  "\n",
-	 "t:3:10: warning: dmarc.on_quarantine is hold: nobody is told of what "
-	 "is held, sender nor recipient; `belfry queue list` shows it, behind "
-	 "belfry-milter `mailq`\n"},
-	{"discarded mail", HOST OUT "verdict: {dmarc: {on_reject: discard}}\n",
-	 "t:3:10: warning: dmarc.on_reject is discard: nobody is told of what "
-	 "is discarded, sender nor recipient\n"},
-	{"authserv_id", HOST OUT "verdict: {authserv_id: mx 1}\n",
-	 "t:3:24: the id of Authentication-Results is a name like "
-	 "mx1.example.org, not `mx 1`\n"},
-	{"a trusted host",
-	 HOST OUT "verdict: {trusted_authserv: [{id: a.example, networks: "
-		  "[loopback]}]}\n",
-	 ""},
-	{"a trusted host anywhere",
-	 HOST OUT "verdict: {trusted_authserv: [{id: a.example, networks: "
-		  "[0.0.0.0/0]}]}\n",
-	 "t:3:30: warning: `a.example` is believed from more than private "
-	 "networks: whoever is there may say what he wants of his mail\n"},
 	{"a trusted host in no network",
 	 HOST OUT "verdict: {trusted_authserv: [{id: a.example, networks: "
 		  "[edge]}]}\n",

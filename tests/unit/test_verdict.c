@@ -402,6 +402,26 @@ test_explain(void **state)
 	court_done(&c);
 }
 
+/* libspf2 says the same of a plain record, and that it was asked. */
+static void
+test_other_engine(void **state)
+{
+	struct dkim_kit *k = *state;
+	const struct verdict_result *r;
+	struct court c;
+
+	court_init(&c);
+	c.conf.spf.engine = SPF_ENGINE_LIBSPF2;
+	c.message.explain = true;
+	zone_load(&k->zone, SPF REJECT);
+	r = court_hear(&c, k, content_of(k, PLAIN));
+	assert_int_equal(r->mail_from->result, SPF_PASS);
+	assert_int_equal(strncmp(STAILQ_FIRST(&r->steps->mail_from.list)->text,
+				 "libspf2: ", 9),
+			 0);
+	court_done(&c);
+}
+
 /* --- fields of others ---------------------------------------------------------- */
 
 #define FROM  "From: anna@example.org\r\n\r\n"
@@ -557,9 +577,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),     DKIM_KIT_CASE(test_field),
-		DKIM_KIT_CASE(test_no_address),  DKIM_KIT_CASE(test_explain),
-		DKIM_KIT_CASE(test_forged),      DKIM_KIT_CASE(test_trusted),
+		cmocka_unit_test(test_rows),
+		DKIM_KIT_CASE(test_field),
+		DKIM_KIT_CASE(test_no_address),
+		DKIM_KIT_CASE(test_explain),
+		DKIM_KIT_CASE(test_other_engine),
+		DKIM_KIT_CASE(test_forged),
+		DKIM_KIT_CASE(test_trusted),
 		DKIM_KIT_CASE(test_not_trusted),
 	};
 
