@@ -14,7 +14,6 @@
 #include "base/ascii.h"
 #include "cli/import_opendkim.h"
 
-#define RULES_MAX     10000
 #define SELECTORS_MAX 10 /* of a rule */
 
 struct sign_key {
@@ -180,8 +179,6 @@ rule_add(struct signing *sg, const char *match, const char *domain, size_t line)
 	    strcasecmp(domain, match_domain(match)) == 0)
 		domain = NULL;
 	if (rule == NULL) {
-		if (sg->nrules == RULES_MAX)
-			return NULL;
 		rule = &sg->rules[sg->nrules++];
 		*rule = (struct sign_rule){
 			.match = match, .domain = domain, .line = line};
@@ -200,6 +197,13 @@ rule_add(struct signing *sg, const char *match, const char *domain, size_t line)
 	else
 		return rule;
 	return NULL;
+}
+
+/* There will be at most N. */
+static void
+rules_init(struct signing *sg, size_t n)
+{
+	sg->rules = arena_alloc(sg->arena, (n + 1) * sizeof(*sg->rules));
 }
 
 static void
@@ -358,6 +362,7 @@ table_read(struct signing *sg, const char *value)
 	opendkim_dataset(&sg->io->settings, value, &d);
 	if (d.why != NULL)
 		import_note(im, "SigningTable", "was not read: %s", d.why);
+	rules_init(sg, d.n);
 	for (size_t i = 0; i < d.n; i++)
 		table_add(sg, &d.v[i], d.patterns);
 	if (!d.patterns && sg->nrules > 0)
@@ -419,6 +424,7 @@ domains_read(struct signing *sg, const char *value)
 	opendkim_dataset(s, value, &d);
 	if (d.why != NULL)
 		import_note(&sg->io->im, "Domain", "was not read: %s", d.why);
+	rules_init(sg, 2 * d.n);
 	for (size_t i = 0; i < d.n; i++)
 		domain_add(sg, d.v[i].key, selector, path,
 			   opendkim_is_yes(opendkim_get(s, "SubDomains")));
@@ -440,7 +446,6 @@ import_signing(struct import_opendkim *io)
 			opendkim_is_yes(opendkim_get(s, "MultipleSignatures")),
 	};
 
-	sg.rules = arena_alloc(sg.arena, RULES_MAX * sizeof(*sg.rules));
 	if (keys != NULL)
 		keys_read(&sg, keys);
 	if (keys != NULL && table != NULL)
@@ -451,8 +456,5 @@ import_signing(struct import_opendkim *io)
 			    keys != NULL ? "SigningTable" : "KeyTable");
 	else if (domain != NULL)
 		domains_read(&sg, domain);
-	if (sg.nrules == RULES_MAX)
-		import_note(&io->im, "SigningTable",
-			    "has more lines than anybody has");
 	rules_write(&sg);
 }

@@ -115,9 +115,13 @@ author_add_field(struct author *a, const struct header_field *f,
 	mailboxes_init(&m, f->value, f->value_len);
 	while ((r = mailboxes_next(&m, arena, &box, &why)) == 1)
 		author_add_mailbox(a, box.text, arena);
-	if (r == 0 && !m.odd)
+	if (r == 0 && m.odd)
+		why = "an address where a name should be";
+	else if (r == 0 && memchr(f->value, '\0', f->value_len) != NULL)
+		why = "a NUL";
+	if (why == NULL)
 		return;
-	author_complain(a, r < 0 ? why : "an address where a name should be");
+	author_complain(a, why);
 	author_search(a, f->value, f->value_len, arena);
 }
 

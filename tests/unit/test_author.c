@@ -156,12 +156,37 @@ test_fields(void **state)
 	arena_done(&arena);
 }
 
+/* Who reads C strings stops there, and others don't. */
+static void
+test_nul(void **state)
+{
+	static const char header[] =
+		"From: a@example.org\0@example.net <b@example.com>\r\n";
+	struct author author;
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena);
+	author_find(header, sizeof(header) - 1, &arena, &author);
+	assert_int_equal(author.n, 3);
+	assert_string_equal(author.why, "an address where a name should be");
+	arena_done(&arena);
+	arena_init(&arena);
+	author_find("From: a@b.example\0@c.example\r\n", 30, &arena, &author);
+	assert_int_equal(author.n, 2);
+	assert_string_equal(author.domains[0], "b.example");
+	assert_string_equal(author.domains[1], "c.example");
+	assert_string_equal(author.why, "a NUL");
+	arena_done(&arena);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_nul),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
