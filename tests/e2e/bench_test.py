@@ -56,6 +56,13 @@ class Bench(unittest.TestCase):
                      "everything switched on, beside without"):
             self.assertIn(line, said)
 
+    def test_spf(self):
+        with tempfile.TemporaryDirectory() as folder:
+            status, said = self.bench("--out", folder, "spf")
+        self.assertEqual(status, 0, said)
+        for engine in ("Belfry", "libspf2"):
+            self.assertRegex(said, rf"SPF, everything cached: {engine} +\d")
+
     def test_lacking(self):
         """What is not installed is named, and nothing measured is no
         success."""
