@@ -14,12 +14,15 @@
 #include "verdict/spf.h"
 #include "verdict/spf_libspf2.h"
 
-#define DEADLINE_MS 30000
+/* Without a configuration. */
+#define DEADLINE_MS 10000
 #define QUESTIONS   100
 
 /* What is asked, and all that comes of it. */
 struct spf_inquiry {
+	const char *engine; /* NULL: what the configuration says */
 	bool libspf2;
+	int64_t deadline_ms, questions;
 	struct spf_question question;
 	const char *ip;
 	struct arena arena;
@@ -42,7 +45,7 @@ inquiry_run(struct spf_inquiry *q, struct cli_dns *d)
 		q->libspf2 ? spf_libspf2_check : spf_check;
 	struct resolve resolve;
 
-	resolve_init(&resolve, d->loop, d->dns, &q->answers, DEADLINE_MS,
+	resolve_init(&resolve, d->loop, d->dns, &q->answers, q->deadline_ms,
 		     settled, d->loop);
 	while (check(&q->question, &q->answers, &q->arena, &q->steps,
 		     &q->verdict) == -EAGAIN) {
@@ -120,6 +123,17 @@ verdict_status(enum spf_result result)
 	return result == SPF_PASS ? CLI_OK : CLI_WRONG;
 }
 
+/* As a message would be judged. */
+static void
+inquiry_configure(struct spf_inquiry *q, const struct config *c)
+{
+	q->question.receiver = c->hostname;
+	q->deadline_ms = c->verdict.dns.deadline_ms;
+	q->questions = c->verdict.dns.lookups;
+	if (q->engine == NULL)
+		q->libspf2 = c->verdict.spf.engine == SPF_ENGINE_LIBSPF2;
+}
+
 static int
 inquiry_answer(const struct cli *cli, struct spf_inquiry *q, bool json)
 {
@@ -128,10 +142,10 @@ inquiry_answer(const struct cli *cli, struct spf_inquiry *q, bool json)
 
 	if (r != CLI_OK)
 		return r;
-	q->question.receiver =
-		d.config != NULL ? d.config->hostname : "unknown";
+	if (d.config != NULL)
+		inquiry_configure(q, d.config);
 	arena_init(&q->arena);
-	answers_init(&q->answers, &q->arena, QUESTIONS);
+	answers_init(&q->answers, &q->arena, (unsigned)q->questions);
 	steps_init(&q->steps, &q->arena);
 	inquiry_run(q, &d);
 	if (json)
@@ -157,6 +171,7 @@ inquiry_set_ip(struct spf_inquiry *q, const char *text)
 static bool
 inquiry_set_engine(struct spf_inquiry *q, const char *name)
 {
+	q->engine = name;
 	q->libspf2 = strcmp(name, "libspf2") == 0;
 	return q->libspf2 || strcmp(name, "belfry") == 0;
 }
@@ -173,7 +188,13 @@ cli_spf(const struct cli *cli, int argc, char **argv)
 		{NULL, 0, NULL, 0},
 	};
 	struct spf_inquiry q = {
-		.question = {.helo = "", .sender = "", .now = time(NULL)}};
+		.question = {.helo = "",
+			     .sender = "",
+			     .receiver = "unknown",
+			     .now = time(NULL)},
+		.deadline_ms = DEADLINE_MS,
+		.questions = QUESTIONS,
+	};
 	bool json = false;
 	int c;
 

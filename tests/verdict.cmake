@@ -35,10 +35,11 @@ endforeach()
 target_compile_definitions(test_dkim_verify PRIVATE
   BELFRY_CONFORMANCE="${PROJECT_SOURCE_DIR}/../shared/conformance")
 
-# What libopendkim reads is not seen by the sanitizers.
+# What libopendkim and libspf2 read is not seen by the sanitizers.
 find_program(VALGRIND valgrind)
 if(VALGRIND AND NOT BELFRY_SANITIZE)
-  foreach(name dkim_guard dkim_sign dkim_verify verdict)
+  foreach(name dkim_guard dkim_sign dkim_verify spf spf_hostile spf_libspf2
+               spf_suite verdict)
     add_test(NAME valgrind.${name}
              COMMAND ${VALGRIND} -q --error-exitcode=9 --leak-check=full
                      --num-callers=40

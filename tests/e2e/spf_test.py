@@ -116,6 +116,18 @@ class Spf(unittest.TestCase):
                              (result, status), done.stdout)
             self.assertTrue(found["steps"][0]["text"].startswith(step), found)
 
+    def test_the_configured_engine(self):
+        conf = self.conf + ".other"
+        with open(self.conf, encoding="ascii") as file:
+            text = file.read()
+        with open(conf, "w", encoding="ascii") as file:
+            file.write(text + "verdict: {spf: {engine: libspf2}, dns: "
+                       "{lookups: 20}}\n")
+        asked = ["--ip", "192.0.2.1", "--from", "a@plain.example"]
+        self.assertIn("libspf2: ", self.ask(*asked, conf=conf).stdout)
+        self.assertNotIn("libspf2: ", self.ask(
+            *asked, "--engine", "belfry", conf=conf).stdout)
+
     def test_helo(self):
         for sender in ([], ["--from", ""]):
             done = self.ask("--ip", "192.0.2.1", "--helo", "host.example",

@@ -1,7 +1,8 @@
 /*
  * Answers of the DNS in wire format: addresses, and mail exchangers by their
  * preference with names that may stand in a log or a reply. Half a list is
- * none, since the best may be in the other half.
+ * none, since the best may be in the other half. The same as records, with names
+ * that can be asked for.
  */
 #include "net/dns_answer.h"
 
@@ -54,11 +55,40 @@ check_mx(const uint8_t *data, size_t size)
 	}
 }
 
+static void
+check_records(const uint8_t *data, size_t size, int type)
+{
+	struct dns_records records = {.n = 0};
+	char escaped[DNS_ESCAPED_MAX];
+	struct arena arena;
+	int r;
+
+	arena_init(&arena);
+	r = dns_answer_records(&records, data, size, type, &arena);
+	check_code(r);
+	must(records.n <= DNS_RECORDS_MAX && (r >= 0 || records.n == 0));
+	for (size_t i = 0; i < records.n; i++) {
+		const struct dns_record *v = &records.v[i];
+
+		must(v->data[v->len] == '\0');
+		if (type != ns_t_mx && type != ns_t_ptr)
+			continue;
+		must(strlen(v->data) == v->len);
+		must(v->len == 0 || dns_name_escape(v->data, escaped));
+	}
+	arena_done(&arena);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const int types[] = {ns_t_a, ns_t_aaaa, ns_t_mx, ns_t_ptr,
+				    ns_t_txt};
+
 	check_addresses(data, size, ns_t_a, AF_INET);
 	check_addresses(data, size, ns_t_aaaa, AF_INET6);
 	check_mx(data, size);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		check_records(data, size, types[i]);
 	return 0;
 }
