@@ -216,14 +216,16 @@ verdict_look(struct verdict *v)
 
 	if (!verdict_evaluates(v))
 		return 0;
-	helo = look_spf(v, SPF_HELO, &v->steps.helo, &v->helo, &v->helo_known);
-	mail_from = look_spf(v, SPF_MAIL_FROM, &v->steps.mail_from,
-			     &v->mail_from, &v->mail_from_known);
-	keys = look_keys(v);
+	/* First: what SPF and the keys cost is the sender's choice, and must
+	 * not use up what there is for the author's domain. */
 	if (!v->dmarc_known)
 		dmarc = look_dmarc(
 			v, dkim_verification_signatures(v->verification), true);
 	v->dmarc_known = dmarc == 0;
+	helo = look_spf(v, SPF_HELO, &v->steps.helo, &v->helo, &v->helo_known);
+	mail_from = look_spf(v, SPF_MAIL_FROM, &v->steps.mail_from,
+			     &v->mail_from, &v->mail_from_known);
+	keys = look_keys(v);
 	return helo == 0 && mail_from == 0 && keys == 0 && dmarc == 0 ? 0
 								      : -EAGAIN;
 }

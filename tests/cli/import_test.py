@@ -496,6 +496,14 @@ class Import(unittest.TestCase):
                                text="AuthservID mx.example.org\n"
                                     "Nameservers 192.0.2.1\n")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+        key = os.path.join(self.dir, "s1.private")
+        self.run_belfry("dkim", "genkey", "--bits", "1024", key)
+        done = self.run_belfry("import", "opendkim", "-",
+                               text="Domain example.org\nSelector s1\n"
+                                    f"KeyFile {key}\nSubDomains yes\n")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.has(done.stdout.splitlines(), "- match: .example.org",
+                 "domain: example.org", f"- {{name: s1, key_file: {key}}}")
         done = self.run_belfry("import", "opendkim", "-",
                                text="Nameservers nowhere\n")
         self.assertEqual(done.returncode, 1)
