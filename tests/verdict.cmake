@@ -28,10 +28,12 @@ belfry_unit_test(dmarc_record belfry_verdict)
 belfry_unit_test(verdict_loop belfry_verdict)
 target_sources(test_verdict_loop PRIVATE unit/dns_server.c unit/dns_wire.c)
 set_tests_properties(unit.verdict_loop PROPERTIES LABELS threads)
-foreach(name dkim_guard dkim_sign dkim_verify verdict)
+foreach(name dkim_guard dkim_sign dkim_verify verdict verdict_trust)
   belfry_unit_test(${name} zone belfry_verdict)
   target_sources(test_${name} PRIVATE unit/dkim_kit.c)
 endforeach()
+target_sources(test_verdict PRIVATE unit/court.c)
+target_sources(test_verdict_trust PRIVATE unit/court.c)
 target_compile_definitions(test_dkim_verify PRIVATE
   BELFRY_CONFORMANCE="${PROJECT_SOURCE_DIR}/../shared/conformance")
 
@@ -39,7 +41,7 @@ target_compile_definitions(test_dkim_verify PRIVATE
 find_program(VALGRIND valgrind)
 if(VALGRIND AND NOT BELFRY_SANITIZE)
   foreach(name dkim_guard dkim_sign dkim_verify spf spf_hostile spf_libspf2
-               spf_suite verdict)
+               spf_suite verdict verdict_trust)
     add_test(NAME valgrind.${name}
              COMMAND ${VALGRIND} -q --error-exitcode=9 --leak-check=full
                      --num-callers=40

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "mail/address.h"
+#include "verdict/domain.h"
 #include "verdict/spf_libspf2.h"
 #include "verdict/verdict_impl.h"
 
@@ -39,6 +41,31 @@ verdict_copy_message(struct verdict *v, const struct verdict_message *m)
 	v->message.sender = arena_strdup(&v->arena, m->sender);
 }
 
+/* NAME as the DNS has it, where it is beyond ASCII: what a client says by
+ * SMTPUTF8 (RFC 8616, 4). */
+static const char *
+verdict_ascii_name(struct verdict *v, const char *name)
+{
+	const char *ascii =
+		utf8_is_ascii(name)
+			? NULL
+			: domain_canonical(name, strlen(name), &v->arena);
+
+	return ascii != NULL ? ascii : name;
+}
+
+static const char *
+verdict_ascii_sender(struct verdict *v, const char *sender)
+{
+	const char *domain = address_domain_of(sender);
+	const char *ascii = verdict_ascii_name(v, domain);
+
+	return ascii == domain
+		       ? sender
+		       : arena_printf(&v->arena, "%.*s%s",
+				      (int)(domain - sender), sender, ascii);
+}
+
 /* What SPF is asked; nothing of a client without an address. */
 static void
 verdict_ask_spf(struct verdict *v)
@@ -50,17 +77,18 @@ verdict_ask_spf(struct verdict *v)
 	v->helo_known = v->mail_from_known = true;
 	if (!sockaddr_bytes(&m->client, v->spf.ip))
 		return;
-	v->spf.helo = m->helo;
+	v->spf.helo = verdict_ascii_name(v, m->helo);
 	v->spf.receiver = v->judge->hostname;
 	v->spf.now = (time_t)(m->now_ms / 1000);
 	v->helo_known = false;
 	r->helo = &v->helo;
-	r->spf_domain = m->helo;
+	r->spf_domain = v->spf.helo;
 	if (m->sender[0] == '\0')
 		return;
 	v->mail_from_known = false;
 	r->mail_from = &v->mail_from;
-	r->spf_domain = address_domain_of(m->sender);
+	v->spf.sender = verdict_ascii_sender(v, m->sender);
+	r->spf_domain = address_domain_of(v->spf.sender);
 }
 
 static void
@@ -145,7 +173,8 @@ look_spf(struct verdict *v, enum spf_scope scope, struct steps *steps,
 	if (*known)
 		return 0;
 	q.scope = scope;
-	q.sender = scope == SPF_HELO ? "" : v->message.sender;
+	if (scope == SPF_HELO)
+		q.sender = "";
 	r = (own ? spf_check : spf_libspf2_check)(&q, &v->answers, &v->arena,
 						  verdict_steps(v, steps), ret);
 	*known = r == 0;

@@ -3,16 +3,29 @@
 
 #include "verdict/verdict_impl.h"
 
-/* Texts for logs, replies and listings: what others say in them is cut. */
-#define REASON_MAX 600
+/* Texts for logs, listings and replies, whose line has 512 octets with its codes
+ * (RFC 5321, 4.5.3.1.5). */
+#define REASON_MAX      300
+#define EXPLANATION_MAX 150
+
+/* One line of S, cut at MAX octets. */
+static const char *
+one_line(struct verdict *v, const char *s, size_t max)
+{
+	char *line = arena_strndup(&v->arena, s, strnlen(s, max));
+
+	for (char *p = line; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = ' ';
+	return line;
+}
 
 static void
 decide(struct verdict *v, enum verdict_disposition disposition,
        const char *reason)
 {
 	v->result.disposition = disposition;
-	v->result.reason =
-		arena_strndup(&v->arena, reason, strnlen(reason, REASON_MAX));
+	v->result.reason = one_line(v, reason, REASON_MAX);
 }
 
 /* --- SPF ----------------------------------------------------------------------- */
@@ -34,8 +47,8 @@ reject_spf(struct verdict *v, const struct spf_verdict *spf, const char *what,
 	decide(v, VERDICT_REJECT, reason);
 	if (spf->explanation != NULL)
 		reply_set(&v->result.reply, 550, "5.7.23",
-			  "%s; %s explains: %s", v->result.reason, spf->domain,
-			  spf->explanation);
+			  "%s; that domain explains: %s", v->result.reason,
+			  one_line(v, spf->explanation, EXPLANATION_MAX));
 	else
 		reply_set(&v->result.reply, 550, "5.7.23", "%s",
 			  v->result.reason);

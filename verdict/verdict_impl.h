@@ -32,7 +32,7 @@ struct verdict {
 	void *arg;
 
 	struct author author;
-	struct spf_question spf; /* without scope and sender */
+	struct spf_question spf; /* of MAIL FROM */
 	struct spf_verdict helo, mail_from;
 	bool helo_known, mail_from_known, keys_known, dmarc_known;
 	struct dkim_verification *verification; /* owned; NULL: none */

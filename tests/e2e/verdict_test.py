@@ -149,7 +149,7 @@ class Verdict(unittest.TestCase):
         self.assertIsNone(found["reply"])
         found = self.judge(MESSAGE % b"soft", 1, sender="anna@soft.example",
                            spf={"reject_fail": True})
-        self.assertIn("soft.example explains: use our server",
+        self.assertIn("that domain explains: use our server",
                       found["reply"]["text"])
 
     def test_no_dns(self):
