@@ -25,6 +25,10 @@
  * kernel or this architecture has no filters; other -errno. */
 int sandbox_daemon(pid_t child);
 
+/* The same for belfry-milter, which needs less: it starts and signals no process,
+ * keeps no store and watches no folder. */
+int sandbox_milter(void);
+
 /* With one thread. As above. */
 int sandbox_spawner(void);
 

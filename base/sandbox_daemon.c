@@ -1,6 +1,6 @@
 /*
- * The daemon's filter: what belfryd and the libraries under it need, by groups,
- * each with its reason.
+ * The daemons' filters: what belfryd, belfry-milter and the libraries under them
+ * need, by groups, each with its reason.
  */
 #include <asm/unistd.h>
 #include <errno.h>
@@ -71,65 +71,32 @@ static const int sb_descriptors[] = {
 };
 
 static const int sb_files[] = {
-	/* the store, bodies, drop folder, Maildirs, log, configuration */
-	C(_llseek),
-	C(access),
-	C(chmod),
-	C(chown), /* the admin socket's group */
-	C(chown32),
-	C(copy_file_range), /* a backup */
-	C(faccessat),
-	C(faccessat2),
-	C(fadvise64),
-	C(fadvise64_64),
-	C(fallocate),
-	C(fchmod),
-	C(fchmodat),
-	C(fchown),
-	C(fchown32),
-	C(fchownat),
-	C(fdatasync),
-	C(flock),
-	C(fstatat64),
-	C(fstatfs),
-	C(fstatfs64),
-	C(fsync),
-	C(ftruncate),
-	C(ftruncate64),
-	C(getcwd),
-	C(getdents64),
-	C(inotify_add_watch), /* the drop folder */
-	C(inotify_init1),
-	C(inotify_rm_watch),
-	C(lchown),
-	C(lchown32),
-	C(link),
-	C(linkat),
-	C(lseek),
-	C(lstat),
-	C(lstat64),
-	C(mkdir),
-	C(mkdirat),
-	C(newfstatat),
-	C(open),
-	C(openat),
-	C(readlink),
-	C(readlinkat),
-	C(rename),
-	C(renameat),
-	C(renameat2),
-	C(rmdir),
-	C(sendfile), /* libmicrohttpd */
-	C(sendfile64),
-	C(stat),
-	C(stat64),
-	C(statfs),
-	C(statfs64),
-	C(statx),
-	C(sync_file_range),
-	C(umask),
-	C(unlink),
-	C(unlinkat),
+	/* the log, the configuration, what is written down for reports */
+	C(_llseek),     C(access),       C(faccessat),  C(faccessat2),
+	C(fadvise64),   C(fadvise64_64), C(fchmod),     C(fdatasync),
+	C(flock),       C(fstatat64),    C(fsync),      C(ftruncate),
+	C(ftruncate64), C(getcwd),       C(getdents64), C(lseek),
+	C(lstat),       C(lstat64),      C(newfstatat), C(open),
+	C(openat),      C(readlink),     C(readlinkat), C(rename),
+	C(renameat),    C(renameat2),    C(sendfile), /* libmicrohttpd */
+	C(sendfile64),  C(stat),         C(stat64),     C(statx),
+	C(umask),       C(unlink),       C(unlinkat),
+};
+
+static const int sb_store[] = {
+	/* the store, bodies, drop folder, Maildirs */
+	C(chmod),         C(chown),           /* the admin socket's group */
+	C(chown32),       C(copy_file_range), /* a backup */
+	C(fallocate),     C(fchmodat),
+	C(fchown),        C(fchown32),
+	C(fchownat),      C(fstatfs),
+	C(fstatfs64),     C(inotify_add_watch), /* the drop folder */
+	C(inotify_init1), C(inotify_rm_watch),
+	C(lchown),        C(lchown32),
+	C(link),          C(linkat),
+	C(mkdir),         C(mkdirat),
+	C(rmdir),         C(statfs),
+	C(statfs64),      C(sync_file_range),
 	C(utimensat),
 };
 
@@ -181,7 +148,11 @@ static const int sb_signals[] = {
 	C(sigaltstack),
 	C(signalfd4),
 	C(sigreturn),
-	C(wait4), /* for the spawner */
+};
+
+static const int sb_spawner[] = {
+	/* that it ended */
+	C(wait4),
 	C(waitid),
 };
 
@@ -229,13 +200,21 @@ static const int sb_sanitizers[] = {
 	{                                                                      \
 		list, sizeof(list) / sizeof((list)[0])                         \
 	}
-static const struct sb_group {
+struct sb_group {
 	const int *call;
 	size_t n;
-} sb_groups[] = {
+};
+
+static const struct sb_group sb_groups[] = {
 	GROUP(sb_memory),  GROUP(sb_threads),   GROUP(sb_descriptors),
 	GROUP(sb_files),   GROUP(sb_waiting),   GROUP(sb_sockets),
 	GROUP(sb_signals), GROUP(sb_questions),
+};
+
+/* Of belfryd alone. */
+static const struct sb_group sb_groups_of_daemon[] = {
+	GROUP(sb_store),
+	GROUP(sb_spawner),
 };
 
 /* --- calls of which the arguments count ---------------------------------------- */
@@ -369,8 +348,9 @@ sb_add_group(struct sandbox *sb, const struct sb_group *group)
 		sandbox_rule(sb, SCMP_ACT_ALLOW, group->call[i], NULL, 0);
 }
 
-int
-sandbox_daemon(pid_t child)
+/* What both programs need, N groups more, and CHILD that may be signalled. */
+static int
+sb_put_on(const struct sb_group *more, size_t n, pid_t child)
 {
 	static const struct sb_group sanitizers = GROUP(sb_sanitizers);
 	struct sandbox sb;
@@ -382,6 +362,8 @@ sandbox_daemon(pid_t child)
 		return r;
 	for (size_t i = 0; i < sizeof(sb_groups) / sizeof(sb_groups[0]); i++)
 		sb_add_group(&sb, &sb_groups[i]);
+	for (size_t i = 0; i < n; i++)
+		sb_add_group(&sb, &more[i]);
 	sb_add_sockets(&sb);
 	sb_add_ioctl(&sb);
 	sb_add_newer(&sb);
@@ -394,4 +376,19 @@ sandbox_daemon(pid_t child)
 		sb_add_process(&sb);
 	}
 	return sandbox_load(&sb);
+}
+
+int
+sandbox_daemon(pid_t child)
+{
+	return sb_put_on(sb_groups_of_daemon,
+			 sizeof(sb_groups_of_daemon) /
+				 sizeof(sb_groups_of_daemon[0]),
+			 child);
+}
+
+int
+sandbox_milter(void)
+{
+	return sb_put_on(NULL, 0, 0);
 }

@@ -25,6 +25,14 @@ pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 
+# It brings nothing that pkg-config knows.
+find_library(MILTER_LIBRARY milter REQUIRED)
+find_path(MILTER_INCLUDE libmilter/mfapi.h REQUIRED)
+add_library(MILTER::MILTER UNKNOWN IMPORTED)
+set_target_properties(MILTER::MILTER PROPERTIES
+  IMPORTED_LOCATION ${MILTER_LIBRARY}
+  INTERFACE_INCLUDE_DIRECTORIES ${MILTER_INCLUDE})
+
 # belfry_library(NAME FOLDERS... LIBS...): the static library of one folder.
 # Sources are added by the folder's CMakeLists.txt with target_sources().
 function(belfry_library name)

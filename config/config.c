@@ -26,14 +26,17 @@ config_new(void)
 	return h;
 }
 
+typedef bool config_resolve_fn(struct config *c, struct arena *arena,
+			       struct conf_errors *e);
+
 /* The end of a load: H is the caller's, or gone. */
 static int
-config_finish(struct config_holder *h, int r, struct config **ret,
-	      struct conf_errors *e)
+config_finish(struct config_holder *h, int r, config_resolve_fn *resolve,
+	      struct config **ret, struct conf_errors *e)
 {
 	struct config *c = &h->config;
 
-	if (r == 0 && !config_resolve(c, &h->arena, e))
+	if (r == 0 && !resolve(c, &h->arena, e))
 		r = -EINVAL;
 	conf_errors_sort(e);
 	if (r < 0)
@@ -49,7 +52,16 @@ config_load(const char *path, struct config **ret, struct conf_errors *e)
 	struct config_holder *h = config_new();
 	int r = conf_load(path, &config_table, &h->arena, e, &h->config);
 
-	return config_finish(h, r, ret, e);
+	return config_finish(h, r, config_resolve, ret, e);
+}
+
+int
+config_load_milter(const char *path, struct config **ret, struct conf_errors *e)
+{
+	struct config_holder *h = config_new();
+	int r = conf_load(path, &config_table, &h->arena, e, &h->config);
+
+	return config_finish(h, r, config_resolve_for_milter, ret, e);
 }
 
 int
@@ -60,7 +72,7 @@ config_load_text(const char *name, const char *text, size_t len,
 	int r = conf_load_text(name, text, len, &config_table, &h->arena, e,
 			       &h->config);
 
-	return config_finish(h, r, ret, e);
+	return config_finish(h, r, config_resolve, ret, e);
 }
 
 struct config *

@@ -182,6 +182,29 @@ struct dkim_conf {
 	struct conf_list sign; /* of struct dkim_rule_conf */
 };
 
+/* Whose mail belfry-milter signs. */
+struct milter_ours_conf {
+	struct conf_strings networks;
+	struct network_list clients; /* NETWORKS, resolved */
+	bool authenticated;
+	struct conf_strings daemons;
+};
+
+struct milter_conf {
+	char *user; /* "": stay the caller */
+	char *socket;
+	char *socket_group; /* "": that of the user */
+	char *socket_mode_text;
+	unsigned socket_mode; /* SOCKET_MODE_TEXT, resolved */
+	char *http;           /* "": none */
+	struct log_conf log;
+	bool sign;
+	int64_t sessions;
+	char *observed_dir;
+	struct milter_ours_conf ours;
+	struct conf_mark mark;
+};
+
 struct config {
 	char *hostname;
 	struct conf_map networks;
@@ -218,6 +241,7 @@ struct config {
 	struct delivery_conf delivery;
 	struct dkim_conf dkim;
 	struct verdict_conf verdict;
+	struct milter_conf milter;
 	struct conf_mark mark;
 };
 
@@ -226,6 +250,11 @@ extern const struct conf_table config_table;
 /* Read and check PATH. 0 with a reference for the caller in *RET, or -EINVAL
  * with at least one error in E. Warnings may be in E in either case. */
 int config_load(const char *path, struct config **ret, struct conf_errors *e);
+/* For belfry-milter: what belongs to belfryd alone is read, and neither followed
+ * nor checked as a whole, so that no secret or certificate of it needs to be
+ * there. */
+int config_load_milter(const char *path, struct config **ret,
+		       struct conf_errors *e);
 /* The same from memory, for tests; NAME stands in the errors. */
 int config_load_text(const char *name, const char *text, size_t len,
 		     struct config **ret, struct conf_errors *e);
@@ -235,6 +264,8 @@ bool config_check_origin(void *field, const struct conf_mark *mark,
 /* Why users can't leave mail in the drop folder, and what mends it; NULL: they
  * can, as far as this process sees. The caller frees it. */
 char *config_drop_closed(const struct config *c);
+/* Is there a section `milter`? */
+bool config_has_milter(const struct config *c);
 struct config *config_ref(struct config *c);
 /* Leaves NULL. */
 void config_unref(struct config **c);

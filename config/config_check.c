@@ -367,6 +367,19 @@ config_resolve(struct config *c, struct arena *arena, struct conf_errors *e)
 	if (ok)
 		ok = cc_http(&cc);
 	if (ok)
+		ok = config_resolve_for_milter(c, arena, e);
+	return ok;
+}
+
+bool
+config_resolve_for_milter(struct config *c, struct arena *arena,
+			  struct conf_errors *e)
+{
+	bool ok = networks_check(&c->networks, arena, e);
+
+	if (ok)
 		ok = config_resolve_verdict(c, arena, e);
+	if (ok)
+		ok = config_resolve_milter(c, arena, e);
 	return ok;
 }

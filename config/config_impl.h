@@ -13,6 +13,7 @@ extern const struct conf_table drop_conf_table;
 extern const struct conf_table http_conf_table;
 extern const struct conf_table limits_conf_table;
 extern const struct conf_table log_conf_table;
+extern const struct conf_table milter_conf_table;
 extern const struct conf_table notify_conf_table;
 extern const struct conf_table rewrite_rule_table;
 extern const struct conf_table tls_conf_table;
@@ -46,6 +47,12 @@ bool config_resolve_tls(struct config *c, struct arena *arena,
 bool config_resolve_verdict(struct config *c, struct arena *arena,
 			    struct conf_errors *errors);
 
+/* --- milter_conf.c ------------------------------------------------------------ */
+
+/* False after reporting. */
+bool config_resolve_milter(struct config *c, struct arena *arena,
+			   struct conf_errors *errors);
+
 /* --- networks.c ------------------------------------------------------------- */
 
 /* TEXTS as networks: CIDR, addresses, `loopback` and names of NETWORKS. False
@@ -63,5 +70,8 @@ bool network_is_wide(const struct network *n);
  * reporting. */
 bool config_resolve(struct config *c, struct arena *arena,
 		    struct conf_errors *e);
+/* The same of what belfry-milter reads. */
+bool config_resolve_for_milter(struct config *c, struct arena *arena,
+			       struct conf_errors *e);
 
 #endif

@@ -278,6 +278,14 @@ static const struct conf_option config_options[] = {
 	 .dflt = "{}",
 	 .help = "How inbound mail is judged, and what becomes of it.",
 	 .table = &verdict_conf_table},
+	{.name = "milter",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct config, milter),
+	 .dflt = "{}",
+	 .help = "belfry-milter, for Postfix and Sendmail, which runs only "
+		 "where this section is there.",
+	 .table = &milter_conf_table,
+	 .example = "{http: \"127.0.0.1:8026\"}"},
 	{.name = NULL},
 };
 

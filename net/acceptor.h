@@ -117,4 +117,9 @@ void acceptor_idle(struct acceptor_ticket *ticket, int64_t now);
 int acceptor_bind(const char *address, unsigned mode, long group,
 		  int fds[static 2], size_t *ret_n);
 
+/* The file of a unix socket at which nobody listens any more goes away. 0, also
+ * when there is none; -EADDRINUSE: somebody does; -EEXIST: it is no socket;
+ * other -errno. */
+int acceptor_remove_stale(const char *address);
+
 #endif

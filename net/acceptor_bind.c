@@ -119,3 +119,15 @@ close:
 		close(fds[--bound]);
 	return r;
 }
+
+int
+acceptor_remove_stale(const char *address)
+{
+	struct sockaddr_any a[2];
+	size_t n = 0;
+	int r = sockaddr_parse_listen(address, a, &n);
+
+	if (r < 0 || a[0].ss.ss_family != AF_UNIX)
+		return r;
+	return unix_remove_stale(&a[0]);
+}

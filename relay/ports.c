@@ -10,7 +10,7 @@
 
 #include "base/jail.h"
 #include "base/xalloc.h"
-#include "relay/places.h"
+#include "base/places.h"
 #include "relay/session_proxy.h"
 
 /* Said by the acceptor, in place of the banner. */

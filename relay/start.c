@@ -26,7 +26,7 @@
 #include "base/xalloc.h"
 #include "relay/certificates.h"
 #include "relay/drop.h"
-#include "relay/places.h"
+#include "base/places.h"
 #include "relay/start_impl.h"
 #include "relay/watchdog.h"
 

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/xalloc.h"
-#include "relay/places.h"
+#include "base/places.h"
 #include "relay/start_impl.h"
 
 /* Anybody may leave a file there and none may list them; it has our group. */

@@ -120,7 +120,7 @@ target_compile_definitions(test_smtp_in PRIVATE
   SMTP_DOCS="${PROJECT_SOURCE_DIR}/docs/smtp.md")
 belfry_unit_test(logins belfry_relay)
 set_tests_properties(unit.logins PROPERTIES LABELS threads)
-belfry_unit_test(places belfry_relay)
+belfry_unit_test(places belfry_base)
 belfry_unit_test(drop_disk belfry_relay)
 target_sources(test_drop_disk PRIVATE unit/call_fail.c)
 belfry_unit_test(notify belfry_relay belfry_queue_rig)

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/jail.h"
-#include "relay/places.h"
+#include "base/places.h"
 
 #define OTHER_GID 4711 /* no group of the account's that we know of */
 

@@ -5,8 +5,8 @@
  * lies in folders of the account that belfryd becomes, or of a group, is made by
  * that account, and as root only what neither has a hand in.
  */
-#ifndef RELAY_PLACES_H
-#define RELAY_PLACES_H
+#ifndef BASE_PLACES_H
+#define BASE_PLACES_H
 
 #include <sys/stat.h>
 

@@ -1,4 +1,4 @@
-#include "relay/places.h"
+#include "base/places.h"
 
 #include <errno.h>
 #include <fcntl.h>
