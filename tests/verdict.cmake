@@ -40,8 +40,9 @@ target_compile_definitions(test_dkim_verify PRIVATE
 # What libopendkim and libspf2 read is not seen by the sanitizers.
 find_program(VALGRIND valgrind)
 if(VALGRIND AND NOT BELFRY_SANITIZE)
-  foreach(name dkim_guard dkim_sign dkim_verify spf spf_hostile spf_libspf2
-               spf_suite verdict verdict_trust)
+  foreach(name author auth_results dkim_guard dkim_sign dkim_verify dmarc
+               dmarc_record spf spf_hostile spf_libspf2 spf_suite verdict
+               verdict_trust)
     add_test(NAME valgrind.${name}
              COMMAND ${VALGRIND} -q --error-exitcode=9 --leak-check=full
                      --num-callers=40
