@@ -20,6 +20,7 @@ import time
 
 import domains
 import secure
+import signing
 from servers import PRESET, Belfry, Postfix, Sink, lab, source
 
 MIB = 1 << 20
@@ -29,7 +30,7 @@ def note(text):
     print(f"  {text}", file=sys.stderr, flush=True)
 
 
-class Bench(secure.Figures):
+class Bench(secure.Figures, signing.Figures):
     note, now = staticmethod(note), staticmethod(time.monotonic)
 
     def __init__(self, options):
@@ -395,12 +396,12 @@ class Bench(secure.Figures):
 
 FIGURES = ["kept", "new", "cpu", "one", "hundred", "recipients", "mx", "dead",
            "idle", "big", "backlog", "backup", "tls", "login", "handshakes",
-           "tls_idle", "guarded", "spf"]
+           "tls_idle", "guarded", "sign", "spf"]
 
 
 def lacking(name):
     """What must be installed for a figure and isn't, or None."""
-    if name == "spf":
+    if name in ("sign", "spf"):
         return None
     if not shutil.which("smtp-source") or not shutil.which("smtp-sink"):
         return "smtp-source and smtp-sink of the package postfix"
@@ -505,6 +506,8 @@ def main():
                         help="queued for the dead host (1000000)")
     parser.add_argument("--idle", type=int, default=4000,
                         help="clients by TLS that do nothing (4000)")
+    parser.add_argument("--signing", type=int, default=3000,
+                        help="milliseconds of signing in a run (3000)")
     parser.add_argument("--backup", type=int, default=2000,
                         help="megabytes in the store that is copied (2000)")
     parser.add_argument("--out", metavar="FOLDER",

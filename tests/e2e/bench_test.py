@@ -11,7 +11,7 @@ import lab
 
 BENCH = os.path.join(lab.REPO, "tests", "bench", "bench.py")
 SMALL = ["--messages", "60", "--pairs", "1", "--domains", "20",
-         "--recipients", "200", "--backup", "1"]
+         "--recipients", "200", "--backup", "1", "--signing", "50"]
 
 
 class Bench(unittest.TestCase):
@@ -62,6 +62,14 @@ class Bench(unittest.TestCase):
         self.assertEqual(status, 0, said)
         for engine in ("Belfry", "libspf2"):
             self.assertRegex(said, rf"SPF, everything cached: {engine} +\d")
+
+    def test_signing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            status, said = self.bench(*SMALL, "--out", folder, "sign")
+        self.assertEqual(status, 0, said)
+        for line in ("signing: Belfry", "signing: libopendkim",
+                     "signing: RSA alone", "signing: ratio"):
+            self.assertIn(line, said)
 
     def test_lacking(self):
         """What is not installed is named, and nothing measured is no
