@@ -100,8 +100,8 @@ ap_keyword(struct ap *p)
 	return word;
 }
 
-/* The octets of a quoted string, without quotes, at TO; how many, or -EINVAL.
- * Line ends that fold it are none of it. */
+/* How many octets a quoted string has without its quotes, which go to TO unless
+ * that is NULL; -EINVAL: it has no end. Line ends that fold it are none of it. */
 static int
 ap_quoted(struct ap *p, char *to)
 {
@@ -116,37 +116,56 @@ ap_quoted(struct ap *p, char *to)
 			p->at++;
 		else if (*p->at == '\r' || *p->at == '\n')
 			continue;
-		to[n++] = *p->at;
+		if (to != NULL)
+			to[n] = *p->at;
+		n++;
 	}
 	return -EINVAL;
 }
 
-/* Quoted strings and bare words, one behind the other ("a b"@example.org);
- * NULL: there is nothing. */
-static const char *
-ap_value(struct ap *p, bool (*is_char)(char c))
+/* Quoted strings and bare words, one behind the other ("a b"@example.org): how
+ * many octets, which go to TO unless that is NULL; or -EINVAL. */
+static int
+ap_words(struct ap *p, bool (*is_char)(char c), char *to)
 {
-	char *value;
-	size_t n = 0;
+	int n = 0, r;
 
-	if (!ap_skip(p) || p->at == p->end)
-		return NULL;
-	value = arena_alloc(p->arena, (size_t)(p->end - p->at) + 1);
 	while (p->at < p->end) {
 		if (*p->at == '"') {
-			int r = ap_quoted(p, value + n);
-
+			r = ap_quoted(p, to != NULL ? to + n : NULL);
 			if (r < 0)
-				return NULL;
-			n += (size_t)r;
+				return r;
+			n += r;
 		} else if (is_char(*p->at)) {
-			value[n++] = *p->at++;
+			if (to != NULL)
+				to[n] = *p->at;
+			n++;
+			p->at++;
 		} else {
 			break;
 		}
 	}
-	value[n] = '\0';
-	return n > 0 ? value : NULL;
+	return n;
+}
+
+/* NULL: there is nothing. Measured first: a field may hold many. */
+static const char *
+ap_value(struct ap *p, bool (*is_char)(char c))
+{
+	const char *start;
+	char *value;
+	int n;
+
+	if (!ap_skip(p))
+		return NULL;
+	start = p->at;
+	n = ap_words(p, is_char, NULL);
+	if (n <= 0)
+		return NULL;
+	value = arena_alloc(p->arena, (size_t)n + 1);
+	p->at = start;
+	ap_words(p, is_char, value);
+	return value;
 }
 
 /* Behind the next `;` that stands in no comment and no quotes; false: there is

@@ -187,6 +187,9 @@ vh_believe(struct verdict *v, const struct auth_results *a)
 	}
 }
 
+/* Fields that are believed; others say no more. */
+#define BELIEVED_MAX 20
+
 /* All fields of the first one that is believed: filters behind each other leave
  * one each. */
 void
@@ -197,9 +200,11 @@ verdict_believe(struct verdict *v)
 	const struct trusted_authserv *t, *first = NULL;
 	struct auth_results *a;
 	struct header_field f;
+	unsigned n = 0;
 	bool named;
 
-	for (; header_next(at, left, &f) > 0; at += f.raw_len) {
+	for (; n < BELIEVED_MAX && header_next(at, left, &f) > 0;
+	     at += f.raw_len) {
 		left -= f.raw_len;
 		t = vh_trusted(v, &f, &named);
 		if (t == NULL || (first != NULL && t != first))
@@ -208,6 +213,7 @@ verdict_believe(struct verdict *v)
 		if (auth_results_parse(f.value, f.value_len, &v->arena, a) < 0)
 			continue;
 		first = t;
+		n++;
 		v->result.believed = t->id;
 		vh_believe(v, a);
 	}
