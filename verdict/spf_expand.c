@@ -71,14 +71,20 @@ value_client_name(struct spf_run *run, const char *domain, const char **ret)
 {
 	static spf_name_fn *const wanted[] = {name_is, spf_name_within,
 					      name_any};
+	const char *name = NULL;
 	int r = 0;
 
-	*ret = NULL;
-	for (size_t i = 0; i < 3 && r == 0 && *ret == NULL; i++)
-		r = spf_client_name(run, false, wanted[i], domain, ret);
-	if (r == 0 && *ret == NULL)
-		*ret = "unknown";
-	return r;
+	if (run->named == NULL || strcmp(run->named_domain, domain) != 0) {
+		for (size_t i = 0; i < 3 && r == 0 && name == NULL; i++)
+			r = spf_client_name(run, false, wanted[i], domain,
+					    &name);
+		if (r < 0)
+			return r;
+		run->named = name != NULL ? name : "unknown";
+		run->named_domain = domain;
+	}
+	*ret = run->named;
+	return 0;
 }
 
 static int

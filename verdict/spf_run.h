@@ -23,6 +23,9 @@ struct spf_run {
 	const char *sender_domain;
 	unsigned lookups, voids;
 	const char *why; /* in ARENA */
+	/* What the macro p stands for below this domain: a record may have it
+	 * thousands of times. */
+	const char *named_domain, *named;
 };
 
 /* Whom to ask about (4.1, 4.3), in a RUN with an arena; false: a name that can
