@@ -460,6 +460,10 @@ dns_set_options(struct dns *dns, const struct dns_conf *conf, char **ret_why)
 	/* A server that was down is asked again as soon as it answers, not
 	 * after the 15 minutes its bad name is kept. */
 	dns_set_option(dns, "infra-keep-probing:", "yes");
+	/* Names of private addresses: whoever has some has them in his own
+	 * DNS. Nobody signs them. */
+	dns_set_option(dns, "unblock-lan-zones:", "yes");
+	dns_set_option(dns, "insecure-lan-zones:", "yes");
 	if (!validate) {
 		dns_set_option(dns, "module-config:", "iterator");
 		return 0;

@@ -8,6 +8,7 @@ import unittest
 import harness
 from harness import lab
 from nsd import NSD, Nsd
+from signed_zone import Signer
 
 LONG = " ".join(f'"ip4:10.{i}.0.0/16 "' for i in range(200))
 
@@ -170,6 +171,43 @@ class Spf(unittest.TestCase):
         done = self.ask("--ip", "192.0.2.1", "--helo", "host.example",
                         conf="/no/such/file")
         self.assertEqual(done.returncode, 78)
+
+
+class Signed(unittest.TestCase):
+    """A resolver that validates: what is signed is known to be authentic, what
+    was changed on its way is a failure of the DNS, for now."""
+
+    @harness.need("openssl")
+    @harness.need("nsd")
+    def test_signatures(self):
+        with tempfile.TemporaryDirectory() as folder:
+            signer = Signer("signed.test.", folder)
+            text = signer.zone({"good.signed.test.": "v=spf1 +all",
+                                "bad.signed.test.": "v=spf1 -all"})
+            nsd = Nsd({"signed.test.": text.replace("v=spf1 -all",
+                                                    "v=spf1 +all"),
+                       "plain.test.": '@ TXT "v=spf1 +all"\n'}).start()
+            self.addCleanup(nsd.stop)
+            anchor = os.path.join(folder, "anchor")
+            with open(anchor, "w", encoding="ascii") as file:
+                file.write(signer.anchor())
+            conf = os.path.join(folder, "belfry.yaml")
+            with open(conf, "w", encoding="ascii") as file:
+                file.write("hostname: mx1.example.org\ndns:\n  servers: "
+                           f"[\"127.0.0.1@{nsd.port}\"]\n  trust_anchor: "
+                           f"{anchor}\n")
+            for domain, result, authentic, why in (
+                    ("good.signed.test", "pass", True, ""),
+                    ("bad.signed.test", "temperror", False, "not authentic"),
+                    ("plain.test", "pass", False, "")):
+                done = subprocess.run(
+                    [lab.program("belfry"), "-c", conf, "spf", "--ip",
+                     "192.0.2.1", "--from", f"anna@{domain}", "--json"],
+                    capture_output=True, text=True, timeout=60, check=False)
+                found = json.loads(done.stdout)
+                self.assertEqual(found["result"], result, done.stdout)
+                self.assertEqual(found["dns"][0]["authentic"], authentic)
+                self.assertIn(why, found["why"])
 
 
 if __name__ == "__main__":
