@@ -37,6 +37,9 @@ target_sources(test_verdict_trust PRIVATE unit/court.c)
 target_compile_definitions(test_dkim_verify PRIVATE
   BELFRY_CONFORMANCE="${PROJECT_SOURCE_DIR}/../shared/conformance")
 
+belfry_unit_test(dkim_threads zone belfry_verdict)
+set_tests_properties(unit.dkim_threads PROPERTIES LABELS threads)
+
 # What libopendkim and libspf2 read is not seen by the sanitizers.
 find_program(VALGRIND valgrind)
 if(VALGRIND AND NOT BELFRY_SANITIZE)
@@ -51,6 +54,16 @@ if(VALGRIND AND NOT BELFRY_SANITIZE)
     set_tests_properties(valgrind.${name} PROPERTIES LABELS "slow;plain"
                          TIMEOUT 600)
   endforeach()
+  # The fuzzer's corpus, as libopendkim reads it.
+  add_executable(replay_dkim_guard fuzz/fuzz_dkim_guard.c fuzz/replay.c)
+  target_link_libraries(replay_dkim_guard PRIVATE belfry_verdict)
+  file(GLOB corpus CONFIGURE_DEPENDS
+       ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/dkim_guard/*)
+  add_test(NAME valgrind.dkim_corpus
+           COMMAND ${VALGRIND} -q --error-exitcode=9
+                   $<TARGET_FILE:replay_dkim_guard> ${corpus})
+  set_tests_properties(valgrind.dkim_corpus PROPERTIES LABELS "slow;plain"
+                       TIMEOUT 600)
 endif()
 
 # Our DKIM for another implementation at the other end.

@@ -61,6 +61,9 @@ body_put_text(struct dkim_body *b, const char *data, size_t len)
 		body_put(b, " ", 1);
 	b->blank = false;
 	b->in_line = true;
+	b->line += len;
+	if (b->line > b->longest)
+		b->longest = b->line;
 	body_put(b, data, len);
 }
 
@@ -72,6 +75,7 @@ body_end_line(struct dkim_body *b)
 	else
 		b->empty++;
 	b->in_line = b->blank = false;
+	b->line = 0;
 }
 
 static bool

@@ -22,7 +22,9 @@ struct dkim_body {
 	bool cr, blank; /* a CR, blanks that wait for what is behind them */
 	bool in_line;   /* this line has something */
 	uint64_t empty; /* empty lines that wait */
-	size_t held;    /* of PIECE */
+	/* Octets of text in this line so far, and in the longest. */
+	size_t line, longest;
+	size_t held; /* of PIECE */
 	char piece[DKIM_BODY_PIECE];
 };
 

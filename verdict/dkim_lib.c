@@ -11,8 +11,9 @@
 #include "mail/header.h"
 #include "verdict/dkim_body.h"
 
-#define FIELDS_MAX  1000
-#define CLOCK_DRIFT 1000000000 /* s; see dkim_field_time_wrong() */
+#define FIELDS_MAX   1000
+#define LINE_LONGEST (1 << 20)  /* octets */
+#define CLOCK_DRIFT  1000000000 /* s; see dkim_field_time_wrong() */
 
 const char *const dkim_outcome_names[] = {
 	[DKIM_OUTCOME_PASS] = "pass",
@@ -215,7 +216,7 @@ dkim_check_body(struct dkim_check *c, const void *data, size_t len)
 	if (c->lengths)
 		dkim_body_add(&c->relaxed, data, len);
 	c->open = ((const char *)data)[len - 1] != '\n';
-	if (c->simple.bare)
+	if (c->simple.bare || c->simple.longest > LINE_LONGEST)
 		check_break(c, DKIM_OUTCOME_BAD_LINES);
 	else if (dkim_body(c->dkim, text_of(data), len) != DKIM_STAT_OK)
 		check_break(c, DKIM_OUTCOME_ERROR);

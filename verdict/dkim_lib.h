@@ -22,6 +22,8 @@
  *  - A header with a NUL, or a body with a CR or LF by itself, passes nothing:
  *    it would stop there, or leave octets of the line out of the hash. A body
  *    whose last line has no end gets one: it refuses it without.
+ *  - Nor does a body with a line over 1 MiB: what has no blank it keeps in memory,
+ *    octet by octet.
  *  - It accepts rsa-sha1: dkim_field refuses it. Keys of less than 1,024 bits
  *    it refuses by itself.
  *  - What stands behind the end that `l=` says anybody can have added, and it
@@ -59,7 +61,8 @@ enum dkim_outcome {
 	DKIM_OUTCOME_BAD_KEY,       /* the key can't be used */
 	DKIM_OUTCOME_WEAK_KEY,      /* RSA of less than 1,024 bits */
 	DKIM_OUTCOME_BAD_HEADER,    /* it has a NUL, or over 1,000 fields */
-	DKIM_OUTCOME_BAD_LINES,     /* a CR or LF by itself in the body */
+	DKIM_OUTCOME_BAD_LINES,     /* a CR or LF by itself in the body, or a
+				     * line over 1 MiB */
 	DKIM_OUTCOME_ERROR,         /* the library failed */
 };
 

@@ -278,7 +278,8 @@ static const struct dv_meaning meanings[] = {
 				     "the header has a NUL, or over 1,000 "
 				     "fields"},
 	[DKIM_OUTCOME_BAD_LINES] = {DKIM_NEUTRAL,
-				    "the body has a CR or LF by itself"},
+				    "the body has a CR or LF by itself, or a "
+				    "line over 1 MiB"},
 	[DKIM_OUTCOME_ERROR] = {DKIM_NEUTRAL, "libopendkim can't take it"},
 };
 

@@ -187,6 +187,30 @@ lines_by_themselves(void **state)
 			}
 }
 
+/* It would all be in memory. */
+static void
+long_line(void **state)
+{
+	struct dkim_kit *k = *state;
+	const size_t most = 1 << 20;
+	char *body = arena_alloc(&k->arena, most + 2);
+
+	memset(body, 'x', most + 1);
+	k->piece = 65536;
+	for (size_t more = 0; more < 2; more++) {
+		const char *text;
+
+		body[most + more] = '\0';
+		text = arena_printf(&k->arena,
+				    "From: a@example.org\r\n\r\n%s\r\n", body);
+		text = dkim_kit_sign(k, &dkim_kit_ways[0], text);
+		assert_true(more == 0 ? dkim_kit_is(k, text, DKIM_PASS, "")
+				      : dkim_kit_is(k, text, DKIM_NEUTRAL,
+						    "over 1 MiB"));
+		body[most + more] = 'x';
+	}
+}
+
 static void
 nul_in_the_header(void **state)
 {
@@ -307,6 +331,7 @@ main(void)
 		DKIM_KIT_CASE(thousand_signatures),
 		DKIM_KIT_CASE(thousand_fields),
 		DKIM_KIT_CASE(lines_by_themselves),
+		DKIM_KIT_CASE(long_line),
 		DKIM_KIT_CASE(nul_in_the_header),
 		DKIM_KIT_CASE(long_identity),
 		DKIM_KIT_CASE(covers_all),
