@@ -10,6 +10,7 @@
 
 #include "milter/field.h"
 #include "verdict/auth_results.h"
+#include "verdict/verdict_log.h"
 
 /* libmilter takes what it does not change without a const. */
 static char *
@@ -150,37 +151,6 @@ se_insert_results(struct session *s, SMFICTX *ctx,
 	return 0;
 }
 
-static void
-se_log_verdict(struct session *s, SMFICTX *ctx, const struct verdict_result *r)
-{
-	const struct spf_verdict *spf =
-		r->mail_from != NULL ? r->mail_from : r->helo;
-	struct buf dkim;
-
-	buf_init(&dkim, 4096);
-	for (size_t i = 0; r->dkim != NULL && i < r->dkim->n; i++)
-		buf_printf(&dkim, "%s%s:%s", i > 0 ? "," : "",
-			   r->dkim->signatures[i].domain,
-			   dkim_result_names[r->dkim->signatures[i].result]);
-	log_event(
-		&s->log, LOG_INFO, "verdict",
-		LOG_STR("mta_id", session_mta_id(ctx)),
-		LOG_STR("client", s->client_text), LOG_STR("helo", s->helo),
-		LOG_ADDR("from", s->mail->sender),
-		LOG_STR("author", r->dmarc != NULL ? r->dmarc->author : NULL),
-		LOG_STR("disposition",
-			verdict_disposition_names[r->disposition]),
-		LOG_STR("reason", r->reason[0] != '\0' ? r->reason : NULL),
-		LOG_STR("spf",
-			spf != NULL ? spf_result_names[spf->result] : NULL),
-		LOG_STR("dkim", dkim.len > 0 ? dkim.data : "none"),
-		LOG_STR("dmarc", r->dmarc != NULL
-					 ? dmarc_result_names[r->dmarc->result]
-					 : NULL),
-		LOG_INT("questions", r->questions));
-	buf_done(&dkim);
-}
-
 /* It goes on, with what we found. */
 static sfsistat
 se_deliver(struct session *s, SMFICTX *ctx, const struct verdict_result *r)
@@ -225,7 +195,10 @@ se_verify(struct session *s, SMFICTX *ctx)
 	struct verdict *v = s->mail->verdict;
 	const struct verdict_result *r = verdict_end(v);
 
-	se_log_verdict(s, ctx, r);
+	verdict_log(&s->log, v, r,
+		    (const struct log_field[]){
+			    LOG_STR("mta_id", session_mta_id(ctx)),
+			    {0, LOG_END, 0, 0}});
 	observed_add(s->milter->observed, verdict_message(v), r);
 	return se_obey(s, ctx, r);
 }

@@ -2,11 +2,13 @@
  * One message from its header to what becomes of it: the parts have tests of
  * their own, this is how they go together.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/court.h"
 #include "tests/unit/test.h"
+#include "verdict/verdict_log.h"
 
 #define ROWS(t) (sizeof(t) / sizeof((t)[0]))
 
@@ -337,6 +339,41 @@ test_field(void **state)
 	court_done(&c);
 }
 
+static void
+court_heard(void *arg, const char *line)
+{
+	snprintf(arg, 1000, "%s", line);
+}
+
+/* Whoever judges says it in the same line. */
+static void
+test_log(void **state)
+{
+	struct dkim_kit *k = *state;
+	char line[1000] = "";
+	struct log_context root = {.log = log_new_capture(court_heard, line)};
+	const struct log_field more[] = {LOG_STR("id", "1F"),
+					 {0, LOG_END, 0, 0}};
+	const struct verdict_result *r;
+	struct court c;
+
+	court_init(&c);
+	zone_load(&k->zone, REJECT);
+	r = court_hear(&c, k, content_of(k, CHANGED));
+	verdict_log(&root, c.verdict, r, more);
+	assert_memory_equal(
+		line,
+		"level=info event=verdict id=1F client=192.0.2.1 "
+		"helo=mail.example.org from=anna@example.org "
+		"author=example.org spf=none dkim=example.org:fail dmarc=fail "
+		"policy=example.org disposition=mark "
+		"reason=\"example.org asks for reject",
+		200);
+	assert_non_null(strstr(line, " questions=5"));
+	court_done(&c);
+	log_close(&root.log);
+}
+
 /* A program on this machine has no address: SPF says nothing. */
 static void
 test_no_address(void **state)
@@ -410,9 +447,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows), DKIM_KIT_CASE(test_reply_line),
-		DKIM_KIT_CASE(test_field),   DKIM_KIT_CASE(test_no_address),
-		DKIM_KIT_CASE(test_explain), DKIM_KIT_CASE(test_other_engine),
+		cmocka_unit_test(test_rows),
+		DKIM_KIT_CASE(test_reply_line),
+		DKIM_KIT_CASE(test_field),
+		DKIM_KIT_CASE(test_log),
+		DKIM_KIT_CASE(test_no_address),
+		DKIM_KIT_CASE(test_explain),
+		DKIM_KIT_CASE(test_other_engine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
