@@ -216,6 +216,7 @@ static void
 ql_show(struct ql *ql, const json_t *m)
 {
 	const char *id = api_str(m, "message_id");
+	const char *verdict = api_str(m, "verdict");
 	char expires[TEXT_MAX];
 
 	if (ql->messages == 0)
@@ -229,6 +230,11 @@ ql_show(struct ql *ql, const json_t *m)
 		text_put(id, stdout);
 	}
 	putchar('\n');
+	if (verdict[0] != '\0') {
+		fputs("    judged: ", stdout);
+		text_put(verdict, stdout);
+		putchar('\n');
+	}
 }
 
 static int

@@ -53,6 +53,14 @@ enum config_class {
 };
 extern const char *const config_class_names[];
 
+/* What is thought of inbound mail of strangers. */
+enum config_verdict {
+	CONFIG_VERDICT_EVALUATE,
+	CONFIG_VERDICT_TRUSTED, /* what a trusted_authserv says */
+	CONFIG_VERDICT_NONE,
+};
+extern const char *const config_verdict_names[];
+
 /* Who needs no other login: a certificate of CA_FILE (with one of NAMES, if
  * there are some), or one of FINGERPRINTS. */
 struct client_certificates_conf {
@@ -76,8 +84,17 @@ struct listener_conf {
 	struct network_list proxies; /* PROXY, resolved */
 	struct conf_strings xclient, xforward;
 	struct network_list xclients, xforwards; /* these, resolved */
+	int verdict; /* enum config_verdict; of role inbound */
+	bool sign;
 	struct conf_mark mark;
 };
+
+/* Is mail of strangers judged there? */
+static inline bool
+config_judges(const struct listener_conf *l)
+{
+	return l->role == CONFIG_INBOUND && l->verdict != CONFIG_VERDICT_NONE;
+}
 
 /* Does it ask clients for a certificate? */
 bool config_asks_clients(const struct listener_conf *l);

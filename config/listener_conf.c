@@ -4,6 +4,8 @@
 
 const char *const config_role_names[] = {"submission", "inbound", NULL};
 const char *const config_auth_names[] = {"none", "optional", "required", NULL};
+const char *const config_verdict_names[] = {"evaluate", "trusted", "none",
+					    NULL};
 const char *const config_class_names[] = {"by_header", "normal", "bulk", NULL};
 
 static bool
@@ -113,8 +115,24 @@ static const struct conf_option listener_options[] = {
 	 .offset = offsetof(struct listener_conf, xforward),
 	 .dflt = "[]",
 	 .help = "Networks whose clients may say by XFORWARD whose message it "
-		 "is, for the log.",
+		 "is, for the log and for verdicts.",
 	 .example = "[loopback]"},
+	{.name = "verdict",
+	 .type = CONF_ENUM,
+	 .offset = offsetof(struct listener_conf, verdict),
+	 .dflt = "evaluate",
+	 .help = "With role `inbound`, what is thought of mail of others than "
+		 "those in trust: `evaluate` asks SPF, DKIM and DMARC, "
+		 "`trusted` believes the field of a trusted_authserv, and "
+		 "refuses nothing.",
+	 .names = config_verdict_names},
+	{.name = "sign",
+	 .type = CONF_BOOL,
+	 .offset = offsetof(struct listener_conf, sign),
+	 .dflt = "true",
+	 .help = "Mail of clients that may submit gets our signatures, where "
+		 "`dkim` has a key for its author; false where something "
+		 "behind signs."},
 	{.name = "class",
 	 .type = CONF_ENUM,
 	 .offset = offsetof(struct listener_conf, class),

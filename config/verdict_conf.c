@@ -276,13 +276,33 @@ vc_warn_action(const struct verdict_conf *c, int action, const char *key,
 			     key);
 }
 
+/* Who is to be believed must be somebody. */
+static bool
+vc_check_listeners(const struct config *c, struct conf_errors *errors)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < c->listeners.n; i++) {
+		const struct listener_conf *l = config_listener(c, i);
+
+		if (!config_judges(l) || l->verdict != CONFIG_VERDICT_TRUSTED ||
+		    c->verdict.trusted_authserv.n > 0)
+			continue;
+		conf_error(errors, &l->mark,
+			   "`verdict: trusted` needs an entry of "
+			   "verdict.trusted_authserv: whose field it is");
+		ok = false;
+	}
+	return ok;
+}
+
 bool
 config_resolve_verdict(struct config *c, struct arena *arena,
 		       struct conf_errors *errors)
 {
 	const struct verdict_conf *v = &c->verdict;
 	struct trusted_authserv *trusted = v->trusted_authserv.v;
-	bool ok = true;
+	bool ok = vc_check_listeners(c, errors);
 
 	for (size_t i = 0; i < v->trusted_authserv.n; i++) {
 		struct trusted_authserv *t = &trusted[i];

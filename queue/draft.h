@@ -42,6 +42,8 @@ struct envelope {
 	bool eight_bit;         /* the body holds octets above 127 */
 	bool smtputf8;          /* MAIL said SMTPUTF8 (RFC 6531) */
 	bool utf8_header;       /* ... and the header needs it */
+	bool held;              /* nobody but the operator lets it go */
+	const char *verdict;    /* what was thought of it; NULL: nothing */
 	bool quotes;            /* a report that holds all of a message */
 	enum dsn_ret ret;       /* RFC 3461 */
 	const char *envid;      /* ... decoded; NULL: none */

@@ -161,13 +161,14 @@ listing_message(struct listing *x, struct queue_message_info *mi, uint64_t id,
 
 	mi->id = id;
 	mi->class = QUEUE_NORMAL;
-	mi->sender = mi->message_id = "";
+	mi->sender = mi->message_id = mi->verdict = "";
 	mi->corrupt = true;
 	if (rec == NULL ||
 	    message_decode(rec->value, rec->len, &x->l->arena, &m) < 0)
 		return;
 	mi->sender = m.sender;
 	mi->message_id = m.message_id;
+	mi->verdict = m.verdict;
 	mi->size = m.size;
 	mi->arrival_ms = m.arrival_ms;
 	mi->expires_ms = m.expires_ms;

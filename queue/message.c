@@ -5,14 +5,16 @@
 
 #include "base/pack.h"
 
-#define MESSAGE_FORMAT 1
+/* What was thought of a message came later: 1 is one of which nothing was. */
+#define MESSAGE_FORMAT  1
+#define MESSAGE_VERDICT 2
 
 int
 message_encode(const struct message *m, struct buf *out)
 {
 	struct pack p = {.out = out};
 
-	pack_u8(&p, MESSAGE_FORMAT);
+	pack_u8(&p, m->verdict[0] != '\0' ? MESSAGE_VERDICT : MESSAGE_FORMAT);
 	pack_u16(&p, m->flags);
 	pack_u8(&p, (uint8_t)m->class);
 	pack_u8(&p, m->teller);
@@ -28,6 +30,8 @@ message_encode(const struct message *m, struct buf *out)
 	pack_str(&p, m->sender);
 	pack_str(&p, m->message_id);
 	pack_str(&p, m->envid);
+	if (m->verdict[0] != '\0')
+		pack_str(&p, m->verdict);
 	return p.bad ? -EMSGSIZE : 0;
 }
 
@@ -75,7 +79,9 @@ message_decode(const void *value, size_t len, struct arena *a,
 	m.sender = unpack_str(&u, a);
 	m.message_id = unpack_str(&u, a);
 	m.envid = unpack_str(&u, a);
-	if (!unpack_end(&u) || format != MESSAGE_FORMAT ||
+	m.verdict = format == MESSAGE_VERDICT ? unpack_str(&u, a) : "";
+	if (!unpack_end(&u) ||
+	    (format != MESSAGE_FORMAT && format != MESSAGE_VERDICT) ||
 	    class >= QUEUE_NCLASS || ret_wish >= DSN_NRET || m.size < 0)
 		return -EBADMSG;
 	*ret = m;

@@ -40,7 +40,8 @@ struct message {
 	int64_t tell_ms; /* since when something is to be told; 0: nothing */
 	enum dsn_ret ret;
 	const char *sender, *message_id;
-	const char *envid; /* "": none */
+	const char *envid;   /* "": none */
+	const char *verdict; /* "": none */
 };
 
 /* Append the value. 0 or -EMSGSIZE. */

@@ -81,14 +81,13 @@ publish_add(struct publish *p, struct store_key key, struct store_place place,
 	};
 }
 
-/* Others stand for it: there is nothing to do but to tell that. */
+/* One that nothing is done for, now. */
 static void
-publish_add_expanded(struct publish *p, struct rcpt *r, uint32_t n)
+publish_add_idle(struct publish *p, struct rcpt *r, uint32_t n,
+		 enum queue_rcpt_state shown)
 {
 	size_t at = p->values.len;
 
-	r->state = RCPT_SERVED;
-	r->expanded = true;
 	if (rcpt_encode(r, &p->values) < 0) {
 		p->error = -EMSGSIZE;
 		return;
@@ -96,8 +95,23 @@ publish_add_expanded(struct publish *p, struct rcpt *r, uint32_t n)
 	publish_add(p, key_message(p->id, n), store_place_none(), at);
 	r->agent = arena_strdup(&p->effects.arena, r->agent);
 	r->dest_name = arena_strdup(&p->effects.arena, r->dest_name);
-	count_note_rcpt(&p->effects.counts, p->id, r, COUNT_NONE,
-			QUEUE_RCPT_SERVED);
+	count_note_rcpt(&p->effects.counts, p->id, r, COUNT_NONE, (int)shown);
+}
+
+/* Others stand for it: there is nothing to do but to tell that. */
+static void
+publish_add_expanded(struct publish *p, struct rcpt *r, uint32_t n)
+{
+	r->state = RCPT_SERVED;
+	r->expanded = true;
+	publish_add_idle(p, r, n, QUEUE_RCPT_SERVED);
+}
+
+static void
+publish_add_held(struct publish *p, struct rcpt *r, uint32_t n)
+{
+	r->state = RCPT_HELD;
+	publish_add_idle(p, r, n, QUEUE_RCPT_HELD);
 }
 
 static void
@@ -132,8 +146,15 @@ publish_add_rcpt(struct publish *p, const struct envelope *env,
 		publish_add_expanded(p, &r, n);
 		return;
 	}
-	if (!dest_name_fits(er->agent, er->dest) ||
-	    rcpt_encode(&r, &p->values) < 0) {
+	if (!dest_name_fits(er->agent, er->dest)) {
+		p->error = -EMSGSIZE;
+		return;
+	}
+	if (env->held) {
+		publish_add_held(p, &r, n);
+		return;
+	}
+	if (rcpt_encode(&r, &p->values) < 0) {
 		p->error = -EMSGSIZE;
 		return;
 	}
@@ -261,6 +282,7 @@ publish_add_message(struct publish *p, const struct envelope *env, int64_t size)
 				    (env->smtputf8 ? MESSAGE_SMTPUTF8 : 0) |
 				    (env->utf8_header ? MESSAGE_UTF8_HEADER
 						      : 0) |
+				    (env->held ? MESSAGE_HELD : 0) |
 				    (env->quotes ? MESSAGE_QUOTES : 0)),
 		.class = env->class,
 		.teller = env->teller != 0 ? env->teller : 'm',
@@ -274,6 +296,7 @@ publish_add_message(struct publish *p, const struct envelope *env, int64_t size)
 		.message_id = id,
 		.ret = env->ret,
 		.envid = env->envid != NULL ? env->envid : "",
+		.verdict = env->verdict != NULL ? env->verdict : "",
 	};
 	size_t at = p->values.len;
 

@@ -208,6 +208,7 @@ struct queue_message_info {
 	bool held, corrupt;
 	bool kept; /* it is over; the content stays until EXPIRES */
 	const char *message_id;
+	const char *verdict; /* what was thought of it; "": nothing */
 	size_t nrcpt;
 	struct queue_rcpt_info *rcpt;
 };

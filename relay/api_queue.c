@@ -74,6 +74,8 @@ api_message_json(const struct queue_message_info *m)
 			    json_string(queue_class_names[m->class]));
 	json_object_set_new(json, "expires_time", api_seconds(m->expires_ms));
 	json_object_set_new(json, "message_id", api_text(m->message_id));
+	if (m->verdict[0] != '\0')
+		json_object_set_new(json, "verdict", api_text(m->verdict));
 	for (size_t i = 0; i < m->nrcpt; i++)
 		json_array_append_new(rcpts, api_rcpt_json(&m->rcpt[i]));
 	json_object_set_new(json, "recipients", rcpts);

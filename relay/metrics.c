@@ -59,6 +59,23 @@ static const struct metric_desc metric_handshakes = {
 	.labels = {"listener", "result", NULL},
 };
 
+static const struct metric_desc metric_verdicts = {
+	.name = "belfry_verdicts_total",
+	.type = METRIC_COUNTER,
+	.help = "Inbound messages that were judged, by the result of DMARC "
+		"and by what was done: none, mark, hold, tempfail, reject, "
+		"discard",
+	.labels = {"listener", "dmarc", "disposition", NULL},
+};
+
+static const struct metric_desc metric_signatures = {
+	.name = "belfry_dkim_signatures_total",
+	.type = METRIC_COUNTER,
+	.help = "Messages for whose author there is a DKIM key: signed or "
+		"failed",
+	.labels = {"listener", "result", NULL},
+};
+
 void
 relay_metrics_init(struct relay *r)
 {
@@ -71,6 +88,8 @@ relay_metrics_init(struct relay *r)
 		.sessions = metric_register(m, &metric_sessions),
 		.logins = metric_register(m, &metric_logins),
 		.handshakes = metric_register(m, &metric_handshakes),
+		.verdicts = metric_register(m, &metric_verdicts),
+		.signatures = metric_register(m, &metric_signatures),
 	};
 	r->build_info = metric_register(m, &metric_build_info);
 	r->reload_ok = metric_register(m, &metric_reload_ok);

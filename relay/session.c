@@ -187,7 +187,7 @@ session_reads(const struct session *s)
 static void
 session_settle(struct session *s)
 {
-	bool waits = s->smtp.state == SMTP_IN_COMMIT || s->smtp.paused;
+	bool waits = smtp_in_is_over(&s->smtp) || s->smtp.paused;
 
 	if (s->smtp.state == SMTP_IN_CLOSED) {
 		session_end(s, "closed");
@@ -444,6 +444,13 @@ void
 sessions_set_tickets(struct sessions *all, struct tls_tickets *tickets)
 {
 	all->tickets = tickets;
+}
+
+void
+sessions_set_seal(struct sessions *all, struct dns *dns, struct pool *cpu)
+{
+	all->dns = dns;
+	all->cpu = cpu;
 }
 
 void

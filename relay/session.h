@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "net/acceptor.h"
+#include "net/dns.h"
 #include "net/loop.h"
 #include "net/tls_tickets.h"
 #include "relay/logins.h"
@@ -26,6 +27,9 @@ struct sessions *sessions_new(struct loop *loop, struct queue *queue,
 			      const struct log_context *log);
 /* Clients may log in; LOGINS is borrowed. Before the first session. */
 void sessions_set_logins(struct sessions *all, struct logins *logins);
+/* What verdicts ask and where signatures are made; both are borrowed. Before the
+ * first session. */
+void sessions_set_seal(struct sessions *all, struct dns *dns, struct pool *cpu);
 /* When none is left. NULL is fine. */
 void sessions_free(struct sessions **all);
 /* TICKETS, which it owns from now on, are of this loop. */

@@ -4,6 +4,7 @@
 #include "base/must.h"
 #include "net/io.h"
 #include "relay/session_impl.h"
+#include "relay/session_seal.h"
 
 static void
 session_say(void *arg, const char *data, size_t len)
@@ -314,6 +315,13 @@ const struct smtp_in_calls session_calls = {
 	.open = session_open,
 	.write = session_write,
 	.content = session_content,
+	.judge = session_judge,
+	.resolve = session_resolve,
+	.judged = session_judged,
+	.sign = session_sign,
+	.not_signed = session_not_signed,
+	.reserve = session_reserve,
+	.front = session_front,
 	.commit = session_commit,
 	.abandon = session_abandon,
 	.outcome = session_outcome,

@@ -22,6 +22,8 @@ struct sessions {
 	struct rates *rates;           /* borrowed */
 	const struct log_context *log; /* borrowed */
 	struct tls_tickets *tickets;   /* owned; NULL: none */
+	struct dns *dns;               /* borrowed; of this loop */
+	struct pool *cpu;              /* borrowed */
 	struct session_list list;
 	uint64_t epoch; /* of session ids: seconds at the start */
 	bool stopping;

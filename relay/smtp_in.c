@@ -11,6 +11,7 @@
 #include "relay/smtp_in_data.h"
 #include "relay/smtp_in_rcpt.h"
 #include "relay/smtp_in_refuse.h"
+#include "relay/smtp_in_seal.h"
 #include "relay/smtp_in_tls.h"
 #include "relay/smtp_in_xclient.h"
 
@@ -23,6 +24,8 @@ const char *const smtp_in_state_names[] = {
 	[SMTP_IN_BODY] = "body",
 	[SMTP_IN_REFUSED] = "refused",
 	[SMTP_IN_CHUNKS] = "chunks",
+	[SMTP_IN_JUDGE] = "judge",
+	[SMTP_IN_SIGN] = "sign",
 	[SMTP_IN_COMMIT] = "commit",
 	[SMTP_IN_OUTCOME] = "outcome",
 	[SMTP_IN_VERIFY] = "verify",
@@ -49,6 +52,7 @@ si_reset(struct smtp_in *si)
 {
 	if (si->draft)
 		si->calls->abandon(si->arg);
+	si_seal_drop(si);
 	arena_done(&si->arena);
 	arena_done(&si->asked_arena);
 	buf_done(&si->header);
@@ -458,15 +462,23 @@ si_takes_data(const struct smtp_in *si)
 }
 
 bool
+smtp_in_is_over(const struct smtp_in *si)
+{
+	return si->state == SMTP_IN_JUDGE || si->state == SMTP_IN_SIGN ||
+	       si->state == SMTP_IN_COMMIT;
+}
+
+bool
 smtp_in_in_data(const struct smtp_in *si)
 {
-	return si_takes_data(si) || si->state == SMTP_IN_CHUNKS;
+	return si_takes_data(si) || si->state == SMTP_IN_CHUNKS ||
+	       si->state == SMTP_IN_JUDGE || si->state == SMTP_IN_SIGN;
 }
 
 bool
 smtp_in_wants_input(const struct smtp_in *si)
 {
-	return !si->paused && si->state != SMTP_IN_COMMIT &&
+	return !si->paused && !si->resolving && !smtp_in_is_over(si) &&
 	       si->state != SMTP_IN_OUTCOME && si->state != SMTP_IN_VERIFY &&
 	       si->state != SMTP_IN_AUTH_CHECK && si->state != SMTP_IN_TLS &&
 	       si->state != SMTP_IN_CLOSED;

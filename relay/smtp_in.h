@@ -9,6 +9,7 @@
  *
  *	GREET --EHLO/HELO--> READY --MAIL--> MAIL --RCPT--> RCPT
  *	RCPT --DATA--> HEADER --the header is whole--> BODY --dot--> COMMIT
+ *	BODY --the end, and somebody judges or signs--> JUDGE, SIGN --> COMMIT
  *	COMMIT --smtp_in_committed()--> READY
  *	HEADER, BODY --something is wrong--> REFUSED --dot--> READY
  *	RCPT --BDAT--> HEADER, BODY --the chunk's end--> CHUNKS --BDAT--> ...
@@ -21,8 +22,10 @@
  *	any --QUIT, 421--> CLOSED
  *
  * The header is held until it is whole; then Received, and Date, Message-ID
- * and Sender where they are missing, go in front of it. No byte that the client
- * sent is changed but the transparency dots.
+ * and Sender where they are missing, go in front of it, and what was forged in
+ * our name goes out. No other byte that the client sent is changed but the
+ * transparency dots. What is thought of the message, or our signature on it,
+ * comes in front of all at its end: smtp_in_seal.h.
  */
 #ifndef RELAY_SMTP_IN_H
 #define RELAY_SMTP_IN_H
@@ -44,6 +47,8 @@
 #include "queue/draft.h"
 #include "relay/logins.h"
 #include "relay/rewrite.h"
+#include "verdict/dkim_sign.h"
+#include "verdict/verdict.h"
 
 enum smtp_in_state {
 	SMTP_IN_GREET, /* no EHLO yet */
@@ -54,6 +59,8 @@ enum smtp_in_state {
 	SMTP_IN_BODY,
 	SMTP_IN_REFUSED,    /* reads the data to its end, for nothing */
 	SMTP_IN_CHUNKS,     /* between two chunks of BDAT */
+	SMTP_IN_JUDGE,      /* takes no input until smtp_in_judged() */
+	SMTP_IN_SIGN,       /* takes no input until smtp_in_signed() */
 	SMTP_IN_COMMIT,     /* takes no input until smtp_in_committed() */
 	SMTP_IN_OUTCOME,    /* takes no input until smtp_in_outcome() */
 	SMTP_IN_VERIFY,     /* takes no input until smtp_in_verified() */
@@ -127,8 +134,9 @@ enum smtp_in_no {
 	SMTP_IN_NO_TLS_HERE, /* not offered */
 	SMTP_IN_NO_TLS_AGAIN,
 	SMTP_IN_NO_TLS_LATE, /* somebody logged in already */
+	SMTP_IN_NO_VERDICT,  /* the verdict brings the reply */
 };
-#define SMTP_IN_NNO (SMTP_IN_NO_TLS_LATE + 1)
+#define SMTP_IN_NNO (SMTP_IN_NO_VERDICT + 1)
 
 struct smtp_in_refusal {
 	int code;
@@ -150,6 +158,9 @@ struct smtp_in_conf {
 	enum config_auth auth;
 	bool auth_in_clear;
 	enum config_tls tls;
+	struct judge *judge;    /* of mail of strangers; NULL: nobody */
+	struct dkim_keys *keys; /* for mail of others; NULL: nothing is signed
+				 */
 };
 
 /* Who is at the other end; borrowed as long as the machine. */
@@ -231,6 +242,23 @@ struct smtp_in_calls {
 	/* What was written so far is ours; only called when the client has a
 	 * key. */
 	void (*content)(void *arg);
+	/* What to think of the message under way: a verdict with HEADER, that
+	 * stays until it is freed. Asked where the conf has a judge. */
+	struct verdict *(*judge)(void *arg, const char *header, size_t len);
+	/* As verdict_resolve(): true leads to one smtp_in_judged(), never from
+	 * within, unless V was freed before. */
+	bool (*resolve)(void *arg, struct verdict *v);
+	/* The end of V is R. Returns what the queue keeps of it, in ARENA. */
+	const char *(*judged)(void *arg, uint64_t id, struct verdict *v,
+			      const struct verdict_result *r,
+			      struct arena *arena);
+	/* Consumes S, and leads to one smtp_in_signed(), never from within. */
+	void (*sign)(void *arg, struct dkim_signing *s);
+	/* It should be signed, and can't be. */
+	void (*not_signed)(void *arg, uint64_t id);
+	/* As draft_reserve() and draft_prefix(). */
+	void (*reserve)(void *arg, size_t max_bytes);
+	int (*front)(void *arg, const void *data, size_t len);
 	/* Leads to one smtp_in_committed(), never from within. The envelope
 	 * is valid during the call. */
 	void (*commit)(void *arg, const struct envelope *env);
@@ -300,7 +328,12 @@ struct smtp_in {
 	 * transaction the state that is gone back to. */
 	enum smtp_in_state chunk_state;
 	struct lines_data lines;
-	struct buf header; /* as far as it came, while it is not whole */
+	struct buf header;       /* as far as it came, while it is not whole, or
+			    * VERDICT needs it */
+	struct verdict *verdict; /* owned; NULL: nobody judges */
+	bool resolving;          /* it waits: no input is taken */
+	struct buf early;        /* of the body, while it does */
+	struct dkim_signing *signing; /* owned; NULL: nothing is signed */
 	size_t scanned;
 	int64_t size;   /* of the content as the client sent it */
 	int64_t stored; /* with our fields */
@@ -328,9 +361,15 @@ void smtp_in_secured(struct smtp_in *si, const char *what);
 /* Does the machine wait for bytes of the client? */
 bool smtp_in_wants_input(const struct smtp_in *si);
 bool smtp_in_in_data(const struct smtp_in *si);
+/* Is a message whole, and its answer not yet known? */
+bool smtp_in_is_over(const struct smtp_in *si);
 
 /* The draft takes more. */
 void smtp_in_resume(struct smtp_in *si);
+/* All that the verdict has to ask is answered. */
+void smtp_in_judged(struct smtp_in *si);
+/* The outcome of sign(): RESULT as dkim_signing_end()'s, with the fields. */
+void smtp_in_signed(struct smtp_in *si, int result, const struct buf *fields);
 /* The outcome of commit(): RESULT as draft_commit()'s. */
 void smtp_in_committed(struct smtp_in *si, int result, uint64_t id);
 void smtp_in_outcome(struct smtp_in *si, bool delivered,

@@ -10,6 +10,7 @@
 #include "relay/smtp_in_rcpt.h"
 #include "relay/smtp_in_auth.h"
 #include "relay/smtp_in_refuse.h"
+#include "relay/smtp_in_seal.h"
 
 /* Our fields in front: a Received field with a path, Date, Message-ID, Sender.
  */
@@ -25,13 +26,17 @@ si_data_begin(struct smtp_in *si)
 	const struct limits_conf *limits = si->conf->limits;
 	int r;
 
-	r = si->calls->open(
-		si->arg, (size_t)limits->message_size + SI_ADDED_MAX, &si->id);
+	r = si->calls->open(si->arg,
+			    (size_t)limits->message_size + SI_ADDED_MAX +
+				    SI_SEAL_MAX,
+			    &si->id);
 	if (r < 0)
 		return r;
 	si->draft = true;
 	lines_data_init(&si->lines, (size_t)limits->text_line - 2); /* CRLF */
 	buf_init(&si->header, (size_t)limits->header_size + SI_PIECE_MAX);
+	/* With the end of the last line, where a chunk lacks it. */
+	buf_init(&si->early, SI_PIECE_MAX + 2);
 	si->scanned = 0;
 	si->size = 0;
 	si->stored = 0;
@@ -43,6 +48,7 @@ si_data_refuse(struct smtp_in *si, enum smtp_in_no no)
 {
 	if (si->draft)
 		si->calls->abandon(si->arg);
+	si_seal_drop(si);
 	si->draft = false;
 	si->paused = false; /* a draft that is gone tells of no end of it */
 	si->no = no;
@@ -226,41 +232,99 @@ si_ends_empty(const char *header, size_t len)
 	       (len == 2 || header[len - 3] == '\n');
 }
 
-/* In one piece where nothing is to be changed. */
+/* The content, when its header is whole. */
+struct si_content {
+	const char *data;
+	size_t len, header_len; /* the header is at its beginning */
+	struct buf own;         /* the header as it leaves; empty: as it came */
+};
+
+static int
+si_content_own(struct smtp_in *si, struct si_content *c)
+{
+	int r = 0;
+
+	buf_init(&c->own, 2 * (size_t)si->conf->limits->header_size);
+	if (si->trusted)
+		r = header_rewrite(c->data, c->header_len, si_rewrite_mailbox,
+				   si, &c->own);
+	return r < 0 ? r : 0;
+}
+
+/* What its own is of, as a piece. */
+static const char *
+si_content_header(const struct si_content *c, size_t *ret_len)
+{
+	*ret_len = c->own.len > 0 ? c->own.len : c->header_len;
+	return c->own.len > 0 ? c->own.data : c->data;
+}
+
+/* Without what is forged, if there is something. */
 static enum smtp_in_state
-si_content_store(struct smtp_in *si, const char *data, size_t len,
-		 size_t header_len)
+si_store_header(struct smtp_in *si, const struct si_content *c)
+{
+	enum smtp_in_state next = SMTP_IN_BODY;
+	const struct verdict_forged *forged = NULL;
+	size_t n = 0, at = 0, len;
+	const char *header = si_content_header(c, &len);
+
+	if (si->verdict != NULL)
+		n = verdict_forged(si->verdict, &forged);
+	for (size_t i = 0; i < n && next == SMTP_IN_BODY; i++) {
+		next = si_data_store(si, header + at, forged[i].at - at, next);
+		at = forged[i].at + forged[i].len;
+	}
+	return next == SMTP_IN_BODY
+		       ? si_data_store(si, header + at, len - at, next)
+		       : next;
+}
+
+static enum smtp_in_state
+si_store_body(struct smtp_in *si, const char *data, size_t len,
+	      enum smtp_in_state stay)
+{
+	if (len > 0)
+		si_seal_body(si, data, len);
+	return si_data_store(si, data, len, stay);
+}
+
+/* In one piece where nothing is to be changed, and nobody looks at it. */
+static enum smtp_in_state
+si_content_store(struct smtp_in *si, const struct si_content *c)
 {
 	/* A body without the empty line before it would become part of our
 	 * fields: it gets one. */
-	bool split = header_len < len && !si_ends_empty(data, header_len);
-	enum smtp_in_state next = SMTP_IN_BODY;
-	const char *header = data;
-	size_t own_len = header_len;
-	struct buf own;
-	int r = 0;
+	bool split = c->header_len < c->len &&
+		     !si_ends_empty(c->data, c->header_len);
+	enum smtp_in_state next;
 
-	buf_init(&own, 2 * (size_t)si->conf->limits->header_size);
-	if (si->trusted)
-		r = header_rewrite(data, header_len, si_rewrite_mailbox, si,
-				   &own);
-	if (r < 0) {
-		buf_done(&own);
-		return si_data_refuse(si, SMTP_IN_NO_HEADER);
-	}
-	if (r > 0) {
-		header = own.data;
-		own_len = own.len;
-	}
-	if (r > 0 || split) {
-		next = si_data_store(si, header, own_len, next);
-		if (next == SMTP_IN_BODY && split)
-			next = si_data_store(si, "\r\n", 2, next);
-		data += header_len;
-		len -= header_len;
-	}
-	buf_done(&own);
-	return next == SMTP_IN_BODY ? si_data_store(si, data, len, next) : next;
+	if (c->own.len == 0 && !split && si->verdict == NULL &&
+	    si->signing == NULL)
+		return si_data_store(si, c->data, c->len, SMTP_IN_BODY);
+	next = si_store_header(si, c);
+	if (next == SMTP_IN_BODY && split)
+		next = si_data_store(si, "\r\n", 2, next);
+	if (next == SMTP_IN_BODY)
+		next = si_store_body(si, c->data + c->header_len,
+				     c->len - c->header_len, next);
+	return next;
+}
+
+static enum smtp_in_state
+si_header_store(struct smtp_in *si, const struct si_content *c,
+		const struct buf *prefix)
+{
+	enum smtp_in_state next;
+	size_t own_len;
+	const char *own = si_content_header(c, &own_len);
+
+	if (si_seal_judge(si, c->data, c->header_len) ||
+	    si_seal_sign(si, prefix, own, own_len))
+		si->calls->reserve(si->arg, SI_SEAL_MAX);
+	next = si_data_store(si, prefix->data, prefix->len, SMTP_IN_BODY);
+	if (next == SMTP_IN_BODY && si->client->key != NULL)
+		si->calls->content(si->arg);
+	return next == SMTP_IN_BODY ? si_content_store(si, c) : next;
 }
 
 /* The header is DATA[0..HEADER_LEN), what follows is body. */
@@ -268,7 +332,9 @@ static enum smtp_in_state
 si_header_done(struct smtp_in *si, const char *data, size_t len,
 	       size_t header_len)
 {
-	enum smtp_in_state next = SMTP_IN_BODY;
+	struct si_content c = {
+		.data = data, .len = len, .header_len = header_len};
+	enum smtp_in_state next;
 	struct header_facts facts;
 	char id[QUEUE_ID_LEN];
 	struct buf prefix;
@@ -286,13 +352,12 @@ si_header_done(struct smtp_in *si, const char *data, size_t len,
 	buf_init(&prefix, SI_ADDED_MAX);
 	if (si_prefix(si, &facts, id, &prefix) < 0)
 		next = si_data_refuse(si, SMTP_IN_NO_STORE);
-	if (next == SMTP_IN_BODY)
-		next = si_data_store(si, prefix.data, prefix.len, next);
-	if (next == SMTP_IN_BODY && si->client->key != NULL)
-		si->calls->content(si->arg);
+	else if (si_content_own(si, &c) < 0)
+		next = si_data_refuse(si, SMTP_IN_NO_HEADER);
+	else
+		next = si_header_store(si, &c, &prefix);
+	buf_done(&c.own);
 	buf_done(&prefix);
-	if (next == SMTP_IN_BODY)
-		next = si_content_store(si, data, len, header_len);
 	return next;
 }
 
@@ -306,7 +371,7 @@ si_header_take(struct smtp_in *si, const char *piece, size_t piece_len)
 	size_t len = piece_len;
 	int whole;
 
-	if (si->header.len > 0) {
+	if (si->header.len > 0 || si_seal_judges(si)) {
 		if (buf_append(&si->header, piece, piece_len) < 0)
 			return si_data_refuse(si, SMTP_IN_NO_HEADER);
 		data = si->header.data;
@@ -317,7 +382,8 @@ si_header_take(struct smtp_in *si, const char *piece, size_t piece_len)
 		return si_data_refuse(si, SMTP_IN_NO_HEADER);
 	if (whole) {
 		next = si_header_done(si, data, len, end);
-		buf_done(&si->header);
+		if (si->verdict == NULL)
+			buf_done(&si->header);
 		return next;
 	}
 	if (data == piece && buf_append(&si->header, piece, piece_len) < 0)
@@ -336,7 +402,7 @@ si_data_take(struct smtp_in *si, const char *piece, size_t len)
 		return si_data_refuse(si, SMTP_IN_NO_SIZE);
 	if (si->state == SMTP_IN_HEADER)
 		return si_header_take(si, piece, len);
-	return si_data_store(si, piece, len, si->state);
+	return si_store_body(si, piece, len, si->state);
 }
 
 enum smtp_in_state
@@ -352,10 +418,23 @@ si_data_end(struct smtp_in *si)
 		si_reset(si);
 		return next;
 	}
-	buf_done(&si->header);
 	si->paused = false;
-	si->draft = false; /* consumed, whatever the outcome */
 	si->env.eight_bit = si->lines.eight_bit;
+	return si_data_close(si, si_seal_end(si));
+}
+
+enum smtp_in_state
+si_data_close(struct smtp_in *si, enum smtp_in_state next)
+{
+	if (next == SMTP_IN_JUDGE || next == SMTP_IN_SIGN)
+		return next;
+	if (next != SMTP_IN_COMMIT) {
+		si_reset(si);
+		return next;
+	}
+	si_seal_drop(si);
+	buf_done(&si->header);
+	si->draft = false; /* consumed, whatever the outcome */
 	si_move(si, SMTP_IN_COMMIT);
 	si->calls->commit(si->arg, &si->env);
 	return SMTP_IN_COMMIT;

@@ -24,8 +24,10 @@ enum smtp_in_state si_data_take(struct smtp_in *si, const char *piece,
 enum smtp_in_state si_data_faults(struct smtp_in *si);
 /* ... nothing of it is kept, its end is still to be found; */
 enum smtp_in_state si_data_refuse(struct smtp_in *si, enum smtp_in_no no);
-/* ... and it is whole. */
+/* ... and it is whole; */
 enum smtp_in_state si_data_end(struct smtp_in *si);
+/* ... and NEXT is what si_seal_end() led to. */
+enum smtp_in_state si_data_close(struct smtp_in *si, enum smtp_in_state next);
 
 /* Of smtp_in.c: the one place where the state changes. */
 void si_move(struct smtp_in *si, enum smtp_in_state next);

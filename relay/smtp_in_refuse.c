@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* RFC 5321, 4.5.3.1.5, without the end of the line. */
+#define SI_REPLY_MAX 510
+
 /* What every session says, word for word; docs/smtp.md has the same rows. */
 const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO] = {
 	[SMTP_IN_NO_LINE] = {500, "5.5.2",
@@ -292,13 +295,19 @@ si_refuse_rcpt(struct smtp_in *si, enum smtp_in_no no,
 }
 
 enum smtp_in_state
-si_refuse_syntax(struct smtp_in *si, const struct reply *reply)
+si_refuse_reply(struct smtp_in *si, enum smtp_in_no no,
+		const struct reply *reply, enum smtp_in_state stay)
 {
-	char line[REPLY_TEXT_MAX + 32], dsn[REPLY_DSN_MAX];
+	char line[SI_REPLY_MAX], dsn[REPLY_DSN_MAX];
 
 	reply_line(reply, line, sizeof(line));
 	si_say(si, "%s", line);
-	si_refused(si, SMTP_IN_NO_SYNTAX, reply->code, reply_dsn(reply, dsn),
-		   NULL);
-	return si_count_error(si, SMTP_IN_NO_SYNTAX, si->state);
+	si_refused(si, no, reply->code, reply_dsn(reply, dsn), NULL);
+	return si_count_error(si, no, stay);
+}
+
+enum smtp_in_state
+si_refuse_syntax(struct smtp_in *si, const struct reply *reply)
+{
+	return si_refuse_reply(si, SMTP_IN_NO_SYNTAX, reply, si->state);
 }

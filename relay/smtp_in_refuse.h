@@ -18,7 +18,10 @@ enum smtp_in_state si_count_idle(struct smtp_in *si, enum smtp_in_state stay);
 /* A refused address is not kept in the transaction: its number has no limit. */
 enum smtp_in_state si_refuse_rcpt(struct smtp_in *si, enum smtp_in_no no,
 				  const struct address *address);
-/* The parser's own words. */
+/* In the words of REPLY: the parser's, or the verdict's. */
+enum smtp_in_state si_refuse_reply(struct smtp_in *si, enum smtp_in_no no,
+				   const struct reply *reply,
+				   enum smtp_in_state stay);
 enum smtp_in_state si_refuse_syntax(struct smtp_in *si,
 				    const struct reply *reply);
 

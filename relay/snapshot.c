@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "config/dkim_load.h"
 #include "config/tls_load.h"
 
 static void
@@ -26,6 +27,8 @@ service_init(struct service *service, const struct snapshot *s,
 		service->refused[i] = metric_cell(
 			m->refused, name, smtp_in_refusals[i].reason, NULL);
 	service->logins = m->logins;
+	service->verdicts = m->verdicts;
+	service->signatures = m->signatures;
 	service->sessions = metric_cell(m->sessions, name, NULL);
 }
 
@@ -42,6 +45,19 @@ service_init_tls(struct service *service, const struct listener_conf *l,
 		metric_cell(m->handshakes, l->name, "ok", NULL);
 	service->handshakes[SESSION_TLS_FAILED] =
 		metric_cell(m->handshakes, l->name, "failed", NULL);
+}
+
+static void
+service_init_seal(struct service *service, const struct snapshot *s,
+		  const struct listener_conf *l)
+{
+	if (l->sign && dkim_keys_count(s->keys) > 0)
+		service->smtp.keys = s->keys;
+	if (!config_judges(l))
+		return;
+	service->smtp.judge = s->judge;
+	service->how = l->verdict == CONFIG_VERDICT_TRUSTED ? VERDICT_TRUST
+							    : VERDICT_EVALUATE;
 }
 
 static void
@@ -66,12 +82,15 @@ snapshot_services(struct snapshot *s, const struct tls_loaded *tls,
 		s->services[i].smtp.class = (enum config_class)l->class;
 		s->services[i].smtp.auth = (enum config_auth)l->auth;
 		s->services[i].smtp.auth_in_clear = l->auth_in_clear;
+		service_init_seal(&s->services[i], s, l);
 		service_init_tls(&s->services[i], l, tls->listeners[i],
 				 metrics);
 	}
 	submit = &s->services[n];
 	service_init(submit, s, CONFIG_SUBMIT_NAME, metrics);
 	submit->submit = true;
+	if (dkim_keys_count(s->keys) > 0)
+		submit->smtp.keys = s->keys;
 	submit->smtp.class = CONFIG_CLASS_BY_HEADER;
 }
 
@@ -90,6 +109,25 @@ snapshot_listens(const struct config *config, struct routing *routing)
 	free(v);
 }
 
+/* Only where somebody is judged: else nothing of it need be there. */
+static int
+snapshot_judge(const struct config *config, struct conf_errors *e,
+	       struct judge **ret)
+{
+	const char *why;
+	bool wanted = false;
+
+	*ret = NULL;
+	for (size_t i = 0; i < config->listeners.n; i++)
+		wanted = wanted || config_judges(config_listener(config, i));
+	if (!wanted)
+		return 0;
+	if (judge_new(&config->verdict, config->hostname, ret, &why) == 0)
+		return 0;
+	conf_error(e, &config->verdict.mark, "%s", why);
+	return -EINVAL;
+}
+
 int
 snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	     struct conf_errors *e, struct snapshot **ret_snapshot)
@@ -99,6 +137,8 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	struct rewrite *rewrite;
 	struct users *users;
 	struct tls_loaded tls;
+	struct judge *judge;
+	struct dkim_keys *keys;
 	struct snapshot *s;
 	size_t wrong = e->total;
 	int r;
@@ -121,6 +161,12 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	r = config_tls_load(config, users_have_certificates(users), e, &tls);
 	if (r < 0)
 		goto drop_users;
+	r = config_dkim_load(config, e, &keys);
+	if (r < 0)
+		goto drop_tls;
+	r = snapshot_judge(config, e, &judge);
+	if (r < 0)
+		goto drop_keys;
 	snapshot_listens(config, routing);
 	s = xcalloc(1, sizeof(*s));
 	s->refs = 1;
@@ -128,6 +174,8 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	s->routing = routing;
 	s->rewrite = rewrite;
 	s->users = users;
+	s->judge = judge;
+	s->keys = keys;
 	if (tls.all != NULL)
 		s->tls = tls_server_ref(tls.all);
 	snapshot_services(s, &tls, metrics);
@@ -135,6 +183,10 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	*ret_snapshot = s;
 	return 0;
 
+drop_keys:
+	dkim_keys_unref(&keys);
+drop_tls:
+	config_tls_done(&tls);
 drop_users:
 	users_free(&users);
 drop_rewrite:
@@ -163,6 +215,8 @@ snapshot_unref(struct snapshot **snapshot)
 	routing_unref(&s->routing);
 	rewrite_free(&s->rewrite);
 	users_free(&s->users);
+	judge_unref(&s->judge);
+	dkim_keys_unref(&s->keys);
 	config_unref(&s->config);
 	for (size_t i = 0; i < s->nservices; i++)
 		tls_server_unref(&s->services[i].tls);

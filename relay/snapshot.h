@@ -21,7 +21,7 @@
 /* The families that services have cells in; see metrics.c. */
 struct smtp_metrics {
 	struct metric_family *accepted, *refused, *sessions, *logins,
-		*handshakes;
+		*handshakes, *verdicts, *signatures;
 };
 
 enum session_tls_result {
@@ -39,7 +39,8 @@ struct service {
 	struct metric_cell *accepted[QUEUE_NCLASS];
 	struct metric_cell *refused[SMTP_IN_NNO];
 	struct metric_cell *sessions;
-	struct metric_family *logins;
+	struct metric_family *logins, *verdicts, *signatures;
+	enum verdict_how how;   /* with a judge */
 	struct tls_server *tls; /* owned reference; NULL: none */
 	const struct client_certificates_conf *clients;      /* NULL: none */
 	struct metric_cell *handshakes[SESSION_TLS_NRESULT]; /* with TLS */
@@ -51,6 +52,8 @@ struct snapshot {
 	struct routing *routing; /* owned reference */
 	struct rewrite *rewrite; /* owned */
 	struct users *users;     /* owned */
+	struct judge *judge;     /* owned reference; NULL: nobody judges */
+	struct dkim_keys *keys;  /* owned reference */
 	struct tls_server *tls;  /* owned reference; NULL: no certificate */
 	size_t nservices;
 	struct service *services; /* owned */

@@ -334,6 +334,7 @@ start_sessions(struct relay *r)
 			sessions_new(rl->loop, r->queue, rl->verifier,
 				     r->snapshot, r->rates, &r->log_root);
 		sessions_set_logins(rl->sessions, r->logins);
+		sessions_set_seal(rl->sessions, rl->dns, r->cpu);
 		sessions_set_tickets(rl->sessions,
 				     tls_tickets_new(r->clock, seed, epoch));
 	}

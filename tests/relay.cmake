@@ -1,6 +1,6 @@
 # The dialogues of tests/proto against the machine without a socket.
-add_library(belfry_proto STATIC proto/backend.c)
-target_link_libraries(belfry_proto PUBLIC belfry_relay)
+add_library(belfry_proto STATIC proto/backend.c proto/backend_seal.c)
+target_link_libraries(belfry_proto PUBLIC belfry_relay zone)
 add_executable(proto proto/proto.c)
 target_link_libraries(proto PRIVATE belfry_proto)
 
@@ -73,6 +73,8 @@ belfry_proto_test(
   rewrite
   rewrite_not
   sequence
+  sign
+  sign_not
   size
   size_patience
   slow
@@ -101,6 +103,13 @@ belfry_proto_test(
   text_lines
   trust
   unknowns
+  verdict
+  verdict_bdat
+  verdict_discard
+  verdict_do
+  verdict_full
+  verdict_not
+  verdict_trusts
   verify
   verify_not
   xclient

@@ -125,6 +125,7 @@ verdict_new(struct judge *judge, const struct verdict_message *message)
 	v->result.spf_domain = v->result.reason = "";
 	if (message->explain)
 		v->result.steps = &v->steps;
+	verdict_find_forged(v);
 	if (verdict_evaluates(v)) {
 		verdict_ask_spf(v);
 		verdict_ask_dkim(v);
@@ -152,6 +153,13 @@ const struct verdict_message *
 verdict_message(const struct verdict *v)
 {
 	return &v->message;
+}
+
+size_t
+verdict_forged(const struct verdict *v, const struct verdict_forged **ret)
+{
+	*ret = v->result.forged;
+	return v->result.nforged;
 }
 
 struct answers *
@@ -312,7 +320,6 @@ const struct verdict_result *
 verdict_end(struct verdict *v)
 {
 	must(!v->resolving && verdict_look(v) == 0);
-	verdict_find_forged(v);
 	if (verdict_evaluates(v))
 		verdict_evaluate(v);
 	else

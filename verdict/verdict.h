@@ -142,6 +142,10 @@ struct verdict;
 struct verdict *verdict_new(struct judge *judge,
 			    const struct verdict_message *message);
 
+/* The fields to be taken out, as the result will have them; how many. */
+size_t verdict_forged(const struct verdict *v,
+		      const struct verdict_forged **ret);
+
 typedef void verdict_fn(void *arg);
 
 /* On LOOP's thread, whose resolver is DNS: true: FN(ARG) runs once, never from

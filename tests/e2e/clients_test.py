@@ -85,7 +85,7 @@ class Case(harness.Case):
             "listeners": [
                 {"name": "smtp", "role": "submission",
                  "address": f"127.0.0.1:{belfryd.smtp}"},
-                {"name": "mx", "role": "inbound",
+                {"name": "mx", "role": "inbound", "verdict": "none",
                  "address": f"127.0.0.1:{self.mx}", **more}],
             "domains": ["inner.example"],
             "postmaster": "boss@inner.example",

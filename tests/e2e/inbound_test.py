@@ -21,7 +21,7 @@ class Inbound(harness.Case):
             "listeners": [
                 {"name": "smtp", "role": "submission",
                  "address": f"127.0.0.1:{self.smtp_port}"},
-                {"name": "mx", "role": "inbound",
+                {"name": "mx", "role": "inbound", "verdict": "none",
                  "address": f"127.0.0.1:{self.mx}"}],
             "domains": ["ours.example", "inner.example"],
             "postmaster": "boss@inner.example",

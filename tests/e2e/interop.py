@@ -177,7 +177,7 @@ class Rows(harness.Case):
             "listeners": [
                 {"name": "relay", "role": "submission",
                  "address": f"127.0.0.1:{self.relay}"},
-                {"name": "mx", "role": "inbound",
+                {"name": "mx", "role": "inbound", "verdict": "none",
                  "address": f"127.0.0.1:{self.mx}"}],
             "domains": ["inner.example"], "postmaster": "anna@inner.example",
             "routes": [

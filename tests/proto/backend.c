@@ -1,12 +1,12 @@
 #include "tests/proto/backend.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/must.h"
 #include "base/xalloc.h"
+#include "tests/proto/backend_seal.h"
 
 #define BACKEND_MAX (256 * 1024 * 1024)
 
@@ -354,6 +354,8 @@ be_commit(void *arg, const struct envelope *env)
 		.rcpts = be_rcpts(env),
 		.message_id = xstrdup(env->message_id),
 		.wishes = be_wishes(env),
+		.held = env->held,
+		.verdict = xstrdup(env->verdict != NULL ? env->verdict : ""),
 		.class = env->class,
 		.flow = env->flow,
 		.eight_bit = env->eight_bit,
@@ -436,6 +438,7 @@ static const struct smtp_in_calls backend_calls = {
 	.verify = be_verify,
 	.open = be_open,
 	.write = be_write,
+	BE_SEAL_CALLS,
 	.commit = be_commit,
 	.abandon = be_abandon,
 	.outcome = be_outcome,
@@ -487,6 +490,7 @@ message_done(struct backend_message *m)
 	free(m->rcpts);
 	free(m->message_id);
 	free(m->wishes);
+	free(m->verdict);
 	buf_done(&m->content);
 }
 
@@ -496,6 +500,7 @@ backend_done(struct backend *b)
 	smtp_in_done(&b->si);
 	sasl_context_free(&b->sasl);
 	must(!b->drafting);
+	be_seal_done(b);
 	if (b->committing)
 		message_done(&b->pending);
 	for (size_t i = 0; i < b->nmessages; i++)
@@ -541,6 +546,7 @@ backend_settle(struct backend *b)
 	static const struct reply no = {
 		.code = 550, .dsn = "5.1.1", .text = "no such user"};
 
+	be_settle_seal(b);
 	if (b->committing) {
 		b->committing = false;
 		if (b->commit_result >= 0) {

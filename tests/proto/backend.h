@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "relay/smtp_in.h"
+#include "tests/unit/zone.h"
 
 #define BACKEND_DOMAIN_NOWHERE "nowhere.example"
 #define BACKEND_NOW_MS         INT64_C(1767225600000) /* 2026-01-01 */
@@ -18,7 +19,8 @@ struct backend_message {
 	char *wishes;         /* owned; "RET ENVID; NOTIFY ORCPT; ..." */
 	enum queue_class class;
 	uint32_t flow;
-	bool eight_bit, smtputf8, utf8_header;
+	bool eight_bit, smtputf8, utf8_header, held;
+	char *verdict; /* owned */
 	struct buf content;
 };
 
@@ -48,6 +50,13 @@ struct backend {
 	enum verify_result verified; /* what VERIFYING leads to */
 	size_t nverified;
 	bool due; /* the draft will tell that it takes more */
+	enum verdict_how how;
+	struct config *judging_conf; /* owned; with a judge */
+	struct zone zone;            /* ... what it asks */
+	bool resolving;
+	struct dkim_signing *signing; /* owned: to be signed */
+	int sign_result, front_result;
+	size_t reserved;
 	struct buf draft;
 	uint64_t last_id;
 	struct backend_message pending;
@@ -71,6 +80,10 @@ void backend_inbound(struct backend *b);
 /* Clients may log in as the users of backend.c; what is said of a password
  * comes later, what SCRAM proved at once. */
 void backend_auth(struct backend *b, enum config_auth auth);
+/* Strangers are judged by the zone of backend.c; ACTION: on_reject. */
+void backend_judge(struct backend *b, enum verdict_how how, const char *action);
+/* Mail of signed.example is signed. */
+void backend_sign(struct backend *b);
 void backend_start(struct backend *b);
 /* Bytes of the client; commits, pauses and outcomes are settled on the way. */
 void backend_feed(struct backend *b, const char *data, size_t len);

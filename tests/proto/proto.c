@@ -9,7 +9,10 @@
  *	                  slow yes, open|write|commit -ERRNO, fate no,
  *	                  class bulk|normal, auth optional|required (with the
  *	                  users of backend.c), clear no, shows yes,
- *	                  tls starttls|required|implicit
+ *	                  tls starttls|required|implicit,
+ *	                  verdict ACTION (of on_reject), trusts ACTION (the
+ *	                  field of edge.example; see backend.c), sign yes,
+ *	                  front|signed -ERRNO
  *	T.                a TLS handshake, which succeeds
  *	whole             only in one piece (else also byte by byte)
  *	C: text           the client says text and CRLF
@@ -24,6 +27,7 @@
  *	= STATE           the machine's state
  *	N: n              so many messages were stored
  *	M: SENDER RCPT[,RCPT] [bulk] [8bit] [utf8]   of the last one
+ *	V: DISPOSITION    its verdict; "held" behind it
  *	D: RET ENVID; [expanded] NOTIFY ORCPT; ...   its wishes, "-" for
  *						none
  *	B: text           what the client sent ends the stored content; several
@@ -214,6 +218,16 @@ play_message(struct play *p, const char *text)
 }
 
 static void
+play_verdict(struct play *p, const char *text)
+{
+	struct backend_message *m = play_last(p);
+	char *got = xasprintf("%s%s", m->verdict, m->held ? " held" : "");
+
+	play_compare(p, "verdict", got, text);
+	free(got);
+}
+
+static void
 play_limit(struct play *p, const char *name, int64_t n)
 {
 	struct limits_conf *l = &p->b.limits;
@@ -286,6 +300,16 @@ play_set(struct play *p, const char *name, const char *value)
 		p->b.commit_result = atoi(value);
 	else if (strcmp(name, "tls") == 0)
 		p->b.conf.tls = play_tls(p, value);
+	else if (strcmp(name, "verdict") == 0)
+		backend_judge(&p->b, VERDICT_EVALUATE, value);
+	else if (strcmp(name, "trusts") == 0)
+		backend_judge(&p->b, VERDICT_TRUST, value);
+	else if (strcmp(name, "sign") == 0)
+		backend_sign(&p->b);
+	else if (strcmp(name, "front") == 0)
+		p->b.front_result = atoi(value);
+	else if (strcmp(name, "signed") == 0)
+		p->b.sign_result = atoi(value);
 	else if (strcmp(name, "class") == 0)
 		p->b.conf.class = strcmp(value, "bulk") == 0
 					  ? CONFIG_CLASS_BULK
@@ -371,6 +395,8 @@ play_line(struct play *p, char *line)
 		play_header(p, text, line[1] == '~');
 	else if (line[0] == 'M')
 		play_message(p, text);
+	else if (line[0] == 'V')
+		play_verdict(p, text);
 	else if (line[0] == 'D')
 		play_compare(p, "wishes", play_last(p)->wishes, text);
 	else if (line[0] == 'N' && (size_t)atol(text) != p->b.nmessages)

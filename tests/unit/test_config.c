@@ -74,6 +74,11 @@ static const struct {
 	 "list there what it takes mail for\n"},
 	{"inbound",
 	 HOST OUT OURS "listeners: [{address: ':25', role: inbound}]\n", ""},
+	{"believes nobody",
+	 HOST OUT OURS
+	 "listeners: [{address: ':25', role: inbound, verdict: trusted}]\n",
+	 "t:6:13: `verdict: trusted` needs an entry of "
+	 "verdict.trusted_authserv: whose field it is\n"},
 	{"inbound that trusts the world",
 	 HOST OUT OURS
 	 "listeners: [{address: ':25', role: inbound, trust: [0.0.0.0/0]}]\n",

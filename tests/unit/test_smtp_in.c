@@ -332,7 +332,8 @@ is_documented(void **state)
 		const char *at, *end;
 		char text[256];
 
-		if (i == SMTP_IN_NO_SYNTAX) /* the parser brings the words */
+		/* The parser and the verdict bring the words. */
+		if (i == SMTP_IN_NO_SYNTAX || i == SMTP_IN_NO_VERDICT)
 			continue;
 		snprintf(text, sizeof(text), "| `%d %s %s` | %s |", row->code,
 			 row->dsn, row->text, row->reason);

@@ -1,0 +1,253 @@
+/*
+ * What a session does for verdicts and signatures: who it is that is judged, the
+ * DNS of its loop, the pool for RSA, and what the log says of it.
+ */
+#include "relay/session_seal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "base/xalloc.h"
+#include "net/io.h"
+#include "relay/session_impl.h"
+#include "relay/smtp_in_seal.h"
+
+/* What the queue keeps of a verdict. */
+#define RECORD_MAX 400
+
+/* --- the verdict ------------------------------------------------------------- */
+
+/* Whose message it is: of who connected, or of whom that one names. */
+static void
+seal_client(const struct session *s, struct verdict_message *m)
+{
+	const struct xclient *x = s->smtp.forward;
+
+	m->peer = m->client = s->peer;
+	m->helo = s->smtp.helo;
+	if (x == NULL)
+		return;
+	if (x->value[XCLIENT_ADDR][0] != '\0')
+		must(sockaddr_parse_ip(x->value[XCLIENT_ADDR], 0, &m->client) ==
+		     0);
+	if (x->value[XCLIENT_HELO][0] != '\0')
+		m->helo = x->value[XCLIENT_HELO];
+}
+
+struct verdict *
+session_judge(void *arg, const char *header, size_t len)
+{
+	struct session *s = arg;
+	struct verdict_message m = {
+		.how = s->service->how,
+		.utf8 = s->smtp.smtputf8,
+		.sender = s->smtp.given_sender,
+		.header = header,
+		.header_len = len,
+		.now_ms = loop_wall_ms(s->all->loop),
+	};
+
+	seal_client(s, &m);
+	return verdict_new(s->service->smtp.judge, &m);
+}
+
+static void
+session_resolved(void *arg)
+{
+	struct session *s = arg;
+
+	if (s->io != NULL)
+		io_cork(s->io);
+	smtp_in_judged(&s->smtp);
+	session_run(s);
+}
+
+bool
+session_resolve(void *arg, struct verdict *v)
+{
+	struct session *s = arg;
+
+	return verdict_resolve(v, s->all->loop, s->all->dns, session_resolved,
+			       s);
+}
+
+/* --- what is told of it -------------------------------------------------------- */
+
+/* One word for all signatures. */
+static const struct dkim_signature *
+seal_best(const struct dkim_verdict *dkim)
+{
+	for (size_t i = 0; i < dkim->n; i++)
+		if (dkim->signatures[i].result == DKIM_PASS)
+			return &dkim->signatures[i];
+	return dkim->n > 0 ? &dkim->signatures[0] : NULL;
+}
+
+struct seal_words {
+	const char *spf, *dkim, *dkim_domain, *dmarc, *from, *disposition;
+};
+
+static struct seal_words
+seal_words(const struct verdict_result *r)
+{
+	const struct spf_verdict *spf =
+		r->mail_from != NULL ? r->mail_from : r->helo;
+	const struct dkim_signature *best = seal_best(r->dkim);
+
+	return (struct seal_words){
+		.spf = spf_result_names[spf != NULL ? spf->result : SPF_NONE],
+		.dkim = dkim_result_names[best != NULL ? best->result
+						       : DKIM_NONE],
+		.dkim_domain = best != NULL ? best->domain : NULL,
+		.dmarc = dmarc_result_names[r->dmarc != NULL ? r->dmarc->result
+							     : DMARC_NONE],
+		.from = r->dmarc != NULL ? r->dmarc->author : NULL,
+		.disposition = verdict_disposition_names[r->disposition],
+	};
+}
+
+static const char *
+seal_record(const struct seal_words *w, const struct verdict_result *r,
+	    struct arena *arena)
+{
+	char text[RECORD_MAX];
+
+	snprintf(text, sizeof(text), "spf=%s dkim=%s dmarc=%s%s%s", w->spf,
+		 w->dkim, w->dmarc, r->disposition != VERDICT_NONE ? "; " : "",
+		 r->disposition != VERDICT_NONE ? w->disposition : "");
+	if (r->reason[0] != '\0')
+		return arena_printf(arena, "%s: %.*s", text,
+				    (int)(RECORD_MAX - strlen(text) - 3),
+				    r->reason);
+	return arena_strdup(arena, text);
+}
+
+const char *
+session_judged(void *arg, uint64_t id, struct verdict *v,
+	       const struct verdict_result *r, struct arena *arena)
+{
+	struct session *s = arg;
+	const struct seal_words w = seal_words(r);
+	char text[QUEUE_ID_LEN], ip[SOCKADDR_TEXT_MAX];
+
+	queue_id_text(id, text);
+	sockaddr_ip(&verdict_message(v)->client, ip);
+	metric_add(metric_cell(s->service->verdicts, s->service->name, w.dmarc,
+			       w.disposition, NULL),
+		   1);
+	log_event(&s->log, LOG_INFO, "verdict", LOG_STR("id", text),
+		  LOG_STR("client", ip), LOG_ADDR("from", s->smtp.given_sender),
+		  LOG_STR("author", w.from), LOG_STR("spf", w.spf),
+		  LOG_STR("dkim", w.dkim),
+		  LOG_STR("dkim_domain", w.dkim_domain),
+		  LOG_STR("dmarc", w.dmarc),
+		  LOG_STR("disposition", w.disposition),
+		  LOG_STR("reason", r->reason[0] != '\0' ? r->reason : NULL),
+		  LOG_STR("believed", r->believed),
+		  LOG_STR("listener", s->service->name));
+	return seal_record(&w, r, arena);
+}
+
+/* --- the signature ------------------------------------------------------------- */
+
+/* On its way through the pool; the session may be gone when it comes back. */
+struct seal_job {
+	struct dkim_signing *signing; /* owned */
+	struct buf fields;
+	int result;
+	struct loop *loop;
+	uint64_t handle;
+	struct pool_job job;
+	struct post post;
+};
+
+static void
+seal_count(struct session *s, const char *result)
+{
+	metric_add(metric_cell(s->service->signatures, s->service->name, result,
+			       NULL),
+		   1);
+}
+
+void
+session_not_signed(void *arg, uint64_t id)
+{
+	struct session *s = arg;
+	char text[QUEUE_ID_LEN];
+
+	queue_id_text(id, text);
+	seal_count(s, "failed");
+	log_event(&s->log, LOG_WARNING, "not_signed", LOG_STR("id", text),
+		  LOG_STR("reason", "a header or body that can't be signed"),
+		  LOG_STR("listener", s->service->name));
+}
+
+static void
+seal_run(void *arg)
+{
+	struct seal_job *j = arg;
+
+	j->result = dkim_signing_end(j->signing, &j->fields);
+	if (j->result < 0)
+		buf_done(&j->fields);
+}
+
+static void
+seal_done(void *arg)
+{
+	struct seal_job *j = arg;
+	struct session *s = loop_handle_find(j->loop, j->handle);
+
+	if (s != NULL && s->smtp.state == SMTP_IN_SIGN) {
+		if (j->result < 0)
+			session_not_signed(s, s->smtp.id);
+		else
+			seal_count(s, "signed");
+		if (s->io != NULL)
+			io_cork(s->io);
+		smtp_in_signed(&s->smtp, j->result, &j->fields);
+		session_run(s);
+	}
+	buf_done(&j->fields);
+	dkim_signing_free(&j->signing);
+	free(j);
+}
+
+/* A pool that is full has enough to do: this loop then waits for its own
+ * signature, and by that the next client for its turn. */
+void
+session_sign(void *arg, struct dkim_signing *signing)
+{
+	struct session *s = arg;
+	struct loop *loop = s->all->loop;
+	struct seal_job *j = xcalloc(1, sizeof(*j));
+
+	j->signing = signing;
+	j->loop = loop;
+	j->handle = s->handle;
+	buf_init(&j->fields, SI_SEAL_MAX);
+	if (pool_run(s->all->cpu, &j->job, seal_run, loop, seal_done, j) == 0)
+		return;
+	seal_run(j);
+	loop_post(loop, &j->post, seal_done, j);
+}
+
+/* --- what comes in front ------------------------------------------------------- */
+
+void
+session_reserve(void *arg, size_t max_bytes)
+{
+	struct session *s = arg;
+
+	draft_reserve(s->draft, max_bytes);
+}
+
+int
+session_front(void *arg, const void *data, size_t len)
+{
+	struct session *s = arg;
+
+	return draft_prefix(s->draft, data, len);
+}
