@@ -108,9 +108,11 @@ sn_set_client(struct session *s, const char *host,
 		sockaddr_unmap(&s->client);
 		sockaddr_ip(&s->client, ip);
 	}
+	/* Without a name it is the address, in brackets. */
+	if (host == NULL || host[0] == '[')
+		host = "unknown";
 	free(s->client_text);
-	s->client_text =
-		xasprintf("%s[%s]", host != NULL ? host : "unknown", ip);
+	s->client_text = xasprintf("%s[%s]", host, ip);
 }
 
 /* Are there more than the configuration of this moment wants? */

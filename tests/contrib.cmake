@@ -23,3 +23,7 @@ foreach(name certbot logrotate nginx)
     LABELS e2e TIMEOUT 300 SKIP_RETURN_CODE 77
     ENVIRONMENT "BELFRY_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
 endforeach()
+add_test(NAME contrib.systemd-milter
+         COMMAND ${Python3_EXECUTABLE} ${contrib}/milter_unit_test.py
+                 ${CMAKE_BINARY_DIR}/contrib/systemd/belfry-milter.service
+                 $<TARGET_FILE:belfry-milter>)

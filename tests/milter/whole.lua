@@ -1,0 +1,17 @@
+-- A message of a stranger, two of them in one connection.
+dofile(LOCAL .. "/common.lua")
+conn = open()
+whole(conn, 1)
+value = is_judged(conn)
+assert(string.sub(value, 1, 16) == " mx.example.org;", value)
+assert(mt.eom_check(conn, MT_HDRINSERT, "Authentication-Results", value, 0),
+       "not on top")
+assert(not mt.eom_check(conn, MT_HDRDELETE), "something was removed")
+assert(not mt.eom_check(conn, MT_BODYCHANGE), "the body was changed")
+assert(mt.test_option(conn, SMFIP_HDR_LEADSPC), "fields as they are")
+assert(mt.test_option(conn, SMFIP_NORCPT), "recipients are not asked for")
+assert(mt.test_action(conn, SMFIF_QUARANTINE), "hold")
+assert(not mt.test_action(conn, SMFIF_CHGBODY), "the body stays")
+whole(conn, 3)
+is_judged(conn)
+mt.disconnect(conn)

@@ -1,0 +1,93 @@
+"""milter - a belfry-milter of our own on loopback, and what it signs with."""
+import os
+import re
+import signal
+import subprocess
+import urllib.request
+
+import lab
+
+
+class Milter:
+    """Asked at `socket`, as Postfix writes it; CONFIG is laid over the plain
+    one. Its configuration, key and log are in FOLDER."""
+
+    events, log = lab.Belfryd.events, lab.Belfryd.log
+    metric = lab.Belfryd.metric
+
+    def __init__(self, folder, config=None):
+        self.folder, self.http = folder, lab.free_port()
+        self.config_file = os.path.join(folder, "belfry.yaml")
+        self.log_file = os.path.join(folder, "milter.log")
+        self.path = os.path.join(folder, "milter", "milter.sock")
+        self.process = None
+        self.config = lab.merge({
+            "hostname": "mx.example.org",
+            "milter": {"user": "nobody" if lab.IS_ROOT else "",
+                       "socket": f"unix:{self.path}",
+                       "socket_group": "postfix" if lab.IS_ROOT else "",
+                       "http": f"127.0.0.1:{self.http}",
+                       "observed_dir": os.path.join(folder, "observed")},
+        }, config or {})
+        self.write_config()
+
+    @property
+    def socket(self):
+        where = self.config["milter"]["socket"]
+        return where if where.startswith("unix:") else "inet:" + where
+
+    def write_config(self, text=None):
+        with open(self.config_file, "w", encoding="utf-8") as file:
+            file.write(text or lab.yaml(self.config).lstrip("\n") + "\n")
+
+    def start(self, wait=True):
+        with open(self.log_file, "ab") as log:
+            self.process = subprocess.Popen(
+                [lab.program("belfry-milter"), "-c", self.config_file],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
+                start_new_session=True)
+        if wait:
+            lab.wait_for(self.is_ready, "belfry-milter to be ready")
+        return self
+
+    def get(self, path, timeout=10):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}",
+                                    timeout=timeout) as answer:
+            return answer.status, answer.read().decode()
+
+    def is_ready(self):
+        if self.process.poll() is not None:
+            raise lab.Failed(f"belfry-milter ended with "
+                             f"{self.process.returncode}:\n{self.log()}")
+        try:
+            return self.get("/readyz")[0] == 200
+        except OSError:
+            return False
+
+    def reload(self, event="reload"):
+        """SIGUSR1, and the line that says what came of it."""
+        before = len(self.events(event))
+        self.process.send_signal(signal.SIGUSR1)
+        lab.wait_for(lambda: len(self.events(event)) > before, self.log)
+        return self.events(event)[-1]
+
+    def memory(self, name="VmHWM"):
+        """KiB."""
+        with open(f"/proc/{self.process.pid}/status",
+                  encoding="ascii") as file:
+            return int(re.search(rf"^{name}:\s+(\d+)", file.read(), re.M)[1])
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        """SIGTERM, and the exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(40)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise lab.Failed("belfry-milter did not end:\n"
+                             + self.log()) from None
