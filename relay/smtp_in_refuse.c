@@ -182,6 +182,8 @@ const struct smtp_in_refusal smtp_in_refusals[SMTP_IN_NNO] = {
 				 "sequence", true, false},
 	[SMTP_IN_NO_TLS_AGAIN] = {503, "5.5.1", "TLS is on already", "sequence",
 				  true, false},
+	[SMTP_IN_NO_VERDICT] = {550, "5.7.26", "not by what its author says",
+				"verdict", false, false},
 };
 
 void

@@ -332,6 +332,7 @@ is_documented(void **state)
 		const char *at, *end;
 		char text[256];
 
+		assert_non_null(row->reason);
 		/* The parser and the verdict bring the words. */
 		if (i == SMTP_IN_NO_SYNTAX || i == SMTP_IN_NO_VERDICT)
 			continue;
