@@ -16,6 +16,8 @@
  *    it can't parse would make the others fail.
  *  - At most 10 signatures and 1,000 fields of the header: it compares names
  *    with fields anew for each signature.
+ *  - A tab between a field's name and the colon becomes a blank: it passes over
+ *    such a field.
  *  - A field that no `h=` can name is added, as it writes one pointer behind
  *    its list when a signature covers all fields and names one more.
  *  - It gets only what it needs of a key's record: its buffer has 1,025 octets.

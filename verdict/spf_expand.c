@@ -135,7 +135,7 @@ expand(struct spf_run *run, struct spf_text t, const char *domain,
        struct buf *out)
 {
 	struct spf_part part;
-	const char *value;
+	const char *value = "";
 	size_t used;
 	int r = 0;
 

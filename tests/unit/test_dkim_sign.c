@@ -122,6 +122,7 @@ static const char *const headers[] = {
 	FROM "Subject: x\n",
 	"Received: here\n" FROM "Received: there\n",
 	"from : anna@example.org\nSUBJECT:\ta  b\t \n\t c \n",
+	"From\t: anna@example.org\nSubject \t : x\n",
 	FROM "Subject: \n",
 	FROM "Subject:\n \n",
 	FROM
@@ -232,7 +233,7 @@ static void
 lines(void **state)
 {
 	struct rig *rig = *state;
-	const char *text = sign(rig, headers[9], "body\n"), *at, *end;
+	const char *text = sign(rig, headers[10], "body\n"), *at, *end;
 
 	assert_non_null(strstr(text, "h=From:Sender:"));
 	assert_non_null(strstr(text, ":From;\r\n"));
@@ -403,8 +404,8 @@ no_keys(void **state)
 		"-----END PRIVATE KEY-----\n";
 	static const char *const rows[] = {
 		"", "nothing", "-----BEGIN PRIVATE KEY-----\nMIIB\n",
-		"-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE "
-		"KEY-----\n"};
+		("-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE "
+		 "KEY-----\n")};
 	struct dkim_key *key = NULL;
 
 	(void)state;
