@@ -10,7 +10,7 @@ belfry_unit_test(received_spf belfry_verdict)
 add_library(dmarc_kit STATIC unit/dmarc_kit.c)
 target_link_libraries(dmarc_kit PUBLIC zone PkgConfig::CMOCKA)
 
-foreach(name spf spf_hostile)
+foreach(name spf spf_both spf_hostile)
   belfry_unit_test(${name} zone belfry_verdict)
   target_sources(test_${name} PRIVATE unit/spf_kit.c)
 endforeach()

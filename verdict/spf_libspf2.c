@@ -18,13 +18,11 @@
 #define CALLS_MAX  500 /* of its questions, also those asked again */
 #define HOSTS_MAX  10  /* of one answer (4.6.4) */
 #define SENDER_MAX 320
-#define TYPE_SPF   99
 
-/* What is asked about hosts that an MX or PTR named belongs to that term. */
+/* What is asked next about hosts that an MX or PTR named belongs to that term. */
 struct host {
 	STAILQ_ENTRY(host) link;
 	const char *name;
-	enum answer_type by;
 };
 
 struct spf2_run {
@@ -37,6 +35,7 @@ struct spf2_run {
 	bool begun;       /* the first record was found */
 	const char *refused;
 	STAILQ_HEAD(, host) hosts;
+	bool of_client; /* by its PTR */
 };
 
 /* --- what it may not have -------------------------------------------------- */
@@ -141,16 +140,20 @@ question_refused(const struct spf_run *run)
 
 /* --- its questions --------------------------------------------------------- */
 
-static const struct host *
-hosts_find(const struct spf2_run *r, const struct answer *a)
+/* True for a question about one of them, which is not asked about again. */
+static bool
+hosts_take(struct spf2_run *r, const struct answer *a)
 {
-	const struct host *host;
+	struct host *host;
 
-	if (a->type == ANSWER_A || a->type == ANSWER_AAAA)
-		STAILQ_FOREACH (host, &r->hosts, link)
-			if (strcasecmp(host->name, a->name) == 0)
-				return host;
-	return NULL;
+	if (a->type != ANSWER_A && a->type != ANSWER_AAAA)
+		return false;
+	STAILQ_FOREACH (host, &r->hosts, link)
+		if (strcasecmp(host->name, a->name) == 0) {
+			STAILQ_REMOVE(&r->hosts, host, host, link);
+			return true;
+		}
+	return false;
 }
 
 static void
@@ -164,9 +167,9 @@ hosts_add(struct spf2_run *r, const struct answer *a)
 		if (len > 0 && record->data[len - 1] == '.')
 			len--;
 		host->name = arena_strndup(&r->run.arena, record->data, len);
-		host->by = a->type;
 		STAILQ_INSERT_TAIL(&r->hosts, host, link);
 	}
+	r->of_client = a->type == ANSWER_PTR;
 }
 
 static void
@@ -208,7 +211,6 @@ count_record(struct spf2_run *r, const struct answer *a)
 static void
 count_term(struct spf2_run *r, const struct answer *a)
 {
-	count_lookup(r);
 	count_void(r, a);
 	if (a->type == ANSWER_MX && a->n > HOSTS_MAX)
 		r->error = spf_fail(&r->run, SPF_PERM, "%s has over %d MX",
@@ -222,17 +224,22 @@ count_term(struct spf2_run *r, const struct answer *a)
 static void
 count_answer(struct spf2_run *r, const struct answer *a)
 {
-	const struct host *host = hosts_find(r, a);
-	bool client = a->type == ANSWER_PTR ||
-		      (host != NULL && host->by == ANSWER_PTR);
+	bool host = hosts_take(r, a);
+	bool client = a->type == ANSWER_PTR || (host && r->of_client);
 
+	if (!host)
+		STAILQ_INIT(&r->hosts);
+	if (!host && a->type != ANSWER_TXT)
+		count_lookup(r);
+	if (r->error != 0)
+		return;
 	if (a->status == ANSWER_TEMPFAIL && !client) {
 		r->text_failed = a->type == ANSWER_TXT;
 		r->error = spf_fail(&r->run, SPF_TEMP, "%s %s: %s", a->name,
 				    answer_type_names[a->type], a->why);
 	} else if (a->type == ANSWER_TXT) {
 		count_record(r, a);
-	} else if (host == NULL) {
+	} else if (!host) {
 		count_term(r, a);
 	} else if (!client) {
 		count_void(r, a);
