@@ -45,20 +45,6 @@ static const struct metric_desc metric_refused = {
 	.labels = {NULL},
 };
 
-static const struct metric_desc metric_lines = {
-	.name = "belfry_observed_lines_dropped_total",
-	.type = METRIC_COUNTER,
-	.help = "Verdicts that could not be written down for reports",
-	.labels = {NULL},
-};
-
-static const struct metric_desc metric_files = {
-	.name = "belfry_observed_files_dropped_total",
-	.type = METRIC_COUNTER,
-	.help = "Files of verdicts that were too old or too much, and removed",
-	.labels = {NULL},
-};
-
 static const char *
 mm_fate(int fate)
 {
@@ -72,22 +58,6 @@ mm_fate(int fate)
 	default:
 		return verdict_disposition_names[fate];
 	}
-}
-
-/* What the writer of the lines has counted itself. */
-static void
-mm_scrape(void *arg)
-{
-	struct milter *m = arg;
-	struct observed_counts now;
-
-	observed_count(m->observed, &now);
-	metric_add(m->metrics.lines_dropped,
-		   (int64_t)(now.lines_dropped - m->dropped_lines));
-	metric_add(m->metrics.files_dropped,
-		   (int64_t)(now.files_dropped - m->dropped_files));
-	m->dropped_lines = now.lines_dropped;
-	m->dropped_files = now.files_dropped;
 }
 
 static struct metric_cell *
@@ -110,12 +80,9 @@ milter_metrics_init(struct milter *m)
 	m->metrics.refused = mm_cell(m, &metric_refused);
 	m->metrics.reload_ok = mm_cell(m, &metric_reload_ok);
 	m->metrics.reload_time = mm_cell(m, &metric_reload_time);
-	m->metrics.lines_dropped = mm_cell(m, &metric_lines);
-	m->metrics.files_dropped = mm_cell(m, &metric_files);
 	metric_set(metric_cell(metric_register(m->registry, &metric_build_info),
 			       "belfry-milter", BELFRY_VERSION, NULL),
 		   1);
-	metrics_on_scrape(m->registry, mm_scrape, m);
 }
 
 void

@@ -46,7 +46,6 @@ enum milter_fate {
 struct milter_metrics {
 	struct metric_cell *messages[MILTER_NFATE];
 	struct metric_cell *sessions, *refused, *reload_ok, *reload_time;
-	struct metric_cell *lines_dropped, *files_dropped;
 };
 
 struct milter {
@@ -76,7 +75,6 @@ struct milter {
 	struct http_server *http;  /* owned */
 	int http_fds[2];           /* owned until the acceptor has them */
 	size_t nhttp_fds;
-	uint64_t dropped_lines, dropped_files; /* as the metrics have them */
 
 	pthread_t reloader;
 	bool reloading;

@@ -143,8 +143,10 @@ st_observed(struct milter *m)
 	int r = observed_open(dir, conf->max_size, conf->max_age_ms, m->clock,
 			      &m->log_root, &m->observed);
 
-	if (r == 0)
+	if (r == 0) {
+		observed_register(m->observed, m->registry);
 		r = observed_start(m->observed);
+	}
 	return r < 0 ? st_error(m, dir, r,
 				"observed_dir must be the milter's own")
 		     : 0;

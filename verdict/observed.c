@@ -13,6 +13,22 @@
 
 /* So many octets wake the thread before its second is over. */
 #define OBSERVED_WAKE (64 * 1024)
+/* How often it looks at the hour, and at what is too old, when nothing comes. */
+#define OBSERVED_IDLE_S 30
+
+static const struct metric_desc metric_lines = {
+	.name = "belfry_observed_lines_dropped_total",
+	.type = METRIC_COUNTER,
+	.help = "Verdicts that could not be written down for reports",
+	.labels = {NULL},
+};
+
+static const struct metric_desc metric_files = {
+	.name = "belfry_observed_files_dropped_total",
+	.type = METRIC_COUNTER,
+	.help = "Files of verdicts that were too old or too much, and removed",
+	.labels = {NULL},
+};
 
 struct observed {
 	struct clock *clock;           /* borrowed */
@@ -26,6 +42,7 @@ struct observed {
 	struct buf waiting;
 	uint64_t waiting_lines;
 	struct observed_counts counts;
+	struct metric_cell *lines_cell, *files_cell; /* NULL: not counted */
 	int64_t max_size, max_age_ms;
 	bool running, stop;
 	pthread_t thread;
@@ -56,7 +73,24 @@ observed_open(const char *dir, int64_t max_size, int64_t max_age_ms,
 	return 0;
 }
 
+void
+observed_register(struct observed *o, struct metrics *m)
+{
+	o->lines_cell = metric_cell(metric_register(m, &metric_lines), NULL);
+	o->files_cell = metric_cell(metric_register(m, &metric_files), NULL);
+	metric_add(o->files_cell, (int64_t)o->counts.files_dropped);
+}
+
 /* --- writing ------------------------------------------------------------------- */
+
+/* With the lock. */
+static void
+observed_lost(struct observed *o, uint64_t n)
+{
+	o->counts.lines_dropped += n;
+	if (o->lines_cell != NULL)
+		metric_add(o->lines_cell, (int64_t)n);
+}
 
 static void
 observed_say(struct observed *o, int r)
@@ -99,20 +133,26 @@ observed_turn(struct observed *o)
 	buf_clear(&o->writing);
 
 	pthread_mutex_lock(&o->lock);
-	o->counts.lines += r < 0 ? 0 : n;
-	o->counts.lines_dropped += r < 0 ? n : 0;
+	if (r < 0)
+		observed_lost(o, n);
+	else
+		o->counts.lines += n;
+	if (o->files_cell != NULL)
+		metric_add(o->files_cell, (int64_t)(o->file.dropped -
+						    o->counts.files_dropped));
 	o->counts.files_dropped = o->file.dropped;
 	pthread_mutex_unlock(&o->lock);
 }
 
+/* Until SECONDS are over, or there are OCTETS to be written. */
 static void
-observed_wait(struct observed *o)
+observed_wait(struct observed *o, int seconds, size_t octets)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec++;
-	while (!o->stop && o->waiting.len < OBSERVED_WAKE)
+	until.tv_sec += seconds;
+	while (!o->stop && o->waiting.len < octets)
 		if (pthread_cond_timedwait(&o->wake, &o->lock, &until) ==
 		    ETIMEDOUT)
 			return;
@@ -126,7 +166,8 @@ observed_main(void *arg)
 
 	while (!stop) {
 		pthread_mutex_lock(&o->lock);
-		observed_wait(o);
+		observed_wait(o, OBSERVED_IDLE_S, 1);
+		observed_wait(o, 1, OBSERVED_WAKE);
 		stop = o->stop;
 		pthread_mutex_unlock(&o->lock);
 		observed_turn(o);
@@ -168,10 +209,10 @@ observed_add(struct observed *o, const struct verdict_message *m,
 		buf_clear(&line);
 	pthread_mutex_lock(&o->lock);
 	if (line.len == 0 || buf_append(&o->waiting, line.data, line.len) < 0)
-		o->counts.lines_dropped++;
+		observed_lost(o, 1);
 	else
 		o->waiting_lines++;
-	wake = o->waiting.len >= OBSERVED_WAKE;
+	wake = o->waiting_lines == 1 || o->waiting.len >= OBSERVED_WAKE;
 	pthread_mutex_unlock(&o->lock);
 	buf_done(&line);
 	if (wake)

@@ -3,8 +3,8 @@
  * reports about the use of others' domains (DMARC aggregate reports).
  *
  * One line of JSON a message, in files of a folder that belongs to one program
- * alone (see observed_file.h). Any thread may add; a thread of its own writes
- * every second. What it can't write is dropped and counted: mail goes on. The
+ * alone (see observed_file.h). Any thread may add; a thread of its own writes a
+ * second later. What it can't write is dropped and counted: mail goes on. The
  * last line of a file may be half a one.
  *
  * A line has "v":1 and
@@ -32,6 +32,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "verdict/verdict.h"
 
 /* Lines that wait for the thread. */
@@ -49,6 +50,8 @@ struct observed_counts {
 int observed_open(const char *dir, int64_t max_size, int64_t max_age_ms,
 		  struct clock *clock, const struct log_context *log,
 		  struct observed **ret);
+/* What is lost counts in M, too, which outlives it; before anybody adds. */
+void observed_register(struct observed *o, struct metrics *m);
 /* A thread that writes, until it is closed. 0 or -errno. */
 int observed_start(struct observed *o);
 /* Of another configuration; from any thread. */

@@ -430,9 +430,10 @@ test_lost(void **state)
 {
 	struct rig *rig = *state;
 	struct observed_counts counts;
-	char away[128];
+	struct metrics *metrics = metrics_new();
+	struct buf out;
 
-	snprintf(away, sizeof(away), "%s.away", rig->dir);
+	observed_register(rig->observed, metrics);
 	assert_int_equal(rmdir(rig->dir), 0);
 	rig_add(rig);
 	observed_turn(rig->observed);
@@ -444,6 +445,13 @@ test_lost(void **state)
 	assert_string_equal(rig->said,
 			    "level=warning event=observed status=lost "
 			    "error=\"No such file or directory\"");
+	buf_init(&out, 65536);
+	assert_int_equal(metrics_render(metrics, &out), 0);
+	assert_non_null(strstr(buf_str(&out),
+			       "belfry_observed_lines_dropped_total 2\n"));
+	buf_done(&out);
+	observed_close(&rig->observed);
+	metrics_free(&metrics);
 	assert_int_equal(mkdir(rig->dir, 0700), 0);
 }
 
