@@ -42,6 +42,7 @@ struct certificates;
 struct drop;
 struct relay;
 struct notify;
+struct observed;
 struct place_owner;
 struct ports_passed;
 struct watchdog;
@@ -98,17 +99,18 @@ struct relay {
 	struct port_list ports;   /* owned */
 	struct port_list retired; /* owned: loops may still name them */
 	size_t nloops;
-	struct relay_loop *loops; /* owned */
-	struct loop **loop_ptrs;  /* owned: for those who want a list */
-	struct dns **dns_ptrs;    /* owned */
-	struct pool *disk;        /* owned */
-	struct pool *cpu;         /* owned: hashes of passwords */
-	struct logins *logins;    /* owned */
-	struct queue *queue;      /* owned */
-	struct deliver *deliver;  /* owned */
-	struct notify *notify;    /* owned */
-	struct verify_kept *kept; /* owned */
-	struct rates *rates;      /* owned */
+	struct relay_loop *loops;  /* owned */
+	struct loop **loop_ptrs;   /* owned: for those who want a list */
+	struct dns **dns_ptrs;     /* owned */
+	struct pool *disk;         /* owned */
+	struct pool *cpu;          /* owned: hashes of passwords */
+	struct logins *logins;     /* owned */
+	struct queue *queue;       /* owned */
+	struct deliver *deliver;   /* owned */
+	struct notify *notify;     /* owned */
+	struct verify_kept *kept;  /* owned */
+	struct rates *rates;       /* owned */
+	struct observed *observed; /* owned */
 	/* Each kind has its own, so that no flood of one locks out another:
 	 * neither the machine's own mail nor the operator. Owned. */
 	struct acceptor *acceptors[PORT_NKIND];

@@ -4,6 +4,7 @@
  */
 #include "relay/certificates.h"
 #include "relay/relay.h"
+#include "verdict/observed.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -220,6 +221,8 @@ reload_apply(struct relay *r, struct snapshot *snapshot, bool ports_changed)
 	struct snapshot *was = r->snapshot;
 	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): never NULL */
 	struct queue_conf conf = relay_queue_conf(snapshot->config);
+	const struct observed_conf *observed =
+		&snapshot->config->verdict.observed;
 	struct buf fixed;
 
 	buf_init(&fixed, RELOAD_LIST_MAX);
@@ -232,6 +235,8 @@ reload_apply(struct relay *r, struct snapshot *snapshot, bool ports_changed)
 	deliver_set_routing(r->deliver, snapshot->routing);
 	reload_loops(r);
 	relay_apply_limits(r);
+	observed_set_limits(r->observed, observed->max_size,
+			    observed->max_age_ms);
 	if (ports_changed)
 		reload_listen(r);
 	relay_metrics_reloaded(r, true);

@@ -447,10 +447,12 @@ sessions_set_tickets(struct sessions *all, struct tls_tickets *tickets)
 }
 
 void
-sessions_set_seal(struct sessions *all, struct dns *dns, struct pool *cpu)
+sessions_set_seal(struct sessions *all, struct dns *dns, struct pool *cpu,
+		  struct observed *observed)
 {
 	all->dns = dns;
 	all->cpu = cpu;
+	all->observed = observed;
 }
 
 void

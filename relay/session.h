@@ -17,6 +17,8 @@
 #include "relay/rates.h"
 #include "relay/snapshot.h"
 
+struct observed;
+
 /* The sessions of one loop, and what they share. */
 struct sessions;
 
@@ -27,9 +29,11 @@ struct sessions *sessions_new(struct loop *loop, struct queue *queue,
 			      const struct log_context *log);
 /* Clients may log in; LOGINS is borrowed. Before the first session. */
 void sessions_set_logins(struct sessions *all, struct logins *logins);
-/* What verdicts ask and where signatures are made; both are borrowed. Before the
- * first session. */
-void sessions_set_seal(struct sessions *all, struct dns *dns, struct pool *cpu);
+/* What verdicts ask, where signatures are made, and where verdicts are written
+ * down for reports (NULL: nowhere); all are borrowed. Before the first
+ * session. */
+void sessions_set_seal(struct sessions *all, struct dns *dns, struct pool *cpu,
+		       struct observed *observed);
 /* When none is left. NULL is fine. */
 void sessions_free(struct sessions **all);
 /* TICKETS, which it owns from now on, are of this loop. */

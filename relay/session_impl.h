@@ -24,6 +24,7 @@ struct sessions {
 	struct tls_tickets *tickets;   /* owned; NULL: none */
 	struct dns *dns;               /* borrowed; of this loop */
 	struct pool *cpu;              /* borrowed */
+	struct observed *observed;     /* borrowed; NULL: none */
 	struct session_list list;
 	uint64_t epoch; /* of session ids: seconds at the start */
 	bool stopping;

@@ -13,6 +13,8 @@
 #include "net/io.h"
 #include "relay/session_impl.h"
 #include "relay/smtp_in_seal.h"
+#include "verdict/observed.h"
+#include "verdict/verdict_log.h"
 
 /* What the queue keeps of a verdict. */
 #define RECORD_MAX 400
@@ -85,38 +87,22 @@ seal_best(const struct dkim_verdict *dkim)
 	return dkim->n > 0 ? &dkim->signatures[0] : NULL;
 }
 
-struct seal_words {
-	const char *spf, *dkim, *dkim_domain, *dmarc, *from, *disposition;
-};
-
-static struct seal_words
-seal_words(const struct verdict_result *r)
+/* What the queue keeps: a word for each part, and why. */
+static const char *
+seal_record(const struct verdict_result *r, const char *dmarc,
+	    struct arena *arena)
 {
 	const struct spf_verdict *spf =
 		r->mail_from != NULL ? r->mail_from : r->helo;
 	const struct dkim_signature *best = seal_best(r->dkim);
-
-	return (struct seal_words){
-		.spf = spf_result_names[spf != NULL ? spf->result : SPF_NONE],
-		.dkim = dkim_result_names[best != NULL ? best->result
-						       : DKIM_NONE],
-		.dkim_domain = best != NULL ? best->domain : NULL,
-		.dmarc = dmarc_result_names[r->dmarc != NULL ? r->dmarc->result
-							     : DMARC_NONE],
-		.from = r->dmarc != NULL ? r->dmarc->author : NULL,
-		.disposition = verdict_disposition_names[r->disposition],
-	};
-}
-
-static const char *
-seal_record(const struct seal_words *w, const struct verdict_result *r,
-	    struct arena *arena)
-{
+	bool done = r->disposition != VERDICT_NONE;
 	char text[RECORD_MAX];
 
-	snprintf(text, sizeof(text), "spf=%s dkim=%s dmarc=%s%s%s", w->spf,
-		 w->dkim, w->dmarc, r->disposition != VERDICT_NONE ? "; " : "",
-		 r->disposition != VERDICT_NONE ? w->disposition : "");
+	snprintf(text, sizeof(text), "spf=%s dkim=%s dmarc=%s%s%s",
+		 spf_result_names[spf != NULL ? spf->result : SPF_NONE],
+		 dkim_result_names[best != NULL ? best->result : DKIM_NONE],
+		 dmarc, done ? "; " : "",
+		 done ? verdict_disposition_names[r->disposition] : "");
 	if (r->reason[0] != '\0')
 		return arena_printf(arena, "%s: %.*s", text,
 				    (int)(RECORD_MAX - strlen(text) - 3),
@@ -129,25 +115,23 @@ session_judged(void *arg, uint64_t id, struct verdict *v,
 	       const struct verdict_result *r, struct arena *arena)
 {
 	struct session *s = arg;
-	const struct seal_words w = seal_words(r);
-	char text[QUEUE_ID_LEN], ip[SOCKADDR_TEXT_MAX];
+	const char *dmarc =
+		dmarc_result_names[r->dmarc != NULL ? r->dmarc->result
+						    : DMARC_NONE];
+	char text[QUEUE_ID_LEN];
 
 	queue_id_text(id, text);
-	sockaddr_ip(&verdict_message(v)->client, ip);
-	metric_add(metric_cell(s->service->verdicts, s->service->name, w.dmarc,
-			       w.disposition, NULL),
+	metric_add(metric_cell(s->service->verdicts, s->service->name, dmarc,
+			       verdict_disposition_names[r->disposition], NULL),
 		   1);
-	log_event(&s->log, LOG_INFO, "verdict", LOG_STR("id", text),
-		  LOG_STR("client", ip), LOG_ADDR("from", s->smtp.given_sender),
-		  LOG_STR("author", w.from), LOG_STR("spf", w.spf),
-		  LOG_STR("dkim", w.dkim),
-		  LOG_STR("dkim_domain", w.dkim_domain),
-		  LOG_STR("dmarc", w.dmarc),
-		  LOG_STR("disposition", w.disposition),
-		  LOG_STR("reason", r->reason[0] != '\0' ? r->reason : NULL),
-		  LOG_STR("believed", r->believed),
-		  LOG_STR("listener", s->service->name));
-	return seal_record(&w, r, arena);
+	verdict_log(&s->log, v, r,
+		    (const struct log_field[]){
+			    LOG_STR("id", text),
+			    LOG_STR("listener", s->service->name),
+			    {0, LOG_END, 0, 0}});
+	if (s->all->observed != NULL)
+		observed_add(s->all->observed, verdict_message(v), r);
+	return seal_record(r, dmarc, arena);
 }
 
 /* --- the signature ------------------------------------------------------------- */

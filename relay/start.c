@@ -29,6 +29,7 @@
 #include "base/places.h"
 #include "relay/start_impl.h"
 #include "relay/watchdog.h"
+#include "verdict/observed.h"
 
 #define DISK_THREADS 4
 #define DISK_JOBS    4096
@@ -317,6 +318,25 @@ start_logins(struct relay *r)
 }
 
 static int
+start_observed(struct relay *r)
+{
+	const struct observed_conf *conf = &relay_config(r)->verdict.observed;
+	char *dir = relay_observed_dir(relay_config(r));
+	int result = observed_open(dir, conf->max_size, conf->max_age_ms,
+				   r->clock, &r->log_root, &r->observed);
+
+	if (result == 0) {
+		observed_register(r->observed, r->metrics);
+		result = observed_start(r->observed);
+	}
+	if (result < 0)
+		result =
+			start_error(r, dir, result, "it must be belfryd's own");
+	free(dir);
+	return result;
+}
+
+static int
 start_sessions(struct relay *r)
 {
 	unsigned char seed[TLS_TICKETS_SEED];
@@ -334,7 +354,7 @@ start_sessions(struct relay *r)
 			sessions_new(rl->loop, r->queue, rl->verifier,
 				     r->snapshot, r->rates, &r->log_root);
 		sessions_set_logins(rl->sessions, r->logins);
-		sessions_set_seal(rl->sessions, rl->dns, r->cpu);
+		sessions_set_seal(rl->sessions, rl->dns, r->cpu, r->observed);
 		sessions_set_tickets(rl->sessions,
 				     tls_tickets_new(r->clock, seed, epoch));
 	}
@@ -524,8 +544,9 @@ relay_start(struct relay *r)
 
 		start_log,         start_sandbox,  start_loops,
 		start_signals,     start_queue,    start_deliver,
-		start_logins,      start_sessions, relay_http_start,
-		start_drop,        start_threads,  start_serve,
+		start_logins,      start_observed, start_sessions,
+		relay_http_start,  start_drop,     start_threads,
+		start_serve,
 	};
 	int result = 0;
 

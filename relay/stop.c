@@ -15,6 +15,7 @@
 #include "relay/certificates.h"
 #include "relay/drop.h"
 #include "relay/watchdog.h"
+#include "verdict/observed.h"
 
 static void
 stop_loops(void *arg)
@@ -121,6 +122,7 @@ relay_release(struct relay *r)
 		close(r->signal_fd);
 	relay_spawner_release(r);
 	release_loops(r);
+	observed_close(&r->observed);
 	logins_free(&r->logins);
 	watchdog_free(&r->watchdog);
 	drop_free(&r->drop);

@@ -1,5 +1,6 @@
 """Verdicts on what comes in and signatures on what goes out, in belfryd: with a
 real name server, and python3-dkim at the other ends."""
+import json
 import os
 import signal
 import smtplib
@@ -151,6 +152,35 @@ class Inbound(Case):
         self.belfry("queue", "release", ident)
         self.assertEqual(self.sink.wait(1)[0].header("Subject"), "held")
         self.wait_empty()
+
+    def observed(self):
+        """[(file, line)] of what is written down for reports."""
+        folder = os.path.join(self.belfryd.config["state_dir"], "observed")
+        found = []
+        for name in sorted(os.listdir(folder)):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                found += [(name, json.loads(line)) for line in file]
+        return found
+
+    def test_for_reports(self):
+        """A line each, of what was taken and of what was refused."""
+        self.serve({"verdict": {"dmarc": {"on_reject": "reject"}}})
+        self.belfryd.start()
+        content = b"From: anna@peer.example\r\n\r\nx\r\n"
+        self.take(content)
+        self.assertEqual(self.stranger(content, sender="x@far.peer.example",
+                                       helo="x.peer.example")[0], 550)
+        lab.wait_for(lambda: len(self.observed()) == 2, "two lines")
+        (name, good), (_, bad) = self.observed()
+        self.assertTrue(name.endswith(".part"), name)
+        self.assertEqual(
+            [(row["dmarc"]["result"], row["disposition"], row["ip"],
+              row["spf"]["domain"], row["dmarc"]["p"]) for row in (good, bad)],
+            [("pass", "none", "127.0.0.1", "peer.example", "reject"),
+             ("fail", "reject", "127.0.0.1", "far.peer.example", "reject")])
+        self.assertEqual(self.belfryd.stop(), 0)
+        self.assertEqual([name.endswith("Z." + name.split(".")[-1])
+                          for name, _ in self.observed()], [True, True])
 
     def test_no_answer(self):
         """Doubt defers; with `accept` it doesn't. A reload changes that."""
