@@ -109,7 +109,7 @@ class Judged(Case):
         self.assertEqual(
             (line["client"], line["spf"], line["dkim"], line["dmarc"],
              line["disposition"]),
-            ("unknown[127.0.0.2]", "pass", "good.example:pass", "pass",
+            ("127.0.0.2", "pass", "good.example:pass", "pass",
              "none"))
         self.assertIn(f"{line['mta_id']}: ", self.postfix.log())
         self.assertEqual(self.milter.metric("belfry_milter_messages_total",
