@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -321,10 +322,12 @@ static int
 start_observed(struct relay *r)
 {
 	const struct observed_conf *conf = &relay_config(r)->verdict.observed;
-	char *dir = relay_observed_dir(relay_config(r));
-	int result = observed_open(dir, conf->max_size, conf->max_age_ms,
-				   r->clock, &r->log_root, &r->observed);
+	char *dir = xasprintf("%s/observed", relay_config(r)->state_dir);
+	int result = mkdir(dir, 0700) < 0 && errno != EEXIST ? -errno : 0;
 
+	if (result == 0)
+		result = observed_open(dir, conf->max_size, conf->max_age_ms,
+				       r->clock, &r->log_root, &r->observed);
 	if (result == 0) {
 		observed_register(r->observed, r->metrics);
 		result = observed_start(r->observed);

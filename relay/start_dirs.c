@@ -11,12 +11,6 @@
 /* Anybody may leave a file there and none may list them; it has our group. */
 #define DROP_DIR_MODE 03733
 
-char *
-relay_observed_dir(const struct config *config)
-{
-	return xasprintf("%s/observed", config->state_dir);
-}
-
 /* The folder that KEY names, and those above it. A new one is the daemon's. */
 static int
 start_make_dir(const struct config *config, const char *key, const char *dir,
@@ -61,13 +55,9 @@ start_make_socket_dir(const struct config *config, const char *key,
 int
 start_make_dirs(const struct config *config)
 {
-	char *observed = relay_observed_dir(config);
 	int result =
 		start_make_dir(config, "state_dir", config->state_dir, 0711);
 
-	if (result == 0)
-		result = start_make_dir(config, "state_dir", observed, 0700);
-	free(observed);
 	if (result == 0)
 		result = start_make_dir(config, "drop_dir", config->drop_dir,
 					DROP_DIR_MODE);

@@ -13,9 +13,6 @@ int start_failed(int exit_code, const char *fmt, ...)
 /* start_root.c: a step of the start, up to the identity that stays. */
 int start_as_root(struct relay *r);
 
-/* start_dirs.c: where verdicts are written down for reports. The caller frees
- * it. */
-char *relay_observed_dir(const struct config *config);
 /* start_dirs.c: for `user`, by whoever starts us. 0 or the exit code. */
 int start_make_dirs(const struct config *config);
 
