@@ -194,6 +194,8 @@ static const int sb_sanitizers[] = {
 	C(prlimit64),
 	C(tgkill),
 	C(tkill),
+	C(wait4),
+	C(waitid),
 };
 
 #define GROUP(list)                                                            \
