@@ -1,21 +1,25 @@
 #!/usr/bin/env python3
 """demo - belfryd on loopback with real mail going through it; `./dev demo`.
 
-Sends four messages that show the four things that can happen to mail, prints
-where each arrived, and keeps running so that one can play with it. With --exit
-it ends when all have arrived: 0, or 1 if one did not.
+Sends four messages that show the four things that can happen to mail, all of
+them signed, and one as a stranger, which is judged; prints where each arrived,
+and keeps running so that one can play with it. With --exit it ends when all
+have arrived: 0, or 1 if one did not.
 """
 import argparse
+import json
 import os
 import shutil
 import signal
 import smtplib
 import socket
+import subprocess
 import sys
 import threading
 import time
 
 import lab
+import names
 
 # Where a test names its binaries, they are used, and the state lies with them.
 TESTED = os.environ.get("BELFRY_BIN")
@@ -24,6 +28,9 @@ FOLDER = os.path.join(os.path.dirname(TESTED) if TESTED else
                       os.path.join(lab.REPO, "build"), "demo")
 SHOWN = os.path.relpath(FOLDER, lab.REPO)
 PATIENCE_S = 60
+# Who may send for the stranger, and what is to be done with others.
+RECORDS = {"partner.example": "v=spf1 ip4:127.0.0.1 -all",
+           "_dmarc.partner.example": "v=DMARC1; p=reject"}
 
 
 def port_near(wish):
@@ -75,20 +82,51 @@ class Demo:
         self.refused_once = set()
         self.told = threading.Lock() # "sent" comes before "arrived"
         self.sink = lab.Sink(self.script, self.on_message).start()
+        self.names = names.Names(RECORDS).start()
+        sink = [{"name": "the-sink", **self.sink.hop()}]
         self.belfryd = lab.Belfryd(self.folder, {
+            "dns": {"servers": [f"127.0.0.1@{self.names.port}"]},
+            "domains": ["example.org"], "postmaster": "anna@example.org",
+            "routes": [{"match": "example.org", "deliver": "smtp",
+                        "via": sink}],
             "delivery": {
-                "smarthost": [{"name": "the-sink", **self.sink.hop()}],
+                "smarthost": sink,
                 "retry": {"first": "1s", "factor": 2, "max": "30s"}},
         }, preset=PRESET)
         self.use_port("smtp", "listeners", 2525)
         self.use_port("http", "http", 8025)
+        self.mx = port_near(2526)
+        self.belfryd.config["listeners"].append(
+            {"name": "mx", "role": "inbound", "address": f"127.0.0.1:{self.mx}"})
         self.belfryd.write_config()
+        self.make_key()
         os.mkdir(os.path.join(self.folder, "arrived"))
 
     def use_port(self, attribute, section, wish):
         port = port_near(wish)
         setattr(self.belfryd, attribute, port)
         self.belfryd.config[section][0]["address"] = f"127.0.0.1:{port}"
+
+    def dkim(self, *arguments):
+        return subprocess.run(
+            [lab.program("belfry", PRESET), "-c", self.belfryd.config_file,
+             "dkim", *arguments], check=True, capture_output=True,
+            text=True).stdout
+
+    def make_key(self):
+        path = os.path.join(self.folder, "dkim.pem")
+        self.dkim("genkey", path)
+        if lab.IS_ROOT: # for the user whom belfryd becomes
+            os.chown(path, 0, 65534)
+            os.chmod(path, 0o640)
+        record = json.loads(self.dkim(
+            "record", "--json", "--key", path, "--selector", "demo", "--domain",
+            "example.org"))
+        self.names.records["demo._domainkey.example.org"] = record["value"]
+        self.belfryd.config["dkim"] = {"sign": [{
+            "match": "example.org",
+            "selectors": [{"name": "demo", "key_file": path}]}]}
+        self.belfryd.write_config()
 
     def script(self, verb, argument):
         """later@ is turned away once, nobody@ always."""
@@ -112,17 +150,22 @@ class Demo:
             print(f"  arrived: \"{subject}\" from {sender} for "
                   f"{', '.join(message.recipients)}\n"
                   f"           {os.path.join(SHOWN, path)}", flush=True)
+            for name in ("DKIM-Signature", "Authentication-Results"):
+                value = message.header(name)
+                if value:
+                    print(f"           {name}: {value[:150]}", flush=True)
         key = "bounce" if message.sender == "" else subject
         self.arrived.setdefault(key, set()).update(message.recipients)
 
-    def send(self, subject, to, text):
-        with smtplib.SMTP("127.0.0.1", self.belfryd.smtp) as client, self.told:
-            client.ehlo("app.example.org")
-            client.mail("anna@example.org")
+    def send(self, subject, to, text, port=None, sender="anna@example.org"):
+        with smtplib.SMTP("127.0.0.1", port or self.belfryd.smtp) as client, \
+                self.told:
+            client.ehlo(sender.replace("@", "."))
+            client.mail(sender)
             for address in to:
                 client.rcpt(address)
             answer = client.data((
-                f"From: Anna <anna@example.org>\r\nTo: {', '.join(to)}\r\n"
+                f"From: <{sender}>\r\nTo: {', '.join(to)}\r\n"
                 f"Subject: {subject}\r\n\r\n{text}\r\n").encode())
             print(f"  sent:    \"{subject}\" to {', '.join(to)}\n"
                   f"           belfryd said: {answer[0]} {answer[1].decode()}",
@@ -136,6 +179,9 @@ class Demo:
                   "The next hop says 451 at first; Belfry comes back.")
         self.send("Nobody home", ["nobody@example.net"],
                   "The next hop says 550; Anna gets a bounce.")
+        self.send("Judged", ["anna@example.org"],
+                  "From a stranger: SPF and DMARC say that it is from its author.",
+                  port=self.mx, sender="dora@partner.example")
 
     def all_arrived(self):
         return self.arrived == {
@@ -143,6 +189,7 @@ class Demo:
             "Minutes": {"ben@example.net", "carl@example.net"},
             "Busy": {"later@example.net"},
             "bounce": {"anna@example.org"},
+            "Judged": {"anna@example.org"},
         }
 
     def wait(self):
@@ -159,6 +206,7 @@ class Demo:
         print(f"""
 Belfry runs. To play with:
   send mail to      127.0.0.1:{self.belfryd.smtp}   (SMTP; what arrives is shown here)
+  as a stranger     127.0.0.1:{self.mx}   (to example.org only, and judged: of partner.example all is well)
   metrics           http://127.0.0.1:{self.belfryd.http}/metrics
   status            {belfry} status
   the queue         {belfry} queue list
@@ -184,7 +232,7 @@ def run(demo, leave):
         print(f"demo: not all has arrived after {PATIENCE_S} s; see {SHOWN}/belfryd.log",
               file=sys.stderr)
         return 1
-    print("All four have arrived.", flush=True)
+    print("All five have arrived.", flush=True)
     if not leave:
         demo.tell_where()
         demo.stay()
@@ -215,6 +263,7 @@ def main():
         if demo.belfryd.stop() not in (0, None):
             status = status or 1
         demo.sink.stop()
+        demo.names.stop()
     return status
 
 

@@ -17,7 +17,13 @@ class Demo(unittest.TestCase):
             check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         told = re.findall(r'^  (sent|arrived): +"(\w+)', done.stdout, re.M)
-        for subject in ("Hello", "Minutes", "Busy"):
+        self.assertRegex(done.stdout, r'"Judged" from dora@partner\.example.*\n'
+                         r'.*\n +Authentication-Results: .* spf=pass .* '
+                         r'smtp\.mailfrom=dora@partner\.example;')
+        signed = re.findall(r"DKIM-Signature: v=1; a=rsa-sha256; .* "
+                            r"d=example\.org; s=demo;", done.stdout)
+        self.assertEqual(len(signed), 3) # Hello, Minutes, Busy
+        for subject in ("Hello", "Minutes", "Busy", "Judged"):
             with self.subTest(subject):
                 self.assertEqual([how for how, what in told
                                   if what == subject], ["sent", "arrived"])
