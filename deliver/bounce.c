@@ -2,7 +2,7 @@
  * bounce - telling the sender what became of the message, in one DSN for all
  * recipients that something is to be said of.
  *
- *	read the original -> draft -> compose -> route -> commit
+ *	read the original -> draft -> compose -> sign -> commit
  *
  * A DSN travels inside the transaction that removes the failed recipients, so
  * it is at most what a draft keeps in memory. An original that failed goes back
@@ -24,8 +24,11 @@
 #include "deliver/expand.h"
 #include "mail/dsn.h"
 #include "mail/header.h"
+#include "verdict/dkim_pool.h"
 
 #define BOUNCE_MAX ((size_t)STORE_BLOB_IN_PLACE * STORE_PAGE_MAX)
+/* What our signatures on it may have. */
+#define BOUNCE_SIGNED ((size_t)8 * 1024)
 /* When even the header is too long for BOUNCE_MAX. */
 #define BOUNCE_HEADER ((size_t)8 * 1024)
 
@@ -39,6 +42,7 @@ struct bounce {
 	bool header_whole;
 	struct draft *draft; /* owned */
 	struct buf report;
+	struct dsn dsn;
 };
 
 static void
@@ -300,8 +304,9 @@ bounce_compose(struct bounce *b, struct dsn *dsn)
 /* --- publish ---------------------------------------------------------------------------- */
 
 static void
-bounce_commit(struct bounce *b, const struct dsn *dsn)
+bounce_commit(struct bounce *b)
 {
+	const struct dsn *dsn = &b->dsn;
 	struct tell *t = b->tell;
 	struct envelope_rcpt *to =
 		arena_alloc(&t->arena, b->back.n * sizeof(*to));
@@ -341,23 +346,71 @@ bounce_nobody(struct bounce *b)
 	tell_commit(&b->tell, NULL, NULL, NULL, NULL);
 }
 
+/* Not now. */
+static void
+bounce_drop(struct bounce *b)
+{
+	draft_abandon(&b->draft);
+	tell_drop(&b->tell);
+	bounce_free(b);
+}
+
+/* What can't be signed leaves as it is; what could have been is tried again. */
+static void
+bounce_signed(void *arg, int result, const struct buf *fields)
+{
+	struct bounce *b = arg;
+
+	if (result == -EIO ||
+	    (fields->len > 0 &&
+	     draft_write(b->draft, fields->data, fields->len) < 0) ||
+	    draft_write(b->draft, b->report.data, b->report.len) < 0) {
+		bounce_drop(b);
+		return;
+	}
+	bounce_commit(b);
+	bounce_free(b);
+}
+
+static struct dkim_signing *
+bounce_signing(struct bounce *b)
+{
+	struct dkim_keys *keys = routing_keys(b->routing);
+	time_t now = (time_t)(loop_wall_ms(b->dl->loop) / 1000);
+	struct dkim_signing *signing = NULL;
+	size_t end = 0, scanned = 0;
+
+	if (keys == NULL ||
+	    header_end(b->report.data, b->report.len, &scanned, &end) != 1 ||
+	    dkim_signing_new(keys, b->report.data, end, now, &signing) < 0)
+		return NULL;
+	if (signing != NULL)
+		dkim_signing_body(signing, b->report.data + end,
+				  b->report.len - end);
+	return signing;
+}
+
 static void
 bounce_say(struct bounce *b)
 {
-	struct dsn dsn;
+	const struct buf none = {.len = 0};
+	struct dkim_signing *signing;
 
 	if (tell_draft(b->tell, &b->draft) < 0) {
-		tell_drop(&b->tell); /* no room now */
+		bounce_drop(b); /* no room now */
 		return;
 	}
-	dsn = bounce_dsn(b);
-	if (bounce_compose(b, &dsn) < 0 ||
-	    draft_write(b->draft, b->report.data, b->report.len) < 0) {
-		draft_abandon(&b->draft);
-		tell_drop(&b->tell);
+	b->dsn = bounce_dsn(b);
+	if (bounce_compose(b, &b->dsn) < 0) {
+		bounce_drop(b);
 		return;
 	}
-	bounce_commit(b, &dsn);
+	signing = bounce_signing(b);
+	if (signing == NULL)
+		bounce_signed(b, 0, &none);
+	else
+		dkim_signing_run(signing, BOUNCE_SIGNED, b->dl->deliver->cpu,
+				 b->dl->loop, bounce_signed, b);
 }
 
 /* --- read the original ----------------------------------------------------------------- */
@@ -395,7 +448,6 @@ bounce_got(void *arg, const char *data, ssize_t len)
 		return;
 	}
 	bounce_say(b);
-	bounce_free(b);
 }
 
 /* The way back to the sender, who may be an alias here; false when there is
@@ -427,7 +479,9 @@ bounce_tell(struct deliver_loop *dl, struct tell *tell)
 	b->tell = tell;
 	b->routing = deliver_routing(dl->deliver);
 	buf_init(&b->original, BOUNCE_MAX);
-	buf_init(&b->report, BOUNCE_MAX);
+	buf_init(&b->report, routing_keys(b->routing) != NULL
+				     ? BOUNCE_MAX - BOUNCE_SIGNED
+				     : BOUNCE_MAX);
 	if (bounce_route(b)) {
 		tell_read(tell, bounce_got, b);
 		return;

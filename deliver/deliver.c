@@ -149,6 +149,12 @@ deliver_new(struct queue *q, struct routing *routing, struct loop *const *loops,
 }
 
 void
+deliver_sign(struct deliver *d, struct pool *cpu)
+{
+	d->cpu = cpu;
+}
+
+void
 deliver_local(struct deliver *d, struct pool *disk, struct spawner *spawner)
 {
 	d->disk = disk;

@@ -24,6 +24,8 @@ struct deliver *deliver_new(struct queue *q, struct routing *routing,
  * whose programs SPAWNER starts. Before queue_start(). */
 void deliver_local(struct deliver *d, struct pool *disk,
 		   struct spawner *spawner);
+/* Reports are signed in CPU, where routing has keys. Before queue_start(). */
+void deliver_sign(struct deliver *d, struct pool *cpu);
 /* After a reload; from any thread. Sessions under way end with the old one. */
 void deliver_set_routing(struct deliver *d, struct routing *routing);
 /* End idle connections with QUIT, hand back what is out as untried where

@@ -71,6 +71,7 @@ struct deliver {
 	/* Borrowed; NULL: no agents for this machine. */
 	struct pool *disk;
 	struct spawner *spawner;
+	struct pool *cpu;              /* borrowed; NULL: none */
 	struct metric_cell *sent_8bit; /* NULL without metrics */
 	struct smtp_tls_metrics tls;
 	pthread_mutex_t lock;    /* keeps ROUTING */

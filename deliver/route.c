@@ -20,6 +20,7 @@
 #include "base/xalloc.h"
 #include "deliver/hop_conf.h"
 #include "deliver/route_impl.h"
+#include "verdict/dkim_keys.h"
 #include "mail/pattern.h"
 
 #define DEST_MAX 1024 /* of a list's name */
@@ -443,8 +444,23 @@ routing_unref(struct routing **r)
 	rt_disarm(old);
 	rt_done_routes(old);
 	aliases_done(&old->aliases);
+	dkim_keys_unref(&old->keys);
 	arena_done(&old->arena);
 	free(old);
+}
+
+void
+routing_set_keys(struct routing *r, struct dkim_keys *keys)
+{
+	dkim_keys_unref(&r->keys);
+	if (dkim_keys_count(keys) > 0)
+		r->keys = dkim_keys_ref(keys);
+}
+
+struct dkim_keys *
+routing_keys(const struct routing *r)
+{
+	return r->keys;
 }
 
 const unsigned char *

@@ -131,6 +131,7 @@ struct routing_sources {
 
 /* The compiled snapshot: a copy, so that FROM may go. Immutable; reference
  * counted, any thread. 0, or -EINVAL with at least one error in ERRORS. */
+struct dkim_keys;
 struct routing;
 int routing_new(const struct routing_sources *from, struct conf_errors *errors,
 		struct routing **ret_routing);
@@ -164,6 +165,10 @@ void routing_set_listens(struct routing *r, const struct sockaddr_any *v,
 bool routing_listens_on_port(const struct routing *r, int port);
 bool routing_listens_at(const struct routing *r,
 			const struct sockaddr_any *addr, bool *ret_any);
+/* Who signs what we write ourselves, by reference; before anybody else has R. */
+void routing_set_keys(struct routing *r, struct dkim_keys *keys);
+/* NULL: nobody does. */
+struct dkim_keys *routing_keys(const struct routing *r);
 struct routing *routing_ref(struct routing *r);
 void routing_unref(struct routing **r);
 /* A fingerprint of all that says where a recipient goes: where two are equal

@@ -37,6 +37,7 @@ struct routing {
 	struct hop mx;         /* stands for the hosts of any domain */
 	size_t nlistens;
 	struct sockaddr_any *listens;
+	struct dkim_keys *keys; /* a reference; NULL: none */
 	unsigned char print[ROUTING_PRINT_LEN];
 };
 

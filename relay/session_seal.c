@@ -13,6 +13,7 @@
 #include "net/io.h"
 #include "relay/session_impl.h"
 #include "relay/smtp_in_seal.h"
+#include "verdict/dkim_pool.h"
 #include "verdict/observed.h"
 #include "verdict/verdict_log.h"
 
@@ -136,15 +137,10 @@ session_judged(void *arg, uint64_t id, struct verdict *v,
 
 /* --- the signature ------------------------------------------------------------- */
 
-/* On its way through the pool; the session may be gone when it comes back. */
+/* Whose signature it is: the session may be gone when it is made. */
 struct seal_job {
-	struct dkim_signing *signing; /* owned */
-	struct buf fields;
-	int result;
 	struct loop *loop;
 	uint64_t handle;
-	struct pool_job job;
-	struct post post;
 };
 
 static void
@@ -169,53 +165,41 @@ session_not_signed(void *arg, uint64_t id)
 }
 
 static void
-seal_run(void *arg)
+session_signed(struct session *s, int result, const struct buf *fields)
 {
-	struct seal_job *j = arg;
-
-	j->result = dkim_signing_end(j->signing, &j->fields);
-	if (j->result < 0)
-		buf_done(&j->fields);
+	if (s->smtp.state != SMTP_IN_SIGN)
+		return; /* it was sent away meanwhile */
+	if (result < 0)
+		session_not_signed(s, s->smtp.id);
+	else
+		seal_count(s, "signed");
+	if (s->io != NULL)
+		io_cork(s->io);
+	smtp_in_signed(&s->smtp, result, fields);
+	session_run(s);
 }
 
 static void
-seal_done(void *arg)
+seal_done(void *arg, int result, const struct buf *fields)
 {
 	struct seal_job *j = arg;
 	struct session *s = loop_handle_find(j->loop, j->handle);
 
-	if (s != NULL && s->smtp.state == SMTP_IN_SIGN) {
-		if (j->result < 0)
-			session_not_signed(s, s->smtp.id);
-		else
-			seal_count(s, "signed");
-		if (s->io != NULL)
-			io_cork(s->io);
-		smtp_in_signed(&s->smtp, j->result, &j->fields);
-		session_run(s);
-	}
-	buf_done(&j->fields);
-	dkim_signing_free(&j->signing);
+	if (s != NULL)
+		session_signed(s, result, fields);
 	free(j);
 }
 
-/* A pool that is full has enough to do: this loop then waits for its own
- * signature, and by that the next client for its turn. */
 void
 session_sign(void *arg, struct dkim_signing *signing)
 {
 	struct session *s = arg;
-	struct loop *loop = s->all->loop;
 	struct seal_job *j = xcalloc(1, sizeof(*j));
 
-	j->signing = signing;
-	j->loop = loop;
+	j->loop = s->all->loop;
 	j->handle = s->handle;
-	buf_init(&j->fields, SI_SEAL_MAX);
-	if (pool_run(s->all->cpu, &j->job, seal_run, loop, seal_done, j) == 0)
-		return;
-	seal_run(j);
-	loop_post(loop, &j->post, seal_done, j);
+	dkim_signing_run(signing, SI_SEAL_MAX, s->all->cpu, j->loop, seal_done,
+			 j);
 }
 
 /* --- what comes in front ------------------------------------------------------- */

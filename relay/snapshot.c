@@ -168,6 +168,7 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	if (r < 0)
 		goto drop_keys;
 	snapshot_listens(config, routing);
+	routing_set_keys(routing, keys);
 	s = xcalloc(1, sizeof(*s));
 	s->refs = 1;
 	s->config = config_ref(config);

@@ -312,6 +312,7 @@ start_logins(struct relay *r)
 	} else {
 		r->cpu = pool_new("cpu", start_cpu_threads(), CPU_JOBS);
 		r->logins = logins_new(r->cpu, secret);
+		deliver_sign(r->deliver, r->cpu);
 	}
 	password_wipe(secret, sizeof(secret));
 	free(path);

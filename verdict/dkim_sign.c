@@ -345,6 +345,25 @@ dkim_signing_end(struct dkim_signing *s, struct buf *ret)
 	return r;
 }
 
+int
+dkim_sign_message(struct dkim_keys *keys, const char *message, size_t len,
+		  time_t now, struct buf *ret)
+{
+	struct dkim_signing *s = NULL;
+	size_t end = 0, scanned = 0;
+	int r;
+
+	if (header_end(message, len, &scanned, &end) != 1)
+		return -EBADMSG;
+	r = dkim_signing_new(keys, message, end, now, &s);
+	if (r == 0 && s != NULL) {
+		dkim_signing_body(s, message + end, len - end);
+		r = dkim_signing_end(s, ret);
+		dkim_signing_free(&s);
+	}
+	return r;
+}
+
 const struct dkim_rule *
 dkim_signing_rule(const struct dkim_signing *s)
 {

@@ -35,6 +35,10 @@ void dkim_signing_body(struct dkim_signing *s, const void *data, size_t len);
 /* The fields, with CRLF, behind what is in RET: they go in front of the header.
  * Once. 0; -EBADMSG: the body has a CR or LF by itself; -EIO; -EMSGSIZE. */
 int dkim_signing_end(struct dkim_signing *s, struct buf *ret);
+/* All of it, of a whole message: for one that is small and rare. 0, also where
+ * nobody signs; else as the two above. */
+int dkim_sign_message(struct dkim_keys *keys, const char *message, size_t len,
+		      time_t now, struct buf *ret);
 const struct dkim_rule *dkim_signing_rule(const struct dkim_signing *s);
 /* At any time. NULL is fine. */
 void dkim_signing_free(struct dkim_signing **s);

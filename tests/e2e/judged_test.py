@@ -283,6 +283,25 @@ class Outgoing(Case):
         self.send(b"From: anna@ours.example\r\n\r\nx\r\n")
         self.assertNotIn(b"DKIM", self.sink.wait(2)[-1].content)
 
+    def test_bounce(self):
+        """What Belfry writes itself is signed, too."""
+        belfryd = self.serve_signing(("r1", "rsa"))
+        belfryd.config["dkim"]["sign"][0].update(
+            match=".ours.example", domain="ours.example")
+        belfryd.write_config()
+        belfryd.start()
+        self.sink.script = lambda verb, argument: (
+            "550 5.1.1 no such user" if verb == "RCPT" and "nobody@" in argument
+            else None)
+        for n, body in enumerate((b"x\r\n", BIG)):
+            self.send(b"From: anna@elsewhere.example\r\n\r\n" + body,
+                      sender="anna@ours.example", to=["nobody@example.net"])
+            got = self.sink.wait(n + 1)[-1]
+            self.assertEqual(got.sender, "")
+            self.assertIn("d=ours.example", got.header("DKIM-Signature"))
+            self.assertEqual(self.verified(got.content), [True])
+        self.wait_empty()
+
     def test_many(self):
         """More at once than the pool takes."""
         self.serve_signing(("r1", "rsa")).start()
