@@ -35,8 +35,9 @@ si_data_begin(struct smtp_in *si)
 	si->draft = true;
 	lines_data_init(&si->lines, (size_t)limits->text_line - 2); /* CRLF */
 	buf_init(&si->header, (size_t)limits->header_size + SI_PIECE_MAX);
-	/* With the end of the last line, where a chunk lacks it. */
-	buf_init(&si->early, SI_PIECE_MAX + 2);
+	/* What follows the header in that: more than a piece, where a long line
+	 * ends it. With the end of the last line, which a chunk may lack. */
+	buf_init(&si->early, si->header.max + 2);
 	si->scanned = 0;
 	si->size = 0;
 	si->stored = 0;

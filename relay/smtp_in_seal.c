@@ -56,7 +56,7 @@ si_seal_body(struct smtp_in *si, const char *data, size_t len)
 		dkim_signing_body(si->signing, data, len);
 	if (si->verdict == NULL)
 		return;
-	/* No more than what came with the header: nothing is read meanwhile. */
+	/* Only what came with the header: nothing is read meanwhile. */
 	if (si->resolving)
 		must(buf_append(&si->early, data, len) == 0);
 	else

@@ -108,6 +108,8 @@ belfry_proto_test(
   verdict_discard
   verdict_do
   verdict_full
+  verdict_long_chunk
+  verdict_long_line
   verdict_not
   verdict_trusts
   verify
