@@ -15,8 +15,9 @@ class Milter:
     events, log = lab.Belfryd.events, lab.Belfryd.log
     metric = lab.Belfryd.metric
 
-    def __init__(self, folder, config=None):
+    def __init__(self, folder, config=None, preset=None):
         self.folder, self.http = folder, lab.free_port()
+        self.program = lab.program("belfry-milter", preset)
         self.config_file = os.path.join(folder, "belfry.yaml")
         self.log_file = os.path.join(folder, "milter.log")
         self.path = os.path.join(folder, "milter", "milter.sock")
@@ -43,7 +44,7 @@ class Milter:
     def start(self, wait=True):
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [lab.program("belfry-milter"), "-c", self.config_file],
+                [self.program, "-c", self.config_file],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
                 start_new_session=True)
         if wait:

@@ -59,9 +59,10 @@ def can_run():
 
 class Instance:
     """Takes mail at `port` and does with it what SETTINGS, lines of main.cf in
-    which {folder} is the folder of the instance, say."""
+    which {folder} is the folder of the instance, say. SERVICES: more lines of
+    master.cf."""
 
-    def __init__(self, name, settings):
+    def __init__(self, name, settings, services=""):
         self.port, self.pid = lab.free_port(), None
         self.folder = lab.state_folder(name)
         os.chown(self.folder, 0, 0)
@@ -71,7 +72,7 @@ class Instance:
         os.chown(os.path.join(self.folder, "data"),
                  pwd.getpwnam("postfix").pw_uid, 0)
         self.write("main.cf", MAIN + settings)
-        self.write("master.cf", MASTER)
+        self.write("master.cf", MASTER + services)
 
     def write(self, name, text):
         text = text.format(folder=self.folder, daemons=DAEMONS,

@@ -19,6 +19,7 @@ import threading
 import time
 
 import domains
+import judging
 import secure
 import signing
 from servers import PRESET, Belfry, Postfix, Sink, lab, source
@@ -30,7 +31,7 @@ def note(text):
     print(f"  {text}", file=sys.stderr, flush=True)
 
 
-class Bench(secure.Figures, signing.Figures):
+class Bench(secure.Figures, signing.Figures, judging.Figures):
     note, now = staticmethod(note), staticmethod(time.monotonic)
 
     def __init__(self, options):
@@ -396,15 +397,19 @@ class Bench(secure.Figures, signing.Figures):
 
 FIGURES = ["kept", "new", "cpu", "one", "hundred", "recipients", "mx", "dead",
            "idle", "big", "backlog", "backup", "tls", "login", "handshakes",
-           "tls_idle", "guarded", "sign", "spf"]
+           "tls_idle", "guarded", "sign", "spf", "milter", "verify"]
 
 
 def lacking(name):
     """What must be installed for a figure and isn't, or None."""
     if name in ("sign", "spf"):
         return None
+    if name == "milter":
+        return judging.lacking()
     if not shutil.which("smtp-source") or not shutil.which("smtp-sink"):
         return "smtp-source and smtp-sink of the package postfix"
+    if name == "verify":
+        return judging.lacking_behind_postfix()
     return domains.lacking() if name in ("mx", "dead") else None
 
 

@@ -38,6 +38,22 @@ def memory_of(pid):
         return int(re.search(r"RssAnon:\s+(\d+)", file.read())[1]) / 1024
 
 
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(child) for child in file.read().split()]
+
+
+def in_namespace(folder, resolver):
+    """Before a command that is to see a resolv.conf of its own, that names the
+    address of RESOLVER: the C library asks the servers in there, and only at
+    port 53."""
+    path = os.path.join(folder, "resolv.conf")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(f"nameserver {resolver}\n")
+    return ["unshare", "--mount", "sh", "-ec",
+            'mount --bind "$0" /etc/resolv.conf; exec "$@"', path]
+
+
 class Sink:
     """smtp-sink; `count` is how many messages it has taken."""
 
@@ -167,13 +183,15 @@ class Postfix(Server):
     name = "postfix"
     RECIPIENTS_MOST = 50
 
-    def __init__(self, sink, resolver=None, also=""):
+    def __init__(self, sink, resolver=None, also="", services=""):
         """With the address of a RESOLVER mail goes to mail exchangers, at the
-        sink's port; else all of it to the sink. ALSO: lines of main.cf."""
+        sink's port; else all of it to the sink. ALSO: lines of main.cf;
+        SERVICES: of master.cf."""
         self.sink, self.resolver = sink, resolver
         self.instance = postfix.Instance(
             "bench-postfix",
-            f"myhostname = relay.example.org\n{self.route()}\n{also}")
+            f"myhostname = relay.example.org\n{self.route()}\n{also}",
+            services)
         self.smtp, self.folder = self.instance.port, self.instance.folder
 
     @staticmethod
@@ -186,28 +204,19 @@ class Postfix(Server):
             return f"relayhost =\nsmtp_tcp_port = {self.sink.port}"
         return f"relayhost = [127.0.0.1]:{self.sink.port}"
 
-    def in_namespace(self):
-        """Before a command that is to see a resolv.conf of its own: the C
-        library asks the servers in there, and only at port 53."""
-        if not self.resolver:
-            return []
-        path = os.path.join(self.folder, "resolv.conf")
-        with open(path, "w", encoding="ascii") as file:
-            file.write(f"nameserver {self.resolver}\n")
-        return ["unshare", "--mount", "sh", "-ec",
-                'mount --bind "$0" /etc/resolv.conf; exec "$@"', path]
+    def wrapper(self):
+        return (in_namespace(self.folder, self.resolver) if self.resolver
+                else [])
 
     def start(self):
-        self.instance.start(self.in_namespace())
+        self.instance.start(self.wrapper())
         self.pid = self.instance.pid
         return self
 
     def cpu(self):
         """Of the master, its daemons that live, and those that ended."""
-        total = cpu_of(self.pid, children=True)
-        with open(f"/proc/{self.pid}/task/{self.pid}/children",
-                  encoding="ascii") as children:
-            return total + sum(cpu_of(pid) for pid in children.read().split())
+        return cpu_of(self.pid, children=True) + sum(
+            map(cpu_of, children_of(self.pid)))
 
     def stop(self):
         self.instance.stop()

@@ -8,6 +8,7 @@ import unittest
 
 import harness
 import lab
+import postfix
 
 BENCH = os.path.join(lab.REPO, "tests", "bench", "bench.py")
 SMALL = ["--messages", "60", "--pairs", "1", "--domains", "20",
@@ -70,6 +71,31 @@ class Bench(unittest.TestCase):
         for line in ("signing: Belfry", "signing: libopendkim",
                      "signing: RSA alone", "signing: ratio"):
             self.assertIn(line, said)
+
+    @harness.need("nsd")
+    @harness.need("smtp-sink")
+    @harness.need("dkimsign")
+    def test_judging(self):
+        """Both figures see to it themselves that each message is judged."""
+        with tempfile.TemporaryDirectory() as folder:
+            status, said = self.bench(*SMALL, "--out", folder, "milter",
+                                      "verify")
+        self.assertEqual(status, 0, said)
+        names = ["an empty milter", "belfry"]
+        beside = "the packaged ones are left out" not in said
+        if beside:
+            names.append("opendkim and opendmarc")
+        for name in names:
+            self.assertRegex(said, rf"(?m)^milter: {name} +\d")
+            self.assertRegex(said, rf"(?m)^milter, CPU: {name} +\d")
+        if not postfix.can_run():
+            return self.assertIn("not installed: Postfix", said)
+        self.assertIn("verify: rate, Belfry / an empty milter", said)
+        for what in ("CPU", r"memory \(RSS\)"):
+            self.assertRegex(said, rf"verify, {what}: Belfry +\d")
+            if beside:
+                self.assertIn(f"verify, {what}: the packaged ones / Belfry"
+                              .replace("\\", ""), said)
 
     def test_lacking(self):
         """What is not installed is named, and nothing measured is no
