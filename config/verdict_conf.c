@@ -216,9 +216,9 @@ static const struct conf_option verdict_options[] = {
 	 .type = CONF_ENUM,
 	 .offset = offsetof(struct verdict_conf, on_temperror),
 	 .dflt = "tempfail",
-	 .help = "What to do when the DNS could not be asked: 451 4.7.0, only "
+	 .help = "What to do when the DNS could not be asked: 451, only "
 		 "where the author's domain might ask for quarantine or "
-		 "rejection; or accept.",
+		 "rejection, or spf.reject_fail might refuse; or accept.",
 	 .names = on_temperror_names},
 	{.name = "dns",
 	 .type = CONF_TABLE,

@@ -99,6 +99,12 @@ answers_find(struct answers *a, const char *name, enum answer_type type)
 	return answers_ask(a, name, len, type);
 }
 
+void
+answers_close(struct answers *a)
+{
+	a->max = a->questions;
+}
+
 struct answer *
 answers_next_open(struct answers *a)
 {

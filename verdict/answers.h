@@ -77,6 +77,10 @@ const struct answer *answers_find(struct answers *a, const char *name,
 /* True for a name that the DNS can have. */
 bool answers_name_ok(const char *name);
 
+/* No more questions, as if all that one message may cost were asked: what is not
+ * known is a failure from now on, and never open. */
+void answers_close(struct answers *a);
+
 /* For the driver: an open question that has not been returned before; NULL:
  * there is none. Then answer_add() its records and answer_settle() it. */
 struct answer *answers_next_open(struct answers *a);

@@ -254,14 +254,15 @@ verdict_look(struct verdict *v)
 	if (!verdict_evaluates(v))
 		return 0;
 	/* First: what SPF and the keys cost is the sender's choice, and must
-	 * not use up what there is for the author's domain. */
+	 * not use up what there is for the author's domain; nor what HELO costs
+	 * that for the domain of the sender, which may be somebody else's. */
 	if (!v->dmarc_known)
 		dmarc = look_dmarc(
 			v, dkim_verification_signatures(v->verification), true);
 	v->dmarc_known = dmarc == 0;
-	helo = look_spf(v, SPF_HELO, &v->steps.helo, &v->helo, &v->helo_known);
 	mail_from = look_spf(v, SPF_MAIL_FROM, &v->steps.mail_from,
 			     &v->mail_from, &v->mail_from_known);
+	helo = look_spf(v, SPF_HELO, &v->steps.helo, &v->helo, &v->helo_known);
 	keys = look_keys(v);
 	return helo == 0 && mail_from == 0 && keys == 0 && dmarc == 0 ? 0
 								      : -EAGAIN;
@@ -310,6 +311,9 @@ verdict_evaluate(struct verdict *v)
 {
 	v->result.dkim = dkim_verification_end(
 		v->verification, verdict_steps(v, &v->steps.dkim));
+	/* It asks nothing that it did not ask as if all passed; were that ever
+	 * wrong, it would be a temporary error. */
+	answers_close(&v->answers);
 	must(look_dmarc(v, v->result.dkim, false) == 0);
 	v->result.dmarc = &v->dmarc;
 	verdict_decide(v);

@@ -54,6 +54,23 @@ reject_spf(struct verdict *v, const struct spf_verdict *spf, const char *what,
 			  v->result.reason);
 }
 
+/* Whether SPF refuses it is not known. */
+static void
+decide_spf_open(struct verdict *v)
+{
+	const struct verdict_result *r = &v->result;
+	const struct spf_verdict *spf =
+		r->mail_from != NULL ? r->mail_from : r->helo;
+
+	if (spf == NULL || spf->result != SPF_TEMPERROR ||
+	    v->judge->conf.on_temperror != VERDICT_ON_TEMPERROR_TEMPFAIL)
+		return;
+	decide(v, VERDICT_TEMPFAIL,
+	       arena_printf(&v->arena, "SPF of %s can't be checked now: %s",
+			    r->spf_domain, spf->why));
+	reply_set(&v->result.reply, 451, "4.7.24", "%s", v->result.reason);
+}
+
 static bool
 decide_spf(struct verdict *v)
 {
@@ -65,6 +82,8 @@ decide_spf(struct verdict *v)
 		reject_spf(v, r->mail_from, "the sender", r->spf_domain);
 	else if (r->helo != NULL && r->helo->result == SPF_FAIL)
 		reject_spf(v, r->helo, "HELO", v->message.helo);
+	else
+		decide_spf_open(v);
 	return r->disposition != VERDICT_NONE;
 }
 
