@@ -63,6 +63,23 @@ choose_queue(struct backend *b, unsigned how, bool full)
 	}
 }
 
+/* Strangers are judged, what others send is signed. What is discarded is said to
+ * be queued: not here. */
+static void
+choose_seal(struct backend *b, unsigned how)
+{
+	static const char *const actions[] = {"reject", "hold", "tempfail",
+					      "mark"};
+
+	if (b->client.trusted)
+		backend_sign(b);
+	else
+		backend_judge(b, how & 4 ? VERDICT_TRUST : VERDICT_EVALUATE,
+			      actions[how & 3]);
+	b->front_result = how == 7 ? -EMSGSIZE : 0;
+	b->sign_result = how == 6 ? -EIO : how == 5 ? -EBADMSG : 0;
+}
+
 /* Where STARTTLS may be said, line by line: a handshake follows that at once,
  * and of what was said before nothing is left. */
 static void
@@ -114,6 +131,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	b.limits.errors = 1000;
 	b.step = data[1] & 0x3f;
 	choose_queue(&b, data[1] >> 6, data[0] & 128);
+	if (data[1] & 8)
+		choose_seal(&b, data[1] & 7);
 	backend_start(&b);
 	feed(&b, (const char *)data + 2, len - 2);
 	for (size_t i = 0; i < b.nmessages; i++)
