@@ -32,6 +32,7 @@ target_link_libraries(belfry_queue_rig PUBLIC belfry_store_kit)
 
 belfry_unit_test(body belfry_queue)
 belfry_unit_test(filter belfry_queue)
+belfry_unit_test(message belfry_queue)
 belfry_unit_test(queue belfry_queue_rig)
 belfry_unit_test(queue_clock belfry_queue_rig)
 belfry_unit_test(queue_draft belfry_queue_rig)
