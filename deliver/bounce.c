@@ -28,7 +28,7 @@
 
 #define BOUNCE_MAX ((size_t)STORE_BLOB_IN_PLACE * STORE_PAGE_MAX)
 /* What our signatures on it may have. */
-#define BOUNCE_SIGNED ((size_t)8 * 1024)
+#define BOUNCE_SIGNED ((size_t)16 * 1024)
 /* When even the header is too long for BOUNCE_MAX. */
 #define BOUNCE_HEADER ((size_t)8 * 1024)
 

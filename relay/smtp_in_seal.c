@@ -201,9 +201,9 @@ smtp_in_judged(struct smtp_in *si)
 void
 smtp_in_signed(struct smtp_in *si, int result, const struct buf *fields)
 {
-	/* What can't be signed leaves as it is; what could have been is tried
-	 * again. */
-	bool ok = result == 0 || result == -EBADMSG;
+	/* What can't be signed, or has more of signatures than there is room
+	 * for, leaves as it is; what could have been is tried again. */
+	bool ok = result != -EIO;
 
 	if (si->state != SMTP_IN_SIGN)
 		return; /* it was sent away meanwhile */

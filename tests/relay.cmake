@@ -75,6 +75,7 @@ belfry_proto_test(
   sequence
   sign
   sign_not
+  sign_room
   size
   size_patience
   slow
