@@ -136,10 +136,54 @@ config_dkim_load(const struct config *c, struct conf_errors *e,
 	return 0;
 }
 
+/* Does a rule match A? */
+static bool
+dl_has_rule(const struct config *c, const struct address *a)
+{
+	for (size_t i = 0; i < c->dkim.sign.n; i++) {
+		struct pattern *match = NULL;
+		char *why = NULL;
+		bool has;
+
+		if (pattern_new(dkim_conf_rule(&c->dkim, i)->match,
+				c->recipient_delimiter[0], &match, &why) < 0) {
+			free(why);
+			continue;
+		}
+		has = pattern_match(match, a);
+		pattern_free(&match);
+		if (has)
+			return true;
+	}
+	return false;
+}
+
+/* What belfryd writes itself. */
+static void
+dl_warn_own(const struct config *c, struct conf_errors *e)
+{
+	struct arena arena;
+	struct address a;
+	const char *why;
+
+	if (c->dkim.sign.n == 0 || c->listeners.n == 0)
+		return;
+	arena_init(&arena);
+	if (address_parse(arena_printf(&arena, "MAILER-DAEMON@%s", c->hostname),
+			  &arena, &a, &why) == 0 &&
+	    !dl_has_rule(c, &a))
+		conf_warning(e, &dkim_conf_rule(&c->dkim, 0)->mark,
+			     "bounces leave unsigned: no rule matches "
+			     "MAILER-DAEMON@%s, who sends them",
+			     c->hostname);
+	arena_done(&arena);
+}
+
 void
 config_dkim_look(const struct config *c, bool strictly, struct conf_errors *e)
 {
 	struct dl dl = {.config = c, .errors = e, .strictly = strictly};
 
 	(void)dl_rules(&dl);
+	dl_warn_own(c, e);
 }

@@ -238,6 +238,50 @@ it_is_not_there(void **state)
 	wrong(rig, "other.pem");
 }
 
+/* belfryd's own mail is from its hostname. */
+static void
+bounces_have_a_rule(void **state)
+{
+	static const struct {
+		const char *listeners, *match;
+		size_t warnings;
+	} ways[] = {
+		{"[{role: submission, address: \"127.0.0.1:2525\"}]",
+		 "example.org", 1},
+		{"[{role: submission, address: \"127.0.0.1:2525\"}]",
+		 ".example.org", 0},
+		{"[]", "example.org", 0}, /* a milter's: it sends nothing */
+	};
+	struct rig *rig = *state;
+
+	put_key(rig->key, DKIM_RSA_SHA256, 0600);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		char text[512];
+		int n = snprintf(text, sizeof(text),
+				 HOST OUT "listeners: %s\n"
+					  "dkim: {sign: [{match: %s, domain: "
+					  "example.org, selectors: [{name: a, "
+					  "key_file: \"%s\"}]}]}\n",
+				 ways[i].listeners, ways[i].match, rig->key);
+
+		config_unref(&rig->config);
+		conf_errors_done(&rig->errors);
+		conf_errors_init(&rig->errors);
+		assert_int_equal(config_load_text("t", text, (size_t)n,
+						  &rig->config, &rig->errors),
+				 0);
+		config_dkim_look(rig->config, true, &rig->errors);
+		assert_int_equal(rig->errors.total, 0);
+		assert_int_equal(rig->errors.warnings, ways[i].warnings);
+		if (ways[i].warnings > 0)
+			assert_string_equal(
+				rig->errors.v[0].text,
+				"bounces leave unsigned: no rule matches "
+				"MAILER-DAEMON@relay1.example.org, who sends "
+				"them");
+	}
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -247,6 +291,7 @@ main(void)
 		cmocka_unit_test(complaints), CASE(keys_are_read),
 		CASE(everybody_can_read_it),  CASE(but_that_is_allowed),
 		CASE(it_is_no_key),           CASE(it_is_not_there),
+		CASE(bounces_have_a_rule),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
