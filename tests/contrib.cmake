@@ -23,6 +23,7 @@ foreach(name certbot logrotate nginx postfix)
     LABELS e2e TIMEOUT 300 SKIP_RETURN_CODE 77
     ENVIRONMENT "BELFRY_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
 endforeach()
+set_tests_properties(contrib.postfix PROPERTIES TIMEOUT 900)
 add_test(NAME contrib.systemd-milter
          COMMAND ${Python3_EXECUTABLE} ${contrib}/milter_unit_test.py
                  ${CMAKE_BINARY_DIR}/contrib/systemd/belfry-milter.service

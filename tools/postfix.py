@@ -102,4 +102,5 @@ class Instance:
             os.kill(self.pid, signal.SIGTERM)
             lab.wait_for(lambda: not os.path.exists(f"/proc/{self.pid}"),
                          "Postfix to end")
+            self.pid = None
         shutil.rmtree(self.folder, ignore_errors=True)

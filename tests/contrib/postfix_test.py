@@ -1,6 +1,8 @@
 """contrib/postfix: the script puts Belfry beside a real Postfix in each of the
-ways it has, mail goes through both, and undo leaves no trace."""
+ways it has, mail goes through both, its verdict and signature are right by
+python3-dkim and pyspf, and undo leaves no trace."""
 import os
+import re
 import smtplib
 import subprocess
 import sys
@@ -9,29 +11,44 @@ import unittest
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(REPO, "tests", "e2e"))
+import milter_kit  # noqa: E402 (before the others: it may start anew)
 import harness  # noqa: E402
 import lab  # noqa: E402
 import postfix  # noqa: E402
 
 SCRIPT = os.path.join(REPO, "contrib", "postfix", "belfry-postfix")
+HELO = "good.example"
 # Where mail goes that does not go by Belfry: `other`, a sink.
 SETTINGS = """myhostname = mail.example.org
 relayhost = [127.0.0.1]:OTHER
 smtp_dns_support_level = disabled
 smtpd_peername_lookup = no
-non_smtpd_milters = unix:nobody
+NON_SMTPD
 milter_default_action = accept
 """
 
 
+def letter(author, to="ben@example.net"):
+    return (f"From: Anna <anna@{author}>\r\nTo: {to}\r\n"
+            f"Subject: for {to}\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\n"
+            f"Message-ID: <1@{author}>\r\n\r\nhello\r\n").encode()
+
+
 @unittest.skipUnless(postfix.can_run(), "Postfix can't be run here")
-class Apply(harness.Case):
+class Script(milter_kit.Keys):
+    """A Postfix whose services are locked into its queue directory, as
+    Debian's are."""
+    NON_SMTPD = ""
+
     def setUp(self):
         super().setUp()
         self.other = lab.Sink().start()
         self.addCleanup(self.other.stop)
         self.mta = postfix.Instance("contrib", SETTINGS.replace(
-            "OTHER", str(self.other.port)))
+            "OTHER", str(self.other.port)).replace(
+                "NON_SMTPD", self.NON_SMTPD))
+        self.mta.write("master.cf", re.sub(
+            r"n - n (.*(?:smtpd|cleanup))\n", r"n - y \1\n", postfix.MASTER))
         self.addCleanup(self.mta.stop)
 
     def script(self, *arguments, status=0):
@@ -51,26 +68,130 @@ class Apply(harness.Case):
                               capture_output=True, text=True,
                               check=True).stdout.strip()
 
-    def mail(self, to):
-        with smtplib.SMTP("127.0.0.1", self.mta.port, timeout=60) as client:
-            client.sendmail("anna@example.org", [to],
-                            f"Subject: for {to}\n\nhello\n")
+    def mail(self, to, author="example.org", sender=None,
+             client="127.0.0.1", content=None):
+        """The code of the answer to it, from an address of loopback."""
+        with smtplib.SMTP("127.0.0.1", self.mta.port, timeout=60,
+                          source_address=(client, 0)) as session:
+            session.ehlo(HELO)
+            code, _ = session.mail(f"anna@{author}" if sender is None
+                                   else sender)
+            if code == 250:
+                session.rcpt(to)
+                code, _ = session.data(content or letter(author, to))
+            return code
 
-    def relay(self):
+    def results(self, message):
+        """{method or identity of SPF: result} of Authentication-Results."""
+        field = message.header("Authentication-Results")
+        found = {}
+        for part in re.sub(r"\s+", " ", field).split(";")[1:]:
+            method, result = re.match(r" (\w+)=(\w+)", part).groups()
+            identity = re.search(r"\b(smtp\.\w+)=", part)
+            name = identity[1] if identity else method
+            self.assertNotIn(name, found, field)
+            found[name] = result
+        return found
+
+
+# A stranger's address, sender and author; whether it is signed, and what is
+# found: SPF, DKIM, DMARC.
+STRANGERS = [
+    ("127.0.0.2", "anna@good.example", "good.example", True,
+     ("pass", "pass", "pass")),
+    ("127.0.0.3", "anna@good.example", "good.example", True,
+     ("fail", "pass", "pass")),
+    ("127.0.0.3", "anna@good.example", "good.example", False,
+     ("fail", "none", "fail")),
+    ("127.0.0.3", "anna@none.example", "none.example", False,
+     ("none", "none", "none")),
+    ("127.0.0.2", "", "good.example", False, ("pass", "none", "pass")),
+    ("127.0.0.2", "anna@ours.example", "ours.example", False,
+     ("fail", "none", "none")),
+]
+
+
+class Judged:
+    """For a Script."""
+
+    def judge(self, to, sink):
+        """Mail of strangers by way of Postfix: what arrives in SINK says what
+        python3-dkim and pyspf find, and is signed by nobody of ours."""
+        for n, (client, sender, author, signed, found) in enumerate(STRANGERS):
+            with self.subTest(n):
+                content = letter(author, to)
+                if signed:
+                    content = self.sign(content)
+                self.assertEqual(self.mail(to, sender=sender, client=client,
+                                           content=content), 250)
+                message = sink.wait(n + 1)[n]
+                said = self.results(message)
+                self.assertEqual((said.get("smtp.mailfrom",
+                                           said["smtp.helo"]), said["dkim"],
+                                  said["dmarc"]), found)
+                for identity, name in (("smtp.mailfrom", sender),
+                                       ("smtp.helo", "")):
+                    if identity in said:
+                        self.assertEqual(self.spf(client, name, HELO),
+                                         said[identity])
+                self.assertEqual(self.signatures(message.content),
+                                 [True] if signed else [])
+
+
+class Milter(Script, Judged, milter_kit.Case):
+    def begin(self):
+        """Where the script looks for it, if not told otherwise."""
+        path = os.path.join(self.mta.folder, "spool", "belfry", "milter.sock")
+        self.prepare({"milter": {"socket": f"unix:{path}"}})
+        self.addCleanup(self.mta.stop) # before the milter
+        self.milter.start()
+        self.mta.start()
+        before = self.settings()
+        self.assertNotIn("there is no", self.script("apply", "milter").stderr)
+        return before
+
+    def test(self):
+        before = self.begin()
+        self.judge("ben@example.net", self.other)
+        self.mail("ben@example.net", "ours.example")
+        subprocess.run(["sendmail", "-C", self.mta.etc, "-i", "-f",
+                        "anna@ours.example", "ben@example.net"],
+                       input=letter("ours.example").replace(b"\r", b""),
+                       check=True)
+        ours = self.other.wait(len(STRANGERS) + 2)[len(STRANGERS):]
+        for message in ours:
+            self.assertEqual(self.signatures(message.content), [True, True])
+            self.assertNotIn(b"Authentication-Results", message.content)
+        self.milter.stop()
+        self.assertEqual(self.mail("ben@example.net") // 100, 4)
+        self.script("undo", "milter")
+        self.assertEqual(self.settings(), before)
+        self.assertEqual(self.mail("ben@example.net", "ours.example"), 250)
+        last = self.other.wait(len(STRANGERS) + 3)[-1]
+        self.assertEqual(self.signatures(last.content), [])
+
+
+class Apply(Script, Judged, harness.Case):
+    NON_SMTPD = "non_smtpd_milters = unix:nobody"
+
+    def relay(self, role="submission", **config):
         """belfryd, which listens for this Postfix."""
-        self.prepare()
-        self.belfryd.config["listeners"][0]["xforward"] = ["loopback"]
+        self.prepare(self.signing(config))
+        self.belfryd.config["listeners"][0].update(role=role,
+                                                   xforward=["loopback"])
         self.belfryd.write_config()
         self.belfryd.start()
         return f"[127.0.0.1]:{self.belfryd.smtp}"
 
     def test_smarthost(self):
+        """What leaves is signed, and the log knows whose it was."""
         self.mta.start()
         before = self.settings()
         self.script("apply", "smarthost", self.relay())
-        self.mail("ben@example.net")
-        self.assertEqual(self.sink.wait(1)[0].header("Subject"),
-                         "for ben@example.net")
+        self.mail("ben@example.net", "ours.example", client="127.0.0.4")
+        message = self.sink.wait(1)[0]
+        self.assertEqual(self.signatures(message.content), [True, True])
+        self.wait_events(1, "accept", origin="unknown[127.0.0.4]")
         self.assertEqual(len(self.other.messages), 0)
         self.script("undo", "smarthost")
         self.assertEqual(self.settings(), before)
@@ -78,16 +199,23 @@ class Apply(harness.Case):
         self.other.wait(1)
 
     def test_transport(self):
+        """What comes for these domains is judged by who sent it to Postfix;
+        other mail goes on as before."""
         self.mta.start()
         before = self.settings()
-        self.script("apply", "transport", "-r", self.relay(),
+        self.script("apply", "transport", "-r", self.relay(
+            role="inbound", postmaster="anna@example.org",
+            domains=["hooks.example.org", "alerts.example.org"],
+            routes=[{"match": "*.example.org", "deliver": "smtp",
+                     "via": [self.sink.hop()]}]),
                     "hooks.example.org", "alerts.example.org")
-        self.mail("app@alerts.example.org")
+        self.judge("app@hooks.example.org", self.sink)
+        self.mail("app@alerts.example.org", "good.example", client="127.0.0.2")
+        self.assertEqual(self.sink.wait(len(STRANGERS) + 1)[-1].header("To"),
+                         "app@alerts.example.org")
         self.mail("ben@example.net")
-        self.assertEqual(self.sink.wait(1)[0].header("Subject"),
-                         "for app@alerts.example.org")
-        self.assertEqual(self.other.wait(1)[0].header("Subject"),
-                         "for ben@example.net")
+        self.assertEqual(self.other.wait(1)[0].header("To"),
+                         "ben@example.net")
         self.script("undo", "transport")
         self.assertEqual(self.settings(), before)
 
@@ -96,7 +224,9 @@ class Apply(harness.Case):
         said = self.script("-n", "apply", "milter").stdout
         self.assertIn("main.cf: smtpd_milters = unix:belfry/milter.sock", said)
         self.assertEqual(self.settings(), before)
-        self.script("apply", "milter", "unix:belfry/other.sock")
+        said = self.script("apply", "milter", "unix:belfry/other.sock").stderr
+        self.assertIn(f"there is no {self.mta.folder}/spool/belfry/other.sock",
+                      said)
         self.assertEqual(self.setting("smtpd_milters"),
                          "unix:belfry/other.sock")
         self.assertEqual(self.setting("non_smtpd_milters"),

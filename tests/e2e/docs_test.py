@@ -407,6 +407,11 @@ class Configurations(unittest.TestCase):
             os.rename(pair["key_file"], maker.path(key))
         for name in re.findall(r"ca_file: /etc/belfry/([^\s,}]+)", text):
             shutil.copy(maker.file, maker.path(name))
+        for name in re.findall(r"/etc/belfry/(dkim/[^\s,}]+)", text):
+            os.makedirs(os.path.dirname(maker.path(name)), exist_ok=True)
+            subprocess.run([lab.program("belfry"), "dkim", "genkey",
+                            maker.path(name)], check=True,
+                           capture_output=True)
         for name in re.findall(r"/etc/belfry/([^\s,}\]]+)", text):
             if not os.path.exists(maker.path(name)):
                 with open(maker.path(name), "w", encoding="utf-8") as file:
@@ -416,7 +421,8 @@ class Configurations(unittest.TestCase):
 
     def test(self):
         shown = [(page, "\n".join(lines) + "\n")
-                 for page in documented.pages()
+                 for page in [*documented.pages(),
+                              "../contrib/postfix/README.md"]
                  for _, lines in documented.blocks(page, "yaml")
                  if lines[0].startswith("hostname: ")]
         self.assertGreater(len(shown), 5)

@@ -1,10 +1,12 @@
-"""milter_kit - a belfry-milter that asks a name server of ours."""
+"""milter_kit - a belfry-milter that asks a name server of ours, and verifiers
+that are none of ours: python3-dkim and pyspf."""
 import json
 import os
 import shutil
 import subprocess
 import sys
 import unittest
+import unittest.mock
 
 import harness
 from harness import lab
@@ -14,10 +16,11 @@ from nsd import NSD, Nsd
 DEBIAN = "/usr/bin/python3"  # whose packages only it finds
 try:
     import dkim
+    import spf
 except ImportError:
     if sys.executable != DEBIAN and os.path.exists(DEBIAN):
         os.execv(DEBIAN, [DEBIAN, *sys.argv])
-    dkim = None
+    dkim = spf = None
 
 # Who may send as whom: our tests come from 127.0.0.2.
 ZONE = """
@@ -35,13 +38,15 @@ def strings(text):
     return " ".join(f'"{text[i:i + 200]}"' for i in range(0, len(text), 200))
 
 
-@unittest.skipUnless(NSD and dkim, "nsd or python3-dkim is not installed")
-class Case(unittest.TestCase):
-    """`self.milter`, after `prepare()` or `start()`; it signs for
-    ours.example, and python signs for good.example."""
+@unittest.skipUnless(NSD and dkim, "nsd, python3-dkim or python3-spf is not "
+                                   "installed")
+class Keys(unittest.TestCase):
+    """Keys of ours.example (`r1`, `e1`), with which we sign, and of
+    good.example (`g1`), for which python does; `nsd` has their records."""
 
     @classmethod
     def setUpClass(cls):
+        super().setUpClass()
         cls.folder = lab.state_folder("keys")
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         zone = ZONE
@@ -66,16 +71,51 @@ class Case(unittest.TestCase):
         cls.nsd = Nsd({"example.": zone}).start()
         cls.addClassCleanup(cls.nsd.stop)
 
+    def sign(self, message, domain="good.example", selector="g1"):
+        """As python3-dkim does."""
+        with open(getattr(self, selector), "rb") as file:
+            return dkim.sign(message, selector.encode(), domain.encode(),
+                             file.read(), canonicalize=(b"simple", b"simple")
+                             ) + message
+
+    def signatures(self, message):
+        """Whether each signature of MESSAGE is right, from the top."""
+        found = dkim.DKIM(message)
+        count = sum(name.lower() == b"dkim-signature"
+                    for name, _ in found.headers)
+        return [found.verify(idx=i, dnsfunc=self.txt) for i in range(count)]
+
+    def signing(self, more):
+        """A configuration that asks `nsd` and signs for ours.example, and
+        MORE."""
+        return {"dns": {"servers": [f"127.0.0.1@{self.nsd.port}"],
+                        "timeout": "2s"},
+                "dkim": {"sign": [{"match": "ours.example", "selectors": [
+                    {"name": "r1", "key_file": self.r1},
+                    {"name": "e1", "key_file": self.e1}]}]}, **more}
+
+    def txt(self, name, timeout=5):
+        from dkim_test import txt
+        return txt(name, self.nsd.port)
+
+    def spf(self, address, sender, helo):
+        """What pyspf says of a client at ADDRESS."""
+        def ask(name, qtype, *_):
+            self.assertEqual(qtype, "TXT") # the zone needs no more
+            found = self.txt(name.encode())
+            return [((name, "TXT"), (found,))] if found else []
+        with unittest.mock.patch.object(spf, "DNSLookup", ask):
+            return spf.check2(address, sender, helo)[0]
+
+
+class Case(Keys):
+    """`self.milter`, after `prepare()` or `start()`."""
+
     def prepare(self, config=None):
         folder = lab.state_folder("milter")
         self.addCleanup(shutil.rmtree, folder)
-        self.milter = Milter(folder, lab.merge({
-            "dns": {"servers": [f"127.0.0.1@{self.nsd.port}"],
-                    "timeout": "2s"},
-            "dkim": {"sign": [{"match": "ours.example", "selectors": [
-                {"name": "r1", "key_file": self.r1},
-                {"name": "e1", "key_file": self.e1}]}]},
-            "milter": {"ours": {"networks": ["127.0.0.1"]}}}, config or {}))
+        self.milter = Milter(folder, lab.merge(self.signing({
+            "milter": {"ours": {"networks": ["127.0.0.1"]}}}), config or {}))
         self.addCleanup(self.finish)
         return self.milter
 
@@ -91,20 +131,3 @@ class Case(unittest.TestCase):
         except AssertionError:
             sys.stderr.write(self.milter.log()[-8000:])
             raise
-
-    def sign(self, message, domain="good.example", selector="g1"):
-        """As python3-dkim does."""
-        with open(getattr(self, selector), "rb") as file:
-            return dkim.sign(message, selector.encode(), domain.encode(),
-                             file.read(), canonicalize=(b"simple", b"simple")
-                             ) + message
-
-    def signatures(self, message):
-        """Whether each signature of MESSAGE is right, from the top."""
-        def txt(name, timeout=5):
-            from dkim_test import txt as ask
-            return ask(name, self.nsd.port)
-        found = dkim.DKIM(message)
-        count = sum(name.lower() == b"dkim-signature"
-                    for name, _ in found.headers)
-        return [found.verify(idx=i, dnsfunc=txt) for i in range(count)]
