@@ -31,7 +31,7 @@ struct dkim_verification {
 	bool ready;                   /* the keys are there */
 	size_t nsubjects;
 	struct dkim_subject *subjects; /* in the arena */
-	struct dkim_check *check;      /* owned; NULL: no subject */
+	struct dkim_check *check;      /* owned; see dv_begin_check() */
 };
 
 static void
@@ -223,9 +223,6 @@ dkim_verification_keys(struct dkim_verification *v, struct answers *answers,
 			dv_take_key(v, i, dv_ask(v, answers, i));
 	v->ready = true;
 	dv_say_keys(v, steps);
-	if (v->nsubjects > 0)
-		v->check = dkim_check_new(v->lib, v->header, v->len,
-					  v->subjects, v->nsubjects);
 	return 0;
 }
 
@@ -240,6 +237,19 @@ dkim_verification_signatures(const struct dkim_verification *v)
 bool
 dkim_verification_wants_body(const struct dkim_verification *v)
 {
+	return v->nsubjects > 0;
+}
+
+/* The library does the arithmetic of the signatures as soon as it has the header.
+ * The keys are settled on the loop that asks the DNS, which is there for all
+ * messages: this waits for whoever brings the body. */
+static bool
+dv_begin_check(struct dkim_verification *v)
+{
+	must(v->ready);
+	if (v->check == NULL && v->nsubjects > 0)
+		v->check = dkim_check_new(v->lib, v->header, v->len,
+					  v->subjects, v->nsubjects);
 	return v->check != NULL;
 }
 
@@ -247,8 +257,7 @@ void
 dkim_verification_body(struct dkim_verification *v, const void *data,
 		       size_t len)
 {
-	must(v->ready);
-	if (v->check != NULL)
+	if (dv_begin_check(v))
 		dkim_check_body(v->check, data, len);
 }
 
@@ -312,8 +321,7 @@ dkim_verification_end(struct dkim_verification *v, struct steps *steps)
 {
 	size_t at = 0;
 
-	must(v->ready);
-	if (v->check != NULL)
+	if (dv_begin_check(v))
 		dkim_check_end(v->check);
 	dkim_check_free(&v->check);
 	for (size_t i = 0; i < v->verdict->n; i++)

@@ -3,7 +3,9 @@
  * RFC 6376, with RFC 8301 (no SHA-1, 1,024 bits) and RFC 8463 (Ed25519).
  *
  * The header whole; then the keys, asked of the answers; then the body in
- * pieces; then the verdict. One thread at a time.
+ * pieces; then the verdict. One thread at a time. What takes its time, the
+ * arithmetic of the signatures, is done by the first piece of the body, or the
+ * verdict where there is none.
  */
 #ifndef VERDICT_DKIM_VERIFY_H
 #define VERDICT_DKIM_VERIFY_H
