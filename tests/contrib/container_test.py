@@ -1,6 +1,6 @@
 """contrib/container/Containerfile: what it names is there, and, with --slow, its
 last stage is made below a chroot: mail that one container took is there in the
-next one, with nothing but the volume the same."""
+next one, with nothing but the volume the same; and belfry-milter runs in it."""
 import glob
 import json
 import os
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -46,11 +47,12 @@ def belongings(word, stage):
 
 
 def binaries():
-    return [os.path.join(BUILD, "bin", name) for name in ("belfry", "belfryd")]
+    return [os.path.join(BUILD, "bin", name)
+            for name in ("belfry", "belfryd", "belfry-milter")]
 
 
 def linked():
-    """The libraries that the two programs ask for themselves."""
+    """The libraries that the programs ask for themselves."""
     said = subprocess.run(["objdump", "-p", *binaries()], capture_output=True,
                           text=True, check=True).stdout
     return {n for n in re.findall(r"NEEDED +(\S+)", said)
@@ -131,7 +133,8 @@ class Recipe(unittest.TestCase):
         with tempfile.TemporaryDirectory() as root:
             install(root)
             program, *rest = json.loads(belongings("CMD", self.last)[0])
-            self.assertTrue(os.access(root + program, os.X_OK))
+            for path in (program, "/usr/sbin/belfry-milter"):
+                self.assertTrue(os.access(root + path, os.X_OK), path)
             for page in ("man1/belfry.1", "man8/belfryd.8",
                          "man5/belfry.yaml.5", "man1/belfry-sendmail.1"):
                 self.assertTrue(os.path.exists(
@@ -148,6 +151,9 @@ class Recipe(unittest.TestCase):
                       said)
         self.assertIn(f"groupadd --system --gid 826 {defaults['admin_group']}",
                       said)
+        user, folder = defaults["milter.user"], defaults["milter.observed_dir"]
+        self.assertIn(f"useradd --system --uid 827 --gid {user} ", said)
+        self.assertIn(f"-o {user} -g {user} {folder}", " ".join(said.split()))
 
     @unittest.skipUnless(shutil.which("dpkg"), "no dpkg")
     def test_libraries(self):
@@ -178,38 +184,61 @@ def skip_reason():
     return None
 
 
+def make_image(root):
+    """The last stage, instruction by instruction."""
+    done = subprocess.run(["debootstrap", "--variant=minbase", "bookworm",
+                           root], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise unittest.SkipTest("debootstrap: " + done.stdout[-300:])
+    for word, rest in stages()[1]:
+        if word == "RUN":
+            subprocess.run(["chroot", root, "sh", "-ec", rest], check=True,
+                           capture_output=True, env={
+                               "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                               "DEBIAN_FRONTEND": "noninteractive"})
+        elif word == "COPY":
+            assert rest == "--from=build /out/ /", rest
+            install(root)
+
+
 @unittest.skipIf(skip_reason(), skip_reason())
 class Chroot(unittest.TestCase):
-    def make_image(self, root):
-        """The last stage, instruction by instruction."""
-        done = subprocess.run(["debootstrap", "--variant=minbase", "bookworm",
-                               root], capture_output=True, text=True,
-                              check=False)
-        if done.returncode:
-            self.skipTest("debootstrap: " + done.stdout[-300:])
-        for word, rest in stages()[1]:
-            if word == "RUN":
-                subprocess.run(["chroot", root, "sh", "-ec", rest], check=True,
-                               capture_output=True, env={
-                                   "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-                                   "DEBIAN_FRONTEND": "noninteractive"})
-            elif word == "COPY":
-                self.assertEqual(rest, "--from=build /out/ /")
-                install(root)
+    @classmethod
+    def setUpClass(cls):
+        top = tempfile.mkdtemp(prefix="belfry-container-", dir="/var/tmp")
+        cls.addClassCleanup(shutil.rmtree, top, True)
+        cls.image = top + "/image"
+        make_image(cls.image)
 
-    def run_container(self, root, volume):
-        """The image's command, with VOLUME where it says; the process."""
-        (place,) = belongings("VOLUME", stages()[1])
-        shutil.copy(os.path.join(volume, "belfry.yaml"), root + "/etc/belfry/")
-        if os.path.exists(os.path.join(volume, "state")):
-            shutil.rmtree(root + place)
-            shutil.move(os.path.join(volume, "state"), root + place)
-        command = json.loads(belongings("CMD", stages()[1])[0])
-        with open(os.path.join(volume, "log"), "ab") as log:
+    def setUp(self):
+        self.top = tempfile.mkdtemp(prefix="belfry-container-", dir="/var/tmp")
+        self.addCleanup(shutil.rmtree, self.top, True)
+
+    def container(self, name):
+        """A file system of the image's, with owners and device nodes."""
+        root = os.path.join(self.top, name)
+        subprocess.run(["cp", "-a", self.image, root], check=True)
+        return root
+
+    def start(self, root, command):
+        with open(self.top + "/log", "ab") as log:
             process = subprocess.Popen(["chroot", root, *command], cwd="/",
                                        stdout=log, stderr=log)
         self.addCleanup(self.end, process)
         return process
+
+    def log(self):
+        with open(self.top + "/log", encoding="utf-8") as file:
+            return file.read()
+
+    def run_container(self, root):
+        """The image's command, with VOLUME where it says; the process."""
+        (place,) = belongings("VOLUME", stages()[1])
+        shutil.copy(self.top + "/belfry.yaml", root + "/etc/belfry/")
+        if os.path.exists(self.top + "/state"):
+            shutil.rmtree(root + place)
+            shutil.move(self.top + "/state", root + place)
+        return self.start(root, json.loads(belongings("CMD", stages()[1])[0]))
 
     def end(self, process):
         if process.poll() is None:
@@ -222,30 +251,25 @@ class Chroot(unittest.TestCase):
                               capture_output=True, text=True).stdout
 
     def test_state_survives(self):
-        top = tempfile.mkdtemp(prefix="belfry-container-", dir="/var/tmp")
-        self.addCleanup(shutil.rmtree, top, True)
-        first, second = top + "/first", top + "/second"
-        self.make_image(first)
-        # With owners and device nodes, as they are.
-        subprocess.run(["cp", "-a", first, second], check=True)
+        first, second = self.container("first"), self.container("second")
         port = lab.free_port()
-        with open(top + "/belfry.yaml", "w", encoding="utf-8") as file:
+        with open(self.top + "/belfry.yaml", "w", encoding="utf-8") as file:
             file.write("hostname: relay.example.org\nlisteners:\n"
                        f"  - {{name: a, address: '127.0.0.1:{port}', "
                        "role: submission}\ndelivery:\n"
                        "  smarthost: [{host: 127.0.0.1, port: 9}]\n"
                        "store: {max_size: 1G}\n")
-        process = self.run_container(first, top)
-        lab.wait_for(lambda: answers(port), lambda: "a listener\n"
-                     + open(top + "/log", encoding="utf-8").read())
+        process = self.run_container(first)
+        lab.wait_for(lambda: answers(port),
+                     lambda: "a listener\n" + self.log())
         with smtplib.SMTP("127.0.0.1", port) as client:
             client.sendmail("anna@example.org", ["ben@example.net"],
                             "Subject: kept\r\n\r\nhello\r\n")
         before = self.in_container(first, "belfry", "queue", "list", "--json")
         self.end(process)
-        shutil.move(first + "/var/lib/belfry", top + "/state")
+        shutil.move(first + "/var/lib/belfry", self.top + "/state")
         shutil.rmtree(first)
-        self.run_container(second, top)
+        self.run_container(second)
         lab.wait_for(lambda: answers(port), "a listener again")
         after = self.in_container(second, "belfry", "queue", "list", "--json")
         self.assertEqual(json.loads(after)["queue_id"],
@@ -254,11 +278,37 @@ class Chroot(unittest.TestCase):
         self.assertNotIn("PAUSED",
                          self.in_container(second, "belfry", "status"))
 
+    def test_milter(self):
+        """As docs/milter.md has it: the other program, at an address."""
+        root = self.container("milter")
+        socket, http = lab.free_port(), lab.free_port()
+        with open(root + "/etc/belfry/belfry.yaml", "w",
+                  encoding="utf-8") as file:
+            file.write("hostname: mx1.example.org\nmilter:\n"
+                       f"  socket: '0.0.0.0:{socket}'\n"
+                       f"  http: '127.0.0.1:{http}'\n")
+        process = self.start(root, ["belfry-milter"])
+        lab.wait_for(lambda: healthy(http),
+                     lambda: "its health\n" + self.log())
+        found = os.stat(f"/proc/{process.pid}")
+        self.assertEqual((found.st_uid, found.st_gid), (827, 827))
+        self.end(process)
+        self.assertIn("event=stop", self.log())
+
 
 def answers(port):
     try:
         with smtplib.SMTP("127.0.0.1", port, timeout=5):
             return True
+    except OSError:
+        return False
+
+
+def healthy(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz",
+                                    timeout=5) as reply:
+            return reply.status == 200
     except OSError:
         return False
 
