@@ -31,6 +31,10 @@ _dmarc.strict       TXT "v=DMARC1; p=reject"
 odd                 TXT "v=spf1 -all"
 _dmarc.odd          TXT "v=DMARC1; p=quarantine"
 ours                TXT "v=spf1 -all"
+soft                TXT "v=spf1 include:good.example ?ip4:127.0.0.3 ~all"
+loop                TXT "v=spf1 include:loop.example -all"
+macro               TXT "v=spf1 exists:%{i}.%{l}.%{d} -all"
+127.0.0.2.anna.macro A 127.0.0.1
 """
 
 

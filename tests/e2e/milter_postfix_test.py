@@ -12,6 +12,12 @@ import harness
 import lab
 import postfix
 
+try:
+    import dns.resolver
+    import spf
+except ImportError:
+    spf = None
+
 SETTINGS = """myhostname = mail.peer.example
 relayhost = [127.0.0.1]:SINK
 smtp_dns_support_level = disabled
@@ -114,6 +120,29 @@ class Judged(Case):
         self.assertIn(f"{line['mta_id']}: ", self.postfix.log())
         self.assertEqual(self.milter.metric("belfry_milter_messages_total",
                                             disposition="none"), 1)
+
+    @unittest.skipUnless(spf, "python3-spf is not installed")
+    def test_spf(self):
+        """The result that arrives is the one that pyspf has of it."""
+        self.start()
+        resolver = dns.resolver.Resolver(configure=False)
+        resolver.nameservers, resolver.port = ["127.0.0.1"], self.nsd.port
+        dns.resolver.default_resolver = resolver
+        rows = [("good", "127.0.0.2", "pass"), ("good", "127.0.0.3", "fail"),
+                ("soft", "127.0.0.2", "pass"),
+                ("soft", "127.0.0.3", "neutral"),
+                ("soft", "127.0.0.4", "softfail"),
+                ("loop", "127.0.0.2", "permerror"),
+                ("macro", "127.0.0.2", "pass"),
+                ("macro", "127.0.0.3", "fail"), ("none", "127.0.0.2", "none")]
+        for n, (name, address, result) in enumerate(rows):
+            with self.subTest(name, address=address):
+                sender = f"anna@{name}.example"
+                self.send(message(f"{name}.example", str(n)), sender, address)
+                self.assertIn(f"spf={result} ",
+                              self.results(self.arrive(n + 1).content)[0])
+                self.assertEqual(
+                    spf.check2(address, sender, "client.example")[0], result)
 
     def test_altered(self):
         self.start()
