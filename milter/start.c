@@ -265,14 +265,17 @@ st_release(struct milter *m)
 	pthread_mutex_destroy(&m->lock);
 }
 
-/* SIGUSR1 is for the thread that reloads; all others are libmilter's. */
+/* SIGUSR1 is for the thread that reloads, what ends us for libmilter's: one that
+ * comes before these are there waits for them. */
 static void
 st_block_signals(void)
 {
+	static const int signals[] = {SIGUSR1, SIGTERM, SIGINT, SIGHUP};
 	sigset_t set;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		sigaddset(&set, signals[i]);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a full disk is an error, not the end */

@@ -7,6 +7,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 import unittest
 
 import milter_kit
@@ -287,6 +288,16 @@ class Start(milter_kit.Case):
         self.assertIn("another program listens there", self.milter.log())
         self.milter.process = first
         self.assertTrue(self.milter.is_ready())
+
+    def test_ended_at_once(self):
+        """SIGTERM while it still starts."""
+        self.prepare()
+        self.milter.start(wait=False)
+        while not os.path.exists(self.milter.path):
+            time.sleep(0.0005)
+            self.assertIsNone(self.milter.process.poll())
+        self.assertEqual(self.milter.stop(), 0)
+        self.assertFalse(os.path.exists(self.milter.path))
 
     def test_in_the_way(self):
         """What is no socket is not removed."""
