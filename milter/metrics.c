@@ -1,27 +1,5 @@
 #include "milter/milter.h"
 
-static const struct metric_desc metric_build_info = {
-	.name = "belfry_build_info",
-	.type = METRIC_GAUGE,
-	.help = "Always 1; the labels say which program and version runs",
-	.labels = {"program", "version", NULL},
-};
-
-static const struct metric_desc metric_reload_ok = {
-	.name = "belfry_config_last_reload_successful",
-	.type = METRIC_GAUGE,
-	.help = "1 when the configuration was taken at the last start or "
-		"reload",
-	.labels = {NULL},
-};
-
-static const struct metric_desc metric_reload_time = {
-	.name = "belfry_config_last_reload_success_timestamp_seconds",
-	.type = METRIC_GAUGE,
-	.help = "When a configuration was last taken",
-	.labels = {NULL},
-};
-
 static const struct metric_desc metric_messages = {
 	.name = "belfry_milter_messages_total",
 	.type = METRIC_COUNTER,
@@ -78,18 +56,12 @@ milter_metrics_init(struct milter *m)
 			metric_cell(messages, mm_fate(i), NULL);
 	m->metrics.sessions = mm_cell(m, &metric_sessions);
 	m->metrics.refused = mm_cell(m, &metric_refused);
-	m->metrics.reload_ok = mm_cell(m, &metric_reload_ok);
-	m->metrics.reload_time = mm_cell(m, &metric_reload_time);
-	metric_set(metric_cell(metric_register(m->registry, &metric_build_info),
-			       "belfry-milter", BELFRY_VERSION, NULL),
-		   1);
+	metric_program_init(&m->metrics.program, m->registry, "belfry-milter");
 }
 
 void
 milter_metrics_reloaded(struct milter *m, bool ok)
 {
-	metric_set(m->metrics.reload_ok, ok ? 1 : 0);
-	if (ok)
-		metric_set(m->metrics.reload_time,
-			   (double)clock_wall_ms(m->clock) / 1000);
+	metric_program_reloaded(&m->metrics.program, ok,
+				clock_wall_ms(m->clock));
 }

@@ -15,7 +15,7 @@
 #include <sys/queue.h>
 
 #include "base/log.h"
-#include "base/metric.h"
+#include "base/metric_program.h"
 #include "milter/snapshot.h"
 #include "net/acceptor.h"
 #include "net/dns.h"
@@ -45,7 +45,8 @@ enum milter_fate {
 
 struct milter_metrics {
 	struct metric_cell *messages[MILTER_NFATE];
-	struct metric_cell *sessions, *refused, *reload_ok, *reload_time;
+	struct metric_cell *sessions, *refused;
+	struct metric_program program;
 };
 
 struct milter {

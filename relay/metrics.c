@@ -1,27 +1,5 @@
 #include "relay/relay.h"
 
-static const struct metric_desc metric_build_info = {
-	.name = "belfry_build_info",
-	.type = METRIC_GAUGE,
-	.help = "Always 1; the labels say which program and version runs",
-	.labels = {"program", "version", NULL},
-};
-
-static const struct metric_desc metric_reload_ok = {
-	.name = "belfry_config_last_reload_successful",
-	.type = METRIC_GAUGE,
-	.help = "1 when the configuration was taken at the last start or "
-		"reload",
-	.labels = {NULL},
-};
-
-static const struct metric_desc metric_reload_time = {
-	.name = "belfry_config_last_reload_success_timestamp_seconds",
-	.type = METRIC_GAUGE,
-	.help = "When a configuration was last taken",
-	.labels = {NULL},
-};
-
 static const struct metric_desc metric_accepted = {
 	.name = "belfry_messages_accepted_total",
 	.type = METRIC_COUNTER,
@@ -91,18 +69,12 @@ relay_metrics_init(struct relay *r)
 		.verdicts = metric_register(m, &metric_verdicts),
 		.signatures = metric_register(m, &metric_signatures),
 	};
-	r->build_info = metric_register(m, &metric_build_info);
-	r->reload_ok = metric_register(m, &metric_reload_ok);
-	r->reload_time = metric_register(m, &metric_reload_time);
-	metric_set(metric_cell(r->build_info, "belfryd", BELFRY_VERSION, NULL),
-		   1);
+	metric_program_init(&r->program_metrics, m, "belfryd");
 }
 
 void
 relay_metrics_reloaded(struct relay *r, bool ok)
 {
-	metric_set(metric_cell(r->reload_ok, NULL), ok ? 1 : 0);
-	if (ok)
-		metric_set(metric_cell(r->reload_time, NULL),
-			   (double)clock_wall_ms(r->clock) / 1000);
+	metric_program_reloaded(&r->program_metrics, ok,
+				clock_wall_ms(r->clock));
 }

@@ -11,7 +11,7 @@
 #include <sys/queue.h>
 
 #include "base/log.h"
-#include "base/metric.h"
+#include "base/metric_program.h"
 #include "config/config.h"
 #include "deliver/deliver.h"
 #include "deliver/verify.h"
@@ -91,7 +91,7 @@ struct relay {
 	struct log_context log_root;
 	struct metrics *metrics; /* owned */
 	struct smtp_metrics smtp_metrics;
-	struct metric_family *build_info, *reload_ok, *reload_time;
+	struct metric_program program_metrics;
 	struct snapshot *snapshot;         /* owned reference */
 	struct certificates *certificates; /* owned */
 	struct config *started;   /* owned reference: what a reload can't
