@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -26,4 +27,16 @@ config_complaints(const char *text)
 	config_unref(&c);
 	conf_errors_done(&e);
 	return out;
+}
+
+void
+config_check_rows(const struct config_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char *says = config_complaints(rows[i].text);
+
+		if (strcmp(says, rows[i].says) != 0)
+			fail_msg("%s:\n%s", rows[i].name, says);
+		free(says);
+	}
 }

@@ -71,3 +71,14 @@ spf_kit_check(struct spf_kit *k, const char *ip, const char *helo,
 		assert_true(zone_settle(&k->zone, &k->answers));
 	assert_int_equal(r, 0);
 }
+
+void
+spf_kit_smash_record(struct buf *record)
+{
+	buf_append_str(record, "v=spf1 exists:");
+	for (int i = 0; i < 127; i++)
+		buf_append_str(record, "%{i}");
+	for (int i = 0; i < 4000; i++)
+		buf_append_char(record, 'a');
+	buf_append_str(record, ".test");
+}

@@ -4,6 +4,7 @@
 #ifndef TESTS_UNIT_SPF_KIT_H
 #define TESTS_UNIT_SPF_KIT_H
 
+#include "base/buf.h"
 #include "tests/unit/zone.h"
 #include "verdict/spf.h"
 
@@ -26,6 +27,9 @@ int spf_kit_teardown(void **state);
 void spf_kit_zone(struct spf_kit *k, const char *text);
 /* An address as struct spf_question has it. */
 void spf_kit_ip(const char *text, uint8_t ret[static 16]);
+/* "v=spf1 exists:", a macro 127 times, and 4000 octets under .test: a known
+ * record that makes another library write beyond its stack. RECORD is ready. */
+void spf_kit_smash_record(struct buf *record);
 /* Ask; the zone answers. */
 void spf_kit_check(struct spf_kit *k, const char *ip, const char *helo,
 		   const char *sender);

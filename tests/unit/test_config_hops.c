@@ -14,9 +14,7 @@
 
 #define HOST "hostname: relay1.example.org\n"
 
-static const struct row {
-	const char *name, *text, *says;
-} rows[] = {
+static const struct config_row rows[] = {
 	{"a login without its password",
 	 HOST "delivery: {smarthost: [{host: a.example, user: u}]}\n",
 	 "t:2:24: `user` needs a password or a token: write `password_file` or "

@@ -1,7 +1,6 @@
 /*
  * Whom a listener believes, and what `belfry check` says of that.
  */
-#include <stdlib.h>
 
 #include "tests/unit/config_kit.h"
 #include "tests/unit/test.h"
@@ -9,9 +8,7 @@
 #define HOST "hostname: relay1.example.org\n"
 #define OUT  "delivery: {smarthost: [{host: smtp.example.net}]}\n"
 
-static const struct {
-	const char *name, *text, *complaints;
-} rows[] = {
+static const struct config_row rows[] = {
 	{"trust nobody",
 	 HOST OUT "listeners:\n"
 		  "- {address: ':25', role: submission, trust: []}\n",
@@ -44,13 +41,7 @@ static void
 test_rows(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char *said = config_complaints(rows[i].text);
-
-		print_message("%s\n", rows[i].name);
-		assert_string_equal(said, rows[i].complaints);
-		free(said);
-	}
+	config_check_rows(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 int

@@ -14,9 +14,7 @@
 #define HOST "hostname: relay1.example.org\n"
 #define OUT  "delivery: {smarthost: [{host: smtp.example.net}]}\n"
 
-static const struct {
-	const char *name, *text, *says;
-} rows[] = {
+static const struct config_row rows[] = {
 	{"a milter", HOST OUT "milter: {}\n", ""},
 	{"a milter's socket, as OpenDKIM has it",
 	 HOST OUT "milter: {socket: \"inet:8891@localhost\"}\n",

@@ -10,8 +10,6 @@
 #include "tests/unit/spf_kit.h"
 #include "tests/unit/test.h"
 
-/* "v=spf1 exists:", the macro 127 times, and 4000 octets: a known record that
- * makes another library write beyond its stack. */
 static void
 test_smash_record(void **state)
 {
@@ -19,12 +17,8 @@ test_smash_record(void **state)
 	struct buf record;
 
 	buf_init(&record, SPF_RECORD_MAX);
-	buf_append_str(&record, "v=spf1 exists:");
-	for (int i = 0; i < 127; i++)
-		buf_append_str(&record, "%{i}");
-	for (int i = 0; i < 4000; i++)
-		buf_append_char(&record, 'a');
-	buf_append_str(&record, ".test ip4:" CLIENT " -all");
+	spf_kit_smash_record(&record);
+	buf_append_str(&record, " ip4:" CLIENT " -all");
 	zone_add(&f->zone, "d.test", "TXT", record.data, record.len);
 	spf_kit_check(f, CLIENT, "h.test", "a@d.test");
 	/* The name keeps its last label only, which nobody has. */

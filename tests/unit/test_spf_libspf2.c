@@ -180,12 +180,7 @@ test_smash_record(void **state)
 	struct buf record;
 
 	buf_init(&record, SPF_RECORD_MAX);
-	buf_append_str(&record, "v=spf1 exists:");
-	for (int i = 0; i < 127; i++)
-		buf_append_str(&record, "%{i}");
-	for (int i = 0; i < 4000; i++)
-		buf_append_char(&record, 'a');
-	buf_append_str(&record, ".test");
+	spf_kit_smash_record(&record);
 	assert_string_equal(asked(k, record.data, record.len), TOO_MUCH);
 	buf_done(&record);
 }

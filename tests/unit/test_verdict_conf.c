@@ -10,9 +10,7 @@
 #define HOST "hostname: relay1.example.org\n"
 #define OUT  "delivery: {smarthost: [{host: smtp.example.net}]}\n"
 
-static const struct {
-	const char *name, *text, *says;
-} rows[] = {
+static const struct config_row rows[] = {
 	{"on_reject", HOST OUT "verdict: {dmarc: {on_reject: bounce}}\n",
 	 "t:3:30: `on_reject` can't be `bounce`; one of mark, hold, tempfail, "
 	 "reject, discard\n"},
