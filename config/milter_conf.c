@@ -178,6 +178,19 @@ mc_warn_reach(const struct milter_conf *m, const char *address,
 		     what, address);
 }
 
+#define POSTFIX_PATIENCE_MS 30000 /* its milter_command_timeout */
+
+static void
+mc_warn_deadline(const struct config *c, struct conf_errors *errors)
+{
+	if (c->verdict.dns.deadline_ms >= POSTFIX_PATIENCE_MS)
+		conf_warning(errors, &c->verdict.mark,
+			     "dns.deadline is %lld seconds: Postfix waits for "
+			     "a milter 30, unless its milter_command_timeout "
+			     "says otherwise",
+			     (long long)c->verdict.dns.deadline_ms / 1000);
+}
+
 /* A section that is not there has the place of what it would stand in. */
 bool
 config_has_milter(const struct config *c)
@@ -200,6 +213,7 @@ config_resolve_milter(struct config *c, struct arena *arena,
 					errors, &m->ours.clients);
 	mc_warn_reach(m, m->socket, "socket", errors);
 	mc_warn_reach(m, m->http, "http", errors);
+	mc_warn_deadline(c, errors);
 	if (!networks_resolve(&m->ours.networks, &c->networks, arena, errors,
 			      &m->ours.clients))
 		return false;

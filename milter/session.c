@@ -303,9 +303,27 @@ sn_client_of_verdict(const struct session *s, struct sockaddr_any *ret)
 		sockaddr_parse_ip("0.0.0.0", 0, ret);
 }
 
+/* As it is it can't be taken. */
 static sfsistat
-sn_verify(struct session *s)
+sn_refuse(struct session *s, SMFICTX *ctx, int code, const char *dsn,
+	  const char *text, const char *reason)
 {
+	struct reply reply;
+
+	reply_set(&reply, code, dsn, "%s", text);
+	log_event(&s->log, LOG_WARNING, "refuse",
+		  LOG_STR("mta_id", session_mta_id(ctx)),
+		  LOG_STR("client", s->client_text), LOG_STR("reason", reason));
+	session_reply(s, ctx, &reply);
+	session_count(s, VERDICT_REJECT);
+	session_drop(s);
+	return SMFIS_REJECT;
+}
+
+static sfsistat
+sn_verify(struct session *s, SMFICTX *ctx)
+{
+	const struct verdict_forged *forged;
 	struct mail *mail = s->mail;
 	struct verdict_message message = {
 		.how = VERDICT_EVALUATE,
@@ -320,6 +338,9 @@ sn_verify(struct session *s)
 	sn_client_of_verdict(s, &message.client);
 	message.peer = message.client;
 	mail->verdict = verdict_new(mail->snapshot->judge, &message);
+	if (verdict_forged(mail->verdict, &forged) > MILTER_FORGED_MAX)
+		return sn_refuse(s, ctx, 550, "5.6.0",
+				 "too many fields speak in our name", "forged");
 	sn_wait(s);
 	return SMFIS_CONTINUE;
 }
@@ -330,20 +351,10 @@ session_header_end(struct session *s, SMFICTX *ctx)
 	struct mail *mail = s->mail;
 
 	header_copy_end(&mail->header);
-	if (mail->header.too_long) {
-		struct reply reply;
-
-		reply_set(&reply, 552, "5.3.4", "the header is too long");
-		log_event(&s->log, LOG_WARNING, "refuse",
-			  LOG_STR("mta_id", session_mta_id(ctx)),
-			  LOG_STR("client", s->client_text),
-			  LOG_STR("reason", "header_size"));
-		session_reply(s, ctx, &reply);
-		session_count(s, VERDICT_REJECT);
-		session_drop(s);
-		return SMFIS_REJECT;
-	}
-	return mail->ours != NULL ? sn_sign(s, ctx) : sn_verify(s);
+	if (mail->header.too_long)
+		return sn_refuse(s, ctx, 552, "5.3.4", "the header is too long",
+				 "header_size");
+	return mail->ours != NULL ? sn_sign(s, ctx) : sn_verify(s, ctx);
 }
 
 sfsistat

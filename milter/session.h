@@ -17,6 +17,9 @@
 
 /* A header above this is refused: it is kept in memory. */
 #define MILTER_HEADER_MAX (1024 * 1024)
+/* So is one with more fields in our name: a mail server reads the header anew for
+ * each that is to be taken out. */
+#define MILTER_FORGED_MAX 500
 
 struct mail {
 	struct arena arena;

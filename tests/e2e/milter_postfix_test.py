@@ -144,6 +144,23 @@ class Judged(Case):
                 self.assertEqual(
                     spf.check2(address, sender, "client.example")[0], result)
 
+    def test_forged_oddly(self):
+        """As nobody should write it, and Postfix takes it for a field."""
+        self.start()
+        forged = (b"Authentication-Results : mx.example.org; spf=pass one\r\n"
+                  b"Authentication-Results: other.example; spf=pass stays\r\n"
+                  b"Authentication-Results\t :mx.example.org; a=pass two\r\n"
+                  b"Authentication-Results:\r\n"
+                  b"\tmx.example.org; a=pass three\r\n"
+                  b"Authentication-Results:\x0b mx.example.org; a=pass\r\n"
+                  b"Authentication-Results: \"mx.example\\.org\"; a=pass\r\n")
+        self.assertEqual(self.send(message("good.example", more=forged),
+                                   "anna@good.example")[0], 250)
+        got = self.arrive().content
+        for text in (b"one", b"two", b"three", b"; a=pass"):
+            self.assertNotIn(text + b"\r\n", got)
+        self.assertIn(b"stays\r\n", got)
+
     def test_altered(self):
         self.start()
         content = self.sign(message("good.example")) + b"and more\r\n"

@@ -139,6 +139,21 @@ class Sessions(milter_kit.Case):
                         .startswith(b" new.example;"))
         self.assertEqual(ours.header(b"anna@ours.example", []), b"a")
 
+    def test_reload_in_body(self):
+        """The same, where the keys are in use already."""
+        self.start()
+        ours = self.mta()
+        ours.connect(b"127.0.0.1")
+        self.assertEqual(ours.header(b"anna@ours.example",
+                                     [(b"From", b" anna@ours.example")]), b"c")
+        ours.say(b"B", b"the first half,\r\n")
+        self.milter.config["dkim"] = {"sign": []}
+        self.milter.write_config()
+        self.milter.reload()
+        self.milter.reload() # the first one's has nobody else any more
+        self.assertEqual(len(of(ours.end()[1], b"DKIM-Signature")), 2)
+        self.assertEqual(ours.header(b"anna@ours.example", []), b"a")
+
     def test_many(self):
         """Sixteen sessions side by side, with reloads and aborts between."""
         self.start()

@@ -28,6 +28,19 @@ mt.eom(conn)
 is_answered(conn)
 mt.disconnect(conn)
 
+conn = open() -- more in our name than a mail server has to be told of
+mt.conninfo(conn, "client.example", GOOD)
+mt.mailfrom(conn, "<anna@good.example>")
+for _ = 1, 501 do mt.header(conn, "Authentication-Results", " x;none") end
+mt.eoh(conn)
+goes_on(conn, "others' fields")
+mt.abort(conn)
+mt.mailfrom(conn, "<anna@good.example>")
+for _ = 1, 501 do mt.header(conn, "Authentication-Results", " ;") end
+mt.eoh(conn)
+hears(conn, SMFIR_REPLYCODE, "too many forged fields")
+mt.disconnect(conn)
+
 conn = open() -- more header than is kept
 mt.conninfo(conn, "client.example", GOOD)
 mt.mailfrom(conn, "<anna@good.example>")

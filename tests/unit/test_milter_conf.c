@@ -36,6 +36,12 @@ static const struct config_row rows[] = {
 	 HOST OUT "milter: {ours: {networks: [loopback, servers]}}\n",
 	 "t:3:38: no network is called `servers`; the names are those in "
 	 "`networks`, and `loopback`\n"},
+	{"a milter that answers later than Postfix waits",
+	 HOST OUT "milter: {}\nverdict: {dns: {deadline: 30s}}\n",
+	 "t:4:10: warning: dns.deadline is 30 seconds: Postfix waits for a "
+	 "milter 30, unless its milter_command_timeout says otherwise\n"},
+	{"no milter that does", HOST OUT "verdict: {dns: {deadline: 30s}}\n",
+	 ""},
 	{"a milter that signs what anybody sends",
 	 HOST OUT "milter: {ours: {networks: [0.0.0.0/0]}}\n",
 	 "t:3:28: warning: milter.ours has more than private networks: what "
