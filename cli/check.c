@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/xalloc.h"
+#include "cli/check_milter.h"
 #include "cli/command.h"
 #include "config/config.h"
 #include "config/dkim_load.h"
@@ -81,16 +82,15 @@ check_folder(const char *text, const struct conf_mark *mark, const char *key,
 }
 
 static void
-check_log(const struct config *c, struct conf_errors *e)
+check_log(const char *to, const struct conf_mark *mark, const char *key,
+	  struct conf_errors *e)
 {
-	const char *to = c->log.to;
-
 	if (to[0] != '/' || access(to, W_OK) == 0)
 		return;
 	if (errno == ENOENT)
-		check_folder(to, &c->mark, "log.to", e);
+		check_folder(to, mark, key, e);
 	else
-		conf_error(e, &c->mark, "log.to: can't write to %s: %s", to,
+		conf_error(e, mark, "%s: can't write to %s: %s", key, to,
 			   strerror(errno));
 }
 
@@ -126,21 +126,73 @@ check_secrets(const struct config *c, bool become, struct conf_errors *e)
 	routing_unref(&routing);
 }
 
-/* What belfryd will want to read or write, apart from the file itself. */
 static void
-check_access(const struct config *c, struct conf_errors *e)
+check_dir(const char *dir, const struct conf_mark *mark, const char *key,
+	  struct conf_errors *e)
+{
+	if (access(dir, F_OK) == 0 && access(dir, R_OK | W_OK | X_OK) < 0)
+		conf_error(e, mark, "%s: can't write to %s: %s", key, dir,
+			   strerror(errno));
+}
+
+static void
+check_anchor(const struct config *c, struct conf_errors *e)
 {
 	const char *anchor = c->dns.trust_anchor;
 
 	if (anchor[0] != '\0' && access(anchor, R_OK) < 0 && errno != ENOENT)
 		conf_error(e, &c->mark, "dns.trust_anchor: can't read %s: %s",
 			   anchor, strerror(errno));
-	if (access(c->state_dir, F_OK) == 0 &&
-	    access(c->state_dir, R_OK | W_OK | X_OK) < 0)
-		conf_error(e, &c->mark, "state_dir: can't write to %s: %s",
-			   c->state_dir, strerror(errno));
-	check_log(c, e);
+}
+
+/* What belfryd will want to read or write, apart from the file itself. */
+static void
+check_access(const struct config *c, struct conf_errors *e)
+{
+	check_anchor(c, e);
+	check_dir(c->state_dir, &c->mark, "state_dir", e);
+	check_log(c->log.to, &c->mark, "log.to", e);
 	check_maildirs(c, e);
+}
+
+/* The same of belfry-milter. */
+static void
+check_access_milter(const struct config *c, struct conf_errors *e)
+{
+	const struct milter_conf *m = &c->milter;
+
+	check_anchor(c, e);
+	check_dir(m->observed_dir, &m->mark, "milter.observed_dir", e);
+	check_log(m->log.to, &m->mark, "milter.log.to", e);
+}
+
+/* --as is for belfryd, unless the milter alone has that user. */
+static bool
+check_is_milter(const struct config *c, const char *as)
+{
+	return as != NULL && config_has_milter(c) &&
+	       strcmp(as, c->milter.user) == 0 && strcmp(as, c->user) != 0;
+}
+
+/* All of the file that was taken, as AS reads it, or (NULL) as it stands. */
+static void
+check_all(const struct config *c, const char *as, struct conf_errors *e)
+{
+	bool milter = check_is_milter(c, as), belfryd = as != NULL && !milter;
+
+	check_files(c, e);
+	routes_check_runners(&c->routes, e);
+	check_drop(c, e);
+	users_check(c, belfryd, e);
+	config_tls_look(c, belfryd, e);
+	config_dkim_look(c, as != NULL, e);
+	check_secrets(c, belfryd, e);
+	if (belfryd)
+		check_access(c, e);
+	if (milter)
+		check_access_milter(c, e);
+	if (!belfryd)
+		check_milter(c, milter, e);
 }
 
 static int
@@ -187,17 +239,8 @@ cli_check(const struct cli *cli, int argc, char **argv)
 	if (as != NULL && (r = check_become(as)) != CLI_OK)
 		return r;
 	conf_errors_init(&e);
-	if (config_load(cli->conf_path, &config, &e) == 0) {
-		check_files(config, &e);
-		routes_check_runners(&config->routes, &e);
-		check_drop(config, &e);
-		users_check(config, as != NULL, &e);
-		config_tls_look(config, as != NULL, &e);
-		config_dkim_look(config, as != NULL, &e);
-		check_secrets(config, as != NULL, &e);
-		if (as != NULL)
-			check_access(config, &e);
-	}
+	if (config_load(cli->conf_path, &config, &e) == 0)
+		check_all(config, as, &e);
 	conf_errors_print(&e, stderr);
 	r = check_verdict(cli, &e, strict);
 	config_unref(&config);

@@ -29,7 +29,16 @@ struct genkey {
 
 /* --- the file ------------------------------------------------------------------- */
 
-/* The group of belfryd, so that it can read what root makes; -1: stays. */
+/* The user whose group can read what root makes: belfryd's, or, of a file that is
+ * for the milter alone, that one's. */
+static const char *
+reader_user(const struct config *c)
+{
+	return config_has_milter(c) && c->listeners.n == 0 ? c->milter.user
+							   : c->user;
+}
+
+/* -1: it stays. */
 static gid_t
 reader_group(const struct cli *cli)
 {
@@ -41,8 +50,8 @@ reader_group(const struct cli *cli)
 		return (gid_t)-1;
 	conf_errors_init(&e);
 	if (config_load(cli->conf_path, &config, &e) == 0 &&
-	    config->user[0] != '\0')
-		pw = getpwnam(config->user);
+	    reader_user(config)[0] != '\0')
+		pw = getpwnam(reader_user(config));
 	config_unref(&config);
 	conf_errors_done(&e);
 	return pw != NULL ? pw->pw_gid : (gid_t)-1;

@@ -7,3 +7,7 @@ add_test(NAME cli.import
          COMMAND ${Python3_EXECUTABLE}
                  ${PROJECT_SOURCE_DIR}/tests/cli/import_test.py
                  $<TARGET_FILE:belfry>)
+add_test(NAME cli.check-milter
+         COMMAND ${Python3_EXECUTABLE}
+                 ${PROJECT_SOURCE_DIR}/tests/cli/check_milter_test.py
+                 $<TARGET_FILE:belfry>)

@@ -1,0 +1,313 @@
+#include "cli/check_milter.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/jail.h"
+#include "base/xalloc.h"
+#include "config/dkim_load.h"
+
+#define POSTFIX_ETC   "/etc/postfix"
+#define POSTFIX_QUEUE "/var/spool/postfix"
+#define GROUP_RW      (S_IRGRP | S_IWGRP)
+#define OTHER_RW      (S_IROTH | S_IWOTH)
+
+struct cm {
+	const struct config *config;
+	struct conf_errors *errors;
+	bool become;
+	char user[64]; /* that of the milter, also where `user` is empty */
+	uid_t uid;
+	gid_t own_gid, gid; /* GID: of socket_group */
+};
+
+static void cm_say(struct cm *cm, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void
+cm_say(struct cm *cm, const char *fmt, ...)
+{
+	const struct conf_mark *mark = &cm->config->milter.mark;
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		abort();
+	va_end(ap);
+	if (cm->become)
+		conf_error(cm->errors, mark, "%s", text);
+	else
+		conf_warning(cm->errors, mark, "%s", text);
+	free(text);
+}
+
+/* --- who it is -------------------------------------------------------------------- */
+
+static bool
+cm_accounts(struct cm *cm)
+{
+	const struct milter_conf *m = &cm->config->milter;
+	const struct passwd *pw =
+		m->user[0] != '\0' ? getpwnam(m->user) : getpwuid(geteuid());
+
+	if (pw == NULL) {
+		cm_say(cm,
+		       "milter.user: there is no account %s; `adduser --system "
+		       "--group %s` makes it",
+		       m->user, m->user);
+		return false;
+	}
+	snprintf(cm->user, sizeof(cm->user), "%s", pw->pw_name);
+	cm->uid = pw->pw_uid;
+	cm->gid = cm->own_gid = pw->pw_gid;
+	if (m->socket_group[0] == '\0' ||
+	    jail_find_group(m->socket_group, &cm->gid) == 0)
+		return true;
+	cm_say(cm,
+	       "milter.socket_group: there is no group %s; name the one that "
+	       "the mail server's processes have, or \"\" for the user's own",
+	       m->socket_group);
+	return false;
+}
+
+/* Is USER in the group, by its own or as a member? */
+static bool
+cm_is_member(const struct cm *cm)
+{
+	const struct group *gr = getgrgid(cm->gid);
+
+	if (cm->own_gid == cm->gid)
+		return true;
+	for (char **name = gr != NULL ? gr->gr_mem : NULL;
+	     name != NULL && *name != NULL; name++)
+		if (strcmp(*name, cm->user) == 0)
+			return true;
+	return false;
+}
+
+/* --- the way to the socket -------------------------------------------------------- */
+
+/* May the mail server's processes do BITS (of others) there? They have the group,
+ * and usually the user of its name. */
+static bool
+cm_group_may(const struct cm *cm, const struct stat *st, mode_t bits)
+{
+	const struct passwd *pw = getpwnam(cm->config->milter.socket_group);
+	mode_t has = pw != NULL && pw->pw_uid == st->st_uid ? st->st_mode >> 6
+		     : st->st_gid == cm->gid                ? st->st_mode >> 3
+							    : st->st_mode;
+
+	return (has & bits) == bits;
+}
+
+static bool
+cm_user_may(const struct cm *cm, const struct stat *st, mode_t bits)
+{
+	bool group = st->st_gid == cm->own_gid ||
+		     (st->st_gid == cm->gid && cm_is_member(cm));
+	mode_t has = st->st_uid == cm->uid ? st->st_mode >> 6
+		     : group               ? st->st_mode >> 3
+					   : st->st_mode;
+
+	return cm->uid == 0 || (has & bits) == bits;
+}
+
+/* The folder itself: made as its own in the way that tmpfiles.d has it. */
+static void
+cm_folder(struct cm *cm, const char *dir, const struct stat *st)
+{
+	const char *group = cm->config->milter.socket_group;
+
+	if (!cm_user_may(cm, st, S_IWOTH | S_IXOTH))
+		cm_say(cm,
+		       "milter.socket: user %s can't make it in %s; `install "
+		       "-d -o %s -g %s -m 2750 %s` mends it",
+		       cm->user, dir, cm->user, group[0] ? group : cm->user,
+		       dir);
+	else if (!((st->st_mode & S_ISGID) && st->st_gid == cm->gid) &&
+		 !cm_is_member(cm))
+		cm_say(cm,
+		       "milter.socket: unless root starts it, user %s can't "
+		       "give it to group %s; `chgrp %s %s; chmod g+s %s` does "
+		       "it",
+		       cm->user, group, group, dir, dir);
+}
+
+/* Each folder on the way lets the mail server pass. False: one is not there
+ * yet, or can't be seen. */
+static bool
+cm_way(struct cm *cm, char *dir, struct stat *st)
+{
+	bool there = true;
+
+	for (char *at = dir; there && at != NULL;) {
+		at = strchr(at + 1, '/');
+		if (at != NULL)
+			*at = '\0';
+		there = stat(dir, st) == 0;
+		if (there && !cm_group_may(cm, st, S_IXOTH))
+			cm_say(cm,
+			       "milter.socket: the folder %s is closed to "
+			       "group %s, so the mail server can't reach the "
+			       "socket; `chmod o+x %s` opens it, or a socket "
+			       "elsewhere",
+			       dir, cm->config->milter.socket_group, dir);
+		if (at != NULL)
+			*at = '/';
+	}
+	return there;
+}
+
+static void
+cm_mode(struct cm *cm)
+{
+	const struct milter_conf *m = &cm->config->milter;
+
+	if ((m->socket_mode & GROUP_RW) == GROUP_RW ||
+	    (m->socket_mode & OTHER_RW) == OTHER_RW)
+		return;
+	cm_say(cm,
+	       "milter.socket_mode %s: group %s can't use the socket, and so "
+	       "not the mail server either; \"0660\" lets it",
+	       m->socket_mode_text, m->socket_group);
+}
+
+static void
+cm_socket(struct cm *cm, const char *path)
+{
+	char *dir = xstrdup(path), *slash = strrchr(dir, '/');
+	struct stat st;
+
+	cm_mode(cm);
+	slash[slash == dir] = '\0';
+	if (cm_way(cm, dir, &st))
+		cm_folder(cm, dir, &st);
+	free(dir);
+}
+
+/* --- Postfix ---------------------------------------------------------------------- */
+
+/* The value of NAME in main.cf, in BUF. */
+static bool
+cm_main_cf(const char *etc, const char *name, char *buf, size_t size)
+{
+	char *path = xasprintf("%s/main.cf", etc), line[1024], value[512];
+	FILE *file = fopen(path, "re");
+	bool found = false;
+	size_t len = strlen(name);
+
+	free(path);
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, name, len) == 0 &&
+		    sscanf(line + len, " = %511s", value) == 1) {
+			snprintf(buf, size, "%s", value);
+			found = true;
+		}
+	if (file != NULL)
+		fclose(file);
+	return found;
+}
+
+/* The service that takes mail, `smtp inet n - y - - smtpd`: the fifth says
+ * whether it is locked in, and `-` was so before Postfix 3.0, as only a low
+ * compatibility_level has it. */
+static bool
+cm_is_locked(const char *etc)
+{
+	char *path = xasprintf("%s/master.cf", etc), line[1024];
+	char chroot[16], program[64];
+	FILE *file = fopen(path, "re");
+	bool locked = false;
+
+	free(path);
+	while (file != NULL && !locked &&
+	       fgets(line, sizeof(line), file) != NULL)
+		locked = line[0] != '#' && line[0] != ' ' &&
+			 sscanf(line, "%*s inet %*s %*s %15s %*s %*s %63s",
+				chroot, program) == 2 &&
+			 strcmp(program, "smtpd") == 0 &&
+			 strcmp(chroot, "y") == 0;
+	if (file != NULL)
+		fclose(file);
+	return locked;
+}
+
+/* Can it see PATH from its queue directory, if it is locked in there? */
+static void
+cm_postfix(struct cm *cm, const char *path)
+{
+	const char *etc = getenv("MAIL_CONFIG"); /* as Postfix's programs do */
+	char queue[512] = POSTFIX_QUEUE;
+	size_t len;
+
+	if (etc == NULL)
+		etc = POSTFIX_ETC;
+	cm_main_cf(etc, "queue_directory", queue, sizeof(queue));
+	len = strlen(queue);
+	if (!cm_is_locked(etc) ||
+	    (strncmp(path, queue, len) == 0 && path[len] == '/'))
+		return;
+	cm_say(cm,
+	       "milter.socket: Postfix's smtpd is locked into %s (the `y` in "
+	       "%s/master.cf) and can't see %s; put it there, like "
+	       "unix:%s/belfry/milter.sock",
+	       queue, etc, path, queue);
+}
+
+/* --- whose mail is ours ----------------------------------------------------------- */
+
+static void
+cm_ours(struct cm *cm)
+{
+	const struct milter_ours_conf *o = &cm->config->milter.ours;
+	struct sockaddr_any loopback;
+
+	sockaddr_parse_ip("127.0.0.1", 0, &loopback);
+	if (!network_list_has(&o->clients, &loopback))
+		conf_warning(cm->errors, &cm->config->milter.mark,
+			     "milter.ours.networks lacks `loopback`: what "
+			     "programs of this machine send is judged as a "
+			     "stranger's, and not signed");
+}
+
+/* --- the whole -------------------------------------------------------------------- */
+
+/* As the milter will read them: where we are root and can be that user. */
+static void
+cm_keys(struct cm *cm)
+{
+	if (cm->become || geteuid() != 0 ||
+	    cm->config->milter.user[0] == '\0' || cm->errors->total > 0)
+		return; /* they are looked at anyway */
+	if (jail_borrow(cm->user, cm->own_gid) < 0)
+		return;
+	config_dkim_look(cm->config, true, cm->errors);
+	jail_return();
+}
+
+void
+check_milter(const struct config *c, bool become, struct conf_errors *e)
+{
+	struct cm cm = {.config = c, .errors = e, .become = become};
+	const char *address = c->milter.socket;
+
+	if (!config_has_milter(c))
+		return;
+	cm_ours(&cm);
+	if (strncmp(address, "unix:", 5) == 0) {
+		cm_postfix(&cm, address + 5);
+		if (cm_accounts(&cm))
+			cm_socket(&cm, address + 5);
+	} else {
+		(void)cm_accounts(&cm);
+	}
+	if (cm.user[0] != '\0')
+		cm_keys(&cm);
+}
