@@ -34,7 +34,7 @@ add_test(NAME tools.man
          COMMAND ${Python3_EXECUTABLE}
                  ${PROJECT_SOURCE_DIR}/tests/tools/man_test.py
                  $<TARGET_FILE:belfry> $<TARGET_FILE:belfryd>
-                 ${CMAKE_BINARY_DIR}/man)
+                 $<TARGET_FILE:belfry-milter> ${CMAKE_BINARY_DIR}/man)
 add_test(NAME tools.check-docs
          COMMAND ${PROJECT_SOURCE_DIR}/tools/check-docs
                  --belfry $<TARGET_FILE:belfry>)

@@ -136,6 +136,7 @@ class Recipe(unittest.TestCase):
             for path in (program, "/usr/sbin/belfry-milter"):
                 self.assertTrue(os.access(root + path, os.X_OK), path)
             for page in ("man1/belfry.1", "man8/belfryd.8",
+                         "man8/belfry-milter.8",
                          "man5/belfry.yaml.5", "man1/belfry-sendmail.1"):
                 self.assertTrue(os.path.exists(
                     f"{root}/usr/share/man/{page}"), page)

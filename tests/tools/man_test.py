@@ -8,8 +8,9 @@ import subprocess
 import sys
 import unittest
 
-BELFRY, BELFRYD, FOLDER = sys.argv[1:4]
-PAGES = ["belfry.1", "belfryd.8", "belfry.yaml.5", "belfry-sendmail.1"]
+BELFRY, BELFRYD, MILTER, FOLDER = sys.argv[1:5]
+PAGES = ["belfry.1", "belfryd.8", "belfry-milter.8", "belfry.yaml.5",
+         "belfry-sendmail.1"]
 
 
 def rows(*command):
@@ -56,7 +57,8 @@ class Man(unittest.TestCase):
         self.assertIn("\n*@*.example.org\na glob: * is any run", page)
 
     def test_options_of_programs(self):
-        for program, name in ((BELFRY, "belfry.1"), (BELFRYD, "belfryd.8")):
+        for program, name in ((BELFRY, "belfry.1"), (BELFRYD, "belfryd.8"),
+                              (MILTER, "belfry-milter.8")):
             said = subprocess.run([program, "--help"], capture_output=True,
                                   text=True, check=True).stdout
             page = plain(name)
@@ -66,6 +68,10 @@ class Man(unittest.TestCase):
                 self.assertIn(option, page)
         self.assertIn("SIGHUP", plain("belfryd.8"))
         self.assertIn("\n.TP\n78\n", plain("belfry.1"))
+        milter = plain("belfry-milter.8")
+        for word in ("SIGUSR1", "milter_default_action = tempfail",
+                     "daemon_name", "\n.TP\n78\nthe configuration is wrong\n"):
+            self.assertIn(word, milter)
 
     def test_sendmail(self):
         page = plain("belfry-sendmail.1")
