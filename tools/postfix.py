@@ -3,6 +3,7 @@ configuration is written here, the queue lies in a folder of its own, and
 nothing of /etc/postfix is read."""
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -51,6 +52,12 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """
+
+
+def locked_in(master):
+    """MASTER with what takes mail locked into the queue directory, as Debian
+    has it."""
+    return re.sub(r"n - n (.*(?:smtpd|cleanup))\n", r"n - y \1\n", master)
 
 
 def can_run():

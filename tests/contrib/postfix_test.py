@@ -47,8 +47,7 @@ class Script(milter_kit.Keys):
         self.mta = postfix.Instance("contrib", SETTINGS.replace(
             "OTHER", str(self.other.port)).replace(
                 "NON_SMTPD", self.NON_SMTPD))
-        self.mta.write("master.cf", re.sub(
-            r"n - n (.*(?:smtpd|cleanup))\n", r"n - y \1\n", postfix.MASTER))
+        self.mta.write("master.cf", postfix.locked_in(postfix.MASTER))
         self.addCleanup(self.mta.stop)
 
     def script(self, *arguments, status=0):
