@@ -408,7 +408,7 @@ class Configurations(unittest.TestCase):
             os.rename(pair["key_file"], maker.path(key))
         for name in re.findall(r"ca_file: /etc/belfry/([^\s,}]+)", text):
             shutil.copy(maker.file, maker.path(name))
-        for name in re.findall(r"/etc/belfry/(dkim/[^\s,}]+)", text):
+        for name in set(re.findall(r"/etc/belfry/(dkim/[^\s,}]+)", text)):
             os.makedirs(os.path.dirname(maker.path(name)), exist_ok=True)
             subprocess.run([lab.program("belfry"), "dkim", "genkey",
                             maker.path(name)], check=True,
