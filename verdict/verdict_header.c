@@ -172,26 +172,39 @@ vh_believe_dmarc(struct verdict *v, const struct auth_result *a)
 	v->result.dmarc = &v->dmarc;
 }
 
-static void
-vh_believe(struct verdict *v, const struct auth_results *a)
-{
-	for (size_t i = 0; i < a->n; i++) {
-		const struct auth_result *r = &a->v[i];
+static const struct {
+	const char *name;
+	void (*believe)(struct verdict *v, const struct auth_result *a);
+} vh_methods[] = {
+	{"spf", vh_believe_spf},
+	{"dkim", vh_believe_dkim},
+	{"dmarc", vh_believe_dmarc},
+};
 
-		if (strcmp(r->method, "spf") == 0)
-			vh_believe_spf(v, r);
-		else if (strcmp(r->method, "dkim") == 0)
-			vh_believe_dkim(v, r);
-		else if (strcmp(r->method, "dmarc") == 0)
-			vh_believe_dmarc(v, r);
-	}
+#define NMETHODS (sizeof(vh_methods) / sizeof(vh_methods[0]))
+
+/* But for methods that are KNOWN by fields above, as bits. */
+static void
+vh_believe(struct verdict *v, const struct auth_results *a, unsigned *known)
+{
+	unsigned here = 0;
+
+	for (size_t i = 0; i < a->n; i++)
+		for (size_t m = 0; m < NMETHODS; m++) {
+			if ((*known & 1U << m) != 0 ||
+			    strcmp(a->v[i].method, vh_methods[m].name) != 0)
+				continue;
+			vh_methods[m].believe(v, &a->v[i]);
+			here |= 1U << m;
+		}
+	*known |= here;
 }
 
 /* Fields that are believed; others say no more. */
 #define BELIEVED_MAX 20
 
 /* All fields of the first one that is believed: filters behind each other leave
- * one each. */
+ * one each. What stands below those may have been there before. */
 void
 verdict_believe(struct verdict *v)
 {
@@ -200,7 +213,7 @@ verdict_believe(struct verdict *v)
 	const struct trusted_authserv *t, *first = NULL;
 	struct auth_results *a;
 	struct header_field f;
-	unsigned n = 0;
+	unsigned n = 0, known = 0;
 	bool named;
 
 	for (; n < BELIEVED_MAX && header_next(at, left, &f) > 0;
@@ -215,6 +228,6 @@ verdict_believe(struct verdict *v)
 		first = t;
 		n++;
 		v->result.believed = t->id;
-		vh_believe(v, a);
+		vh_believe(v, a, &known);
 	}
 }

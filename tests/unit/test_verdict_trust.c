@@ -1,6 +1,8 @@
 /*
  * Authentication-Results of others: which are taken out, and which are believed.
  */
+#include <stdio.h>
+
 #include "mail/header.h"
 #include "tests/unit/court.h"
 #include "tests/unit/test.h"
@@ -121,6 +123,44 @@ test_trusted(void **state)
 	court_done(&c);
 }
 
+/* What stands below may have been there before him: a method is believed in the
+ * first field that has it. */
+static void
+test_first_is_believed(void **state)
+{
+	static const char older[] =
+		"Authentication-Results: edge.example.net;\r\n"
+		" spf=pass smtp.mailfrom=eve@example.org;\r\n"
+		" spf=pass smtp.helo=mail.example.org;\r\n"
+		" dkim=pass header.d=example.com; dmarc=pass\r\n" FROM;
+	struct dkim_kit *k = *state;
+	const struct verdict_result *r;
+	struct court c;
+	char text[1024];
+
+	court_init(&c);
+	c.message.how = VERDICT_TRUST;
+	court_trust(&c, "edge.example.net", "192.0.2.1");
+	snprintf(text, sizeof(text), "%s%s%s", EDGE, EDGE2, older);
+	r = court_hear(&c, k, text);
+	assert_string_equal(r->mail_from->domain, "example.com");
+	assert_int_equal(r->helo->result, SPF_FAIL);
+	assert_int_equal(r->dkim->n, 1);
+	assert_int_equal(r->dmarc->result, DMARC_FAIL);
+	court_done(&c);
+
+	court_init(&c);
+	c.message.how = VERDICT_TRUST;
+	court_trust(&c, "edge.example.net", "192.0.2.1");
+	snprintf(text, sizeof(text),
+		 "Authentication-Results: edge.example.net; dkim=none\r\n%s",
+		 older);
+	r = court_hear(&c, k, text);
+	assert_int_equal(r->dkim->n, 0);
+	assert_int_equal(r->dmarc->result, DMARC_PASS);
+	court_done(&c);
+}
+
 /* ... and without a field of his there is no result. */
 static void
 test_not_trusted(void **state)
@@ -150,6 +190,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		DKIM_KIT_CASE(test_forged),
 		DKIM_KIT_CASE(test_trusted),
+		DKIM_KIT_CASE(test_first_is_believed),
 		DKIM_KIT_CASE(test_not_trusted),
 	};
 
