@@ -55,15 +55,18 @@ is_domain_octet(char c)
 	       (unsigned char)c >= 0x80;
 }
 
+/* Beginnings without an end that are looked for: each costs the whole field. */
+#define OPEN_MAX 10
+
 /* Behind the quoted string or comment at S; without an end it is none, and only
- * its first octet is passed. */
+ * its first octet is passed. Nor is one beyond OPEN_MAX of those. */
 static const char *
-skip_quoted(const char *s, const char *end)
+skip_quoted(const char *s, const char *end, unsigned *open)
 {
 	char close = *s == '"' ? '"' : ')';
 	size_t depth = 0;
 
-	for (const char *p = s; p < end; p++) {
+	for (const char *p = s; p < end && *open < OPEN_MAX; p++) {
 		if (*p == '\\' && p + 1 < end)
 			p++;
 		else if (p > s && *p == close && --depth == 0)
@@ -71,6 +74,7 @@ skip_quoted(const char *s, const char *end)
 		else if (*p == *s)
 			depth++;
 	}
+	++*open;
 	return s + 1;
 }
 
@@ -88,10 +92,11 @@ static void
 author_search(struct author *a, const char *s, size_t len, struct arena *arena)
 {
 	const char *end = s + len, *start;
+	unsigned open = 0;
 
 	while (s < end) {
 		if (*s == '"' || *s == '(') {
-			s = skip_quoted(s, end);
+			s = skip_quoted(s, end, &open);
 		} else if (*s++ == '@') {
 			start = s = skip_blanks(s, end);
 			while (s < end && is_domain_octet(*s))

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/unit/test.h"
 #include "verdict/author.h"
@@ -180,6 +181,36 @@ test_nul(void **state)
 	arena_done(&arena);
 }
 
+/* Comments and quotes without an end, a field full of them: each looked for to
+ * the end would take minutes. */
+static void
+test_open_ends(void **state)
+{
+	static const char end[] = " a@example.org\r\n";
+	const size_t len = 250000;
+	char *header = malloc(len + sizeof(end));
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		clock_t begun = clock();
+		struct author author;
+		struct arena arena;
+
+		memset(header, i == 0 ? '(' : '"', len);
+		for (size_t at = 1; i == 1 && at < len; at += 2)
+			header[at] = '\\';
+		memcpy(header, "From: ", 6);
+		memcpy(header + len, end, sizeof(end));
+		arena_init(&arena);
+		author_find(header, strlen(header), &arena, &author);
+		assert_true(clock() - begun < 5 * CLOCKS_PER_SEC);
+		assert_int_equal(author.n, 1);
+		assert_string_equal(author.domains[0], "example.org");
+		arena_done(&arena);
+	}
+	free(header);
+}
+
 int
 main(void)
 {
@@ -187,6 +218,7 @@ main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_open_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
