@@ -133,6 +133,40 @@ is_opendkims(const char *path)
 	       strncmp(path, "/var/run/opendkim/", 18) == 0;
 }
 
+/* "inet:8891@localhost" as it is written here. */
+static const char *
+inet_text(struct import_opendkim *io, const char *name, const char *value)
+{
+	bool six = strncasecmp(value, "inet6:", 6) == 0;
+	const char *loopback = six ? "::1" : "127.0.0.1", *host;
+	char *port = arena_strdup(io->im.arena, strchr(value, ':') + 1);
+	char *at = strchr(port, '@');
+	struct sockaddr_any sa;
+
+	if (at == NULL) {
+		import_note(&io->im, name,
+			    "`%s` is open on every address of this machine: "
+			    "here only on loopback",
+			    value);
+		host = loopback;
+	} else {
+		*at = '\0';
+		host = network_text(io, at + 1);
+	}
+	if (host != NULL && strcmp(host, "loopback") == 0)
+		host = loopback;
+	if (host == NULL || sockaddr_parse_ip(host, 0, &sa) < 0) {
+		import_note(&io->im, name,
+			    "`%s` is at a name, and only an address is "
+			    "understood here: on loopback",
+			    value);
+		host = loopback;
+	}
+	return arena_printf(io->im.arena,
+			    strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s",
+			    host, port);
+}
+
 static void
 oi_socket(struct import_opendkim *io, const char *name, const char *value)
 {
@@ -149,16 +183,16 @@ oi_socket(struct import_opendkim *io, const char *name, const char *value)
 			    path);
 		return;
 	}
-	if (path != NULL)
+	if (path != NULL) {
 		value = arena_printf(io->im.arena, "unix:%s", path);
-	else if (strncasecmp(value, "inet", 4) != 0)
+	} else if (strncasecmp(value, "inet:", 5) == 0 ||
+		   strncasecmp(value, "inet6:", 6) == 0) {
+		value = inet_text(io, name, value);
+	} else {
 		import_note(&io->im, name, "`%s` is no socket that is known",
 			    value);
-	else if (strchr(value, '@') == NULL)
-		import_note(&io->im, name,
-			    "`%s` is open on every address of this machine: "
-			    "say which one",
-			    value);
+		return;
+	}
 	import_put(&io->milter, "  socket: %s\n", import_quote(&io->im, value));
 }
 

@@ -393,6 +393,54 @@ class Link(DocCase):
         self.stranger()
 
 
+class OpenDkim(DocCase):
+    """Debian's own settings, with the tables that everybody has."""
+    PAGE, HEADING = "opendkim.md", "OpenDKIM's settings"
+    SETTINGS = """\
+Syslog yes
+SyslogSuccess yes
+Canonicalization relaxed/simple
+Mode sv
+SubDomains no
+OversignHeaders From
+UserID opendkim
+UMask 007
+Socket inet:8891@localhost
+PidFile /run/opendkim/opendkim.pid
+TrustAnchorFile /usr/share/dns/root.key
+KeyTable ETC/KeyTable
+SigningTable refile:ETC/SigningTable
+InternalHosts ETC/TrustedHosts
+ExternalIgnoreList ETC/TrustedHosts
+"""
+    TABLES = {
+        "KeyTable": "s1._domainkey.example.org example.org:s1:ETC/s1.private\n",
+        "SigningTable": "*@example.org s1._domainkey.example.org\n"
+                        "*@*.example.org s1._domainkey.example.org\n",
+        "TrustedHosts": "127.0.0.1\n::1\nlocalhost\n10.1.0.0/16\n"}
+
+    def test(self):
+        etc = self.prepare().folder
+        for name, text in {"opendkim.conf": self.SETTINGS,
+                           **self.TABLES}.items():
+            with open(os.path.join(etc, name), "w", encoding="utf-8") as file:
+                file.write(text.replace("ETC", etc).replace(
+                    "TrustAnchorFile", "#" if not os.path.exists(
+                        "/usr/share/dns/root.key") else "TrustAnchorFile"))
+        key = os.path.join(etc, "s1.private")
+        self.belfryd.cli("dkim", "genkey", key)
+        self.names += [("/etc/opendkim.conf", f"{etc}/opendkim.conf")]
+        self.run_block(0)
+        with open(os.path.join(etc, "opendkim.yaml"),
+                  encoding="utf-8") as file:
+            made = file.read()
+        for part in (f"key_file: {key}", 'socket: "127.0.0.1:8891"',
+                     "networks: [internal]"):
+            self.assertIn(part, made)
+        self.belfryd.write_config("hostname: mail.example.org\n" + made)
+        self.belfryd.cli("check") # of no mistake
+
+
 class Configurations(unittest.TestCase):
     """Each whole configuration that a page shows is one that belfryd takes,
     where the files are that it names below /etc/belfry."""
