@@ -22,7 +22,8 @@ struct cm {
 	const struct config *config;
 	struct conf_errors *errors;
 	bool become;
-	char user[64]; /* that of the milter, also where `user` is empty */
+	char user[64];  /* that of the milter, also where `user` is empty */
+	char group[64]; /* that of GID */
 	uid_t uid;
 	gid_t own_gid, gid; /* GID: of socket_group */
 };
@@ -56,6 +57,7 @@ cm_accounts(struct cm *cm)
 	const struct milter_conf *m = &cm->config->milter;
 	const struct passwd *pw =
 		m->user[0] != '\0' ? getpwnam(m->user) : getpwuid(geteuid());
+	const struct group *gr;
 
 	if (pw == NULL) {
 		cm_say(cm,
@@ -67,14 +69,19 @@ cm_accounts(struct cm *cm)
 	snprintf(cm->user, sizeof(cm->user), "%s", pw->pw_name);
 	cm->uid = pw->pw_uid;
 	cm->gid = cm->own_gid = pw->pw_gid;
-	if (m->socket_group[0] == '\0' ||
-	    jail_find_group(m->socket_group, &cm->gid) == 0)
-		return true;
-	cm_say(cm,
-	       "milter.socket_group: there is no group %s; name the one that "
-	       "the mail server's processes have, or \"\" for the user's own",
-	       m->socket_group);
-	return false;
+	if (m->socket_group[0] != '\0' &&
+	    jail_find_group(m->socket_group, &cm->gid) < 0) {
+		cm_say(cm,
+		       "milter.socket_group: there is no group %s; name the "
+		       "one that the mail server's processes have, or \"\" for "
+		       "the user's own",
+		       m->socket_group);
+		return false;
+	}
+	gr = getgrgid(cm->gid);
+	snprintf(cm->group, sizeof(cm->group), "%s",
+		 gr != NULL ? gr->gr_name : m->socket_group);
+	return true;
 }
 
 /* Is USER in the group, by its own or as a member? */
@@ -99,7 +106,7 @@ cm_is_member(const struct cm *cm)
 static bool
 cm_group_may(const struct cm *cm, const struct stat *st, mode_t bits)
 {
-	const struct passwd *pw = getpwnam(cm->config->milter.socket_group);
+	const struct passwd *pw = getpwnam(cm->group);
 	mode_t has = pw != NULL && pw->pw_uid == st->st_uid ? st->st_mode >> 6
 		     : st->st_gid == cm->gid                ? st->st_mode >> 3
 							    : st->st_mode;
@@ -123,21 +130,18 @@ cm_user_may(const struct cm *cm, const struct stat *st, mode_t bits)
 static void
 cm_folder(struct cm *cm, const char *dir, const struct stat *st)
 {
-	const char *group = cm->config->milter.socket_group;
-
 	if (!cm_user_may(cm, st, S_IWOTH | S_IXOTH))
 		cm_say(cm,
 		       "milter.socket: user %s can't make it in %s; `install "
 		       "-d -o %s -g %s -m 2750 %s` mends it",
-		       cm->user, dir, cm->user, group[0] ? group : cm->user,
-		       dir);
+		       cm->user, dir, cm->user, cm->group, dir);
 	else if (!((st->st_mode & S_ISGID) && st->st_gid == cm->gid) &&
 		 !cm_is_member(cm))
 		cm_say(cm,
 		       "milter.socket: unless root starts it, user %s can't "
 		       "give it to group %s; `chgrp %s %s; chmod g+s %s` does "
 		       "it",
-		       cm->user, group, group, dir, dir);
+		       cm->user, cm->group, cm->group, dir, dir);
 }
 
 /* Each folder on the way lets the mail server pass. False: one is not there
@@ -158,7 +162,7 @@ cm_way(struct cm *cm, char *dir, struct stat *st)
 			       "group %s, so the mail server can't reach the "
 			       "socket; `chmod o+x %s` opens it, or a socket "
 			       "elsewhere",
-			       dir, cm->config->milter.socket_group, dir);
+			       dir, cm->group, dir);
 		if (at != NULL)
 			*at = '/';
 	}
@@ -176,7 +180,7 @@ cm_mode(struct cm *cm)
 	cm_say(cm,
 	       "milter.socket_mode %s: group %s can't use the socket, and so "
 	       "not the mail server either; \"0660\" lets it",
-	       m->socket_mode_text, m->socket_group);
+	       m->socket_mode_text, cm->group);
 }
 
 static void
@@ -215,14 +219,13 @@ cm_main_cf(const char *etc, const char *name, char *buf, size_t size)
 	return found;
 }
 
-/* The service that takes mail, `smtp inet n - y - - smtpd`: the fifth says
- * whether it is locked in, and `-` was so before Postfix 3.0, as only a low
- * compatibility_level has it. */
+/* What takes mail, `smtp inet n - y - - smtpd`, also behind postscreen (`pass`):
+ * the fifth says whether it is locked in. */
 static bool
 cm_is_locked(const char *etc)
 {
 	char *path = xasprintf("%s/master.cf", etc), line[1024];
-	char chroot[16], program[64];
+	char type[16], chroot[16], program[64];
 	FILE *file = fopen(path, "re");
 	bool locked = false;
 
@@ -230,8 +233,10 @@ cm_is_locked(const char *etc)
 	while (file != NULL && !locked &&
 	       fgets(line, sizeof(line), file) != NULL)
 		locked = line[0] != '#' && line[0] != ' ' &&
-			 sscanf(line, "%*s inet %*s %*s %15s %*s %*s %63s",
-				chroot, program) == 2 &&
+			 sscanf(line, "%*s %15s %*s %*s %15s %*s %*s %63s",
+				type, chroot, program) == 3 &&
+			 (strcmp(type, "inet") == 0 ||
+			  strcmp(type, "pass") == 0) &&
 			 strcmp(program, "smtpd") == 0 &&
 			 strcmp(chroot, "y") == 0;
 	if (file != NULL)

@@ -126,6 +126,10 @@ class Check(unittest.TestCase):
             self.finds(f"socket_mode {mode}: group {GROUP} can't use the "
                        "socket", socket_mode=mode)
         self.assertEqual(self.check(socket_mode="0666"), "")
+        self.own(self.folder, 0o755, USER)
+        self.assertEqual(self.check(socket_group=""), "")
+        self.finds("socket_mode 0600: group nogroup can't use the socket",
+                   socket_mode="0600", socket_group="")
 
     def test_locked_in(self):
         other = self.make("other", 0o2755, USER, GROUP)
@@ -136,6 +140,9 @@ class Check(unittest.TestCase):
                    socket=where)
         beside = self.make("spool-2", 0o2755, USER, GROUP)
         self.finds("is locked into", socket=f"unix:{beside}/milter.sock")
+        self.write("postfix/master.cf", "smtp inet n - y - 1 postscreen\n"
+                   "smtpd pass - - y - - smtpd\n")
+        self.finds("is locked into", socket=where)
         for text in (MASTER.format("n"), "#" + MASTER.format("y"), ""):
             self.write("postfix/master.cf", text)
             self.assertEqual(self.check(socket=where), "")

@@ -140,6 +140,11 @@ class Recipe(unittest.TestCase):
                          "man5/belfry.yaml.5", "man1/belfry-sendmail.1"):
                 self.assertTrue(os.path.exists(
                     f"{root}/usr/share/man/{page}"), page)
+            for path in ("lib/systemd/system/belfry-milter.service",
+                         "lib/sysusers.d/belfry-milter.conf",
+                         "lib/tmpfiles.d/belfry-milter.conf",
+                         "share/belfry/postfix/belfry-postfix"):
+                self.assertTrue(os.path.exists(f"{root}/usr/{path}"), path)
         self.assertEqual(rest, ["-c", "/etc/belfry/belfry.yaml"])
         said = subprocess.run([binaries()[0], "config", "reference", "--json"],
                               capture_output=True, text=True, check=True)
