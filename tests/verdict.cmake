@@ -37,6 +37,7 @@ target_sources(test_verdict_trust PRIVATE unit/court.c)
 target_compile_definitions(test_dkim_verify PRIVATE
   BELFRY_CONFORMANCE="${PROJECT_SOURCE_DIR}/../shared/conformance")
 
+belfry_unit_test(dkim_pubkey belfry_verdict)
 belfry_unit_test(dkim_threads zone belfry_verdict)
 set_tests_properties(unit.dkim_threads PROPERTIES LABELS threads)
 

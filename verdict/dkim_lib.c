@@ -1,6 +1,8 @@
 #include "verdict/dkim_lib.h"
 
 #include <opendkim/dkim.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 #define FIELDS_MAX   1000
 #define LINE_LONGEST (1 << 20)  /* octets */
 #define CLOCK_DRIFT  1000000000 /* s; see dkim_field_time_wrong() */
+#define DER_MAX      1024       /* more than it can have from a record */
 
 const char *const dkim_outcome_names[] = {
 	[DKIM_OUTCOME_PASS] = "pass",
@@ -52,6 +55,76 @@ text_of(const char *s)
 	} u = {.in = s};
 
 	return u.out;
+}
+
+/* --- a public key ----------------------------------------------------------- */
+
+/* The one spelling of "rsaEncryption, no parameters" (RFC 3279, 2.3.1). */
+static const unsigned char rsa_algorithm[] = {
+	0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
+	0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
+};
+
+/* What is in an element that has this TAG and reaches just to END, or NULL. */
+static const unsigned char *
+der_enter(const unsigned char *at, const unsigned char *end, unsigned char tag)
+{
+	size_t len, n;
+
+	if (end - at < 2 || at[0] != tag)
+		return NULL;
+	len = at[1];
+	at += 2;
+	if (len >= 0x80) {
+		n = len & 0x7f;
+		if (n == 0 || n > 2 || (size_t)(end - at) < n)
+			return NULL;
+		for (len = 0; n > 0; n--)
+			len = len << 8 | *at++;
+	}
+	return (size_t)(end - at) == len ? at : NULL;
+}
+
+/* NULL: it is not of the plain form, whatever else it may be. */
+static EVP_PKEY *
+key_of_rsa(const unsigned char *at, const unsigned char *end)
+{
+	EVP_PKEY *key;
+
+	at = der_enter(at, end, V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED);
+	if (at == NULL || (size_t)(end - at) < sizeof(rsa_algorithm) ||
+	    memcmp(at, rsa_algorithm, sizeof(rsa_algorithm)) != 0)
+		return NULL;
+	at = der_enter(at + sizeof(rsa_algorithm), end, V_ASN1_BIT_STRING);
+	if (at == NULL || at == end || *at++ != 0) /* bits that are not used */
+		return NULL;
+	key = d2i_PublicKey(EVP_PKEY_RSA, NULL, &at, end - at);
+	if (key != NULL && at != end) {
+		EVP_PKEY_free(key);
+		key = NULL;
+	}
+	return key;
+}
+
+/* Before libcrypto's, for libopendkim: see dkim_lib.h. */
+EVP_PKEY *
+d2i_PUBKEY_bio(BIO *bp, EVP_PKEY **a)
+{
+	unsigned char der[DER_MAX];
+	const unsigned char *at = der;
+	size_t len = BIO_ctrl_pending(bp);
+	EVP_PKEY *key;
+
+	if (a != NULL || BIO_method_type(bp) != BIO_TYPE_MEM || len == 0 ||
+	    len > sizeof(der))
+		return ASN1_d2i_bio_of(EVP_PKEY, EVP_PKEY_new, d2i_PUBKEY, bp,
+				       a);
+	if (BIO_read(bp, der, (int)len) != (int)len)
+		return NULL;
+	ERR_set_mark();
+	key = key_of_rsa(der, der + len);
+	ERR_pop_to_mark();
+	return key != NULL ? key : d2i_PUBKEY(NULL, &at, (long)len);
 }
 
 /* --- the library ------------------------------------------------------------ */
