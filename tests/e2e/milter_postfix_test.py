@@ -211,6 +211,10 @@ class Judged(Case):
 
     def test_one_too_many(self):
         self.start({"milter": {"sessions": 1}})
+        # Whether Postfix is there was found by a connection.
+        lab.wait_for(lambda: "disconnect from" in self.postfix.log() and
+                     self.milter.metric("belfry_milter_sessions") == 0,
+                     "it to be gone")
         first = self.client("127.0.0.2")
         with self.assertRaises(smtplib.SMTPResponseException) as refused:
             second = self.client("127.0.0.2")
