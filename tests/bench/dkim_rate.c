@@ -157,7 +157,7 @@ run_ours(unsigned threads)
 	free(jobs);
 }
 
-/* --- libopendkim, and OpenSSL ------------------------------------------------------ */
+/* --- libopendkim, and OpenSSL: once at least, as ours ------------------------------ */
 
 static unsigned char *
 octets(const char *s)
@@ -196,8 +196,10 @@ library_sign(DKIM_LIB *lib)
 static void *
 library_thread(void *lib)
 {
-	for (; !is_over(); atomic_fetch_add(&bench.count, 1))
+	do {
 		library_sign(lib);
+		atomic_fetch_add(&bench.count, 1);
+	} while (!is_over());
 	return NULL;
 }
 
@@ -209,10 +211,11 @@ openssl_thread(void *arg)
 
 	(void)arg;
 	buf_init(&out, 4096);
-	for (; !is_over(); atomic_fetch_add(&bench.count, 1)) {
+	do {
 		must(dkim_key_sign(bench.key, hash, &out) == 0);
 		buf_clear(&out);
-	}
+		atomic_fetch_add(&bench.count, 1);
+	} while (!is_over());
 	buf_done(&out);
 	return NULL;
 }
