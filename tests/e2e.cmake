@@ -57,8 +57,8 @@ belfry_e2e_test(torture torture_test.py)
 belfry_e2e_test(trace trace_test.py)
 belfry_e2e_test(verdict verdict_test.py)
 belfry_e2e_test(walk walk_test.py)
-set_tests_properties(e2e.agents e2e.auth e2e.delivery e2e.drop e2e.inbound e2e.mx
-                     e2e.queue e2e.server e2e.service e2e.tls e2e.walk
+set_tests_properties(e2e.agents e2e.auth e2e.delivery e2e.drop e2e.inbound e2e.judged
+                     e2e.mx e2e.queue e2e.server e2e.service e2e.tls e2e.walk
                      PROPERTIES LABELS "e2e;threads")
 set_tests_properties(e2e.agents-kill-50 e2e.kill-50
                      PROPERTIES LABELS "e2e;slow" TIMEOUT 1800)
