@@ -94,8 +94,8 @@ const char *import_quote(struct import *im, const char *s);
 /* The tables of the setting NAME that can be read; the others are noted. */
 struct postfix_map **import_maps(struct import *im, const char *name,
 				 size_t *ret_n);
-/* The first entry for KEY of these tables, and the table that it is in, or
- * NULL. */
+/* The first entry for KEY of these tables, or NULL; *RET_MAP: the table that
+ * it is in. */
 struct postfix_map_entry *import_find_entry(struct import *im, const char *name,
 					    const char *key,
 					    const struct postfix_map **ret_map);

@@ -4,6 +4,7 @@ what to answer, and waiting that has an end.
 
 Only Python's standard library.
 """
+import contextlib
 import grp
 import http.client
 import json
@@ -112,6 +113,11 @@ def merge(base, change):
 
 
 # --- belfryd -------------------------------------------------------------------
+
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(child) for child in file.read().split()]
+
 
 class Belfryd:
     """One belfryd on loopback: `smtp` and `http` are its ports, `folder` holds
@@ -254,6 +260,14 @@ class Belfryd:
             self.kill()
             raise Failed("belfryd did not end after SIGTERM:\n"
                          + self.log()[-4000:]) from None
+
+    def end_wrapped(self, timeout=60):
+        """Ends what a wrapper runs that passes no SIGTERM on; it may have
+        ended meanwhile."""
+        for child in children_of(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
+        self.process.wait(timeout)
 
     def remove(self):
         if self.process and self.process.poll() is None:

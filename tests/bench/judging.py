@@ -10,8 +10,7 @@ import socket
 import subprocess
 
 import domains
-from servers import (PRESET, Postfix, Sink, children_of, cpu_of, in_namespace,
-                     lab)
+from servers import PRESET, Postfix, Sink, cpu_of, in_namespace, lab
 from milter import Milter  # in lab's folder
 from nsd import Nsd
 
@@ -256,12 +255,12 @@ policyd-spf_time_limit = 1h
 
     def pids(self):
         return super().pids() + [
-            pid for child in children_of(self.master)
-            for pid in children_of(child)]
+            pid for child in lab.children_of(self.master)
+            for pid in lab.children_of(child)]
 
     def cpu(self):
         ended = sum(cpu_of(pid, children=True) - cpu_of(pid)
-                    for pid in children_of(self.master))
+                    for pid in lab.children_of(self.master))
         return super().cpu() + ended
 
     def check_policy(self, spool):

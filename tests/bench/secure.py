@@ -5,7 +5,7 @@ import pwd
 import statistics
 import subprocess
 
-from servers import PRESET, Belfry, Postfix, Sink, cpu_of, lab
+from servers import PRESET, Belfry, Postfix, Sink, cpu_of, cpu_of_tree, lab
 import dovecot  # in lab's folder
 
 USER, PASSWORD = "app", "correct horse"
@@ -114,13 +114,6 @@ class PostfixWithLogin(WithLogin, Postfix):
     def stop(self):
         self.logins.stop()
         super().stop()
-
-
-def cpu_of_tree(pid):
-    """Of a process, its children that live and those that ended."""
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return cpu_of(pid, children=True) + sum(
-            cpu_of(child) for child in file.read().split())
 
 
 class BareAccept:

@@ -38,9 +38,10 @@ def memory_of(pid):
         return int(re.search(r"RssAnon:\s+(\d+)", file.read())[1]) / 1024
 
 
-def children_of(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return [int(child) for child in file.read().split()]
+def cpu_of_tree(pid):
+    """Of a process, its children that live and those that ended."""
+    return cpu_of(pid, children=True) + sum(
+        map(cpu_of, lab.children_of(pid)))
 
 
 def in_namespace(folder, resolver):
@@ -214,9 +215,7 @@ class Postfix(Server):
         return self
 
     def cpu(self):
-        """Of the master, its daemons that live, and those that ended."""
-        return cpu_of(self.pid, children=True) + sum(
-            map(cpu_of, children_of(self.pid)))
+        return cpu_of_tree(self.pid)
 
     def stop(self):
         self.instance.stop()

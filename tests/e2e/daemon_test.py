@@ -129,9 +129,7 @@ class Start(harness.Case):
         """Whoever started it: every thread of both processes is under a
         filter, and neither can gain anything."""
         belfryd = self.start()
-        with open(f"/proc/{belfryd.pid}/task/{belfryd.pid}/children",
-                  encoding="ascii") as children:
-            (spawner,) = children.read().split()
+        (spawner,) = lab.children_of(belfryd.pid)
         bind_low_ports = 1 << 10
         for pid, may in ((belfryd.pid, bind_low_ports), (spawner, 0)):
             for task in os.listdir(f"/proc/{pid}/task"):
@@ -217,11 +215,7 @@ class Places(harness.Case):
             seen += 1
             self.assertFalse(root, call)
         self.assertGreater(seen, 4, calls)
-        with open(f"/proc/{self.belfryd.pid}/task/{self.belfryd.pid}/children",
-                  encoding="ascii") as children:
-            for child in children.read().split():
-                os.kill(int(child), signal.SIGTERM)
-        self.belfryd.process.wait(30)
+        self.belfryd.end_wrapped()
         self.belfryd.process = None
 
     @unittest.skipUnless(lab.IS_ROOT, "only root gives files away")

@@ -1,7 +1,6 @@
 """The drop folder, killed and failed at every step: the writer leaves a whole
 file or none that counts, and says yes only with one; the taker publishes once.
 strace kills, and makes calls fail."""
-import contextlib
 import os
 import re
 import resource
@@ -153,18 +152,9 @@ class Taker(DropCase):
         lab.wait_for(lambda: self.belfryd.process.poll() is not None or
                      self.said() > begun, f"{call} {number}", 60)
         if self.belfryd.process.poll() is None:
-            self.end()
+            self.belfryd.end_wrapped()
         with open(trace, encoding="utf-8", errors="replace") as file:
             return INJECTED.search(file.read())
-
-    def end(self):
-        """strace passes no SIGTERM on; the kill may have come meanwhile."""
-        with open(f"/proc/{self.belfryd.pid}/task/{self.belfryd.pid}/children",
-                  encoding="ascii") as children:
-            for child in children.read().split():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(child), signal.SIGTERM)
-        self.belfryd.process.wait(60)
 
     def look(self):
         """The next start finishes it, and it is there once."""

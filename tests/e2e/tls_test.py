@@ -414,7 +414,6 @@ class Tls(harness.Case):
                  f"127.0.0.1:{self.ports['implicit']}", "-tls1_2", "-CAfile",
                  self.ca.file], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE) as client:
-            self.addCleanup(client.kill)
             while not client.stdout.readline().startswith(b"220 "):
                 self.assertIsNone(client.poll())
             said = client.communicate(b"R\n", timeout=30)[1]

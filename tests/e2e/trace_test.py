@@ -38,9 +38,7 @@ class Trace(harness.Case):
         trace = os.path.join(belfryd.folder, "trace")
         belfryd.start(wrapper=["strace", "-f", "-s", "300", "-o", trace,
                                "-e", f"trace={CALLS}"], timeout=120)
-        with open(f"/proc/{belfryd.pid}/task/{belfryd.pid}/children",
-                  encoding="ascii") as children:
-            belfryd.pid = int(children.read().split()[0])
+        (belfryd.pid,) = lab.children_of(belfryd.pid)
         sent = [self.send(harness.message(f"traced {n}",
                                           body=b"x" * 60 + b"\r\n.\r\n"))
                 for n in range(5)]
