@@ -9,17 +9,10 @@ import sys
 import tempfile
 import unittest
 
+from systemd_kit import (SYSTEMD, Case, Service, make_accounts, need_systemd,
+                         read)
+
 UNIT, BELFRYD = sys.argv[1:3]
-REPO = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-
-
-SYSTEMD = os.path.join(REPO, "contrib", "systemd")
-
-
-def read(*path):
-    with open(os.path.join(REPO, *path), encoding="utf-8") as file:
-        return file.read()
 
 
 def calls(name):
@@ -33,10 +26,9 @@ def calls(name):
     return set().union(*map(calls, words - {name}))
 
 
-class Unit(unittest.TestCase):
-    def setUp(self):
-        with open(UNIT, encoding="utf-8") as file:
-            self.unit = file.read()
+class Unit(Service, Case):
+    path, program = UNIT, BELFRYD
+    socket = os.path.join(SYSTEMD, "belfryd.socket")
 
     def test_programs(self):
         self.assertNotIn("@CMAKE", self.unit)
@@ -50,37 +42,7 @@ class Unit(unittest.TestCase):
             (self.assertNotIn if status in ("0", "1") else self.assertIn)(
                 status, named.split())
 
-    def analyze(self, *arguments):
-        """With our program in the place of the installed one, and the socket
-        unit beside it."""
-        unit = re.sub(r"ExecStart=\S+", f"ExecStart={BELFRYD}", self.unit)
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "belfryd.service")
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(unit)
-            shutil.copy(os.path.join(SYSTEMD, "belfryd.socket"), folder)
-            return subprocess.run(
-                ["systemd-analyze", *arguments, path,
-                 *([path.replace(".service", ".socket")]
-                   if arguments[0] == "verify" else [])],
-                capture_output=True, text=True, check=False)
-
-    @unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd")
-    def test_verify(self):
-        done = self.analyze("verify", "--man=no")
-        ours = [line for line in done.stderr.splitlines() if "belfry" in line]
-        self.assertEqual(ours, [])
-
-    @unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd")
-    def test_exposure(self):
-        """Under 2.0 of 10."""
-        done = self.analyze("security", "--no-pager", "--offline=true",
-                            "--threshold=20")
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        level = re.search(r"exposure level for \S+: ([0-9.]+)", done.stdout)
-        self.assertLess(float(level[1]), 2.0)
-
-    @unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd")
+    @need_systemd
     def test_filter_lets_ours_be(self):
         """Whatever belfryd's own list allows, and what puts it on."""
         allowed = set()
@@ -94,7 +56,7 @@ class Unit(unittest.TestCase):
         self.assertEqual((ours | {"seccomp", "capset", "fork", "execve"}) -
                          allowed, set())
 
-    @unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd")
+    @need_systemd
     def test_verify_run(self):
         """An instance of the units for another user's programs."""
         build = os.path.dirname(UNIT)
@@ -111,25 +73,13 @@ class Unit(unittest.TestCase):
             with open(paths[0], "w", encoding="utf-8") as file:
                 file.write(unit)
             shutil.copy(os.path.join(SYSTEMD, "belfry-run@.socket"), paths[1])
-            done = subprocess.run(
-                ["systemd-analyze", "verify", "--man=no", *paths],
-                capture_output=True, text=True, check=False)
-        ours = [line for line in done.stderr.splitlines() if "belfry" in line]
-        self.assertEqual(ours, [])
+            self.assert_no_fault(*paths)
 
     @unittest.skipUnless(shutil.which("systemd-sysusers"), "no systemd")
     def test_accounts(self):
         with tempfile.TemporaryDirectory() as root:
-            os.mkdir(os.path.join(root, "etc"))
-            done = subprocess.run(
-                ["systemd-sysusers", f"--root={root}",
-                 os.path.join(SYSTEMD, "belfry.sysusers")],
-                capture_output=True, text=True, check=False)
-            self.assertEqual(done.returncode, 0, done.stderr)
-            with open(os.path.join(root, "etc", "group"),
-                      encoding="utf-8") as file:
-                groups = [line.split(":")[0] for line in file]
-        self.assertLessEqual({"belfry", "belfry-admin"}, set(groups))
+            groups = make_accounts(root, "belfry")
+        self.assertLessEqual({"belfry", "belfry-admin"}, groups)
 
 
 if __name__ == "__main__":
