@@ -17,6 +17,7 @@
 
 #include "base/jail.h"
 #include "base/places.h"
+#include "base/start_failed.h"
 #include "base/xalloc.h"
 #include "milter/milter.h"
 
@@ -75,7 +76,7 @@ ml_group(const struct config *config, gid_t *ret)
 		return 0;
 	r = jail_find_group(name, ret);
 	if (r < 0)
-		return milter_start_failed(
+		return start_failed(
 			MILTER_EXIT_CONFIG,
 			"socket_group %s: no such group; name the one of the "
 			"mail server, or set `socket_group: \"\"`",
@@ -137,9 +138,8 @@ ml_help(int error)
 static int
 ml_failed(const struct config *config, int r)
 {
-	return milter_start_failed(
-		MILTER_EXIT_FAILED, "socket %s: can't listen: %s%s",
-		config->milter.socket, strerror(-r), ml_help(-r));
+	return start_failed(MILTER_EXIT_FAILED, "socket %s: can't listen: %s%s",
+			    config->milter.socket, strerror(-r), ml_help(-r));
 }
 
 /* As root, a file in a folder of our user is made by that user. */

@@ -95,9 +95,6 @@ uint64_t milter_files(const struct config *config);
 /* start_root.c: by whoever starts us, up to the identity that stays. 0 or the
  * exit code. */
 int milter_start_as_root(struct milter *m);
-/* Say why it can't start, before there is a log; EXIT_CODE. */
-int milter_start_failed(int exit_code, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
 
 /* listen.c: the socket of the mail server, and libmilter bound to it. 0, or the
  * exit code after having said why. */

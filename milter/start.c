@@ -16,6 +16,7 @@
 
 #include "base/jail.h"
 #include "base/sandbox.h"
+#include "base/start_failed.h"
 #include "milter/session.h"
 
 /* Descriptors beside sessions: log, loop, resolver, lines for reports, HTTP, and
@@ -74,12 +75,12 @@ st_files(struct milter *m)
 
 	if (jail_raise_files(need, &limit) == 0)
 		return 0;
-	return milter_start_failed(MILTER_EXIT_CONFIG,
-				   "milter.sessions needs %llu descriptors, "
-				   "the process may have %llu: raise "
-				   "LimitNOFILE= or lower it",
-				   (unsigned long long)need,
-				   (unsigned long long)limit);
+	return start_failed(MILTER_EXIT_CONFIG,
+			    "milter.sessions needs %llu descriptors, "
+			    "the process may have %llu: raise "
+			    "LimitNOFILE= or lower it",
+			    (unsigned long long)need,
+			    (unsigned long long)limit);
 }
 
 static int
@@ -89,9 +90,8 @@ st_log(struct milter *m)
 	int r = log_open(conf, m->clock, &m->log);
 
 	if (r < 0)
-		return milter_start_failed(MILTER_EXIT_FAILED,
-					   "milter.log.to %s: %s", conf->to,
-					   strerror(-r));
+		return start_failed(MILTER_EXIT_FAILED, "milter.log.to %s: %s",
+				    conf->to, strerror(-r));
 	m->log_root.log = m->log;
 	return 0;
 }

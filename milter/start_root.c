@@ -2,7 +2,6 @@
  * The first half of the start, by whoever starts us: what needs root, and then
  * the identity for good.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,22 +9,10 @@
 
 #include "base/jail.h"
 #include "base/places.h"
+#include "base/start_failed.h"
 #include "milter/milter.h"
 
 #define OBSERVED_DIR_MODE 0750
-
-int
-milter_start_failed(int exit_code, const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("belfry-milter: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	return exit_code;
-}
 
 static int
 sr_read(struct milter *m, struct config **ret)
@@ -42,10 +29,10 @@ sr_read(struct milter *m, struct config **ret)
 	if (config_has_milter(*ret))
 		return 0;
 	config_unref(ret);
-	return milter_start_failed(MILTER_EXIT_CONFIG,
-				   "%s has no section `milter`; `milter: {}` "
-				   "is one",
-				   m->conf_path);
+	return start_failed(MILTER_EXIT_CONFIG,
+			    "%s has no section `milter`; `milter: {}` "
+			    "is one",
+			    m->conf_path);
 }
 
 static int
@@ -57,24 +44,24 @@ sr_check_user(const char *user)
 	if (user[0] == '\0')
 		return geteuid() != 0
 			       ? 0
-			       : milter_start_failed(
+			       : start_failed(
 					 MILTER_EXIT_CONFIG,
 					 "`milter.user: \"\"` keeps the "
 					 "caller, and that is root: name an "
 					 "account");
 	if (jail_find_user(user, &uid, &gid) < 0)
-		return milter_start_failed(
+		return start_failed(
 			MILTER_EXIT_CONFIG,
 			"milter.user %s: no such account; make it with "
 			"`adduser --system --group %s`",
 			user, user);
 	if (uid == 0)
-		return milter_start_failed(MILTER_EXIT_CONFIG,
-					   "milter.user %s: it is root; name "
-					   "an account without rights",
-					   user);
+		return start_failed(MILTER_EXIT_CONFIG,
+				    "milter.user %s: it is root; name "
+				    "an account without rights",
+				    user);
 	if (geteuid() != 0 && geteuid() != uid)
-		return milter_start_failed(
+		return start_failed(
 			MILTER_EXIT_CONFIG,
 			"milter.user %s: only root can become it; start as "
 			"root, or set `user: \"\"`",
@@ -96,7 +83,7 @@ sr_make_dir(const struct config *config)
 	if (r == 0)
 		r = place_make_dir(dir, OBSERVED_DIR_MODE, &owner);
 	if (r < 0)
-		return milter_start_failed(
+		return start_failed(
 			MILTER_EXIT_FAILED,
 			"observed_dir: the folder %s can't be made: %s", dir,
 			strerror(-r));
@@ -109,9 +96,9 @@ sr_bind_http(struct milter *m, const struct config *config)
 	int r = milter_http_bind(m, config);
 
 	if (r < 0)
-		return milter_start_failed(MILTER_EXIT_FAILED,
-					   "http %s: can't listen: %s",
-					   config->milter.http, strerror(-r));
+		return start_failed(MILTER_EXIT_FAILED,
+				    "http %s: can't listen: %s",
+				    config->milter.http, strerror(-r));
 	return 0;
 }
 
@@ -127,9 +114,8 @@ sr_drop_root(const struct config *config)
 	if (r == 0)
 		r = jail_close();
 	if (r < 0)
-		return milter_start_failed(MILTER_EXIT_FAILED,
-					   "becoming user %s: %s",
-					   config->milter.user, strerror(-r));
+		return start_failed(MILTER_EXIT_FAILED, "becoming user %s: %s",
+				    config->milter.user, strerror(-r));
 	return 0;
 }
 

@@ -11,7 +11,6 @@
 #include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +23,7 @@
 #include "base/password.h"
 #include "base/sandbox.h"
 #include "base/spawn.h"
+#include "base/start_failed.h"
 #include "base/xalloc.h"
 #include "relay/certificates.h"
 #include "relay/drop.h"
@@ -48,19 +48,6 @@
 #define HTTP_PER_ADDRESS  20
 #define ADMIN_PER_UID     50
 #define SUBMIT_PER_UID    100
-
-int
-start_failed(int exit_code, const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("belfryd: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	return exit_code;
-}
 
 struct queue_conf
 relay_queue_conf(const struct config *config)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/start_failed.h"
 #include "base/xalloc.h"
 #include "base/places.h"
 #include "relay/start_impl.h"

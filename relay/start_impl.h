@@ -6,10 +6,6 @@
 
 #include "relay/relay.h"
 
-/* Say why belfryd can't start, before there is a log; EXIT_CODE. */
-int start_failed(int exit_code, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
 /* start_root.c: a step of the start, up to the identity that stays. */
 int start_as_root(struct relay *r);
 

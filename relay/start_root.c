@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/jail.h"
+#include "base/start_failed.h"
 #include "base/xalloc.h"
 #include "relay/start_impl.h"
 

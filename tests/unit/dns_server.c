@@ -1,14 +1,10 @@
 #include "tests/unit/dns_server.h"
 
 #include <arpa/nameser.h>
-#include <event2/event.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
-#include "tests/unit/dns_wire.h"
 #include "tests/unit/test.h"
 
 #define TYPE_NSEC 47
@@ -55,84 +51,53 @@ wire_counts(struct wire *w, unsigned answers, unsigned authority)
 }
 
 static void
-wire_reply(const struct dns_server *s, struct wire *w, unsigned id,
-	   const char *name, int type, int rcode)
+wire_reply(const struct dns_server *s, struct wire *w,
+	   const struct dns_port_question *q, int rcode)
 {
 	unsigned answers, authority = 0;
 
-	w->len = 0;
-	wire_number(w, id, 2);
+	wire_number(w, q->id, 2);
 	wire_number(w, 0x8180u | (unsigned)rcode, 2);
 	wire_number(w, 1, 2);
 	wire_number(w, 0, 4);
 	wire_number(w, 0, 2);
-	wire_name(w, name);
-	wire_number(w, (unsigned)type, 2);
+	wire_name(w, q->name);
+	wire_number(w, (unsigned)q->type, 2);
 	wire_number(w, ns_c_in, 2);
-	answers = append_rows(s, name, type, w);
+	answers = append_rows(s, q->name, q->type, w);
 	if (answers == 0)
-		authority = append_rows(s, name, TYPE_NSEC, w);
+		authority = append_rows(s, q->name, TYPE_NSEC, w);
 	wire_counts(w, answers, authority);
 }
 
 static void
-server_ready(evutil_socket_t fd, short what, void *arg)
+server_answer(void *arg, const struct dns_port_question *q, struct wire *w)
 {
 	struct dns_server *s = arg;
-	struct sockaddr_in from;
-	socklen_t len = sizeof(from);
-	unsigned char data[1500];
-	struct wire w;
-	ns_msg msg;
-	ns_rr rr;
-	int rcode;
-	ssize_t n = recvfrom(fd, data, sizeof(data), 0,
-			     (struct sockaddr *)&from, &len);
+	int rcode = find_rcode(s, q->name);
 
-	(void)what;
-	if (n <= 0)
-		return;
-	s->asked++;
-	assert_int_equal(ns_initparse(data, (int)n, &msg), 0);
-	assert_int_equal(ns_parserr(&msg, ns_s_qd, 0, &rr), 0);
-	rcode = find_rcode(s, ns_rr_name(rr));
-	if (rcode == DNS_ROW_MUTE)
-		return;
-	wire_reply(s, &w, ns_msg_id(msg), ns_rr_name(rr), ns_rr_type(rr),
-		   rcode);
-	sendto(fd, w.data, w.len, 0, (struct sockaddr *)&from, len);
+	if (rcode != DNS_ROW_MUTE)
+		wire_reply(s, w, q, rcode);
 }
 
 void
 dns_server_init(struct dns_server *s, struct loop *loop,
 		const struct dns_row *rows, size_t n)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET};
-	socklen_t len = sizeof(a);
-
 	*s = (struct dns_server){.rows = rows, .n = n};
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(s->fd, (struct sockaddr *)&a, len), 0);
-	getsockname(s->fd, (struct sockaddr *)&a, &len);
-	snprintf(s->address, sizeof(s->address), "127.0.0.1@%d",
-		 ntohs(a.sin_port));
-	s->event = event_new(loop_base(loop), s->fd, EV_READ | EV_PERSIST,
-			     server_ready, s);
-	event_add(s->event, NULL);
+	dns_port_init(&s->port, loop, server_answer, s);
 }
 
 void
 dns_server_done(struct dns_server *s)
 {
-	event_free(s->event);
-	close(s->fd);
+	dns_port_done(&s->port);
 }
 
 struct dns *
 dns_server_resolver(struct dns_server *s, struct loop *loop, int64_t timeout_ms)
 {
-	char *servers[1] = {s->address}, *why = NULL;
+	char *servers[1] = {s->port.address}, *why = NULL;
 	struct dns_conf conf = {
 		.servers = {.n = 1, .v = servers},
 		.timeout_ms = timeout_ms,

@@ -8,6 +8,7 @@
 
 #include "net/dns.h"
 #include "net/loop.h"
+#include "tests/unit/dns_port.h"
 
 #define DNS_ROW_MUTE (-1)
 
@@ -25,12 +26,9 @@ struct dns_row {
 #define DNS_DATA(s) (s), sizeof(s) - 1
 
 struct dns_server {
-	int fd;
-	struct event *event;
+	struct dns_port port;
 	const struct dns_row *rows; /* borrowed */
 	size_t n;
-	int asked;
-	char address[40]; /* for struct dns_conf */
 };
 
 void dns_server_init(struct dns_server *s, struct loop *loop,

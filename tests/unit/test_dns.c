@@ -2,7 +2,6 @@
 
 #include <arpa/nameser.h>
 #include <errno.h>
-#include <event2/event.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <resolv.h>
@@ -12,16 +11,13 @@
 #include <unistd.h>
 
 #include "net/dns_answer.h"
-#include "tests/unit/dns_wire.h"
+#include "tests/unit/dns_port.h"
 #include "tests/unit/test.h"
 
 /* A DNS server of a few names, on the loop of the test. */
 struct server {
-	int fd;
-	struct event *event;
+	struct dns_port port;
 	bool mute;
-	int asked;
-	char address[40];
 };
 
 struct fixture {
@@ -99,7 +95,6 @@ wire_answer(struct wire *w, unsigned id, const char *name, int type,
 	struct wire target = {.len = 0};
 	unsigned an = (unsigned)n;
 
-	w->len = 0;
 	wire_number(w, id, 2);
 	wire_number(w, 0x8180u | (unsigned)row->rcode, 2);
 	wire_number(w, 1, 2);
@@ -118,52 +113,19 @@ wire_answer(struct wire *w, unsigned id, const char *name, int type,
 }
 
 static void
-server_ready(evutil_socket_t fd, short what, void *arg)
+server_answer(void *arg, const struct dns_port_question *q, struct wire *w)
 {
 	static const struct zone_row unknown = {"", 0, 0, ns_r_nxdomain, NULL};
 	struct server *s = arg;
-	struct sockaddr_in from;
-	socklen_t len = sizeof(from);
-	unsigned char data[1500];
 	char name[NS_MAXDNAME + 2];
 	const struct zone_row *row;
-	struct wire w;
-	ns_msg msg;
-	ns_rr rr;
-	ssize_t n = recvfrom(fd, data, sizeof(data), 0,
-			     (struct sockaddr *)&from, &len);
 
-	(void)what;
-	if (n <= 0)
-		return;
-	s->asked++;
-	assert_int_equal(ns_initparse(data, (int)n, &msg), 0);
-	assert_int_equal(ns_parserr(&msg, ns_s_qd, 0, &rr), 0);
-	snprintf(name, sizeof(name), "%s.", ns_rr_name(rr));
+	snprintf(name, sizeof(name), "%s.", q->name);
 	row = zone_find(strstr(name, "mute") != NULL ? "mute.test." : name);
 	if (row == NULL)
 		row = &unknown;
-	if (s->mute || (ns_rr_type(rr) == ns_t_a ? row->a : row->aaaa) < 0)
-		return;
-	wire_answer(&w, ns_msg_id(msg), name, ns_rr_type(rr), row);
-	sendto(fd, w.data, w.len, 0, (struct sockaddr *)&from, len);
-}
-
-static void
-server_init(struct server *s, struct loop *loop)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET};
-	socklen_t len = sizeof(a);
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-	assert_int_equal(bind(s->fd, (struct sockaddr *)&a, len), 0);
-	getsockname(s->fd, (struct sockaddr *)&a, &len);
-	snprintf(s->address, sizeof(s->address), "127.0.0.1@%d",
-		 ntohs(a.sin_port));
-	s->event = event_new(loop_base(loop), s->fd, EV_READ | EV_PERSIST,
-			     server_ready, s);
-	event_add(s->event, NULL);
+	if (!s->mute && (q->type == ns_t_a ? row->a : row->aaaa) >= 0)
+		wire_answer(w, q->id, name, q->type, row);
 }
 
 static void
@@ -178,7 +140,7 @@ static int
 setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	char *servers[1] = {f->server.address};
+	char *servers[1] = {f->server.port.address};
 	struct dns_conf conf = {
 		.servers = {.n = 1, .v = servers},
 		.timeout_ms = 500,
@@ -187,7 +149,7 @@ setup(void **state)
 
 	f->loop = loop_new(clock_system());
 	loop_timer_init(&f->timer, f->loop, timer_fn, f);
-	server_init(&f->server, f->loop);
+	dns_port_init(&f->server.port, f->loop, server_answer, &f->server);
 	if (dns_new(f->loop, &conf, &f->dns, &why) != 0) {
 		print_error("%s\n", why);
 		return -1;
@@ -202,8 +164,7 @@ teardown(void **state)
 	struct fixture *f = *state;
 
 	dns_free(&f->dns);
-	event_free(f->server.event);
-	close(f->server.fd);
+	dns_port_done(&f->server.port);
 	loop_timer_done(&f->timer);
 	loop_free(&f->loop);
 	free(f);
@@ -335,7 +296,7 @@ test_hosts_file(void **state)
 		seen++;
 	}
 	fclose(file);
-	assert_int_equal(f->server.asked, 0);
+	assert_int_equal(f->server.port.asked, 0);
 	if (seen == 0)
 		skip();
 }
@@ -456,7 +417,7 @@ test_unsigned_below_a_trust_anchor(void **state)
 {
 	struct fixture *f = *state;
 	char path[] = "/tmp/anchor.XXXXXX";
-	char *servers[1] = {f->server.address};
+	char *servers[1] = {f->server.port.address};
 	struct dns_conf conf = {
 		.servers = {.n = 1, .v = servers},
 		.timeout_ms = 5000,

@@ -189,11 +189,11 @@ test_deadline(void **state)
 	assert_int_equal(
 		answers_find(&f->answers, "mute.test", ANSWER_A)->status,
 		ANSWER_TEMPFAIL);
-	asked = f->server.asked;
+	asked = f->server.port.asked;
 	answers_find(&f->answers, "b.test", ANSWER_A);
 	run(f);
 	assert_int_equal(f->calls, 2);
-	assert_int_equal(f->server.asked, asked);
+	assert_int_equal(f->server.port.asked, asked);
 	assert_int_equal(answers_find(&f->answers, "b.test", ANSWER_A)->status,
 			 ANSWER_TEMPFAIL);
 }
@@ -249,7 +249,7 @@ test_budget(void **state)
 	name[1] = '8';
 	assert_int_equal(answers_find(&f->answers, name, ANSWER_A)->status,
 			 ANSWER_TEMPFAIL);
-	assert_int_equal(f->server.asked, 8);
+	assert_int_equal(f->server.port.asked, 8);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

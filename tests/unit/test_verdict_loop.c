@@ -132,7 +132,7 @@ test_resolved(void **state)
 	assert_int_equal(r->disposition, VERDICT_NONE);
 	assert_int_equal(r->mail_from->result, SPF_PASS);
 	assert_int_equal(r->dmarc->result, DMARC_PASS);
-	assert_int_equal(r->questions, f->server.asked);
+	assert_int_equal(r->questions, f->server.port.asked);
 }
 
 /* A resolver that says nothing holds nobody for longer than the deadline. */
