@@ -8,7 +8,12 @@
 #include "mail/header.h"
 #include "tests/unit/test.h"
 
-#ifdef BELFRY_SANITIZED
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/lsan_interface.h>
 #else
 #define __lsan_disable()
