@@ -500,7 +500,7 @@ static void
 test_malformed_packets(void **state)
 {
 	struct dns_answer a = {.n = 0};
-	struct wire w;
+	struct wire w = {.len = 0};
 
 	(void)state;
 	wire_answer(&w, 1, "alias.test.", ns_t_a, zone_find("alias.test."));
