@@ -157,11 +157,16 @@ class Taker(DropCase):
         with open(trace, encoding="utf-8", errors="replace") as file:
             return INJECTED.search(file.read())
 
+    def is_deferred(self):
+        """While a try is out nothing can be removed."""
+        return any(rcpt.get("delay_reason") for message in self.queue()
+                   for rcpt in message["recipients"])
+
     def look(self):
         """The next start finishes it, and it is there once."""
         self.belfryd.start()
         self.wait_gone()
-        lab.wait_for(self.queue, "the message")
+        lab.wait_for(self.is_deferred, "the message to be tried")
         self.assertEqual(len(self.queue()), 1)
         self.belfryd.cli("queue", "remove", "--yes",
                          self.queue()[0]["queue_id"])
