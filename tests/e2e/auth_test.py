@@ -433,8 +433,7 @@ class AuthTls(AuthCase):
     """The same over TLS, where a client can also be known by what it shows."""
 
     def begin_tls(self, more="", **users):
-        folder = lab.state_folder("ca")
-        self.addCleanup(subprocess.run, ["rm", "-rf", folder], check=True)
+        folder = harness.new_folder(self, "ca")
         self.ca = ca.CA(folder)
         belfryd = self.prepare()
         path = self.write_users(**(users or {"anna": ("secret", "")}))

@@ -1,7 +1,6 @@
 """What docs/beside.md sets up: one file for belfry-milter and belfryd, beside
 a real Postfix whose services are locked in."""
 import os
-import shutil
 import unittest
 
 import milter_kit  # before the others: it may start anew
@@ -33,8 +32,7 @@ class Page(documented.DocCase):
         self.mta = postfix.Instance("beside", SETTINGS)
         self.mta.write("master.cf", postfix.locked_in(postfix.MASTER))
         self.hooks = lab.free_port()
-        folder = lab.state_folder("milter")
-        self.addCleanup(shutil.rmtree, folder)
+        folder = harness.new_folder(self, "milter")
         self.milter = Milter(folder)
         self.milter.config_file = belfryd.config_file
         self.addCleanup(self.finish_milter)

@@ -1,7 +1,6 @@
 """Who may connect, and how much: networks of loopback are the networks."""
 import re
 import resource
-import shutil
 import socket
 import ssl
 import struct
@@ -333,8 +332,7 @@ class Hidden(Case):
     """A listener with TLS from the first byte on, and a proxy in front."""
 
     def start_tls(self, limits):
-        folder = lab.state_folder("ca")
-        self.addCleanup(shutil.rmtree, folder)
+        folder = harness.new_folder(self, "ca")
         self.ca = ca.CA(folder)
         belfryd = self.start_mx(limits, tls="implicit",
                                 proxy=["127.9.0.0/24"],

@@ -166,8 +166,7 @@ class Places(harness.Case):
 
     def secret(self):
         """A folder that only root may write to."""
-        folder = lab.state_folder("secret")
-        self.addCleanup(shutil.rmtree, folder)
+        folder = harness.new_folder(self, "secret")
         os.chown(folder, 0, 0)
         return folder
 
@@ -254,10 +253,9 @@ class Places(harness.Case):
         self.belfryd.config["drop_dir"] = drop
         self.belfryd.write_config()
         self.belfryd.start()
-        other = lab.Belfryd(lab.state_folder("e2e"),
+        other = lab.Belfryd(harness.new_folder(self, "e2e"),
                             {"drop_dir": drop, "delivery": {
                                 "smarthost": [self.sink.hop()]}})
-        self.addCleanup(shutil.rmtree, other.folder)
         done = subprocess.run(
             [lab.program("belfryd"), "-c", other.config_file],
             capture_output=True, text=True, timeout=30, check=False)

@@ -27,6 +27,13 @@ def need(program):
                                f"{program} is not installed")
 
 
+def new_folder(test, name):
+    """As lab.state_folder(); it goes with the TEST."""
+    folder = lab.state_folder(name)
+    test.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 class Case(unittest.TestCase):
     """Has `self.sink`, and `self.start()` for a belfryd that sends to it."""
 

@@ -68,7 +68,7 @@ class Inbound(harness.Case):
     def test_aliases_file(self):
         """Read at the start and at each reload; a broken one changes
         nothing, and the log names its line."""
-        path = os.path.join(lab.state_folder("aliases"), "aliases")
+        path = os.path.join(harness.new_folder(self, "aliases"), "aliases")
 
         def write(text):
             with open(path, "w", encoding="utf-8") as file:

@@ -31,7 +31,7 @@ class Case(nameserver.Case):
         if dkim is None:
             self.skipTest("python3-dkim is not installed")
         super().setUp()
-        self.folder = lab.state_folder("keys")
+        self.folder = harness.new_folder(self, "keys")
 
     def belfry(self, *arguments):
         return subprocess.run(

@@ -1,7 +1,6 @@
 """What one destination gets: no more in a time than its rate says, and no more
 connections than it takes."""
 import json
-import shutil
 import time
 
 import harness
@@ -83,8 +82,7 @@ class Limits(harness.Case):
 
     def test_rate_is_for_smtp(self):
         """Our own Maildirs are nobody's provider."""
-        folder = lab.state_folder("maildir")
-        self.addCleanup(shutil.rmtree, folder, True)
+        folder = harness.new_folder(self, "maildir")
         self.start({
             "domains": ["ours.example"],
             "postmaster": "anna@ours.example",

@@ -116,8 +116,7 @@ class Case(Keys):
     """`self.milter`, after `prepare()` or `start()`."""
 
     def prepare(self, config=None):
-        folder = lab.state_folder("milter")
-        self.addCleanup(shutil.rmtree, folder)
+        folder = harness.new_folder(self, "milter")
         self.milter = Milter(folder, lab.merge(self.signing({
             "milter": {"ours": {"networks": ["127.0.0.1"]}}}), config or {}))
         self.addCleanup(self.finish)

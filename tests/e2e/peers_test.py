@@ -34,8 +34,7 @@ class Peers(harness.Case):
     @harness.need("smtp-source")
     @harness.need("smtp-sink")
     def test_source_to_sink(self):
-        folder = lab.state_folder("sink")
-        self.addCleanup(subprocess.run, ["rm", "-rf", folder])
+        folder = harness.new_folder(self, "sink")
         port = self.smtp_sink(folder)
         self.start({"delivery": {
             "smarthost": [{"host": "127.0.0.1", "port": port}]}})

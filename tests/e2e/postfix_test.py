@@ -94,8 +94,7 @@ class AsClient(harness.Case):
     then logs in."""
 
     def start_belfryd(self, *names):
-        folder = lab.state_folder("ca")
-        self.addCleanup(shutil.rmtree, folder)
+        folder = harness.new_folder(self, "ca")
         self.ca = ca.CA(folder)
         belfryd = self.prepare()
         made = subprocess.run(

@@ -19,8 +19,7 @@ TOLD = """SSLv2 SSLv3 TLS1 TLS1_1 TLS1_2 TLS1_3 cipherlist_NULL cipherlist_aNULL
 class Scan(harness.Case):
     def setUp(self):
         super().setUp()
-        folder = lab.state_folder("ca")
-        self.addCleanup(subprocess.run, ["rm", "-rf", folder], check=True)
+        folder = harness.new_folder(self, "ca")
         self.folder = folder
         self.ports = {kind: lab.free_port() for kind in ("starttls",
                                                          "implicit")}

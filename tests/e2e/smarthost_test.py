@@ -2,7 +2,6 @@
 logins, and one of our own that hands out tokens."""
 import base64
 import os
-import shutil
 import signal
 import subprocess
 import unittest
@@ -128,8 +127,7 @@ class NoStore(Secrets):
 class Smarthost(Secrets):
     def postfix(self, level="may", restrictions="permit_sasl_authenticated, "
                 "reject", names=("localhost",), **users):
-        folder = lab.state_folder("ca")
-        self.addCleanup(shutil.rmtree, folder)
+        folder = harness.new_folder(self, "ca")
         self.ca = ca.CA(folder)
         pair = self.ca.cert("postfix", *names)
         text = SETTINGS
@@ -256,8 +254,7 @@ class Readable(Secrets):
             "AUTH": "235 2.7.0 welcome"}.get(verb)
 
     def test(self):
-        folder = lab.state_folder("ca")
-        self.addCleanup(shutil.rmtree, folder)
+        folder = harness.new_folder(self, "ca")
         belfryd = self.prepare(dict(harness.SOON, secrets={"mode": "warn"}))
         pair = ca.CA(folder).cert("relay", "relay.example.org")
         files = [pair["key_file"], self.secret("users", ""),

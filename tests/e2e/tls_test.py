@@ -20,8 +20,7 @@ TEXT = harness.message("hello")
 class Tls(harness.Case):
     def setUp(self):
         super().setUp()
-        folder = lab.state_folder("ca")
-        self.addCleanup(subprocess.run, ["rm", "-rf", folder], check=True)
+        folder = harness.new_folder(self, "ca")
         self.ca = ca.CA(folder)
         self.pair = self.ca.cert("relay", NAME)
 
@@ -339,8 +338,7 @@ class Tls(harness.Case):
         self.assertEqual(shown[0]["fingerprint"], self.ca.fingerprint("site"))
 
     def test_client_of_another_ca(self):
-        other = lab.state_folder("ca")
-        self.addCleanup(subprocess.run, ["rm", "-rf", other], check=True)
+        other = harness.new_folder(self, "ca")
         self.start_sites(ca_file=self.ca.file, names=["site.example.org"])
         forger = ca.CA(other)
         forger.cert("site", "site.example.org")
