@@ -117,29 +117,44 @@ xc_attribute(const char *s, size_t len, bool forward, struct xclient *ret,
 	if (xtext_decode_utf8(equals + 1, len - (size_t)(equals + 1 - s), arena,
 			      &text) == 0)
 		value = xc_value(attr, text, forward);
+	ret->given |= 1u << attr;
+	ret->value[attr][0] = '\0';
 	if (value == NULL)
 		return xc_refuse(reply, "bad value of", xc_rows[attr].name);
-	ret->given |= 1u << attr;
 	memcpy(ret->value[attr], value, strlen(value) + 1);
 	return 0;
 }
 
+/* Who is told of must not become another by what else is wrong: all is read. */
 int
 xclient_parse(const char *args, bool forward, struct xclient *ret,
 	      struct reply *ret_reply)
 {
 	struct arena arena;
+	struct reply reply;
 	int r = 0;
 
 	arena_init(&arena);
-	while (r == 0 && *args != '\0') {
+	while (*args != '\0') {
 		size_t len = strcspn(args, " ");
 
-		if (len > 0)
-			r = xc_attribute(args, len, forward, ret, &arena,
-					 ret_reply);
+		if (len > 0 &&
+		    xc_attribute(args, len, forward, ret, &arena, &reply) < 0 &&
+		    r == 0) {
+			*ret_reply = reply;
+			r = -EINVAL;
+		}
 		args += len + (args[len] == ' ');
 	}
 	arena_done(&arena);
 	return r;
+}
+
+enum xforward_whose
+xforward_whose(const struct xclient *x)
+{
+	if (strcasecmp(x->value[XCLIENT_SOURCE], "LOCAL") == 0)
+		return XFORWARD_LOCAL;
+	return x->value[XCLIENT_ADDR][0] != '\0' ? XFORWARD_CLIENTS
+						 : XFORWARD_NOBODYS;
 }

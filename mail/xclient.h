@@ -40,10 +40,20 @@ struct xclient {
 };
 
 /* Add what ARGS say, of XFORWARD or else XCLIENT, to RET, where another value
- * of the same attribute goes. 0; or -EINVAL with the reply, and RET holds what
- * came before. */
+ * of the same attribute goes. 0; or -EINVAL with the reply to the first that is
+ * wrong: RET holds the others all the same, and of an attribute whose value is
+ * bad that it is not known. */
 int xclient_parse(const char *args, bool forward, struct xclient *ret,
 		  struct reply *ret_reply);
+
+/* Whose message it is, of which XFORWARD told at all. */
+enum xforward_whose {
+	XFORWARD_NOBODYS, /* not known; never that of the host that tells */
+	XFORWARD_CLIENTS, /* that of ADDR */
+	XFORWARD_LOCAL,   /* that of the host that tells, or of whom it says
+			   * that they are its own */
+};
+enum xforward_whose xforward_whose(const struct xclient *x);
 
 static inline bool
 xclient_has(const struct xclient *x, enum xclient_attr attr)

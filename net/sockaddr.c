@@ -79,7 +79,8 @@ sockaddr_ip(const struct sockaddr_any *a,
 	uint8_t b[16];
 
 	if (!sockaddr_bytes(a, b))
-		snprintf(ret_text, SOCKADDR_TEXT_MAX, "unix");
+		snprintf(ret_text, SOCKADDR_TEXT_MAX, "%s",
+			 a->ss.ss_family == AF_UNIX ? "unix" : "unknown");
 	else if (bytes_are_ipv4(b))
 		inet_ntop(AF_INET, b + 12, ret_text, SOCKADDR_TEXT_MAX);
 	else

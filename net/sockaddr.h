@@ -16,8 +16,8 @@ struct sockaddr_any {
 
 #define SOCKADDR_TEXT_MAX 128
 
-/* The address without port: "192.0.2.1", "2001:db8::1", "unix". A mapped IPv4
- * address is written as IPv4. */
+/* The address without port: "192.0.2.1", "2001:db8::1", "unix"; "unknown": there
+ * is none. A mapped IPv4 address is written as IPv4. */
 void sockaddr_ip(const struct sockaddr_any *a,
 		 char ret_text[static SOCKADDR_TEXT_MAX]);
 /* With port: "192.0.2.1:25", "[2001:db8::1]:25", "unix:/path". */

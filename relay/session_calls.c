@@ -308,6 +308,7 @@ const struct smtp_in_calls session_calls = {
 	.scram = session_scram,
 	.take = session_take,
 	.xclient = session_xclient,
+	.knows = session_knows,
 	.room = session_room,
 	.rate = session_rate,
 	.expand = session_expand,

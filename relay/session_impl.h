@@ -90,6 +90,7 @@ void session_name_client(struct session *s);
 
 /* session_xclient.c */
 bool session_xclient(void *arg, const struct xclient *x, bool *ret_trusted);
+bool session_knows(void *arg, const struct sockaddr_any *address);
 /* Of whom XFORWARD tells, for the log, in RET; NULL: of nobody. */
 const char *session_origin(const struct session *s, char *ret, size_t size);
 #define SESSION_ORIGIN_MAX (2 * XCLIENT_MAX + 4)

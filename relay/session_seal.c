@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/must.h"
 #include "base/xalloc.h"
 #include "net/io.h"
 #include "relay/session_impl.h"
@@ -21,23 +20,6 @@
 #define RECORD_MAX 400
 
 /* --- the verdict ------------------------------------------------------------- */
-
-/* Whose message it is: of who connected, or of whom that one names. */
-static void
-seal_client(const struct session *s, struct verdict_message *m)
-{
-	const struct xclient *x = s->smtp.forward;
-
-	m->peer = m->client = s->peer;
-	m->helo = s->smtp.helo;
-	if (x == NULL)
-		return;
-	if (x->value[XCLIENT_ADDR][0] != '\0')
-		must(sockaddr_parse_ip(x->value[XCLIENT_ADDR], 0, &m->client) ==
-		     0);
-	if (x->value[XCLIENT_HELO][0] != '\0')
-		m->helo = x->value[XCLIENT_HELO];
-}
 
 struct verdict *
 session_judge(void *arg, const char *header, size_t len)
@@ -52,7 +34,9 @@ session_judge(void *arg, const char *header, size_t len)
 		.now_ms = loop_wall_ms(s->all->loop),
 	};
 
-	seal_client(s, &m);
+	si_seal_whose(&s->smtp, &s->peer, &m);
+	if (s->no_trust && s->smtp.forward == NULL)
+		m.client = (struct sockaddr_any){.len = 0};
 	return verdict_new(s->service->smtp.judge, &m);
 }
 

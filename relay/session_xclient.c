@@ -57,6 +57,14 @@ session_xclient(void *arg, const struct xclient *x, bool *ret_trusted)
 	return limit == NULL;
 }
 
+bool
+session_knows(void *arg, const struct sockaddr_any *address)
+{
+	const struct session *s = arg;
+
+	return network_list_has(s->service->trusted, address);
+}
+
 /* "name[address]"; NULL: nobody forwards it. */
 const char *
 session_origin(const struct session *s, char *ret, size_t size)

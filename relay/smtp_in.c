@@ -343,6 +343,7 @@ si_command(struct smtp_in *si, const char *line, size_t len)
 	arena_init(&arena);
 	if (smtp_command_parse(line, len, &arena, &cmd, &reply) < 0) {
 		si->verb = cmd.verb;
+		si_xforward_overheard(si, line, len);
 		next = cmd.verb == SMTP_BDAT ? si_no_chunk(si)
 					     : si_refuse_syntax(si, &reply);
 	} else if (cmd.verb == SMTP_UNKNOWN &&
@@ -355,6 +356,8 @@ si_command(struct smtp_in *si, const char *line, size_t len)
 		next = si_refuse(si, SMTP_IN_NO_FOREIGN, SMTP_IN_CLOSED);
 	} else {
 		si->verb = cmd.verb;
+		if (cmd.verb == SMTP_XFORWARD)
+			si_xforward_heard(si);
 		next = si_step(si, &cmd);
 	}
 	if (cmd.verb == SMTP_AUTH) {
@@ -396,6 +399,8 @@ si_command_feed(struct smtp_in *si, const char *data, size_t len)
 	r = lines_command(data, len, max, &line_len, &used, &fault);
 	if (r == 0)
 		return 0;
+	if (r < 0)
+		si_xforward_overheard(si, data, used);
 	if (r < 0 && fault == LINES_TOO_LONG && data[used - 1] != '\n') {
 		si->skip_line = true; /* said when its end was seen */
 		si->skip_announces = smtp_command_announces(data, used);

@@ -222,6 +222,8 @@ struct smtp_in_calls {
 	 * nobody is logged in but who X says is. False: that one has too many
 	 * connections. */
 	bool (*xclient)(void *arg, const struct xclient *x, bool *ret_trusted);
+	/* Would the client at ADDRESS be trusted here? */
+	bool (*knows)(void *arg, const struct sockaddr_any *address);
 	/* Is there room for a message? */
 	bool (*room)(void *arg);
 	/* May VERB, a MAIL or RCPT, come now? Then it is counted. */
@@ -308,9 +310,9 @@ struct smtp_in {
 	const char *given_sender; /* before it was rewritten */
 	const char *sender_domain;
 	enum dsn_ret ret;
-	const char *envid; /* in the arena; NULL: none */
-	struct xclient
-		*forward; /* owned; whose message it is; NULL: not said */
+	const char *envid;       /* in the arena; NULL: none */
+	struct xclient *forward; /* owned; whose message it is; NULL: of who
+			   * connected */
 	bool smtputf8, utf8_header;
 	struct envelope_rcpt *rcpt; /* in the arena; room for RCPT_CAP */
 	size_t nrcpt, rcpt_cap;

@@ -7,12 +7,57 @@
 #include "relay/smtp_in_data.h"
 #include "relay/smtp_in_refuse.h"
 
+/* --- whose it is ----------------------------------------------------------- */
+
+/* In RET where ADDR of X is. */
+static void
+si_forward_address(const struct xclient *x, struct sockaddr_any *ret)
+{
+	must(sockaddr_parse_ip(x->value[XCLIENT_ADDR], 0, ret) == 0);
+}
+
+void
+si_seal_whose(const struct smtp_in *si, const struct sockaddr_any *peer,
+	      struct verdict_message *ret)
+{
+	const struct xclient *x = si->forward;
+
+	ret->peer = ret->client = *peer;
+	ret->helo = si->helo;
+	if (x == NULL)
+		return;
+	ret->client = (struct sockaddr_any){.len = 0};
+	if (x->value[XCLIENT_ADDR][0] != '\0')
+		si_forward_address(x, &ret->client);
+	ret->helo = x->value[XCLIENT_HELO];
+}
+
+/* Of a client we trust? */
+static bool
+si_seal_is_ours(const struct smtp_in *si)
+{
+	struct sockaddr_any client;
+
+	if (si->forward == NULL)
+		return si->trusted;
+	switch (xforward_whose(si->forward)) {
+	case XFORWARD_NOBODYS:
+		return false;
+	case XFORWARD_LOCAL:
+		return true;
+	case XFORWARD_CLIENTS:
+		si_forward_address(si->forward, &client);
+		return si->calls->knows(si->arg, &client);
+	}
+	abort();
+}
+
 /* --- the header ------------------------------------------------------------ */
 
 bool
 si_seal_judges(const struct smtp_in *si)
 {
-	return si->conf->judge != NULL && !si->trusted;
+	return si->conf->judge != NULL && !si_seal_is_ours(si);
 }
 
 bool
@@ -32,7 +77,7 @@ si_seal_sign(struct smtp_in *si, const struct buf *prefix, const char *header,
 	time_t now = (time_t)(si->calls->now_ms(si->arg) / 1000);
 	struct buf all;
 
-	if (si->conf->keys == NULL || !si->trusted)
+	if (si->conf->keys == NULL || !si_seal_is_ours(si))
 		return false;
 	buf_init(&all, prefix->len + len);
 	must(buf_append(&all, prefix->data, prefix->len) == 0);

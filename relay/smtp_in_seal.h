@@ -4,7 +4,8 @@
  *
  * Mail of strangers is judged over its header as it came, where the listener
  * judges; mail of clients we trust is signed over its header as it leaves, where
- * there is a key for its author. Never both.
+ * there is a key for its author. Never both. Where XFORWARD tells whose it is,
+ * it is that client whom we trust or not, whoever tells it.
  *
  *	the header is whole --> a verdict; the body waits for the DNS
  *	pieces of the body ---> into verdict or signature
@@ -20,6 +21,10 @@
 /* Octets that may come in front at the end. */
 #define SI_SEAL_MAX (32 * 1024)
 
+/* Whose message it is, for a verdict: of PEER, who connected, or of whom that one
+ * names. An address or HELO that it does not name is not known. */
+void si_seal_whose(const struct smtp_in *si, const struct sockaddr_any *peer,
+		   struct verdict_message *ret);
 /* Will the message be judged? Then its header is kept to its end. */
 bool si_seal_judges(const struct smtp_in *si);
 /* The header as it came, which stays up to si_seal_drop(). True: something may

@@ -51,6 +51,23 @@ si_xclient(struct smtp_in *si, const struct smtp_command *cmd)
 	return si_begin_anew(si, &x);
 }
 
+void
+si_xforward_heard(struct smtp_in *si)
+{
+	if (si->client->xforward && si->forward == NULL)
+		si->forward = xcalloc(1, sizeof(*si->forward));
+}
+
+void
+si_xforward_overheard(struct smtp_in *si, const char *line, size_t len)
+{
+	const char *verb = smtp_verb_names[SMTP_XFORWARD];
+	size_t n = strlen(verb);
+
+	if (len >= n && strncasecmp(line, verb, n) == 0)
+		si_xforward_heard(si);
+}
+
 /* Kept until the end of the transaction; several commands add up. */
 enum smtp_in_state
 si_xforward(struct smtp_in *si, const struct smtp_command *cmd)
@@ -59,8 +76,6 @@ si_xforward(struct smtp_in *si, const struct smtp_command *cmd)
 
 	if (!si->client->xforward)
 		return si_refuse(si, SMTP_IN_NO_XCLIENT, si->state);
-	if (si->forward == NULL)
-		si->forward = xcalloc(1, sizeof(*si->forward));
 	if (xclient_parse(cmd->arg, true, si->forward, &reply) < 0)
 		return si_refuse_syntax(si, &reply);
 	si_say(si, "250 2.0.0 ok");

@@ -14,4 +14,10 @@ enum smtp_in_state si_xclient(struct smtp_in *si,
 enum smtp_in_state si_xforward(struct smtp_in *si,
 			       const struct smtp_command *cmd);
 
+/* A line that says XFORWARD, whatever becomes of it: from now on the message is
+ * not of who connected. */
+void si_xforward_heard(struct smtp_in *si);
+/* The same of LINE, which can't be read as a command, if it is one. */
+void si_xforward_overheard(struct smtp_in *si, const char *line, size_t len);
+
 #endif

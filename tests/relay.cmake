@@ -118,7 +118,9 @@ belfry_proto_test(
   xclient
   xclient_behind
   xclient_not
-  xforward)
+  xforward
+  xforward_judged
+  xforward_signed)
 belfry_proto_test(wrong)
 set_tests_properties(proto.wrong PROPERTIES WILL_FAIL TRUE)
 

@@ -68,17 +68,30 @@ class Script(milter_kit.Keys):
                               check=True).stdout.strip()
 
     def mail(self, to, author="example.org", sender=None,
-             client="127.0.0.1", content=None):
+             client="127.0.0.1", content=None, helo=True, forward=None):
         """The code of the answer to it, from an address of loopback."""
         with smtplib.SMTP("127.0.0.1", self.mta.port, timeout=60,
                           source_address=(client, 0)) as session:
-            session.ehlo(HELO)
+            if helo:
+                session.ehlo(HELO)
+            if forward:
+                self.assertEqual(session.docmd("XFORWARD", forward)[0], 250)
             code, _ = session.mail(f"anna@{author}" if sender is None
                                    else sender)
             if code == 250:
                 session.rcpt(to)
                 code, _ = session.data(content or letter(author, to))
             return code
+
+    def change(self, *settings):
+        subprocess.run(["postconf", "-c", self.mta.etc, "-e", *settings],
+                       check=True)
+
+    def sendmail(self, author, to):
+        """As a program of this machine does."""
+        subprocess.run(["sendmail", "-C", self.mta.etc, "-i", "-f",
+                        f"anna@{author}", to],
+                       input=letter(author, to).replace(b"\r", b""), check=True)
 
     def results(self, message):
         """{method or identity of SPF: result} of Authentication-Results."""
@@ -153,10 +166,7 @@ class Milter(Script, Judged, milter_kit.Case):
         before = self.begin()
         self.judge("ben@example.net", self.other)
         self.mail("ben@example.net", "ours.example")
-        subprocess.run(["sendmail", "-C", self.mta.etc, "-i", "-f",
-                        "anna@ours.example", "ben@example.net"],
-                       input=letter("ours.example").replace(b"\r", b""),
-                       check=True)
+        self.sendmail("ours.example", "ben@example.net")
         ours = self.other.wait(len(STRANGERS) + 2)[len(STRANGERS):]
         for message in ours:
             self.assertEqual(self.signatures(message.content), [True, True])
@@ -183,7 +193,9 @@ class Apply(Script, Judged, harness.Case):
         return f"[127.0.0.1]:{self.belfryd.smtp}"
 
     def test_smarthost(self):
-        """What leaves is signed, and the log knows whose it was."""
+        """What leaves is signed, and the log knows whose it was; not what a
+        stranger sends."""
+        self.change("smtpd_authorized_xforward_hosts = 127.0.0.0/8")
         self.mta.start()
         before = self.settings()
         self.script("apply", "smarthost", self.relay())
@@ -191,6 +203,15 @@ class Apply(Script, Judged, harness.Case):
         message = self.sink.wait(1)[0]
         self.assertEqual(self.signatures(message.content), [True, True])
         self.wait_events(1, "accept", origin="unknown[127.0.0.4]")
+        self.sendmail("ours.example", "ben@example.net")
+        message = self.sink.wait(2)[1]
+        self.assertEqual(self.signatures(message.content), [True, True])
+        self.assertEqual(self.mail("ben@example.net", "ours.example",
+                                   forward="ADDR=203.0.113.9 "
+                                   "SOURCE=REMOTE"), 250)
+        message = self.sink.wait(3)[2]
+        self.assertEqual(self.signatures(message.content), [])
+        self.wait_events(1, "accept", origin="unknown[203.0.113.9]")
         self.assertEqual(len(self.other.messages), 0)
         self.script("undo", "smarthost")
         self.assertEqual(self.settings(), before)
@@ -218,6 +239,32 @@ class Apply(Script, Judged, harness.Case):
         self.script("undo", "transport")
         self.assertEqual(self.settings(), before)
 
+    def test_not_postfix_own(self):
+        """Who says no HELO is not judged by that of Postfix, and what its own
+        machine sends not by Postfix's address."""
+        self.change("smtp_helo_name = strict.example")
+        self.mta.start()
+        self.script("apply", "transport", "-r", self.relay(
+            role="inbound", postmaster="anna@example.org",
+            domains=["hooks.example.org"],
+            routes=[{"match": "*.example.org", "deliver": "smtp",
+                     "via": [self.sink.hop()]}],
+            verdict={"spf": {"reject_fail": True},
+                     "dmarc": {"on_reject": "reject"}}),
+                    "hooks.example.org")
+        to = "app@hooks.example.org"
+        self.mail(to, "good.example", client="127.0.0.2", helo=False)
+        self.assertEqual(self.results(self.sink.wait(1)[0]), {
+            "smtp.mailfrom": "pass", "dkim": "none", "dmarc": "pass"})
+        self.mail(to, "none.example", sender="", client="127.0.0.2",
+                  helo=False)
+        self.assertEqual(self.results(self.sink.wait(2)[1]), {
+            "spf": "none", "dkim": "none", "dmarc": "none"})
+        self.sendmail("strict.example", to)
+        message = self.sink.wait(3)[2]
+        self.assertNotIn(b"Authentication-Results", message.content)
+        self.assertEqual(self.other.messages, []) # no bounce
+
     def test_milter_settings(self):
         before = self.settings()
         said = self.script("-n", "apply", "milter").stdout
@@ -237,8 +284,7 @@ class Apply(Script, Judged, harness.Case):
 
     def test_what_was_changed_since_stays(self):
         self.script("apply", "smarthost", "[127.0.0.1]:2600")
-        subprocess.run(["postconf", "-c", self.mta.etc, "-e",
-                        "relayhost = [mail.example.net]"], check=True)
+        self.change("relayhost = [mail.example.net]")
         said = self.script("undo", "smarthost").stderr
         self.assertIn("relayhost has been changed since", said)
         self.assertEqual(self.setting("relayhost"), "[mail.example.net]")

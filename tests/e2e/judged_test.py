@@ -205,6 +205,13 @@ class Inbound(Case):
         content = b"From: anna@peer.example\r\n\r\nx\r\n"
         found = self.take(content, forward="ADDR=192.0.2.7 HELO=x.peer.example")
         self.assertIn("spf=fail (192.0.2.7", found)
+        found = self.take(content, helo="far.peer.example", sender="",
+                          forward="ADDR=192.0.2.7 HELO=[UNAVAILABLE]")
+        self.assertNotIn("spf=fail", found)
+        self.assertEqual(self.wait_events(2, "verdict")[-1]["helo"], "")
+        self.assertNotIn("spf=", self.take(content, forward="IDENT=4bkLX91"))
+        self.assertEqual(self.wait_events(3, "verdict")[-1]["client"],
+                         "unknown")
         belfryd.config["listeners"][1]["verdict"] = "trusted"
         belfryd.config["verdict"] = {"trusted_authserv": [
             {"id": "edge.example", "networks": ["loopback"]}]}
@@ -212,9 +219,9 @@ class Inbound(Case):
         self.reload()
         mine = b"Authentication-Results: edge.example; dmarc=fail\r\n"
         self.assertEqual(self.stranger(mine + content)[0], 250)
-        self.sink.wait(2)
+        self.sink.wait(4)
         self.assertIn(b"\r\n" + mine, b"\r\n" + self.sink.messages[-1].content)
-        event = self.wait_events(2, "verdict")[-1]
+        event = self.wait_events(4, "verdict")[-1]
         self.assertEqual((event["dmarc"], event["believed"],
                           event["disposition"]), ("fail", "edge.example", "none"))
 

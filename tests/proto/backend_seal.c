@@ -8,13 +8,15 @@
 #include "relay/smtp_in_seal.h"
 
 /* Who may send for whom, and whose key is which. */
-static const char be_zone[] = "good.example TXT v=spf1 ip4:192.0.2.0/24 -all\n"
-			      "bad.example TXT v=spf1 -all\n"
-			      "_dmarc.bad.example TXT v=DMARC1; p=reject\n"
-			      "_dmarc.soft.example TXT v=DMARC1; p=quarantine\n"
-			      "soft.example TXT v=spf1 -all\n"
-			      "_dmarc.mute.example TIMEOUT\n"
-			      "mute.example TIMEOUT\n";
+static const char be_zone[] =
+	"good.example TXT v=spf1 ip4:192.0.2.0/24 -all\n"
+	"bad.example TXT v=spf1 -all\n"
+	"far.example TXT v=spf1 ip4:198.51.100.0/24 -all\n"
+	"_dmarc.bad.example TXT v=DMARC1; p=reject\n"
+	"_dmarc.soft.example TXT v=DMARC1; p=quarantine\n"
+	"soft.example TXT v=spf1 -all\n"
+	"_dmarc.mute.example TIMEOUT\n"
+	"mute.example TIMEOUT\n";
 
 void
 backend_judge(struct backend *b, enum verdict_how how, const char *action)
@@ -57,21 +59,32 @@ backend_sign(struct backend *b)
 	dkim_rule_add(rule, "s1", key);
 }
 
+/* Who is in 10/8 is trusted. */
+bool
+be_knows(void *arg, const struct sockaddr_any *address)
+{
+	char text[SOCKADDR_TEXT_MAX];
+
+	(void)arg;
+	sockaddr_ip(address, text);
+	return strncmp(text, "10.", 3) == 0;
+}
+
 struct verdict *
 be_judge(void *arg, const char *header, size_t len)
 {
 	struct backend *b = arg;
 	struct verdict_message m = {
 		.how = b->how,
-		.helo = b->si.helo,
 		.sender = b->si.given_sender,
 		.header = header,
 		.header_len = len,
 		.now_ms = BACKEND_NOW_MS,
 	};
+	struct sockaddr_any peer;
 
-	must(sockaddr_parse_ip("192.0.2.1", 0, &m.client) == 0);
-	m.peer = m.client;
+	must(sockaddr_parse_ip("192.0.2.1", 0, &peer) == 0);
+	si_seal_whose(&b->si, &peer, &m);
 	return verdict_new(b->conf.judge, &m);
 }
 

@@ -87,6 +87,65 @@ test_rows(void **state)
 	}
 }
 
+static const struct {
+	const char *name, *args;
+	enum xforward_whose whose;
+	const char *wanted;
+} forwarded[] = {
+	{"a client", "NAME=c.example.org ADDR=192.0.2.1 SOURCE=REMOTE",
+	 XFORWARD_CLIENTS, "NAME=c.example.org ADDR=192.0.2.1 SOURCE=REMOTE "},
+	{"made there",
+	 "NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] HELO=[UNAVAILABLE] "
+	 "SOURCE=LOCAL",
+	 XFORWARD_LOCAL, "NAME= ADDR= HELO= SOURCE=LOCAL "},
+	{"a client of its own", "ADDR=192.0.2.1 SOURCE=local", XFORWARD_LOCAL,
+	 "ADDR=192.0.2.1 SOURCE=local "},
+	{"not known", "ADDR=[UNAVAILABLE] SOURCE=REMOTE", XFORWARD_NOBODYS,
+	 "ADDR= SOURCE=REMOTE "},
+	{"not said", "IDENT=4bkLX91", XFORWARD_NOBODYS, "IDENT=4bkLX91 "},
+	{"behind a bad name", "NAME=-bad.x ADDR=192.0.2.7", XFORWARD_CLIENTS,
+	 "NAME= ADDR=192.0.2.7 "},
+	{"behind no attribute", "X ADDR=192.0.2.7", XFORWARD_CLIENTS,
+	 "ADDR=192.0.2.7 "},
+	{"behind an unknown one", "LOGIN=x ADDR=192.0.2.7", XFORWARD_CLIENTS,
+	 "ADDR=192.0.2.7 "},
+	{"a bad one behind a good one", "ADDR=192.0.2.7 ADDR=192.0.2.",
+	 XFORWARD_NOBODYS, "ADDR= "},
+	{"a bad source behind a good one", "SOURCE=LOCAL SOURCE=MOON",
+	 XFORWARD_NOBODYS, "SOURCE= "},
+};
+
+/* Refused or not: nothing of it is another's. */
+static void
+test_whose(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++) {
+		struct xclient x = {.given = 0};
+		struct reply reply;
+		char got[1024];
+
+		print_message("%s\n", forwarded[i].name);
+		(void)xclient_parse(forwarded[i].args, true, &x, &reply);
+		given(&x, got, sizeof(got));
+		assert_string_equal(got, forwarded[i].wanted);
+		assert_int_equal(xforward_whose(&x), forwarded[i].whose);
+	}
+}
+
+/* What is said is what is wrong first. */
+static void
+test_first(void **state)
+{
+	struct xclient x = {.given = 0};
+	struct reply reply;
+
+	(void)state;
+	assert_int_equal(xclient_parse("NAME=-x PORT=0", true, &x, &reply),
+			 -EINVAL);
+	assert_string_equal(reply.text, "bad value of NAME");
+}
+
 static void
 test_length(void **state)
 {
@@ -107,6 +166,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_whose),
+		cmocka_unit_test(test_first),
 		cmocka_unit_test(test_length),
 	};
 
