@@ -67,5 +67,8 @@ const struct auth_result *auth_results_find(const struct auth_results *a,
  * quotes and a version make no difference. So does one whose authserv-id can't
  * be read: who is more lenient than we are might take it for that one. */
 bool auth_results_of(const struct header_field *f, const char *authserv_id);
+/* Might somebody say so? True also where comments or blanks stand within the name,
+ * which is none for us. */
+bool auth_results_claims(const struct header_field *f, const char *authserv_id);
 
 #endif

@@ -309,3 +309,68 @@ auth_results_of(const struct header_field *f, const char *authserv_id)
 	arena_done(&arena);
 	return of;
 }
+
+/* Longer names are nobody's. */
+#define AP_NAME_MAX 1024
+
+/* With a final dot or without. */
+static bool
+ap_is_host(const struct buf *name, const char *host)
+{
+	size_t len = strlen(host);
+
+	return name->len >= len && name->len <= len + 1 &&
+	       strncasecmp(name->data, host, len) == 0 &&
+	       (name->len == len || name->data[len] == '.');
+}
+
+/* The same of a name beyond ASCII. */
+static bool
+ap_becomes_host(struct buf *name, const char *host, struct arena *arena)
+{
+	return name->len > 0 && utf8_has_8bit(name->data, name->len) &&
+	       strcasecmp(ap_host(buf_str(name), arena), host) == 0;
+}
+
+/* Are the words in front HOST's name, or those of them up to some place? */
+static bool
+ap_joins_to(struct ap *p, const char *host, struct buf *name)
+{
+	const char *word;
+	bool ended = false;
+
+	while ((word = ap_value(p, ap_token_char)) != NULL &&
+	       buf_append_str(name, word) == 0) {
+		if (ap_is_host(name, host))
+			return true;
+		(void)ap_skip(p);
+		if (ended || name->data[name->len - 1] == '.' ||
+		    (p->at < p->end && *p->at == '.'))
+			continue;
+		/* What follows is a version, if it is anything. Once: it costs
+		 * more. */
+		ended = true;
+		if (ap_becomes_host(name, host, p->arena))
+			return true;
+	}
+	return !ended && ap_becomes_host(name, host, p->arena);
+}
+
+bool
+auth_results_claims(const struct header_field *f, const char *authserv_id)
+{
+	struct arena arena;
+	struct buf name;
+	struct ap p;
+	bool claims = auth_results_of(f, authserv_id);
+
+	if (claims || !header_is(f, AUTH_RESULTS_NAME))
+		return claims;
+	arena_init(&arena);
+	buf_init(&name, AP_NAME_MAX);
+	p = (struct ap){f->value, f->value + f->value_len, &arena};
+	claims = ap_joins_to(&p, ap_host(authserv_id, &arena), &name);
+	buf_done(&name);
+	arena_done(&arena);
+	return claims;
+}

@@ -8,7 +8,7 @@
 /* --- whom to believe ----------------------------------------------------------- */
 
 /* The entry in whose name the field F speaks, and that is believed from who
- * connected; NULL: none. *RET_NAMED: one is called so at all. */
+ * connected; NULL: none. *RET_NAMED: F might speak in the name of some entry. */
 static const struct trusted_authserv *
 vh_trusted(const struct verdict *v, const struct header_field *f,
 	   bool *ret_named)
@@ -20,10 +20,11 @@ vh_trusted(const struct verdict *v, const struct header_field *f,
 		const struct trusted_authserv *t =
 			verdict_conf_trusted(conf, i);
 
-		if (!auth_results_of(f, t->id))
+		if (!auth_results_claims(f, t->id))
 			continue;
 		*ret_named = true;
-		if (network_list_has(&t->believed, &v->message.peer))
+		if (auth_results_of(f, t->id) &&
+		    network_list_has(&t->believed, &v->message.peer))
 			return t;
 	}
 	return NULL;
@@ -36,7 +37,7 @@ vh_is_forged(const struct verdict *v, const struct header_field *f)
 
 	if (vh_trusted(v, f, &named) != NULL)
 		return false;
-	return named || auth_results_of(f, v->judge->authserv_id);
+	return named || auth_results_claims(f, v->judge->authserv_id);
 }
 
 /* --- what is to be taken out --------------------------------------------------- */

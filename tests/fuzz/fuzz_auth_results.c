@@ -51,6 +51,8 @@ check_field(const struct header_field *f)
 	} else {
 		must(!header_is(f, AUTH_RESULTS_NAME) ||
 		     auth_results_of(f, a.authserv_id));
+		must(auth_results_claims(f, "mx.example.org") >=
+		     auth_results_of(f, "mx.example.org"));
 		must(auth_results_write(&a, true, &out) == 0);
 		must(auth_results_parse(out.data, out.len, &arena, &b) == 0);
 		check_same(&a, &b);

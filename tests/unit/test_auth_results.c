@@ -296,8 +296,35 @@ static const struct {
 	{"of ARC", "ARC-Authentication-Results: i=1; " OURS "; none", false},
 };
 
+/* None of them is ours. */
+static const struct {
+	const char *name, *field;
+	bool claims;
+} might[] = {
+	{"a comment in the name",
+	 "Authentication-Results: mx1.(c)example.org; spf=pass", true},
+	{"a comment before a dot",
+	 "Authentication-Results: mx1(c).example.org; spf=pass", true},
+	{"blanks in the name",
+	 "Authentication-Results: mx1 . Example . org ; spf=pass", true},
+	{"folded in the name",
+	 "Authentication-Results: mx1.\r\n\texample.\r\n (c)\r\n org 1; none",
+	 true},
+	{"a comment in a label",
+	 "Authentication-Results: m(c)x1.example.org 1; none", true},
+	{"quotes and blanks",
+	 "Authentication-Results: \"mx1\" . \"example.org\"; none", true},
+	{"blanks and a final dot",
+	 "Authentication-Results: mx1. example.org. 1; none", true},
+	{"blanks in another's",
+	 "Authentication-Results: mx2 . example.org; none", false},
+	{"ours behind another's", "Authentication-Results: mx2; " OURS "; none",
+	 false},
+};
+
+/* *RET_CLAIMS: it might be taken for it. */
 static bool
-claims_ours(const char *text, const char *authserv_id)
+claims_ours(const char *text, const char *authserv_id, bool *ret_claims)
 {
 	struct header_field f;
 	struct buf in;
@@ -307,6 +334,7 @@ claims_ours(const char *text, const char *authserv_id)
 	buf_printf(&in, "%s\r\n", text);
 	assert_int_equal(header_next(in.data, in.len, &f), 1);
 	ours = auth_results_of(&f, authserv_id);
+	*ret_claims = auth_results_claims(&f, authserv_id);
 	buf_done(&in);
 	return ours;
 }
@@ -314,15 +342,31 @@ claims_ours(const char *text, const char *authserv_id)
 static void
 test_claims(void **state)
 {
+	bool might_be;
+
 	(void)state;
 	for (size_t i = 0; i < ROWS(claims); i++) {
 		print_message("%s\n", claims[i].name);
-		assert_int_equal(claims_ours(claims[i].field, OURS),
+		assert_int_equal(claims_ours(claims[i].field, OURS, &might_be),
 				 claims[i].ours);
+		assert_int_equal(might_be, claims[i].ours);
+	}
+	for (size_t i = 0; i < ROWS(might); i++) {
+		print_message("%s\n", might[i].name);
+		assert_false(claims_ours(might[i].field, OURS, &might_be));
+		assert_int_equal(might_be, might[i].claims);
 	}
 	assert_true(claims_ours("Authentication-Results: "
 				"m\xc3\xbcnchen.example; none",
-				"xn--mnchen-3ya.example"));
+				"xn--mnchen-3ya.example", &might_be));
+	assert_false(claims_ours("Authentication-Results: "
+				 "m\xc3\xbcnchen . (c) example 1; none",
+				 "xn--mnchen-3ya.example", &might_be));
+	assert_true(might_be);
+	assert_false(claims_ours("Authentication-Results: "
+				 "m\xc3\xbcnchen.(c)example.; none",
+				 "xn--mnchen-3ya.example", &might_be));
+	assert_true(might_be);
 }
 
 int
