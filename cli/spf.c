@@ -195,8 +195,10 @@ cli_spf(const struct cli *cli, int argc, char **argv)
 		.deadline_ms = DEADLINE_MS,
 		.questions = QUESTIONS,
 	};
+	const char *from = "";
 	bool json = false;
-	int c;
+	char *sender;
+	int c, r;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'i' && !inquiry_set_ip(&q, optarg)) {
@@ -210,16 +212,22 @@ cli_spf(const struct cli *cli, int argc, char **argv)
 		if (c == 'h')
 			q.question.helo = optarg;
 		else if (c == 'f')
-			q.question.sender = optarg;
+			from = optarg;
 		else if (c == 'j')
 			json = true;
 		else if (c != 'i' && c != 'e')
 			return cli_usage(cli);
 	}
-	q.question.scope =
-		q.question.sender[0] != '\0' ? SPF_MAIL_FROM : SPF_HELO;
+	sender = text_sender(from);
+	if (sender == NULL)
+		return CLI_USAGE;
+	q.question.sender = sender;
+	q.question.scope = sender[0] != '\0' ? SPF_MAIL_FROM : SPF_HELO;
 	if (optind < argc || q.ip == NULL ||
-	    (q.question.sender[0] == '\0' && q.question.helo[0] == '\0'))
-		return cli_usage(cli);
-	return inquiry_answer(cli, &q, json);
+	    (sender[0] == '\0' && q.question.helo[0] == '\0'))
+		r = cli_usage(cli);
+	else
+		r = inquiry_answer(cli, &q, json);
+	free(sender);
+	return r;
 }

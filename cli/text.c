@@ -1,12 +1,16 @@
 #include "cli/text.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/must.h"
 #include "base/utf8.h"
+#include "base/xalloc.h"
+#include "cli/command.h"
+#include "mail/address.h"
 #include "queue/queue.h"
 
 void
@@ -88,6 +92,34 @@ text_clean(const char *s)
 	text_put(s, out);
 	must(fclose(out) == 0);
 	return text;
+}
+
+char *
+text_sender(const char *s)
+{
+	size_t len = strlen(s), used;
+	struct address address;
+	struct arena arena;
+	char *sender = NULL, *clean;
+	const char *why;
+	int r;
+
+	if (len == 0)
+		return xstrdup("");
+	arena_init(&arena);
+	r = s[0] == '<' ? address_parse_path(s, len, true, &arena, &address,
+					     &used, &why)
+			: address_parse(s, &arena, &address, &why);
+	if (r == 0 && (s[0] != '<' || used == len) &&
+	    (address.domain[0] != '\0' || address_is_null(&address)))
+		sender = xstrdup(address_text(&address, &arena));
+	arena_done(&arena);
+	if (sender == NULL) {
+		clean = text_clean(s);
+		cli_say("`%s` is no address", clean);
+		free(clean);
+	}
+	return sender;
 }
 
 bool

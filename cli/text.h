@@ -23,6 +23,10 @@ int64_t text_now(void);
 void text_put(const char *s, FILE *out);
 /* The same as a string, which the caller frees. */
 char *text_clean(const char *s);
+/* S as MAIL FROM would have it, with or without its brackets: what SPF is asked
+ * of, without them, or "" for the null path, `<>`. The caller frees it. NULL,
+ * after it was said: it is no address with a domain. */
+char *text_sender(const char *s);
 /* Does S look like a message's id? Whether it is one, belfryd knows. */
 bool text_is_id(const char *s);
 

@@ -197,7 +197,9 @@ cli_verdict(const struct cli *cli, int argc, char **argv)
 			    .now_ms = text_now()},
 		.path = "-",
 	};
+	const char *from = "";
 	struct cli_dns d;
+	char *sender;
 	int c, r;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -209,7 +211,7 @@ cli_verdict(const struct cli *cli, int argc, char **argv)
 		if (c == 'h')
 			h.message.helo = optarg;
 		else if (c == 'f')
-			h.message.sender = optarg;
+			from = optarg;
 		else if (c == 'j')
 			h.json = true;
 		else if (c != 'i')
@@ -217,6 +219,10 @@ cli_verdict(const struct cli *cli, int argc, char **argv)
 	}
 	if (argc - optind > 1)
 		return cli_usage(cli);
+	sender = text_sender(from);
+	if (sender == NULL)
+		return CLI_USAGE;
+	h.message.sender = sender;
 	if (optind < argc)
 		h.path = argv[optind];
 	h.message.peer = h.message.client;
@@ -228,5 +234,6 @@ cli_verdict(const struct cli *cli, int argc, char **argv)
 		cli_dns_close(&d);
 	}
 	hearing_close(&h);
+	free(sender);
 	return r;
 }

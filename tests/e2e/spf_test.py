@@ -138,6 +138,16 @@ class Spf(unittest.TestCase):
                              ("helo", "pass"))
             self.assertEqual(done.returncode, 0)
 
+    def test_sender(self):
+        """As people copy it."""
+        for sender, scope in (("<anna@plain.example>", "mfrom"),
+                              ("<>", "helo")):
+            done = self.ask("--ip", "192.0.2.1", "--helo", "host.example",
+                            "--json", "--from", sender)
+            found = json.loads(done.stdout)
+            self.assertEqual((found["scope"], found["result"]),
+                             (scope, "pass"), found)
+
     def test_text(self):
         done = self.ask("--ip", "192.0.2.9", "--from", "anna@outer.example")
         self.assertEqual(done.returncode, 0)
@@ -150,8 +160,10 @@ class Spf(unittest.TestCase):
             self.assertIn(line, done.stdout.splitlines())
 
     def test_nothing_steers_the_terminal(self):
-        done = self.ask("--ip", "192.0.2.9", "--from",
-                        "a\x1b[31m@dangling.example")
+        asked = ["--ip", "192.0.2.9", "--from"]
+        done = self.ask(*asked, "a\x1b[31m@dangling.example")
+        self.assertNotIn("\x1b", done.stdout + done.stderr)
+        done = self.ask(*asked, "a@dangling.example")
         self.assertNotIn("\x1b", done.stdout)
         self.assertIn("dangling.example TXT: v=spf1 mx:x?[31m", done.stdout)
 
@@ -161,6 +173,11 @@ class Spf(unittest.TestCase):
                           ["--ip", "192.0.2.300", "--helo", "host.example"],
                           ["--ip", "192.0.2.1", "--helo", "h", "more"],
                           ["--ip", "192.0.2.1", "--bad"],
+                          *(["--ip", "192.0.2.1", "--helo", "h", "--from", text]
+                            for text in ("notanaddress", "<notanaddress>",
+                                         "<a@b.example", "a@b.example>", "@",
+                                         "<a@b.example> ", "postmaster", "a@",
+                                         "Anna <a@b.example>", "a@b@c")),
                           ["--ip", "192.0.2.1", "--helo", "h", "--engine",
                            "other"]):
             done = self.ask(*arguments)

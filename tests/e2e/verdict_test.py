@@ -117,6 +117,18 @@ class Verdict(unittest.TestCase):
             self.assertEqual(dmarc["dkim_aligned"], [0])
             self.assertEqual(found["forged"], [])
 
+    def test_sender(self):
+        """As people copy it, or not at all."""
+        message = MESSAGE % b"strict"
+        found = self.judge(message, 0, sender="<anna@strict.example>")
+        self.assertEqual(found["dmarc"]["result"], "pass")
+        found = self.judge(message, 1, sender="<>")
+        self.assertIsNone(found["spf"]["mail_from"])
+        for sender in "notanaddress", "<anna@strict.example":
+            done = self.ask(message, sender=sender)
+            self.assertEqual((done.returncode, done.stdout), (64, b""))
+            self.assertIn(b"is no address", done.stderr)
+
     def test_forwarded(self):
         """Another sender and address: the signature alone vouches."""
         message = self.sign(MESSAGE % b"strict", "strict.example")
