@@ -8,6 +8,7 @@
 #include "base/xalloc.h"
 #include "config/dkim_load.h"
 #include "verdict/answers.h"
+#include "verdict/domain.h"
 
 bool
 dkim_choice_parse(int argc, char **argv, struct dkim_choice *ret)
@@ -106,9 +107,34 @@ entries_configured(const struct cli *cli, struct dkim_entries *e)
 	return r;
 }
 
+/* The domain as the DNS has it; NULL after it was said why it can't be. */
+static const char *
+choice_domain(const struct dkim_choice *choice, struct arena *arena)
+{
+	const char *domain =
+		domain_canonical(choice->domain, strlen(choice->domain), arena);
+
+	if (domain == NULL || !dkim_conf_is_domain(domain)) {
+		cli_say("`%s` is no domain", choice->domain);
+		return NULL;
+	}
+	if (!dkim_conf_is_selector(choice->selector)) {
+		cli_say("a selector is a name for the DNS, like s2026, not "
+			"`%s`",
+			choice->selector);
+		return NULL;
+	}
+	if (answers_name_ok(dkim_key_name(choice->selector, domain, arena)))
+		return domain;
+	cli_say("%s._domainkey.%s is too long for a name", choice->selector,
+		domain);
+	return NULL;
+}
+
 static int
 entries_named(const struct dkim_choice *choice, struct dkim_entries *e)
 {
+	const char *domain = choice_domain(choice, &e->arena);
 	struct secret_conf conf = {.env = {.text = ""}};
 	char *here = choice->key[0] != '/' ? get_current_dir_name() : NULL;
 	/* A path in any case, not a credential. */
@@ -117,16 +143,10 @@ entries_named(const struct dkim_choice *choice, struct dkim_entries *e)
 
 	free(here);
 	conf.file.text = path;
-	if (!answers_name_ok(dkim_key_name(choice->selector, choice->domain,
-					   &e->arena))) {
-		cli_say("%s._domainkey.%s is no name", choice->selector,
-			choice->domain);
-		free(path);
-		return CLI_USAGE;
-	}
-	entries_add(e, choice->selector, choice->domain, &conf, SECRETS_WARN);
+	if (domain != NULL)
+		entries_add(e, choice->selector, domain, &conf, SECRETS_WARN);
 	free(path);
-	return CLI_OK;
+	return domain != NULL ? CLI_OK : CLI_USAGE;
 }
 
 int

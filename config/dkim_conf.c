@@ -13,17 +13,29 @@
 
 /* --- a selector ---------------------------------------------------------------- */
 
-/* What can stand before `._domainkey` in the DNS. */
+bool
+dkim_conf_is_selector(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+
+	return answers_name_ok(name) && strspn(name, letters) == strlen(name) &&
+	       name[strlen(name) - 1] != '.';
+}
+
+bool
+dkim_conf_is_domain(const char *name)
+{
+	return name[0] != '[' && address_is_domain(name, strlen(name));
+}
+
 static bool
 dkim_check_selector(void *field, const struct conf_mark *mark,
 		    struct conf_errors *errors)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
-				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
 	const char *name = *(char **)field;
 
-	if (answers_name_ok(name) && strspn(name, letters) == strlen(name) &&
-	    name[strlen(name) - 1] != '.')
+	if (dkim_conf_is_selector(name))
 		return true;
 	conf_error(errors, mark,
 		   "a selector is a name for the DNS, like s2026, not `%s`",
@@ -37,8 +49,7 @@ dkim_check_domain(void *field, const struct conf_mark *mark,
 {
 	const char *name = *(char **)field;
 
-	if (name[0] == '\0' ||
-	    (name[0] != '[' && address_is_domain(name, strlen(name))))
+	if (name[0] == '\0' || dkim_conf_is_domain(name))
 		return true;
 	conf_error(errors, mark, "`%s` is no domain", name);
 	return false;
@@ -178,7 +189,7 @@ dkim_conf_domain(const struct dkim_rule_conf *r)
 	if (r->domain[0] != '\0')
 		return r->domain;
 	if (strpbrk(domain, "/*") != NULL || domain[0] == '.' ||
-	    domain[0] == '[' || !address_is_domain(domain, strlen(domain)))
+	    !dkim_conf_is_domain(domain))
 		return NULL;
 	return domain;
 }

@@ -27,6 +27,9 @@ const struct dkim_rule_conf *dkim_conf_rule(const struct dkim_conf *c,
 					    size_t i);
 const struct dkim_selector_conf *
 dkim_conf_selector(const struct dkim_rule_conf *r, size_t i);
+/* What can stand before `._domainkey` in the DNS, and what behind it. */
+bool dkim_conf_is_selector(const char *name);
+bool dkim_conf_is_domain(const char *name);
 /* What signs by this rule; NULL: it does not say. */
 const char *dkim_conf_domain(const struct dkim_rule_conf *r);
 

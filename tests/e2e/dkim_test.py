@@ -236,6 +236,31 @@ class Commands(Case):
             "check", "--json", status=1).splitlines()]
         self.assertEqual([r["state"] for r in rows], ["ok", "missing"])
 
+    def test_names(self):
+        """A record is printed as a zone can have it, or not at all."""
+        self.configure()
+        path = self.key("s1")
+        for selector, domain, name in (
+                ("s1", "Ours.example.", "s1._domainkey.ours.example"),
+                ("a.s_1", "münchen.example",
+                 "a.s_1._domainkey.xn--mnchen-3ya.example"),
+                ("s 1", "ours.example", None), ("s1.", "ours.example", None),
+                ("sü", "ours.example", None), ("", "ours.example", None),
+                ("s1", "ours example", None), ("s1", "ours..example", None),
+                ("s1", "", None), ("s1", ".", None),
+                ("s1", "[192.0.2.1]", None), ("s1", "-a.example", None),
+                ("s1", "a." * 120 + "example", None)):
+            for command in "record", "check":
+                if name and command == "check":
+                    continue
+                with self.subTest(selector=selector, domain=domain):
+                    said = self.belfry(command, "--key", path, "--selector",
+                                       selector, "--domain", domain,
+                                       status=0 if name else 64)
+                    if name:
+                        self.assertTrue(said.startswith(name + ". IN TXT"),
+                                        said)
+
     def test_called_wrongly(self):
         self.configure()
         self.belfry("genkey", status=64)
