@@ -1,6 +1,7 @@
 #include "cli/check_milter.h"
 
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +27,9 @@ struct cm {
 	char group[64]; /* that of GID */
 	uid_t uid;
 	gid_t own_gid, gid; /* GID: of socket_group */
+	const char *etc;    /* Postfix's */
+	char queue[PATH_MAX];
+	bool locked; /* its smtpd sees nothing but QUEUE */
 };
 
 static void cm_say(struct cm *cm, const char *fmt, ...)
@@ -126,22 +130,160 @@ cm_user_may(const struct cm *cm, const struct stat *st, mode_t bits)
 	return cm->uid == 0 || (has & bits) == bits;
 }
 
+/* Folders that everybody uses, whoever has them: in a container of users all that
+ * is root's may be nobody's. */
+static const char *const cm_shared[] = {
+	"/",          "/bin",      "/boot",      "/dev",      "/dev/shm",
+	"/etc",       "/home",     "/lib",       "/mnt",      "/opt",
+	"/proc",      "/root",     "/run",       "/run/lock", "/sbin",
+	"/srv",       "/sys",      "/tmp",       "/usr",      "/usr/lib",
+	"/usr/local", "/var",      "/var/cache", "/var/lib",  "/var/lib/misc",
+	"/var/log",   "/var/mail", "/var/spool", "/var/tmp",
+};
+/* Postfix's own, below its queue directory. */
+static const char *const cm_queues[] = {
+	"active", "bounce",  "corrupt", "defer",    "deferred", "dev",
+	"etc",    "flush",   "hold",    "incoming", "lib",      "maildrop",
+	"pid",    "private", "public",  "saved",    "trace",    "usr",
+};
+
+static bool
+cm_is_one_of(const char *name, const char *const names[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* DIR below Postfix's queue directory, "" for that itself; NULL: elsewhere. */
+static const char *
+cm_below_queue(const struct cm *cm, const char *dir)
+{
+	size_t len = strlen(cm->queue);
+
+	if (strncmp(dir, cm->queue, len) != 0)
+		return NULL;
+	return dir[len] == '/' ? dir + len + 1 : dir[len] == '\0' ? "" : NULL;
+}
+
+/* May owner and mode of DIR, without links, be changed for the milter? Then
+ * nobody else rests on them: it is the user's, or where we put it. */
+static bool
+cm_is_its_own(const struct cm *cm, const char *dir, const struct stat *st)
+{
+	const char *below = cm_below_queue(cm, dir);
+
+	if (below != NULL && strcmp(below, "belfry") == 0)
+		return st->st_uid == 0 || st->st_uid == cm->uid;
+	if (st->st_uid != cm->uid || cm->uid == 0 || (st->st_mode & S_IWOTH))
+		return false;
+	if (below != NULL)
+		return below[0] != '\0' &&
+		       !cm_is_one_of(below, cm_queues,
+				     sizeof(cm_queues) / sizeof(*cm_queues));
+	return !cm_is_one_of(dir, cm_shared,
+			     sizeof(cm_shared) / sizeof(*cm_shared));
+}
+
+/* WHAT is wrong with DIR, which is not to be changed. */
+static void
+cm_say_elsewhere(struct cm *cm, const char *what, const char *dir,
+		 const struct stat *st)
+{
+	const char *below = cm_below_queue(cm, dir);
+	char *own;
+
+	if (cm->locked || below != NULL)
+		own = xasprintf("%s/belfry%s", cm->queue,
+				below != NULL && strcmp(below, "belfry") == 0
+					? "-milter" /* another's */
+					: "");
+	else if (strcmp(dir, "/") == 0 || (st->st_mode & S_IWOTH))
+		own = xstrdup("/run/belfry-milter");
+	else
+		own = xasprintf("%s/belfry-milter", dir);
+	cm_say(cm,
+	       "milter.socket: %s, and that is not its own; give it a folder "
+	       "of its own, `install -d -o %s -g %s -m 2750 %s`, and the "
+	       "socket "
+	       "unix:%s/milter.sock",
+	       what, cm->user, cm->group, own, own);
+	free(own);
+}
+
+static void
+cm_cant_make(struct cm *cm, const char *dir, const struct stat *st, bool own)
+{
+	char *what = xasprintf("user %s can't make it in %s", cm->user, dir);
+
+	if (own)
+		cm_say(cm,
+		       "milter.socket: %s; `install -d -o %s -g %s -m 2750 %s` "
+		       "mends it",
+		       what, cm->user, cm->group, dir);
+	else
+		cm_say_elsewhere(cm, what, dir, st);
+	free(what);
+}
+
+static void
+cm_cant_give(struct cm *cm, const char *dir, const struct stat *st, bool own)
+{
+	char *what = xasprintf("unless root starts it, user %s can't give it "
+			       "to group %s",
+			       cm->user, cm->group);
+	char *where = xasprintf("%s in %s", what, dir);
+
+	if (own)
+		cm_say(cm,
+		       "milter.socket: %s; `chgrp %s %s; chmod g+s %s` does it",
+		       what, cm->group, dir, dir);
+	else
+		cm_say_elsewhere(cm, where, dir, st);
+	free(where);
+	free(what);
+}
+
 /* The folder itself: made as its own in the way that tmpfiles.d has it. */
 static void
 cm_folder(struct cm *cm, const char *dir, const struct stat *st)
 {
+	char *whole = realpath(dir, NULL);
+	bool own;
+
+	if (whole == NULL)
+		return; /* it is gone meanwhile */
+	own = cm_is_its_own(cm, whole, st);
 	if (!cm_user_may(cm, st, S_IWOTH | S_IXOTH))
-		cm_say(cm,
-		       "milter.socket: user %s can't make it in %s; `install "
-		       "-d -o %s -g %s -m 2750 %s` mends it",
-		       cm->user, dir, cm->user, cm->group, dir);
+		cm_cant_make(cm, whole, st, own);
 	else if (!((st->st_mode & S_ISGID) && st->st_gid == cm->gid) &&
 		 !cm_is_member(cm))
+		cm_cant_give(cm, whole, st, own);
+	free(whole);
+}
+
+/* DIR keeps the mail server out. Postfix's queue directory may be opened, since
+ * Postfix makes it so. */
+static void
+cm_closed(struct cm *cm, const char *dir, const struct stat *st)
+{
+	char *whole = realpath(dir, NULL);
+
+	if (whole != NULL &&
+	    (strcmp(whole, cm->queue) == 0 || cm_is_its_own(cm, whole, st)))
 		cm_say(cm,
-		       "milter.socket: unless root starts it, user %s can't "
-		       "give it to group %s; `chgrp %s %s; chmod g+s %s` does "
-		       "it",
-		       cm->user, cm->group, cm->group, dir, dir);
+		       "milter.socket: the folder %s is closed to group %s, so "
+		       "the mail server can't reach the socket; `chmod o+x %s` "
+		       "opens it, or a socket elsewhere",
+		       dir, cm->group, dir);
+	else
+		cm_say(cm,
+		       "milter.socket: the folder %s is closed to group %s, so "
+		       "the mail server can't reach the socket; put it "
+		       "elsewhere",
+		       dir, cm->group);
+	free(whole);
 }
 
 /* Each folder on the way lets the mail server pass. False: one is not there
@@ -157,12 +299,7 @@ cm_way(struct cm *cm, char *dir, struct stat *st)
 			*at = '\0';
 		there = stat(dir, st) == 0;
 		if (there && !cm_group_may(cm, st, S_IXOTH))
-			cm_say(cm,
-			       "milter.socket: the folder %s is closed to "
-			       "group %s, so the mail server can't reach the "
-			       "socket; `chmod o+x %s` opens it, or a socket "
-			       "elsewhere",
-			       dir, cm->group, dir);
+			cm_closed(cm, dir, st);
 		if (at != NULL)
 			*at = '/';
 	}
@@ -244,26 +381,30 @@ cm_is_locked(const char *etc)
 	return locked;
 }
 
+static void
+cm_find_postfix(struct cm *cm)
+{
+	const char *etc = getenv("MAIL_CONFIG"); /* as Postfix's programs do */
+
+	cm->etc = etc != NULL ? etc : POSTFIX_ETC;
+	snprintf(cm->queue, sizeof(cm->queue), "%s", POSTFIX_QUEUE);
+	cm_main_cf(cm->etc, "queue_directory", cm->queue, sizeof(cm->queue));
+	cm->locked = cm_is_locked(cm->etc);
+}
+
 /* Can it see PATH from its queue directory, if it is locked in there? */
 static void
 cm_postfix(struct cm *cm, const char *path)
 {
-	const char *etc = getenv("MAIL_CONFIG"); /* as Postfix's programs do */
-	char queue[512] = POSTFIX_QUEUE;
-	size_t len;
+	const char *below = cm_below_queue(cm, path);
 
-	if (etc == NULL)
-		etc = POSTFIX_ETC;
-	cm_main_cf(etc, "queue_directory", queue, sizeof(queue));
-	len = strlen(queue);
-	if (!cm_is_locked(etc) ||
-	    (strncmp(path, queue, len) == 0 && path[len] == '/'))
+	if (!cm->locked || (below != NULL && below[0] != '\0'))
 		return;
 	cm_say(cm,
 	       "milter.socket: Postfix's smtpd is locked into %s (the `y` in "
 	       "%s/master.cf) and can't see %s; put it there, like "
 	       "unix:%s/belfry/milter.sock",
-	       queue, etc, path, queue);
+	       cm->queue, cm->etc, path, cm->queue);
 }
 
 /* --- whose mail is ours ----------------------------------------------------------- */
@@ -306,6 +447,7 @@ check_milter(const struct config *c, bool become, struct conf_errors *e)
 	if (!config_has_milter(c))
 		return;
 	cm_ours(&cm);
+	cm_find_postfix(&cm);
 	if (strncmp(address, "unix:", 5) == 0) {
 		cm_postfix(&cm, address + 5);
 		if (cm_accounts(&cm))

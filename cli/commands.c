@@ -123,7 +123,7 @@ const struct command cli_commands[] = {
 	 "  --ip IP        whose connection it came over; without it SPF is "
 	 "not asked\n"
 	 "  --helo NAME    what that one said in EHLO\n"
-	 "  --from SENDER  what it said in MAIL FROM; \"\" is the null path\n"
+	 "  --from SENDER  what it said in MAIL FROM; \"<>\" is the null path\n"
 	 "  --json         one object\n\n"
 	 "exit status: 0 it would be delivered as it is; 75 tempfail; 1 "
 	 "anything else\n",
@@ -134,7 +134,7 @@ const struct command cli_commands[] = {
 	 "  --ip IP        whose connection it is\n"
 	 "  --helo NAME    what it says in EHLO\n"
 	 "  --from SENDER  what it says in MAIL FROM; without it, or with "
-	 "\"\",\n"
+	 "\"<>\",\n"
 	 "                 the question is about NAME\n"
 	 "  --engine E     belfry, or libspf2 as verdict.spf.engine may say\n"
 	 "  --json         one object\n\n"

@@ -109,6 +109,57 @@ class Check(unittest.TestCase):
                            f"`chgrp {GROUP} {self.folder}; chmod g+s "
                            f"{self.folder}` does it")
 
+    def test_not_its_own(self):
+        """What is of the system or of others is not to be changed."""
+        self.write("postfix/master.cf", MASTER.format("n"))
+        own = f"{self.queue}/belfry"
+        others = self.make("others", 0o2750, "root", GROUP)
+        public = self.make("public", 0o1777, USER)
+        deeper = self.make("deeper", 0o755)
+        private = self.make("spool/private", 0o755, USER)
+        inside = self.make("spool/inside", 0o755, "root", GROUP)
+        os.symlink("/run", self.path("link"))
+        make, give = "can't make it in {}, ", f"it to group {GROUP} in {{}}, "
+        for folder, what, better in (
+                ("/", make, "/run/belfry-milter"),
+                ("/run", make, "/run/belfry-milter"),
+                ("//run/", make, "/run/belfry-milter"),
+                (self.path("link"), make, "/run/belfry-milter"),
+                ("/var/lib", make, "/var/lib/belfry-milter"),
+                ("/etc", make, "/etc/belfry-milter"),
+                ("/tmp", give, "/run/belfry-milter"),
+                (public, give, "/run/belfry-milter"),
+                (others, make, f"{others}/belfry-milter"),
+                (deeper, make, f"{deeper}/belfry-milter"),
+                (self.queue, make, own), (private, give, own),
+                (inside, make, own)):
+            with self.subTest(folder):
+                said = self.check(socket=f"unix:{folder}/x.sock".replace(
+                    "unix://x", "unix:/x"))
+                real = os.path.realpath(folder)
+                self.assertIn(what.format(real) + "and that is not its own; "
+                              "give it a folder of its own, `install -d -o "
+                              f"{USER} -g {GROUP} -m 2750 {better}`, and the "
+                              f"socket unix:{better}/milter.sock\n", said)
+                self.assertEqual(said.count("\n"), 1, said)
+                self.assertNotIn("chgrp", said)
+                self.assertNotIn("chmod", said)
+        self.own(self.folder, 0o755, "mail", "mail")
+        self.finds(f"-m 2750 {own}-milter`")
+        # Root may do all, but what it has is not the milter's.
+        said = self.check(user="root", socket="unix:/run/x.sock")
+        self.assertIn("-o root -g mail -m 2750 /run/belfry-milter`", said)
+        self.assertNotIn("chgrp", said)
+
+    def test_closed_to_all(self):
+        """Nothing of others is to be opened."""
+        self.write("postfix/master.cf", MASTER.format("n"))
+        closed = self.make("closed", 0o700)
+        self.make("closed/ours", 0o2750, USER, GROUP)
+        self.finds(f"the folder {closed} is closed to group {GROUP}, so the "
+                   "mail server can't reach the socket; put it elsewhere\n",
+                   socket=f"unix:{closed}/ours/x.sock")
+
     def test_way(self):
         self.own(self.folder, 0o2700, USER, GROUP)
         self.finds(f"the folder {self.folder} is closed to group {GROUP}")
