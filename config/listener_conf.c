@@ -115,7 +115,7 @@ static const struct conf_option listener_options[] = {
 	 .offset = offsetof(struct listener_conf, xforward),
 	 .dflt = "[]",
 	 .help = "Networks whose clients may say by XFORWARD whose message it "
-		 "is, for the log and for verdicts.",
+		 "is, for the log, verdicts and signatures.",
 	 .example = "[loopback]"},
 	{.name = "verdict",
 	 .type = CONF_ENUM,
