@@ -461,23 +461,16 @@ oi_row(struct import_opendkim *io, const struct opendkim_row *row)
 }
 
 static void
-oi_section(struct buf *out, const char *key, const struct buf *text)
-{
-	if (text->len > 0)
-		import_put(out, "%s:\n%s", key, text->data);
-}
-
-static void
 oi_write(struct import_opendkim *io, struct buf *out)
 {
 	import_put(out, "# Made of OpenDKIM's settings by `belfry import "
 			"opendkim`.\n");
-	oi_section(out, "networks", &io->networks);
-	oi_section(out, "dns", &io->dns);
+	import_section(out, "networks", &io->networks);
+	import_section(out, "dns", &io->dns);
 	if (io->sign.len > 0)
 		import_put(out, "dkim:\n");
-	oi_section(out, "  sign", &io->sign);
-	oi_section(out, "verdict", &io->verdict);
+	import_section(out, "  sign", &io->sign);
+	import_section(out, "verdict", &io->verdict);
 	if (io->has_networks || io->daemons.len > 0)
 		import_put(&io->milter, "  ours:\n");
 	if (io->has_networks)
@@ -485,7 +478,7 @@ oi_write(struct import_opendkim *io, struct buf *out)
 	if (io->daemons.len > 0)
 		import_put(&io->milter, "    daemons: [%s]\n",
 			   buf_str(&io->daemons));
-	oi_section(out, "milter", &io->milter);
+	import_section(out, "milter", &io->milter);
 }
 
 int

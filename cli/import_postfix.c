@@ -233,8 +233,7 @@ import_rest(struct import *im)
 	}
 }
 
-/* KEY and what stands below it. */
-static void
+void
 import_section(struct buf *out, const char *key, const struct buf *text)
 {
 	if (text->len > 0)

@@ -89,6 +89,8 @@ void import_note(struct import *im, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void import_put(struct buf *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* KEY and what stands below it; nothing where that is empty. */
+void import_section(struct buf *out, const char *key, const struct buf *text);
 /* S as a YAML scalar. */
 const char *import_quote(struct import *im, const char *s);
 /* The tables of the setting NAME that can be read; the others are noted. */

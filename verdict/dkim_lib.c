@@ -45,18 +45,6 @@ struct dkim_check {
 	struct dkim_body simple, relaxed; /* counted; this with LENGTHS */
 };
 
-/* The library's arguments are not const, and it changes none of them. */
-static unsigned char *
-text_of(const char *s)
-{
-	union {
-		const char *in;
-		unsigned char *out;
-	} u = {.in = s};
-
-	return u.out;
-}
-
 /* --- a public key ----------------------------------------------------------- */
 
 /* The one spelling of "rsaEncryption, no parameters" (RFC 3279, 2.3.1). */
@@ -237,7 +225,7 @@ check_field(struct dkim_check *c, const struct header_field *f)
 {
 	size_t len;
 	char *text = field_text(f, &len);
-	DKIM_STAT r = dkim_header(c->dkim, text_of(text), len);
+	DKIM_STAT r = dkim_header(c->dkim, dkim_octets(text), len);
 
 	free(text);
 	return r == DKIM_STAT_OK ||
@@ -264,7 +252,7 @@ check_header(struct dkim_check *c, const char *header, size_t len)
 		header += f.raw_len;
 		len -= f.raw_len;
 	}
-	ok = ok && dkim_header(c->dkim, text_of(spare), strlen(spare)) ==
+	ok = ok && dkim_header(c->dkim, dkim_octets(spare), strlen(spare)) ==
 			   DKIM_STAT_OK;
 	if (!ok || dkim_eoh(c->dkim) != DKIM_STAT_OK)
 		check_break(c, DKIM_OUTCOME_ERROR);
@@ -288,7 +276,7 @@ dkim_check_new(struct dkim_library *lib, const char *header, size_t len,
 		check_break(c, DKIM_OUTCOME_BAD_HEADER);
 		return c;
 	}
-	c->dkim = dkim_verify(lib->lib, text_of("-"), NULL, &status);
+	c->dkim = dkim_verify(lib->lib, dkim_octets("-"), NULL, &status);
 	must(c->dkim != NULL);
 	must(dkim_set_user_context(c->dkim, c) == DKIM_STAT_OK);
 	check_header(c, header, len);
@@ -308,7 +296,7 @@ dkim_check_body(struct dkim_check *c, const void *data, size_t len)
 	c->open = ((const char *)data)[len - 1] != '\n';
 	if (c->simple.bare || c->simple.longest > LINE_LONGEST)
 		check_break(c, DKIM_OUTCOME_BAD_LINES);
-	else if (dkim_body(c->dkim, text_of(data), len) != DKIM_STAT_OK)
+	else if (dkim_body(c->dkim, dkim_octets(data), len) != DKIM_STAT_OK)
 		check_break(c, DKIM_OUTCOME_ERROR);
 }
 

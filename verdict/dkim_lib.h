@@ -58,6 +58,18 @@ struct dkim_library *dkim_library_new(void);
 /* No check may be left. NULL is fine. */
 void dkim_library_free(struct dkim_library **lib);
 
+/* The library's arguments are not const, and it changes none of them. */
+static inline unsigned char *
+dkim_octets(const char *s)
+{
+	union {
+		const char *in;
+		unsigned char *out;
+	} u = {.in = s};
+
+	return u.out;
+}
+
 enum dkim_outcome {
 	DKIM_OUTCOME_PASS,
 	DKIM_OUTCOME_BAD_SIGNATURE, /* the header was changed, or the key is

@@ -7,6 +7,7 @@
 
 #include "mail/header.h"
 #include "tests/unit/test.h"
+#include "verdict/dkim_lib.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -126,17 +127,6 @@ dkim_kit_verify(struct dkim_kit *k, const char *message, size_t len)
 
 /* --- libopendkim signs -------------------------------------------------------- */
 
-static unsigned char *
-octets(const char *s)
-{
-	union {
-		const char *in;
-		unsigned char *out;
-	} u = {.in = s};
-
-	return u.out;
-}
-
 static int
 way_algorithm(const struct dkim_kit_way *way)
 {
@@ -153,7 +143,7 @@ sign_header(DKIM *dkim, const char *message, size_t len)
 	while (header_next(message, len, &f) > 0) {
 		size_t n = (size_t)(f.value - f.name) + f.value_len;
 
-		assert_int_equal(dkim_header(dkim, octets(f.name), n), 0);
+		assert_int_equal(dkim_header(dkim, dkim_octets(f.name), n), 0);
 		message += f.raw_len;
 		len -= f.raw_len;
 	}
@@ -194,17 +184,20 @@ dkim_kit_sign(struct dkim_kit *k, const struct dkim_kit_way *way,
 	assert_int_equal(dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_MINKEYBITS,
 				      &bits, sizeof(bits)),
 			 0);
-	dkim = dkim_sign(lib, octets("-"), NULL, octets(buf_str(&pem)),
-			 octets(selector), octets("example.org"), fields, body,
+	dkim = dkim_sign(lib, dkim_octets("-"), NULL,
+			 dkim_octets(buf_str(&pem)), dkim_octets(selector),
+			 dkim_octets("example.org"), fields, body,
 			 way_algorithm(way), way->length > 0 ? way->length : -1,
 			 &status);
 	assert_non_null(dkim);
 	if (way->signer != NULL)
-		assert_int_equal(dkim_set_signer(dkim, octets(way->signer)), 0);
+		assert_int_equal(
+			dkim_set_signer(dkim, dkim_octets(way->signer)), 0);
 	sign_header(dkim, message, header);
 	header += len - header >= 2 ? 2 : 0;
 	assert_int_equal(
-		dkim_body(dkim, octets(message + header), len - header), 0);
+		dkim_body(dkim, dkim_octets(message + header), len - header),
+		0);
 	__lsan_disable(); /* it forgets a key of Ed25519 */
 	assert_int_equal(dkim_eom(dkim, NULL), DKIM_STAT_OK);
 	__lsan_enable();
