@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -124,4 +125,131 @@ clock_rfc3339(int64_t wall_ms, char ret_date[static CLOCK_RFC3339_LEN])
 		 (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)tm.tm_mon + 1,
 		 (unsigned)tm.tm_mday, (unsigned)tm.tm_hour,
 		 (unsigned)tm.tm_min, (unsigned)tm.tm_sec, (unsigned)ms);
+}
+
+/* N digits at *S, which moves behind them; -1: there are none. */
+static int
+clock_digits(const char **s, int n)
+{
+	int v = 0;
+
+	for (; n > 0; n--, (*s)++) {
+		if (**s < '0' || **s > '9')
+			return -1;
+		v = v * 10 + (**s - '0');
+	}
+	return v;
+}
+
+static bool
+clock_skip(const char **s, char c)
+{
+	if (**s != c)
+		return false;
+	(*s)++;
+	return true;
+}
+
+/* Days since 1970-01-01; years are counted from March, so that the day that
+ * comes and goes is the last. */
+static int64_t
+clock_days(int64_t year, int month, int day)
+{
+	int64_t y = year - (month <= 2), era = (y >= 0 ? y : y - 399) / 400;
+	int64_t of_era = y - era * 400;
+	int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day;
+
+	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 +
+	       of_year - 1 - 719468;
+}
+
+static int
+clock_month_days(int year, int month)
+{
+	static const char days[] = {31, 28, 31, 30, 31, 30,
+				    31, 31, 30, 31, 30, 31};
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return days[month - 1] + (month == 2 && leap);
+}
+
+/* date = YYYY "-" MM "-" DD */
+static int
+clock_parse_date(const char **s, int64_t *ret_days)
+{
+	int year = clock_digits(s, 4), month, day;
+
+	if (year < 0 || !clock_skip(s, '-'))
+		return -EINVAL;
+	month = clock_digits(s, 2);
+	if (month < 1 || month > 12 || !clock_skip(s, '-'))
+		return -EINVAL;
+	day = clock_digits(s, 2);
+	if (day < 1 || day > clock_month_days(year, month))
+		return -EINVAL;
+	*ret_days = clock_days(year, month, day);
+	return 0;
+}
+
+/* time = HH ":" MM ":" SS [ "." 1*DIGIT ]; a leap second is the next one. */
+static int
+clock_parse_time(const char **s, int64_t *ret_ms)
+{
+	int hour = clock_digits(s, 2), minute, second, scale = 100;
+	int64_t ms = 0;
+
+	if (hour < 0 || hour > 23 || !clock_skip(s, ':'))
+		return -EINVAL;
+	minute = clock_digits(s, 2);
+	if (minute < 0 || minute > 59 || !clock_skip(s, ':'))
+		return -EINVAL;
+	second = clock_digits(s, 2);
+	if (second < 0 || second > 60)
+		return -EINVAL;
+	if (clock_skip(s, '.')) {
+		if (**s < '0' || **s > '9')
+			return -EINVAL;
+		for (; **s >= '0' && **s <= '9'; (*s)++, scale /= 10)
+			ms += (int64_t)(**s - '0') * scale;
+	}
+	*ret_ms = ((hour * 60 + minute) * 60 + second) * INT64_C(1000) + ms;
+	return 0;
+}
+
+/* offset = "Z" / ( "+" / "-" ) HH ":" MM */
+static int
+clock_parse_offset(const char **s, int64_t *ret_ms)
+{
+	int sign = **s == '-' ? -1 : 1, hour, minute;
+
+	*ret_ms = 0;
+	if (**s == '\0' || clock_skip(s, 'Z') || clock_skip(s, 'z'))
+		return 0;
+	if (!clock_skip(s, '+') && !clock_skip(s, '-'))
+		return -EINVAL;
+	hour = clock_digits(s, 2);
+	if (hour < 0 || hour > 23 || !clock_skip(s, ':'))
+		return -EINVAL;
+	minute = clock_digits(s, 2);
+	if (minute < 0 || minute > 59)
+		return -EINVAL;
+	*ret_ms = sign * (hour * 60 + minute) * INT64_C(60000);
+	return 0;
+}
+
+int
+clock_rfc3339_parse(const char *s, int64_t *ret_wall_ms)
+{
+	int64_t days, ms, offset_ms;
+
+	if (clock_parse_date(&s, &days) < 0)
+		return -EINVAL;
+	if (!clock_skip(&s, 'T') && !clock_skip(&s, 't') &&
+	    !clock_skip(&s, ' '))
+		return -EINVAL;
+	if (clock_parse_time(&s, &ms) < 0 ||
+	    clock_parse_offset(&s, &offset_ms) < 0 || *s != '\0')
+		return -EINVAL;
+	*ret_wall_ms = days * INT64_C(86400000) + ms - offset_ms;
+	return 0;
 }

@@ -36,5 +36,9 @@ void clock_rfc5322(int64_t wall_ms, char ret_date[static CLOCK_RFC5322_LEN]);
 #define CLOCK_RFC3339_LEN 32
 /* "1997-11-21T09:55:06.123Z" (RFC 3339). */
 void clock_rfc3339(int64_t wall_ms, char ret_date[static CLOCK_RFC3339_LEN]);
+/* A date-time of RFC 3339, 5.6, any offset and fraction (what is below a
+ * millisecond is dropped), years from 0000. A blank may stand for the T, and
+ * without an offset it is UTC. 0 or -EINVAL. */
+int clock_rfc3339_parse(const char *s, int64_t *ret_wall_ms);
 
 #endif

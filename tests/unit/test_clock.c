@@ -1,4 +1,7 @@
 #include "base/clock.h"
+
+#include <errno.h>
+
 #include "tests/unit/test.h"
 
 static void
@@ -42,11 +45,67 @@ test_fixed_clock_moves_by_hand(void **state)
 	assert_null(c);
 }
 
+static void
+test_parse(void **state)
+{
+	static const struct {
+		const char *name, *text;
+		int64_t ms;
+	} row[] = {
+		{"epoch", "1970-01-01T00:00:00Z", 0},
+		{"fraction", "2026-11-21T04:04:59.124Z", 1795233899124},
+		{"nanoseconds", "2026-11-21T04:04:59.124999999Z",
+		 1795233899124},
+		{"offset", "2026-11-21T05:04:59+01:00", 1795233899000},
+		{"west", "2026-11-20T23:34:59-04:30", 1795233899000},
+		{"nobody knows where", "2026-11-21T04:04:59-00:00",
+		 1795233899000},
+		{"no offset", "2026-11-21 04:04:59.124", 1795233899124},
+		{"small letters", "2026-11-21t04:04:59z", 1795233899000},
+		{"leap day", "2000-02-29T00:00:00Z", 951782400000},
+		{"last of December", "1969-12-31T23:59:59.999Z", -1},
+		{"no time of Go", "0001-01-01T00:00:00Z", -62135596800000},
+		{"leap second", "2016-12-31T23:59:60Z", 1483228800000},
+	};
+	static const char *const bad[] = {
+		"",
+		"2026-11-21",
+		"2026-11-21T",
+		"2026-11-21T04:04Z",
+		"2026-11-21T04:04:59.Z",
+		"2026-11-21T04:04:59ZZ",
+		"2026-11-21T04:04:59+0100",
+		"2026-13-01T00:00:00Z",
+		"2026-00-01T00:00:00Z",
+		"2026-02-29T00:00:00Z",
+		"1900-02-29T00:00:00Z",
+		"2026-11-31T00:00:00Z",
+		"2026-11-21T24:00:00Z",
+		"2026-11-21T23:60:00Z",
+		"2026-11-21T23:59:61Z",
+		"-026-11-21T23:59:00Z",
+		" 2026-11-21T23:59:00Z",
+	};
+	int64_t ms = 7;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (clock_rfc3339_parse(bad[i], &ms) != -EINVAL || ms != 7)
+			fail_msg("%s", bad[i]);
+	}
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		if (clock_rfc3339_parse(row[i].text, &ms) != 0 ||
+		    ms != row[i].ms)
+			fail_msg("%s: %lld", row[i].name, (long long)ms);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_fixed_clock_moves_by_hand),
 	};
 
