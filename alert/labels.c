@@ -1,0 +1,225 @@
+#include "alert/labels.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+#define FNV_OFFSET UINT64_C(14695981039346656037)
+#define FNV_PRIME  UINT64_C(1099511628211)
+
+static bool
+is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+bool
+label_name_is_valid(const char *name)
+{
+	size_t i;
+
+	if (!is_letter(name[0]))
+		return false;
+	for (i = 1; name[i] != '\0'; i++)
+		if (i >= LABEL_NAME_MAX ||
+		    (!is_letter(name[i]) && !is_digit(name[i])))
+			return false;
+	return i <= LABEL_NAME_MAX;
+}
+
+void
+labels_builder_init(struct labels_builder *b, struct arena *arena)
+{
+	*b = (struct labels_builder){.arena = arena};
+}
+
+/* Where NAME is among the N of V, or belongs. */
+static size_t
+lb_place(const struct label *v, size_t n, const char *name, bool *ret_there)
+{
+	size_t low = 0, high = n;
+
+	*ret_there = false;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int order = strcmp(v[mid].name, name);
+
+		if (order == 0) {
+			*ret_there = true;
+			return mid;
+		}
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static void
+lb_remove(struct labels_builder *b, size_t at)
+{
+	b->n--;
+	memmove(b->v + at, b->v + at + 1, (b->n - at) * sizeof(b->v[0]));
+}
+
+static int
+lb_insert(struct labels_builder *b, size_t at, const char *name)
+{
+	if (b->n == LABELS_MAX)
+		return -E2BIG;
+	memmove(b->v + at + 1, b->v + at, (b->n - at) * sizeof(b->v[0]));
+	b->v[at] = (struct label){.name = arena_strdup(b->arena, name)};
+	b->n++;
+	return 0;
+}
+
+int
+labels_set(struct labels_builder *b, const char *name, const char *value)
+{
+	bool there;
+	size_t at;
+
+	if (!label_name_is_valid(name) || !utf8_is_valid(value))
+		return -EINVAL;
+	at = lb_place(b->v, b->n, name, &there);
+	if (value[0] == '\0') {
+		if (there)
+			lb_remove(b, at);
+		return 0;
+	}
+	if (!there && lb_insert(b, at, name) < 0)
+		return -E2BIG;
+	b->v[at].value = arena_strdup(b->arena, value);
+	return 0;
+}
+
+static size_t
+packed_size(const struct labels_builder *b)
+{
+	size_t size = sizeof(uint16_t);
+
+	for (size_t i = 0; i < b->n; i++)
+		size += 2 * sizeof(uint16_t) + strlen(b->v[i].name) +
+			strlen(b->v[i].value);
+	return size;
+}
+
+void
+labels_finish_annotations(const struct labels_builder *b, struct labels *ret)
+{
+	ret->n = b->n;
+	ret->v = arena_alloc(b->arena, b->n * sizeof(b->v[0]));
+	memcpy(ret->v, b->v, b->n * sizeof(b->v[0]));
+}
+
+int
+labels_finish(const struct labels_builder *b, struct labels *ret)
+{
+	if (packed_size(b) > LABELS_BYTES_MAX)
+		return -E2BIG;
+	labels_finish_annotations(b, ret);
+	return 0;
+}
+
+const char *
+labels_get(const struct labels *l, const char *name)
+{
+	bool there;
+	size_t at = lb_place(l->v, l->n, name, &there);
+
+	return there ? l->v[at].value : NULL;
+}
+
+bool
+labels_equal(const struct labels *a, const struct labels *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->v[i].name, b->v[i].name) != 0 ||
+		    strcmp(a->v[i].value, b->v[i].value) != 0)
+			return false;
+	return true;
+}
+
+void
+labels_copy(struct arena *arena, const struct labels *from, struct labels *to)
+{
+	struct labels copy = {
+		.n = from->n,
+		.v = arena_alloc(arena, from->n * sizeof(from->v[0])),
+	};
+
+	for (size_t i = 0; i < from->n; i++)
+		copy.v[i] = (struct label){
+			.name = arena_strdup(arena, from->v[i].name),
+			.value = arena_strdup(arena, from->v[i].value),
+		};
+	*to = copy;
+}
+
+/* S and the separator, which is no byte of UTF-8. */
+static uint64_t
+fnv_add(uint64_t h, const char *s)
+{
+	for (; *s != '\0'; s++)
+		h = (h ^ (unsigned char)*s) * FNV_PRIME;
+	return (h ^ 0xff) * FNV_PRIME;
+}
+
+uint64_t
+labels_fingerprint(const struct labels *l)
+{
+	uint64_t h = FNV_OFFSET;
+
+	for (size_t i = 0; i < l->n; i++) {
+		h = fnv_add(h, l->v[i].name);
+		h = fnv_add(h, l->v[i].value);
+	}
+	return h;
+}
+
+void
+labels_pack(struct pack *p, const struct labels *l)
+{
+	pack_u16(p, (uint16_t)l->n);
+	for (size_t i = 0; i < l->n; i++) {
+		pack_str(p, l->v[i].name);
+		pack_str(p, l->v[i].value);
+	}
+}
+
+/* Is V[N] a label, and behind those before it? */
+static bool
+is_next(const struct label *v, size_t n)
+{
+	return label_name_is_valid(v[n].name) && v[n].value[0] != '\0' &&
+	       utf8_is_valid(v[n].value) &&
+	       (n == 0 || strcmp(v[n - 1].name, v[n].name) < 0);
+}
+
+int
+labels_unpack(struct unpack *u, struct arena *a, struct labels *ret)
+{
+	struct labels l = {.n = unpack_u16(u)};
+
+	if (u->bad || l.n > LABELS_MAX)
+		return -EBADMSG;
+	l.v = arena_alloc(a, l.n * sizeof(l.v[0]));
+	for (size_t i = 0; i < l.n; i++) {
+		l.v[i].name = unpack_str(u, a);
+		l.v[i].value = unpack_str(u, a);
+		if (u->bad || !is_next(l.v, i))
+			return -EBADMSG;
+	}
+	*ret = l;
+	return 0;
+}

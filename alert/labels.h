@@ -1,0 +1,65 @@
+/*
+ * labels - the names and values that an alert is known by; its annotations too.
+ *
+ * Sorted by name, each name once, no empty value: as Prometheus has them, where
+ * an empty value means that the label is not there. Values are UTF-8. What
+ * labels point to lies in an arena that their owner names; they are never
+ * changed.
+ */
+#ifndef ALERT_LABELS_H
+#define ALERT_LABELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/pack.h"
+
+#define LABELS_MAX       64   /* of an alert */
+#define LABEL_NAME_MAX   128  /* bytes */
+#define LABELS_BYTES_MAX 2000 /* of an alert, as labels_pack() has them */
+
+struct label {
+	const char *name;  /* [a-zA-Z_][a-zA-Z0-9_]* */
+	const char *value; /* never empty */
+};
+
+struct labels {
+	size_t n;
+	struct label *v; /* sorted by name */
+};
+
+/* Labels that are being gathered, in any order. */
+struct labels_builder {
+	struct arena *arena; /* borrowed */
+	size_t n;
+	struct label v[LABELS_MAX]; /* sorted by name */
+};
+
+bool label_name_is_valid(const char *name);
+
+void labels_builder_init(struct labels_builder *b, struct arena *arena);
+/* NAME becomes VALUE, whatever it was; an empty VALUE takes it away. Both are
+ * copied. 0; -EINVAL: no name, or a value that is no UTF-8; -E2BIG: it would be
+ * one more than LABELS_MAX. */
+int labels_set(struct labels_builder *b, const char *name, const char *value);
+/* 0, or -E2BIG above LABELS_BYTES_MAX. */
+int labels_finish(const struct labels_builder *b, struct labels *ret);
+/* The same without that ceiling: for annotations, see alert_trim(). */
+void labels_finish_annotations(const struct labels_builder *b,
+			       struct labels *ret);
+
+/* NULL: none. */
+const char *labels_get(const struct labels *l, const char *name);
+bool labels_equal(const struct labels *a, const struct labels *b);
+void labels_copy(struct arena *arena, const struct labels *from,
+		 struct labels *to);
+/* As Alertmanager's: FNV-1a of 64 bits over name, 0xff, value, 0xff of each. */
+uint64_t labels_fingerprint(const struct labels *l);
+
+void labels_pack(struct pack *p, const struct labels *l);
+/* In A. 0; or -EBADMSG for what labels_pack() does not write. */
+int labels_unpack(struct unpack *u, struct arena *a, struct labels *ret);
+
+#endif
