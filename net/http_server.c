@@ -22,7 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,6 +30,7 @@
 #include "base/buf.h"
 #include "base/must.h"
 #include "base/xalloc.h"
+#include "net/http_framing.h"
 
 struct http_origin {
 	struct sockaddr_any peer;
@@ -43,7 +43,7 @@ struct http_request {
 	struct http_origin origin;
 	char *method, *path; /* owned */
 	struct buf body;
-	bool too_large;
+	int refused; /* the status that its body got; 0: none */
 	bool handed; /* to the handler, whose it is now */
 };
 
@@ -69,14 +69,23 @@ struct http_server {
 	struct event *ready;       /* owned; of the daemon's epoll descriptor */
 	struct loop_timer again;   /* the daemon has work without an event */
 	struct http_conn *conns;   /* owned; by fd */
+	size_t bodies;             /* bytes of them that are held now */
 };
+
+static void
+request_drop_body(struct http_request *r)
+{
+	if (r->conn != NULL)
+		r->conn->server->bodies -= r->body.len;
+	buf_done(&r->body);
+}
 
 static void
 request_free(struct http_request *r)
 {
+	request_drop_body(r);
 	free(r->method);
 	free(r->path);
-	buf_done(&r->body);
 	free(r);
 }
 
@@ -110,8 +119,8 @@ conn_find(struct http_server *server, int fd)
 }
 
 static void
-conn_send(struct http_conn *c, int status, const char *type, const void *body,
-	  size_t len)
+conn_send(struct http_conn *c, int status, const char *type,
+	  const struct http_field *fields, const void *body, size_t len)
 {
 	/* The library copies, as the parameter's type does not say. */
 	struct MHD_Response *response = MHD_create_response_from_buffer(
@@ -121,6 +130,9 @@ conn_send(struct http_conn *c, int status, const char *type, const void *body,
 	if (type != NULL)
 		must(MHD_add_response_header(response, "Content-Type", type) ==
 		     MHD_YES);
+	for (; fields != NULL && fields->name != NULL; fields++)
+		must(MHD_add_response_header(response, fields->name,
+					     fields->value) == MHD_YES);
 	if (status == 401) /* RFC 9110, 15.5.2 */
 		must(MHD_add_response_header(response, "WWW-Authenticate",
 					     "Basic realm=\"Belfry\", "
@@ -142,20 +154,21 @@ conn_refuse(struct http_conn *c, int status)
 	int n = snprintf(text, sizeof(text), "%.60s\n",
 			 MHD_get_reason_phrase_for((unsigned)status));
 
-	conn_send(c, status, "text/plain", text, (size_t)n);
+	conn_send(c, status, "text/plain", NULL, text, (size_t)n);
 	request_free(c->request);
 	c->request = NULL;
 }
 
 void
-http_answer(struct http_request *r, int status, const char *content_type,
-	    const void *body, size_t len)
+http_answer_fields(struct http_request *r, int status, const char *content_type,
+		   const struct http_field *fields, const void *body,
+		   size_t len)
 {
 	struct http_conn *c = r->conn;
 
 	must(r->handed);
 	if (c != NULL) {
-		conn_send(c, status, content_type, body, len);
+		conn_send(c, status, content_type, fields, body, len);
 		c->request = NULL;
 		if (c->suspended)
 			MHD_resume_connection(c->mhd);
@@ -165,77 +178,11 @@ http_answer(struct http_request *r, int status, const char *content_type,
 	request_free(r);
 }
 
-/* What of the header says how long the body is. */
-struct framing {
-	int lengths, encodings;
-	const char *length, *encoding;
-	bool odd; /* some field is read differently elsewhere */
-};
-
-/* Is NAME longer than WORD, and begins with it? */
-static bool
-goes_on_after(const char *name, const char *word)
+void
+http_answer(struct http_request *r, int status, const char *content_type,
+	    const void *body, size_t len)
 {
-	size_t len = strlen(word);
-
-	return strncasecmp(name, word, len) == 0 && name[len] != '\0';
-}
-
-/* The library takes blanks before the colon for a part of the name, a folded
- * value too when nothing stands before the fold, and a bare CR for a part of
- * the value (RFC 9112, 5.1, 5.2 and 2.2). */
-static bool
-field_is_odd(const char *name, const char *value)
-{
-	for (; value != NULL && *value != '\0'; value++)
-		if (((unsigned char)*value < ' ' && *value != '\t') ||
-		    *value == 0x7f)
-			return true;
-	return strpbrk(name, " \t\r") != NULL ||
-	       goes_on_after(name, "Content-Length") ||
-	       goes_on_after(name, "Transfer-Encoding");
-}
-
-static enum MHD_Result
-framing_field(void *arg, enum MHD_ValueKind kind, const char *name,
-	      const char *value)
-{
-	struct framing *f = arg;
-
-	(void)kind;
-	if (field_is_odd(name, value))
-		f->odd = true;
-	if (strcasecmp(name, "Content-Length") == 0) {
-		f->lengths++;
-		f->length = value;
-	} else if (strcasecmp(name, "Transfer-Encoding") == 0) {
-		f->encodings++;
-		f->encoding = value;
-	}
-	return MHD_YES;
-}
-
-/* 0, or the status that refuses it. Where two readers could see two different
- * ends of the body there is a second request for one of them (RFC 9112,
- * 6.3). */
-static int
-framing_check(struct MHD_Connection *mhd, const char *version, size_t max_bytes)
-{
-	struct framing f = {0};
-
-	MHD_get_connection_values(mhd, MHD_HEADER_KIND, framing_field, &f);
-	if (f.odd || f.lengths + f.encodings > 1)
-		return MHD_HTTP_BAD_REQUEST;
-	/* An older proxy passes on what it does not know. */
-	if (f.encodings > 0 && strcmp(version, MHD_HTTP_VERSION_1_1) != 0)
-		return MHD_HTTP_BAD_REQUEST;
-	if (f.encodings > 0 &&
-	    (f.encoding == NULL || strcasecmp(f.encoding, "chunked") != 0))
-		return MHD_HTTP_NOT_IMPLEMENTED;
-	/* The library has checked that these are digits and fit. */
-	if (f.length != NULL && strtoull(f.length, NULL, 10) > max_bytes)
-		return MHD_HTTP_CONTENT_TOO_LARGE;
-	return 0;
+	http_answer_fields(r, status, content_type, NULL, body, len);
 }
 
 static void
@@ -244,6 +191,7 @@ request_header(struct http_conn *c, const char *method, const char *path,
 {
 	struct http_server *server = c->server;
 	struct http_request *r = xcalloc(1, sizeof(*r));
+	unsigned long long length = 0;
 	int status;
 
 	must(c->request == NULL);
@@ -253,9 +201,11 @@ request_header(struct http_conn *c, const char *method, const char *path,
 	r->path = xstrdup(path);
 	buf_init(&r->body, server->limits.body_bytes);
 	c->request = r;
-	status = framing_check(c->mhd, version, server->limits.body_bytes);
+	status = http_framing_check(c->mhd, version, &length);
 	if (status == 0)
 		status = server->gate(server->arg, r);
+	if (status == 0 && length > r->body.max)
+		status = MHD_HTTP_CONTENT_TOO_LARGE;
 	if (status != 0)
 		conn_refuse(c, status);
 }
@@ -265,12 +215,18 @@ request_header(struct http_conn *c, const char *method, const char *path,
 static void
 request_body(struct http_request *r, const char *data, size_t len)
 {
-	if (r->too_large)
+	struct http_server *server = r->conn->server;
+
+	if (r->refused != 0)
 		return;
-	if (buf_append(&r->body, data, len) < 0) {
-		r->too_large = true;
-		buf_done(&r->body);
-	}
+	if (len > server->limits.bodies_bytes - server->bodies)
+		r->refused = MHD_HTTP_SERVICE_UNAVAILABLE;
+	else if (buf_append(&r->body, data, len) < 0)
+		r->refused = MHD_HTTP_CONTENT_TOO_LARGE;
+	else
+		server->bodies += len;
+	if (r->refused != 0)
+		request_drop_body(r);
 }
 
 static void
@@ -278,8 +234,8 @@ request_whole(struct http_conn *c)
 {
 	struct http_request *r = c->request;
 
-	if (r->too_large) {
-		conn_refuse(c, MHD_HTTP_CONTENT_TOO_LARGE);
+	if (r->refused != 0) {
+		conn_refuse(c, r->refused);
 		return;
 	}
 	r->handed = true;
@@ -394,6 +350,9 @@ http_server_new(struct loop *loop, const struct http_limits *limits,
 
 	server->loop = loop;
 	server->limits = *limits;
+	if (limits->bodies_bytes == 0)
+		server->limits.bodies_bytes =
+			limits->connections * limits->body_bytes;
 	server->gate = gate;
 	server->handle = handle;
 	server->arg = arg;
@@ -499,6 +458,13 @@ http_server_take(struct http_server *server, const struct accepted *a,
 			conn_free(c);
 	}
 	server_schedule(server);
+}
+
+void
+http_request_set_body_max(struct http_request *r, size_t bytes)
+{
+	must(!r->handed && r->body.len == 0);
+	r->body.max = bytes;
 }
 
 const char *

@@ -6,7 +6,8 @@
  * may answer at once or later (the request is suspended until then). Refused
  * before a handler sees it: two Content-Lengths, Content-Length together with
  * Transfer-Encoding, fields that another reader may take for these, a body over
- * the ceiling, a request over its total deadline.
+ * the ceiling, one that would have all bodies together over theirs, a request
+ * over its total deadline.
  */
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H
@@ -32,6 +33,8 @@ struct http_limits {
 	size_t body_bytes;    /* 413 above it */
 	int64_t deadline_ms;  /* header, body and all; again for the answer */
 	unsigned connections; /* what comes above it is closed */
+	size_t bodies_bytes;  /* of all requests at once; 503 above it. 0: as
+			       * many as CONNECTIONS have with BODY_BYTES */
 };
 
 int http_server_new(struct loop *loop, const struct http_limits *limits,
@@ -44,6 +47,10 @@ void http_server_free(struct http_server **server);
  * http_request_listener(). On the server's loop. */
 void http_server_take(struct http_server *server, const struct accepted *a,
 		      const void *from_listener);
+
+/* From within GATE: the body may have up to BYTES, instead of the limit that is
+ * for all. */
+void http_request_set_body_max(struct http_request *r, size_t bytes);
 
 const char *http_request_method(const struct http_request *r);
 const char *http_request_path(const struct http_request *r); /* no query */
@@ -69,5 +76,13 @@ const void *http_request_listener(const struct http_request *r);
  * client that went away meanwhile is fine. */
 void http_answer(struct http_request *r, int status, const char *content_type,
 		 const void *body, size_t len);
+/* The same with further FIELDS, up to one whose NAME is NULL. */
+struct http_field {
+	const char *name, *value;
+};
+void http_answer_fields(struct http_request *r, int status,
+			const char *content_type,
+			const struct http_field *fields, const void *body,
+			size_t len);
 
 #endif

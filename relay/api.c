@@ -199,29 +199,29 @@ struct api_path {
 	const char *method;
 	const char *path; /* below /api/v1/; "ID" and "ACTION" stand for one
 			   * part each */
-	bool tcp;         /* figures: also for who may only read */
+	unsigned needs;   /* the right to it */
 	void (*fn)(struct api_call *call);
 	const char *query; /* the names it takes, with spaces; NULL: none */
 	const char *body;  /* the same of the JSON object */
 };
 
 static const struct api_path api_paths[] = {
-	{"GET", "status", true, api_status, NULL, NULL},
-	{"GET", "queue-stats", true, api_queue_stats, NULL, NULL},
-	{"GET", "queue", false, api_queue_list, API_FILTER, NULL},
-	{"POST", "queue", false, api_queue_act_many, "action " API_FILTER,
+	{"GET", "status", USER_READ, api_status, NULL, NULL},
+	{"GET", "queue-stats", USER_READ, api_queue_stats, NULL, NULL},
+	{"GET", "queue", USER_ADMIN, api_queue_list, API_FILTER, NULL},
+	{"POST", "queue", USER_ADMIN, api_queue_act_many, "action " API_FILTER,
 	 NULL},
-	{"GET", "queue/ID", false, api_queue_show, NULL, NULL},
-	{"GET", "queue/ID/body", false, api_queue_body, "page", NULL},
-	{"DELETE", "queue/ID", false, api_queue_act, NULL, NULL},
-	{"POST", "queue/ID/ACTION", false, api_queue_act, NULL, NULL},
-	{"GET", "store/backup", false, api_store_backup_look, NULL, NULL},
-	{"POST", "store/backup", false, api_store_backup, NULL, "dir"},
-	{"POST", "store/upgrade", false, api_store_upgrade, NULL, NULL},
-	{"POST", "pause", false, api_pause, NULL,
+	{"GET", "queue/ID", USER_ADMIN, api_queue_show, NULL, NULL},
+	{"GET", "queue/ID/body", USER_ADMIN, api_queue_body, "page", NULL},
+	{"DELETE", "queue/ID", USER_ADMIN, api_queue_act, NULL, NULL},
+	{"POST", "queue/ID/ACTION", USER_ADMIN, api_queue_act, NULL, NULL},
+	{"GET", "store/backup", USER_ADMIN, api_store_backup_look, NULL, NULL},
+	{"POST", "store/backup", USER_ADMIN, api_store_backup, NULL, "dir"},
+	{"POST", "store/upgrade", USER_ADMIN, api_store_upgrade, NULL, NULL},
+	{"POST", "pause", USER_ADMIN, api_pause, NULL,
 	 "reason for_ms until_ms alerts"},
-	{"POST", "resume", false, api_resume, NULL, NULL},
-	{NULL, NULL, false, NULL, NULL, NULL},
+	{"POST", "resume", USER_ADMIN, api_resume, NULL, NULL},
+	{NULL, NULL, 0, NULL, NULL, NULL},
 };
 
 /* Does PATH look like PATTERN? Fills id and action. */
@@ -359,8 +359,8 @@ api_read_body(struct api_call *call)
 }
 
 void
-api_handle(struct relay *r, struct http_request *http, bool admin,
-	   const char *user)
+api_handle(struct relay *r, struct http_request *http,
+	   const struct http_who *who)
 {
 	struct api_call *call = xcalloc(1, sizeof(*call));
 	const char *path = http_request_path(http) + strlen("/api/v1/");
@@ -369,14 +369,14 @@ api_handle(struct relay *r, struct http_request *http, bool admin,
 
 	call->relay = r;
 	call->http = http;
-	call->user = user != NULL ? xstrdup(user) : NULL;
+	call->user = who->user != NULL ? xstrdup(who->user) : NULL;
 	for (const struct api_path *p = api_paths; p->path != NULL; p++) {
 		if (!api_path_match(call, p->path, path))
 			continue;
 		known = true;
 		if (strcmp(p->method, method) != 0)
 			continue;
-		if (!admin && !p->tcp)
+		if ((who->rights & p->needs) == 0)
 			api_error(call, 403, "not without the right admin",
 				  "use the admin socket (belfry does), or log "
 				  "in as a user who has it");

@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include "relay/http_who.h"
 #include "relay/relay.h"
 
 /* A request under way; freed by its answer. */
@@ -25,10 +26,9 @@ struct api_call {
 	char *user;                /* owned; who logged in, or NULL */
 };
 
-/* Serve a path below /api/v1/. ADMIN: it came by the admin socket, or by USER,
- * who may do that (NULL: no login; not used afterwards). */
-void api_handle(struct relay *r, struct http_request *http, bool admin,
-		const char *user);
+/* Serve a path below /api/v1/ to WHO, which is not used afterwards. */
+void api_handle(struct relay *r, struct http_request *http,
+		const struct http_who *who);
 
 /* Text of a peer need not be UTF-8; JSON must be. NULL gives "". */
 json_t *api_text(const char *s);

@@ -15,11 +15,17 @@
 enum http_scheme { HTTP_BASIC, HTTP_BEARER, HTTP_NO_SCHEME };
 static const char *const http_scheme_names[] = {"basic", "bearer", "none"};
 
+/* What becomes of one that goes well. */
+struct http_login_want {
+	unsigned needs; /* one of these rights */
+	http_login_fn *fn;
+};
+
 /* One that waits for the check of its password, or for its answer. */
 struct http_login {
 	struct relay *relay;      /* borrowed */
 	struct http_request *req; /* the answer's */
-	http_login_fn *fn;
+	struct http_login_want want;
 	struct sockaddr_any client;
 	char *name; /* owned */
 	uint64_t handle;
@@ -111,9 +117,10 @@ http_login_told(struct relay *r, const struct http_request *req,
 
 /* May USER, who has shown to be it, ask from there? NULL, or why not. */
 static const char *
-http_login_why(const struct user *user, const struct sockaddr_any *client)
+http_login_why(const struct user *user, const struct sockaddr_any *client,
+	       unsigned needs)
 {
-	if ((user->rights & USER_READ) == 0)
+	if ((user->rights & needs) == 0)
 		return "rights";
 	return user_may_come_from(user, client) ? NULL : "network";
 }
@@ -170,12 +177,13 @@ http_login_may_try(struct relay *r, struct http_request *req,
 static void
 http_login_bearer(struct relay *r, struct http_request *req,
 		  const struct sockaddr_any *client, const char *token,
-		  http_login_fn *fn)
+		  const struct http_login_want *want)
 {
 	const struct user *user = users_find_token(r->snapshot->users, token);
 	const char *name = user != NULL ? user->name : NULL;
-	const char *why =
-		user != NULL ? http_login_why(user, client) : "unknown";
+	const char *why = user != NULL
+				  ? http_login_why(user, client, want->needs)
+				  : "unknown";
 	int64_t now = loop_mono_ms(relay_home(r));
 
 	if (!http_login_may_try(r, req, client, HTTP_BEARER, name))
@@ -187,7 +195,7 @@ http_login_bearer(struct relay *r, struct http_request *req,
 	}
 	logins_succeeded(r->logins, client, name, now);
 	http_login_told(r, req, client, HTTP_BEARER, name, "ok", NULL);
-	fn(r, req, user);
+	want->fn(r, req, user);
 }
 
 /* --- by a password ------------------------------------------------------------------ */
@@ -234,7 +242,7 @@ http_login_go_on(struct http_login *hl, const struct user *user)
 	http_login_told(r, hl->req, &hl->client, HTTP_BASIC, hl->name, "ok",
 			NULL);
 	if (r->http != NULL)
-		hl->fn(r, hl->req, user);
+		hl->want.fn(r, hl->req, user);
 	else
 		http_login_answer(hl->req, 503);
 	http_login_free(hl);
@@ -260,7 +268,8 @@ http_login_matches(struct http_login *hl, const struct user *user)
 {
 	struct relay *r = hl->relay;
 	const char *why =
-		user != NULL ? http_login_why(user, &hl->client) : "unknown";
+		user != NULL ? http_login_why(user, &hl->client, hl->want.needs)
+			     : "unknown";
 
 	if (why == NULL)
 		http_login_go_on(hl, user);
@@ -295,8 +304,9 @@ http_login_checked(void *object, enum logins_said said, int64_t delay_ms)
 
 static void
 http_login_check(struct relay *r, struct http_request *req,
-		 const struct sockaddr_any *client, http_login_fn *fn,
-		 const char *name, const char *password)
+		 const struct sockaddr_any *client,
+		 const struct http_login_want *want, const char *name,
+		 const char *password)
 {
 	const struct users *users = r->snapshot->users;
 	struct http_login *hl = xcalloc(1, sizeof(*hl));
@@ -312,7 +322,7 @@ http_login_check(struct relay *r, struct http_request *req,
 
 	hl->relay = r;
 	hl->req = req;
-	hl->fn = fn;
+	hl->want = *want;
 	hl->client = *client;
 	hl->name = xstrdup(name);
 	hl->handle = loop_handle_new(loop, hl);
@@ -329,7 +339,7 @@ http_login_check(struct relay *r, struct http_request *req,
 static void
 http_login_basic(struct relay *r, struct http_request *req,
 		 const struct sockaddr_any *client, const char *rest,
-		 http_login_fn *fn)
+		 const struct http_login_want *want)
 {
 	char *password, *name = http_login_pair(rest, &password);
 
@@ -338,23 +348,24 @@ http_login_basic(struct relay *r, struct http_request *req,
 		return;
 	}
 	if (http_login_may_try(r, req, client, HTTP_BASIC, name))
-		http_login_check(r, req, client, fn, name, password);
+		http_login_check(r, req, client, want, name, password);
 	password_wipe(password, strlen(password));
 	free(name);
 }
 
 void
 http_login(struct relay *r, struct http_request *req,
-	   const struct sockaddr_any *client, http_login_fn *fn)
+	   const struct sockaddr_any *client, unsigned needs, http_login_fn *fn)
 {
+	const struct http_login_want want = {needs, fn};
 	const char *rest;
 
 	switch (http_login_scheme(req, &rest)) {
 	case HTTP_BASIC:
-		http_login_basic(r, req, client, rest, fn);
+		http_login_basic(r, req, client, rest, &want);
 		return;
 	case HTTP_BEARER:
-		http_login_bearer(r, req, client, rest, fn);
+		http_login_bearer(r, req, client, rest, &want);
 		return;
 	case HTTP_NO_SCHEME:
 		http_login_answer(req, 401);

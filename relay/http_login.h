@@ -1,6 +1,6 @@
 /*
  * http_login - requests of who logs in: Basic (RFC 7617) or Bearer (RFC 6750),
- * as the users of the users file who have the right to read.
+ * as the users of the users file who have a right to what is asked.
  */
 #ifndef RELAY_HTTP_LOGIN_H
 #define RELAY_HTTP_LOGIN_H
@@ -13,10 +13,12 @@
 bool http_login_is_tried(const struct http_request *req);
 
 /* The request is whole: it is answered with 401, 403, 429 or 503, or given to
- * FN, now or later, on the home loop. */
+ * FN, now or later, on the home loop, when the user has one of the rights
+ * NEEDS. */
 typedef void http_login_fn(struct relay *r, struct http_request *req,
 			   const struct user *user);
 void http_login(struct relay *r, struct http_request *req,
-		const struct sockaddr_any *client, http_login_fn *fn);
+		const struct sockaddr_any *client, unsigned needs,
+		http_login_fn *fn);
 
 #endif
