@@ -1,0 +1,302 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alert/mustache.h"
+#include "base/xalloc.h"
+#include "tests/unit/test.h"
+
+#define ROWS(t) (sizeof(t) / sizeof((t)[0]))
+
+#define TEXT(s)                                                                \
+	{                                                                      \
+		.kind = MUSTACHE_TEXT, .text = (s)                             \
+	}
+#define LIST(a)                                                                \
+	{                                                                      \
+		.kind = MUSTACHE_LIST, .n = ROWS(a), .items = (a)              \
+	}
+#define OBJECT(a)                                                              \
+	{                                                                      \
+		.kind = MUSTACHE_OBJECT, .n = ROWS(a), .fields = (a)           \
+	}
+
+static const struct mustache_value words[] = {TEXT("a"), TEXT("b"), TEXT("c")};
+static const struct mustache_field inner[] = {{"x", TEXT("inner")},
+					      {"only", TEXT("here")}};
+static const struct mustache_field one[] = {{"name", TEXT("one")},
+					    {"words", LIST(words)}};
+static const struct mustache_field two[] = {{"name", TEXT("two")}};
+static const struct mustache_value items[] = {OBJECT(one), OBJECT(two)};
+static const struct mustache_field fields[] = {
+	{"x", TEXT("outer")},
+	{"empty", TEXT("")},
+	{"no", {.kind = MUSTACHE_FALSE}},
+	{"yes", {.kind = MUSTACHE_TRUE}},
+	{"o", OBJECT(inner)},
+	{"bare", {.kind = MUSTACHE_OBJECT}},
+	{"none", {.kind = MUSTACHE_LIST}},
+	{"words", LIST(words)},
+	{"items", LIST(items)},
+	{"evil", TEXT("<a href=\"x\">&'\r\n\t\x01\\\x7f")},
+	{"latin", TEXT("gr\xfc\xdf \xc3\xbc")},
+	{"lines", TEXT("a\xe2\x80\xa8"
+		       "b\xc2\x85"
+		       "c")},
+};
+static const struct mustache_value root = OBJECT(fields);
+
+static const struct row {
+	const char *name, *text, *out;
+	enum mustache_escape escape;
+} rows[] = {
+	{"plain text", "a {b} } {", "a {b} } {", 0},
+	{"nothing", "", "", 0},
+	{"value", "<{{x}}>", "<outer>", 0},
+	{"blanks in a tag", "{{ x }}{{{ x }}}{{& x}}", "outerouterouter", 0},
+	{"unknown is empty", "[{{what}}{{o.what}}{{x.what}}]", "[]", 0},
+	{"not a text", "[{{o}}{{words}}{{yes}}{{no}}]", "[]", 0},
+	{"dotted", "{{o.x}}", "inner", 0},
+	{"section of an object", "{{#o}}{{x}} {{only}} {{no}}{{/o}}",
+	 "inner here ", 0},
+	{"outer seen within", "{{#o}}{{#yes}}{{only}}{{/yes}}{{words.n}}{{/o}}",
+	 "here", 0},
+	{"list of texts", "{{#words}}{{.}}{{/words}}", "abc", 0},
+	{"list within a list",
+	 "{{#items}}{{name}}:{{#words}}{{.}}{{/words}};{{/items}}",
+	 "one:abc;two:abc;", 0},
+	{"first and last",
+	 "{{#words}}{{#-first}}[{{/-first}}{{.}}{{^-last}},{{/-last}}"
+	 "{{#-last}}]{{/-last}}{{/words}}",
+	 "[a,b,c]", 0},
+	{"last in a section in a list",
+	 "{{#words}}{{#o}}{{#-last}}{{.}}!{{/-last}}{{/o}}{{/words}}", "!", 0},
+	{"no list, no last", "{{#-last}}x{{/-last}}", "", 0},
+	{"empty list", "{{#none}}x{{/none}}{{^none}}y{{/none}}", "y", 0},
+	{"empty text", "{{#empty}}x{{/empty}}{{^empty}}y{{/empty}}", "y", 0},
+	{"empty object", "{{#bare}}x{{/bare}}{{^bare}}y{{/bare}}", "y", 0},
+	{"false", "{{#no}}x{{/no}}{{^no}}y{{/no}}", "y", 0},
+	{"true", "{{#yes}}x{{/yes}}{{^yes}}y{{/yes}}", "x", 0},
+	{"unknown section", "{{#what}}x{{/what}}{{^what}}y{{/what}}", "y", 0},
+	{"text as a section", "{{#x}}<{{.}}>{{/x}}", "<outer>", 0},
+	{"inverted keeps its place",
+	 "{{#words}}{{^no}}{{.}}{{^-last}},{{/-last}}{{/no}}{{/words}}",
+	 "a,b,c", 0},
+	{"comment", "a{{! nothing {{ at all }}b", "ab", 0},
+	{"a line of its own", "a\n{{#yes}}\nb\n{{/yes}}\nc\n", "a\nb\nc\n", 0},
+	{"... with blanks and CRLF", "a\r\n \t{{#yes}} \r\nb\r\n {{/yes}}\r\nc",
+	 "a\r\nb\r\nc", 0},
+	{"... at the ends", "{{#yes}}\nb\n{{/yes}}", "b\n", 0},
+	{"... a comment", "a\n  {{! x }}\nb", "a\nb", 0},
+	{"not alone", "a {{#yes}}\nb\n{{/yes}} c\n", "a \nb\n c\n", 0},
+	{"two on a line", "{{#yes}}{{#yes}}\nb{{/yes}}{{/yes}}", "\nb", 0},
+	{"a value's line stays", " {{empty}} \nx", "  \nx", 0},
+	{"one brace more", "{{{{x}}}}", "{outer}", 0},
+	{"a brace behind", "{\"a\":{\"b\":\"{{x}}\"}}",
+	 "{\"a\":{\"b\":\"outer\"}}", 0},
+	{"plain", "{{evil}}", "<a href=\"x\">&'\n\t \\ ", MUSTACHE_PLAIN},
+	{"line", "{{evil}}", "<a href=\"x\">&'    \\ ", MUSTACHE_LINE},
+	{"line ends of others", "{{lines}}", "a b c", MUSTACHE_LINE},
+	{"html", "{{evil}}", "&lt;a href=&quot;x&quot;&gt;&amp;&#39;\n\t \\ ",
+	 MUSTACHE_HTML},
+	{"html, not", "{{{evil}}}", "<a href=\"x\">&'\n\t \\ ", MUSTACHE_HTML},
+	{"json", "{{evil}}", "<a href=\\\"x\\\">&'\\r\\n\\t\\u0001\\\\\\u007f",
+	 MUSTACHE_JSON},
+	{"json, line ends", "{{lines}}",
+	 "a\\u2028b\xc2\x85"
+	 "c",
+	 MUSTACHE_JSON},
+	{"slack", "{{evil}}",
+	 "&lt;a href=\\\"x\\\"&gt;&amp;'\\r\\n\\t\\u0001\\\\\\u007f",
+	 MUSTACHE_SLACK},
+	{"url", "{{evil}}{{x}}",
+	 "%3Ca%20href%3D%22x%22%3E%26%27%0D%0A%09%01%5C%7Fouter", MUSTACHE_URL},
+	{"not UTF-8", "{{latin}}", "gr\xef\xbf\xbd\xef\xbf\xbd \xc3\xbc",
+	 MUSTACHE_PLAIN},
+	{"not UTF-8, json", "{{latin}}", "gr\xef\xbf\xbd\xef\xbf\xbd \xc3\xbc",
+	 MUSTACHE_JSON},
+};
+
+static struct mustache *
+compile(const char *name, const char *text)
+{
+	struct mustache_error e;
+	struct mustache *m = NULL;
+
+	if (mustache_new(text, strlen(text), &m, &e) < 0)
+		fail_msg("%s: line %d: %s", name, e.line, e.why);
+	return m;
+}
+
+static void
+test_render(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct mustache *m = compile(rows[i].name, rows[i].text);
+		struct buf out;
+
+		buf_init(&out, 1000);
+		assert_int_equal(
+			mustache_render(m, &root, rows[i].escape, &out), 0);
+		if (strcmp(buf_str(&out), rows[i].out) != 0)
+			fail_msg("%s: \"%s\", not \"%s\"", rows[i].name,
+				 buf_str(&out), rows[i].out);
+		buf_done(&out);
+		mustache_free(&m);
+		assert_null(m);
+	}
+}
+
+#define OPEN4  "{{#a}}{{#a}}{{#a}}{{#a}}"
+#define OPEN16 OPEN4 OPEN4 OPEN4 OPEN4
+#define CLOSE4 "{{/a}}{{/a}}{{/a}}{{/a}}"
+
+static const struct bad {
+	const char *name, *text;
+	int line;
+	const char *why;
+} bad[] = {
+	{"no end", "a\n{{b", 2, "a tag without its \"}}\""},
+	{"half an end", "{{b}", 1, "a tag without its \"}}\""},
+	{"no third brace", "{{{b}}", 1, "a tag without its \"}}}\""},
+	{"closes nothing", "\n\n{{/b}}", 3, "{{/b}} closes nothing"},
+	{"closes another", "{{#a}}\n{{#b}}\n{{/a}}", 3,
+	 "{{/a}}, but what is open is \"b\" of line 2"},
+	{"never closed", "x\n{{#a}}\n{{b}}\n", 2, "\"a\" is never closed"},
+	{"never closed, inverted", "{{^a}}", 1, "\"a\" is never closed"},
+	{"no name", "{{}}", 1, "\"\" is no name"},
+	{"two words", "{{a b}}", 1, "\"a b\" is no name"},
+	{"a dot in front", "{{.a}}", 1, "\".a\" is no name"},
+	{"a dot behind", "{{a.}}", 1, "\"a.\" is no name"},
+	{"two dots", "{{a..b}}", 1, "\"a..b\" is no name"},
+	{"braces within", "{{ {a} }}", 1, "\"{a}\" is no name"},
+	{"partial", "{{> other}}", 1,
+	 "{{> }}: a template can't take in another "
+	 "one"},
+	{"delimiters", "{{=<% %>=}}", 1, "{{= }}: the braces can't be changed"},
+	{"too deep", OPEN16 "\n{{#a}}" CLOSE4, 2,
+	 "more than 16 sections within each other"},
+	{"lines of a comment", "{{! \n\n }}\n{{/a}}", 4,
+	 "{{/a}} closes nothing"},
+	{"lines of standing alone", "{{#a}}\n{{/a}}\n\n{{/b}}", 4,
+	 "{{/b}} closes nothing"},
+	{"not UTF-8", "a\n\xfc", 2, "an octet that is no UTF-8"},
+};
+
+static void
+test_errors(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(bad); i++) {
+		struct mustache_error e = {0};
+		struct mustache *m = NULL;
+
+		if (mustache_new(bad[i].text, strlen(bad[i].text), &m, &e) !=
+		    -EINVAL)
+			fail_msg("%s: taken", bad[i].name);
+		assert_null(m);
+		if (e.line != bad[i].line || strcmp(e.why, bad[i].why) != 0)
+			fail_msg("%s: line %d: %s", bad[i].name, e.line, e.why);
+	}
+}
+
+static void
+test_limits(void **state)
+{
+	char *big = xcalloc(1, MUSTACHE_TEXT_MAX + 1);
+	struct mustache_error e;
+	struct mustache *m;
+
+	(void)state;
+	memset(big, 'x', MUSTACHE_TEXT_MAX + 1);
+	assert_int_equal(mustache_new(big, MUSTACHE_TEXT_MAX + 1, &m, &e),
+			 -EINVAL);
+	assert_string_equal(e.why, "longer than 65536 bytes");
+	assert_int_equal(mustache_new(big, MUSTACHE_TEXT_MAX, &m, &e), 0);
+	mustache_free(&m);
+	assert_int_equal(mustache_new("a\0b", 3, &m, &e), -EINVAL);
+	assert_string_equal(e.why, "a NUL");
+	free(big);
+}
+
+static void
+test_ceiling(void **state)
+{
+	struct mustache *m = compile("ceiling", "{{x}}{{x}}");
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 9);
+	assert_int_equal(mustache_render(m, &root, MUSTACHE_PLAIN, &out),
+			 -EMSGSIZE);
+	buf_done(&out);
+	mustache_free(&m);
+}
+
+/* A hundred words within each other six times would take 10^12 rounds. */
+static void
+test_steps(void **state)
+{
+	static struct mustache_value hundred[100];
+	const struct mustache_field field = {"w", LIST(hundred)};
+	const struct mustache_value many = {
+		.kind = MUSTACHE_OBJECT, .n = 1, .fields = &field};
+	struct mustache *m = compile("steps", "{{#w}}{{#w}}{{#w}}{{#w}}{{#w}}"
+					      "{{#w}}{{/w}}{{/w}}{{/w}}{{/w}}"
+					      "{{/w}}{{/w}}");
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 10);
+	assert_int_equal(mustache_render(m, &many, MUSTACHE_PLAIN, &out),
+			 -E2BIG);
+	buf_done(&out);
+	mustache_free(&m);
+}
+
+static bool
+name_join(void *arg, const char *name, int line)
+{
+	struct buf *names = arg;
+
+	return buf_printf(names, "%d:%s ", line, name) == 0 &&
+	       strcmp(name, "stop") != 0;
+}
+
+static void
+test_names(void **state)
+{
+	struct mustache *m =
+		compile("names", "text{{a}}\n{{#b.c}}{{{d}}}\n{{/b.c}}{{^e}}"
+				 "{{/e}}{{! f }}{{stop}}{{g}}");
+	struct buf names;
+
+	(void)state;
+	buf_init(&names, 100);
+	mustache_each_name(m, name_join, &names);
+	assert_string_equal(buf_str(&names), "1:a 2:b.c 2:d 3:e 3:stop ");
+	assert_true(mustache_uses(m, "a"));
+	assert_true(mustache_uses(m, "b"));
+	assert_true(mustache_uses(m, "b.c"));
+	assert_true(mustache_uses(m, "g"));
+	assert_false(mustache_uses(m, "c"));
+	assert_false(mustache_uses(m, "f"));
+	assert_false(mustache_uses(m, "sto"));
+	assert_int_equal(mustache_fixed_len(m), 4);
+	buf_done(&names);
+	mustache_free(&m);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_render), cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_limits), cmocka_unit_test(test_ceiling),
+		cmocka_unit_test(test_steps),  cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
