@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "mail/dsn_impl.h"
 #include "mail/header.h"
+#include "mail/quoted_printable.h"
 
 static const char *const encoding_names[] = {
 	[DSN_7BIT] = "7bit",
@@ -45,38 +46,13 @@ dsn_encoding(const struct dsn *d, bool global)
 	return eight ? DSN_8BIT : DSN_7BIT;
 }
 
-/* RFC 2045, 6.7. A blank at the end of a line is encoded too, since relays may
- * cut it off there. */
 static void
 dsn_quoted(struct dsn_out *o, const char *data, size_t len)
 {
-	size_t column = 0;
+	int r = quoted_printable_encode(data, len, o->buf);
 
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)data[i];
-		bool at_end = i + 1 == len || data[i + 1] == '\r';
-		bool plain = c > ' ' && c <= '~' && c != '=';
-		char code[4];
-
-		if (c == '\n')
-			column = 0;
-		if (c == '\r' || c == '\n') {
-			dsn_put(o, data + i, 1);
-			continue;
-		}
-		if (column > 72) {
-			dsn_str(o, "=\r\n");
-			column = 0;
-		}
-		if (plain || ((c == ' ' || c == '\t') && !at_end)) {
-			dsn_put(o, data + i, 1);
-			column++;
-		} else {
-			snprintf(code, sizeof(code), "=%02X", c);
-			dsn_put(o, code, 3);
-			column += 3;
-		}
-	}
+	if (r < 0 && o->error == 0)
+		o->error = r;
 }
 
 void

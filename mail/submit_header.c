@@ -5,11 +5,9 @@
 #include <strings.h>
 
 #include "mail/address.h"
+#include "mail/encoded_word.h"
 #include "mail/header.h"
 #include "mail/mailboxes.h"
-
-/* Of an encoded word: 75 characters at most, with its frame (RFC 2047, 2). */
-#define NAME_PIECE 45
 
 enum field_kind {
 	FIELD_OTHER,
@@ -202,85 +200,6 @@ compose_field(struct compose *c, const struct header_field *f)
 
 /* --- From --------------------------------------------------------------------- */
 
-static bool
-name_is(const char *name, const char *more)
-{
-	for (; *name != '\0'; name++) {
-		char c = *name;
-
-		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
-		    !(c >= '0' && c <= '9') && strchr(more, c) == NULL)
-			return false;
-	}
-	return true;
-}
-
-static int
-base64_piece(const char *s, size_t len, struct buf *out)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	char word[4 * ((NAME_PIECE + 2) / 3) + 1];
-	size_t n = 0;
-
-	for (size_t i = 0; i < len; i += 3) {
-		unsigned v = 0;
-
-		for (size_t k = 0; k < 3; k++)
-			v = v << 8 |
-			    (i + k < len ? (unsigned char)s[i + k] : 0u);
-		for (size_t k = 0; k < 4; k++)
-			word[n++] = k <= len - i
-					    ? digits[v >> (18 - 6 * k) & 63]
-					    : '=';
-	}
-	word[n] = '\0';
-	return buf_printf(out, "=?UTF-8?B?%s?=", word);
-}
-
-/* Encoded words, none of which cuts a character in two. */
-static int
-name_encode(const char *name, struct buf *out)
-{
-	size_t len = strlen(name);
-	int r = 0;
-
-	while (len > 0 && r == 0) {
-		size_t n = len < NAME_PIECE ? len : NAME_PIECE;
-
-		while (n > 1 && n < len &&
-		       ((unsigned char)name[n] & 0xc0) == 0x80)
-			n--;
-		r = base64_piece(name, n, out);
-		name += n;
-		len -= n;
-		if (r == 0 && len > 0)
-			r = buf_append_str(out, "\r\n ");
-	}
-	return r;
-}
-
-/* As it stands, quoted or encoded, whatever it takes. */
-static int
-name_write(const char *name, struct buf *out)
-{
-	int r = 0;
-
-	if (name_is(name, " !#$%&'*+-/=?^_`{|}~"))
-		return buf_append_str(out, name);
-	for (const char *p = name; *p != '\0'; p++)
-		if (*p < ' ' || *p > '~')
-			return name_encode(name, out);
-	r = buf_append_char(out, '"');
-	for (const char *p = name; *p != '\0' && r == 0; p++) {
-		if (*p == '"' || *p == '\\')
-			r = buf_append_char(out, '\\');
-		if (r == 0)
-			r = buf_append_char(out, *p);
-	}
-	return r == 0 ? buf_append_char(out, '"') : r;
-}
-
 /* Bounces come from <>, but people must see somebody. */
 static int
 compose_from(struct compose *c, const char *name)
@@ -294,7 +213,7 @@ compose_from(struct compose *c, const char *name)
 				  who->origin);
 	if (r < 0 || who->full_name[0] == '\0')
 		return r < 0 ? r : buf_printf(c->out, "%s\r\n", who->sender);
-	r = name_write(who->full_name, c->out);
+	r = encoded_word_phrase(who->full_name, c->out);
 	return r < 0 ? r : buf_printf(c->out, " <%s>\r\n", who->sender);
 }
 

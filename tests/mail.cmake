@@ -7,6 +7,7 @@ add_test(NAME unit.read_dsn
          COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/unit/read_dsn.py
                  $<TARGET_FILE:test_dsn>)
 set_tests_properties(unit.read_dsn PROPERTIES TIMEOUT 120)
+belfry_unit_test(encoded_word belfry_mail)
 belfry_unit_test(header belfry_mail)
 belfry_unit_test(header_rewrite belfry_mail)
 belfry_unit_test(lines belfry_mail)
