@@ -240,10 +240,10 @@ cl_file(struct cl *cl, const char *path, const struct conf_mark *from,
 	struct buf b;
 	int r;
 
-	if (file.depth == CONF_DEPTH_MAX || cl->nfiles++ == CONF_FILES_MAX) {
+	if (file.depth == CONF_CHAIN_MAX || cl->nfiles++ == CONF_FILES_MAX) {
 		conf_error(cl->errors, from,
 			   "too many included files: at most %d, %d deep",
-			   CONF_FILES_MAX, CONF_DEPTH_MAX);
+			   CONF_FILES_MAX, CONF_CHAIN_MAX);
 		return NULL;
 	}
 	buf_init(&b, CONF_FILE_MAX);

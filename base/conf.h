@@ -43,6 +43,9 @@ enum conf_type {
 	CONF_TABLE,   /* an embedded struct, described by TABLE */
 	CONF_LIST,    /* struct conf_list of structs, described by TABLE */
 	CONF_MAP,     /* struct conf_map: free names, each a list of strings */
+	CONF_PAIRS,   /* struct conf_pairs: free names, each a string */
+	CONF_NAMED,   /* struct conf_list of structs, described by TABLE, each
+		       * below a free name */
 };
 
 /* At most N in any time of PERIOD_MS; N 0: as many as there are. */
@@ -85,6 +88,12 @@ struct conf_map {
 	struct conf_strings *v;
 };
 
+struct conf_pairs {
+	size_t n;
+	char **names;
+	struct conf_text *v; /* N of them */
+};
+
 struct conf_errors;
 
 /* A check beyond type and range, run on the value at FIELD when it was given or
@@ -101,10 +110,15 @@ struct conf_option {
 	enum conf_type type;
 	size_t offset;
 	const char *dflt;               /* as YAML; NULL: the key is required */
+	const char *unset;              /* INT, SIZE, TIME, STRINGS, LIST: what
+					 * holds where the key is not given, in
+					 * words; DFLT is NULL. The field is -1, or
+					 * a list whose V is NULL */
 	const char *help;               /* one sentence for the reference */
 	int64_t min, max;               /* INT, SIZE, TIME; both 0: no range */
 	const char *const *names;       /* ENUM: NULL-terminated */
-	const struct conf_table *table; /* TABLE, LIST */
+	const struct conf_table *table; /* TABLE, LIST, NAMED; of a LIST it
+					 * may be the one that it stands in */
 	conf_check_fn *check;
 	const char *example; /* YAML for the reference, or NULL */
 };
@@ -113,6 +127,7 @@ struct conf_table {
 	size_t size;                       /* of the struct */
 	const struct conf_option *options; /* a NULL name ends */
 	size_t mark_offset; /* where a struct conf_mark goes; 0: nowhere */
+	size_t name_offset; /* NAMED: where the name, a char *, goes */
 	/* A check of the whole struct, after its options. */
 	conf_check_fn *check;
 };
@@ -177,10 +192,13 @@ int conf_parse_rate(const char *s, struct conf_rate *ret);
 const char *conf_size_text(int64_t bytes, struct arena *arena);
 const char *conf_time_text(int64_t ms, struct arena *arena);
 
-/* Every option of TABLE, depth first; PATH like "listeners[].address". */
+/* Every option of TABLE, depth first; PATH like "listeners[].address" and
+ * "people{}.mail". A table within itself is not entered again. */
 typedef void conf_walk_fn(void *arg, const char *path,
 			  const struct conf_option *option);
 void conf_walk(const struct conf_table *table, conf_walk_fn *fn, void *arg);
+/* Is it an error to leave it out? */
+bool conf_is_required(const struct conf_option *option);
 /* "string", "time", "submission|inbound", ... as the reference says it. Owned
  * by the caller. */
 char *conf_type_name(const struct conf_option *option);

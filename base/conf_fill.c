@@ -229,6 +229,65 @@ cf_map(struct cf *cf, const struct conf_option *o, const struct conf_node *node,
 }
 
 static bool
+cf_pairs(struct cf *cf, const struct conf_option *o,
+	 const struct conf_node *node, struct conf_pairs *field)
+{
+	struct conf_pairs p = {0};
+	bool ok = true;
+
+	if (node->kind != CONF_MAPPING) {
+		conf_error(cf->errors, &node->mark,
+			   "`%s` is a section of names, each with a value",
+			   o->name);
+		return false;
+	}
+	p.names = arena_alloc(cf->arena, (node->n + 1) * sizeof(*p.names));
+	p.v = arena_alloc(cf->arena, (node->n + 1) * sizeof(*p.v));
+	for (const struct conf_node *c = node->first; c != NULL; c = c->next) {
+		if (c->kind != CONF_SCALAR || cf_is_null(c)) {
+			conf_error(cf->errors, &c->mark,
+				   "`%s` of `%s` is a single value", c->key,
+				   o->name);
+			ok = false;
+			continue;
+		}
+		ok = ok && !c->broken;
+		p.names[p.n] = arena_strdup(cf->arena, c->key);
+		p.v[p.n++] = (struct conf_text){
+			arena_strdup(cf->arena, c->text), c->mark};
+	}
+	if (ok)
+		*field = p;
+	return ok;
+}
+
+static bool
+cf_named(struct cf *cf, const struct conf_option *o,
+	 const struct conf_node *node, struct conf_list *field)
+{
+	struct conf_list l = {0};
+	bool ok = true;
+
+	if (node->kind != CONF_MAPPING) {
+		conf_error(cf->errors, &node->mark,
+			   "`%s` is a section of names, each with a section",
+			   o->name);
+		return false;
+	}
+	l.v = arena_alloc(cf->arena, (node->n + 1) * o->table->size);
+	for (const struct conf_node *c = node->first; c != NULL; c = c->next) {
+		char *base = (char *)l.v + l.n++ * o->table->size;
+
+		ok = cf_table(cf, o->table, c, &c->key_mark, base) && ok;
+		*(char **)(base + o->table->name_offset) =
+			arena_strdup(cf->arena, c->key);
+	}
+	if (ok)
+		*field = l;
+	return ok;
+}
+
+static bool
 cf_list(struct cf *cf, const struct conf_option *o,
 	const struct conf_node *node, struct conf_list *field)
 {
@@ -268,6 +327,10 @@ cf_value(struct cf *cf, const struct conf_option *o,
 		return cf_list(cf, o, node, field);
 	case CONF_MAP:
 		return cf_map(cf, o, node, field);
+	case CONF_PAIRS:
+		return cf_pairs(cf, o, node, field);
+	case CONF_NAMED:
+		return cf_named(cf, o, node, field);
 	case CONF_STRING:
 	case CONF_TEXT:
 	case CONF_BOOL:
@@ -308,6 +371,14 @@ conf_mark_is_default(const struct conf_mark *m)
 	return m->file != NULL && strcmp(m->file, CF_DEFAULT) == 0;
 }
 
+/* A list that nobody gave is as the struct was born. */
+static void
+cf_unset(const struct conf_option *o, void *field)
+{
+	if (o->type != CONF_STRINGS && o->type != CONF_LIST)
+		*(int64_t *)field = -1;
+}
+
 /* A default is ours: a wrong one is a bug of the table. */
 static void
 cf_default(struct cf *cf, const struct conf_option *o,
@@ -315,6 +386,8 @@ cf_default(struct cf *cf, const struct conf_option *o,
 {
 	struct conf_node *node;
 
+	if (o->unset != NULL)
+		cf_unset(o, field);
 	if (o->dflt == NULL)
 		return;
 	if (o->type == CONF_TABLE) {
@@ -337,7 +410,7 @@ cf_option(struct cf *cf, const struct conf_option *o,
 
 	if (node != NULL)
 		child = conf_node_find(node, o->name);
-	if (child == NULL && o->dflt == NULL) {
+	if (child == NULL && conf_is_required(o)) {
 		if (o->example != NULL)
 			conf_error(cf->errors, mark,
 				   "`%s` is missing; write for example "
@@ -352,7 +425,7 @@ cf_option(struct cf *cf, const struct conf_option *o,
 		cf_default(cf, o, mark, field);
 	if (child != NULL)
 		ok = cf_value(cf, o, child, field);
-	if (ok && o->check != NULL)
+	if (ok && o->check != NULL && (child != NULL || o->unset == NULL))
 		ok = o->check(field, child != NULL ? &child->mark : mark,
 			      cf->errors);
 	return ok;

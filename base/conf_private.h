@@ -9,7 +9,8 @@
 
 #define CONF_FILE_MAX  (1 << 20) /* bytes of one file */
 #define CONF_FILES_MAX 100       /* read in all */
-#define CONF_DEPTH_MAX 16        /* of nesting, and of includes */
+#define CONF_DEPTH_MAX 32        /* of nesting */
+#define CONF_CHAIN_MAX 16        /* of includes */
 #define CONF_KEYS_MAX  1000      /* of one mapping */
 #define CONF_VALUE_MAX 65536     /* bytes, with its variables put in */
 

@@ -5,32 +5,45 @@
 #include "base/buf.h"
 #include "base/xalloc.h"
 
+struct walk {
+	struct arena arena;
+	conf_walk_fn *fn;
+	void *arg;
+};
+
 static void
-walk_table(const struct conf_table *table, const char *prefix,
-	   struct arena *arena, conf_walk_fn *fn, void *arg)
+walk_table(struct walk *w, const struct conf_table *table, const char *prefix)
 {
 	for (const struct conf_option *o = table->options; o->name; o++) {
 		const char *path =
-			arena_printf(arena, "%s%s%s", prefix,
+			arena_printf(&w->arena, "%s%s%s", prefix,
 				     prefix[0] != '\0' ? "." : "", o->name);
+		const char *brackets = o->type == CONF_LIST    ? "[]"
+				       : o->type == CONF_NAMED ? "{}"
+							       : "";
 
-		fn(arg, path, o);
-		if (o->type == CONF_TABLE)
-			walk_table(o->table, path, arena, fn, arg);
-		else if (o->type == CONF_LIST)
-			walk_table(o->table, arena_printf(arena, "%s[]", path),
-				   arena, fn, arg);
+		w->fn(w->arg, path, o);
+		if (o->table != NULL && o->table != table)
+			walk_table(w, o->table,
+				   arena_printf(&w->arena, "%s%s", path,
+						brackets));
 	}
 }
 
 void
 conf_walk(const struct conf_table *table, conf_walk_fn *fn, void *arg)
 {
-	struct arena arena;
+	struct walk w = {.fn = fn, .arg = arg};
 
-	arena_init(&arena);
-	walk_table(table, "", &arena, fn, arg);
-	arena_done(&arena);
+	arena_init(&w.arena);
+	walk_table(&w, table, "");
+	arena_done(&w.arena);
+}
+
+bool
+conf_is_required(const struct conf_option *option)
+{
+	return option->dflt == NULL && option->unset == NULL;
 }
 
 static char *
@@ -73,6 +86,10 @@ conf_type_name(const struct conf_option *o)
 		return xstrdup("list of sections");
 	case CONF_MAP:
 		return xstrdup("names, each with a list");
+	case CONF_PAIRS:
+		return xstrdup("names, each with a string");
+	case CONF_NAMED:
+		return xstrdup("names, each with a section");
 	}
 	return NULL;
 }

@@ -13,6 +13,8 @@
 static const char *
 cr_default(const struct conf_option *o)
 {
+	if (o->unset != NULL)
+		return o->unset;
 	if (o->dflt == NULL)
 		return "required";
 	return o->type == CONF_TABLE ? NULL : o->dflt;
@@ -51,7 +53,7 @@ cr_text(void *arg, const char *path, const struct conf_option *o)
 	printf("%s\n    %s", path, type);
 	if (range != NULL)
 		printf(", %s", range);
-	if (o->dflt == NULL)
+	if (conf_is_required(o))
 		printf("; required");
 	else if (dflt != NULL)
 		printf("; default: %s", dflt);
@@ -86,8 +88,8 @@ cr_markdown(void *arg, const char *path, const struct conf_option *o)
 	if (range != NULL)
 		printf(", %s", range);
 	printf(" | ");
-	if (o->dflt == NULL) {
-		printf("required");
+	if (o->unset != NULL || o->dflt == NULL) {
+		cr_put_cell(dflt);
 	} else if (dflt != NULL) {
 		putchar('`');
 		cr_put_cell(dflt);
@@ -110,9 +112,10 @@ cr_json(void *arg, const char *path, const struct conf_option *o)
 {
 	char *type = conf_type_name(o), *range = conf_range_name(o);
 	json_t *row = json_pack("{s:s, s:s, s:b, s:s*, s:s*, s:s, s:s*}", "key",
-				path, "type", type, "required", o->dflt == NULL,
-				"default", o->dflt, "range", range, "help",
-				o->help, "example", o->example);
+				path, "type", type, "required",
+				conf_is_required(o), "default",
+				o->unset != NULL ? o->unset : o->dflt, "range",
+				range, "help", o->help, "example", o->example);
 
 	(void)arg;
 	json_dumpf(row, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);

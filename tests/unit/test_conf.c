@@ -307,8 +307,8 @@ static const struct {
 	 "`$${`\n"},
 	{"include from memory", ONE "include: x\n",
 	 "t:2:1: `include` is possible only in a file\n"},
-	{"deep", "a: [[[[[[[[[[[[[[[[[[[[",
-	 "t:1:19: nested deeper than 16 levels\n"},
+	{"deep", "a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+	 "t:1:35: nested deeper than 32 levels\n"},
 	{"in the order of the lines", "one: {nme: x}\nzzz: 1\nflag: no\n",
 	 "t:1:6: `name` is missing\n"
 	 "t:1:7: unknown key `nme`; did you mean `name`?\n"
