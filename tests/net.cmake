@@ -32,3 +32,8 @@ foreach(name io_tls tls tls_tickets)
   target_sources(test_${name} PRIVATE unit/tls_kit.c)
 endforeach()
 set_tests_properties(unit.tls PROPERTIES LABELS threads)
+belfry_unit_test(fetch_check belfry_net)
+belfry_unit_test(fetch belfry_net)
+target_sources(test_fetch PRIVATE unit/dns_port.c unit/dns_server.c
+               unit/dns_wire.c unit/http_bad.c unit/tls_kit.c)
+set_tests_properties(unit.fetch PROPERTIES LABELS threads)
