@@ -7,3 +7,7 @@ belfry_unit_test(rota belfry_alert)
 belfry_unit_test(time_interval belfry_alert)
 belfry_unit_test(zone belfry_alert)
 set_tests_properties(unit.zone PROPERTIES LABELS threads)
+belfry_unit_test(intake belfry_alert)
+target_compile_definitions(test_intake PRIVATE
+  BELFRY_INTAKE="${CMAKE_CURRENT_SOURCE_DIR}/alert/intake"
+  BELFRY_CONFORMANCE="${PROJECT_SOURCE_DIR}/../shared/conformance")
