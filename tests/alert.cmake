@@ -11,3 +11,9 @@ belfry_unit_test(intake belfry_alert)
 target_compile_definitions(test_intake PRIVATE
   BELFRY_INTAKE="${CMAKE_CURRENT_SOURCE_DIR}/alert/intake"
   BELFRY_CONFORMANCE="${PROJECT_SOURCE_DIR}/../shared/conformance")
+
+# An engine on a queue of its own, with a clock that is moved by hand.
+add_library(belfry_engine_rig STATIC unit/engine_rig.c)
+target_link_libraries(belfry_engine_rig PUBLIC belfry_queue_rig belfry_alert)
+
+belfry_unit_test(engine_take belfry_engine_rig)

@@ -1,0 +1,258 @@
+/*
+ * engine_group - groups, their members and their notices in memory.
+ *
+ * An incident knows its slot in each of its groups; a notice has what it told
+ * by slot. When a member leaves, the last one takes its slot everywhere.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "alert/engine_impl.h"
+#include "base/must.h"
+#include "base/xalloc.h"
+
+struct alert_group *
+group_find_id(struct engine *e, uint64_t id)
+{
+	struct alert_group *g;
+
+	HASH_FIND(by_id, e->groups, &id, sizeof(id), g);
+	return g;
+}
+
+struct alert_group *
+group_find_print(struct engine *e, const uint8_t *print)
+{
+	struct alert_group *g;
+
+	HASH_FIND(by_print, e->groups_by_print, print, GROUP_PRINT, g);
+	if (g == NULL)
+		HASH_FIND(by_print, e->fresh_groups, print, GROUP_PRINT, g);
+	return g;
+}
+
+void
+group_get_labels(const struct alert_group *g, struct arena *arena,
+		 struct labels *ret)
+{
+	struct unpack u;
+
+	unpack_init(&u, g->labels, g->labels_len);
+	must(labels_unpack(&u, arena, ret) == 0);
+}
+
+/* --- members ------------------------------------------------------------- */
+
+struct link *
+incident_link(const struct incident *in, const struct alert_group *g)
+{
+	for (size_t i = 0; i < in->nlinks; i++)
+		if (in->links[i].group == g)
+			return &in->links[i];
+	return NULL;
+}
+
+struct link *
+group_add_member(struct alert_group *g, struct incident *in)
+{
+	struct link *link = incident_link(in, g);
+
+	if (link != NULL) {
+		g->v[link->slot].flags &= (uint8_t)~MEMBER_LEFT;
+		return link;
+	}
+	if (g->n == g->cap) {
+		g->cap = g->cap > 0 ? 2 * g->cap : 1;
+		g->v = xreallocarray(g->v, g->cap, sizeof(g->v[0]));
+	}
+	in->links =
+		xreallocarray(in->links, in->nlinks + 1u, sizeof(in->links[0]));
+	link = &in->links[in->nlinks++];
+	*link = (struct link){.group = g, .slot = g->n};
+	g->v[g->n++] = (struct member){.incident = in};
+	return link;
+}
+
+static void
+notice_move_slot(struct notice *n, uint32_t from, uint32_t to)
+{
+	uint8_t both = notice_both(n, from);
+
+	if (to < n->n)
+		n->both[to] = both;
+	if (from < n->n)
+		n->both[from] = 0;
+}
+
+void
+group_remove_member(struct alert_group *g, uint32_t slot)
+{
+	struct incident *in = g->v[slot].incident;
+	struct link *link = incident_link(in, g);
+	uint32_t last = g->n - 1;
+
+	*link = in->links[--in->nlinks];
+	for (uint32_t i = 0; i < g->nnotices; i++) {
+		struct notice *n = g->notices[i];
+
+		notice_move_slot(n, last, slot);
+		if (n->n > last)
+			n->n = last;
+	}
+	g->n = last;
+	if (slot == last)
+		return;
+	g->v[slot] = g->v[last];
+	incident_link(g->v[slot].incident, g)->slot = slot;
+}
+
+void
+group_apply_join(struct engine *e, struct join *j)
+{
+	struct link *link;
+
+	(void)e;
+	if (!j->leaves) {
+		(void)group_add_member(j->group, j->incident);
+		return;
+	}
+	link = incident_link(j->incident, j->group);
+	if (link != NULL)
+		j->group->v[link->slot].flags |= MEMBER_LEFT;
+}
+
+/* --- notices ------------------------------------------------------------- */
+
+uint8_t
+notice_both(const struct notice *n, uint32_t slot)
+{
+	return slot < n->n ? n->both[slot] : 0;
+}
+
+void
+notice_unshare(struct notice *n)
+{
+	struct notice *before = n->same;
+
+	if (before == NULL)
+		return;
+	while (before->same != n)
+		before = before->same;
+	before->same = n->same;
+	if (before->same == before)
+		before->same = NULL;
+	n->same = NULL;
+}
+
+void
+notice_share(struct notice *a, struct notice *b)
+{
+	must(b->same == NULL && a != b);
+	b->same = a->same != NULL ? a->same : a;
+	a->same = b;
+}
+
+void
+notice_free(struct notice *n)
+{
+	if (n == NULL)
+		return;
+	notice_unshare(n);
+	free(n->both);
+	free(n);
+}
+
+void
+group_add_notice(struct alert_group *g, struct notice *n)
+{
+	g->notices = xreallocarray(g->notices, g->nnotices + 1u,
+				   sizeof(g->notices[0]));
+	g->notices[g->nnotices++] = n;
+}
+
+static void
+group_drop_notice(struct alert_group *g, const struct notice *n)
+{
+	for (uint32_t i = 0; i < g->nnotices; i++)
+		if (g->notices[i] == n) {
+			g->notices[i] = g->notices[--g->nnotices];
+			return;
+		}
+}
+
+void
+notice_apply(struct engine *e, struct notice_edit *ed)
+{
+	struct notice *n = ed->notice;
+
+	(void)e;
+	if (ed->is_new)
+		group_add_notice(n->group, n);
+	if (ed->ended) {
+		group_drop_notice(n->group, n);
+		return;
+	}
+	if (n->c.message != ed->c.message)
+		notice_unshare(n);
+	n->c = ed->c;
+	free(n->both);
+	n->both = ed->both;
+	n->n = ed->n;
+	ed->both = NULL;
+}
+
+/* --- groups -------------------------------------------------------------- */
+
+void
+group_free(struct alert_group *g)
+{
+	if (g == NULL)
+		return;
+	for (uint32_t i = 0; i < g->nnotices; i++)
+		notice_free(g->notices[i]);
+	free(g->notices);
+	free(g->labels);
+	free(g->v);
+	free(g);
+}
+
+void
+group_forget(struct engine *e, struct alert_group *g)
+{
+	due_heap_set(&e->dues, &g->due, 0);
+	while (g->n > 0)
+		group_remove_member(g, g->n - 1);
+	HASH_DELETE(by_id, e->groups, g);
+	HASH_DELETE(by_print, e->groups_by_print, g);
+	group_free(g);
+}
+
+void
+group_apply(struct engine *e, struct group_edit *ed)
+{
+	struct alert_group *g = ed->group;
+
+	g->c = ed->c;
+	if (!ed->is_new)
+		return;
+	HASH_DELETE(by_print, e->fresh_groups, g);
+	HASH_ADD(by_print, e->groups_by_print, print, GROUP_PRINT, g);
+	HASH_ADD(by_id, e->groups, id, sizeof(g->id), g);
+}
+
+static void
+plan_first(int64_t *first, int64_t when)
+{
+	if (when != 0 && (*first == 0 || when < *first))
+		*first = when;
+}
+
+void
+group_plan(struct engine *e, struct alert_group *g)
+{
+	int64_t first = g->look_ms;
+
+	plan_first(&first, g->c.due_ms);
+	plan_first(&first, g->c.repeat_ms);
+	due_heap_set(&e->dues, &g->due, g->busy ? 0 : first);
+}

@@ -1,0 +1,279 @@
+/*
+ * engine_take - what a source says becomes incidents.
+ *
+ * A re-post that changes nothing but the expiry is answered from memory: its
+ * fact is durable already, and the stored expiry is coarse.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alert/engine_impl.h"
+#include "base/must.h"
+#include "base/xalloc.h"
+
+#define TAKE_TIMEOUT (5 * ENGINE_MINUTE)
+#define TAKE_EACH    1024 /* bytes of an alert in the store, roughly */
+
+struct taken {
+	uint8_t print[INCIDENT_PRINT];
+	enum alert_status status;
+	int64_t starts_ms, ends_ms;
+	struct source *source;
+	uint8_t *text; /* owned */
+	uint32_t len;
+};
+
+struct take {
+	struct work work;
+	engine_done_fn *done;
+	void *arg;
+	size_t n;
+	struct taken v[];
+};
+
+static void
+take_done(struct engine *e, struct work *w, int result)
+{
+	struct take *t = (struct take *)w;
+
+	e->nwaiting -= t->n;
+	for (size_t i = 0; i < t->n; i++)
+		free(t->v[i].text);
+	if (t->done != NULL)
+		t->done(t->arg, result);
+	free(t);
+}
+
+/* --- what it changes -------------------------------------------------------- */
+
+/* The source lets it go at; 0: never. */
+static int64_t
+taken_expires(const struct taken *a, int64_t now)
+{
+	return a->ends_ms > 0 ? a->ends_ms : now + TAKE_TIMEOUT;
+}
+
+static void
+taken_set_text(struct engine *e, struct incident *in, struct taken *a)
+{
+	struct incident_edit *ed = job_incident(e, in);
+	struct incident_text old, new;
+	bool moved;
+
+	must(incident_text_unpack(a->text, a->len, &e->scratch, &new) == 0);
+	if (ed->text != NULL)
+		must(incident_text_unpack(ed->text, ed->text_len, &e->scratch,
+					  &old) == 0);
+	else
+		incident_get_text(in, &e->scratch, &old);
+	moved = !labels_equal(&old.labels, &new.labels);
+	free(ed->text);
+	ed->text = a->text;
+	ed->text_len = a->len;
+	a->text = NULL;
+	if (moved)
+		job_history(e, in, HISTORY_CHANGED, "", "its labels changed");
+}
+
+static bool
+taken_is_same_text(const struct incident *in, const struct taken *a)
+{
+	const uint8_t *text = in->text;
+	uint32_t len = in->text_len;
+
+	if (in->edit != NULL && in->edit->text != NULL) {
+		text = in->edit->text;
+		len = in->edit->text_len;
+	}
+	return len == a->len && memcmp(text, a->text, len) == 0;
+}
+
+static void
+take_new(struct engine *e, struct taken *a, int64_t now)
+{
+	struct incident *in = job_new_incident(e, a->print);
+	struct incident_edit *ed = in->edit;
+
+	in->source = a->source;
+	in->expires_ms = taken_expires(a, now);
+	in->heard_ms = now;
+	ed->c.state = INCIDENT_OPEN;
+	ed->c.starts_ms = a->starts_ms > 0 ? a->starts_ms : now;
+	ed->c.changed_ms = ed->c.opened_ms = now;
+	ed->c.updated_ms = now;
+	ed->c.expires_ms = in->expires_ms;
+	memcpy(ed->c.print, a->print, INCIDENT_PRINT);
+	ed->text = a->text;
+	ed->text_len = a->len;
+	a->text = NULL;
+	(void)incident_note_change(&ed->c, now, 0, 0);
+	job_history(e, in, HISTORY_OPENED, "", "said %s", in->source->name);
+}
+
+static void
+take_reopen(struct engine *e, struct incident *in, const struct taken *a,
+	    int64_t now)
+{
+	struct incident_edit *ed = job_incident(e, in);
+	bool was_stale = ed->c.state == INCIDENT_STALE;
+
+	ed->c.state = INCIDENT_OPEN;
+	ed->c.flags &= (uint8_t) ~(INCIDENT_QUIET | INCIDENT_CLOSED);
+	ed->c.changed_ms = now;
+	ed->c.ends_ms = 0;
+	if (!was_stale) {
+		ed->c.opened_ms = now;
+		ed->c.starts_ms = a->starts_ms > 0 ? a->starts_ms : now;
+		ed->c.acked_ms = 0;
+		free(ed->acked_by);
+		ed->acked_by = NULL;
+		(void)incident_note_change(&ed->c, now, 0, 0);
+	}
+	job_history(e, in, HISTORY_REOPENED, "", "said %s", in->source->name);
+}
+
+/* Somebody closed it, and the source goes on about what was before that. */
+static bool
+taken_is_closed(const struct incident_core *c, const struct taken *a)
+{
+	return c->state == INCIDENT_RESOLVED && (c->flags & INCIDENT_CLOSED) &&
+	       a->starts_ms > 0 && a->starts_ms <= c->changed_ms;
+}
+
+static void
+take_firing(struct engine *e, struct taken *a, int64_t now)
+{
+	struct incident *in = engine_find_print(e, a->print);
+	const struct incident_core *c;
+
+	if (in == NULL) {
+		take_new(e, a, now);
+		return;
+	}
+	c = job_core(in);
+	in->heard_ms = now;
+	in->expires_ms = taken_expires(a, now);
+	if (taken_is_closed(c, a))
+		return;
+	if (!taken_is_same_text(in, a))
+		taken_set_text(e, in, a);
+	if (c->state != INCIDENT_OPEN)
+		take_reopen(e, in, a, now);
+	else if (now - c->updated_ms >= ENGINE_COARSE_MS)
+		job_incident(e, in);
+	if (in->edit != NULL) {
+		in->edit->c.updated_ms = now;
+		in->edit->c.expires_ms = in->expires_ms;
+	} else {
+		engine_plan(e, in);
+	}
+}
+
+static void
+take_resolved(struct engine *e, struct taken *a, int64_t now)
+{
+	struct incident *in = engine_find_print(e, a->print);
+	struct incident_edit *ed;
+
+	if (in == NULL || job_core(in)->state == INCIDENT_RESOLVED)
+		return;
+	in->heard_ms = now;
+	ed = job_incident(e, in);
+	ed->c.state = INCIDENT_RESOLVED;
+	ed->c.ends_ms = a->ends_ms > 0 && a->ends_ms <= now ? a->ends_ms : now;
+	ed->c.changed_ms = now;
+	ed->c.updated_ms = now;
+	ed->c.flags &= (uint8_t)~INCIDENT_QUIET;
+	(void)incident_note_change(&ed->c, now, 0, 0);
+	job_history(e, in, HISTORY_RESOLVED, "", "said %s", in->source->name);
+}
+
+static int
+take_prepare(struct engine *e, struct work *w)
+{
+	struct take *t = (struct take *)w;
+	int64_t now = engine_now(e);
+
+	if (!e->loaded)
+		return -EAGAIN;
+	if (e->count[INCIDENT_OPEN] + e->count[INCIDENT_STALE] + t->n >
+	    ENGINE_INCIDENTS_MAX)
+		return -EAGAIN;
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->v[i].status == ALERT_FIRING)
+			take_firing(e, &t->v[i], now);
+		else
+			take_resolved(e, &t->v[i], now);
+		t->v[i].source->heard_ms = now;
+	}
+	return 0;
+}
+
+/* --- the copy --------------------------------------------------------------- */
+
+static int
+taken_copy(struct engine *e, const struct alert *from, struct taken *to)
+{
+	char print[17];
+	const char *key = from->key;
+	struct buf text;
+	int r;
+
+	if (key == NULL || key[0] == '\0') {
+		snprintf(print, sizeof(print), "%016llx",
+			 (unsigned long long)labels_fingerprint(&from->labels));
+		key = print;
+	}
+	incident_print(from->source, key, to->print);
+	to->status = from->status;
+	to->starts_ms = from->starts_ms;
+	to->ends_ms = from->ends_ms;
+	to->source = engine_source(e, from->source);
+	buf_init(&text, 2 * INCIDENT_TEXT_MAX);
+	r = incident_text_pack(from, key, &text);
+	if (r < 0) {
+		buf_done(&text);
+		return r;
+	}
+	to->len = (uint32_t)text.len;
+	to->text = xmemdup(text.data, text.len);
+	buf_done(&text);
+	return 0;
+}
+
+/* Refused before anything was kept. */
+static int
+refuse_prepare(struct engine *e, struct work *w)
+{
+	(void)e;
+	return w->result;
+}
+
+void
+engine_take(struct engine *e, const struct alert *v, size_t n,
+	    engine_done_fn *done, void *arg)
+{
+	struct take *t = xcalloc(1, sizeof(*t) + n * sizeof(t->v[0]));
+	int r = 0;
+
+	t->done = done;
+	t->arg = arg;
+	t->work.prepare = take_prepare;
+	t->work.done = take_done;
+	t->work.need = STORE_NEED_NOTICE;
+	t->work.bytes = n * TAKE_EACH;
+	if (!e->loaded || e->nwaiting + n > ENGINE_WAITING_MAX)
+		r = -EAGAIN;
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		t->n = i + 1;
+		r = taken_copy(e, &v[i], &t->v[i]);
+	}
+	if (r < 0) {
+		t->work.result = r;
+		t->work.prepare = refuse_prepare;
+	}
+	e->nwaiting += t->n;
+	engine_submit(e, &t->work);
+}

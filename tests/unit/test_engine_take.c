@@ -1,0 +1,272 @@
+/*
+ * What sources say becomes incidents, and is there after a restart.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "queue/queue_impl.h"
+#include "tests/unit/engine_rig.h"
+#include "tests/unit/store_kit.h"
+#include "tests/unit/test.h"
+
+#define DISK "alertname=Disk host=a"
+#define LOAD "alertname=Load host=b"
+
+static void
+test_states(void **state)
+{
+	struct engine_rig *er = *state;
+
+	assert_int_equal(engine_rig_fire(er, DISK), 0);
+	assert_int_equal(engine_rig_state(er, DISK), INCIDENT_OPEN);
+	assert_int_equal(engine_rig_resolve(er, LOAD), 0);
+	assert_int_equal(engine_rig_state(er, LOAD), -1);
+	assert_int_equal(engine_rig_resolve(er, DISK), 0);
+	assert_int_equal(engine_rig_state(er, DISK), INCIDENT_RESOLVED);
+	assert_int_equal(engine_rig_resolve(er, DISK), 0);
+	assert_int_equal(engine_rig_fire(er, DISK), 0);
+	assert_int_equal(engine_rig_state(er, DISK), INCIDENT_OPEN);
+	assert_string_equal(engine_rig_history(er, engine_rig_id(er, DISK)),
+			    "opened, resolved, opened again");
+}
+
+/* One key is one incident, whatever its labels; another source's is not. */
+static void
+test_keys(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_alert v[] = {
+		{.key = "k", .labels = DISK},
+		{.key = "k", .labels = LOAD},
+		{.key = "k", .labels = LOAD, .source = "other"},
+	};
+	struct engine_status st;
+
+	assert_int_equal(engine_rig_take(er, v, 3), 0);
+	engine_status(er->e, &st);
+	assert_int_equal(st.incidents[INCIDENT_OPEN], 2);
+	assert_int_equal(engine_rig_state(er, DISK), -1);
+	assert_int_equal(engine_rig_state(er, LOAD), INCIDENT_OPEN);
+}
+
+static void
+test_restart(void **state)
+{
+	struct engine_rig *er = *state;
+	static char words[12000];
+	struct engine_alert big = {.labels = LOAD, .annotations = words};
+	uint64_t id;
+
+	/* A text of several pages. */
+	snprintf(words, sizeof(words), "description=");
+	memset(words + strlen(words), 'w', 11000);
+	assert_int_equal(engine_rig_fire(er, DISK), 0);
+	assert_int_equal(engine_rig_take(er, &big, 1), 0);
+	assert_int_equal(engine_rig_resolve(er, DISK), 0);
+	id = engine_rig_id(er, LOAD);
+	engine_rig_close(er);
+	engine_rig_open(er);
+	assert_int_equal(engine_rig_state(er, DISK), INCIDENT_RESOLVED);
+	assert_int_equal(engine_rig_state(er, LOAD), INCIDENT_OPEN);
+	assert_int_equal(engine_rig_id(er, LOAD), id);
+	assert_string_equal(engine_rig_history(er, id), "opened");
+}
+
+static int
+count_versions(struct store_txn *txn, void *arg)
+{
+	struct store_key from = {.kind = 'i'}, at;
+	uint64_t *sum = arg;
+	struct store_rec rec;
+
+	*sum = 0;
+	while (store_next(txn, &from, &at, &rec) > 0) {
+		*sum += rec.version;
+		from = at;
+		from.bytes[from.len++] = 0;
+	}
+	return 0;
+}
+
+static uint64_t
+versions(struct engine_rig *er)
+{
+	uint64_t sum;
+
+	assert_int_equal(
+		store_kit_run(queue_store(er->rig.q), count_versions, &sum), 0);
+	return sum;
+}
+
+/* A re-post that changes only its expiry writes nothing; the stored expiry is
+ * rewritten every 10 minutes. */
+static void
+test_repost(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_alert a = {.labels = DISK};
+	int64_t start = clock_wall_ms(er->rig.clock);
+	uint64_t first, at;
+
+	a.ends_ms = start + 4 * MINUTE;
+	assert_int_equal(engine_rig_take(er, &a, 1), 0);
+	first = versions(er);
+	for (int i = 1; i < 10; i++) {
+		engine_rig_advance(er, MINUTE, MINUTE);
+		a.ends_ms = start + (i + 4) * MINUTE;
+		assert_int_equal(engine_rig_take(er, &a, 1), 0);
+		assert_int_equal(versions(er), first);
+	}
+	engine_rig_advance(er, MINUTE, MINUTE);
+	a.ends_ms = start + 14 * MINUTE;
+	assert_int_equal(engine_rig_take(er, &a, 1), 0);
+	at = versions(er);
+	assert_int_not_equal(at, first);
+	assert_int_equal(engine_rig_state(er, DISK), INCIDENT_OPEN);
+	/* Words that changed are written at once. */
+	a.annotations = "summary=full";
+	assert_int_equal(engine_rig_take(er, &a, 1), 0);
+	assert_int_not_equal(versions(er), at);
+}
+
+/* An expiry is no recovery. */
+static void
+test_stale(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_alert a = {.labels = DISK};
+
+	engine_rig_advance(er, HOUR, HOUR);
+	a.ends_ms = clock_wall_ms(er->rig.clock) + 4 * MINUTE;
+	assert_int_equal(engine_rig_take(er, &a, 1), 0);
+	engine_rig_advance(er, 3 * MINUTE, MINUTE);
+	assert_int_equal(engine_rig_state(er, DISK), INCIDENT_OPEN);
+	engine_rig_advance(er, 3 * MINUTE, MINUTE);
+	assert_int_equal(engine_rig_state(er, DISK), INCIDENT_STALE);
+	assert_int_equal(engine_rig_fire(er, DISK), 0);
+	assert_int_equal(engine_rig_state(er, DISK), INCIDENT_OPEN);
+}
+
+/* Down for an hour: nothing is stale before its source had the time to speak
+ * of it again. */
+static void
+test_awake(void **state)
+{
+	struct engine_rig *er = *state;
+
+	assert_int_equal(engine_rig_fire(er, DISK), 0);
+	engine_rig_close(er);
+	clock_advance(er->rig.clock, HOUR);
+	engine_rig_open(er);
+	engine_rig_advance(er, 4 * MINUTE, MINUTE);
+	assert_int_equal(engine_rig_state(er, DISK), INCIDENT_OPEN);
+	engine_rig_advance(er, 2 * MINUTE, MINUTE);
+	assert_int_equal(engine_rig_state(er, DISK), INCIDENT_STALE);
+}
+
+static bool
+see_past(void *arg, const struct incident_view *v)
+{
+	int *n = arg;
+
+	*n += v->state == INCIDENT_RESOLVED;
+	return true;
+}
+
+static void
+past_done(void *arg, int result, uint64_t next)
+{
+	(void)arg;
+	assert_int_equal(result, 0);
+	assert_int_equal(next, 0);
+}
+
+/* What is over leaves memory, and is kept. */
+static void
+test_past(void **state)
+{
+	struct engine_rig *er = *state;
+	uint64_t id;
+	int n = 0;
+
+	assert_int_equal(engine_rig_fire(er, DISK), 0);
+	id = engine_rig_id(er, DISK);
+	assert_int_equal(engine_rig_resolve(er, DISK), 0);
+	engine_rig_advance(er, 2 * HOUR, HOUR);
+	assert_int_equal(engine_rig_state(er, DISK), -1);
+	engine_each_past(er->e, 0, 10, see_past, past_done, &n);
+	engine_rig_settle(er);
+	assert_int_equal(n, 1);
+	assert_string_equal(engine_rig_history(er, id), "opened, resolved");
+	/* The same again is another incident. */
+	assert_int_equal(engine_rig_fire(er, DISK), 0);
+	assert_int_not_equal(engine_rig_id(er, DISK), id);
+}
+
+/* Too much waits, or nothing is known yet: come again. */
+static void
+test_busy(void **state)
+{
+	struct engine_rig *er = *state;
+	static struct engine_alert many[ENGINE_WAITING_MAX + 1];
+
+	for (size_t i = 0; i < sizeof(many) / sizeof(many[0]); i++)
+		many[i].labels = DISK;
+	assert_int_equal(engine_rig_take(er, many, ENGINE_WAITING_MAX + 1),
+			 -EAGAIN);
+	assert_int_equal(engine_rig_state(er, DISK), -1);
+	engine_stop(er->e);
+	assert_int_equal(engine_rig_fire(er, DISK), -ESHUTDOWN);
+}
+
+/* A record of a later release is left alone. */
+static int
+put_strange(struct store_txn *txn, void *arg)
+{
+	struct store_key key = store_kit_key('i', 7);
+	struct store_rec rec = {.value = "\xff later", .len = 7};
+
+	(void)arg;
+	return store_put(txn, &key, &rec);
+}
+
+static int
+has_strange(struct store_txn *txn, void *arg)
+{
+	struct store_key key = store_kit_key('i', 7);
+	struct store_rec rec;
+
+	(void)arg;
+	return store_get(txn, &key, &rec);
+}
+
+static void
+test_strange(void **state)
+{
+	struct engine_rig *er = *state;
+	struct store *store = queue_store(er->rig.q);
+
+	assert_int_equal(engine_rig_fire(er, DISK), 0);
+	assert_int_equal(store_kit_run(store, put_strange, NULL), 0);
+	engine_rig_close(er);
+	engine_rig_open(er);
+	assert_int_equal(rig_logged(&er->rig, "event=alert_record"), 1);
+	assert_int_equal(engine_rig_state(er, DISK), INCIDENT_OPEN);
+	assert_int_equal(
+		store_kit_run(queue_store(er->rig.q), has_strange, NULL), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ENGINE_TEST(test_states),  ENGINE_TEST(test_keys),
+		ENGINE_TEST(test_restart), ENGINE_TEST(test_repost),
+		ENGINE_TEST(test_stale),   ENGINE_TEST(test_awake),
+		ENGINE_TEST(test_past),    ENGINE_TEST(test_busy),
+		ENGINE_TEST(test_strange),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
