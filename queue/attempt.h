@@ -85,6 +85,9 @@ struct attempt {
 	/* What the agent fills in. */
 	enum attempt_dest dest_state;
 	struct reply dest_reply; /* with DEST_FAILED: its words or ours */
+	/* ... and it asked to be left alone until then, wall, a day at most; 0:
+	 * it did not. Then it is down, whatever others there came to. */
+	int64_t dest_not_before_ms;
 	bool keep; /* the connection lives: this loop is asked first */
 	struct attempt_impl *impl; /* the queue's own */
 };

@@ -67,7 +67,7 @@ ar_dest_fails(struct attempt_impl *ai, struct store_txn *txn)
 	struct dest_rec dr = {.agent = ai->dest->agent_name,
 			      .name = ai->dest->name};
 	enum store_class class = STORE_CLASS_OTHER;
-	int64_t pace;
+	int64_t pace, asked;
 	int r;
 
 	r = dest_get(txn, ai->dest->key, &ai->effects.arena, &dr);
@@ -83,12 +83,16 @@ ar_dest_fails(struct attempt_impl *ai, struct store_txn *txn)
 	dr.probe = ai->a.id;
 	dr.probe_lane = ai->lane;
 	dr.probe_flow = ai->flow;
+	dr.asked_ms = ai->a.dest_not_before_ms;
 	dr.not_before_ms = ai->now_ms + queue_backoff(q, dr.fails);
 	pace = dest_alert_pace(txn, ai->dest->key, dr.first_ms, ai->now_ms);
 	if (pace < INT64_MAX)
 		class = STORE_CLASS_ALERT;
 	if (dr.not_before_ms - ai->now_ms > pace)
 		dr.not_before_ms = ai->now_ms + pace;
+	asked = dest_rec_asked(&dr, ai->now_ms);
+	if (asked > ai->now_ms)
+		dr.not_before_ms = asked;
 	ai->down = true;
 	ai->not_before_ms = dr.not_before_ms;
 	return dest_put(q, txn, ai->dest->key, &dr, class);
@@ -150,7 +154,8 @@ attempt_dest_result(struct attempt_impl *ai, struct store_txn *txn)
 
 	switch (ai->a.dest_state) {
 	case ATTEMPT_DEST_FAILED:
-		ai->narrow = !old && throttle_is_partial(ai);
+		ai->narrow = !old && ai->a.dest_not_before_ms == 0 &&
+			     throttle_is_partial(ai);
 		return old || ai->narrow ? 0 : ar_dest_fails(ai, txn);
 	case ATTEMPT_DEST_DROPPED:
 		if (ai->reached || old || !ar_third_drop(ai))

@@ -9,7 +9,9 @@
 #include "base/pack.h"
 #include "base/xalloc.h"
 
-#define DEST_FORMAT 1
+#define DEST_FORMAT       1
+#define DEST_FORMAT_ASKED 2 /* ... and ASKED_MS at its end */
+#define DEST_ASKED_MAX_MS (INT64_C(24) * 60 * 60 * 1000)
 
 bool
 dest_name_fits(const char *agent, const char *name)
@@ -22,7 +24,7 @@ dest_encode(const struct dest_rec *d, struct buf *out)
 {
 	struct pack p = {.out = out};
 
-	pack_u8(&p, DEST_FORMAT);
+	pack_u8(&p, d->asked_ms != 0 ? DEST_FORMAT_ASKED : DEST_FORMAT);
 	pack_u32(&p, d->fails);
 	pack_u64(&p, (uint64_t)d->first_ms);
 	pack_u64(&p, (uint64_t)d->last_ms);
@@ -38,6 +40,8 @@ dest_encode(const struct dest_rec *d, struct buf *out)
 	pack_u32(&p, d->ntimes);
 	for (uint32_t i = 0; i < d->ntimes; i++)
 		pack_u64(&p, (uint64_t)d->times[i]);
+	if (d->asked_ms != 0)
+		pack_u64(&p, (uint64_t)d->asked_ms);
 	return p.bad ? -EMSGSIZE : 0;
 }
 
@@ -68,7 +72,10 @@ dest_decode(const void *value, size_t len, struct arena *a,
 		return -EBADMSG;
 	for (uint32_t i = 0; i < d.ntimes; i++)
 		d.times[i] = (int64_t)unpack_u64(&u);
-	if (!unpack_end(&u) || format != DEST_FORMAT)
+	if (format == DEST_FORMAT_ASKED)
+		d.asked_ms = (int64_t)unpack_u64(&u);
+	if (!unpack_end(&u) ||
+	    format != (d.asked_ms != 0 ? DEST_FORMAT_ASKED : DEST_FORMAT))
 		return -EBADMSG;
 	*ret = d;
 	return 0;
@@ -85,6 +92,14 @@ dest_get(struct store_txn *txn, uint64_t key, struct arena *a,
 	if (r < 0)
 		return r;
 	return dest_decode(rec.value, rec.len, a, ret);
+}
+
+int64_t
+dest_rec_asked(const struct dest_rec *d, int64_t now)
+{
+	return d->asked_ms > now && d->asked_ms - now <= DEST_ASKED_MAX_MS
+		       ? d->asked_ms
+		       : now;
 }
 
 void

@@ -32,6 +32,7 @@ struct dest_rec {
 	uint32_t fails;            /* in a row */
 	int64_t first_ms, last_ms; /* of the failures */
 	int64_t not_before_ms;
+	int64_t asked_ms;   /* it asked not to be probed before; 0: no */
 	struct reply reply; /* why */
 	uint64_t probe;     /* the message that probed last */
 	uint8_t probe_lane;
@@ -52,6 +53,9 @@ int dest_decode(const void *value, size_t len, struct arena *a,
 /* 0, -ENOENT (it works), -EBADMSG. */
 int dest_get(struct store_txn *txn, uint64_t key, struct arena *a,
 	     struct dest_rec *ret);
+/* Until when it asked to be left alone, if that is still to come; else NOW. No
+ * more than a day, also where the clock was set back since. */
+int64_t dest_rec_asked(const struct dest_rec *d, int64_t now);
 /* Note one more failure at NOW; NOT_BEFORE_MS is the caller's. */
 void dest_rec_failed(struct dest_rec *d, int64_t now);
 /* Failed probes since SINCE: tries of whatever waited there since then. At most

@@ -155,7 +155,8 @@ hurry_after(void *arg, int result)
 	free(h);
 }
 
-/* An alert waits where the next probe is far: have it soon. */
+/* An alert waits where the next probe is far: have it soon, unless that is what
+ * the destination asked for. */
 static void
 turn_hurry(struct queue *q, struct store_txn *txn, struct dest *d, int64_t now)
 {
@@ -168,7 +169,8 @@ turn_hurry(struct queue *q, struct store_txn *txn, struct dest *d, int64_t now)
 	    !(d->lanes & LANES_ALERT))
 		return;
 	arena_init(&a);
-	if (dest_get(txn, d->key, &a, &rec) == 0)
+	if (dest_get(txn, d->key, &a, &rec) == 0 &&
+	    dest_rec_asked(&rec, now) == now)
 		pace = dest_alert_pace(txn, d->key, rec.first_ms, now);
 	arena_done(&a);
 	if (d->not_before_ms - now <= pace)

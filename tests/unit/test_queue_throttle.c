@@ -504,6 +504,59 @@ test_an_alert_and_a_narrow_window(void **state)
 	assert_int_equal(rig->out[4]->class, QUEUE_ALERT);
 }
 
+/* --- it says when -------------------------------------------------------- */
+
+static void
+ask(struct rig *rig, size_t at, int64_t after_ms)
+{
+	rig->out[at]->dest_not_before_ms = clock_wall_ms(rig->clock) + after_ms;
+	rig_answer_dest(rig, at, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, 429);
+	rig_settle(rig);
+}
+
+/* Neither others that work nor an alert change what it asked for; also after a
+ * restart. */
+static void
+test_a_destination_asks_to_be_left_alone(void **state)
+{
+	struct rig *rig = *state;
+
+	post(rig, 3, RIG_MAIL(.dest = "hop"));
+	attempt_reached(rig->out[2]);
+	ask(rig, 0, 20 * MINUTE);
+	assert_int_equal(rig_logged(rig, "destination_down"), 1);
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	post(rig, 1, RIG_MAIL(.dest = "hop", .alert = true));
+	assert_int_equal(rig->nout, 0);
+	rig_close(rig);
+	rig_open(rig);
+	rig_start(rig);
+	rig_advance(rig, 20 * MINUTE - 1);
+	assert_int_equal(rig->nout, 0);
+	rig_advance(rig, 1);
+	assert_int_equal(rig->nout, 1);
+	/* The next failure asks for nothing: the usual pace. */
+	rig_answer_dest(rig, 0, ATTEMPT_UNTRIED, ATTEMPT_DEST_FAILED, 421);
+	rig_advance(rig, 30000);
+	assert_int_equal(rig->nout, 1);
+	ask(rig, 0, 20 * MINUTE);
+	/* Unless the operator wants to know. */
+	assert_int_equal(rig_act(rig, QUEUE_FLUSH, rig->id), 0);
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 1);
+	/* More than a day is no answer. */
+	ask(rig, 0, 2 * DAY);
+	rig_advance(rig, 30000);
+	assert_int_equal(rig->nout, 1);
+	ask(rig, 0, -MINUTE);
+	rig_advance(rig, 30000);
+	assert_int_equal(rig->nout, 1);
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+	rig_deliver_rest(rig);
+}
+
 int
 main(void)
 {
@@ -529,6 +582,7 @@ main(void)
 		RIG_TEST(test_a_narrow_window_that_hangs),
 		RIG_TEST(test_a_narrow_window_that_is_busy),
 		RIG_TEST(test_an_alert_and_a_narrow_window),
+		RIG_TEST(test_a_destination_asks_to_be_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
