@@ -16,7 +16,7 @@ set_tests_properties(contrib.container-chroot PROPERTIES
                      LABELS slow TIMEOUT 900 SKIP_RETURN_CODE 77)
 set_tests_properties(contrib.container contrib.container-chroot PROPERTIES
   ENVIRONMENT "BELFRY_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
-foreach(name certbot logrotate nginx postfix)
+foreach(name certbot logrotate nginx postfix prometheus)
   add_test(NAME contrib.${name}
            COMMAND ${Python3_EXECUTABLE} ${contrib}/${name}_test.py)
   set_tests_properties(contrib.${name} PROPERTIES
