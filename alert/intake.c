@@ -51,8 +51,8 @@ maker_label(struct maker *m, const char *name, const char *value)
 {
 	if (value != NULL)
 		maker_set(&m->labels, m->in, name,
-			  intake_line(m->in->arena, value, strlen(value),
-				      INTAKE_LABEL_MAX));
+			  clean_line(m->in->arena, value, strlen(value),
+				     INTAKE_LABEL_MAX));
 }
 
 void
@@ -66,8 +66,8 @@ maker_note(struct maker *m, const char *name, const char *value)
 	len = strlen(value);
 	maker_set(&m->annotations, m->in, name,
 		  strcmp(name, "summary") == 0
-			  ? intake_line(a, value, len, INTAKE_SUMMARY_MAX)
-			  : intake_text(a, value, len, INTAKE_TEXT_MAX));
+			  ? clean_line(a, value, len, INTAKE_SUMMARY_MAX)
+			  : clean_text(a, value, len, INTAKE_TEXT_MAX));
 }
 
 int
@@ -130,7 +130,7 @@ intake_refuse(struct intake *in, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	in->why = intake_line(in->arena, text, strlen(text), sizeof(text));
+	in->why = clean_line(in->arena, text, strlen(text), sizeof(text));
 	return -EINVAL;
 }
 

@@ -62,7 +62,7 @@ am_alert(struct intake *in, const json_t *alert)
 	maker_begin(&m, in);
 	am_labels(in, &m, labels);
 	am_annotations(in, &m, json_object_get(alert, "annotations"));
-	m.key = intake_line(in->arena, key, strlen(key), INTAKE_KEY_MAX);
+	m.key = clean_line(in->arena, key, strlen(key), INTAKE_KEY_MAX);
 	m.starts_ms = intake_time(intake_get(in, alert, "startsAt"));
 	m.ends_ms = intake_time(intake_get(in, alert, "endsAt"));
 	if (*status == 'r')

@@ -94,7 +94,7 @@ gen_alert(struct intake *in, const struct doc *d)
 	if (*title == '\0')
 		return intake_refuse(in, "nothing that could be a title");
 	maker_begin(&m, in);
-	m.key = intake_line(in->arena, key, strlen(key), INTAKE_KEY_MAX);
+	m.key = clean_line(in->arena, key, strlen(key), INTAKE_KEY_MAX);
 	gen_labels(in, &m, d);
 	maker_label(&m, "severity",
 		    gen_find(in, d, map->severity, gen_severities));

@@ -26,7 +26,7 @@ gh_key(struct intake *in, struct maker *m, const char *what, const char *id)
 	const char *key = arena_printf(in->arena, "%s/%s/%s", gh_repository(in),
 				       what, id);
 
-	m->key = intake_line(in->arena, key, strlen(key), INTAKE_KEY_MAX);
+	m->key = clean_line(in->arena, key, strlen(key), INTAKE_KEY_MAX);
 }
 
 /* The labels say what it is about, as Upptime sets them. */

@@ -14,6 +14,7 @@
 
 #include "alert/intake.h"
 #include "alert/intake_text.h"
+#include "base/clean.h"
 
 #define INTAKE_LABEL_MAX   200  /* bytes of a label's value */
 #define INTAKE_SUMMARY_MAX 400  /* one line */

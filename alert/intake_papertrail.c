@@ -89,7 +89,7 @@ pt_alert(struct intake *in, const json_t *search, json_int_t n,
 	if (n == 0)
 		return -EOPNOTSUPP; /* it may be told to say so */
 	maker_begin(&m, in);
-	m.key = intake_line(in->arena, key, strlen(key), INTAKE_KEY_MAX);
+	m.key = clean_line(in->arena, key, strlen(key), INTAKE_KEY_MAX);
 	maker_label(&m, "alertname", name);
 	maker_note(&m, "summary",
 		   arena_printf(in->arena,

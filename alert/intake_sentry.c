@@ -58,9 +58,9 @@ sentry_key(struct intake *in, struct maker *m, const char *what, const char *id)
 {
 	if (*id == '\0')
 		return intake_refuse(in, "no id of the %s", what);
-	m->key = intake_line(in->arena,
-			     arena_printf(in->arena, "%s/%s", what, id),
-			     strlen(what) + 1 + strlen(id), INTAKE_KEY_MAX);
+	m->key = clean_line(in->arena,
+			    arena_printf(in->arena, "%s/%s", what, id),
+			    strlen(what) + 1 + strlen(id), INTAKE_KEY_MAX);
 	return 0;
 }
 

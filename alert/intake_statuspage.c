@@ -14,7 +14,7 @@ sp_key(struct intake *in, struct maker *m, const char *what, const char *id)
 {
 	const char *key = arena_printf(in->arena, "%s/%s", what, id);
 
-	m->key = intake_line(in->arena, key, strlen(key), INTAKE_KEY_MAX);
+	m->key = clean_line(in->arena, key, strlen(key), INTAKE_KEY_MAX);
 	maker_label(m, "page", intake_at(in, in->doc.json, "/page/id"));
 }
 

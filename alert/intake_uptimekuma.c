@@ -15,7 +15,7 @@
 static const char *
 uk_line(struct intake *in, const char *text)
 {
-	return intake_line(in->arena, text, strlen(text), INTAKE_KEY_MAX);
+	return clean_line(in->arena, text, strlen(text), INTAKE_KEY_MAX);
 }
 
 /* "PostgreSQL" has no URL, but a host. */

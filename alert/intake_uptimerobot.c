@@ -125,7 +125,7 @@ ur_alert(struct intake *in, enum ur_type type, const char *name, const char *id)
 	maker_begin(&m, in);
 	id = arena_printf(in->arena, "%s%s", id,
 			  type == UR_CERTIFICATE ? "/certificate" : "");
-	m.key = intake_line(in->arena, id, strlen(id), INTAKE_KEY_MAX);
+	m.key = clean_line(in->arena, id, strlen(id), INTAKE_KEY_MAX);
 	maker_label(&m, "alertname", name);
 	maker_label(&m, "instance", url);
 	maker_label(&m, "severity",

@@ -1,6 +1,7 @@
 belfry_unit_test(buf belfry_base)
 belfry_unit_test(pack belfry_base)
 belfry_unit_test(password belfry_base)
+belfry_unit_test(clean belfry_base)
 belfry_unit_test(clock belfry_base)
 belfry_unit_test(rate belfry_base)
 belfry_unit_test(tally belfry_base)
