@@ -1,0 +1,188 @@
+/*
+ * render_alert - an alert as the templates see it.
+ */
+#include <string.h>
+
+#include "alert/render_fields.h"
+
+#define TITLE_MAX 250 /* characters */
+
+static const char *
+alert_title(const struct render_scope *s, const struct render_alert *a)
+{
+	const char *name = render_label(a->labels, "alertname"), *label_name;
+	const char *place = render_where(a->labels, &label_name);
+
+	if (name[0] == '\0')
+		name = "alert";
+	if (place[0] != '\0')
+		name = arena_printf(s->arena, "%s on %s", name, place);
+	return render_cut(s, name, TITLE_MAX);
+}
+
+/* The labels that neither the title has nor all others share. */
+static const char *
+alert_details(const struct render_scope *s, const struct render_alert *a,
+	      const struct labels *shared)
+{
+	const struct labels *l = render_labels(a->labels);
+	const char *in_title, *text = "";
+
+	if (s->shown < 2)
+		return "";
+	(void)render_where(l, &in_title);
+	for (size_t i = 0; i < l->n; i++) {
+		const char *name = l->v[i].name;
+
+		if (strcmp(name, in_title) != 0 &&
+		    strcmp(name, "alertname") != 0 &&
+		    labels_get(shared, name) == NULL)
+			text = arena_printf(s->arena, "%s%s%s=%s", text,
+					    text[0] != '\0' ? ", " : "", name,
+					    l->v[i].value);
+	}
+	return render_cut(s, text, s->limits->summary);
+}
+
+static const char *
+alert_summary(const struct render_scope *s, const struct render_alert *a)
+{
+	const char *text = render_label(a->annotations, "summary");
+
+	if (text[0] == '\0')
+		text = render_label(a->annotations, "description");
+	return render_cut(s,
+			  arena_strndup(s->arena, text, strcspn(text, "\r\n")),
+			  s->limits->summary);
+}
+
+static struct mustache_value
+lines(const struct render_scope *s, const char *text)
+{
+	struct mustache_value *items;
+	size_t n = 1;
+
+	for (const char *p = text; *p != '\0'; p++)
+		n += *p == '\n';
+	items = arena_alloc(s->arena, n * sizeof(*items));
+	n = 0;
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n");
+
+		items[n++] =
+			fields_text_value(arena_strndup(s->arena, text, len));
+		text += len + (text[len] == '\n');
+	}
+	return fields_list(items, n);
+}
+
+/* What is more than its summary. */
+static const char *
+alert_description(const struct render_scope *s, const struct render_alert *a)
+{
+	const char *text = render_label(a->annotations, "description");
+
+	if (render_label(a->annotations, "summary")[0] == '\0' &&
+	    strpbrk(text, "\r\n") == NULL)
+		return "";
+	/* The more alerts, the less of each. */
+	return render_cut(s, text, s->limits->description / (1 + s->shown / 5));
+}
+
+const char *
+render_runbook(const struct render_scope *s, const struct render_alert *a)
+{
+	const char *url = a->runbook;
+
+	if (url == NULL || url[0] == '\0')
+		url = render_label(a->annotations, "runbook_url");
+	if (url[0] == '\0')
+		url = render_label(a->labels, "runbook_url");
+	return render_url(s, url);
+}
+
+static const char *
+alert_state(const struct render_alert *a)
+{
+	switch (a->state) {
+	case INCIDENT_OPEN:
+		return "firing";
+	case INCIDENT_STALE:
+		return "no longer reported";
+	case INCIDENT_RESOLVED:
+		return "resolved";
+	}
+	return "";
+}
+
+/* Does "new" tell this one from others? */
+static const char *
+alert_change(const struct render_notice *n, const struct render_alert *a)
+{
+	bool others = false;
+
+	for (size_t i = 0; i < n->n; i++)
+		others = others || n->v[i].is_new != a->is_new ||
+			 n->v[i].state != a->state;
+	return others && a->is_new && a->state == INCIDENT_OPEN ? "new" : "";
+}
+
+static void
+alert_times(struct fields *f, const struct render_scope *s,
+	    const struct render_alert *a)
+{
+	bool over = a->state == INCIDENT_RESOLVED;
+	int64_t until =
+		over && a->ends_ms != 0 ? a->ends_ms : s->notice->now_ms;
+
+	fields_text(f, "since", render_when(s, a->starts_ms));
+	fields_text(f, "since_at", render_rfc3339(s, a->starts_ms));
+	fields_text(f, "duration",
+		    render_duration(s->arena, until - a->starts_ms));
+	fields_text(f, "ended", over ? render_when(s, until) : "");
+	fields_text(f, "ended_at",
+		    over ? render_rfc3339(s, until) : "0001-01-01T00:00:00Z");
+}
+
+static void
+alert_links(struct fields *f, const struct render_scope *s,
+	    const struct render_alert *a)
+{
+	fields_text(f, "url", render_url(s, a->url));
+	fields_text(f, "runbook", render_runbook(s, a));
+	fields_text(f, "acked_by", a->acked_by);
+	fields_number(f, "incident", s->arena, a->incident);
+	fields_text(f, "fingerprint",
+		    arena_printf(s->arena, "%016llx",
+				 (unsigned long long)labels_fingerprint(
+					 render_labels(a->labels))));
+}
+
+struct mustache_value
+render_alert_tree(const struct render_scope *s, const struct render_alert *a,
+		  const struct labels *shared)
+{
+	const char *description = alert_description(s, a);
+	struct fields f = {.n = 0};
+
+	fields_text(&f, "title", alert_title(s, a));
+	fields_text(&f, "name", render_label(a->labels, "alertname"));
+	fields_text(&f, "summary", alert_summary(s, a));
+	fields_text(&f, "description", description);
+	fields_add(&f, "description_lines", lines(s, description));
+	fields_text(&f, "details", alert_details(s, a, shared));
+	fields_text(&f, "severity", render_label(a->labels, "severity"));
+	fields_text(&f, "state", alert_state(a));
+	fields_text(&f, "status",
+		    a->state == INCIDENT_RESOLVED ? "resolved" : "firing");
+	fields_flag(&f, "firing", a->state != INCIDENT_RESOLVED);
+	fields_flag(&f, "stale", a->state == INCIDENT_STALE);
+	fields_text(&f, "change", alert_change(s->notice, a));
+	fields_flag(&f, "critical", a->critical);
+	fields_flag(&f, "flapping", a->flapping);
+	alert_times(&f, s, a);
+	alert_links(&f, s, a);
+	fields_labels(&f, s, "labels", "label_list", a->labels);
+	fields_labels(&f, s, "annotations", "annotation_list", a->annotations);
+	return fields_object(s->arena, &f);
+}

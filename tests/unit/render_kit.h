@@ -1,0 +1,34 @@
+/*
+ * render_kit - notices of every kind, and the files that say what becomes of
+ * them.
+ */
+#ifndef TESTS_UNIT_RENDER_KIT_H
+#define TESTS_UNIT_RENDER_KIT_H
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alert/render.h"
+#include "tests/unit/test.h"
+
+#define ROWS(t) (sizeof(t) / sizeof((t)[0]))
+
+struct kit_row {
+	const char *name;
+	struct render_notice notice; /* what kit_notice() lets stand */
+};
+extern const struct kit_row kit_rows[]; /* a NULL name ends */
+
+const struct kit_row *kit_find(const char *name);
+/* With all the rest that a notice has. */
+struct render_notice kit_notice(const struct kit_row *row);
+
+struct render *kit_render(const char *templates);
+struct render *kit_render_from(const char *from);
+int kit_render_try(const char *templates, struct conf_errors *e,
+		   struct render **ret);
+
+/* OUT is what stands in tests/alert/NAME.EXT. */
+void kit_compare(const char *name, const char *ext, const struct buf *out);
+
+#endif
