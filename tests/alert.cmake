@@ -1,6 +1,7 @@
 belfry_unit_test(alert belfry_alert)
 belfry_unit_test(expression belfry_alert)
 belfry_unit_test(labels belfry_alert)
+belfry_unit_test(link belfry_alert)
 belfry_unit_test(matcher belfry_alert)
 belfry_unit_test(mustache belfry_alert)
 belfry_unit_test(deadman belfry_alert)
