@@ -19,10 +19,12 @@ add_library(belfry_engine_rig STATIC unit/engine_rig.c)
 target_link_libraries(belfry_engine_rig PUBLIC belfry_queue_rig belfry_alert)
 
 belfry_unit_test(engine_take belfry_engine_rig)
-belfry_unit_test(render belfry_alert)
-target_sources(test_render PRIVATE unit/render_kit.c)
-target_compile_definitions(test_render PRIVATE
-  RENDER_FILES="${CMAKE_CURRENT_SOURCE_DIR}/alert")
+foreach(name render render_body render_endpoint)
+  belfry_unit_test(${name} belfry_alert)
+  target_sources(test_${name} PRIVATE unit/render_kit.c)
+  target_compile_definitions(test_${name} PRIVATE
+    RENDER_FILES="${CMAKE_CURRENT_SOURCE_DIR}/alert")
+endforeach()
 file(GLOB mails CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/alert/*.eml)
 add_test(NAME unit.read_alert_mail
          COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/unit/read_alert_mail.py

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "mail/header.h"
 
 #define NOW INT64_C(1795354800000) /* 2026-11-22 13:40 UTC */
 #define MIN INT64_C(60000)
@@ -336,6 +337,41 @@ struct render *
 kit_render_from(const char *from)
 {
 	return render_must(from, "");
+}
+
+/* --- what is sent -------------------------------------------------- */
+
+void
+kit_send(const struct render *r, enum channel channel,
+	 const struct render_notice *n, struct buf *out)
+{
+	buf_init(out, RENDER_BODY_MAX + 10000);
+	assert_int_equal(render_body(r, channel, "oncall/x/0", n, out), 0);
+}
+
+/* Behind the empty line. */
+const char *
+kit_body(const struct buf *out)
+{
+	const char *end = strstr(buf_str(out), "\r\n\r\n");
+
+	assert_non_null(end);
+	return end + 4;
+}
+
+/* The value of a field; "" for one that is not there. */
+const char *
+kit_field(const struct buf *out, const char *name, size_t nth,
+	  char ret[static 8192])
+{
+	struct header_field f;
+	const char *at = buf_str(out);
+	size_t len = out->len;
+
+	for (; header_next(at, len, &f) == 1; at += f.raw_len, len -= f.raw_len)
+		if (header_is(&f, name) && nth-- == 0)
+			return header_value(&f, ret, 8192);
+	return "";
 }
 
 /* --- files ---------------------------------------------------------------------- */

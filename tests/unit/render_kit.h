@@ -28,6 +28,15 @@ struct render *kit_render_from(const char *from);
 int kit_render_try(const char *templates, struct conf_errors *e,
 		   struct render **ret);
 
+/* What goes to the endpoint oncall/x/0. */
+void kit_send(const struct render *r, enum channel channel,
+	      const struct render_notice *n, struct buf *out);
+/* Behind the empty line. */
+const char *kit_body(const struct buf *out);
+/* The value of a field; "" for one that is not there. */
+const char *kit_field(const struct buf *out, const char *name, size_t nth,
+		      char ret[static 8192]);
+
 /* OUT is what stands in tests/alert/NAME.EXT. */
 void kit_compare(const char *name, const char *ext, const struct buf *out);
 
