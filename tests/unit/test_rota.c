@@ -196,6 +196,12 @@ static const struct {
 	 "2026-01-05T08:00:00.000Z"},
 	{"long before it", WEEKLY, "2020-01-01T12:00", "anna",
 	 "2020-01-06T08:00:00.000Z"},
+	{"the day before it, of three", DAILY("UTC", "00:00"),
+	 "2025-12-31T12:00", "cleo", "2026-01-01T00:00:00.000Z"},
+	{"two days before it", DAILY("UTC", "00:00"), "2025-12-30T12:00", "ben",
+	 "2025-12-31T00:00:00.000Z"},
+	{"hours of one day of the week", HOURS("UTC", "mon 08:00-09:00"),
+	 "2026-01-05T09:00", NULL, "2026-01-12T08:00:00.000Z"},
 	{"the second week", WEEKLY, "2026-01-12T09:00", "ben",
 	 "2026-01-19T08:00:00.000Z"},
 	{"a shift with spring in it", WEEKLY, "2026-03-24T12:00", "ben",
@@ -418,7 +424,7 @@ test_back_over_midnight(void **state)
 	for (int i = 0; i < 3; i++) {
 		static const char *const texts[] = {
 			DAILY("America/Goose_Bay", "00:00"),
-			HOURS("America/Goose_Bay", "mon 00:00-24:00"),
+			HOURS("America/Goose_Bay", "sun 00:00-12:00"),
 			HOURS("America/Goose_Bay", "sun 12:00-12:00")};
 		struct rota *r = rota(texts[i], &arena);
 
