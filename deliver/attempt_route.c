@@ -64,6 +64,10 @@ deliver_look_up(void *ctx, struct loop *loop, struct arena *arena,
 
 	(void)loop;
 	for (size_t i = 0; i < n; i++) {
+		/* An endpoint's name is no address that is routed. */
+		if (strcmp(v[i].agent, "web") == 0 ||
+		    strcmp(v[i].agent, "exec") == 0)
+			continue;
 		if (ar_find(routing, v[i].sender, v[i].address, arena, &route) <
 		    0)
 			continue; /* its next try says so */

@@ -10,6 +10,7 @@
 #include "base/must.h"
 #include "base/xalloc.h"
 #include "deliver/deliver_impl.h"
+#include "net/fetch.h"
 
 static const struct metric_desc sent_8bit_desc = {
 	.name = "belfry_sent_8bit_total",
@@ -44,6 +45,18 @@ static void
 deliver_pipe(void *ctx, struct loop *loop, struct attempt *a)
 {
 	pipe_try_start(deliver_find_loop(ctx, loop), a);
+}
+
+static void
+deliver_ask(void *ctx, struct loop *loop, struct attempt *a)
+{
+	endpoint_try_start(deliver_find_loop(ctx, loop), a, ENDPOINT_WEB);
+}
+
+static void
+deliver_exec(void *ctx, struct loop *loop, struct attempt *a)
+{
+	endpoint_try_start(deliver_find_loop(ctx, loop), a, ENDPOINT_EXEC);
 }
 
 static void
@@ -91,6 +104,7 @@ static void
 deliver_grace_over(void *arg)
 {
 	struct deliver_loop *dl = arg;
+	struct endpoint_try *e, *next_e;
 	struct pipe_try *t, *next;
 
 	while (!TAILQ_EMPTY(&dl->busy))
@@ -98,6 +112,10 @@ deliver_grace_over(void *arg)
 	for (t = LIST_FIRST(&dl->pipes); t; t = next) {
 		next = pipe_try_next(t);
 		pipe_try_abort(t);
+	}
+	for (e = LIST_FIRST(&dl->endpoint_tries); e; e = next_e) {
+		next_e = endpoint_try_next(e);
+		endpoint_try_abort(e);
 	}
 	deliver_loop_check(dl);
 }
@@ -115,6 +133,7 @@ deliver_loop_init(struct deliver_loop *dl, struct deliver *d, struct loop *loop,
 	TAILQ_INIT(&dl->busy);
 	smtp_idle_init(&dl->idle);
 	LIST_INIT(&dl->pipes);
+	LIST_INIT(&dl->endpoint_tries);
 	loop_timer_init(&dl->grace, loop, deliver_grace_over, dl);
 }
 
@@ -165,6 +184,50 @@ deliver_local(struct deliver *d, struct pool *disk, struct spawner *spawner)
 	queue_set_agent(d->queue, "pipe", deliver_pipe, d);
 	queue_limit_agent(d->queue, "pipe", 1);
 	queue_unrated_agent(d->queue, "pipe");
+}
+
+int
+deliver_web(struct deliver *d)
+{
+	for (size_t i = 0; i < d->nloops; i++) {
+		struct deliver_loop *dl = &d->loops[i];
+		int r = fetcher_new(dl->loop, dl->dns, &dl->fetcher);
+
+		if (r < 0)
+			return r;
+	}
+	queue_set_agent(d->queue, "web", deliver_ask, d);
+	queue_limit_agent(d->queue, "web", 1);
+	if (d->spawner == NULL)
+		return 0;
+	queue_set_agent(d->queue, "exec", deliver_exec, d);
+	queue_limit_agent(d->queue, "exec", 1);
+	queue_unrated_agent(d->queue, "exec");
+	return 0;
+}
+
+void
+deliver_set_endpoints(struct deliver *d, struct endpoints *endpoints)
+{
+	struct endpoints *old;
+
+	endpoints_ref(endpoints);
+	pthread_mutex_lock(&d->lock);
+	old = d->endpoints;
+	d->endpoints = endpoints;
+	pthread_mutex_unlock(&d->lock);
+	endpoints_unref(&old);
+}
+
+struct endpoints *
+deliver_endpoints(struct deliver *d)
+{
+	struct endpoints *e;
+
+	pthread_mutex_lock(&d->lock);
+	e = d->endpoints != NULL ? endpoints_ref(d->endpoints) : NULL;
+	pthread_mutex_unlock(&d->lock);
+	return e;
 }
 
 void
@@ -312,9 +375,11 @@ deliver_free(struct deliver **dp)
 		buf_done(&d->loops[i].out);
 		host_memory_done(&d->loops[i].memory);
 		maildir_seen_done(&d->loops[i]);
+		fetcher_free(&d->loops[i].fetcher);
 	}
 	slots_free(&d->slots);
 	routing_unref(&d->routing);
+	endpoints_unref(&d->endpoints);
 	pthread_mutex_destroy(&d->lock);
 	free(d->loops);
 	free(d);

@@ -13,6 +13,7 @@
 #include "queue/queue.h"
 
 struct deliver;
+struct endpoints;
 
 /* Register the agents `smtp` and `lmtp` and the teller of DSNs with Q. One dns
  * per loop, in the order of LOOPS. Before queue_start(). */
@@ -24,6 +25,12 @@ struct deliver *deliver_new(struct queue *q, struct routing *routing,
  * whose programs SPAWNER starts. Before queue_start(). */
 void deliver_local(struct deliver *d, struct pool *disk,
 		   struct spawner *spawner);
+/* Register the agents `web` and, where deliver_local() gave a spawner, `exec`.
+ * 0 or -errno. Before queue_start(). */
+int deliver_web(struct deliver *d);
+/* Where these take alerts: before queue_start(), and after a reload, from any
+ * thread. What is under way ends with the old ones. */
+void deliver_set_endpoints(struct deliver *d, struct endpoints *endpoints);
 /* Reports are signed in CPU, where routing has keys. Before queue_start(). */
 void deliver_sign(struct deliver *d, struct pool *cpu);
 /* After a reload; from any thread. Sessions under way end with the old one. */

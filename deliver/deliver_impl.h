@@ -9,6 +9,7 @@
  *                            time, is idle or ends
  *	struct maildir_try    an attempt on its way into a Maildir
  *	struct pipe_try       an attempt on its way into a program
+ *	struct endpoint_try   an attempt on its way to an endpoint of alerts
  */
 #ifndef DELIVER_DELIVER_IMPL_H
 #define DELIVER_DELIVER_IMPL_H
@@ -18,6 +19,7 @@
 #include <sys/queue.h>
 
 #include "deliver/deliver.h"
+#include "deliver/endpoint.h"
 #include "deliver/host_memory.h"
 #include "deliver/slots.h"
 #include "deliver/smtp_hello.h"
@@ -27,6 +29,8 @@
 #define SMTP_IDLE_MS   5000
 #define SMTP_RELAY_MAX 512
 
+struct endpoint_try;
+struct fetcher;
 struct pipe_try;
 struct smtp_try;
 struct smtp_conn;
@@ -54,7 +58,9 @@ struct deliver_loop {
 	struct host_memory memory;
 	struct maildir_seen *maildirs; /* owned */
 	LIST_HEAD(, pipe_try) pipes;
-	size_t under_way; /* tries and tells not yet handed back */
+	LIST_HEAD(, endpoint_try) endpoint_tries;
+	struct fetcher *fetcher; /* owned; NULL: no agent `web` */
+	size_t under_way;        /* tries and tells not yet handed back */
 	bool stopping, closed;
 	struct post stop;
 	struct loop_timer grace;
@@ -74,9 +80,10 @@ struct deliver {
 	struct pool *cpu;              /* borrowed; NULL: none */
 	struct metric_cell *sent_8bit; /* NULL without metrics */
 	struct smtp_tls_metrics tls;
-	pthread_mutex_t lock;    /* keeps ROUTING */
-	struct routing *routing; /* a reference */
-	struct slots *slots;     /* owned */
+	pthread_mutex_t lock;        /* keeps the two */
+	struct routing *routing;     /* a reference */
+	struct endpoints *endpoints; /* a reference; NULL: none yet */
+	struct slots *slots;         /* owned */
 	size_t nloops;
 	struct deliver_loop *loops; /* owned */
 	/* deliver_stop() */
@@ -89,6 +96,8 @@ struct deliver {
 
 /* A reference to the routing of now; from any thread. */
 struct routing *deliver_routing(struct deliver *d);
+/* The endpoints of now, likewise; NULL: there are none yet. */
+struct endpoints *deliver_endpoints(struct deliver *d);
 /* A is over, and its outcomes are set: to the queue with it and all of its
  * arena. Takes over the reference ROUTING, by whose soft_bounce what was
  * refused for good waits. Every agent ends here. */
@@ -136,6 +145,15 @@ void pipe_try_start(struct deliver_loop *dl, struct attempt *a);
 struct pipe_try *pipe_try_next(const struct pipe_try *t);
 /* The time of a stop is up: end the program. */
 void pipe_try_abort(struct pipe_try *t);
+
+/* --- endpoint_try.c ------------------------------------------------------------- */
+
+/* An attempt of the agent web or exec, for one recipient. */
+void endpoint_try_start(struct deliver_loop *dl, struct attempt *a,
+			enum endpoint_kind kind);
+struct endpoint_try *endpoint_try_next(const struct endpoint_try *t);
+/* The time of a stop is up: cancel the request, end the program. */
+void endpoint_try_abort(struct endpoint_try *t);
 
 /* --- smtp_try.c --------------------------------------------------------------- */
 

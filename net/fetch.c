@@ -44,7 +44,7 @@ struct fetch {
 	bool head_too_long; /* ... */
 	size_t head_bytes;
 	struct buf body;
-	char peer[SOCKADDR_TEXT_MAX];
+	struct sockaddr_any peer;
 	const char *tls_version, *tls_cipher;
 	char error[CURL_ERROR_SIZE];
 };
@@ -136,6 +136,7 @@ fetch_finish(struct fetch *f, const char *why)
 				     : FETCH_UNSENT,
 		.why = f->head_too_long ? "the head of the answer is too long"
 					: why,
+		.host = f->host,
 		.peer = f->peer,
 		.tls_version = f->tls_version,
 		.tls_cipher = f->tls_cipher,
@@ -302,13 +303,12 @@ fetch_before_request(void *arg, char *ip, char *local_ip, int port,
 		     int local_port)
 {
 	struct fetch *f = arg;
-	struct sockaddr_any addr;
 
 	(void)local_ip;
 	(void)local_port;
 	f->sent = true;
-	if (sockaddr_parse_ip(ip, port, &addr) == 0)
-		sockaddr_text(&addr, f->peer);
+	if (sockaddr_parse_ip(ip, port, &f->peer) < 0)
+		f->peer.len = 0;
 	fetch_note_tls(f);
 	return CURL_PREREQFUNC_OK;
 }

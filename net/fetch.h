@@ -56,7 +56,8 @@ struct fetch_answer {
 	enum fetch_end end;
 	const char *why;  /* but for FETCH_ANSWERED: for people; nothing of the
 			   * URL but its host */
-	const char *peer; /* "192.0.2.1:443"; "" none */
+	const char *host; /* of the URL */
+	struct sockaddr_any peer;             /* LEN 0: no connection */
 	const char *tls_version, *tls_cipher; /* static; NULL: plain */
 	/* With FETCH_ANSWERED. */
 	int status;

@@ -18,14 +18,15 @@ target_sources(test_verify PRIVATE unit/tls_kit.c)
 set_tests_properties(unit.verify PROPERTIES LABELS threads)
 
 # Its queue is a fake.
-foreach(name deliver deliver_bounce deliver_lmtp deliver_mail
-        deliver_maildir deliver_pipe deliver_tls)
+foreach(name deliver deliver_bounce deliver_exec deliver_lmtp deliver_mail
+        deliver_maildir deliver_pipe deliver_tls deliver_web)
   belfry_unit_test(${name} belfry_agent_rig)
   target_sources(test_${name} PRIVATE unit/fake_queue.c unit/fake_rig.c)
   set_tests_properties(unit.${name} PROPERTIES LABELS threads)
 endforeach()
 
 target_sources(test_deliver_lmtp PRIVATE unit/call_fail.c)
+target_sources(test_deliver_web PRIVATE unit/http_bad.c)
 target_sources(test_deliver_tls PRIVATE unit/call_fail.c unit/tls_kit.c)
 target_sources(test_deliver_maildir PRIVATE unit/call_fail.c)
 target_sources(test_deliver_pipe PRIVATE unit/call_fail.c)

@@ -279,6 +279,7 @@ attempt_result(struct attempt **ap)
 	r->nrcpt = a->nrcpt;
 	r->dest_state = a->dest_state;
 	r->dest_reply = a->dest_reply;
+	r->dest_not_before_ms = a->dest_not_before_ms;
 	r->keep = a->keep;
 	r->reached = i->reached;
 	r->heard = i->heard;

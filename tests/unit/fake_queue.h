@@ -47,6 +47,7 @@ struct fake_result {
 	} rcpt[4];
 	enum attempt_dest dest_state;
 	struct reply dest_reply;
+	int64_t dest_not_before_ms;
 	bool keep, reached, heard;
 };
 

@@ -84,7 +84,8 @@ rig_ended(void *arg, const struct fetch_answer *answer)
 	snprintf(g->why, sizeof(g->why), "%s", answer->why);
 	snprintf(g->body, sizeof(g->body), "%s", answer->body);
 	snprintf(g->redirect, sizeof(g->redirect), "%s", answer->redirect);
-	snprintf(g->peer, sizeof(g->peer), "%s", answer->peer);
+	if (answer->peer.len > 0)
+		sockaddr_ip(&answer->peer, g->peer);
 	snprintf(g->type, sizeof(g->type), "%s", answer->type);
 	fetch_cancel(&g->cancel);
 	if (++g->ended == g->want)
@@ -189,7 +190,7 @@ test_request(void **state)
 		assert_string_equal(g->body, "ok");
 	}
 	assert_int_equal(http_bad_connections(g->server), 1);
-	assert_true(g->peer[0] != '\0');
+	assert_string_equal(g->peer, "127.0.0.1");
 	assert_null(g->last.tls_version);
 }
 
