@@ -1,8 +1,10 @@
 #include "cli/api_client.h"
 
+#include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -272,6 +274,35 @@ api_fetch(const struct cli *cli, const char *path, const char *about,
 	r = api_refused(status, json, about);
 	json_decref(json);
 	return r;
+}
+
+int
+api_add_query(struct buf *query, const char *name, const char *value)
+{
+	int r = buf_printf(query, "&%s=", name);
+
+	for (const char *p = value; r == 0 && *p != '\0'; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c < 128 && (isalnum(c) || strchr("-._~", c) != NULL))
+			r = buf_append_char(query, (char)c);
+		else
+			r = buf_printf(query, "%%%02X", c);
+	}
+	return r;
+}
+
+char *
+api_who(void)
+{
+	const char *sudo = getenv("SUDO_USER");
+	const struct passwd *pw;
+
+	if (getuid() == 0 && sudo != NULL && sudo[0] != '\0')
+		return text_clean(sudo);
+	pw = getpwuid(getuid());
+	return pw != NULL ? xstrdup(pw->pw_name)
+			  : xasprintf("uid %ld", (long)getuid());
 }
 
 /* --- the answer ------------------------------------------------------------ */

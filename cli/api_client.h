@@ -30,6 +30,11 @@ int api_call(const struct cli *cli, const char *method, const char *path,
  * says that something is missing behind it. Else as api_call(). */
 int api_fetch(const struct cli *cli, const char *path, const char *about,
 	      struct buf *ret, bool *ret_partial);
+/* Append "&NAME=VALUE", VALUE escaped. 0 or -EMSGSIZE. */
+int api_add_query(struct buf *query, const char *name, const char *value);
+/* Who sits there, for histories: their login, behind sudo too; the caller frees
+ * it. */
+char *api_who(void);
 /* At the end. */
 void api_close(void);
 

@@ -2,6 +2,7 @@
 #include "cli/sendmail_conf.h"
 
 #include "cli/queue_filter.h"
+#include "cli/when.h"
 
 #define DKIM_WHICH                                                             \
 	"  --key FILE    a key that the configuration does not have (yet)\n"   \
@@ -9,6 +10,11 @@
 	"  --domain D    the domain that signs with it\n"
 #define QUEUE_WHICH "[--json] ID...|FILTER..."
 #define QUEUE_JSON  "  --json      one object a line\n"
+
+#define ALERT_WHICH "[--note N] [--json] ID..."
+#define ALERT_NOTE                                                             \
+	"  --note N    for the history\n"                                      \
+	"  --json      one object a line\n"
 
 const struct command cli_commands[] = {
 	{"check", "[--strict] [--as USER]",
@@ -26,7 +32,7 @@ const struct command cli_commands[] = {
 	 "  --user NAME  whose entry it is\n",
 	 cli_password},
 	{"status", "[--check [--warning T] [--critical T]] [--json]",
-	 "Listeners, queue and store at a glance.",
+	 "Listeners, queue, store and alerts at a glance.",
 	 "  --check     one line and the exit status of a monitoring plugin:\n"
 	 "              0 well, 1 warning, 2 critical, 3 unknown\n"
 	 "  --warning T, --critical T  when mail has waited so long; 4h and "
@@ -90,6 +96,70 @@ const struct command cli_commands[] = {
 	{"store upgrade", "[--json]",
 	 "Bring the store to the newest schema that belfryd knows.",
 	 "  --json      one object\n", cli_store_upgrade},
+	{"alert list",
+	 "[--state S] [--match M] [--receiver R] [--all] [--json]",
+	 "The alerts that are open, and first those that need somebody.",
+	 "  --state S     open, stale (no longer reported) or resolved\n"
+	 "  --match M     labels match, like 'severity=\"critical\"' or "
+	 "'job=~\"db.*\"'; of\n"
+	 "                several all must\n"
+	 "  --receiver R  this receiver of the configuration gets it\n"
+	 "  --all         also what is over and still kept\n"
+	 "  --json        one object a line, in the order of their ids\n",
+	 cli_alert_list},
+	{"alert show", "[--json] ID...",
+	 "An alert with its labels, why nobody is told, and all that happened "
+	 "to it.",
+	 "  --json      one object a line\n", cli_alert_show},
+	{"alert ack", ALERT_WHICH,
+	 "I have it: no more reminders and no escalation.", ALERT_NOTE,
+	 cli_alert_ack},
+	{"alert unack", ALERT_WHICH,
+	 "Nobody has it any more: reminders and escalation go on.", ALERT_NOTE,
+	 cli_alert_unack},
+	{"alert close", ALERT_WHICH,
+	 "It is over, whatever its source says; if it comes again, it is new.",
+	 ALERT_NOTE, cli_alert_close},
+	{"alert noise", ALERT_WHICH "|--week",
+	 "Mark it as not worth a message, or report a week by rule.",
+	 ALERT_NOTE
+	 "  --week      what told people how often in the last week, and how "
+	 "much of it\n"
+	 "              was acknowledged, flapped or was marked\n",
+	 cli_alert_noise},
+	{"alert malformed", "[--json]|--body N",
+	 "What sources posted that could not be understood, newest first.",
+	 "  --body N    what number N of the list was, as it came\n"
+	 "  --json      one object a line\n",
+	 cli_alert_malformed},
+	{"silence add",
+	 "MATCHER... --for TIME|--until TIME --comment C [--json]",
+	 "Tell nobody of alerts that match, for a time.",
+	 "MATCHER is 'instance=\"db1\"', 'job=~\"db.*\"', or with != or !~; "
+	 "in quotes of the\nshell. All must match.\n\n"
+	 "  --for TIME    like 30m or 4h\n"
+	 "  --until TIME  like " WHEN_HELP "\n"
+	 "  --comment C   why; everybody who looks is told\n"
+	 "  --json        one object\n",
+	 cli_silence_add},
+	{"silence list", "[--all] [--json]",
+	 "The silences that are active or will be.",
+	 "  --all       also those that have expired\n"
+	 "  --json      one object a line\n",
+	 cli_silence_list},
+	{"silence expire", "[--json] ID...", "End silences.",
+	 "  --json      one object a line\n", cli_silence_expire},
+	{"mute", "--reason R [--for TIME]",
+	 "Tell nobody of any alert, for an hour or TIME; everything is kept.",
+	 "All who would be told are told that it begins and that it ends.\n\n"
+	 "  --reason R  why\n"
+	 "  --for TIME  like 30m or 4h; a week at most\n",
+	 cli_mute},
+	{"unmute", "", "End a mute.", NULL, cli_unmute},
+	{"clock accept", "",
+	 "The machine's clock is right, though it jumped: alerts may expire "
+	 "again.",
+	 NULL, cli_clock_accept},
 	{"send", "FILE --from A --to B [--wait]",
 	 "Submit a message (FILE `-`: standard input) through belfryd.",
 	 "  --from A    the sender; \"\" is the null sender\n"

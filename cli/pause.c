@@ -1,7 +1,7 @@
 #include <getopt.h>
 
-#include "base/conf.h"
 #include "cli/api_client.h"
+#include "cli/when.h"
 
 /* for_ms 0 is until resumed; NULL leaves belfryd's four hours. */
 static int
@@ -53,13 +53,8 @@ cli_pause(const struct cli *cli, int argc, char **argv)
 			alerts = true;
 		} else if (c == 'f') {
 			timed = true;
-			if (conf_parse_time(optarg, &for_ms) < 0 ||
-			    for_ms == 0) {
-				cli_say("`%s` is no time; write for example "
-					"30m, 4h or 1d",
-					optarg);
+			if (when_parse_length(optarg, &for_ms) != CLI_OK)
 				return CLI_USAGE;
-			}
 		} else {
 			return cli_usage(cli);
 		}

@@ -69,33 +69,11 @@ qb_print(void *arg, const char *data, size_t len)
 	return fwrite(data, 1, len, stdout) == len ? 0 : -EIO;
 }
 
-/* On a terminal: lines, and no more than text. */
 static int
 qb_print_text(void *arg, const char *data, size_t len)
 {
-	char *copy = xmalloc(len + 1), *line = copy, *next;
-
 	(void)arg;
-	memcpy(copy, data, len);
-	copy[len] = '\0';
-	for (size_t i = 0; i < len; i++)
-		if (copy[i] == '\0')
-			copy[i] = '?';
-	for (; line != NULL; line = next) {
-		size_t n = strcspn(line, "\n");
-
-		next = line[n] == '\n' ? line + n + 1 : NULL;
-		line[n] = '\0';
-		if (n > 0 && line[n - 1] == '\r')
-			line[n - 1] = '\0';
-		for (char *tab = strchr(line, '\t'); tab != NULL;
-		     tab = strchr(tab, '\t'))
-			*tab = ' ';
-		text_put(line, stdout);
-		if (next != NULL)
-			putchar('\n');
-	}
-	free(copy);
+	text_put_lines(data, len, stdout);
 	return ferror(stdout) ? -EIO : 0;
 }
 

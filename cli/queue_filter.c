@@ -1,6 +1,5 @@
 #include "cli/queue_filter.h"
 
-#include <ctype.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
@@ -29,18 +28,8 @@ queue_filter_done(struct queue_filter_args *f)
 static int
 qf_add(struct queue_filter_args *f, const char *name, const char *value)
 {
-	int r = buf_printf(&f->query, "&%s=", name);
-
-	for (const char *p = value; r == 0 && *p != '\0'; p++) {
-		unsigned char c = (unsigned char)*p;
-
-		if (c < 128 && (isalnum(c) || strchr("-._~", c) != NULL))
-			r = buf_append_char(&f->query, (char)c);
-		else
-			r = buf_printf(&f->query, "%%%02X", c);
-	}
 	f->some = true;
-	if (r == 0)
+	if (api_add_query(&f->query, name, value) == 0)
 		return 0;
 	cli_say("the filter is too long");
 	return CLI_USAGE;

@@ -5,7 +5,9 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/conf.h"
+#include "cli/alert_text.h"
 #include "cli/api_client.h"
+#include "cli/status_alerts.h"
 #include "cli/text.h"
 
 /* Of the store's limit; above it mail will soon be refused. */
@@ -204,12 +206,14 @@ static void
 status_print(const json_t *status)
 {
 	const json_t *store = json_object_get(status, "store");
+	const json_t *alerts = json_object_get(status, "alerts");
 	char up[TEXT_MAX], used[TEXT_MAX], limit[TEXT_MAX], reserve[TEXT_MAX];
 
 	text_age(text_now() - api_int(status, "start_ms"), up);
 	text_size(api_int(store, "used_bytes"), used);
 	text_size(status_limit(store), limit);
 	text_size(api_int(store, "reserve_bytes"), reserve);
+	alert_print_mute(json_object_get(alerts, "mute"), stdout);
 	api_print_pause(json_object_get(status, "pause"), stdout);
 	printf("%-10s %s on %s, pid %" PRId64 ", up %s%s\n", "belfryd",
 	       api_str(status, "version"), api_str(status, "hostname"),
@@ -217,6 +221,7 @@ status_print(const json_t *status)
 	       api_true(status, "stopping") ? ", STOPPING" : "");
 	status_print_listeners(status);
 	status_print_certificates(status);
+	status_print_alerts(alerts);
 	status_print_queue(status);
 	status_print_down(status);
 	status_print_walk(status);
@@ -350,6 +355,16 @@ status_judge_drop(const json_t *status, struct status_verdict *v)
 }
 
 static void
+status_judge_told(const json_t *status, struct status_verdict *v)
+{
+	char why[STATUS_ALERT_REASONS][64];
+	size_t n = status_judge_alerts(json_object_get(status, "alerts"), why);
+
+	for (size_t i = 0; i < n; i++)
+		status_because(v, STATUS_WARNING, why[i]);
+}
+
+static void
 status_judge(const json_t *status, const struct status_ages *ages,
 	     struct status_verdict *v)
 {
@@ -370,6 +385,7 @@ status_judge(const json_t *status, const struct status_ages *ages,
 	status_judge_down(status, v);
 	status_judge_age(status, ages, v);
 	status_judge_drop(status, v);
+	status_judge_told(status, v);
 }
 
 /* One line, as plugins of monitoring systems print it. */

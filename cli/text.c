@@ -81,6 +81,33 @@ text_put(const char *s, FILE *out)
 	}
 }
 
+void
+text_put_lines(const char *data, size_t len, FILE *out)
+{
+	char *copy = xmalloc(len + 1), *line = copy, *next;
+
+	memcpy(copy, data, len);
+	copy[len] = '\0';
+	for (size_t i = 0; i < len; i++)
+		if (copy[i] == '\0')
+			copy[i] = '?';
+	for (; line != NULL; line = next) {
+		size_t n = strcspn(line, "\n");
+
+		next = line[n] == '\n' ? line + n + 1 : NULL;
+		line[n] = '\0';
+		if (n > 0 && line[n - 1] == '\r')
+			line[n - 1] = '\0';
+		for (char *tab = strchr(line, '\t'); tab != NULL;
+		     tab = strchr(tab, '\t'))
+			*tab = ' ';
+		text_put(line, out);
+		if (next != NULL)
+			fputc('\n', out);
+	}
+	free(copy);
+}
+
 char *
 text_clean(const char *s)
 {

@@ -21,7 +21,9 @@ int64_t text_now(void);
 /* S with whatever could steer a terminal as `?`; what peers said is printed by
  * this. */
 void text_put(const char *s, FILE *out);
-/* The same as a string, which the caller frees. */
+/* LEN bytes of several lines: these stay, and no more than text. */
+void text_put_lines(const char *data, size_t len, FILE *out);
+/* What text_put() writes, as a string, which the caller frees. */
 char *text_clean(const char *s);
 /* S as MAIL FROM would have it, with or without its brackets: what SPF is asked
  * of, without them, or "" for the null path, `<>`. The caller frees it. NULL,

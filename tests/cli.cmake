@@ -3,6 +3,12 @@ add_test(NAME cli.commands
          COMMAND ${Python3_EXECUTABLE}
                  ${PROJECT_SOURCE_DIR}/tests/cli/cli_test.py
                  $<TARGET_FILE:belfry>)
+add_test(NAME cli.alerts
+         COMMAND ${Python3_EXECUTABLE}
+                 ${PROJECT_SOURCE_DIR}/tests/cli/alert_test.py
+                 $<TARGET_FILE:belfry>)
+set_tests_properties(cli.alerts cli.commands PROPERTIES
+                     ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)
 add_test(NAME cli.import
          COMMAND ${Python3_EXECUTABLE}
                  ${PROJECT_SOURCE_DIR}/tests/cli/import_test.py

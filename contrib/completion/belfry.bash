@@ -1,5 +1,5 @@
-# bash completion for belfry(1): commands, their options, ids of messages and
-# names of destinations. Made by tools/make-completion from the program's tables.
+# bash completion for belfry(1): commands, their options, ids of messages,
+# alerts and silences, names of destinations. Made by tools/make-completion from the program's tables.
 
 _belfry_commands='check
 config reference
@@ -18,6 +18,19 @@ queue export
 queue stats
 store backup
 store upgrade
+alert list
+alert show
+alert ack
+alert unack
+alert close
+alert noise
+alert malformed
+silence add
+silence list
+silence expire
+mute
+unmute
+clock accept
 send
 sendmail
 verdict
@@ -67,6 +80,32 @@ _belfry_options()
 		echo --json --help ;;
 	'store upgrade')
 		echo --json --help ;;
+	'alert list')
+		echo --state --match --receiver --all --json --help ;;
+	'alert show')
+		echo --json --help ;;
+	'alert ack')
+		echo --note --json --help ;;
+	'alert unack')
+		echo --note --json --help ;;
+	'alert close')
+		echo --note --json --help ;;
+	'alert noise')
+		echo --note --json --week --help ;;
+	'alert malformed')
+		echo --json --body --help ;;
+	'silence add')
+		echo --for --until --comment --json --help ;;
+	'silence list')
+		echo --all --json --help ;;
+	'silence expire')
+		echo --json --help ;;
+	'mute')
+		echo --reason --for --help ;;
+	'unmute')
+		echo --help ;;
+	'clock accept')
+		echo --help ;;
 	'send')
 		echo --from --to --wait --help ;;
 	'sendmail')
@@ -93,7 +132,7 @@ _belfry_options()
 # The commands that take ids of messages, with a dash for the blank.
 _belfry_takes_ids()
 {
-	echo 'queue-show queue-hold queue-release queue-flush queue-requeue queue-remove queue-export'
+	echo 'queue-show queue-hold queue-release queue-flush queue-requeue queue-remove queue-export alert-show alert-ack alert-unack alert-close alert-noise silence-expire'
 }
 
 # Does a command begin with the words of $1?
@@ -119,10 +158,17 @@ _belfry_ask()
 	"${COMP_WORDS[0]}" "${conf[@]}" "$@" 2>/dev/null
 }
 
+# The ids that the command $1 may mean.
 _belfry_ids()
 {
-	_belfry_ask queue list --json --limit 200 |
-		sed -n 's/.*"queue_id":"\([0-9A-Z]*\)".*/\1/p'
+	case $1 in
+	alert\ *) _belfry_ask alert list --json |
+		sed -n 's/^{"id":"\([0-9A-Z]*\)".*/\1/p' ;;
+	silence\ *) _belfry_ask silence list --json |
+		sed -n 's/^{"id":"\([0-9a-f-]*\)".*/\1/p' ;;
+	*) _belfry_ask queue list --json --limit 200 |
+		sed -n 's/.*"queue_id":"\([0-9A-Z]*\)".*/\1/p' ;;
+	esac
 }
 
 _belfry_destinations()
@@ -149,10 +195,14 @@ _belfry()
 		fi
 	done
 	case $prev in
-	-c|--config|--for|--older|--limit|--reason|--to|--from)
+	-c|--config|--for|--until|--older|--limit|--reason|--to|--from|--note|\
+	--comment|--match|--receiver)
 		return ;; # a file, by default, or what only the user knows
 	--as)
 		COMPREPLY=($(compgen -u -- "$cur"))
+		return ;;
+	--state)
+		COMPREPLY=($(compgen -W 'open stale resolved' -- "$cur"))
 		return ;;
 	--dest)
 		COMPREPLY=($(compgen -W "$(_belfry_destinations)" -- "$cur"))
@@ -168,7 +218,7 @@ _belfry()
 	elif [[ $command == 'queue export' && -z $all ]]; then
 		COMPREPLY=($(compgen -d -- "$cur"))
 	elif [[ " $(_belfry_takes_ids) " == *" ${command// /-} "* ]]; then
-		COMPREPLY=($(compgen -W "$(_belfry_ids)" -- "$cur"))
+		COMPREPLY=($(compgen -W "$(_belfry_ids "$command")" -- "$cur"))
 	fi
 }
 complete -o default -F _belfry belfry

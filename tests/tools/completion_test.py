@@ -17,12 +17,14 @@ ROWS = [json.loads(line) for line in subprocess.run(
     [BELFRY, "help", "--json"], check=True, capture_output=True,
     text=True).stdout.splitlines()]
 
-# Stands for the program: says what it was asked, and two answers.
+# Stands for the program: notes what it was asked, and has a few answers.
 FAKE = """#!/bin/sh
 echo "$@" >> "$0.asked"
 case "$*" in
 *"queue list"*) echo '{"queue_name":"hold","queue_id":"6GZXPKGP00000"}' ;;
 *"queue stats"*) echo '{"agent":"smtp","name":"provider","waiting":1}' ;;
+*"alert list"*) echo '{"id":"6GZXPKGP00001","labels":{"id":"x"}}' ;;
+*"silence list"*) echo '{"id":"5f9c2f6e-0b1d","state":"active"}' ;;
 esac
 """
 
@@ -94,6 +96,13 @@ class Completion(unittest.TestCase):
         with open(self.fake + ".asked", encoding="utf-8") as file:
             self.assertIn("-c a b.yaml queue list --json",
                           file.read().splitlines()[-1])
+        for command in ("show", "ack", "unack", "close", "noise"):
+            self.assertEqual(self.complete("alert", command, "6G"),
+                             ["6GZXPKGP00001"])
+        self.assertEqual(self.complete("silence", "expire", "5"),
+                         ["5f9c2f6e-0b1d"])
+        self.assertEqual(self.complete("alert", "list", "--state", "s"),
+                         ["stale"])
         self.assertEqual(self.complete("queue", "list", "--dest", "p"),
                          ["provider"])
         self.assertEqual(self.complete("queue", "hold", "X"), [])
