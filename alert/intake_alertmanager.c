@@ -3,8 +3,9 @@
  * and what Prometheus posts to them (POST /api/v2/alerts).
  *
  * A webhook's alerts are known by their `fingerprint`, which stays what it is
- * while groups change. Its endsAt 0001-01-01 is none. Labels of Grafana's may
- * have any name.
+ * while groups change. Its endsAt 0001-01-01 is none: it says when it is over,
+ * and says nothing meanwhile but every few hours. Labels of Grafana's may have
+ * any name.
  */
 #include "alert/intake_impl.h"
 
@@ -12,6 +13,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+
+#define AM_NEVER_MS (INT64_C(366) * 24 * 3600 * 1000)
 
 /* --- from a webhook ---------------------------------------------------------------- */
 
@@ -67,6 +70,8 @@ am_alert(struct intake *in, const json_t *alert)
 	m.ends_ms = intake_time(intake_get(in, alert, "endsAt"));
 	if (*status == 'r')
 		m.status = ALERT_RESOLVED;
+	else if (m.ends_ms == 0)
+		m.ends_ms = in->req->now_ms + AM_NEVER_MS;
 	am_url(in, &m, alert);
 	return maker_end(&m);
 }

@@ -141,6 +141,8 @@ mime_status_field(struct mime_walk *w, struct mime_status *s,
 	header_value(f, value, sizeof(value));
 	if (header_is(f, "Final-Recipient"))
 		s->recipient = mime_untyped(w->arena, value);
+	else if (header_is(f, "Original-Recipient"))
+		s->original = mime_untyped(w->arena, value);
 	else if (header_is(f, "Diagnostic-Code"))
 		s->words = mime_untyped(w->arena, value);
 	else if (header_is(f, "Status"))
@@ -155,7 +157,7 @@ mime_status_field(struct mime_walk *w, struct mime_status *s,
 static void
 mime_status_group(struct mime_walk *w, const char *data, size_t len)
 {
-	struct mime_status s = {"", "", "", ""};
+	struct mime_status s = {"", "", "", "", ""};
 	struct mime_mail *m = w->mail;
 	struct header_field f;
 

@@ -31,6 +31,7 @@ struct mime_field {
 /* What a report (RFC 3464) says of a recipient; "": not said. */
 struct mime_status {
 	const char *recipient; /* Final-Recipient, without its type */
+	const char *original;  /* Original-Recipient, likewise */
 	const char *action;    /* lower case: "failed", "delayed", ... */
 	const char *status;    /* "5.1.1" */
 	const char *words;     /* Diagnostic-Code, without its type */

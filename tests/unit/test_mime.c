@@ -140,6 +140,7 @@ test_report(void **state)
 	(void)state;
 	read_mail(REPORT "Reporting-MTA: dns; mx.example.org\n\n"
 			 "Final-Recipient: rfc822; anna@example.org\n"
+			 "Original-Recipient: rfc822;a@x.org\n"
 			 "Action: Failed\nStatus: 5.1.1\n"
 			 "Diagnostic-Code: smtp; 550 no\n such user\n\n\n"
 			 "Final-Recipient: rfc822;ben@example.org\n"
@@ -151,6 +152,7 @@ test_report(void **state)
 	assert_string_equal(m.text, "it failed");
 	assert_int_equal(m.nstatuses, 2);
 	assert_string_equal(m.statuses[0].recipient, "anna@example.org");
+	assert_string_equal(m.statuses[0].original, "a@x.org");
 	assert_string_equal(m.statuses[0].action, "failed");
 	assert_string_equal(m.statuses[0].status, "5.1.1");
 	assert_string_equal(m.statuses[0].words, "550 no such user");
