@@ -105,6 +105,10 @@ struct render_conf {
  * least one error in E: a template that can't be read or is wrong. */
 int render_new(const struct render_conf *conf, const struct conf_mark *mark,
 	       struct conf_errors *e, struct render **ret);
+/* The same by the section `alerts`, with all of its endpoints. */
+struct rules;
+int render_new_by_rules(const struct rules *rules, struct conf_errors *e,
+			struct render **ret);
 struct render *render_ref(struct render *r);
 void render_unref(struct render **r);
 
@@ -143,7 +147,8 @@ int render_add_endpoint(struct render *r, const char *name,
  * mail), as a header of one-line fields, an empty line and the body:
  *
  *	Belfry-URL: URL       instead of the endpoint's, where that has tags
- *	Belfry-Argument: ARG  of a program, one field each, in order
+ *	Belfry-Argument: ARG  of a program, but for its own name: one field each,
+ *			      in order
  *	NAME: VALUE           of the request: Content-Type, Idempotency-Key, ...
  *
  * A program's body is for its standard input. PagerDuty's lacks the routing key,

@@ -184,8 +184,8 @@ put_entry(struct request *q, const struct render_entry *entry)
 
 	if (entry != NULL && entry->url != NULL)
 		put_template(q, "Belfry-URL", entry->url, MUSTACHE_URL);
-	if (entry != NULL)
-		put_own(q, entry->args, "Belfry-Argument");
+	if (entry != NULL && entry->args != NULL)
+		put_own(q, entry->args->next, "Belfry-Argument");
 	if (entry == NULL || !entry->has_type)
 		put_field(q, "Content-Type", "application/json");
 	put_id(q);

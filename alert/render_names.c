@@ -20,8 +20,8 @@ const struct render_name render_notice_names[] = {
 	{"who", "who acknowledged, closed or muted it; of a fallback the "
 		"receiver that was not reached"},
 	{"note", "what they said"},
-	{"message", "the notice in at most 1,000 characters"},
-	{"text", "the notice as the text of its mail"},
+	{"message", "the notice in at most 1,000 bytes, for small screens"},
+	{"text", "the notice as the text of its mail, in at most 15,000 bytes"},
 	{"alerts", "the list of alerts, at most 50"},
 	{"more", "how many are not in the list; empty when all are"},
 	{"not_shown", "the same as a number: 0 when all are"},

@@ -11,9 +11,11 @@
 #include "base/crc32c.h"
 #include "base/must.h"
 
-#define TITLE_MAX 250 /* characters */
-#define SHORT_MAX 100
-#define KEY_MAX   255
+#define TITLE_MAX   250 /* characters */
+#define SHORT_MAX   100
+#define KEY_MAX     255
+#define MESSAGE_MAX 1000 /* bytes */
+#define TEXT_MAX    15000
 
 /* --- the notice ---------------------------------------------------------------- */
 
@@ -269,15 +271,15 @@ add_sender(struct fields *f, const struct render_scope *s)
 	fields_text(f, "priority", priority(n));
 }
 
-/* The text WHICH as a variable of another one. */
+/* The text WHICH as a variable of another one, of at most MAX bytes. */
 static void
 add_rendered(struct fields *f, const struct render_scope *s, const char *name,
-	     enum render_text which)
+	     enum render_text which, size_t max)
 {
 	const struct render *r = s->render;
 	struct buf out;
 
-	buf_init(&out, render_limits[which].max);
+	buf_init(&out, max);
 	if (render_fit(r, s->notice, &render_limits[which], r->texts[which],
 		       MUSTACHE_PLAIN, &out) == 0)
 		fields_text(f, name, arena_strdup(s->arena, buf_str(&out)));
@@ -297,9 +299,9 @@ render_tree(const struct render_scope *s, const struct mustache *asks)
 	add_links(&f, s);
 	add_sender(&f, s);
 	if (mustache_uses(asks, "message"))
-		add_rendered(&f, s, "message", RENDER_MESSAGE_TXT);
+		add_rendered(&f, s, "message", RENDER_MESSAGE_TXT, MESSAGE_MAX);
 	if (mustache_uses(asks, "text"))
-		add_rendered(&f, s, "text", RENDER_MAIL_TXT);
+		add_rendered(&f, s, "text", RENDER_MAIL_TXT, TEXT_MAX);
 	return fields_object(s->arena, &f);
 }
 

@@ -35,3 +35,14 @@ foreach(name rules rules_conf)
   belfry_unit_test(${name} belfry_alert)
   target_sources(test_${name} PRIVATE unit/rules_kit.c)
 endforeach()
+belfry_unit_test(render_names belfry_alert)
+target_sources(test_render_names PRIVATE unit/render_kit.c)
+target_compile_definitions(test_render_names PRIVATE
+  RENDER_FILES="${CMAKE_CURRENT_SOURCE_DIR}/alert"
+  MAIL_PAGE="${PROJECT_SOURCE_DIR}/docs/alerts-mail.md"
+  FIRING_MAIL="${CMAKE_CURRENT_SOURCE_DIR}/alert/firing.eml")
+belfry_unit_test(channels belfry_alert)
+target_sources(test_channels PRIVATE unit/render_kit.c unit/rules_kit.c)
+target_compile_definitions(test_channels PRIVATE
+  CHANNELS_PAGE="${PROJECT_SOURCE_DIR}/docs/channels.md"
+  RENDER_FILES="${CMAKE_CURRENT_SOURCE_DIR}/alert")
