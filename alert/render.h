@@ -115,7 +115,8 @@ void render_unref(struct render **r);
 /* --- mail ------------------------------------------------------------------- */
 
 /* Append the whole message to RET, whose ceiling is at least RENDER_MAIL_MAX: of
- * 7 bits, lines end in CRLF. TO is the address. 0; -EMSGSIZE: even without a
+ * 7 bits, lines end in CRLF. TO is the address; one beyond ASCII stands in the
+ * header as it is (RFC 6532). 0; -EMSGSIZE: even without a
  * single alert it is too long. */
 int render_mail(const struct render *r, const struct render_notice *n,
 		const char *to, struct buf *ret);

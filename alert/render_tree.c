@@ -23,7 +23,9 @@ static void
 add_alerts(struct fields *f, const struct render_scope *s)
 {
 	const struct render_notice *n = s->notice;
-	size_t all = n->nfiring + n->nresolved + n->nstale;
+	/* What fires at the end of a mute is told by itself. */
+	size_t all = (n->kind == NOTICE_MUTE_END ? 0 : n->nfiring) +
+		     n->nresolved + n->nstale;
 	struct mustache_value *items =
 		arena_alloc(s->arena, (s->shown + 1) * sizeof(*items));
 	struct labels shared = render_common(s, false),

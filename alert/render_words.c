@@ -206,7 +206,7 @@ count_new(const struct render_notice *n)
 static const char *
 by(const struct render_scope *s)
 {
-	return s->notice->who != NULL
+	return or_empty(s->notice->who)[0] != '\0'
 		       ? arena_printf(s->arena, " by %s",
 				      render_cut(s, s->notice->who, 100))
 		       : "";
@@ -228,6 +228,10 @@ headline_mute(const struct render_scope *s)
 {
 	const struct render_notice *n = s->notice;
 
+	if (n->kind == NOTICE_MUTE_END && n->nfiring + n->nresolved > 0)
+		return arena_printf(s->arena,
+				    "NO LONGER MUTED%s: %zu missed, %s firing",
+				    by(s), n->nresolved, count(s, n->nfiring));
 	if (n->kind == NOTICE_MUTE_END)
 		return arena_printf(s->arena, "NO LONGER MUTED%s", by(s));
 	return arena_printf(s->arena, "MUTED until %s%s",
@@ -305,7 +309,8 @@ render_explain(const struct render_notice *n)
 		return "It comes and goes so often that not every change is "
 		       "told. The next mail comes when it has calmed down.";
 	case NOTICE_DIGEST:
-		return "These were held back, and are told together.";
+		return "What was held back, or came at the same time, is told "
+		       "together.";
 	case NOTICE_MUTE_BEGIN:
 		return "Alerts are still taken and recorded, but nobody is "
 		       "told until then.";

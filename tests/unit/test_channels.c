@@ -9,6 +9,7 @@
 
 #include "alert/rules.h"
 #include "base/xalloc.h"
+#include "net/fetch.h"
 #include "tests/unit/render_kit.h"
 #include "tests/unit/rules_kit.h"
 
@@ -235,9 +236,12 @@ check_notice(const struct service *s, const struct render *r,
 	     const struct render_notice *n)
 {
 	struct buf out;
+	char url[8192];
 
 	buf_init(&out, RENDER_BODY_MAX + 10000);
 	assert_int_equal(render_body(r, s->channel, s->endpoint, n, &out), 0);
+	if (kit_field(&out, "Belfry-URL", 0, url)[0] != '\0')
+		assert_null(fetch_check_url(url));
 	s->check(&out, n);
 	buf_done(&out);
 }
@@ -284,8 +288,12 @@ test_examples(void **state)
 		char *yaml = example(page, services[i].heading);
 		struct rules *rules = rules_kit_new(yaml);
 		struct render *r = NULL;
+		const char *url =
+			rules_endpoint(rules, services[i].endpoint)->url;
 		struct conf_errors e;
 
+		/* As whoever delivers has it: with its tags. */
+		assert_true(url[0] == '\0' || fetch_check_url(url) == NULL);
 		conf_errors_init(&e);
 		if (render_new_by_rules(rules, &e, &r) < 0) {
 			conf_errors_print(&e, stderr);
