@@ -113,7 +113,11 @@ struct tls_conf {
 };
 
 /* What an HTTP listener serves, as bits of `serves`. */
-enum config_serve { CONFIG_SERVE_API = 1, CONFIG_SERVE_METRICS = 2 };
+enum config_serve {
+	CONFIG_SERVE_API = 1,
+	CONFIG_SERVE_METRICS = 2,
+	CONFIG_SERVE_ALERTS = 4,
+};
 
 struct http_conf {
 	char *address;

@@ -33,9 +33,12 @@ http_check(void *field, const struct conf_mark *mark,
 			h->serves |= CONFIG_SERVE_API;
 		} else if (strcmp(h->serve.v[i], "metrics") == 0) {
 			h->serves |= CONFIG_SERVE_METRICS;
+		} else if (strcmp(h->serve.v[i], "alerts") == 0) {
+			h->serves |= CONFIG_SERVE_ALERTS;
 		} else {
 			conf_error(errors, &h->serve.marks[i],
-				   "`serve` lists api and metrics, not `%s`",
+				   "`serve` lists api, metrics and alerts, not "
+				   "`%s`",
 				   h->serve.v[i]);
 			ok = false;
 		}
@@ -54,15 +57,17 @@ static const struct conf_option http_options[] = {
 	{.name = "serve",
 	 .type = CONF_STRINGS,
 	 .offset = offsetof(struct http_conf, serve),
-	 .dflt = "[api, metrics]",
-	 .help = "What is there: api, metrics. /healthz and /readyz always "
-		 "are.",
+	 .dflt = "[api, metrics, alerts]",
+	 .help = "What is there: api, metrics, alerts (what sources post, "
+		 "/api/v2 as Alertmanager has it, and the links in mails). "
+		 "/healthz and /readyz always are.",
 	 .example = "[metrics]"},
 	{.name = "trust",
 	 .type = CONF_STRINGS,
 	 .offset = offsetof(struct http_conf, trust),
 	 .dflt = "[loopback]",
-	 .help = "Networks whose clients may read without a login.",
+	 .help = "Networks whose clients may read, post alerts and act on "
+		 "them without a login.",
 	 .example = "[loopback, 10.1.0.0/16]"},
 	{.name = "proxy",
 	 .type = CONF_STRINGS,

@@ -16,8 +16,10 @@
 
 enum user_right {
 	USER_SUBMIT = 1, /* mail */
-	USER_READ = 2,   /* HTTP: what `trust` gives, figures */
+	USER_READ = 2,   /* HTTP: figures and alerts */
 	USER_ADMIN = 4,  /* HTTP: queue, pause, backup; what READ may, too */
+	USER_POST = 8,   /* HTTP: alerts */
+	USER_ACT = 16,   /* HTTP: acknowledge, silence, close */
 };
 
 /* The listener's class, or one of enum config_class. */

@@ -107,22 +107,27 @@ user_check_rights(struct user_conf *u, struct conf_errors *errors)
 		unsigned bits;
 	} known[] = {
 		{"submit", USER_SUBMIT},
+		{"post", USER_POST},
 		{"read", USER_READ},
+		{"act", USER_ACT},
 		{"admin", USER_ADMIN | USER_READ},
 	};
+	const size_t nknown = sizeof(known) / sizeof(known[0]);
 	bool ok = true;
 
 	for (size_t i = 0; i < u->rights.n; i++) {
 		size_t at = 0;
 
-		while (at < 3 && strcmp(known[at].name, u->rights.v[i]) != 0)
+		while (at < nknown &&
+		       strcmp(known[at].name, u->rights.v[i]) != 0)
 			at++;
-		if (at < 3) {
+		if (at < nknown) {
 			u->rights_bits |= known[at].bits;
 			continue;
 		}
 		conf_error(errors, &u->rights.marks[i],
-			   "`rights` lists submit, read and admin, not `%s`",
+			   "`rights` lists submit, post, read, act and admin, "
+			   "not `%s`",
 			   u->rights.v[i]);
 		ok = false;
 	}
@@ -177,9 +182,11 @@ static const struct conf_option user_options[] = {
 	 .type = CONF_STRINGS,
 	 .offset = offsetof(struct user_conf, rights),
 	 .dflt = "[submit]",
-	 .help = "What the user may do: submit (mail), read (metrics and "
-		 "figures over HTTP), admin (the whole API over HTTP, but what "
-		 "is in messages).",
+	 .help = "What the user may do: submit (mail); over HTTP post "
+		 "(alerts), "
+		 "read (metrics, figures and alerts), act (acknowledge, "
+		 "silence, close), admin (queue, pause and the rest of the "
+		 "API, and read).",
 	 .example = "[read]"},
 	{.name = "senders",
 	 .type = CONF_STRINGS,

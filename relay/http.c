@@ -8,6 +8,7 @@
 #include "relay/http_login.h"
 
 #define HTTP_BODY_MAX    (64 * 1024)
+#define HTTP_BODIES_MAX  (96 * 1024 * 1024)
 #define HTTP_DEADLINE_MS 30000
 #define METRICS_MAX      (4 * 1024 * 1024)
 
@@ -52,26 +53,40 @@ http_metrics(struct relay *r, struct http_request *req)
 	buf_done(&out);
 }
 
-/* A path, or with a '/' at its end all paths below it. */
+/* A path, or with a '/' at its end all paths below it; the first that fits. */
 struct http_page {
 	const char *path;
 	unsigned serves; /* 0: everywhere */
 	unsigned needs;  /* one of these rights; 0: none, to everybody */
+	size_t body_max; /* 0: HTTP_BODY_MAX */
+	bool from_pages; /* what others' pages can make a browser send it
+			   * refuses by itself */
 	void (*fn)(struct relay *r, struct http_request *req);
 	void (*handle)(struct relay *r, struct http_request *req,
 		       const struct http_who *who); /* where FN is NULL */
 };
 
-#define API_RIGHTS (USER_READ | USER_ADMIN)
+#define API_RIGHTS (USER_READ | USER_ACT | USER_ADMIN)
+#define ALL_RIGHTS (USER_READ | USER_ACT | USER_POST | USER_ADMIN)
 
 static const struct http_page http_pages[] = {
-	{"/healthz", 0, 0, http_healthy, NULL},
-	{"/readyz", 0, 0, http_ready, NULL},
-	{"/-/healthy", 0, 0, http_healthy, NULL},
-	{"/-/ready", 0, 0, http_ready, NULL},
-	{"/metrics", CONFIG_SERVE_METRICS, USER_READ, http_metrics, NULL},
-	{"/api/v1/", CONFIG_SERVE_API, API_RIGHTS, NULL, api_handle},
-	{NULL, 0, 0, NULL, NULL},
+	{.path = "/healthz", .fn = http_healthy},
+	{.path = "/readyz", .fn = http_ready},
+	{.path = "/-/healthy", .fn = http_healthy},
+	{.path = "/-/ready", .fn = http_ready},
+	{
+		.path = "/metrics",
+		.serves = CONFIG_SERVE_METRICS,
+		.needs = USER_READ,
+		.fn = http_metrics,
+	},
+	{
+		.path = "/api/v1/",
+		.serves = CONFIG_SERVE_API,
+		.needs = API_RIGHTS,
+		.handle = api_handle,
+	},
+	{.path = NULL},
 };
 
 static const struct http_page *
@@ -99,11 +114,15 @@ http_gate(void *arg, struct http_request *req)
 
 	if (page == NULL)
 		return 404;
+	if (page->body_max != 0)
+		http_request_set_body_max(req, page->body_max);
 	if (port->kind == PORT_ADMIN || page->serves == 0)
 		return 0;
 	conf = http_conf_of(r, port);
 	if (conf == NULL || (conf->serves & page->serves) == 0)
 		return 404;
+	if (page->needs == 0)
+		return 0;
 	if (!http_who_client(r, conf, req, &client))
 		return 401;
 	if (http_login_is_tried(req))
@@ -126,17 +145,25 @@ http_serve(struct relay *r, struct http_request *req,
 		page->fn(r, req);
 }
 
-/* A browser that knows the password sends it with what a page of others makes
- * it post, too, and says so by an Origin. */
+/* A browser that knows the password, or is trusted, sends what a page of others
+ * makes it post, too, and says so by an Origin. */
+static void
+http_serve_to(struct relay *r, struct http_request *req, struct http_who *who)
+{
+	const struct http_page *page = http_page_find(http_request_path(req));
+
+	if (!page->from_pages && http_request_header(req, "Origin") != NULL)
+		who->rights &= USER_READ;
+	http_serve(r, req, who);
+}
+
 static void
 http_logged_in(struct relay *r, struct http_request *req,
 	       const struct user *user)
 {
 	struct http_who who = {.rights = user->rights, .user = user->name};
 
-	if (http_request_header(req, "Origin") != NULL)
-		who.rights &= USER_READ;
-	http_serve(r, req, &who);
+	http_serve_to(r, req, &who);
 }
 
 static void
@@ -148,8 +175,8 @@ http_handle(void *arg, struct http_request *req)
 	struct http_who who = {0};
 	struct relay *r = arg;
 
-	if (port->kind == PORT_ADMIN || page->serves == 0) {
-		who.rights = USER_READ | USER_ADMIN;
+	if (port->kind == PORT_ADMIN || page->needs == 0) {
+		who.rights = port->kind == PORT_ADMIN ? ALL_RIGHTS : 0;
 		http_serve(r, req, &who);
 		return;
 	}
@@ -163,7 +190,7 @@ http_handle(void *arg, struct http_request *req)
 	if (http_login_is_tried(req))
 		http_login(r, req, &who.client, page->needs, http_logged_in);
 	else if ((who.rights & page->needs) != 0)
-		http_serve(r, req, &who);
+		http_serve_to(r, req, &who);
 	else
 		http_answer(req, 401, TYPE_TEXT, "Unauthorized\n", 13);
 }
@@ -177,6 +204,7 @@ relay_http_start(struct relay *r)
 		.body_bytes = HTTP_BODY_MAX,
 		.deadline_ms = HTTP_DEADLINE_MS,
 		.connections = RELAY_HTTP_CONNECTIONS + RELAY_ADMIN_CONNECTIONS,
+		.bodies_bytes = HTTP_BODIES_MAX,
 	};
 	int result;
 

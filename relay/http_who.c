@@ -127,5 +127,7 @@ unsigned
 http_who_trusted(const struct http_conf *conf,
 		 const struct sockaddr_any *client)
 {
-	return http_peer_in(&conf->trusted, client) ? USER_READ : 0;
+	return http_peer_in(&conf->trusted, client)
+		       ? USER_READ | USER_POST | USER_ACT
+		       : 0;
 }

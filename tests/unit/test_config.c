@@ -221,8 +221,8 @@ static const struct {
 	 HOST OUT "http: [{address: '127.0.0.1:8025'}, "
 		  "{address: 'unix:/run/x', serve: [metrics]}]\n",
 	 ""},
-	{"serve", HOST OUT "http: [{address: '[::1]:80', serve: [alerts]}]\n",
-	 "t:3:38: `serve` lists api and metrics, not `alerts`\n"},
+	{"serve", HOST OUT "http: [{address: '[::1]:80', serve: [mail]}]\n",
+	 "t:3:38: `serve` lists api, metrics and alerts, not `mail`\n"},
 
 	{"by MX", HOST, ""},
 	{"a route is enough",

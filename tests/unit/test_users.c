@@ -124,7 +124,8 @@ static const struct {
 	 "u:1:64: no network is called `home`; the names are those in "
 	 "`networks`, and `loopback`\n"},
 	{"a right", "anna: {" HASH ", rights: [read, write]}\n",
-	 "u:1:68: `rights` lists submit, read and admin, not `write`\n"},
+	 "u:1:68: `rights` lists submit, post, read, act and admin, not "
+	 "`write`\n"},
 	{"no such token", "anna: {token_file: /nowhere/token}\n", "u:1:20: "},
 	{"two tokens", "anna: {token_file: /a, token_env: B}\n", "u:1:"},
 	{"the same token",
@@ -194,6 +195,7 @@ test_questions(void **state)
 		"app: {" KEYS ", senders: [a.example, x@b.example], networks: "
 		"[office, loopback], rate: 10/1m, daily: 5, class: bulk}\n"
 		"prometheus: {token_env: USERS_TOKEN, rights: [read]}\n"
+		"ben: {" HASH ", rights: [post, act]}\n"
 		"boss: {" HASH ", rights: [admin]}\n"
 		"site: {certificates: [" PRINT "]}\n",
 		&said);
@@ -245,6 +247,7 @@ test_questions(void **state)
 	assert_string_equal(users_hash_like(u, "nobody"), anna->password);
 	assert_null(users_hash_like(NULL, "nobody"));
 	assert_int_equal(users_find(u, "prometheus")->rights, USER_READ);
+	assert_int_equal(users_find(u, "ben")->rights, USER_POST | USER_ACT);
 	assert_int_equal(users_find(u, "boss")->rights, USER_READ | USER_ADMIN);
 	users_free(&u);
 }
