@@ -32,7 +32,7 @@ add_test(NAME unit.read_alert_mail
          COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/unit/read_alert_mail.py
                  ${mails})
 set_tests_properties(unit.read_alert_mail PROPERTIES TIMEOUT 60)
-foreach(name rules rules_conf)
+foreach(name alert_endpoints rules rules_conf)
   belfry_unit_test(${name} belfry_alert)
   target_sources(test_${name} PRIVATE unit/rules_kit.c)
 endforeach()
