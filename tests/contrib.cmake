@@ -16,14 +16,21 @@ set_tests_properties(contrib.container-chroot PROPERTIES
                      LABELS slow TIMEOUT 900 SKIP_RETURN_CODE 77)
 set_tests_properties(contrib.container contrib.container-chroot PROPERTIES
   ENVIRONMENT "BELFRY_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
-foreach(name certbot logrotate nginx postfix prometheus)
+# belfry_contrib_test(name script arguments...)
+function(belfry_contrib_test name script)
   add_test(NAME contrib.${name}
-           COMMAND ${Python3_EXECUTABLE} ${contrib}/${name}_test.py)
+           COMMAND ${Python3_EXECUTABLE} ${contrib}/${script} ${ARGN})
   set_tests_properties(contrib.${name} PROPERTIES
-    LABELS e2e TIMEOUT 300 SKIP_RETURN_CODE 77
+    LABELS e2e TIMEOUT 600 SKIP_RETURN_CODE 77
     ENVIRONMENT "BELFRY_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
-endforeach()
-set_tests_properties(contrib.postfix PROPERTIES TIMEOUT 900)
+endfunction()
+
+belfry_contrib_test(certbot certbot_test.py)
+belfry_contrib_test(logrotate logrotate_test.py)
+belfry_contrib_test(nginx nginx_test.py)
+belfry_contrib_test(postfix postfix_test.py Milter Apply)
+belfry_contrib_test(postfix-change postfix_test.py Change)
+belfry_contrib_test(prometheus prometheus_test.py)
 add_test(NAME contrib.systemd-milter
          COMMAND ${Python3_EXECUTABLE} ${contrib}/milter_unit_test.py
                  ${CMAKE_BINARY_DIR}/contrib/systemd/belfry-milter.service
