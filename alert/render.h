@@ -82,7 +82,7 @@ struct render_notice {
 	const char *message_id;  /* "id@host" */
 	const char *root_id;     /* NULL: this is the first of its thread */
 	const char *key;         /* of the group: PagerDuty's dedup_key */
-	const char *mark;        /* value of X-Incident */
+	const char *mark;        /* value of X-Incident: a token that marks */
 	const char *time_zone;   /* NULL or "": the machine's */
 	const char *who;  /* acknowledged, closed or muted it; of a fallback:
 			   * the receiver that could not be told */

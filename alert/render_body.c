@@ -23,11 +23,13 @@ failed(struct request *q, int r)
 		q->error = r;
 }
 
-/* VALUE is one line. */
+/* As one line, whatever VALUE holds. */
 static void
 put_field(struct request *q, const char *name, const char *value)
 {
-	failed(q, buf_printf(q->out, "%s: %s\r\n", name, value));
+	failed(q, buf_printf(q->out, "%s: ", name));
+	failed(q, mustache_write(value, MUSTACHE_LINE, q->out));
+	failed(q, buf_append_str(q->out, "\r\n"));
 }
 
 static const struct render_limits field_limits = {.summary = 300,
@@ -47,10 +49,6 @@ put_template(struct request *q, const char *name, const struct mustache *m,
 	buf_init(&value, field_limits.max);
 	failed(q, render_fit(q->render, q->notice, &field_limits, m, escape,
 			     &value));
-	/* What a template left unescaped is one line, too. */
-	for (size_t i = 0; i < value.len; i++)
-		if ((unsigned char)value.data[i] < ' ')
-			value.data[i] = ' ';
 	put_field(q, name, buf_str(&value));
 	buf_done(&value);
 }
