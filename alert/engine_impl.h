@@ -327,6 +327,13 @@ void engine_load_free(struct engine *e);
 /* All is read. */
 void engine_loaded(struct engine *e);
 
+/* --- engine_view.c ------------------------------------------------------------ */
+
+/* What a record has, into a struct of the caller's, whose text lies in ARENA;
+ * what is only of memory is not set. 0 or -EBADMSG, ... */
+int incident_read(struct store_txn *txn, const struct store_rec *rec,
+		  struct arena *arena, struct incident *ret);
+
 /* --- engine_time.c ------------------------------------------------------------ */
 
 /* When something happens to IN by itself. */

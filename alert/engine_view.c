@@ -188,10 +188,9 @@ show_read_history(struct show *s, struct store_txn *txn)
 	return 0;
 }
 
-/* Into a struct of our own, whose text lies in the arena. */
-static int
-past_read(struct store_txn *txn, const struct store_rec *rec,
-	  struct arena *arena, struct incident *ret)
+int
+incident_read(struct store_txn *txn, const struct store_rec *rec,
+	      struct arena *arena, struct incident *ret)
 {
 	char acked_by[INCIDENT_WHO_MAX];
 	const void *text;
@@ -228,7 +227,8 @@ show_read(struct store_txn *txn, void *arg)
 	struct store_rec rec;
 
 	if (store_get(txn, &key, &rec) == 0) {
-		s->has_past = past_read(txn, &rec, &s->arena, &s->past) == 0;
+		s->has_past =
+			incident_read(txn, &rec, &s->arena, &s->past) == 0;
 		s->past.id = s->id;
 	}
 	return show_read_history(s, txn);
@@ -315,7 +315,7 @@ past_read_rows(struct store_txn *txn, void *arg)
 				p->next = p->next << 8 | at.bytes[i];
 			return 0;
 		}
-		if (past_read(txn, &rec, &p->arena, &p->v[p->n]) < 0)
+		if (incident_read(txn, &rec, &p->arena, &p->v[p->n]) < 0)
 			continue;
 		for (int i = 0; i < 8; i++)
 			p->v[p->n].id = p->v[p->n].id << 8 | at.bytes[i];

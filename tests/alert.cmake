@@ -21,6 +21,7 @@ add_library(belfry_engine_rig STATIC unit/engine_rig.c)
 target_link_libraries(belfry_engine_rig PUBLIC belfry_queue_rig belfry_alert)
 
 belfry_unit_test(engine_take belfry_engine_rig)
+belfry_unit_test(report belfry_engine_rig)
 foreach(name render render_body render_endpoint)
   belfry_unit_test(${name} belfry_alert)
   target_sources(test_${name} PRIVATE unit/render_kit.c)
