@@ -388,6 +388,17 @@ notify_start(struct relay *r)
 	loop_timer_set(&r->notify->timer, NT_TICK_MS);
 }
 
+uint64_t
+notify_count(struct notify *n, enum config_notify kind)
+{
+	uint64_t total;
+
+	pthread_mutex_lock(&n->mutex);
+	total = n->kind[kind].total;
+	pthread_mutex_unlock(&n->mutex);
+	return total;
+}
+
 void
 notify_free(struct notify **np)
 {

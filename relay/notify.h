@@ -17,6 +17,8 @@
 void notify_init(struct relay *r);
 /* Before the queue starts; on the home loop. */
 void notify_start(struct relay *r);
+/* How often something of KIND happened since notify_init(). */
+uint64_t notify_count(struct notify *n, enum config_notify kind);
 /* Before the loops are freed. */
 void notify_free(struct notify **n);
 

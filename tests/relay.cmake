@@ -4,6 +4,7 @@ target_link_libraries(belfry_proto PUBLIC belfry_relay zone)
 add_executable(proto proto/proto.c)
 target_link_libraries(proto PRIVATE belfry_proto)
 
+belfry_unit_test(own_judge belfry_relay)
 belfry_unit_test(watchdog belfry_relay)
 set_tests_properties(unit.watchdog PROPERTIES LABELS threads)
 

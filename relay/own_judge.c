@@ -1,0 +1,263 @@
+#include "relay/own_judge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alert/alerts_conf.h"
+#include "base/clock.h"
+#include "base/xalloc.h"
+
+#define OJ_HOUR_MS       (INT64_C(60) * 60 * 1000)
+#define OJ_DAY_MS        (24 * OJ_HOUR_MS)
+#define OJ_PAUSED_MS     (15 * INT64_C(60) * 1000)
+#define OJ_SOON_MS       (14 * OJ_DAY_MS)
+#define OJ_VERY_SOON_MS  (3 * OJ_DAY_MS)
+#define OJ_FULL          85 /* per cent of the store */
+#define OJ_FULL_AGAIN    80 /* it is over below that */
+#define OJ_FULL_CRITICAL 94 /* mail is refused at 95, by default */
+#define OJ_MUCH          20 /* deliveries at one domain */
+#define OJ_SUMMARY_MAX   400
+
+struct own_entry {
+	LIST_ENTRY(own_entry) link;
+	enum alert_own kind;
+	char *key, *summary; /* owned */
+	const char *severity;
+	bool seen;
+};
+
+/* One look. */
+struct oj {
+	struct own_judge *j;
+	const struct own_facts *f;
+	own_say_fn *say;
+	void *ctx;
+};
+
+static struct own_entry *
+oj_find(struct own_judge *j, enum alert_own kind, const char *key)
+{
+	struct own_entry *e;
+
+	LIST_FOREACH (e, &j->open, link)
+		if (e->kind == kind && strcmp(e->key, key) == 0)
+			return e;
+	return NULL;
+}
+
+static void
+oj_drop(struct own_entry *e)
+{
+	LIST_REMOVE(e, link);
+	free(e->key);
+	free(e->summary);
+	free(e);
+}
+
+static void
+oj_fires(struct oj *o, enum alert_own kind, const char *key,
+	 const char *severity, const char *summary)
+{
+	struct own_entry *e = oj_find(o->j, kind, key);
+
+	if (e == NULL) {
+		e = xcalloc(1, sizeof(*e));
+		e->kind = kind;
+		e->key = xstrdup(key);
+		LIST_INSERT_HEAD(&o->j->open, e, link);
+	}
+	if (e->severity != severity) {
+		free(e->summary);
+		e->summary = xstrdup(summary);
+		e->severity = severity;
+	}
+	e->seen = true;
+	o->say(o->ctx, alert_own_names[kind], key, true, e->summary, severity);
+}
+
+static void
+oj_over(struct oj *o, enum alert_own kind, const char *key)
+{
+	struct own_entry *e = oj_find(o->j, kind, key);
+	const char *summary = e != NULL ? e->summary : "";
+
+	if (e != NULL || !o->j->looked)
+		o->say(o->ctx, alert_own_names[kind], key, false, summary,
+		       e != NULL ? e->severity : "warning");
+	if (e != NULL)
+		oj_drop(e);
+}
+
+/* --- the queue ------------------------------------------------------------------- */
+
+static bool
+oj_is_stuck(const struct own_facts *f, const struct queue_dest_info *d)
+{
+	if (strcmp(d->agent, "web") == 0 || strcmp(d->agent, "exec") == 0)
+		return false;
+	if (d->oldest_ms == 0 || f->now_ms - d->oldest_ms < f->warn_after_ms)
+		return false;
+	return f->smarthost || strcmp(d->agent, "smtp") != 0 ||
+	       d->waiting >= OJ_MUCH;
+}
+
+/* The one that waits for the longest; NULL: none does. */
+static const struct queue_dest_info *
+oj_stuck(const struct own_facts *f)
+{
+	const struct queue_dest_info *worst = NULL;
+
+	for (size_t i = 0; i < f->stats->n; i++) {
+		const struct queue_dest_info *d = &f->stats->v[i];
+
+		if (oj_is_stuck(f, d) &&
+		    (worst == NULL || d->oldest_ms < worst->oldest_ms))
+			worst = d;
+	}
+	return worst;
+}
+
+static void
+oj_queue(struct oj *o)
+{
+	const struct own_facts *f = o->f;
+	const struct queue_dest_info *d = NULL;
+	char summary[OJ_SUMMARY_MAX], since[CLOCK_RFC3339_LEN];
+
+	if (f->warn_after_ms > 0 && !f->stats->paused.paused)
+		d = oj_stuck(f);
+	if (d == NULL) {
+		oj_over(o, ALERT_OWN_QUEUE_STUCK, "");
+		return;
+	}
+	clock_rfc3339(d->oldest_ms, since);
+	snprintf(summary, sizeof(summary),
+		 "%llu deliveries to %s wait, the oldest since %s%s%.200s",
+		 (unsigned long long)d->waiting, d->name, since,
+		 d->last_reply[0] != '\0' ? ": " : "", d->last_reply);
+	oj_fires(o, ALERT_OWN_QUEUE_STUCK, "", "warning", summary);
+}
+
+static void
+oj_bounces(struct oj *o)
+{
+	const struct own_facts *f = o->f;
+	struct own_judge *j = o->j;
+	bool more = f->double_bounces > j->bounces;
+	bool open = oj_find(j, ALERT_OWN_DOUBLE_BOUNCE, "") != NULL;
+
+	if (more)
+		j->bounce_ms = f->now_ms;
+	j->bounces = f->double_bounces;
+	if (more || (open && f->now_ms - j->bounce_ms < OJ_HOUR_MS))
+		oj_fires(o, ALERT_OWN_DOUBLE_BOUNCE, "", "warning",
+			 "Mail failed, and its sender could not be told "
+			 "either: see event=double_bounce in the log");
+	else if (f->now_ms - j->bounce_ms >= OJ_HOUR_MS)
+		/* Of a life before this one, too, but no sooner. */
+		oj_over(o, ALERT_OWN_DOUBLE_BOUNCE, "");
+}
+
+/* --- the rest ---------------------------------------------------------------------- */
+
+static void
+oj_certificate(struct oj *o, const struct own_certificate *c)
+{
+	int64_t left = c->not_after_ms - o->f->now_ms;
+	char summary[OJ_SUMMARY_MAX], until[CLOCK_RFC3339_LEN];
+
+	if (left >= OJ_SOON_MS) {
+		oj_over(o, ALERT_OWN_CERTIFICATE, c->file);
+		return;
+	}
+	clock_rfc3339(c->not_after_ms, until);
+	snprintf(summary, sizeof(summary),
+		 "The certificate in %.250s %s %s: renew it, then reload",
+		 c->file, left < 0 ? "has ended at" : "ends at", until);
+	oj_fires(o, ALERT_OWN_CERTIFICATE, c->file,
+		 left < OJ_VERY_SOON_MS ? "critical" : "warning", summary);
+}
+
+static void
+oj_certificates(struct oj *o)
+{
+	struct own_entry *e, *next;
+
+	LIST_FOREACH (e, &o->j->open, link)
+		e->seen = false;
+	for (size_t i = 0; i < o->f->ncertificates; i++)
+		oj_certificate(o, &o->f->certificates[i]);
+	/* Those that are configured no more. */
+	for (e = LIST_FIRST(&o->j->open); e != NULL; e = next) {
+		next = LIST_NEXT(e, link);
+		if (e->kind == ALERT_OWN_CERTIFICATE && !e->seen)
+			oj_over(o, e->kind, e->key);
+	}
+}
+
+static void
+oj_store(struct oj *o)
+{
+	const struct queue_stats *s = o->f->stats;
+	bool open = oj_find(o->j, ALERT_OWN_STORE, "") != NULL;
+	uint64_t part = s->limit_bytes / 100;
+	uint64_t full = part > 0 ? s->used_bytes / part : 0;
+	char summary[OJ_SUMMARY_MAX];
+
+	if (full < (open ? OJ_FULL_AGAIN : OJ_FULL)) {
+		oj_over(o, ALERT_OWN_STORE, "");
+		return;
+	}
+	snprintf(summary, sizeof(summary),
+		 "The store is full to %llu per cent: mail is refused when it "
+		 "comes to its reserve",
+		 (unsigned long long)full);
+	oj_fires(o, ALERT_OWN_STORE, "",
+		 full >= OJ_FULL_CRITICAL ? "critical" : "warning", summary);
+}
+
+static void
+oj_paused(struct oj *o)
+{
+	const struct queue_paused *p = &o->f->stats->paused;
+	char summary[OJ_SUMMARY_MAX], since[CLOCK_RFC3339_LEN];
+
+	if (!p->paused || o->f->now_ms - p->since_ms < OJ_PAUSED_MS) {
+		oj_over(o, ALERT_OWN_PAUSED, "");
+		return;
+	}
+	clock_rfc3339(p->since_ms, since);
+	snprintf(summary, sizeof(summary),
+		 "Nothing is delivered%s: paused since %s, %.250s",
+		 p->alerts ? ", no alerts either" : "", since, p->reason);
+	oj_fires(o, ALERT_OWN_PAUSED, "", "warning", summary);
+}
+
+void
+own_judge_look(struct own_judge *j, const struct own_facts *f, own_say_fn *say,
+	       void *ctx)
+{
+	struct oj o = {j, f, say, ctx};
+
+	oj_queue(&o);
+	oj_bounces(&o);
+	oj_certificates(&o);
+	oj_store(&o);
+	oj_paused(&o);
+	j->looked = true;
+}
+
+void
+own_judge_init(struct own_judge *j, int64_t now_ms)
+{
+	*j = (struct own_judge){.bounce_ms = now_ms};
+	LIST_INIT(&j->open);
+}
+
+void
+own_judge_done(struct own_judge *j)
+{
+	while (!LIST_EMPTY(&j->open))
+		oj_drop(LIST_FIRST(&j->open));
+}
