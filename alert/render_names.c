@@ -36,7 +36,7 @@ const struct render_name render_notice_names[] = {
 	{"common_annotation_list", "the annotations that all listed alerts "
 				   "share, as a list"},
 	{"receiver", "the receiver"},
-	{"route", "the route that led to it"},
+	{"route", "the route that led to it; empty when a mute begins or ends"},
 	{"person", "the person; empty for a mere address"},
 	{"now", "when this was written, in the time zone of the person"},
 	{"now_at", "the same as 2026-11-22T13:05:00.000Z"},

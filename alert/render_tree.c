@@ -257,7 +257,11 @@ add_sender(struct fields *f, const struct render_scope *s)
 	for (size_t i = 0; i < n->n && source[0] == '\0'; i++)
 		source = render_where(n->v[i].labels, &name);
 	fields_text(f, "receiver", n->receiver);
-	fields_text(f, "route", n->route);
+	/* A mute comes to a receiver by no route. */
+	fields_text(f, "route",
+		    n->kind == NOTICE_MUTE_BEGIN || n->kind == NOTICE_MUTE_END
+			    ? ""
+			    : n->route);
 	fields_text(f, "person", n->person);
 	fields_text(f, "key", short_key(s, n->key != NULL ? n->key : ""));
 	fields_number(f, "seq", s->arena, n->seq);
