@@ -74,8 +74,10 @@ struct attempt {
 	int64_t size; /* of the content, bytes */
 	int64_t arrival_ms;
 	bool eight_bit;
-	bool smtputf8;    /* the client said so (RFC 6531) */
-	bool utf8_header; /* ... and the header needs it */
+	bool smtputf8;       /* the client said so (RFC 6531) */
+	bool utf8_header;    /* ... and the header needs it */
+	bool submitted;      /* its client was logged in, or trusted */
+	const char *verdict; /* what was thought of it; "": nothing */
 	enum dsn_ret ret;
 	const char *envid; /* decoded; NULL: none */
 	enum queue_class class;

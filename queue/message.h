@@ -25,6 +25,7 @@ enum message_flag {
 	MESSAGE_KEPT = 1 << 7,   /* its fate is known; the content stays until
 				* EXPIRES, without recipients */
 	MESSAGE_QUOTES = 1 << 8, /* a report with all of what it speaks of */
+	MESSAGE_SUBMITTED = 1 << 9, /* its client may submit here */
 };
 
 struct message {

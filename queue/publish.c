@@ -283,7 +283,8 @@ publish_add_message(struct publish *p, const struct envelope *env, int64_t size)
 				    (env->utf8_header ? MESSAGE_UTF8_HEADER
 						      : 0) |
 				    (env->held ? MESSAGE_HELD : 0) |
-				    (env->quotes ? MESSAGE_QUOTES : 0)),
+				    (env->quotes ? MESSAGE_QUOTES : 0) |
+				    (env->submitted ? MESSAGE_SUBMITTED : 0)),
 		.class = env->class,
 		.teller = env->teller != 0 ? env->teller : 'm',
 		.teller_key = env->teller_key,

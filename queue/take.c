@@ -270,6 +270,8 @@ take_fill(struct attempt_impl *ai, uint64_t id, const struct message *m,
 	a->eight_bit = m->flags & MESSAGE_EIGHT_BIT;
 	a->smtputf8 = m->flags & MESSAGE_SMTPUTF8;
 	a->utf8_header = m->flags & MESSAGE_UTF8_HEADER;
+	a->submitted = m->flags & MESSAGE_SUBMITTED;
+	a->verdict = m->verdict;
 	a->ret = m->ret;
 	a->envid = m->envid[0] != '\0' ? m->envid : NULL;
 	a->class = m->class;

@@ -396,6 +396,8 @@ rig_commit(struct rig *rig, const struct rig_mail *mail, draft_commit_fn *fn)
 		.envid = mail->envid,
 		.smtputf8 = mail->smtputf8,
 		.utf8_header = mail->utf8_header,
+		.submitted = mail->submitted,
+		.verdict = mail->verdict,
 	};
 
 	if (d == NULL)

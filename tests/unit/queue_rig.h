@@ -107,6 +107,9 @@ struct rig_mail {
 	const char *orcpts[8]; /* of TO; NULL: ORCPT */
 	bool copy[8];          /* of TO */
 	bool smtputf8, utf8_header;
+	/* Who sent it. */
+	bool submitted;
+	const char *verdict;
 };
 #define RIG_MAIL(...) (&(struct rig_mail){__VA_ARGS__})
 

@@ -43,6 +43,30 @@ test_kept_and_handed_out(void **state)
 	assert_string_equal(rig->told[0].orcpt, "rfc822;b+1@x.org");
 }
 
+/* Who sent it is no wish, and comes to the agent in the same way. */
+static void
+test_who_sent_it(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(rig_send(rig, RIG_MAIL(.to = {"b@x.org"},
+						.verdict = "dmarc=pass")),
+			 0);
+	rig_settle(rig);
+	assert_string_equal(rig->out[0]->verdict, "dmarc=pass");
+	assert_false(rig->out[0]->submitted);
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+
+	assert_int_equal(
+		rig_send(rig, RIG_MAIL(.to = {"b@x.org"}, .submitted = true)),
+		0);
+	rig_settle(rig);
+	assert_string_equal(rig->out[0]->verdict, "");
+	assert_true(rig->out[0]->submitted);
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+}
+
 static void
 test_nothing_said(void **state)
 {
@@ -503,6 +527,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(test_kept_and_handed_out),
+		RIG_TEST(test_who_sent_it),
 		RIG_TEST(test_nothing_said),
 		RIG_TEST(test_done),
 		RIG_TEST(test_served_is_shown),
