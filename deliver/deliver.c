@@ -19,7 +19,7 @@ static const struct metric_desc sent_8bit_desc = {
 		"offer 8BITMIME.",
 };
 
-static struct deliver_loop *
+struct deliver_loop *
 deliver_find_loop(struct deliver *d, const struct loop *loop)
 {
 	for (size_t i = 0; i < d->nloops; i++)
@@ -377,6 +377,7 @@ deliver_free(struct deliver **dp)
 		maildir_seen_done(&d->loops[i]);
 		fetcher_free(&d->loops[i].fetcher);
 	}
+	whole_agents_free(d);
 	slots_free(&d->slots);
 	routing_unref(&d->routing);
 	endpoints_unref(&d->endpoints);

@@ -32,6 +32,7 @@
 struct endpoint_try;
 struct fetcher;
 struct pipe_try;
+struct whole_agent;
 struct smtp_try;
 struct smtp_conn;
 TAILQ_HEAD(smtp_try_list, smtp_try);
@@ -84,6 +85,7 @@ struct deliver {
 	struct routing *routing;     /* a reference */
 	struct endpoints *endpoints; /* a reference; NULL: none yet */
 	struct slots *slots;         /* owned */
+	struct whole_agent *wholes;  /* owned */
 	size_t nloops;
 	struct deliver_loop *loops; /* owned */
 	/* deliver_stop() */
@@ -94,6 +96,9 @@ struct deliver {
 	struct post done_post;
 };
 
+/* The one that is LOOP's. */
+struct deliver_loop *deliver_find_loop(struct deliver *d,
+				       const struct loop *loop);
 /* A reference to the routing of now; from any thread. */
 struct routing *deliver_routing(struct deliver *d);
 /* The endpoints of now, likewise; NULL: there are none yet. */
@@ -154,6 +159,10 @@ void endpoint_try_start(struct deliver_loop *dl, struct attempt *a,
 struct endpoint_try *endpoint_try_next(const struct endpoint_try *t);
 /* The time of a stop is up: cancel the request, end the program. */
 void endpoint_try_abort(struct endpoint_try *t);
+
+/* --- whole.c ---------------------------------------------------------------------- */
+
+void whole_agents_free(struct deliver *d);
 
 /* --- smtp_try.c --------------------------------------------------------------- */
 
