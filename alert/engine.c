@@ -1,6 +1,8 @@
 #include "alert/engine.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +10,8 @@
 #include "base/must.h"
 #include "base/xalloc.h"
 
-#define ENGINE_RETENTION (90 * ENGINE_DAY) /* without rules */
+#define ENGINE_SPREAD_MS 20  /* between two reminders after a start */
+#define ENGINE_PAST_ROWS 500 /* of a history that go at once */
 
 /* --- names ------------------------------------------------------------------ */
 
@@ -115,6 +118,28 @@ incident_get_text(const struct incident *in, struct arena *arena,
 	must(incident_text_unpack(in->text, in->text_len, arena, ret) == 0);
 }
 
+void
+incident_next_text(const struct incident *in, struct arena *arena,
+		   struct incident_text *ret)
+{
+	const struct incident_edit *ed = in->edit;
+
+	if (ed == NULL || ed->text == NULL)
+		incident_get_text(in, arena, ret);
+	else
+		must(incident_text_unpack(ed->text, ed->text_len, arena, ret) ==
+		     0);
+}
+
+int
+engine_channel(const char *name)
+{
+	for (int i = 0; i < CHANNEL_NCHANNEL; i++)
+		if (strcmp(channel_names[i], name) == 0)
+			return i;
+	return -1;
+}
+
 /* --- work ------------------------------------------------------------------- */
 
 static void
@@ -156,6 +181,7 @@ bool
 engine_is_busy(const struct engine *e)
 {
 	return e->load != NULL || e->job.out || e->step_posted ||
+	       e->turn_posted || e->nflushes > 0 || e->rerouting ||
 	       !STAILQ_EMPTY(&e->waiting);
 }
 
@@ -164,8 +190,7 @@ engine_is_busy(const struct engine *e)
 int64_t
 engine_retention(const struct engine *e)
 {
-	(void)e;
-	return ENGINE_RETENTION;
+	return rules_settings(e->rules)->retention_ms;
 }
 
 static void
@@ -174,17 +199,64 @@ engine_timer(void *arg)
 	engine_turn(arg);
 }
 
+/* What is over has been kept for long enough: its history goes with it, a piece
+ * at a time. Store thread. */
+static int
+past_due(struct store_txn *txn, void *ctx, const struct store_key *key,
+	 const struct store_rec *rec, int64_t now)
+{
+	struct store_key at = *key, next;
+	struct store_rec entry, again = *rec;
+	int r = 0;
+
+	(void)ctx;
+	at.kind = 'h';
+	for (int n = 0; n < ENGINE_PAST_ROWS; n++) {
+		r = store_next(txn, &at, &next, &entry);
+		if (r == 0 || next.len != 16 ||
+		    memcmp(next.bytes, key->bytes, 8) != 0)
+			break;
+		r = store_del(txn, &next);
+		if (r < 0)
+			return r;
+		if (n + 1 == ENGINE_PAST_ROWS) {
+			uint8_t value[STORE_VALUE_MAX];
+
+			r = store_get(txn, key, &again);
+			if (r < 0)
+				return r;
+			memcpy(value, again.value, again.len);
+			again.value = value;
+			again.place =
+				store_place_time(STORE_CLASS_OTHER, 'j', now);
+			return store_put(txn, key, &again);
+		}
+	}
+	for (uint32_t n = 0; n < rec->pages; n++) {
+		r = store_page_del(txn, rec->blob, n);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	return store_del(txn, key);
+}
+
 int
 engine_new(const struct engine_deps *deps, struct engine **ret)
 {
 	struct engine *e = xcalloc(1, sizeof(*e));
 
 	e->deps = *deps;
+	e->hostname = xstrdup(deps->hostname);
 	e->store = queue_store(deps->queue);
 	STAILQ_INIT(&e->waiting);
+	STAILQ_INIT(&e->early);
 	arena_init(&e->scratch);
+	e->inhibit = inhibit_new();
 	job_init(e);
+	metric_init(e);
 	loop_timer_init(&e->timer, deps->loop, engine_timer, e);
+	queue_set_teller(deps->queue, 's', outcome_tell, e);
+	queue_set_due(deps->queue, 'j', past_due, e);
 	*ret = e;
 	return 0;
 }
@@ -194,17 +266,112 @@ engine_start(struct engine *e, struct rules *rules)
 {
 	must(!e->started);
 	e->started = true;
-	e->rules = rules;
+	e->rules = rules_ref(rules);
 	e->awake_since_ms = engine_now(e);
 	engine_load_start(e);
+}
+
+/* --- the secret of links ------------------------------------------------------- */
+
+struct secret_work {
+	struct work work;
+	struct alert_link_key key;
+};
+
+static int
+secret_prepare(struct engine *e, struct work *w)
+{
+	struct secret_work *s = (struct secret_work *)w;
+	struct put *p = job_put(
+		e, (struct store_key){.kind = 'a', .len = 4, .bytes = "link"});
+
+	must(RAND_bytes(s->key.bytes, sizeof(s->key.bytes)) == 1);
+	must(buf_append(&e->job.bytes, s->key.bytes, sizeof(s->key.bytes)) ==
+	     0);
+	put_seal(e, p);
+	return 0;
+}
+
+static void
+secret_done(struct engine *e, struct work *w, int result)
+{
+	struct secret_work *s = (struct secret_work *)w;
+
+	if (result == 0) {
+		e->link_key = s->key;
+		e->has_link_key = true;
+	}
+	OPENSSL_cleanse(&s->key, sizeof(s->key));
+	free(s);
+}
+
+static void
+engine_make_secret(struct engine *e)
+{
+	struct secret_work *s = xcalloc(1, sizeof(*s));
+
+	s->work.prepare = secret_prepare;
+	s->work.done = secret_done;
+	s->work.need = STORE_NEED_RESULT;
+	engine_submit(e, &s->work);
+}
+
+const struct alert_link_key *
+engine_link_key(const struct engine *e)
+{
+	return e->has_link_key ? &e->link_key : NULL;
+}
+
+/* --- ready ---------------------------------------------------------------------- */
+
+/* Reminders that fell due while nobody was there don't come all at once. */
+static void
+engine_spread(struct engine *e)
+{
+	int64_t now = engine_now(e), late = 0;
+	struct alert_group *g, *next;
+
+	HASH_ITER(by_id, e->groups, g, next)
+	{
+		if (g->c.repeat_ms == 0 || g->c.repeat_ms > now)
+			continue;
+		g->c.repeat_ms = now + ENGINE_MINUTE + late;
+		late = (late + ENGINE_SPREAD_MS) % (5 * ENGINE_MINUTE);
+	}
 }
 
 void
 engine_loaded(struct engine *e)
 {
 	e->loaded = true;
+	inhibit_rebuild(e);
+	engine_spread(e);
+	engine_replan_all(e);
+	own_loaded(e);
+	if (!e->has_link_key)
+		engine_make_secret(e);
+	engine_reroute(e);
+	outcomes_early(e);
 	engine_turn_soon(e);
 	job_step(e);
+}
+
+void
+engine_set_rules(struct engine *e, struct rules *rules)
+{
+	struct rules *old = e->rules;
+	struct alert_group *g, *next;
+
+	e->rules = rules_ref(rules);
+	if (e->loaded) {
+		e->awake_since_ms = engine_now(e);
+		HASH_ITER(by_id, e->groups, g, next)
+		g->node = NULL;
+		inhibit_rebuild(e);
+		engine_replan_all(e);
+		engine_reroute(e);
+	}
+	rules_unref(&old);
 }
 
 void
@@ -230,8 +397,14 @@ engine_free(struct engine **ep)
 	if (e == NULL)
 		return;
 	*ep = NULL;
+	(void)loop_run_rest(e->deps.loop);
+	outcomes_drop(e);
 	engine_load_free(e);
 	loop_timer_done(&e->timer);
+	silences_free(e);
+	suspend_free(e);
+	throttle_free(e);
+	inhibit_free(&e->inhibit);
 	HASH_ITER(by_id, e->groups, g, next_g)
 	group_forget(e, g);
 	HASH_ITER(by_id, e->incidents, in, next_in)
@@ -248,6 +421,10 @@ engine_free(struct engine **ep)
 	}
 	job_done(e);
 	due_heap_done(&e->dues);
+	due_heap_done(&e->group_dues);
+	OPENSSL_cleanse(&e->link_key, sizeof(e->link_key));
+	rules_unref(&e->rules);
+	free(e->hostname);
 	arena_done(&e->scratch);
 	free(e);
 }

@@ -44,7 +44,8 @@ struct alert_link_key;
  */
 struct engine_letter {
 	struct arena arena;
-	const struct render_notice *notice;
+	struct render_notice *notice; /* without links and tokens: the writer
+				       * knows these */
 	const struct target *to;
 	uint64_t group;
 	uint32_t seq;
@@ -86,6 +87,9 @@ void engine_set_rules(struct engine *e, struct rules *rules);
 void engine_stop(struct engine *e);
 /* After the queue was closed, and before the loop is freed. */
 void engine_free(struct engine **e);
+/* The secret of links and addresses, made at first start; NULL before it is
+ * known. */
+const struct alert_link_key *engine_link_key(const struct engine *e);
 bool engine_is_loaded(const struct engine *e);
 /* True while something waits for the store or for a writer. */
 bool engine_is_busy(const struct engine *e);

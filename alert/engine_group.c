@@ -21,14 +21,21 @@ group_find_id(struct engine *e, uint64_t id)
 }
 
 struct alert_group *
+group_find_fresh(struct engine *e, const uint8_t *print)
+{
+	struct alert_group *g;
+
+	HASH_FIND(by_print, e->fresh_groups, print, GROUP_PRINT, g);
+	return g;
+}
+
+struct alert_group *
 group_find_print(struct engine *e, const uint8_t *print)
 {
 	struct alert_group *g;
 
 	HASH_FIND(by_print, e->groups_by_print, print, GROUP_PRINT, g);
-	if (g == NULL)
-		HASH_FIND(by_print, e->fresh_groups, print, GROUP_PRINT, g);
-	return g;
+	return g != NULL ? g : group_find_fresh(e, print);
 }
 
 void
@@ -107,18 +114,16 @@ group_remove_member(struct alert_group *g, uint32_t slot)
 }
 
 void
-group_apply_join(struct engine *e, struct join *j)
+incident_apply_routes(struct incident *in, struct alert_group *const *v,
+		      size_t n)
 {
-	struct link *link;
+	for (size_t i = 0; i < in->nlinks; i++) {
+		struct link *link = &in->links[i];
 
-	(void)e;
-	if (!j->leaves) {
-		(void)group_add_member(j->group, j->incident);
-		return;
+		link->group->v[link->slot].flags |= MEMBER_LEFT;
 	}
-	link = incident_link(j->incident, j->group);
-	if (link != NULL)
-		j->group->v[link->slot].flags |= MEMBER_LEFT;
+	for (size_t i = 0; i < n; i++)
+		(void)group_add_member(v[i], in);
 }
 
 /* --- notices ------------------------------------------------------------- */
@@ -184,8 +189,17 @@ void
 notice_apply(struct engine *e, struct notice_edit *ed)
 {
 	struct notice *n = ed->notice;
+	bool skipped = ed->intent != NULL && ed->intent->skipped;
 
 	(void)e;
+	if (skipped) {
+		n->deferred = true;
+		if (ed->is_new) {
+			notice_free(n);
+			ed->notice = NULL;
+		}
+		return;
+	}
 	if (ed->is_new)
 		group_add_notice(n->group, n);
 	if (ed->ended) {
@@ -219,7 +233,7 @@ group_free(struct alert_group *g)
 void
 group_forget(struct engine *e, struct alert_group *g)
 {
-	due_heap_set(&e->dues, &g->due, 0);
+	due_heap_set(&e->group_dues, &g->due, 0);
 	while (g->n > 0)
 		group_remove_member(g, g->n - 1);
 	HASH_DELETE(by_id, e->groups, g);
@@ -238,21 +252,4 @@ group_apply(struct engine *e, struct group_edit *ed)
 	HASH_DELETE(by_print, e->fresh_groups, g);
 	HASH_ADD(by_print, e->groups_by_print, print, GROUP_PRINT, g);
 	HASH_ADD(by_id, e->groups, id, sizeof(g->id), g);
-}
-
-static void
-plan_first(int64_t *first, int64_t when)
-{
-	if (when != 0 && (*first == 0 || when < *first))
-		*first = when;
-}
-
-void
-group_plan(struct engine *e, struct alert_group *g)
-{
-	int64_t first = g->look_ms;
-
-	plan_first(&first, g->c.due_ms);
-	plan_first(&first, g->c.repeat_ms);
-	due_heap_set(&e->dues, &g->due, g->busy ? 0 : first);
 }

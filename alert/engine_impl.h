@@ -20,7 +20,12 @@
 #include "alert/engine.h"
 #include "alert/history.h"
 #include "alert/incident.h"
+#include "alert/inhibit.h"
+#include "alert/link.h"
 #include "alert/notice.h"
+#include "alert/render.h"
+#include "alert/rules.h"
+#include "alert/silence.h"
 #include "queue/teller.h"
 
 #define ENGINE_SECOND 1000
@@ -37,7 +42,7 @@
 
 /* --- memory -------------------------------------------------------------- */
 
-enum due_kind { DUE_INCIDENT, DUE_GROUP, DUE_TICK };
+enum due_kind { DUE_INCIDENT, DUE_GROUP, DUE_SILENCE };
 
 struct alert_group;
 struct incident_edit;
@@ -72,7 +77,9 @@ struct incident {
 	int64_t heard_ms;
 	uint16_t nhistory; /* entries of this life */
 	uint16_t nlinks;
-	struct link *links; /* owned */
+	struct link *links;       /* owned */
+	struct rules_sides sides; /* of inhibit_rules */
+	bool inhibits;            /* it stands in the index of those that do */
 	struct due_node due;
 	struct incident_edit *edit; /* while a job is prepared or out */
 };
@@ -116,12 +123,37 @@ struct alert_group {
 	uint32_t nnotices;
 	struct notice **notices; /* owned */
 	uint64_t version;
-	bool busy;  /* a flush of it is being written or committed */
-	bool held;  /* its receiver's rate is used up: waits for the digest */
-	bool alone; /* its last flush failed: the next is without others */
+	bool busy;    /* a flush of it is being written or committed */
+	bool held;    /* its receiver's rate is used up: waits for the digest */
+	bool alone;   /* its last flush failed: the next is without others */
+	bool joining; /* somebody joins with the job */
 	int64_t look_ms; /* 0: no need to */
 	struct due_node due;
 	struct group_edit *edit;
+};
+
+struct silence {
+	struct engine_silence s; /* strings in ARENA */
+	struct arena arena;
+	uint64_t id; /* of the record */
+	uint64_t version;
+	struct due_node due;
+};
+
+struct mute {
+	int64_t until_ms; /* 0: none */
+	int64_t since_ms;
+	char reason[256], who[128];
+};
+
+/* Why nobody is told of an incident. */
+enum quiet {
+	QUIET_NOT,
+	QUIET_MUTE,
+	QUIET_INTERVAL,
+	QUIET_MAINTENANCE,
+	QUIET_SILENCE,
+	QUIET_INHIBITED,
 };
 
 struct name {
@@ -154,7 +186,10 @@ struct incident_edit {
 	uint8_t *text;  /* owned; NULL: as before */
 	uint32_t text_len;
 	bool is_new, past; /* PAST: it leaves memory */
-	bool silent;       /* nothing of its record changes */
+	/* Where it belongs from now on; NULL: as before. In the job's arena. */
+	struct alert_group **routes;
+	uint32_t nroutes;
+	bool idle; /* only ROUTES change, which are no part of the record */
 };
 
 struct group_edit {
@@ -171,13 +206,35 @@ struct notice_edit {
 	uint8_t *both; /* owned */
 	uint32_t n;
 	bool is_new, ended;
+	struct intent *intent; /* it is written only if this comes to pass */
 };
 
-struct join {
-	STAILQ_ENTRY(join) link;
-	struct incident *incident;
-	struct alert_group *group;
-	bool leaves;
+/*
+ * What a flush does with one notice: its next state, and the message that
+ * leads there, if there is one. Those that one mail serves follow its LEAD.
+ */
+struct intent {
+	struct flush_group *group;
+	struct notice *notice;
+	bool is_new;         /* the notice is */
+	struct intent *lead; /* itself, or whose mail tells this, too */
+	struct intent *next; /* of the same mail */
+	uint8_t *both;       /* owned; the notice's next state, N slots */
+	uint32_t n;
+	bool tells;           /* there is something to publish */
+	uint64_t old_message; /* to be withdrawn; 0: none */
+	uint64_t message;
+	struct publish *publish; /* the lead's, until the job's AFTER */
+	uint8_t kind;            /* enum notice_kind */
+	int64_t event_ms;        /* what is told first came to pass; 0: none */
+	bool dropped;            /* what it was made of is no longer so */
+	bool skipped;            /* by the job: the old message is out */
+	bool published;          /* the lead's PUBLISH was written */
+	bool falls_back;         /* somebody else is told instead */
+	bool edited;             /* the notice's next state is in the job */
+	uint64_t seen_message;   /* the notice's, when this was made */
+	bool critical;
+	struct engine_letter *letter; /* the lead's; owned */
 };
 
 struct put {
@@ -190,9 +247,11 @@ struct put {
 	size_t text_len;
 	uint32_t pages;        /* it will have */
 	uint64_t expect;       /* version; 0: there is none yet */
+	bool any;              /* whatever its version */
 	uint64_t version;      /* what it became */
 	uint64_t *ret_version; /* in memory; NULL: nobody asks */
 	uint32_t *ret_pages;
+	struct intent *intent; /* only if it comes to pass; NULL: always */
 	enum { PUT_RECORD, PUT_DELETE, PUT_PRUNE } what;
 };
 
@@ -203,10 +262,11 @@ struct job {
 	STAILQ_HEAD(, incident_edit) incidents;
 	STAILQ_HEAD(, group_edit) groups;
 	STAILQ_HEAD(, notice_edit) notices;
-	STAILQ_HEAD(, join) joins;
 	struct put *v; /* owned */
 	size_t n, cap;
 	struct buf bytes;
+	struct intent **intents; /* owned array of borrowed leads */
+	size_t nintents, intents_cap;
 	struct arena arena;
 };
 
@@ -226,7 +286,30 @@ struct engine {
 	struct incident *fresh_incidents;
 	struct alert_group *fresh_groups;
 
-	struct due_heap dues;
+	struct silence **silences; /* owned */
+	size_t nsilences;
+	struct mute mute;
+	struct inhibit *inhibit;
+	bool look_all, rerouting;
+	size_t nflushes, nletters; /* under way */
+
+	struct due_heap dues, group_dues;
+	struct throttle *throttles;
+	char *hostname; /* owned */
+	struct suspended *suspended;
+	STAILQ_HEAD(, outcome) early; /* came before all was read */
+	struct malformed_place {
+		uint64_t blob;
+		uint32_t pages;
+	} malformed[ENGINE_MALFORMED_MAX];
+	unsigned next_malformed, nmalformed_waiting;
+	int64_t newest_malformed_ms;
+	bool has_link_key;
+	struct alert_link_key link_key;
+	bool clock_known, clock_doubt, mute_ending;
+	int64_t doubt_mono_ms, marks_ms;
+	struct metric_cell *incidents_cell[INCIDENT_NSTATE], *latency_cell;
+	struct metric_cell *outcome_cell[CHANNEL_NCHANNEL][2];
 	struct loop_timer timer;
 	struct post turn_post;
 	bool turn_posted;
@@ -259,6 +342,9 @@ void incident_free(struct incident *in);
 /* In ARENA. What could be read when it came can be read now. */
 void incident_get_text(const struct incident *in, struct arena *arena,
 		       struct incident_text *ret);
+/* With what a job will make of it. */
+void incident_next_text(const struct incident *in, struct arena *arena,
+			struct incident_text *ret);
 int64_t engine_retention(const struct engine *e);
 
 /* --- engine_job.c: edits, records ------------------------------------------- */
@@ -276,17 +362,23 @@ struct notice_edit *job_notice(struct engine *e, struct notice *n,
 const struct incident_core *job_core(const struct incident *in);
 const struct group_core *job_group_core(const struct alert_group *g);
 struct incident *job_new_incident(struct engine *e, const uint8_t *print);
+/* Only where it belongs changes. */
+struct incident_edit *job_incident_routes(struct engine *e,
+					  struct incident *in);
+void job_intent(struct engine *e, struct intent *lead);
 struct alert_group *job_new_group(struct engine *e, const char *receiver,
 				  const struct labels *labels, uint8_t flags,
 				  const uint8_t *print);
-void job_join(struct engine *e, struct incident *in, struct alert_group *g,
-	      bool leaves);
 
 /* --- engine_put.c: records -------------------------------------------------- */
 
 /* All edits become puts. */
 void job_seal(struct engine *e);
 store_fn job_fn;
+/* Only if IT comes to pass. */
+void job_history_if(struct engine *e, struct intent *it, struct incident *in,
+		    enum history_what what, const char *who, const char *fmt,
+		    ...) __attribute__((format(printf, 6, 7)));
 void job_history(struct engine *e, struct incident *in, enum history_what what,
 		 const char *who, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
@@ -301,16 +393,20 @@ struct store_key engine_key_2(uint8_t kind, uint64_t a, uint64_t b);
 void group_free(struct alert_group *g);
 void group_forget(struct engine *e, struct alert_group *g);
 void group_apply(struct engine *e, struct group_edit *ed);
-void group_apply_join(struct engine *e, struct join *j);
 /* When it is looked at next. */
 void group_plan(struct engine *e, struct alert_group *g);
 void group_get_labels(const struct alert_group *g, struct arena *arena,
 		      struct labels *ret);
+/* One that the job is about to make. */
+struct alert_group *group_find_fresh(struct engine *e, const uint8_t *print);
 struct alert_group *group_find_print(struct engine *e, const uint8_t *print);
 struct alert_group *group_find_id(struct engine *e, uint64_t id);
 struct link *incident_link(const struct incident *in,
 			   const struct alert_group *g);
 struct link *group_add_member(struct alert_group *g, struct incident *in);
+/* Its groups are those of V; those that it was in before, it has left. */
+void incident_apply_routes(struct incident *in, struct alert_group *const *v,
+			   size_t n);
 void group_remove_member(struct alert_group *g, uint32_t slot);
 void notice_free(struct notice *n);
 void notice_apply(struct engine *e, struct notice_edit *ed);
@@ -338,5 +434,99 @@ int incident_read(struct store_txn *txn, const struct store_rec *rec,
 
 /* When something happens to IN by itself. */
 void engine_plan(struct engine *e, struct incident *in);
+
+/* --- engine_route.c: where, and when ---------------------------------------- */
+
+/* While a job is prepared. */
+void group_want(struct engine *e, struct alert_group *g, int64_t when);
+int64_t group_due_for_new(const struct alert_group *g, bool critical,
+			  int64_t now);
+void engine_incident_opened(struct engine *e, struct incident *in);
+/* HOLDS: it may come back soon. */
+void engine_incident_over(struct engine *e, struct incident *in, bool holds);
+bool incident_is_critical(struct engine *e, const struct incident *in);
+void engine_reroute(struct engine *e);
+
+/* --- engine_marks.c: who is kept quiet ---------------------------------------- */
+
+bool engine_is_muted(const struct engine *e, int64_t now);
+size_t silences_of(const struct engine *e, const struct labels *labels,
+		   int64_t now, const char **ret, size_t max);
+enum quiet engine_quiet(const struct engine *e, const struct incident *in,
+			const struct labels *labels,
+			const struct rules_node *node, int64_t now);
+void inhibit_set_sides(struct engine *e, struct incident *in);
+void inhibit_update(struct engine *e, struct incident *in);
+void inhibit_off(struct engine *e, struct incident *in);
+void inhibit_rebuild(struct engine *e);
+
+/* --- engine_flush.c: who is told what ----------------------------------------- */
+
+struct flush;
+void engine_look_all(struct engine *e);
+void group_look_soon(struct engine *e, struct alert_group *g);
+void throttle_free(struct engine *e);
+/* Groups whose receiver is no more, end. */
+void groups_end_vanished(struct engine *e);
+/* Is one open besides IN? */
+bool group_has_open(const struct alert_group *g, const struct incident *in);
+/* Groups that are due, until there are enough letters. */
+void flush_begin(struct engine *e, int64_t now);
+int intent_run(struct engine *e, struct store_txn *txn, struct intent *lead);
+void intent_after(struct intent *lead, int result);
+
+/* --- engine_time.c ------------------------------------------------------------- */
+
+void engine_replan_all(struct engine *e);
+/* While a job is prepared: its state changes. */
+void engine_note_change(struct engine *e, struct incident *in);
+
+/* --- engine_outcome.c, engine_suspend.c ------------------------------------------ */
+
+queue_teller_fn outcome_tell;
+void outcomes_early(struct engine *e);
+void outcomes_drop(struct engine *e);
+/* Is ADDRESS left alone at NOW? */
+bool suspend_skips(const struct engine *e, enum channel channel,
+		   const char *address, int64_t now);
+/* A message goes there: while its fate is not known no other does. */
+void suspend_probes(struct engine *e, const struct notice *n);
+/* While a job is prepared. */
+void suspend_failed(struct engine *e, struct notice *n, const char *dsn,
+		    const char *words);
+void suspend_worked(struct engine *e, struct notice *n);
+int suspend_load(struct engine *e, uint64_t id, const void *value, size_t len);
+size_t suspend_count(const struct engine *e);
+void suspend_free(struct engine *e);
+
+/* --- engine_own.c ------------------------------------------------------------------ */
+
+int64_t engine_resend(const struct engine *e, const char *source);
+int64_t engine_resolve_timeout(const struct engine *e, const char *source);
+bool engine_source_silent(struct engine *e, struct source *s, size_t n);
+void engine_source_heard(struct engine *e, struct source *s, int64_t now);
+bool incident_is_of_delivery(struct engine *e, const struct incident *in);
+void own_delivery(struct engine *e, const struct notice *n, bool firing,
+		  const char *words);
+void own_look_at_clock(struct engine *e);
+/* What it said before the start, it knows again. */
+void own_loaded(struct engine *e);
+
+/* --- engine_silence.c, engine_mute.c, engine_malformed.c, engine_metric.c ----------- */
+
+int silence_load(struct engine *e, uint64_t id, uint64_t version,
+		 const void *value, size_t len);
+void silence_due(struct engine *e, struct silence *s);
+void silences_free(struct engine *e);
+int mute_load(struct engine *e, const void *value, size_t len);
+void mute_turn(struct engine *e, int64_t now);
+void malformed_load(struct engine *e, uint8_t at, uint64_t blob, uint32_t pages,
+		    const void *value, size_t len);
+void metric_init(struct engine *e);
+void metric_outcome(struct engine *e, const struct notice *n, bool accepted);
+
+int engine_channel(const char *name); /* -1: none */
+void put_text(struct put *p, uint64_t blob, const uint8_t *text, size_t len,
+	      uint32_t old_pages);
 
 #endif

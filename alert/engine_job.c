@@ -21,7 +21,6 @@ job_init(struct engine *e)
 	STAILQ_INIT(&j->incidents);
 	STAILQ_INIT(&j->groups);
 	STAILQ_INIT(&j->notices);
-	STAILQ_INIT(&j->joins);
 	buf_init(&j->bytes, SIZE_MAX);
 	arena_init(&j->arena);
 }
@@ -29,7 +28,7 @@ job_init(struct engine *e)
 /* --- edits ---------------------------------------------------------------- */
 
 struct incident_edit *
-job_incident(struct engine *e, struct incident *in)
+job_incident_routes(struct engine *e, struct incident *in)
 {
 	struct incident_edit *ed = in->edit;
 
@@ -41,9 +40,32 @@ job_incident(struct engine *e, struct incident *in)
 	ed->c.updated_ms = in->heard_ms;
 	ed->c.expires_ms = in->expires_ms;
 	ed->acked_by = in->acked_by != NULL ? xstrdup(in->acked_by) : NULL;
+	ed->idle = true;
 	in->edit = ed;
 	STAILQ_INSERT_TAIL(&e->job.incidents, ed, link);
 	return ed;
+}
+
+struct incident_edit *
+job_incident(struct engine *e, struct incident *in)
+{
+	struct incident_edit *ed = job_incident_routes(e, in);
+
+	ed->idle = false;
+	return ed;
+}
+
+void
+job_intent(struct engine *e, struct intent *lead)
+{
+	struct job *j = &e->job;
+
+	if (j->nintents == j->intents_cap) {
+		j->intents_cap = j->intents_cap > 0 ? 2 * j->intents_cap : 64;
+		j->intents = xreallocarray(j->intents, j->intents_cap,
+					   sizeof(struct intent *));
+	}
+	j->intents[j->nintents++] = lead;
 }
 
 const struct incident_core *
@@ -132,24 +154,13 @@ job_notice(struct engine *e, struct notice *n, uint32_t slots)
 	return ed;
 }
 
-void
-job_join(struct engine *e, struct incident *in, struct alert_group *g,
-	 bool leaves)
-{
-	struct join *j = arena_alloc(&e->job.arena, sizeof(*j));
-
-	j->incident = in;
-	j->group = g;
-	j->leaves = leaves;
-	STAILQ_INSERT_TAIL(&e->job.joins, j, link);
-}
-
 /* --- committed ------------------------------------------------------------- */
 
 static void
 apply_incident(struct engine *e, struct incident_edit *ed)
 {
 	struct incident *in = ed->incident;
+	bool new_text = ed->text != NULL;
 
 	if (ed->is_new) {
 		HASH_DELETE(by_print, e->fresh_incidents, in);
@@ -159,6 +170,8 @@ apply_incident(struct engine *e, struct incident_edit *ed)
 	} else {
 		engine_uncount(e, in);
 	}
+	if (new_text && in->inhibits)
+		inhibit_off(e, in);
 	in->c = ed->c;
 	free(in->acked_by);
 	in->acked_by = ed->acked_by;
@@ -170,6 +183,9 @@ apply_incident(struct engine *e, struct incident_edit *ed)
 		ed->text = NULL;
 	}
 	engine_count(e, in);
+	if (new_text)
+		inhibit_set_sides(e, in);
+	inhibit_update(e, in);
 }
 
 static void
@@ -178,6 +194,8 @@ apply_puts(struct job *j)
 	for (size_t i = 0; i < j->n; i++) {
 		struct put *p = &j->v[i];
 
+		if (p->intent != NULL && p->intent->skipped)
+			continue;
 		if (p->ret_version != NULL)
 			*p->ret_version = p->version;
 		if (p->ret_pages != NULL)
@@ -192,15 +210,16 @@ job_apply(struct engine *e)
 	struct incident_edit *in;
 	struct group_edit *g;
 	struct notice_edit *n;
-	struct join *join;
 
 	apply_puts(j);
 	STAILQ_FOREACH (in, &j->incidents, link)
 		apply_incident(e, in);
 	STAILQ_FOREACH (g, &j->groups, link)
 		group_apply(e, g);
-	STAILQ_FOREACH (join, &j->joins, link)
-		group_apply_join(e, join);
+	STAILQ_FOREACH (in, &j->incidents, link)
+		if (in->routes != NULL)
+			incident_apply_routes(in->incident, in->routes,
+					      in->nroutes);
 	STAILQ_FOREACH (n, &j->notices, link)
 		notice_apply(e, n);
 }
@@ -271,8 +290,7 @@ job_clear(struct engine *e)
 	STAILQ_INIT(&j->incidents);
 	STAILQ_INIT(&j->groups);
 	STAILQ_INIT(&j->notices);
-	STAILQ_INIT(&j->joins);
-	j->n = 0;
+	j->n = j->nintents = 0;
 	buf_clear(&j->bytes);
 	arena_done(&j->arena);
 }
@@ -289,12 +307,34 @@ works_answer(struct engine *e, struct work_list *list, int result)
 }
 
 static void
+job_after(void *arg, int result)
+{
+	struct engine *e = arg;
+	struct job *j = &e->job;
+
+	for (size_t i = 0; i < j->nintents; i++)
+		intent_after(j->intents[i], result);
+}
+
+/* Before any of the groups may be gone. */
+static void
+job_unjoin(struct job *j)
+{
+	struct incident_edit *in;
+
+	STAILQ_FOREACH (in, &j->incidents, link)
+		for (uint32_t i = 0; i < in->nroutes; i++)
+			in->routes[i]->joining = false;
+}
+
+static void
 job_committed(void *arg, int result)
 {
 	struct engine *e = arg;
 	struct job *j = &e->job;
 	struct work_list works;
 
+	job_unjoin(j);
 	j->store.result = result;
 	if (result == 0)
 		job_apply(e);
@@ -313,9 +353,8 @@ job_committed(void *arg, int result)
 static bool
 job_is_empty(const struct job *j)
 {
-	return j->n == 0 && STAILQ_EMPTY(&j->incidents) &&
-	       STAILQ_EMPTY(&j->groups) && STAILQ_EMPTY(&j->notices) &&
-	       STAILQ_EMPTY(&j->joins);
+	return j->n == 0 && j->nintents == 0 && STAILQ_EMPTY(&j->incidents) &&
+	       STAILQ_EMPTY(&j->groups) && STAILQ_EMPTY(&j->notices);
 }
 
 static size_t
@@ -338,6 +377,7 @@ job_prepare(struct engine *e)
 	}
 	j->store = (struct store_job){
 		.fn = job_fn,
+		.after = job_after,
 		.done = job_committed,
 		.arg = e,
 		.loop = e->deps.loop,
@@ -377,6 +417,7 @@ job_done(struct engine *e)
 
 	must(!j->out);
 	free(j->v);
+	free(j->intents);
 	buf_done(&j->bytes);
 	arena_done(&j->arena);
 }

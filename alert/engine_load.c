@@ -26,8 +26,16 @@ struct load_row {
 	size_t len, text_len;
 };
 
+struct shared {
+	UT_hash_handle hh;
+	uint64_t message;
+	struct notice *notice;
+};
+
 struct load {
 	struct engine *e;
+	struct shared *shared;
+	struct arena shares;
 	const char *kind; /* in what is still to be read */
 	struct store_key next;
 	bool more; /* of this kind */
@@ -164,8 +172,6 @@ load_incident(struct engine *e, const struct load_row *row)
 	HASH_ADD(by_id, e->incidents, id, sizeof(in->id), in);
 	HASH_ADD(by_print, e->incidents_by_print, c.print, INCIDENT_PRINT, in);
 	engine_count(e, in);
-	engine_plan(e, in);
-	arena_done(&e->scratch);
 	return 0;
 }
 
@@ -203,15 +209,6 @@ load_group(struct engine *e, const struct load_row *row)
 	return 0;
 }
 
-static int
-channel_of(const char *name)
-{
-	for (int i = 0; i < CHANNEL_NCHANNEL; i++)
-		if (strcmp(channel_names[i], name) == 0)
-			return i;
-	return -1;
-}
-
 static void
 load_entries(struct engine *e, struct notice *n, const uint8_t *at, size_t len)
 {
@@ -241,6 +238,25 @@ load_entries(struct engine *e, struct notice *n, const uint8_t *at, size_t len)
 	}
 }
 
+/* Notices that one mail tells, by its id. */
+static void
+load_share(struct engine *e, struct notice *n)
+{
+	struct shared *s;
+
+	if (n->c.message == 0)
+		return;
+	HASH_FIND(hh, e->load->shared, &n->c.message, sizeof(n->c.message), s);
+	if (s != NULL) {
+		notice_share(s->notice, n);
+		return;
+	}
+	s = arena_alloc(&e->load->shares, sizeof(*s));
+	s->message = n->c.message;
+	s->notice = n;
+	HASH_ADD(hh, e->load->shared, message, sizeof(s->message), s);
+}
+
 static int
 load_notice(struct engine *e, const struct load_row *row)
 {
@@ -256,7 +272,7 @@ load_notice(struct engine *e, const struct load_row *row)
 			  &len);
 	if (r < 0)
 		return r;
-	channel = channel_of(names.channel);
+	channel = engine_channel(names.channel);
 	if (channel < 0)
 		return -EPROTONOSUPPORT;
 	if (g == NULL)
@@ -272,8 +288,29 @@ load_notice(struct engine *e, const struct load_row *row)
 	n->version = row->version;
 	n->pages = row->pages;
 	group_add_notice(g, n);
+	load_share(e, n);
 	load_entries(e, n, at != NULL ? at : row->text,
 		     at != NULL ? len : row->text_len);
+	return 0;
+}
+
+static int
+load_own(struct engine *e, const struct load_row *row)
+{
+	const struct store_key *key = &row->key;
+
+	if (key->len == 4 && memcmp(key->bytes, "mute", 4) == 0)
+		return mute_load(e, row->value, row->len);
+	if (key->len == 4 && memcmp(key->bytes, "link", 4) == 0 &&
+	    row->len == sizeof(e->link_key.bytes)) {
+		memcpy(e->link_key.bytes, row->value, row->len);
+		e->has_link_key = true;
+	} else if (key->len == 2 && key->bytes[0] == 'M') {
+		malformed_load(e, key->bytes[1], row->blob, row->pages,
+			       row->value, row->len);
+	} else if (key->len == 9 && key->bytes[0] == 'S') {
+		return suspend_load(e, key_part(key, 1), row->value, row->len);
+	}
 	return 0;
 }
 
@@ -289,6 +326,11 @@ load_one(struct engine *e, const struct load_row *row)
 		return load_group(e, row);
 	case 's':
 		return load_notice(e, row);
+	case 'l':
+		return silence_load(e, key_part(&row->key, 0), row->version,
+				    row->value, row->len);
+	case 'a':
+		return load_own(e, row);
 	default:
 		return 0;
 	}
@@ -377,6 +419,7 @@ engine_load_start(struct engine *e)
 	l->e = e;
 	l->kind = load_kinds;
 	arena_init(&l->arena);
+	arena_init(&l->shares);
 	loop_timer_init(&l->again, e->deps.loop, load_begin, l);
 	e->load = l;
 	load_next_kind(l);
@@ -394,5 +437,7 @@ engine_load_free(struct engine *e)
 	e->load = NULL;
 	loop_timer_done(&l->again);
 	arena_done(&l->arena);
+	HASH_CLEAR(hh, l->shared);
+	arena_done(&l->shares);
 	free(l);
 }

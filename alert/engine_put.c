@@ -56,32 +56,52 @@ put_seal(struct engine *e, struct put *p)
 	must(p->len <= STORE_VALUE_MAX);
 }
 
-/* One job of many lines may not be refused for one that is too long. */
-void
-job_history(struct engine *e, struct incident *in, enum history_what what,
-	    const char *who, const char *fmt, ...)
+static void
+put_history(struct engine *e, struct intent *it, struct incident *in,
+	    enum history_what what, const char *who, const char *fmt,
+	    va_list ap)
 {
 	struct history h = {.when_ms = engine_now(e), .what = what, .who = who};
 	struct buf text;
 	struct put *p;
-	va_list ap;
 
 	buf_init(&text, 4 * HISTORY_TEXT_MAX);
-	va_start(ap, fmt);
 	(void)buf_vprintf(&text, fmt, ap);
-	va_end(ap);
 	h.text = buf_str(&text);
 	if (++in->nhistory > PUT_HISTORY) {
 		in->nhistory -= PUT_PRUNED;
 		job_put(e, engine_key_2('h', in->id, 0))->what = PUT_PRUNE;
 	}
 	p = job_put(e, engine_key_2('h', in->id, store_new_id(e->store)));
+	p->intent = it;
 	history_encode(&h, &e->job.bytes);
 	put_seal(e, p);
 	buf_done(&text);
 }
 
-static void
+void
+job_history(struct engine *e, struct incident *in, enum history_what what,
+	    const char *who, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put_history(e, NULL, in, what, who, fmt, ap);
+	va_end(ap);
+}
+
+void
+job_history_if(struct engine *e, struct intent *it, struct incident *in,
+	       enum history_what what, const char *who, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put_history(e, it, in, what, who, fmt, ap);
+	va_end(ap);
+}
+
+void
 put_text(struct put *p, uint64_t blob, const uint8_t *text, size_t len,
 	 uint32_t old_pages)
 {
@@ -186,6 +206,7 @@ seal_notice(struct engine *e, struct notice_edit *ed)
 		return;
 	p = job_put(e, engine_key_2('s', n->group->id, ed->c.id));
 	p->expect = n->version;
+	p->intent = ed->intent;
 	if (ed->ended) {
 		p->what = PUT_DELETE;
 		put_text(p, ed->c.id, NULL, 0, n->pages);
@@ -220,7 +241,8 @@ job_seal(struct engine *e)
 	struct notice_edit *n;
 
 	STAILQ_FOREACH (in, &e->job.incidents, link)
-		seal_incident(e, in);
+		if (!in->idle)
+			seal_incident(e, in);
 	STAILQ_FOREACH (g, &e->job.groups, link)
 		seal_group(e, g);
 	STAILQ_FOREACH (n, &e->job.notices, link)
@@ -299,7 +321,7 @@ put_run(struct store_txn *txn, const struct job *j, struct put *p)
 
 	if (p->what == PUT_PRUNE)
 		return put_prune(txn, p);
-	if (p->key.kind != 'h') {
+	if (p->key.kind != 'h' && !p->any) {
 		r = put_check(txn, p);
 		if (r < 0)
 			return r;
@@ -326,7 +348,13 @@ job_fn(struct store_txn *txn, void *arg)
 	if (j->store.need != STORE_NEED_RESULT &&
 	    !store_txn_has_room(txn, j->store.need))
 		return -ENOSPC;
-	for (size_t i = 0; r == 0 && i < j->n; i++)
-		r = put_run(txn, j, &j->v[i]);
+	for (size_t i = 0; r == 0 && i < j->nintents; i++)
+		r = intent_run(e, txn, j->intents[i]);
+	for (size_t i = 0; r == 0 && i < j->n; i++) {
+		struct put *p = &j->v[i];
+
+		if (p->intent == NULL || !p->intent->skipped)
+			r = put_run(txn, j, p);
+	}
 	return r;
 }

@@ -13,8 +13,7 @@
 #include "base/must.h"
 #include "base/xalloc.h"
 
-#define TAKE_TIMEOUT (5 * ENGINE_MINUTE)
-#define TAKE_EACH    1024 /* bytes of an alert in the store, roughly */
+#define TAKE_EACH 1024 /* bytes of an alert in the store, roughly */
 
 struct taken {
 	uint8_t print[INCIDENT_PRINT];
@@ -50,12 +49,17 @@ take_done(struct engine *e, struct work *w, int result)
 
 /* The source lets it go at; 0: never. */
 static int64_t
-taken_expires(const struct taken *a, int64_t now)
+taken_expires(const struct engine *e, const struct taken *a, int64_t now)
 {
-	return a->ends_ms > 0 ? a->ends_ms : now + TAKE_TIMEOUT;
+	int64_t timeout = engine_resolve_timeout(e, a->source->name);
+
+	if (a->ends_ms > 0)
+		return a->ends_ms;
+	return timeout > 0 ? now + timeout : 0;
 }
 
-static void
+/* True: the labels changed, so that it is routed anew. */
+static bool
 taken_set_text(struct engine *e, struct incident *in, struct taken *a)
 {
 	struct incident_edit *ed = job_incident(e, in);
@@ -74,7 +78,8 @@ taken_set_text(struct engine *e, struct incident *in, struct taken *a)
 	ed->text_len = a->len;
 	a->text = NULL;
 	if (moved)
-		job_history(e, in, HISTORY_CHANGED, "", "its labels changed");
+		job_history(e, in, HISTORY_CHANGED, "", "its labels");
+	return moved;
 }
 
 static bool
@@ -97,7 +102,7 @@ take_new(struct engine *e, struct taken *a, int64_t now)
 	struct incident_edit *ed = in->edit;
 
 	in->source = a->source;
-	in->expires_ms = taken_expires(a, now);
+	in->expires_ms = taken_expires(e, a, now);
 	in->heard_ms = now;
 	ed->c.state = INCIDENT_OPEN;
 	ed->c.starts_ms = a->starts_ms > 0 ? a->starts_ms : now;
@@ -108,8 +113,9 @@ take_new(struct engine *e, struct taken *a, int64_t now)
 	ed->text = a->text;
 	ed->text_len = a->len;
 	a->text = NULL;
-	(void)incident_note_change(&ed->c, now, 0, 0);
+	engine_note_change(e, in);
 	job_history(e, in, HISTORY_OPENED, "", "said %s", in->source->name);
+	engine_incident_opened(e, in);
 }
 
 static void
@@ -129,9 +135,10 @@ take_reopen(struct engine *e, struct incident *in, const struct taken *a,
 		ed->c.acked_ms = 0;
 		free(ed->acked_by);
 		ed->acked_by = NULL;
-		(void)incident_note_change(&ed->c, now, 0, 0);
+		engine_note_change(e, in);
 	}
 	job_history(e, in, HISTORY_REOPENED, "", "said %s", in->source->name);
+	engine_incident_opened(e, in);
 }
 
 /* Somebody closed it, and the source goes on about what was before that. */
@@ -147,6 +154,7 @@ take_firing(struct engine *e, struct taken *a, int64_t now)
 {
 	struct incident *in = engine_find_print(e, a->print);
 	const struct incident_core *c;
+	bool moved = false;
 
 	if (in == NULL) {
 		take_new(e, a, now);
@@ -154,13 +162,15 @@ take_firing(struct engine *e, struct taken *a, int64_t now)
 	}
 	c = job_core(in);
 	in->heard_ms = now;
-	in->expires_ms = taken_expires(a, now);
+	in->expires_ms = taken_expires(e, a, now);
 	if (taken_is_closed(c, a))
 		return;
 	if (!taken_is_same_text(in, a))
-		taken_set_text(e, in, a);
+		moved = taken_set_text(e, in, a);
 	if (c->state != INCIDENT_OPEN)
 		take_reopen(e, in, a, now);
+	else if (moved)
+		engine_incident_opened(e, in);
 	else if (now - c->updated_ms >= ENGINE_COARSE_MS)
 		job_incident(e, in);
 	if (in->edit != NULL) {
@@ -186,8 +196,9 @@ take_resolved(struct engine *e, struct taken *a, int64_t now)
 	ed->c.changed_ms = now;
 	ed->c.updated_ms = now;
 	ed->c.flags &= (uint8_t)~INCIDENT_QUIET;
-	(void)incident_note_change(&ed->c, now, 0, 0);
+	engine_note_change(e, in);
 	job_history(e, in, HISTORY_RESOLVED, "", "said %s", in->source->name);
+	engine_incident_over(e, in, true);
 }
 
 static int
@@ -206,7 +217,8 @@ take_prepare(struct engine *e, struct work *w)
 			take_firing(e, &t->v[i], now);
 		else
 			take_resolved(e, &t->v[i], now);
-		t->v[i].source->heard_ms = now;
+		engine_source_heard(e, t->v[i].source, now);
+		arena_done(&e->scratch);
 	}
 	return 0;
 }

@@ -1,14 +1,16 @@
 /*
  * engine_time - what happens by itself when its time has come.
  */
-#include "alert/engine_impl.h"
-#include "base/xalloc.h"
-
 #include <stdlib.h>
 
+#include "alert/engine_flush.h"
+#include "base/xalloc.h"
+
 #define TURN_INCIDENTS 1000
-#define TURN_MOST_MS   ENGINE_MINUTE /* the clock may be set meanwhile */
-#define TURN_RESEND_MS (5 * ENGINE_MINUTE)
+#define TURN_MOST_MS   ENGINE_SECOND /* the clock may be set meanwhile */
+#define TURN_MARKS_MS  ENGINE_MINUTE /* intervals and windows begin and end */
+/* A source whose posts come in several pieces is not silent between them. */
+#define TURN_SLACK_MS (30 * ENGINE_SECOND)
 
 /* Those whose time has come, in one job. */
 struct lapse {
@@ -17,59 +19,151 @@ struct lapse {
 	uint64_t id[TURN_INCIDENTS];
 };
 
-/* It was not said that it is over: its source no longer speaks of it, though it
- * had the time to. */
+/* --- incidents ----------------------------------------------------------------- */
+
+/* When an incident that is not said again is stale; 0: never. While its source
+ * is silent altogether, it has the whole of its window. Nothing expires while
+ * the clock is doubted. */
 static int64_t
 stale_at(const struct engine *e, const struct incident *in)
 {
-	int64_t grace = e->awake_since_ms + TURN_RESEND_MS;
+	int64_t resend = engine_resend(e, in->source->name), at, silent;
 
-	if (in->expires_ms == 0)
+	if (in->expires_ms == 0 || e->clock_doubt)
 		return 0;
-	return in->expires_ms > grace ? in->expires_ms : grace;
+	at = e->awake_since_ms + resend;
+	if (in->expires_ms > at)
+		at = in->expires_ms;
+	silent = in->source->heard_ms + resend;
+	if (in->source->heard_ms < in->heard_ms + TURN_SLACK_MS && silent > at)
+		at = silent;
+	return at;
+}
+
+static int64_t
+flap_ends(const struct engine *e, const struct incident *in)
+{
+	return in->c.changes_ms[0] + rules_settings(e->rules)->flap_within_ms;
 }
 
 static int64_t
 incident_next(const struct engine *e, const struct incident *in)
 {
+	int64_t at = 0, flap;
+
 	switch (in->c.state) {
 	case INCIDENT_OPEN:
-		return stale_at(e, in);
+		at = stale_at(e, in);
+		break;
 	case INCIDENT_STALE:
-		return in->c.changed_ms + ENGINE_DAY;
+		at = in->c.changed_ms + ENGINE_DAY;
+		break;
 	case INCIDENT_RESOLVED:
-		return in->c.changed_ms + ENGINE_LINGER_MS;
+		at = in->c.changed_ms + ENGINE_LINGER_MS;
+		/* It goes when the last group has let go of it. */
+		if (in->nlinks > 0 && at <= engine_now(e))
+			at = engine_now(e) + ENGINE_LINGER_MS;
+		break;
 	}
-	abort();
+	if (!(in->c.flags & INCIDENT_FLAPPING))
+		return at;
+	flap = flap_ends(e, in);
+	return at == 0 || flap < at ? flap : at;
 }
 
 void
 engine_plan(struct engine *e, struct incident *in)
 {
-	due_heap_set(&e->dues, &in->due, incident_next(e, in));
+	if (e->rules != NULL)
+		due_heap_set(&e->dues, &in->due, incident_next(e, in));
+}
+
+void
+engine_replan_all(struct engine *e)
+{
+	struct incident *in, *next;
+
+	HASH_ITER(by_id, e->incidents, in, next)
+	engine_plan(e, in);
+}
+
+void
+engine_note_change(struct engine *e, struct incident *in)
+{
+	const struct rules_settings *s = rules_settings(e->rules);
+	struct incident_edit *ed = job_incident(e, in);
+
+	if (!incident_note_change(&ed->c, engine_now(e),
+				  (size_t)s->flap_changes, s->flap_within_ms) ||
+	    (ed->c.flags & INCIDENT_FLAPPING))
+		return;
+	ed->c.flags |= INCIDENT_FLAPPING;
+	job_history(e, in, HISTORY_FLAPPING, "", "%d changes",
+		    (int)s->flap_changes);
+}
+
+/* Quiet for as long as the rule looks: what is true now is told. */
+static void
+lapse_steady(struct engine *e, struct incident *in)
+{
+	int64_t now = engine_now(e);
+
+	job_incident(e, in)->c.flags &= (uint8_t)~INCIDENT_FLAPPING;
+	job_history(e, in, HISTORY_STEADY, "", "%s",
+		    incident_state_names[in->c.state]);
+	for (size_t i = 0; i < in->nlinks; i++)
+		group_want(e, in->links[i].group, now);
+}
+
+static void
+lapse_stale(struct engine *e, struct incident *in, bool quiet)
+{
+	struct incident_edit *ed = job_incident(e, in);
+
+	ed->c.state = INCIDENT_STALE;
+	ed->c.changed_ms = engine_now(e);
+	if (quiet)
+		ed->c.flags |= INCIDENT_QUIET;
+	job_history(e, in, HISTORY_STALE, "", "%s",
+		    quiet ? "its source is silent" : "");
+	if (!quiet)
+		engine_incident_over(e, in, false);
+}
+
+/* Is it stale because nothing at all comes from its source, with more than
+ * this? Asked once, for all of them. */
+static bool
+lapse_is_silent(struct engine *e, struct incident *in)
+{
+	struct source *s = in->source;
+
+	if (s->silent)
+		return true;
+	if (s->nopen < 2 ||
+	    s->heard_ms + engine_resend(e, s->name) > engine_now(e) ||
+	    s->heard_ms >= in->heard_ms + TURN_SLACK_MS)
+		return false;
+	return engine_source_silent(e, s, s->nopen);
 }
 
 static void
 lapse_one(struct engine *e, struct incident *in, int64_t now)
 {
-	struct incident_edit *ed;
+	int64_t at;
 
 	if (in == NULL || in->edit != NULL)
 		return;
-	if (incident_next(e, in) > now || incident_next(e, in) == 0) {
+	at = incident_next(e, in);
+	if (at == 0 || at > now) {
 		engine_plan(e, in);
 		return;
 	}
-	ed = job_incident(e, in);
-	if (in->c.state == INCIDENT_OPEN) {
-		ed->c.state = INCIDENT_STALE;
-		ed->c.changed_ms = now;
-		job_history(e, in, HISTORY_STALE, "",
-			    "not said since it "
-			    "expired");
-	} else {
-		ed->past = true;
-	}
+	if (in->c.flags & INCIDENT_FLAPPING && flap_ends(e, in) <= now)
+		lapse_steady(e, in);
+	else if (in->c.state == INCIDENT_OPEN)
+		lapse_stale(e, in, lapse_is_silent(e, in));
+	else if (in->nlinks == 0)
+		job_incident(e, in)->past = true;
 }
 
 static int
@@ -86,33 +180,54 @@ static void
 lapse_done(struct engine *e, struct work *w, int result)
 {
 	struct lapse *l = (struct lapse *)w;
+	int64_t now = engine_now(e);
 
-	for (size_t i = 0; result < 0 && i < l->n; i++) {
+	for (size_t i = 0; i < l->n; i++) {
 		struct incident *in = engine_find_id(e, l->id[i]);
 
-		if (in != NULL)
-			due_heap_set(&e->dues, &in->due,
-				     engine_now(e) + ENGINE_AGAIN_MS);
+		if (in == NULL)
+			continue;
+		if (result < 0)
+			due_heap_set(&e->dues, &in->due, now + ENGINE_AGAIN_MS);
+		/* Those that are stale for a day leave their groups first. */
+		for (size_t k = 0;
+		     in->c.state == INCIDENT_STALE &&
+		     in->c.changed_ms + ENGINE_DAY <= now && k < in->nlinks;
+		     k++)
+			group_look_soon(e, in->links[k].group);
+		if (result == 0 && in->due.at == 0)
+			due_heap_set(&e->dues, &in->due, now + ENGINE_MINUTE);
 	}
 	free(l);
 	engine_turn_soon(e);
 }
 
+static struct lapse *
+turn_lapse(struct engine *e, struct lapse *l, struct due_node *node)
+{
+	struct incident *in =
+		(void *)((char *)node - offsetof(struct incident, due));
+
+	due_heap_set(&e->dues, node, 0);
+	if (l == NULL)
+		l = xcalloc(1, sizeof(*l));
+	l->id[l->n++] = in->id;
+	return l;
+}
+
 static void
-turn_lapse(struct engine *e, int64_t now)
+turn_dues(struct engine *e, int64_t now)
 {
 	struct lapse *l = NULL;
 	struct due_node *node;
 
 	while ((node = due_heap_first(&e->dues)) != NULL &&
 	       node->when_ms <= now && (l == NULL || l->n < TURN_INCIDENTS)) {
-		struct incident *in =
-			(void *)((char *)node - offsetof(struct incident, due));
-
-		due_heap_set(&e->dues, node, 0);
-		if (l == NULL)
-			l = xcalloc(1, sizeof(*l));
-		l->id[l->n++] = in->id;
+		if (node->kind == DUE_INCIDENT)
+			l = turn_lapse(e, l, node);
+		else
+			silence_due(e, (void *)((char *)node -
+						offsetof(struct silence, due)));
 	}
 	if (l == NULL)
 		return;
@@ -123,25 +238,42 @@ turn_lapse(struct engine *e, int64_t now)
 	engine_submit(e, &l->work);
 }
 
+/* --- the turn ------------------------------------------------------------------- */
+
 static void
 turn_arm(struct engine *e, int64_t now)
 {
-	const struct due_node *node = due_heap_first(&e->dues);
-	int64_t after = TURN_MOST_MS;
+	const struct due_node *a = due_heap_first(&e->dues);
+	const struct due_node *b = due_heap_first(&e->group_dues);
+	int64_t first = now + TURN_MOST_MS;
 
-	if (node != NULL && node->when_ms - now < after)
-		after = node->when_ms > now ? node->when_ms - now : 0;
-	loop_timer_set(&e->timer, after);
+	if (a != NULL && a->when_ms < first)
+		first = a->when_ms;
+	if (b != NULL && b->when_ms < first && e->nletters < FLUSH_OUT)
+		first = b->when_ms;
+	loop_timer_set(&e->timer, first > now ? first - now : 0);
 }
 
 void
 engine_turn(struct engine *e)
 {
 	int64_t now = engine_now(e);
+	const struct due_node *node;
 
 	if (!e->loaded || e->stopping)
 		return;
-	turn_lapse(e, now);
+	own_look_at_clock(e);
+	mute_turn(e, now);
+	turn_dues(e, now);
+	/* By the minute, or when an inhibitor came or went. */
+	if (e->look_all || now / TURN_MARKS_MS != e->marks_ms / TURN_MARKS_MS) {
+		e->marks_ms = now;
+		engine_look_all(e);
+	}
+	while (!e->rerouting && e->nletters < FLUSH_OUT &&
+	       (node = due_heap_first(&e->group_dues)) != NULL &&
+	       node->when_ms <= now)
+		flush_begin(e, now);
 	turn_arm(e, now);
 }
 
@@ -157,7 +289,7 @@ turn_run(void *arg)
 void
 engine_turn_soon(struct engine *e)
 {
-	if (e->turn_posted)
+	if (e->turn_posted || e->stopping)
 		return;
 	e->turn_posted = true;
 	loop_post(e->deps.loop, &e->turn_post, turn_run, e);

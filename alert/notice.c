@@ -24,6 +24,8 @@ notice_encode(const struct notice_core *c, const struct notice_names *n,
 	pack_u64(&p, (uint64_t)c->told_ms);
 	pack_u32(&p, c->seq);
 	pack_u32(&p, c->told_seq);
+	pack_u64(&p, c->lead);
+	pack_u32(&p, c->lead_seq);
 	pack_u64(&p, c->root_group);
 	pack_u32(&p, c->root_seq);
 	pack_str(&p, n->channel);
@@ -81,6 +83,8 @@ notice_decode(const void *value, size_t len, struct arena *arena,
 	c.told_ms = (int64_t)unpack_u64(&u);
 	c.seq = unpack_u32(&u);
 	c.told_seq = unpack_u32(&u);
+	c.lead = unpack_u64(&u);
+	c.lead_seq = unpack_u32(&u);
 	c.root_group = unpack_u64(&u);
 	c.root_seq = unpack_u32(&u);
 	ret_names->channel = unpack_str(&u, arena);

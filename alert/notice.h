@@ -50,6 +50,7 @@ enum notice_origin { NOTICE_ROUTE, NOTICE_STEP, NOTICE_INSTEAD };
 enum notice_flag {
 	NOTICE_FELL_BACK = 1 << 0, /* somebody else is told instead */
 	NOTICE_FAILED = 1 << 1,    /* it took nothing last time */
+	NOTICE_CRITICAL = 1 << 2,  /* MESSAGE tells of something critical */
 };
 
 struct notice_core {
@@ -63,6 +64,8 @@ struct notice_core {
 	int64_t told_ms;      /* the last that was accepted; 0: none */
 	uint32_t seq;         /* of MESSAGE */
 	uint32_t told_seq;    /* of the last accepted */
+	uint64_t lead;        /* whose notice MESSAGE is: the group of its id */
+	uint32_t lead_seq;    /* ... and the number there */
 	uint64_t root_group;  /* the first message: whose, and its number */
 	uint32_t root_seq;    /* 0: none yet */
 };

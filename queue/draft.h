@@ -114,8 +114,11 @@ struct publish *publish_prepare(struct draft **draft,
 int publish_in(struct store_txn *txn, struct publish *p);
 /* In the job's AFTER (store thread): committed or not. Frees *P. */
 void publish_after(struct publish **p, int result);
-/* Take back a message that is not out: 0, -ENOENT, -EBUSY (an attempt is out:
- * its outcome will come to the teller). */
+/* Is an attempt of it out, or has it an outcome that the teller is still to
+ * hear? */
+bool publish_is_out_in(struct store_txn *txn, struct queue *q, uint64_t id);
+/* Take back a message that is not out: 0, -ENOENT, -EBUSY (it is: its outcome
+ * will come to the teller). */
 int publish_withdraw_in(struct store_txn *txn, struct queue *q, uint64_t id);
 
 #endif

@@ -6,12 +6,218 @@
 
 #include "base/must.h"
 #include "base/xalloc.h"
+#include "tests/unit/rules_kit.h"
+
+#define RIG_YAML "mail: [anna@example.org]\n"
+
+/* --- what is written -------------------------------------------------------- */
+
+static const char *
+rig_alert_name(const struct render_alert *a)
+{
+	const char *host = labels_get(a->labels, "host");
+	const char *name = labels_get(a->labels, "alertname");
+
+	return host != NULL ? host : name != NULL ? name : "?";
+}
+
+static void
+rig_write_line(const struct render_notice *n, struct buf *out)
+{
+	(void)buf_printf(out, "%s %s:", notice_kind_names[n->kind],
+			 n->group_subject);
+	for (size_t i = 0; i < n->n; i++) {
+		const struct render_alert *a = &n->v[i];
+
+		(void)buf_printf(out, " %s%s",
+				 a->state == INCIDENT_RESOLVED ? "-"
+				 : a->state == INCIDENT_STALE  ? "~"
+				 : a->is_new                   ? "+"
+							       : "",
+				 rig_alert_name(a));
+	}
+	if (n->nfiring + n->nresolved + n->nstale > n->n)
+		(void)buf_printf(out, " (%zu %zu %zu)", n->nfiring,
+				 n->nresolved, n->nstale);
+	if (n->note != NULL)
+		(void)buf_printf(out, " %s", n->note);
+}
+
+static void
+rig_write(void *ctx, struct engine_letter *l)
+{
+	struct engine_rig *er = ctx;
+	const struct render_notice *n = l->notice;
+
+	er->written++;
+	rig_write_line(n, &l->content);
+	(void)buf_printf(&l->content, "\n%s\n%s\n%s\n%s\n%zu\n", n->message_id,
+			 n->root_id != NULL ? n->root_id : "", n->receiver,
+			 n->next_what != NULL ? n->next_what : "", n->n);
+	l->agent = "test";
+	l->dest = "hop";
+	l->route = "test";
+	l->address = l->to->address;
+	l->sender = "";
+	l->message_id = n->message_id;
+	engine_written(l, 0);
+}
+
+/* --- what arrives ----------------------------------------------------------- */
+
+static void
+rig_line_of(const char **text, char *ret, size_t size)
+{
+	size_t len = strcspn(*text, "\n");
+
+	snprintf(ret, size, "%.*s", (int)len, *text);
+	*text += len + ((*text)[len] != '\0');
+}
+
+static void
+rig_keep(struct engine_rig *er, const struct attempt *a, const char *text)
+{
+	struct engine_mail *m = &er->mails[er->nmails++];
+	char shown[16];
+
+	must(er->nmails <= ENGINE_RIG_MAILS);
+	snprintf(m->to, sizeof(m->to), "%s", a->rcpt[0].address);
+	rig_line_of(&text, m->text, sizeof(m->text));
+	rig_line_of(&text, m->id, sizeof(m->id));
+	rig_line_of(&text, m->root, sizeof(m->root));
+	rig_line_of(&text, m->from, sizeof(m->from));
+	rig_line_of(&text, m->next, sizeof(m->next));
+	rig_line_of(&text, shown, sizeof(shown));
+	m->shown = (size_t)atoi(shown);
+	m->queue_id = a->id;
+	m->when_ms = clock_wall_ms(er->rig.clock);
+}
+
+struct rig_reading {
+	struct engine_rig *er;
+	struct attempt *a;
+	struct buf text;
+};
+
+static void
+rig_give(struct engine_rig *er, struct attempt *a, enum engine_far far)
+{
+	struct attempt_rcpt *ar = &a->rcpt[0];
+
+	a->dest_state = ATTEMPT_DEST_OK;
+	ar->outcome = ATTEMPT_DONE;
+	reply_set(&ar->reply, 250, "2.0.0", "ok");
+	if (far == FAR_DOWN) {
+		ar->outcome = ATTEMPT_UNTRIED;
+		a->dest_state = ATTEMPT_DEST_FAILED;
+		reply_set(&a->dest_reply, 421, "4.4.1", "no route to host");
+	} else if (far == FAR_REFUSES) {
+		ar->outcome = ATTEMPT_NEVER;
+		reply_set(&ar->reply, 550, er->dsn != NULL ? er->dsn : "5.7.1",
+			  "no");
+	}
+	attempt_result(&a);
+}
+
+static void
+rig_read(void *arg, const char *data, ssize_t len)
+{
+	struct rig_reading *r = arg;
+
+	must(len >= 0);
+	if (len > 0) {
+		must(buf_append(&r->text, data, (size_t)len) == 0);
+		attempt_read(r->a, rig_read, r);
+		return;
+	}
+	rig_keep(r->er, r->a, buf_str(&r->text));
+	rig_give(r->er, r->a, FAR_TAKES);
+	buf_done(&r->text);
+	free(r);
+}
+
+static void
+rig_take_mail(struct engine_rig *er, struct attempt *a)
+{
+	struct rig_reading *r = xcalloc(1, sizeof(*r));
+
+	r->er = er;
+	r->a = a;
+	buf_init(&r->text, 1 << 20);
+	attempt_read(a, rig_read, r);
+}
+
+static void
+rig_far(struct rig *rig, struct attempt *a)
+{
+	struct engine_rig *er = (struct engine_rig *)rig;
+	enum engine_far far = er->far;
+
+	if (er->only != NULL && strcmp(er->only, a->rcpt[0].address) != 0)
+		far = FAR_TAKES;
+	if (far == FAR_TAKES) {
+		rig_take_mail(er, a);
+	} else if (far == FAR_SLOW) {
+		must(er->nout < 64);
+		er->out[er->nout++] = a;
+	} else {
+		rig_give(er, a, far);
+	}
+}
+
+void
+engine_rig_answer(struct engine_rig *er, bool delivered)
+{
+	for (size_t i = 0; i < er->nout; i++)
+		if (delivered)
+			rig_take_mail(er, er->out[i]);
+		else
+			rig_give(er, er->out[i], FAR_REFUSES);
+	er->nout = 0;
+	engine_rig_settle(er);
+}
+
+static int
+rig_order(const void *a, const void *b)
+{
+	const struct engine_mail *x = a, *y = b;
+	int r = strcmp(x->to, y->to);
+
+	return r != 0 ? r : strcmp(x->text, y->text);
+}
+
+const char *
+engine_rig_mails(struct engine_rig *er)
+{
+	size_t len = 0;
+
+	qsort(er->mails, er->nmails, sizeof(er->mails[0]), rig_order);
+	er->lines[0] = '\0';
+	for (size_t i = 0; i < er->nmails; i++)
+		len += (size_t)snprintf(er->lines + len,
+					sizeof(er->lines) - len, "%.*s %s\n",
+					(int)strcspn(er->mails[i].to, "@"),
+					er->mails[i].to, er->mails[i].text);
+	er->nmails = 0;
+	return er->lines;
+}
+
+/* --- life ------------------------------------------------------------------- */
+
+static struct engine_rig *rig_now; /* whose clock is asked */
+
+static bool
+rig_is_synced(void)
+{
+	return rig_now->synced;
+}
 
 void
 engine_rig_open(struct engine_rig *er)
 {
 	struct engine_deps deps;
 
+	er->rig.agent = rig_far;
 	rig_open(&er->rig);
 	deps = (struct engine_deps){
 		.queue = er->rig.q,
@@ -19,11 +225,25 @@ engine_rig_open(struct engine_rig *er)
 		.clock = er->rig.clock,
 		.log = &er->rig.log_ctx,
 		.metrics = er->rig.metrics,
+		.write = rig_write,
+		.write_ctx = er,
+		.clock_is_synced = rig_is_synced,
 		.hostname = "mx.example.org",
 	};
 	must(engine_new(&deps, &er->e) == 0);
 	rig_start(&er->rig);
-	engine_start(er->e, NULL);
+	er->rules = rules_kit_new(er->yaml != NULL ? er->yaml : RIG_YAML);
+	engine_start(er->e, er->rules);
+	engine_rig_settle(er);
+}
+
+void
+engine_rig_rules(struct engine_rig *er, const char *yaml)
+{
+	rules_unref(&er->rules);
+	er->yaml = yaml;
+	er->rules = rules_kit_new(yaml);
+	engine_set_rules(er->e, er->rules);
 	engine_rig_settle(er);
 }
 
@@ -31,6 +251,9 @@ void
 engine_rig_init(struct engine_rig *er, const char *dir)
 {
 	memset(er, 0, sizeof(*er));
+	er->synced = true;
+	rig_now = er;
+	er->mails = xcalloc(ENGINE_RIG_MAILS, sizeof(er->mails[0]));
 	rig_init(&er->rig, dir);
 	engine_rig_open(er);
 }
@@ -40,9 +263,16 @@ engine_rig_close(struct engine_rig *er)
 {
 	if (er->e != NULL)
 		engine_stop(er->e);
-	if (er->rig.q != NULL)
-		rig_settle(&er->rig);
+	if (er->rig.q == NULL)
+		return;
+	rig_settle(&er->rig);
+	for (size_t i = 0; i < er->nout; i++)
+		rig_give(er, er->out[i], FAR_DOWN);
+	er->nout = 0;
+	queue_stop(er->rig.q);
+	rig_settle(&er->rig);
 	engine_free(&er->e);
+	rules_unref(&er->rules);
 	rig_close(&er->rig);
 }
 
@@ -51,15 +281,22 @@ engine_rig_done(struct engine_rig *er)
 {
 	engine_rig_close(er);
 	rig_done(&er->rig);
+	free(er->mails);
 }
 
 void
 engine_rig_settle(struct engine_rig *er)
 {
-	do {
+	int quiet = 0;
+
+	while (quiet++ < 2) {
+		size_t given = er->rig.given;
+
 		engine_turn(er->e);
 		rig_settle(&er->rig);
-	} while (engine_is_busy(er->e));
+		if (engine_is_busy(er->e) || er->rig.given != given)
+			quiet = 0;
+	}
 }
 
 void

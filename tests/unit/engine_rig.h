@@ -6,16 +6,64 @@
 #define TESTS_UNIT_ENGINE_RIG_H
 
 #include "alert/engine.h"
+#include "alert/render.h"
+#include "alert/rules.h"
 #include "tests/unit/queue_rig.h"
 
 #define SECOND INT64_C(1000)
 
+#define ENGINE_RIG_MAILS 4096
+
+/* One line for each message that was delivered:
+ *
+ *	KIND SUBJECT: +alert alert -alert ~alert [F firing R over S stale]
+ *
+ * "+" is news, "-" over, "~" no longer reported. */
+struct engine_mail {
+	char to[64];
+	char text[512];
+	char id[64], root[64]; /* "" none */
+	char from[32];         /* the receiver */
+	char next[48];
+	uint64_t queue_id, group;
+	uint32_t seq;
+	int64_t when_ms;
+	size_t shown;
+};
+
+enum engine_far {
+	FAR_TAKES,
+	FAR_DOWN,    /* it can't be reached */
+	FAR_REFUSES, /* with CODE */
+	FAR_SLOW,    /* attempts stay out until the test says otherwise */
+};
+
 struct engine_rig {
 	struct rig rig;
 	struct engine *e;
+	const char *yaml; /* of the section */
+	struct rules *rules;
 	int result; /* of the last answer */
 	int answers;
+	/* The far end. */
+	enum engine_far far;
+	const char *only;          /* FAR is of this address only */
+	const char *dsn;           /* of refusals: "5.7.1" */
+	struct engine_mail *mails; /* what was delivered */
+	size_t nmails;
+	struct attempt *out[64];
+	size_t nout;
+	int written; /* letters */
+	bool synced; /* the clock */
+	char lines[8192];
 };
+
+/* Another section. */
+void engine_rig_rules(struct engine_rig *er, const char *yaml);
+/* All that was delivered since the last call, "TO TEXT\n" each, sorted. */
+const char *engine_rig_mails(struct engine_rig *er);
+/* Those that are out: delivered, or refused with a code of 550. */
+void engine_rig_answer(struct engine_rig *er, bool delivered);
 
 /* DIR NULL: a new folder. */
 void engine_rig_init(struct engine_rig *er, const char *dir);

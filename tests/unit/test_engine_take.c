@@ -155,7 +155,12 @@ test_awake(void **state)
 {
 	struct engine_rig *er = *state;
 
-	assert_int_equal(engine_rig_fire(er, DISK), 0);
+	assert_int_equal(
+		engine_rig_take(er,
+				&(struct engine_alert){.source = "alertmanager",
+						       .labels = DISK},
+				1),
+		0);
 	engine_rig_close(er);
 	clock_advance(er->rig.clock, HOUR);
 	engine_rig_open(er);

@@ -1,0 +1,113 @@
+/*
+ * engine_flush - groups that are looked at together, on their way to their
+ * messages. Private to the engine.
+ *
+ *	looked at (engine_look.c) -> intents (engine_intent.c) -> letters
+ *	(engine_letter.c) -> one job (engine_flush.c)
+ */
+#ifndef ALERT_ENGINE_FLUSH_H
+#define ALERT_ENGINE_FLUSH_H
+
+#include "alert/engine_impl.h"
+
+#define FLUSH_GROUPS  1000
+#define FLUSH_LETTERS 128 /* of one flush, and then some */
+#define FLUSH_TARGETS 256
+#define FLUSH_OUT     512 /* being written, in all */
+
+/* Why a group tells. */
+enum why {
+	WHY_DUE = 1 << 0,
+	WHY_REPEAT = 1 << 1,
+	WHY_STEP = 1 << 2,    /* the escalation has come to the next receiver */
+	WHY_INSTEAD = 1 << 3, /* somebody could not be told */
+	WHY_AGAIN = 1 << 4,   /* a notice was due while its message was out */
+};
+
+struct flush_slot {
+	enum quiet quiet;
+	bool critical;
+};
+
+/* Whom a group tells now. */
+struct flush_target {
+	struct target to;
+	const struct rules_receiver *receiver;
+	uint8_t origin; /* enum notice_origin */
+};
+
+/* What Belfry says itself; all of it lies in the flush's arena. */
+struct announce {
+	enum notice_kind kind;
+	const char *subject, *why, *who, *note;
+	int64_t since_ms, until_ms, next_ms;
+	const char *next_what;
+	size_t nfiring, nresolved, n;
+	struct render_alert *v;
+};
+
+struct flush_group {
+	struct flush *flush;
+	struct alert_group *g;
+	uint32_t n; /* members when it was looked at */
+	struct flush_slot *v;
+	unsigned why;
+	bool loud; /* somebody is to be told of one that is open */
+	size_t ntargets;
+	struct flush_target *targets;
+	struct intent **intents; /* in the arena */
+	size_t nintents;
+	bool tells, ended, digest;
+	bool is_gone; /* with the job */
+	int64_t had_due_ms;
+	/* What the group will be. */
+	uint8_t steps;
+	int64_t clock_ms, clock_from_ms, due_ms, repeat_ms;
+	const char *instead_of; /* the receiver that could not be told */
+	const struct announce *announce; /* NULL: of its incidents */
+};
+
+struct flush {
+	struct work work;
+	struct engine *e;
+	struct arena arena;
+	int64_t now;
+	size_t ngroups;
+	struct flush_group *groups[FLUSH_GROUPS];
+	size_t nletters, nwriting;
+	int result;
+};
+
+/* engine_flush.c */
+struct flush *flush_new(struct engine *e, int64_t now);
+/* G is busy from now on. */
+struct flush_group *flush_add(struct flush *f, struct alert_group *g);
+void flush_start(struct flush *f);
+/* A, to all of R; G is the group of Belfry's own words to it. */
+void flush_announce(struct flush *f, struct alert_group *g,
+		    const struct rules_receiver *r, const struct announce *a);
+
+/* engine_look.c */
+void look_group(struct flush_group *fg);
+/* Nobody has anything to hear of it any more. */
+bool slot_is_done(const struct flush_group *fg, uint32_t slot);
+bool slot_is_over(const struct flush_group *fg, uint32_t slot);
+
+/* 0: never. */
+int64_t notice_fallback_at(const struct engine *e, const struct notice *n);
+
+/* engine_throttle.c: the receiver's rate. What is above it waits for the
+ * digest. */
+void throttle_look(struct flush_group *fg);
+
+/* engine_intent.c */
+void intents_make(struct flush_group *fg);
+void intents_announce(struct flush_group *fg, const struct rules_receiver *r);
+void intents_drop(struct flush_group *fg);
+void intent_free(struct engine *e, struct intent *it);
+
+/* engine_letter.c */
+void letters_write(struct flush *f);
+void letter_free(struct engine_letter **l);
+
+#endif

@@ -1,0 +1,465 @@
+/*
+ * engine_intent - what one recipient was told, what is true, and the
+ * difference.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alert/engine_flush.h"
+#include "base/must.h"
+#include "base/xalloc.h"
+
+/* Told as over without a word. */
+#define WANT_FORGET (TOLD_OVER + 1)
+
+/* What N's recipient is to be told of one member. */
+struct wanted {
+	const struct flush_group *fg;
+	uint32_t slot;
+	uint8_t both; /* told, and pending if there is a message */
+	bool current; /* it is one that the group tells now */
+	bool send_resolved;
+};
+
+static const struct incident_core *
+wanted_core(const struct wanted *w)
+{
+	return &w->fg->g->v[w->slot].incident->c;
+}
+
+static int
+want_open(const struct wanted *w)
+{
+	const struct incident_core *c = wanted_core(w);
+	enum told told = told_of(w->both);
+	bool held = w->both & TOLD_HELD;
+
+	if ((w->fg->g->v[w->slot].flags & MEMBER_LEFT) || !w->current)
+		return (int)told_pending(w->both);
+	if (w->fg->v[w->slot].quiet != QUIET_NOT || c->acked_ms != 0)
+		return TOLD_NOTHING;
+	if (c->flags & INCIDENT_FLAPPING)
+		return told == TOLD_FLAPPING && !held ? TOLD_NOTHING
+						      : TOLD_FLAPPING;
+	return told == TOLD_FIRING && !held ? TOLD_NOTHING : TOLD_FIRING;
+}
+
+static int
+want_stale(const struct wanted *w)
+{
+	enum told told = told_of(w->both);
+
+	if (wanted_core(w)->flags & INCIDENT_QUIET)
+		return TOLD_NOTHING;
+	if (told == TOLD_FIRING || told == TOLD_FLAPPING)
+		return TOLD_STALE;
+	return told == TOLD_NOTHING && told_pending(w->both) != TOLD_NOTHING
+		       ? TOLD_STALE
+		       : TOLD_NOTHING;
+}
+
+/* Nobody heard that it began: whose message is taken back gets one line in its
+ * place. */
+static int
+want_never_told(const struct wanted *w)
+{
+	enum told pending = told_pending(w->both);
+
+	if (pending == TOLD_NOTHING || pending == TOLD_OVER)
+		return TOLD_NOTHING;
+	if (!slot_is_over(w->fg, w->slot))
+		return (int)pending;
+	return w->send_resolved ? TOLD_DOWN : TOLD_NOTHING;
+}
+
+static int
+want_resolved(const struct wanted *w)
+{
+	enum told told = told_of(w->both);
+
+	if (told == TOLD_NOTHING)
+		return want_never_told(w);
+	if (wanted_core(w)->flags & INCIDENT_FLAPPING &&
+	    !(wanted_core(w)->flags & INCIDENT_CLOSED))
+		return told == TOLD_FLAPPING ? TOLD_NOTHING : TOLD_FLAPPING;
+	if (!slot_is_over(w->fg, w->slot))
+		return TOLD_NOTHING;
+	return w->send_resolved ? TOLD_OVER : WANT_FORGET;
+}
+
+static int
+want(const struct wanted *w)
+{
+	/* Not even a recovery. */
+	if (w->fg->v[w->slot].quiet == QUIET_MUTE)
+		return TOLD_NOTHING;
+	switch (wanted_core(w)->state) {
+	case INCIDENT_OPEN:
+		return want_open(w);
+	case INCIDENT_STALE:
+		return want_stale(w);
+	case INCIDENT_RESOLVED:
+		return want_resolved(w);
+	}
+	abort();
+}
+
+/* --- one notice ---------------------------------------------------------------- */
+
+struct sum {
+	bool changed; /* against what the message in the queue says */
+	bool marked;  /* held anew */
+	bool forgets;
+	size_t firing, over, down, stale, flapping;
+	bool told_before;
+};
+
+static uint8_t
+sum_slot(const struct wanted *w, bool may, struct sum *s, struct intent *it)
+{
+	const struct incident_core *c = wanted_core(w);
+	uint8_t told = w->both & (TOLD_MASK | TOLD_HELD);
+	enum told pending = told_pending(w->both);
+	int to = may ? want(w) : (int)pending;
+
+	s->told_before |= told != 0;
+	if (c->state == INCIDENT_OPEN && told_of(told) != TOLD_NOTHING &&
+	    w->fg->v[w->slot].quiet != QUIET_NOT && !(told & TOLD_HELD)) {
+		told |= TOLD_HELD;
+		s->marked = true;
+	}
+	if (to == WANT_FORGET) {
+		s->forgets = true;
+		return 0;
+	}
+	s->changed |= to != (int)pending;
+	s->firing += to == TOLD_FIRING;
+	s->over += to == TOLD_OVER;
+	s->down += to == TOLD_DOWN;
+	s->stale += to == TOLD_STALE;
+	s->flapping += to == TOLD_FLAPPING;
+	if (to != TOLD_NOTHING) {
+		it->critical |= w->fg->v[w->slot].critical;
+		if (it->event_ms == 0 || c->changed_ms < it->event_ms)
+			it->event_ms = c->changed_ms;
+	}
+	return (uint8_t)(told | to << 4);
+}
+
+static bool
+fg_is_over(const struct flush_group *fg)
+{
+	for (uint32_t i = 0; i < fg->n; i++)
+		if (fg->g->v[i].incident->c.state != INCIDENT_RESOLVED &&
+		    !(fg->g->v[i].flags & MEMBER_LEFT))
+			return false;
+	return true;
+}
+
+static uint8_t
+sum_kind(const struct flush_group *fg, const struct sum *s, uint8_t origin)
+{
+	if (s->firing > 0) {
+		if (fg->why & WHY_STEP && origin == NOTICE_STEP)
+			return NOTICE_ESCALATION;
+		if (fg->why & WHY_INSTEAD && origin == NOTICE_INSTEAD)
+			return NOTICE_FALLBACK;
+		return s->told_before ? NOTICE_MORE : NOTICE_FIRING;
+	}
+	if (s->flapping > 0)
+		return NOTICE_FLAPPING;
+	if (s->over > 0)
+		return fg_is_over(fg) ? NOTICE_RECOVERY : NOTICE_PARTLY;
+	return s->down > 0 ? NOTICE_WAS_DOWN : NOTICE_STALE;
+}
+
+static size_t
+sum_told(const struct sum *s)
+{
+	return s->firing + s->over + s->down + s->stale + s->flapping;
+}
+
+/* Is there something to remind of? */
+static bool
+intent_reminds(const struct flush_group *fg, const struct intent *it)
+{
+	for (uint32_t i = 0; i < fg->n; i++)
+		if (told_of(it->both[i]) == TOLD_FIRING &&
+		    !(it->both[i] & TOLD_HELD) && fg->v[i].quiet == QUIET_NOT &&
+		    fg->g->v[i].incident->c.state == INCIDENT_OPEN &&
+		    fg->g->v[i].incident->c.acked_ms == 0 &&
+		    !(fg->g->v[i].flags & MEMBER_LEFT))
+			return true;
+	return false;
+}
+
+/* May N's recipient be told something now? */
+static bool
+fg_may_tell(const struct flush_group *fg, const struct notice *n, bool current)
+{
+	if (fg->why & WHY_DUE || (fg->why & WHY_REPEAT && current))
+		return true;
+	if (fg->why & WHY_STEP && n->c.origin == NOTICE_STEP)
+		return true;
+	if (fg->why & WHY_INSTEAD && n->c.origin == NOTICE_INSTEAD)
+		return true;
+	return n->deferred && n->c.message == 0;
+}
+
+static struct intent *
+intent_new(struct flush_group *fg, struct notice *n, bool is_new)
+{
+	struct intent *it = xcalloc(1, sizeof(*it));
+
+	it->group = fg;
+	it->notice = n;
+	it->is_new = is_new;
+	it->lead = it;
+	it->seen_message = n->c.message;
+	it->n = fg->n;
+	it->both = xcalloc(fg->n + 1u, 1);
+	return it;
+}
+
+void
+intent_free(struct engine *e, struct intent *it)
+{
+	(void)e;
+	free(it->both);
+	must(it->publish == NULL);
+	if (it->letter != NULL)
+		letter_free(&it->letter);
+	free(it);
+}
+
+static bool
+receiver_sends_resolved(const struct engine *e, const struct notice *n)
+{
+	const struct rules_receiver *r = rules_receiver(e->rules, n->receiver);
+
+	return r == NULL || r->send_resolved;
+}
+
+/* The difference for N, or NULL: there is none. */
+static struct intent *
+intent_make(struct flush_group *fg, struct notice *n, bool is_new, bool current)
+{
+	struct engine *e = fg->flush->e;
+	struct intent *it = intent_new(fg, n, is_new);
+	bool may = fg_may_tell(fg, n, current);
+	struct sum s = {.changed = false};
+	bool falls_back = !is_new && fg->why & WHY_INSTEAD &&
+			  !(n->c.flags & NOTICE_FELL_BACK) &&
+			  notice_fallback_at(e, n) != 0 &&
+			  notice_fallback_at(e, n) <= fg->flush->now;
+
+	for (uint32_t i = 0; i < fg->n; i++) {
+		struct wanted w = {
+			.fg = fg,
+			.slot = i,
+			.both = notice_both(n, i),
+			.current = current,
+			.send_resolved = receiver_sends_resolved(e, n),
+		};
+
+		it->both[i] = sum_slot(&w, may, &s, it);
+	}
+	it->falls_back = falls_back;
+	/* A mail that tells others, too, is not taken back: its outcome makes
+	 * the notice due. */
+	if (s.changed && n->same != NULL) {
+		n->deferred = true;
+		intent_free(e, it);
+		return NULL;
+	}
+	if (s.changed) {
+		it->tells = sum_told(&s) > 0;
+		it->old_message = n->c.message;
+		it->kind = sum_kind(fg, &s, n->c.origin);
+	} else if (fg->why & WHY_REPEAT && current && n->c.message == 0 &&
+		   intent_reminds(fg, it)) {
+		it->tells = true;
+		it->kind = NOTICE_REMINDER;
+	} else if (!s.marked && !s.forgets && !falls_back) {
+		intent_free(e, it);
+		return NULL;
+	}
+	if (is_new && !it->tells) {
+		intent_free(e, it);
+		return NULL;
+	}
+	return it;
+}
+
+/* --- all of a group ---------------------------------------------------------------- */
+
+static void
+fg_add_intent(struct flush_group *fg, struct intent *it)
+{
+	if (it == NULL)
+		return;
+	fg->intents[fg->nintents++] = it;
+	fg->tells |= it->tells;
+}
+
+static struct notice *
+fg_find_notice(const struct flush_group *fg, const struct target *t)
+{
+	for (uint32_t i = 0; i < fg->g->nnotices; i++) {
+		struct notice *n = fg->g->notices[i];
+
+		if (n->channel == t->channel &&
+		    strcmp(n->address, t->address) == 0)
+			return n;
+	}
+	return NULL;
+}
+
+static struct notice *
+notice_new(struct engine *e, struct alert_group *g,
+	   const struct flush_target *t)
+{
+	struct notice *n = xcalloc(1, sizeof(*n));
+
+	n->group = g;
+	n->c.id = store_new_id(e->store);
+	n->c.origin = t->origin;
+	n->channel = (uint8_t)t->to.channel;
+	n->address = engine_name(e, t->to.address);
+	n->person = engine_name(e, t->to.person != NULL ? t->to.person : "");
+	n->time_zone =
+		engine_name(e, t->to.time_zone != NULL ? t->to.time_zone : "");
+	n->receiver = engine_name(e, t->receiver->name);
+	return n;
+}
+
+static void
+intents_for_target(struct flush_group *fg, const struct flush_target *t)
+{
+	struct notice *n = fg_find_notice(fg, &t->to);
+	struct intent *it;
+
+	if (n != NULL) {
+		fg_add_intent(fg, intent_make(fg, n, false, true));
+		return;
+	}
+	n = notice_new(fg->flush->e, fg->g, t);
+	it = intent_make(fg, n, true, true);
+	if (it == NULL)
+		notice_free(n);
+	fg_add_intent(fg, it);
+}
+
+static bool
+fg_is_target(const struct flush_group *fg, const struct notice *n)
+{
+	for (size_t i = 0; i < fg->ntargets; i++)
+		if (fg->targets[i].to.channel == n->channel &&
+		    strcmp(fg->targets[i].to.address, n->address) == 0)
+			return true;
+	return false;
+}
+
+void
+intents_make(struct flush_group *fg)
+{
+	fg->intents = arena_alloc(&fg->flush->arena,
+				  (fg->ntargets + fg->g->nnotices + 1) *
+					  sizeof(struct intent *));
+	for (size_t i = 0; i < fg->ntargets; i++)
+		intents_for_target(fg, &fg->targets[i]);
+	for (uint32_t i = 0; i < fg->g->nnotices; i++) {
+		struct notice *n = fg->g->notices[i];
+
+		if (!fg_is_target(fg, n))
+			fg_add_intent(fg, intent_make(fg, n, false, false));
+	}
+}
+
+void
+intents_announce(struct flush_group *fg, const struct rules_receiver *r)
+{
+	struct engine *e = fg->flush->e;
+	struct target *t;
+	size_t n = rules_targets(e->rules, r, fg->flush->now, &fg->flush->arena,
+				 &t);
+
+	fg->intents = arena_alloc(&fg->flush->arena,
+				  (n + 1) * sizeof(struct intent *));
+	for (size_t i = 0; i < n; i++) {
+		struct flush_target to = {.to = t[i], .receiver = r};
+		struct notice *notice = fg_find_notice(fg, &t[i]);
+		struct intent *it = intent_new(
+			fg, notice != NULL ? notice : notice_new(e, fg->g, &to),
+			notice == NULL);
+
+		it->tells = true;
+		it->old_message = it->seen_message;
+		it->kind = (uint8_t)fg->announce->kind;
+		it->event_ms = fg->flush->now;
+		fg_add_intent(fg, it);
+	}
+}
+
+void
+intents_drop(struct flush_group *fg)
+{
+	for (size_t i = 0; i < fg->nintents; i++) {
+		struct intent *it = fg->intents[i];
+
+		if (it->is_new)
+			notice_free(it->notice);
+		intent_free(fg->flush->e, it);
+	}
+	fg->nintents = 0;
+	fg->tells = false;
+}
+
+/* --- in the store thread ------------------------------------------------------------ */
+
+/* All of a mail come to pass, or none does: when an old message is out, its
+ * outcome makes the notice due. */
+static void
+intent_check(struct engine *e, struct store_txn *txn, struct intent *lead)
+{
+	lead->skipped = false;
+	for (struct intent *it = lead; it != NULL; it = it->next) {
+		if (it->dropped)
+			lead->skipped = true;
+		else if (it->old_message != 0 &&
+			 publish_is_out_in(txn, e->deps.queue, it->old_message))
+			lead->skipped = true;
+	}
+}
+
+int
+intent_run(struct engine *e, struct store_txn *txn, struct intent *lead)
+{
+	int r = 0;
+
+	lead->published = false;
+	intent_check(e, txn, lead);
+	if (lead->skipped)
+		return 0;
+	for (struct intent *it = lead; it != NULL; it = it->next) {
+		if (it->old_message == 0)
+			continue;
+		r = publish_withdraw_in(txn, e->deps.queue, it->old_message);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	if (lead->publish == NULL)
+		return 0;
+	r = publish_in(txn, lead->publish);
+	lead->published = r == 0;
+	return r > 0 ? -EEXIST : r;
+}
+
+void
+intent_after(struct intent *lead, int result)
+{
+	if (lead->publish != NULL)
+		publish_after(&lead->publish,
+			      lead->published ? result : -ECANCELED);
+}

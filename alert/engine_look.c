@@ -1,0 +1,338 @@
+/*
+ * engine_look - what is true of a group now, and whether that is a reason to
+ * tell.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "alert/engine_flush.h"
+#include "base/must.h"
+#include "base/xalloc.h"
+
+/* --- members ----------------------------------------------------------------- */
+
+static const struct member *
+fg_member(const struct flush_group *fg, uint32_t slot)
+{
+	return &fg->g->v[slot];
+}
+
+static void
+look_marks(struct flush_group *fg)
+{
+	struct engine *e = fg->flush->e;
+	struct incident_text text;
+
+	fg->n = fg->g->n;
+	fg->v = arena_alloc(&fg->flush->arena, (fg->n + 1) * sizeof(fg->v[0]));
+	for (uint32_t i = 0; i < fg->n; i++) {
+		const struct incident *in = fg_member(fg, i)->incident;
+
+		incident_get_text(in, &e->scratch, &text);
+		fg->v[i].quiet = engine_quiet(e, in, &text.labels, fg->g->node,
+					      fg->flush->now);
+		fg->v[i].critical = rules_is_critical(e->rules, &text.labels);
+		arena_done(&e->scratch);
+	}
+}
+
+/* Open, and nobody has said that he sees to it. */
+static bool
+slot_is_open(const struct flush_group *fg, uint32_t slot)
+{
+	const struct member *m = fg_member(fg, slot);
+
+	return m->incident->c.state == INCIDENT_OPEN &&
+	       m->incident->c.acked_ms == 0 && !(m->flags & MEMBER_LEFT);
+}
+
+/* A recovery that has lasted, or that somebody said. */
+bool
+slot_is_over(const struct flush_group *fg, uint32_t slot)
+{
+	const struct incident_core *c = &fg_member(fg, slot)->incident->c;
+	int64_t hold = fg->g->node != NULL ? fg->g->node->resolve_hold_ms : 0;
+
+	if (c->state != INCIDENT_RESOLVED)
+		return false;
+	return (c->flags & INCIDENT_CLOSED) ||
+	       fg->flush->now >= c->changed_ms + hold;
+}
+
+/* --- the escalation's clock ------------------------------------------------------ */
+
+/* It runs from the first notice while somebody is to see to it, stands while
+ * nobody is told, and begins anew once all is acknowledged or over. */
+static void
+look_clock(struct flush_group *fg)
+{
+	const struct rules_node *node = fg->g->node;
+	int64_t now = fg->flush->now, elapsed;
+	bool open = false;
+
+	fg->loud = false;
+	for (uint32_t i = 0; i < fg->n; i++) {
+		open |= slot_is_open(fg, i);
+		fg->loud |= slot_is_open(fg, i) && fg->v[i].quiet == QUIET_NOT;
+	}
+	if (!open || node == NULL) {
+		fg->clock_ms = fg->clock_from_ms = 0;
+		fg->steps = 0;
+		return;
+	}
+	if (fg->loud && fg->clock_from_ms == 0 &&
+	    (fg->g->c.seq > 0 || fg->why & WHY_DUE))
+		fg->clock_from_ms = now;
+	if (!fg->loud && fg->clock_from_ms != 0) {
+		fg->clock_ms += now - fg->clock_from_ms;
+		fg->clock_from_ms = 0;
+	}
+	if (!fg->loud || fg->clock_from_ms == 0)
+		return;
+	elapsed = fg->clock_ms + now - fg->clock_from_ms;
+	while (fg->steps < node->nescalate &&
+	       node->escalate[fg->steps].after_ms <= elapsed) {
+		fg->steps++;
+		fg->why |= WHY_STEP;
+	}
+}
+
+/* --- reasons --------------------------------------------------------------------- */
+
+static bool
+slot_was_told(const struct flush_group *fg, uint32_t slot, bool *ret_held,
+	      bool *ret_pending)
+{
+	bool told = false;
+
+	*ret_held = *ret_pending = false;
+	for (uint32_t i = 0; i < fg->g->nnotices; i++) {
+		const struct notice *n = fg->g->notices[i];
+		uint8_t both = notice_both(n, slot);
+
+		told |= both != 0 || (n->c.flags & NOTICE_FAILED);
+		*ret_held |= (both & TOLD_HELD) != 0;
+		*ret_pending |= told_pending(both) != TOLD_NOTHING;
+	}
+	return told;
+}
+
+/* One of whom nobody was told, and somebody is to be now: it is as new. */
+static void
+look_release(struct flush_group *fg, uint32_t slot)
+{
+	struct member *m = &fg->g->v[slot];
+	bool held, pending, told = slot_was_told(fg, slot, &held, &pending);
+	int64_t when = fg->flush->now;
+
+	if (fg->v[slot].quiet != QUIET_NOT) {
+		if (fg->v[slot].quiet == QUIET_INHIBITED)
+			m->flags |= MEMBER_INHIBITED;
+		/* What is not out yet is taken back. */
+		if (pending && slot_is_open(fg, slot))
+			fg->why |= WHY_DUE;
+		return;
+	}
+	if (slot_is_open(fg, slot) && fg->g->node != NULL &&
+	    (held || (!told && fg->due_ms == 0 && !(fg->why & WHY_DUE)))) {
+		if (m->flags & MEMBER_INHIBITED)
+			when += fg->g->node->group_wait_ms;
+		if (fg->due_ms == 0 || when < fg->due_ms)
+			fg->due_ms = when;
+	}
+	m->flags &= (uint8_t)~MEMBER_INHIBITED;
+}
+
+static const struct rules_receiver *
+notice_receiver(const struct engine *e, const struct notice *n)
+{
+	return rules_receiver(e->rules, n->receiver);
+}
+
+/* When somebody else is told in the place of who is told by N; 0: never. */
+int64_t
+notice_fallback_at(const struct engine *e, const struct notice *n)
+{
+	const struct rules_receiver *r = notice_receiver(e, n);
+
+	if (r == NULL || r->fallback == NULL ||
+	    (n->c.flags & NOTICE_FELL_BACK) || n->group->c.flags & GROUP_OWN)
+		return 0;
+	if (n->c.flags & NOTICE_FAILED)
+		return 1;
+	if (n->c.message == 0)
+		return 0;
+	return n->c.published_ms + (n->c.flags & NOTICE_CRITICAL
+					    ? r->fallback_after_critical_ms
+					    : r->fallback_after_ms);
+}
+
+static void
+look_notices(struct flush_group *fg)
+{
+	for (uint32_t i = 0; i < fg->g->nnotices; i++) {
+		const struct notice *n = fg->g->notices[i];
+		int64_t at = notice_fallback_at(fg->flush->e, n);
+
+		if (at != 0 && at <= fg->flush->now && fg->loud)
+			fg->why |= WHY_INSTEAD;
+		if (n->deferred && n->c.message == 0)
+			fg->why |= WHY_AGAIN;
+	}
+}
+
+/* --- whom ------------------------------------------------------------------------ */
+
+static void
+add_target(struct flush_group *fg, const struct target *t,
+	   const struct rules_receiver *receiver, uint8_t origin)
+{
+	if (fg->ntargets == FLUSH_TARGETS)
+		return;
+	for (size_t i = 0; i < fg->ntargets; i++)
+		if (fg->targets[i].to.channel == t->channel &&
+		    strcmp(fg->targets[i].to.address, t->address) == 0)
+			return;
+	if (suspend_skips(fg->flush->e, t->channel, t->address, fg->flush->now))
+		return;
+	fg->targets[fg->ntargets++] = (struct flush_target){
+		.to = *t, .receiver = receiver, .origin = origin};
+}
+
+static void
+add_receiver(struct flush_group *fg, const struct rules_receiver *receiver,
+	     uint8_t origin)
+{
+	struct engine *e = fg->flush->e;
+	struct target *t;
+	size_t n = rules_targets(e->rules, receiver, fg->flush->now,
+				 &fg->flush->arena, &t);
+
+	for (size_t i = 0; i < n; i++)
+		add_target(fg, &t[i], receiver, origin);
+}
+
+/* The receiver's own; those of the escalation's steps so far; and those who are
+ * told instead of others, from when they are. */
+static void
+look_targets(struct flush_group *fg)
+{
+	const struct rules_node *node = fg->g->node;
+
+	fg->targets = arena_alloc(&fg->flush->arena,
+				  FLUSH_TARGETS * sizeof(fg->targets[0]));
+	if (node != NULL)
+		add_receiver(fg, node->receiver, NOTICE_ROUTE);
+	for (size_t i = 0; node != NULL && i < fg->steps; i++)
+		add_receiver(fg, node->escalate[i].receiver, NOTICE_STEP);
+	for (uint32_t i = 0; i < fg->g->nnotices; i++) {
+		const struct notice *n = fg->g->notices[i];
+		const struct rules_receiver *r =
+			notice_receiver(fg->flush->e, n);
+		int64_t at = notice_fallback_at(fg->flush->e, n);
+
+		if (r == NULL || r->fallback == NULL ||
+		    !((n->c.flags & NOTICE_FELL_BACK) ||
+		      (at != 0 && at <= fg->flush->now)))
+			continue;
+		add_receiver(fg, r->fallback, NOTICE_INSTEAD);
+		fg->instead_of = r->name;
+	}
+}
+
+/* --- all of it ---------------------------------------------------------------------- */
+
+/* Nobody has anything to hear of it any more. */
+bool
+slot_is_done(const struct flush_group *fg, uint32_t slot)
+{
+	const struct engine *e = fg->flush->e;
+	const struct incident_core *c = &fg_member(fg, slot)->incident->c;
+	bool told = false;
+
+	for (uint32_t i = 0; i < fg->g->nnotices; i++)
+		told |= (notice_both(fg->g->notices[i], slot) & ~TOLD_HELD) !=
+			0;
+	if (c->state == INCIDENT_STALE)
+		return c->changed_ms + ENGINE_DAY <= fg->flush->now;
+	if (told)
+		return false;
+	/* What came and went during a mute is told at its end. */
+	if (e->mute.until_ms != 0 && c->changed_ms >= e->mute.since_ms)
+		return false;
+	return slot_is_over(fg, slot) ||
+	       (fg_member(fg, slot)->flags & MEMBER_LEFT);
+}
+
+static bool
+look_is_ended(const struct flush_group *fg)
+{
+	for (uint32_t i = 0; i < fg->n; i++)
+		if (!slot_is_done(fg, i))
+			return false;
+	for (uint32_t i = 0; i < fg->g->nnotices; i++)
+		if (fg->g->notices[i]->c.message != 0)
+			return false;
+	return !(fg->g->c.flags & GROUP_OWN);
+}
+
+/* When a recovery that is being held will have lasted. */
+static void
+look_holds(struct flush_group *fg)
+{
+	const struct rules_node *node = fg->g->node;
+	int64_t soonest = fg->flush->now;
+
+	if (node == NULL || !(fg->why & WHY_DUE))
+		return;
+	if (fg->loud)
+		soonest += node->group_interval_ms;
+	for (uint32_t i = 0; i < fg->n; i++) {
+		const struct incident_core *c = &fg_member(fg, i)->incident->c;
+		int64_t when = c->changed_ms + node->resolve_hold_ms;
+
+		if (when < soonest)
+			when = soonest;
+		if (c->state == INCIDENT_RESOLVED && !slot_is_over(fg, i) &&
+		    (fg->due_ms == 0 || when < fg->due_ms))
+			fg->due_ms = when;
+	}
+}
+
+void
+look_group(struct flush_group *fg)
+{
+	struct alert_group *g = fg->g;
+	int64_t now = fg->flush->now;
+
+	fg->steps = g->c.steps;
+	fg->clock_ms = g->c.clock_ms;
+	fg->clock_from_ms = g->c.clock_from_ms;
+	fg->due_ms = g->c.due_ms;
+	fg->repeat_ms = g->c.repeat_ms;
+	if (fg->due_ms != 0 && fg->due_ms <= now) {
+		fg->why |= WHY_DUE;
+		fg->due_ms = 0;
+	}
+	if (fg->repeat_ms != 0 && fg->repeat_ms <= now)
+		fg->why |= WHY_REPEAT;
+	look_marks(fg);
+	for (uint32_t i = 0; i < fg->n; i++)
+		look_release(fg, i);
+	if (fg->due_ms != 0 && fg->due_ms <= now) {
+		fg->why |= WHY_DUE;
+		fg->due_ms = 0;
+	}
+	look_clock(fg);
+	look_notices(fg);
+	look_targets(fg);
+	intents_make(fg);
+	if (fg->tells && fg->why == WHY_DUE)
+		throttle_look(fg);
+	look_holds(fg);
+	fg->ended = !fg->tells && look_is_ended(fg);
+	if (!fg->loud || g->node == NULL)
+		fg->repeat_ms = 0;
+	else if (fg->tells || fg->repeat_ms == 0 || fg->repeat_ms <= now)
+		fg->repeat_ms = now + g->node->repeat_ms;
+}

@@ -1,0 +1,240 @@
+/*
+ * engine_outcome - what became of a message comes back to its notice.
+ *
+ * Two transactions: first the notice knows, then the queue may forget. Killed in
+ * between, the queue tells again, and the notice knows it already.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alert/engine_flush.h"
+#include "base/log.h"
+#include "base/must.h"
+#include "base/xalloc.h"
+
+struct outcome {
+	struct work work;
+	struct engine *e;
+	struct post post;
+	struct tell *tell; /* owned */
+	uint64_t message, group, notice;
+	bool delivered;
+	struct reply reply;
+	char dsn[REPLY_DSN_MAX];
+	bool expired;
+	uint64_t *looks; /* owned: groups to be looked at */
+	size_t nlooks;
+	STAILQ_ENTRY(outcome) early;
+};
+
+static struct notice *
+outcome_notice(struct engine *e, const struct outcome *o)
+{
+	struct alert_group *g = group_find_id(e, o->group);
+
+	for (uint32_t i = 0; g != NULL && i < g->nnotices; i++)
+		if (g->notices[i]->c.id == o->notice &&
+		    g->notices[i]->c.message == o->message)
+			return g->notices[i];
+	return NULL;
+}
+
+static void
+outcome_history(struct engine *e, const struct notice *n, bool accepted,
+		const char *words)
+{
+	const struct alert_group *g = n->group;
+	size_t lines = 0;
+
+	for (uint32_t i = 0; i < n->n && lines < ENGINE_LISTED_MAX; i++) {
+		if (told_pending(n->both[i]) == TOLD_NOTHING)
+			continue;
+		lines++;
+		job_history(e, g->v[i].incident,
+			    accepted ? HISTORY_ACCEPTED : HISTORY_FAILED, "",
+			    "%s %s%s%s", channel_names[n->channel], n->address,
+			    words[0] != '\0' ? ": " : "", words);
+	}
+}
+
+/* What the message said is what they know now. */
+static void
+outcome_accepted(struct engine *e, struct notice *n)
+{
+	struct notice_edit *ed = job_notice(e, n, 0);
+	struct notice_core *c = &ed->c;
+
+	for (uint32_t i = 0; i < ed->n; i++) {
+		enum told to = told_pending(ed->both[i]);
+
+		if (to == TOLD_DOWN || to == TOLD_OVER)
+			ed->both[i] = 0;
+		else if (to != TOLD_NOTHING)
+			ed->both[i] = (uint8_t)to;
+	}
+	c->message = 0;
+	c->told_ms = c->published_ms;
+	c->told_seq = c->seq;
+	c->flags &= (uint8_t) ~(NOTICE_FAILED | NOTICE_FELL_BACK);
+	if (c->root_seq == 0) {
+		c->root_group = c->lead;
+		c->root_seq = c->lead_seq;
+	}
+	outcome_history(e, n, true, "");
+}
+
+static void
+outcome_failed(struct engine *e, struct notice *n, const char *words)
+{
+	struct notice_edit *ed = job_notice(e, n, 0);
+
+	for (uint32_t i = 0; i < ed->n; i++)
+		ed->both[i] &= TOLD_MASK | TOLD_HELD;
+	ed->c.message = 0;
+	ed->c.flags |= NOTICE_FAILED;
+	outcome_history(e, n, false, words);
+}
+
+static void
+outcome_one(struct engine *e, struct outcome *o, struct notice *n)
+{
+	char words[REPLY_TEXT_MAX + 32];
+
+	reply_line(&o->reply, words, sizeof(words));
+	metric_outcome(e, n, o->delivered);
+	if (o->delivered) {
+		outcome_accepted(e, n);
+		suspend_worked(e, n);
+	} else {
+		outcome_failed(e, n, words);
+		suspend_failed(e, n, o->dsn, words);
+	}
+	o->looks[o->nlooks++] = n->group->id;
+}
+
+static int
+outcome_prepare(struct engine *e, struct work *w)
+{
+	struct outcome *o = (struct outcome *)w;
+	struct notice *first = outcome_notice(e, o), *n = first;
+	size_t many = 0;
+
+	if (first == NULL)
+		return 1;
+	do {
+		many++;
+		n = n->same;
+	} while (n != NULL && n != first);
+	free(o->looks);
+	o->looks = xcalloc(many, sizeof(o->looks[0]));
+	o->nlooks = 0;
+	n = first;
+	do {
+		outcome_one(e, o, n);
+		n = n->same;
+	} while (n != NULL && n != first);
+	return 0;
+}
+
+static void
+outcome_free(struct outcome *o)
+{
+	free(o->looks);
+	free(o);
+}
+
+static void
+outcome_done(struct engine *e, struct work *w, int result)
+{
+	struct outcome *o = (struct outcome *)w;
+
+	for (size_t i = 0; i < o->nlooks; i++) {
+		struct alert_group *g = group_find_id(e, o->looks[i]);
+
+		if (g != NULL)
+			group_look_soon(e, g);
+	}
+	/* The queue has nothing more to tell, or tells again. */
+	if (result < 0)
+		tell_drop(&o->tell);
+	else
+		tell_commit(&o->tell, NULL, NULL, NULL, NULL);
+	outcome_free(o);
+}
+
+void
+outcomes_early(struct engine *e)
+{
+	struct outcome *o;
+
+	while ((o = STAILQ_FIRST(&e->early)) != NULL) {
+		STAILQ_REMOVE_HEAD(&e->early, early);
+		engine_submit(e, &o->work);
+	}
+}
+
+/* Those that came before all was read. */
+void
+outcomes_drop(struct engine *e)
+{
+	struct outcome *o;
+
+	while ((o = STAILQ_FIRST(&e->early)) != NULL) {
+		STAILQ_REMOVE_HEAD(&e->early, early);
+		tell_drop(&o->tell);
+		outcome_free(o);
+	}
+}
+
+/* On the engine's loop. */
+static void
+outcome_came(void *arg)
+{
+	struct outcome *o = arg;
+	struct engine *e = o->e;
+
+	if (e->loaded || e->stopping)
+		engine_submit(e, &o->work);
+	else
+		STAILQ_INSERT_TAIL(&e->early, o, early);
+}
+
+static uint64_t
+key_number_at(const struct store_key *key, size_t at)
+{
+	uint64_t v = 0;
+
+	for (size_t i = at; i < at + 8 && i < key->len; i++)
+		v = v << 8 | key->bytes[i];
+	return v;
+}
+
+/* On whatever loop the queue chose. */
+void
+outcome_tell(void *ctx, struct loop *loop, struct tell *t)
+{
+	struct engine *e = ctx;
+	struct outcome *o = xcalloc(1, sizeof(*o));
+	char dsn[REPLY_DSN_MAX];
+
+	(void)loop;
+	o->e = e;
+	o->tell = t;
+	o->message = t->id;
+	o->group = key_number_at(&t->teller_key, 0);
+	o->notice = key_number_at(&t->teller_key, 8);
+	o->delivered = t->nrcpt == 0 && t->delivered;
+	if (t->nrcpt > 0) {
+		reply_copy(&o->reply, &t->rcpt[0].reply);
+		o->expired = t->rcpt[0].what == TELL_EXPIRED;
+		if (!o->expired)
+			snprintf(o->dsn, sizeof(o->dsn), "%s",
+				 reply_dsn(&o->reply, dsn));
+	}
+	o->work.prepare = outcome_prepare;
+	o->work.done = outcome_done;
+	o->work.need = STORE_NEED_RESULT;
+	o->work.bytes = 2048;
+	loop_post(e->deps.loop, &o->post, outcome_came, o);
+}

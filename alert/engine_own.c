@@ -1,0 +1,318 @@
+/*
+ * engine_own - what Belfry says itself: alerts of its own, sources that fell
+ * silent, a clock that is not to be believed.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timex.h>
+
+#include "alert/engine_flush.h"
+#include "base/log.h"
+#include "base/must.h"
+#include "base/xalloc.h"
+
+#define OWN_DELIVERY "AlertNotDelivered"
+#define OWN_SILENT   "SourceSilent"
+#define OWN_CLOCK    "ClockDoubted"
+
+/* The wall clock against the monotonic one. */
+#define CLOCK_JUMP_MS  (10 * ENGINE_MINUTE) /* awake anew */
+#define CLOCK_DOUBT_MS ENGINE_HOUR
+#define CLOCK_BACK_MS  ENGINE_SECOND
+#define CLOCK_REST_MS  ENGINE_DAY
+
+/* --- alerts ------------------------------------------------------------------- */
+
+static void
+own_alert(struct engine *e, const char *name, const char *key, bool firing,
+	  const char *summary, const char *severity, const char *label,
+	  const char *value)
+{
+	struct labels_builder b;
+	struct alert a = {
+		.source = source_kind_names[SOURCE_OWN],
+		.key = key,
+		.status = firing ? ALERT_FIRING : ALERT_RESOLVED,
+		.url = "",
+	};
+	struct arena arena;
+
+	arena_init(&arena);
+	labels_builder_init(&b, &arena);
+	(void)labels_set(&b, "alertname", name);
+	(void)labels_set(&b, "severity", severity);
+	(void)labels_set(&b, "source", a.source);
+	if (label != NULL)
+		(void)labels_set(&b, label, value);
+	labels_finish_annotations(&b, &a.labels);
+	labels_builder_init(&b, &arena);
+	(void)labels_set(&b, "summary", summary);
+	labels_finish_annotations(&b, &a.annotations);
+	engine_take(e, &a, 1, NULL, NULL);
+	arena_done(&arena);
+}
+
+/* "queue_stuck" as "BelfryQueueStuck". */
+static void
+own_name(const char *kind, char *ret, size_t size)
+{
+	size_t n = (size_t)snprintf(ret, size, "Belfry");
+	bool upper = true;
+
+	for (; *kind != '\0' && n + 1 < size; kind++) {
+		if (*kind == '_') {
+			upper = true;
+			continue;
+		}
+		ret[n++] = upper && *kind >= 'a' && *kind <= 'z'
+				   ? (char)(*kind - 'a' + 'A')
+				   : *kind;
+		upper = false;
+	}
+	ret[n] = '\0';
+}
+
+static bool
+own_is_wanted(const struct engine *e, const char *kind)
+{
+	unsigned own = rules_settings(e->rules)->own;
+
+	for (unsigned i = 0; i < ALERT_NOWN; i++)
+		if (strcmp(alert_own_names[i], kind) == 0)
+			return own >> i & 1;
+	return true; /* it can't be left out */
+}
+
+void
+engine_own(struct engine *e, const char *kind, const char *key, bool firing,
+	   const char *summary, const char *severity)
+{
+	char name[64], *full;
+
+	if (!e->loaded || !own_is_wanted(e, kind))
+		return;
+	own_name(kind, name, sizeof(name));
+	full = xasprintf("%s %s", kind, key);
+	own_alert(e, name, full, firing, summary, severity,
+		  key[0] != '\0' ? "of" : NULL, key);
+	free(full);
+}
+
+/* --- of deliveries ---------------------------------------------------------------- */
+
+bool
+incident_is_of_delivery(struct engine *e, const struct incident *in)
+{
+	struct incident_text text;
+	const char *name;
+
+	if (strcmp(in->source->name, source_kind_names[SOURCE_OWN]) != 0)
+		return false;
+	incident_get_text(in, &e->scratch, &text);
+	name = labels_get(&text.labels, "alertname");
+	return name != NULL && strcmp(name, "Belfry" OWN_DELIVERY) == 0;
+}
+
+/* One incident per address; RECEIVER as a label keeps it away from there. */
+void
+own_delivery(struct engine *e, const struct notice *n, bool firing,
+	     const char *words)
+{
+	char *key = xasprintf("delivery %s %s", channel_names[n->channel],
+			      n->address);
+	char *summary = xasprintf("%s %s of receiver %s could not be told: %s",
+				  channel_names[n->channel], n->address,
+				  n->receiver, words);
+
+	if (own_is_wanted(e, alert_own_names[ALERT_OWN_DOUBLE_BOUNCE]))
+		own_alert(e, "Belfry" OWN_DELIVERY, key, firing, summary,
+			  "warning", "receiver", n->receiver);
+	free(key);
+	free(summary);
+}
+
+/* --- sources ---------------------------------------------------------------------- */
+
+static const struct rules_source *
+own_source(const struct engine *e, const char *name)
+{
+	return rules_source(e->rules, name);
+}
+
+int64_t
+engine_resend(const struct engine *e, const char *source)
+{
+	const struct rules_source *s = own_source(e, source);
+
+	return s != NULL ? s->resend_ms : 5 * ENGINE_MINUTE;
+}
+
+int64_t
+engine_resolve_timeout(const struct engine *e, const char *source)
+{
+	const struct rules_source *s = own_source(e, source);
+
+	return s != NULL ? s->resolve_timeout_ms : 0;
+}
+
+static void
+own_silent(struct engine *e, const struct source *s, bool firing, size_t n)
+{
+	char *key = xasprintf("source_silent %s", s->name);
+	char *summary = xasprintf(
+		"Nothing has come from %s any more, with %zu alerts open there",
+		s->name, n);
+
+	own_alert(e, "Belfry" OWN_SILENT, key, firing, summary, "warning", "of",
+		  s->name);
+	free(key);
+	free(summary);
+}
+
+/* It fell silent with all of its N incidents: one alert. False: nobody wants
+ * to hear that, so each is told by itself. */
+bool
+engine_source_silent(struct engine *e, struct source *s, size_t n)
+{
+	if (!own_is_wanted(e, alert_own_names[ALERT_OWN_SOURCE_SILENT]))
+		return false;
+	s->silent = true;
+	own_silent(e, s, true, n);
+	return true;
+}
+
+void
+engine_source_heard(struct engine *e, struct source *s, int64_t now)
+{
+	s->heard_ms = now;
+	if (!s->silent)
+		return;
+	s->silent = false;
+	own_silent(e, s, false, 0);
+}
+
+/* --- the clock -------------------------------------------------------------------- */
+
+static bool
+clock_is_synced(const struct engine *e)
+{
+	struct timex t = {.modes = 0};
+
+	if (e->deps.clock_is_synced != NULL)
+		return e->deps.clock_is_synced();
+	return adjtimex(&t) != TIME_ERROR && !(t.status & STA_UNSYNC);
+}
+
+static void
+clock_doubted(struct engine *e, bool doubt)
+{
+	e->clock_doubt = doubt;
+	log_event(e->deps.log, LOG_WARNING, "alert_clock",
+		  LOG_STR("state", doubt ? "doubted" : "accepted"));
+	own_alert(e, "Belfry" OWN_CLOCK, "clock", doubt,
+		  "The clock was set: no alert expires until it is "
+		  "synchronised, or `belfry clock accept`",
+		  "warning", NULL, NULL);
+}
+
+/* Nothing expires while the clock is doubted. */
+void
+own_look_at_clock(struct engine *e)
+{
+	int64_t wall = clock_wall_ms(e->deps.clock);
+	int64_t mono = clock_mono_ms(e->deps.clock);
+	int64_t moved = wall - mono - e->wall_minus_mono_ms;
+
+	if (!e->clock_known) {
+		e->clock_known = true;
+		e->wall_minus_mono_ms = wall - mono;
+		return;
+	}
+	if (moved < -CLOCK_BACK_MS || moved > CLOCK_JUMP_MS) {
+		e->wall_minus_mono_ms = wall - mono;
+		e->awake_since_ms = wall;
+		if (moved < 0 || moved > CLOCK_DOUBT_MS) {
+			e->doubt_mono_ms = mono;
+			if (!e->clock_doubt && !clock_is_synced(e))
+				clock_doubted(e, true);
+		}
+		engine_replan_all(e);
+	}
+	if (e->clock_doubt &&
+	    (clock_is_synced(e) || mono - e->doubt_mono_ms >= CLOCK_REST_MS)) {
+		e->awake_since_ms = wall;
+		clock_doubted(e, false);
+		engine_replan_all(e);
+	}
+}
+
+struct accept {
+	struct work work;
+	engine_done_fn *done;
+	void *arg;
+};
+
+static int
+accept_prepare(struct engine *e, struct work *w)
+{
+	(void)w;
+	if (!e->clock_doubt)
+		return -EALREADY;
+	e->awake_since_ms = engine_now(e);
+	clock_doubted(e, false);
+	engine_replan_all(e);
+	return 1;
+}
+
+static void
+accept_done(struct engine *e, struct work *w, int result)
+{
+	struct accept *a = (struct accept *)w;
+
+	(void)e;
+	a->done(a->arg, result);
+	free(a);
+}
+
+void
+engine_clock_accept(struct engine *e, engine_done_fn *done, void *arg)
+{
+	struct accept *a = xcalloc(1, sizeof(*a));
+
+	a->done = done;
+	a->arg = arg;
+	a->work.prepare = accept_prepare;
+	a->work.done = accept_done;
+	a->work.need = STORE_NEED_RESULT;
+	engine_submit(e, &a->work);
+}
+
+void
+own_loaded(struct engine *e)
+{
+	struct incident *in, *next;
+
+	HASH_ITER(by_id, e->incidents, in, next)
+	{
+		struct incident_text text;
+		const char *name, *of;
+
+		if (in->c.state == INCIDENT_RESOLVED ||
+		    strcmp(in->source->name, source_kind_names[SOURCE_OWN]) !=
+			    0)
+			continue;
+		incident_get_text(in, &e->scratch, &text);
+		name = labels_get(&text.labels, "alertname");
+		of = labels_get(&text.labels, "of");
+		if (name == NULL)
+			continue;
+		if (strcmp(name, "Belfry" OWN_SILENT) == 0 && of != NULL)
+			engine_source(e, of)->silent = true;
+		/* A start is a new look at the clock. */
+		if (strcmp(name, "Belfry" OWN_CLOCK) == 0)
+			own_alert(e, name, "clock", false, "", "warning", NULL,
+				  NULL);
+	}
+}

@@ -1,0 +1,264 @@
+/*
+ * engine_route - in which groups an incident stands, and when these are due.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alert/engine_impl.h"
+#include "base/must.h"
+#include "base/xalloc.h"
+
+#define ROUTE_CHUNK 1000 /* incidents, in one job */
+
+/* --- groups ------------------------------------------------------------------ */
+
+static struct labels
+route_group_labels(const struct rules_node *node, const struct labels *labels,
+		   struct arena *arena)
+{
+	struct labels ret = {.n = 0};
+
+	if (node->group_all)
+		return *labels;
+	ret.v = arena_alloc(arena, (node->ngroup_by + 1) * sizeof(ret.v[0]));
+	for (size_t i = 0; i < node->ngroup_by; i++) {
+		const char *value = labels_get(labels, node->group_by[i]);
+
+		if (value != NULL)
+			ret.v[ret.n++] = (struct label){
+				.name = node->group_by[i], .value = value};
+	}
+	return ret;
+}
+
+static struct alert_group *
+route_group(struct engine *e, const struct rules_node *node,
+	    const struct labels *labels)
+{
+	struct labels group = route_group_labels(node, labels, &e->scratch);
+	uint8_t print[GROUP_PRINT];
+	struct alert_group *g;
+
+	group_print(node->receiver->name, &group, 0, print);
+	g = group_find_print(e, print);
+	if (g != NULL && g->edit != NULL && g->edit->ended)
+		g = group_find_fresh(e, print);
+	if (g == NULL)
+		g = job_new_group(e, node->receiver->name, &group, 0, print);
+	g->node = node;
+	return g;
+}
+
+static bool
+route_is_in(struct alert_group *const *v, size_t n, const struct alert_group *g)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i] == g)
+			return true;
+	return false;
+}
+
+/* The groups of IN, in the job's arena; those that are missing are made. */
+static size_t
+route_find(struct engine *e, struct incident *in, struct alert_group ***ret)
+{
+	const struct rules_node *node[RULES_ROUTE_MAX];
+	struct alert_group **v =
+		arena_alloc(&e->job.arena, RULES_ROUTE_MAX * sizeof(*v));
+	struct incident_text text;
+	size_t n = 0, nodes;
+
+	incident_next_text(in, &e->scratch, &text);
+	nodes = rules_route(e->rules, &text.labels, node, RULES_ROUTE_MAX);
+	for (size_t i = 0; i < nodes; i++) {
+		struct alert_group *g = route_group(e, node[i], &text.labels);
+
+		if (!route_is_in(v, n, g))
+			v[n++] = g;
+	}
+	*ret = v;
+	return n;
+}
+
+static bool
+route_is_same(const struct incident *in, struct alert_group *const *v, size_t n)
+{
+	size_t there = 0;
+
+	for (size_t i = 0; i < in->nlinks; i++) {
+		const struct link *link = &in->links[i];
+
+		if (link->group->v[link->slot].flags & MEMBER_LEFT)
+			continue;
+		if (!route_is_in(v, n, link->group))
+			return false;
+		there++;
+	}
+	return there == n;
+}
+
+/* IN is to stand where routing says; *RET: its groups. */
+static size_t
+route_incident(struct engine *e, struct incident *in, struct alert_group ***ret)
+{
+	size_t n = route_find(e, in, ret);
+
+	if (!route_is_same(in, *ret, n)) {
+		struct incident_edit *ed = job_incident_routes(e, in);
+
+		ed->routes = *ret;
+		ed->nroutes = (uint32_t)n;
+		for (size_t i = 0; i < n; i++)
+			(*ret)[i]->joining = true;
+	}
+	return n;
+}
+
+/* --- when ---------------------------------------------------------------------- */
+
+void
+group_want(struct engine *e, struct alert_group *g, int64_t when)
+{
+	const struct group_core *c = job_group_core(g);
+
+	if (c->due_ms == 0 || when < c->due_ms)
+		job_group(e, g)->c.due_ms = when;
+}
+
+/* A new one waits for company: the first time for the group's wait, later until
+ * its interval is over; a critical one never that long. */
+int64_t
+group_due_for_new(const struct alert_group *g, bool critical, int64_t now)
+{
+	const struct group_core *c = job_group_core(g);
+	const struct rules_node *node = g->node;
+	int64_t wait =
+		critical ? node->group_wait_critical_ms : node->group_wait_ms;
+	int64_t when = now + wait;
+
+	if (!critical && c->flushed_ms > 0 &&
+	    c->flushed_ms + node->group_interval_ms > when)
+		when = c->flushed_ms + node->group_interval_ms;
+	return when;
+}
+
+bool
+incident_is_critical(struct engine *e, const struct incident *in)
+{
+	struct incident_text text;
+
+	incident_next_text(in, &e->scratch, &text);
+	return rules_is_critical(e->rules, &text.labels);
+}
+
+void
+engine_incident_opened(struct engine *e, struct incident *in)
+{
+	bool critical = incident_is_critical(e, in);
+	struct alert_group **v;
+	size_t n = route_incident(e, in, &v);
+
+	for (size_t i = 0; i < n; i++)
+		group_want(e, v[i],
+			   group_due_for_new(v[i], critical, engine_now(e)));
+}
+
+/* A recovery is told when it has lasted; that of all at once, that of some with
+ * what else the interval brings. */
+void
+engine_incident_over(struct engine *e, struct incident *in, bool holds)
+{
+	int64_t now = engine_now(e);
+
+	for (size_t i = 0; i < in->nlinks; i++) {
+		struct alert_group *g = in->links[i].group;
+		int64_t hold =
+			holds && g->node != NULL ? g->node->resolve_hold_ms : 0;
+		int64_t when = now + hold;
+
+		if (g->node != NULL && group_has_open(g, in) &&
+		    job_group_core(g)->flushed_ms + g->node->group_interval_ms >
+			    when)
+			when = job_group_core(g)->flushed_ms +
+			       g->node->group_interval_ms;
+		group_want(e, g, when);
+	}
+}
+
+/* --- routed anew ----------------------------------------------------------------- */
+
+/* After a start or a reload, all that is not over, some at a time. */
+struct reroute {
+	struct work work;
+	size_t n, at;
+	uint64_t v[];
+};
+
+static void
+reroute_one(struct engine *e, struct incident *in)
+{
+	struct alert_group **v;
+	size_t n;
+
+	if (in == NULL || job_core(in)->state == INCIDENT_RESOLVED)
+		return;
+	n = route_incident(e, in, &v);
+	if (job_core(in)->state != INCIDENT_OPEN)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (incident_link(in, v[i]) == NULL)
+			group_want(e, v[i],
+				   group_due_for_new(
+					   v[i], incident_is_critical(e, in),
+					   engine_now(e)));
+}
+
+static int
+reroute_prepare(struct engine *e, struct work *w)
+{
+	struct reroute *r = (struct reroute *)w;
+
+	for (size_t i = 0; i < ROUTE_CHUNK && r->at + i < r->n; i++) {
+		reroute_one(e, engine_find_id(e, r->v[r->at + i]));
+		if (i % 64 == 63)
+			arena_done(&e->scratch);
+	}
+	return 0;
+}
+
+static void
+reroute_done(struct engine *e, struct work *w, int result)
+{
+	struct reroute *r = (struct reroute *)w;
+
+	if (result == 0)
+		r->at += ROUTE_CHUNK;
+	if (result != -ESHUTDOWN && r->at < r->n) {
+		engine_submit(e, w);
+		return;
+	}
+	free(r);
+	e->rerouting = false;
+	groups_end_vanished(e);
+	engine_look_all(e);
+	engine_turn_soon(e);
+}
+
+void
+engine_reroute(struct engine *e)
+{
+	struct reroute *r =
+		xcalloc(1, sizeof(*r) + HASH_CNT(by_id, e->incidents) *
+						sizeof(r->v[0]));
+	struct incident *in, *next;
+
+	HASH_ITER(by_id, e->incidents, in, next)
+	r->v[r->n++] = in->id;
+	e->rerouting = true;
+	r->work.prepare = reroute_prepare;
+	r->work.done = reroute_done;
+	r->work.need = STORE_NEED_RESULT;
+	r->work.bytes = 1024 * 1024;
+	engine_submit(e, &r->work);
+}

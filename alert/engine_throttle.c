@@ -1,0 +1,104 @@
+/*
+ * engine_throttle - a receiver's rate: so many groups are told at once, as many
+ * more as its period allows; what is above that waits for the receiver's
+ * digest, and is told in one message then. Critical is never held back.
+ *
+ * A bucket of `burst` (or the rate's count) that fills evenly. In memory only:
+ * a start gives a full one.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "alert/engine_flush.h"
+#include "base/xalloc.h"
+
+struct throttle {
+	UT_hash_handle hh;
+	double left;
+	int64_t at_ms, digest_ms;
+	char name[];
+};
+
+static struct throttle *
+throttle_of(struct engine *e, const char *name)
+{
+	size_t len = strlen(name);
+	struct throttle *t;
+
+	HASH_FIND(hh, e->throttles, name, len, t);
+	if (t == NULL) {
+		t = xcalloc(1, sizeof(*t) + len + 1);
+		memcpy(t->name, name, len);
+		t->left = -1;
+		HASH_ADD(hh, e->throttles, name, len, t);
+	}
+	return t;
+}
+
+void
+throttle_free(struct engine *e)
+{
+	struct throttle *t, *next;
+
+	HASH_ITER(hh, e->throttles, t, next)
+	{
+		HASH_DEL(e->throttles, t);
+		free(t);
+	}
+}
+
+static void
+throttle_fill(struct throttle *t, const struct rules_receiver *r, int64_t now)
+{
+	double most = (double)(r->burst > 0 ? r->burst : r->limit.n);
+	double rate = (double)r->limit.n / (double)r->limit.period_ms;
+
+	if (t->left < 0)
+		t->left = most;
+	else if (now > t->at_ms)
+		t->left += rate * (double)(now - t->at_ms);
+	if (t->left > most)
+		t->left = most;
+	t->at_ms = now;
+}
+
+static bool
+throttle_is_critical(const struct flush_group *fg)
+{
+	for (size_t i = 0; i < fg->nintents; i++)
+		if (fg->intents[i]->tells && fg->intents[i]->critical)
+			return true;
+	return false;
+}
+
+void
+throttle_look(struct flush_group *fg)
+{
+	struct engine *e = fg->flush->e;
+	const struct rules_receiver *r =
+		fg->g->node != NULL ? fg->g->node->receiver : NULL;
+	int64_t now = fg->flush->now;
+	struct throttle *t;
+
+	if (r == NULL || r->limit.n == 0)
+		return;
+	if (fg->g->held) {
+		fg->g->held = false;
+		fg->digest = true;
+		return;
+	}
+	if (throttle_is_critical(fg))
+		return;
+	t = throttle_of(e, r->name);
+	throttle_fill(t, r, now);
+	if (t->left >= 1) {
+		t->left -= 1;
+		return;
+	}
+	if (t->digest_ms <= now)
+		t->digest_ms = now + r->digest_ms;
+	intents_drop(fg);
+	fg->g->held = true;
+	fg->due_ms = t->digest_ms;
+	fg->why = 0;
+}

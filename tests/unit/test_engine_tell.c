@@ -1,0 +1,452 @@
+/*
+ * Who is told what, and when: a table of stories for each rule.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/engine_rig.h"
+#include "tests/unit/test.h"
+
+#define A    "alertname=Disk host=a"
+#define B    "alertname=Disk host=b"
+#define C    "alertname=Load host=c"
+#define CRIT "alertname=Fire host=x severity=critical"
+
+static void
+told_is(struct engine_rig *er, const char *expected, int line)
+{
+	const char *told = engine_rig_mails(er);
+
+	if (strcmp(told, expected) != 0)
+		fail_msg("line %d: told\n%sinstead of\n%s", line, told,
+			 expected);
+}
+#define assert_told(er, expected) told_is(er, expected, __LINE__)
+
+/* The group's wait, and then what it gathered. */
+static void
+test_wait(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 10 * SECOND, SECOND);
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, 19 * SECOND, SECOND);
+	assert_told(er, "");
+	engine_rig_advance(er, SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a +b\n");
+	/* A third one waits for the interval. */
+	engine_rig_fire(er, "alertname=Disk host=c");
+	engine_rig_advance(er, 4 * MINUTE, 10 * SECOND);
+	assert_told(er, "");
+	engine_rig_advance(er, MINUTE + SECOND, 10 * SECOND);
+	assert_told(er, "anna more Disk: +c a b\n");
+}
+
+static void
+test_critical(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_fire(er, CRIT);
+	engine_rig_advance(er, 4 * SECOND, SECOND);
+	assert_told(er, "");
+	engine_rig_advance(er, SECOND, SECOND);
+	assert_told(er, "anna firing Fire: +x\n");
+}
+
+/* What came and went within the group's wait is history only. */
+static void
+test_came_and_went(void **state)
+{
+	struct engine_rig *er = *state;
+	uint64_t id;
+
+	engine_rig_fire(er, A);
+	id = engine_rig_id(er, A);
+	engine_rig_advance(er, 10 * SECOND, SECOND);
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "");
+	assert_string_equal(engine_rig_history(er, id), "opened, resolved");
+}
+
+/* A recovery is told when it has lasted, in the same thread. */
+static void
+test_recovery(void **state)
+{
+	struct engine_rig *er = *state;
+	char first[64];
+
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	assert_int_equal(er->nmails, 1);
+	snprintf(first, sizeof(first), "%s", er->mails[0].id);
+	assert_string_equal(er->mails[0].root, "");
+	assert_told(er, "anna firing Disk: +a\n");
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 119 * SECOND, SECOND);
+	assert_told(er, "");
+	engine_rig_advance(er, SECOND, SECOND);
+	assert_int_equal(er->nmails, 1);
+	assert_string_equal(er->mails[0].root, first);
+	assert_non_null(strstr(first, "@mx.example.org"));
+	assert_true(strncmp(first, "g.", 2) == 0);
+	assert_told(er, "anna recovery Disk: -a\n");
+}
+
+/* It came back within the hold: nobody hears of it. */
+static void
+test_hold(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, MINUTE, SECOND);
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "");
+}
+
+static void
+test_partly(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_fire(er, A);
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a +b\n");
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 6 * MINUTE, SECOND);
+	assert_told(er, "anna partly Disk: -a b\n");
+	engine_rig_resolve(er, B);
+	engine_rig_advance(er, 6 * MINUTE, SECOND);
+	assert_told(er, "anna recovery Disk: -b\n");
+}
+
+static void
+test_repeat(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_fire(er, "alertname=Disk host=a");
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	assert_string_equal(er->mails[0].next, "reminder");
+	assert_told(er, "anna firing Disk: +a\n");
+	engine_rig_advance(er, 4 * HOUR - SECOND, MINUTE);
+	assert_told(er, "");
+	engine_rig_advance(er, 2 * SECOND, SECOND);
+	assert_told(er, "anna reminder Disk: a\n");
+	assert_int_equal(engine_rig_state(er, A), INCIDENT_OPEN);
+}
+
+/* Anna was told and hears of the recovery; Ben's message was not out and is
+ * taken back: he gets one line in its place. */
+static void
+test_was_down(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, "mail: [anna@example.org, ben@example.org]\n");
+	er->far = FAR_DOWN;
+	er->only = "ben@example.org";
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 3 * MINUTE, SECOND);
+	assert_told(er, "anna recovery Disk: -a\n");
+	er->far = FAR_TAKES;
+	engine_rig_advance(er, MINUTE, SECOND);
+	assert_told(er, "ben was_down Disk: -a\n");
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "");
+}
+
+/* His message is out: its outcome makes his notice due. */
+static void
+test_out(void **state)
+{
+	struct engine_rig *er = *state;
+
+	er->far = FAR_SLOW;
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	assert_int_equal(er->nout, 1);
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 3 * MINUTE, SECOND);
+	assert_told(er, "");
+	er->far = FAR_TAKES;
+	engine_rig_answer(er, true);
+	engine_rig_advance(er, SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a\nanna recovery Disk: -a\n");
+}
+
+/* Two groups of one address, due in the same turn: one mail. */
+static void
+test_one_mail(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_take(
+		er, (struct engine_alert[]){{.labels = A}, {.labels = C}}, 2);
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	assert_int_equal(er->nmails, 1);
+	assert_non_null(strstr(er->mails[0].text, "+a"));
+	assert_non_null(strstr(er->mails[0].text, "+c"));
+	engine_rig_mails(er);
+	/* It counts as told for both. */
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "");
+	engine_rig_resolve(er, C);
+	engine_rig_advance(er, 6 * MINUTE, SECOND);
+	assert_told(er, "anna recovery Load: -c\n");
+}
+
+/* Each alert by itself is what it says. */
+static void
+test_by_itself(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, "mail: [anna@example.org]\n"
+			     "route: {receiver: default, group_by: ['...']}\n");
+	engine_rig_take(
+		er, (struct engine_alert[]){{.labels = A}, {.labels = B}}, 2);
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk on a: +a\n"
+			"anna firing Disk on b: +b\n");
+}
+
+/* An outage of 200 hosts is one mail: 50 shown, the rest counted. */
+static void
+test_outage(void **state)
+{
+	struct engine_rig *er = *state;
+	static struct engine_alert v[200];
+	static char labels[200][64];
+
+	for (int i = 0; i < 200; i++) {
+		snprintf(labels[i], sizeof(labels[i]), "alertname=Net host=h%d",
+			 i);
+		v[i].labels = labels[i];
+	}
+	engine_rig_take(er, v, 200);
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	assert_int_equal(er->nmails, 1);
+	assert_int_equal(er->mails[0].shown, 50);
+	assert_non_null(strstr(er->mails[0].text, "(200 0 0)"));
+}
+
+/* --- stale ----------------------------------------------------------------- */
+
+static void
+test_stale(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_alert a = {.source = "alertmanager", .labels = A};
+
+	engine_rig_advance(er, HOUR, HOUR);
+	a.ends_ms = clock_wall_ms(er->rig.clock) + 4 * MINUTE;
+	engine_rig_take(er, &a, 1);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "anna stale Disk: ~a\n");
+	assert_int_equal(engine_rig_state(er, A), INCIDENT_STALE);
+	engine_rig_advance(er, 25 * HOUR, MINUTE);
+	assert_told(er, "");
+	assert_int_equal(engine_rig_state(er, A), -1);
+}
+
+/* A source that falls silent with all of its incidents is one alert. */
+static void
+test_silent(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_alert v[] = {
+		{.source = "alertmanager", .labels = A},
+		{.source = "alertmanager", .labels = B},
+		{.source = "alertmanager", .labels = C},
+	};
+
+	engine_rig_advance(er, HOUR, HOUR);
+	for (int i = 0; i < 3; i++)
+		v[i].ends_ms = clock_wall_ms(er->rig.clock) + 4 * MINUTE;
+	engine_rig_take(er, v, 3);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	engine_rig_mails(er);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er,
+		    "anna firing BelfrySourceSilent: +BelfrySourceSilent\n");
+	assert_int_equal(engine_rig_state(er, A), INCIDENT_STALE);
+	/* It speaks again: all is as it was. */
+	for (int i = 0; i < 3; i++)
+		v[i].ends_ms = clock_wall_ms(er->rig.clock) + 14 * MINUTE;
+	engine_rig_take(er, v, 3);
+	assert_int_equal(engine_rig_state(er, A), INCIDENT_OPEN);
+	engine_rig_advance(er, 6 * MINUTE, SECOND);
+	assert_told(er,
+		    "anna recovery BelfrySourceSilent: -BelfrySourceSilent\n");
+}
+
+/* One of several is no longer said, and the others are: it is stale by itself. */
+static void
+test_stale_one(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_alert v[] = {
+		{.source = "alertmanager", .labels = A},
+		{.source = "alertmanager", .labels = C},
+	};
+
+	engine_rig_advance(er, HOUR, HOUR);
+	for (int i = 0; i < 12; i++) {
+		int64_t now = clock_wall_ms(er->rig.clock);
+
+		v[0].ends_ms = v[1].ends_ms = now + 4 * MINUTE;
+		engine_rig_take(er, v, i == 0 ? 2 : 1);
+		engine_rig_advance(er, MINUTE, 10 * SECOND);
+	}
+	assert_int_equal(engine_rig_state(er, A), INCIDENT_OPEN);
+	assert_int_equal(engine_rig_state(er, C), INCIDENT_STALE);
+	assert_int_equal(er->nmails, 2);
+	assert_non_null(strstr(engine_rig_mails(er), "stale Load: ~c"));
+}
+
+/* --- acknowledged ------------------------------------------------------------ */
+
+#define STEPS                                                                  \
+	"mail: [anna@example.org]\n"                                           \
+	"receivers:\n- {name: boss, mail: [boss@example.org]}\n"               \
+	"- {name: ceo, mail: [ceo@example.org]}\n"                             \
+	"route: {receiver: default, repeat_interval: 4h, escalate: "           \
+	"[{after: 15m, receiver: boss}, {after: 1h, receiver: ceo}]}\n"
+
+static void
+test_escalation(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, STEPS);
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	assert_string_equal(er->mails[0].next, "escalation to boss");
+	assert_told(er, "anna firing Disk: +a\n");
+	engine_rig_advance(er, 15 * MINUTE - SECOND, SECOND);
+	assert_told(er, "");
+	engine_rig_advance(er, 2 * SECOND, SECOND);
+	assert_told(er, "boss escalation Disk: +a\n");
+	engine_rig_advance(er, 46 * MINUTE, SECOND);
+	assert_told(er, "ceo escalation Disk: +a\n");
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 6 * MINUTE, SECOND);
+	assert_told(er, "anna recovery Disk: -a\nboss recovery Disk: -a\n"
+			"ceo recovery Disk: -a\n");
+}
+
+static void
+test_ack(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, STEPS);
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	engine_rig_mails(er);
+	engine_act(er->e, ENGINE_ACK, engine_rig_id(er, A), "anna", "on it",
+		   engine_rig_answered, er);
+	engine_rig_settle(er);
+	assert_int_equal(er->result, 0);
+	/* No step, no reminder. */
+	engine_rig_advance(er, 5 * HOUR, MINUTE);
+	assert_told(er, "");
+	/* Another one joins, and notifies anew; the steps begin again. */
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, MINUTE, SECOND);
+	assert_told(er, "anna more Disk: +b a\n");
+	engine_rig_advance(er, 15 * MINUTE, SECOND);
+	assert_told(er, "boss escalation Disk: +b\n");
+	engine_act(er->e, ENGINE_ACK, engine_rig_id(er, A), "anna", "",
+		   engine_rig_answered, er);
+	engine_rig_settle(er);
+	assert_int_equal(er->result, -EALREADY);
+	assert_string_equal(engine_rig_history(er, engine_rig_id(er, A)),
+			    "opened, told, accepted, acknowledged");
+}
+
+/* It acts on those that were listed in that notice, in all of their groups. */
+static void
+test_ack_group(void **state)
+{
+	struct engine_rig *er = *state;
+	char group[14];
+	uint64_t id;
+
+	engine_rig_rules(er, STEPS);
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	snprintf(group, sizeof(group), "%.13s", er->mails[0].id + 2);
+	assert_int_equal(queue_id_parse(group, &id), 0);
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, 6 * MINUTE, SECOND);
+	engine_act_group(er->e, ENGINE_ACK, id, 1, "anna@example.org", "",
+			 engine_rig_answered, er);
+	engine_rig_settle(er);
+	assert_int_equal(er->result, 0);
+	engine_rig_mails(er);
+	engine_rig_advance(er, 15 * MINUTE, SECOND);
+	assert_told(er, "boss escalation Disk: +b\n");
+	engine_act_group(er->e, ENGINE_ACK, id + 1, 1, "x", "",
+			 engine_rig_answered, er);
+	engine_rig_settle(er);
+	assert_int_equal(er->result, -ENOENT);
+}
+
+/* Closed by a person: told at once, and what the source says of before that
+ * opens nothing. */
+static void
+test_close(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_alert a = {.labels = A};
+
+	a.starts_ms = clock_wall_ms(er->rig.clock);
+	engine_rig_take(er, &a, 1);
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	engine_rig_mails(er);
+	engine_act(er->e, ENGINE_CLOSE, engine_rig_id(er, A), "anna", "done",
+		   engine_rig_answered, er);
+	engine_rig_advance(er, SECOND, SECOND);
+	assert_told(er, "anna recovery Disk: -a\n");
+	engine_rig_take(er, &a, 1);
+	assert_int_equal(engine_rig_state(er, A), INCIDENT_RESOLVED);
+	a.starts_ms = clock_wall_ms(er->rig.clock) + 1;
+	engine_rig_take(er, &a, 1);
+	assert_int_equal(engine_rig_state(er, A), INCIDENT_OPEN);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ENGINE_TEST(test_wait),          ENGINE_TEST(test_critical),
+		ENGINE_TEST(test_came_and_went), ENGINE_TEST(test_recovery),
+		ENGINE_TEST(test_hold),          ENGINE_TEST(test_partly),
+		ENGINE_TEST(test_repeat),        ENGINE_TEST(test_was_down),
+		ENGINE_TEST(test_out),           ENGINE_TEST(test_one_mail),
+		ENGINE_TEST(test_by_itself),     ENGINE_TEST(test_outage),
+		ENGINE_TEST(test_stale),         ENGINE_TEST(test_silent),
+		ENGINE_TEST(test_stale_one),     ENGINE_TEST(test_escalation),
+		ENGINE_TEST(test_ack),           ENGINE_TEST(test_ack_group),
+		ENGINE_TEST(test_close),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
