@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "alert/alert_secrets.h"
 #include "base/arena.h"
 #include "base/xalloc.h"
 #include "cli/check_milter.h"
@@ -187,6 +188,8 @@ check_all(const struct config *c, const char *as, struct conf_errors *e)
 	config_tls_look(c, belfryd, e);
 	config_dkim_look(c, as != NULL, e);
 	check_secrets(c, belfryd, e);
+	alert_secrets_check(&c->alerts, (enum secrets_mode)c->secrets.mode,
+			    belfryd, e);
 	if (belfryd)
 		check_access(c, e);
 	if (milter)

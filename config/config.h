@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "alert/alerts_conf.h"
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -263,6 +264,7 @@ struct config {
 	struct dkim_conf dkim;
 	struct verdict_conf verdict;
 	struct milter_conf milter;
+	struct alerts_conf alerts;
 	struct conf_mark mark;
 };
 

@@ -367,6 +367,8 @@ config_resolve(struct config *c, struct arena *arena, struct conf_errors *e)
 	if (ok)
 		ok = cc_http(&cc);
 	if (ok)
+		ok = config_resolve_alerts(c, arena, e);
+	if (ok)
 		ok = config_resolve_for_milter(c, arena, e);
 	return ok;
 }

@@ -53,6 +53,13 @@ bool config_resolve_verdict(struct config *c, struct arena *arena,
 bool config_resolve_milter(struct config *c, struct arena *arena,
 			   struct conf_errors *errors);
 
+/* --- alerts_check.c ----------------------------------------------------------- */
+
+/* The networks of the sources, what rules_new() finds, and what other sections
+ * have to have for it. False after reporting. */
+bool config_resolve_alerts(struct config *c, struct arena *arena,
+			   struct conf_errors *errors);
+
 /* --- networks.c ------------------------------------------------------------- */
 
 /* TEXTS as networks: CIDR, addresses, `loopback` and names of NETWORKS. False

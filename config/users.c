@@ -167,6 +167,23 @@ ul_certificates(struct ul *ul, const struct conf_strings *texts,
 }
 
 static bool
+ul_person(struct ul *ul, const struct user_conf *conf)
+{
+	const struct conf_list *people = &ul->config->alerts.people;
+	const struct alert_person_conf *p = people->v;
+
+	if (conf->person.text[0] == '\0')
+		return true;
+	for (size_t i = 0; i < people->n; i++)
+		if (strcmp(p[i].name, conf->person.text) == 0)
+			return true;
+	conf_error(ul->errors, &conf->person.mark,
+		   "there is no person in `alerts.people` called `%s`",
+		   conf->person.text);
+	return false;
+}
+
+static bool
 ul_entry(struct ul *ul, const struct user_conf *conf, struct user_entry *e)
 {
 	struct users *u = ul->users;
@@ -174,6 +191,7 @@ ul_entry(struct ul *ul, const struct user_conf *conf, struct user_entry *e)
 
 	e->user = (struct user){
 		.name = conf->name,
+		.person = conf->person.text,
 		.password = conf->password,
 		.has_scram = conf->scram.stored[0] != '\0',
 		.rate = conf->rate,
@@ -203,6 +221,7 @@ ul_entry(struct ul *ul, const struct user_conf *conf, struct user_entry *e)
 	ok = networks_resolve(&conf->networks, &ul->config->networks, &u->arena,
 			      ul->errors, &e->networks) &&
 	     ok;
+	ok = ul_person(ul, conf) && ok;
 	ok = ul_token(ul, conf, e) && ok;
 	ok = ul_certificates(ul, &conf->certificates, &e->user) && ok;
 	HASH_ADD_KEYPTR(by_name, u->names, e->user.name, strlen(e->user.name),

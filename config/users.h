@@ -27,6 +27,7 @@ enum user_right {
 
 struct user {
 	const char *name;
+	const char *person;   /* of `alerts`; "": none */
 	const char *password; /* a hash; "": no login by password */
 	bool has_scram;
 	struct scram_keys scram;

@@ -188,6 +188,12 @@ static const struct conf_option user_options[] = {
 		 "silence, close), admin (queue, pause and the rest of the "
 		 "API, and read).",
 	 .example = "[read]"},
+	{.name = "person",
+	 .type = CONF_TEXT,
+	 .offset = offsetof(struct user_conf, person),
+	 .dflt = "\"\"",
+	 .help = "Who of alerts.people the user is; empty: none of them.",
+	 .example = "anna"},
 	{.name = "senders",
 	 .type = CONF_STRINGS,
 	 .offset = offsetof(struct user_conf, senders),

@@ -15,6 +15,7 @@ struct user_scram_conf {
 struct user_conf {
 	char *name;
 	char *password;
+	struct conf_text person; /* "": none */
 	struct user_scram_conf scram;
 	struct secret_conf token;
 	struct conf_strings certificates, senders, networks, rights;

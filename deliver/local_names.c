@@ -70,6 +70,7 @@ local_takes(const struct route_rule *rule, const char *rcpt, char delimiter,
 		return local_args(&rule->command, &values, arena) != NULL;
 	case ROUTE_SMTP:
 	case ROUTE_LMTP:
+	case ROUTE_ALERT:
 		break;
 	}
 	return true;

@@ -93,6 +93,9 @@ rt_add_rule(struct routing *r, const struct route_rule *rule)
 	case ROUTE_PIPE:
 		l->dest = rt_command_dest(r, &rule->command);
 		break;
+	case ROUTE_ALERT:
+		l->dest = route_deliver_names[ROUTE_ALERT];
+		break;
 	}
 }
 

@@ -12,11 +12,9 @@
 #include "mail/pattern.h"
 
 const char *const route_deliver_names[] = {
-	[ROUTE_SMTP] = "smtp",
-	[ROUTE_LMTP] = "lmtp",
-	[ROUTE_MAILDIR] = "maildir",
-	[ROUTE_PIPE] = "pipe",
-	NULL,
+	[ROUTE_SMTP] = "smtp",       [ROUTE_LMTP] = "lmtp",
+	[ROUTE_MAILDIR] = "maildir", [ROUTE_PIPE] = "pipe",
+	[ROUTE_ALERT] = "alert",     NULL,
 };
 
 #define PIPE_TIME_TEXT   "60s"
@@ -28,10 +26,9 @@ const char *const route_deliver_names[] = {
 static const struct route_kind {
 	bool via, path, command;
 } route_kinds[] = {
-	[ROUTE_SMTP] = {.via = true},
-	[ROUTE_LMTP] = {.via = true},
-	[ROUTE_MAILDIR] = {.path = true},
-	[ROUTE_PIPE] = {.command = true},
+	[ROUTE_SMTP] = {.via = true},     [ROUTE_LMTP] = {.via = true},
+	[ROUTE_MAILDIR] = {.path = true}, [ROUTE_PIPE] = {.command = true},
+	[ROUTE_ALERT] = {.via = false},
 };
 
 bool
@@ -211,7 +208,7 @@ static const struct conf_option route_rule_options[] = {
 	 .offset = offsetof(struct route_rule, deliver),
 	 .help = "How they are delivered: `smtp` or `lmtp` to the next hops in "
 		 "via, `maildir` into the folder at path, `pipe` into a "
-		 "command.",
+		 "command, `alert` to the alerts.",
 	 .names = route_deliver_names,
 	 .example = "smtp"},
 	{.name = "via",

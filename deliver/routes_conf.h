@@ -11,7 +11,13 @@
 #include "base/conf.h"
 #include "mail/address.h"
 
-enum route_deliver { ROUTE_SMTP, ROUTE_LMTP, ROUTE_MAILDIR, ROUTE_PIPE };
+enum route_deliver {
+	ROUTE_SMTP,
+	ROUTE_LMTP,
+	ROUTE_MAILDIR,
+	ROUTE_PIPE,
+	ROUTE_ALERT, /* an alert, or an answer to one */
+};
 extern const char *const route_deliver_names[];
 
 struct route_rule {

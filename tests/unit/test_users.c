@@ -20,6 +20,8 @@ config(void)
 	static const char text[] =
 		"hostname: relay1.example.org\n"
 		"networks: {office: [192.0.2.0/24]}\n"
+		"alerts: {mail: [a@b.example], people: {anna: {mail: "
+		"anna@b.example}}}\n"
 		"delivery: {smarthost: [{host: smtp.example.net}]}\n";
 	struct config *c = NULL;
 	struct conf_errors e;
@@ -123,6 +125,8 @@ static const struct {
 	{"an unknown network", "anna: {" HASH ", networks: [home]}\n",
 	 "u:1:64: no network is called `home`; the names are those in "
 	 "`networks`, and `loopback`\n"},
+	{"a person", "anna: {" HASH ", person: ben}\n",
+	 "u:1:61: there is no person in `alerts.people` called `ben`\n"},
 	{"a right", "anna: {" HASH ", rights: [read, write]}\n",
 	 "u:1:68: `rights` lists submit, post, read, act and admin, not "
 	 "`write`\n"},
@@ -196,7 +200,7 @@ test_questions(void **state)
 		"[office, loopback], rate: 10/1m, daily: 5, class: bulk}\n"
 		"prometheus: {token_env: USERS_TOKEN, rights: [read]}\n"
 		"ben: {" HASH ", rights: [post, act]}\n"
-		"boss: {" HASH ", rights: [admin]}\n"
+		"boss: {" HASH ", rights: [admin], person: anna}\n"
 		"site: {certificates: [" PRINT "]}\n",
 		&said);
 	const struct user *anna = users_find(u, "anna"),
@@ -249,6 +253,8 @@ test_questions(void **state)
 	assert_int_equal(users_find(u, "prometheus")->rights, USER_READ);
 	assert_int_equal(users_find(u, "ben")->rights, USER_POST | USER_ACT);
 	assert_int_equal(users_find(u, "boss")->rights, USER_READ | USER_ADMIN);
+	assert_string_equal(users_find(u, "boss")->person, "anna");
+	assert_string_equal(anna->person, "");
 	users_free(&u);
 }
 
