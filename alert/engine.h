@@ -244,6 +244,7 @@ void engine_each_group(struct engine *e, engine_see_group_fn *fn, void *arg);
 bool engine_find(struct engine *e, uint64_t id, engine_see_fn *fn, void *arg);
 
 struct malformed_view {
+	unsigned number; /* from 1; stays until it makes room for another */
 	int64_t when_ms;
 	const char *source, *why;
 	const void *body;

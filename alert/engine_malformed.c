@@ -165,6 +165,7 @@ malformed_read(struct store_txn *txn, void *arg)
 		unpack_init(&u, rec.value, rec.len);
 		if (unpack_u8(&u) != MALFORMED_FORMAT)
 			continue;
+		v->number = at + 1;
 		v->when_ms = (int64_t)unpack_u64(&u);
 		v->size = unpack_u64(&u);
 		v->source = unpack_str(&u, &l->arena);

@@ -2,20 +2,61 @@
  * engine_view - what people see. Only what is committed.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "alert/engine_impl.h"
 #include "base/xalloc.h"
 
-#define VIEW_HISTORY 1000 /* entries shown */
-#define VIEW_PAST    1000 /* rows of one read */
+#define VIEW_HISTORY  1000 /* entries shown */
+#define VIEW_PAST     1000 /* rows of one read */
+#define VIEW_SILENCES 32   /* shown of one incident */
 
 /* --- one incident --------------------------------------------------------- */
 
+/* The fingerprint of who keeps it quiet; "": nobody. */
+static const char *
+view_inhibitor(struct engine *e, const struct incident *in,
+	       const struct labels *labels, struct arena *arena)
+{
+	const struct incident *by = NULL;
+	struct incident_text text;
+
+	if (in->sides.target != 0)
+		by = engine_find_id(e, inhibit_find(e->inhibit, e->rules,
+						    labels, in->sides, in->id));
+	if (by == NULL)
+		return "";
+	incident_get_text(by, arena, &text);
+	return arena_printf(arena, "%016" PRIx64,
+			    labels_fingerprint(&text.labels));
+}
+
+/* Why nobody is told of it now; of what is over nobody would be. */
 static void
-view_fill(const struct incident *in, const struct incident_text *text,
-	  struct arena *arena, struct incident_view *ret)
+view_marks(struct engine *e, const struct incident *in,
+	   const struct labels *labels, struct arena *arena,
+	   struct incident_view *ret)
+{
+	int64_t now = engine_now(e);
+	const char **ids, *window;
+
+	if (e->rules == NULL || in->c.state == INCIDENT_RESOLVED)
+		return;
+	ids = arena_alloc(arena, VIEW_SILENCES * sizeof(*ids));
+	ret->silences = ids;
+	ret->nsilences = silences_of(e, labels, now, ids, VIEW_SILENCES);
+	ret->inhibited_by = view_inhibitor(e, in, labels, arena);
+	window = rules_maintenance(e->rules, labels, now);
+	ret->maintenance = window != NULL ? window : "";
+	ret->muted = engine_is_muted(e, now);
+}
+
+static void
+view_fill(struct engine *e, const struct incident *in,
+	  const struct incident_text *text, struct arena *arena,
+	  struct incident_view *ret)
 {
 	const struct incident_core *c = &in->c;
 	const char **receivers =
@@ -45,6 +86,7 @@ view_fill(const struct incident *in, const struct incident_text *text,
 	};
 	for (size_t i = 0; i < in->nlinks; i++)
 		receivers[ret->nreceivers++] = in->links[i].group->receiver;
+	view_marks(e, in, &text->labels, arena, ret);
 }
 
 static bool
@@ -115,7 +157,7 @@ engine_each(struct engine *e, const struct engine_filter *f, uint64_t from,
 			break;
 		}
 		incident_get_text(v[i], &e->scratch, &text);
-		view_fill(v[i], &text, &e->scratch, &view);
+		view_fill(e, v[i], &text, &e->scratch, &view);
 		if (filter_wants(f, &view)) {
 			seen++;
 			if (!fn(arg, &view))
@@ -138,7 +180,7 @@ engine_find(struct engine *e, uint64_t id, engine_see_fn *fn, void *arg)
 	if (in == NULL)
 		return false;
 	incident_get_text(in, &e->scratch, &text);
-	view_fill(in, &text, &e->scratch, &view);
+	view_fill(e, in, &text, &e->scratch, &view);
 	(void)fn(arg, &view);
 	arena_done(&e->scratch);
 	return true;
@@ -250,7 +292,7 @@ show_did(void *arg, int result)
 		result = incident_text_unpack(in->text, in->text_len, &s->arena,
 					      &text);
 	if (result == 0)
-		view_fill(in, &text, &s->arena, &view);
+		view_fill(s->e, in, &text, &s->arena, &view);
 	s->fn(s->arg, result, result == 0 ? &view : NULL, s->n, s->v);
 	arena_done(&s->arena);
 	free(s);
@@ -334,7 +376,7 @@ past_did(void *arg, int result)
 		if (incident_text_unpack(p->v[i].text, p->v[i].text_len,
 					 &p->arena, &text) < 0)
 			continue;
-		view_fill(&p->v[i], &text, &p->arena, &view);
+		view_fill(p->e, &p->v[i], &text, &p->arena, &view);
 		if (!p->fn(p->arg, &view))
 			break;
 	}
@@ -365,25 +407,5 @@ engine_each_past(struct engine *e, uint64_t from, size_t max, engine_see_fn *fn,
 	if (store_read(e->store, &p->job) < 0) {
 		done(arg, -EAGAIN, from);
 		free(p);
-	}
-}
-
-/* --- status ---------------------------------------------------------------------- */
-
-void
-engine_status(struct engine *e, struct engine_status *ret)
-{
-	struct incident *in, *next;
-
-	*ret = (struct engine_status){
-		.loaded = e->loaded,
-		.groups = HASH_CNT(by_id, e->groups),
-		.awake_since_ms = e->awake_since_ms,
-	};
-	memcpy(ret->incidents, e->count, sizeof(ret->incidents));
-	HASH_ITER(by_id, e->incidents, in, next)
-	{
-		ret->acked += in->c.acked_ms != 0;
-		ret->flapping += in->c.flags & INCIDENT_FLAPPING ? 1 : 0;
 	}
 }

@@ -22,6 +22,7 @@ target_link_libraries(belfry_engine_rig PUBLIC belfry_queue_rig belfry_alert)
 
 belfry_unit_test(engine_take belfry_engine_rig)
 belfry_unit_test(engine_tell belfry_engine_rig)
+belfry_unit_test(engine_view belfry_engine_rig)
 belfry_unit_test(report belfry_engine_rig)
 foreach(name render render_body render_endpoint)
   belfry_unit_test(${name} belfry_alert)
