@@ -132,6 +132,20 @@ const struct command cli_commands[] = {
 	 "  --body N    what number N of the list was, as it came\n"
 	 "  --json      one object a line\n",
 	 cli_alert_malformed},
+	{"route test",
+	 "[--source S] [--header H] [--at TIME] [--json] PAYLOAD...",
+	 "Who would be told of an alert, when and why; nobody is.",
+	 "PAYLOAD is a document, a file or `-` that holds one, or labels as "
+	 "NAME=VALUE. A\ndocument is {\"labels\": {...}}, a list of these, or "
+	 "what an Alertmanager posts.\nWhat is open, silenced or muted now is "
+	 "not looked at; belfryd need not run.\n\n"
+	 "  --source S   the document is what this source, or one of this "
+	 "kind, posts\n"
+	 "  --header H   of its request, like \"X-GitHub-Event: issues\"\n"
+	 "  --at TIME    as if it came then: " WHEN_HELP "\n"
+	 "  --json       one object an alert\n\n"
+	 "  belfry route test alertname=DiskFull severity=critical\n",
+	 cli_route_test},
 	{"silence add",
 	 "MATCHER... --for TIME|--until TIME --comment C [--json]",
 	 "Tell nobody of alerts that match, for a time.",

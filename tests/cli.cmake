@@ -7,7 +7,11 @@ add_test(NAME cli.alerts
          COMMAND ${Python3_EXECUTABLE}
                  ${PROJECT_SOURCE_DIR}/tests/cli/alert_test.py
                  $<TARGET_FILE:belfry>)
-set_tests_properties(cli.alerts cli.commands PROPERTIES
+add_test(NAME cli.route
+         COMMAND ${Python3_EXECUTABLE}
+                 ${PROJECT_SOURCE_DIR}/tests/cli/route_test.py
+                 $<TARGET_FILE:belfry>)
+set_tests_properties(cli.alerts cli.commands cli.route PROPERTIES
                      ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)
 add_test(NAME cli.import
          COMMAND ${Python3_EXECUTABLE}

@@ -25,6 +25,7 @@ alert unack
 alert close
 alert noise
 alert malformed
+route test
 silence add
 silence list
 silence expire
@@ -94,6 +95,8 @@ _belfry_options()
 		echo --note --json --week --help ;;
 	'alert malformed')
 		echo --json --body --help ;;
+	'route test')
+		echo --source --header --at --json --help ;;
 	'silence add')
 		echo --for --until --comment --json --help ;;
 	'silence list')
