@@ -70,6 +70,10 @@ struct engine_deps {
 	struct metrics *metrics; /* may be NULL in tests */
 	engine_write_fn *write;
 	void *write_ctx;
+	/* Is this a mere sign of life? Then its source was heard, and there is
+	 * no incident. NULL: none is. */
+	bool (*hear)(void *ctx, const struct alert *a);
+	void *hear_ctx;
 	/* Is the clock known to be right? NULL: adjtimex(2) is asked. */
 	bool (*clock_is_synced)(void);
 	const char *hostname; /* copied */

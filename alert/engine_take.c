@@ -18,6 +18,7 @@
 struct taken {
 	uint8_t print[INCIDENT_PRINT];
 	enum alert_status status;
+	bool sign; /* of life, and nothing else */
 	int64_t starts_ms, ends_ms;
 	struct source *source;
 	uint8_t *text; /* owned */
@@ -213,7 +214,9 @@ take_prepare(struct engine *e, struct work *w)
 	    ENGINE_INCIDENTS_MAX)
 		return -EAGAIN;
 	for (size_t i = 0; i < t->n; i++) {
-		if (t->v[i].status == ALERT_FIRING)
+		if (t->v[i].sign)
+			; /* that it came is all */
+		else if (t->v[i].status == ALERT_FIRING)
 			take_firing(e, &t->v[i], now);
 		else
 			take_resolved(e, &t->v[i], now);
@@ -280,6 +283,8 @@ engine_take(struct engine *e, const struct alert *v, size_t n,
 		r = -EAGAIN;
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		t->n = i + 1;
+		t->v[i].sign = e->deps.hear != NULL &&
+			       e->deps.hear(e->deps.hear_ctx, &v[i]);
 		r = taken_copy(e, &v[i], &t->v[i]);
 	}
 	if (r < 0) {

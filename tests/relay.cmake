@@ -5,6 +5,8 @@ add_executable(proto proto/proto.c)
 target_link_libraries(proto PRIVATE belfry_proto)
 
 belfry_unit_test(own_judge belfry_relay)
+belfry_unit_test(heartbeat belfry_relay belfry_engine_rig)
+target_sources(test_heartbeat PRIVATE unit/http_bad.c)
 belfry_unit_test(watchdog belfry_relay)
 set_tests_properties(unit.watchdog PROPERTIES LABELS threads)
 

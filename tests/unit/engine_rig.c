@@ -212,6 +212,14 @@ rig_is_synced(void)
 	return rig_now->synced;
 }
 
+static bool
+rig_hear(void *ctx, const struct alert *a)
+{
+	struct engine_rig *er = ctx;
+
+	return er->hear != NULL && er->hear(er->hear_ctx, a);
+}
+
 void
 engine_rig_open(struct engine_rig *er)
 {
@@ -227,6 +235,8 @@ engine_rig_open(struct engine_rig *er)
 		.metrics = er->rig.metrics,
 		.write = rig_write,
 		.write_ctx = er,
+		.hear = rig_hear,
+		.hear_ctx = er,
 		.clock_is_synced = rig_is_synced,
 		.hostname = "mx.example.org",
 	};

@@ -55,6 +55,9 @@ struct engine_rig {
 	size_t nout;
 	int written; /* letters */
 	bool synced; /* the clock */
+	/* As in engine_deps; may change. */
+	bool (*hear)(void *ctx, const struct alert *a);
+	void *hear_ctx;
 	char lines[8192];
 };
 
