@@ -38,6 +38,7 @@
 #define RELAY_ADMIN_CONNECTIONS  100
 #define RELAY_SUBMIT_CONNECTIONS 200
 
+struct alerts;
 struct certificates;
 struct drop;
 struct relay;
@@ -108,6 +109,7 @@ struct relay {
 	struct queue *queue;       /* owned */
 	struct deliver *deliver;   /* owned */
 	struct notify *notify;     /* owned */
+	struct alerts *alerts;     /* owned */
 	struct verify_kept *kept;  /* owned */
 	struct rates *rates;       /* owned */
 	struct observed *observed; /* owned */

@@ -2,6 +2,7 @@
  * SIGHUP: the file is read again; what it says holds from the next connection,
  * transaction and attempt on. A broken one changes nothing.
  */
+#include "relay/alerts.h"
 #include "relay/certificates.h"
 #include "relay/relay.h"
 #include "verdict/observed.h"
@@ -233,6 +234,7 @@ reload_apply(struct relay *r, struct snapshot *snapshot, bool ports_changed)
 	conf.dir = r->started->state_dir;
 	queue_set_conf(r->queue, &conf);
 	deliver_set_routing(r->deliver, snapshot->routing);
+	alerts_reload(r->alerts);
 	reload_loops(r);
 	relay_apply_limits(r);
 	observed_set_limits(r->observed, observed->max_size,

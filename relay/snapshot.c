@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alert/endpoints.h"
 #include "base/xalloc.h"
 #include "config/dkim_load.h"
 #include "config/tls_load.h"
@@ -128,6 +129,37 @@ snapshot_judge(const struct config *config, struct conf_errors *e,
 	return -EINVAL;
 }
 
+/* 0, or -EINVAL and nothing of it is left. */
+static int
+snapshot_alerts(struct snapshot *s, const struct config *config,
+		struct conf_errors *e)
+{
+	int r = rules_new(&config->alerts, config->hostname, e, &s->rules);
+
+	if (r < 0)
+		return r;
+	r = alert_secrets_load(&config->alerts,
+			       (enum secrets_mode)config->secrets.mode, e,
+			       &s->alert_secrets);
+	if (r < 0)
+		goto drop_rules;
+	r = alert_endpoints_new(s->rules, s->alert_secrets, e, &s->endpoints);
+	if (r < 0)
+		goto drop_secrets;
+	r = render_new_by_rules(s->rules, e, &s->render);
+	if (r < 0)
+		goto drop_endpoints;
+	return 0;
+
+drop_endpoints:
+	endpoints_unref(&s->endpoints);
+drop_secrets:
+	alert_secrets_unref(&s->alert_secrets);
+drop_rules:
+	rules_unref(&s->rules);
+	return r;
+}
+
 int
 snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	     struct conf_errors *e, struct snapshot **ret_snapshot)
@@ -167,9 +199,12 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	r = snapshot_judge(config, e, &judge);
 	if (r < 0)
 		goto drop_keys;
+	s = xcalloc(1, sizeof(*s));
+	r = snapshot_alerts(s, config, e);
+	if (r < 0)
+		goto drop_judge;
 	snapshot_listens(config, routing);
 	routing_set_keys(routing, keys);
-	s = xcalloc(1, sizeof(*s));
 	s->refs = 1;
 	s->config = config_ref(config);
 	s->routing = routing;
@@ -184,6 +219,9 @@ snapshot_new(struct config *config, const struct smtp_metrics *metrics,
 	*ret_snapshot = s;
 	return 0;
 
+drop_judge:
+	free(s);
+	judge_unref(&judge);
 drop_keys:
 	dkim_keys_unref(&keys);
 drop_tls:
@@ -222,6 +260,10 @@ snapshot_unref(struct snapshot **snapshot)
 	for (size_t i = 0; i < s->nservices; i++)
 		tls_server_unref(&s->services[i].tls);
 	tls_server_unref(&s->tls);
+	render_unref(&s->render);
+	endpoints_unref(&s->endpoints);
+	alert_secrets_unref(&s->alert_secrets);
+	rules_unref(&s->rules);
 	free(s->services);
 	free(s);
 }

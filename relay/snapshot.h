@@ -12,8 +12,12 @@
 #ifndef RELAY_SNAPSHOT_H
 #define RELAY_SNAPSHOT_H
 
+#include "alert/alert_secrets.h"
+#include "alert/render.h"
+#include "alert/rules.h"
 #include "base/metric.h"
 #include "config/config.h"
+#include "deliver/endpoint.h"
 #include "deliver/route.h"
 #include "net/tls.h"
 #include "relay/smtp_in.h"
@@ -55,6 +59,11 @@ struct snapshot {
 	struct judge *judge;     /* owned reference; NULL: nobody judges */
 	struct dkim_keys *keys;  /* owned reference */
 	struct tls_server *tls;  /* owned reference; NULL: no certificate */
+	/* The section `alerts`; owned references, always there. */
+	struct rules *rules;
+	struct alert_secrets *alert_secrets;
+	struct endpoints *endpoints;
+	struct render *render;
 	size_t nservices;
 	struct service *services; /* owned */
 };

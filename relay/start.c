@@ -25,6 +25,7 @@
 #include "base/spawn.h"
 #include "base/start_failed.h"
 #include "base/xalloc.h"
+#include "relay/alerts.h"
 #include "relay/certificates.h"
 #include "relay/drop.h"
 #include "base/places.h"
@@ -41,8 +42,6 @@
 #define OTHER_FILES 300
 /* Signs of life in the time after which the service manager misses them. */
 #define WATCHDOG_SIGNS 4
-/* How long a message of class alert is tried. */
-#define ALERT_LIFETIME_MS (INT64_C(24) * 60 * 60 * 1000)
 /* Connections for alerts above delivery.connections. */
 #define ALERT_CONNECTIONS 20
 #define HTTP_PER_ADDRESS  20
@@ -61,7 +60,7 @@ relay_queue_conf(const struct config *config)
 		.retry = config->delivery.retry,
 		.destination = config->delivery.per_destination,
 		.lifetime_ms = config->delivery.lifetime_ms,
-		.alert_lifetime_ms = ALERT_LIFETIME_MS,
+		.alert_lifetime_ms = config->alerts.lifetime_ms,
 		.warn_after_ms = config->delivery.warn_after_ms,
 		.connections = config->delivery.connections,
 	};
@@ -270,12 +269,28 @@ start_queue(struct relay *r)
 static int
 start_deliver(struct relay *r)
 {
+	int result;
+
 	r->deliver =
 		deliver_new(r->queue, r->snapshot->routing, r->loop_ptrs,
 			    r->dns_ptrs, r->nloops, &r->log_root, r->metrics);
 	deliver_local(r->deliver, r->disk, r->spawner);
+	result = deliver_web(r->deliver);
+	if (result < 0)
+		return start_error(r, "the agent web", result, NULL);
 	notify_start(r);
 	return 0;
+}
+
+static int
+start_alerts(struct relay *r)
+{
+	int result = alerts_new(r, &r->alerts);
+
+	return result < 0 ? start_error(r, "alerts", result,
+					"alert.secret in state_dir must be "
+					"belfryd's own")
+			  : 0;
 }
 
 /* Half of the processors at most hash passwords. */
@@ -514,6 +529,7 @@ static int
 start_serve(struct relay *r)
 {
 	queue_start(r->queue);
+	alerts_start(r->alerts);
 	ports_listen(r);
 	r->certificates = certificates_new(r);
 	relay_metrics_reloaded(r, true);
@@ -530,14 +546,14 @@ static int
 relay_start(struct relay *r)
 {
 	static int (*const steps[])(struct relay *) = {
-		start_as_root,     start_spawner,  start_snapshot,
+		start_as_root,     start_spawner,    start_snapshot,
 		start_raise_files,
 
-		start_log,         start_sandbox,  start_loops,
-		start_signals,     start_queue,    start_deliver,
-		start_logins,      start_observed, start_sessions,
-		relay_http_start,  start_drop,     start_threads,
-		start_serve,
+		start_log,         start_sandbox,    start_loops,
+		start_signals,     start_queue,      start_deliver,
+		start_logins,      start_alerts,     start_observed,
+		start_sessions,    relay_http_start, start_drop,
+		start_threads,     start_serve,
 	};
 	int result = 0;
 

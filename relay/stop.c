@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "relay/alerts.h"
 #include "relay/certificates.h"
 #include "relay/drop.h"
 #include "relay/watchdog.h"
@@ -64,6 +65,7 @@ relay_stop(struct relay *r)
 	for (size_t i = 0; i < PORT_NKIND; i++)
 		acceptor_stop(r->acceptors[i]);
 	drop_stop(r->drop);
+	alerts_stop(r->alerts);
 	queue_stop(r->queue);
 	r->stops_left = r->nloops;
 	for (size_t i = 0; i < r->nloops; i++)
@@ -111,6 +113,7 @@ relay_release(struct relay *r)
 	pool_free(&r->disk);
 	pool_free(&r->cpu);
 	deliver_free(&r->deliver);
+	alerts_free(&r->alerts);
 	notify_free(&r->notify);
 	ports_close(r);
 	ports_passed_free(&r->passed);
