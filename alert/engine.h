@@ -26,6 +26,7 @@
 #include "queue/queue.h"
 
 struct engine;
+struct envelope_rcpt;
 struct rules;
 struct render_notice;
 struct target;
@@ -51,9 +52,9 @@ struct engine_letter {
 	uint32_t seq;
 	/* The writer's; strings in ARENA. */
 	struct buf content;
-	const char *agent, *dest, *route;
-	const char *address;    /* in the envelope; of other channels the
-				 * endpoint's name */
+	size_t nrcpt; /* what the address stands for; of other channels one,
+		       * the endpoint's name */
+	const struct envelope_rcpt *rcpt;
 	const char *sender;     /* "" is the null path */
 	const char *message_id; /* for listings; may be "" */
 	bool eight_bit, utf8;   /* as the envelope has them */

@@ -151,12 +151,6 @@ static int
 lead_publish(struct engine *e, struct intent *lead)
 {
 	const struct engine_letter *l = lead->letter;
-	struct envelope_rcpt to = {
-		.address = l->address,
-		.agent = l->agent,
-		.dest = l->dest,
-		.route = l->route,
-	};
 	struct envelope env = {
 		.sender = l->sender,
 		.class = QUEUE_ALERT,
@@ -168,8 +162,8 @@ lead_publish(struct engine *e, struct intent *lead)
 		.teller = 's',
 		.teller_key = engine_key_2('s', lead->group->g->id,
 					   lead->notice->c.id),
-		.nrcpt = 1,
-		.rcpt = &to,
+		.nrcpt = l->nrcpt,
+		.rcpt = l->rcpt,
 	};
 	struct draft *d;
 	int r = draft_open(e->deps.queue, l->content.len + 1, STORE_NEED_NOTICE,

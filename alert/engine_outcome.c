@@ -226,9 +226,12 @@ outcome_tell(void *ctx, struct loop *loop, struct tell *t)
 	o->notice = key_number_at(&t->teller_key, 8);
 	o->delivered = t->nrcpt == 0 && t->delivered;
 	if (t->nrcpt > 0) {
-		reply_copy(&o->reply, &t->rcpt[0].reply);
-		o->expired = t->rcpt[0].what == TELL_EXPIRED;
-		if (!o->expired)
+		const struct tell_rcpt *r = &t->rcpt[0];
+
+		reply_copy(&o->reply, &r->reply);
+		o->expired = r->what == TELL_EXPIRED;
+		/* One of those that an alias stands for says nothing of it. */
+		if (!o->expired && strcmp(r->address, r->original) == 0)
 			snprintf(o->dsn, sizeof(o->dsn), "%s",
 				 reply_dsn(&o->reply, dsn));
 	}

@@ -48,16 +48,20 @@ rig_write(void *ctx, struct engine_letter *l)
 {
 	struct engine_rig *er = ctx;
 	const struct render_notice *n = l->notice;
+	struct envelope_rcpt *rcpt;
 
 	er->written++;
 	rig_write_line(n, &l->content);
 	(void)buf_printf(&l->content, "\n%s\n%s\n%s\n%s\n%zu\n", n->message_id,
 			 n->root_id != NULL ? n->root_id : "", n->receiver,
 			 n->next_what != NULL ? n->next_what : "", n->n);
-	l->agent = "test";
-	l->dest = "hop";
-	l->route = "test";
-	l->address = l->to->address;
+	rcpt = arena_alloc(&l->arena, sizeof(*rcpt));
+	*rcpt = (struct envelope_rcpt){.address = l->to->address,
+				       .agent = "test",
+				       .dest = "hop",
+				       .route = "test"};
+	l->rcpt = rcpt;
+	l->nrcpt = 1;
 	l->sender = "";
 	l->message_id = n->message_id;
 	engine_written(l, 0);
