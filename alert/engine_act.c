@@ -199,7 +199,11 @@ void
 engine_act(struct engine *e, enum engine_act act, uint64_t incident,
 	   const char *who, const char *note, engine_done_fn *done, void *arg)
 {
-	act_submit(e, act, incident, 0, 0, who, note, done, arg);
+	if (act == ENGINE_NOISE && e->loaded && !e->stopping &&
+	    engine_find_id(e, incident) == NULL)
+		past_mark_noise(e, incident, who, note, done, arg);
+	else
+		act_submit(e, act, incident, 0, 0, who, note, done, arg);
 }
 
 void

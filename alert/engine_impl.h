@@ -430,6 +430,12 @@ void engine_loaded(struct engine *e);
 int incident_read(struct store_txn *txn, const struct store_rec *rec,
 		  struct arena *arena, struct incident *ret);
 
+/* --- engine_past.c ------------------------------------------------------------ */
+
+/* Mark what is over and not in memory; as engine_act(). */
+void past_mark_noise(struct engine *e, uint64_t id, const char *who,
+		     const char *note, engine_done_fn *done, void *arg);
+
 /* --- engine_time.c ------------------------------------------------------------ */
 
 /* When something happens to IN by itself. */

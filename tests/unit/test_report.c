@@ -1,4 +1,5 @@
 /* The report of which rules told people how much. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -170,6 +171,39 @@ test_past(void **state)
 	assert_report(er, 0, "test Disk: 1 of 1, 0 acked, 0 flapping, 0 noise");
 }
 
+static int
+mark(struct engine_rig *er, enum engine_act act, uint64_t id)
+{
+	int before = er->answers;
+
+	engine_act(er->e, act, id, "anna", "again", engine_rig_answered, er);
+	while (er->answers == before)
+		engine_rig_settle(er);
+	return er->result;
+}
+
+/* In the morning. */
+static void
+test_marked_later(void **state)
+{
+	struct engine_rig *er = *state;
+	uint64_t id;
+
+	assert_int_equal(engine_rig_fire(er, DISK_A), 0);
+	id = engine_rig_id(er, DISK_A);
+	assert_int_equal(engine_rig_resolve(er, DISK_A), 0);
+	engine_rig_advance(er, 3 * HOUR, MINUTE);
+	assert_int_equal(engine_rig_state(er, DISK_A), -1);
+	assert_int_equal(mark(er, ENGINE_ACK, id), -ENOENT);
+	assert_int_equal(mark(er, ENGINE_NOISE, id + 1), -ENOENT);
+	assert_int_equal(mark(er, ENGINE_NOISE, id), 0);
+	assert_int_equal(mark(er, ENGINE_NOISE, id), -EALREADY);
+	assert_string_equal(engine_rig_history(er, id),
+			    "opened, resolved, noise");
+	assert_report(er, clock_wall_ms(er->rig.clock) - HOUR,
+		      "test Disk: 0 of 0, 0 acked, 0 flapping, 1 noise");
+}
+
 /* More than is read at once; the incident goes on in the next piece. */
 static void
 test_pages(void **state)
@@ -193,9 +227,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ENGINE_TEST(test_empty),
-		ENGINE_TEST(test_counts),
-		ENGINE_TEST(test_past),
+		ENGINE_TEST(test_empty), ENGINE_TEST(test_counts),
+		ENGINE_TEST(test_past),  ENGINE_TEST(test_marked_later),
 		ENGINE_TEST(test_pages),
 	};
 
