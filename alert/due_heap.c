@@ -1,5 +1,6 @@
 #include "alert/due_heap.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/xalloc.h"
@@ -18,10 +19,18 @@ dh_place(struct due_heap *h, size_t at, struct due_node *node)
 	node->at = (uint32_t)at + 1;
 }
 
+static bool
+dh_before(const struct due_node *a, const struct due_node *b)
+{
+	if (a->when_ms != b->when_ms)
+		return a->when_ms < b->when_ms;
+	return (int32_t)(a->order - b->order) < 0;
+}
+
 static void
 dh_up(struct due_heap *h, size_t at, struct due_node *node)
 {
-	while (at > 0 && h->v[(at - 1) / 2]->when_ms > node->when_ms) {
+	while (at > 0 && dh_before(node, h->v[(at - 1) / 2])) {
 		dh_place(h, at, h->v[(at - 1) / 2]);
 		at = (at - 1) / 2;
 	}
@@ -34,10 +43,9 @@ dh_down(struct due_heap *h, size_t at, struct due_node *node)
 	for (;;) {
 		size_t child = 2 * at + 1;
 
-		if (child + 1 < h->n &&
-		    h->v[child + 1]->when_ms < h->v[child]->when_ms)
+		if (child + 1 < h->n && dh_before(h->v[child + 1], h->v[child]))
 			child++;
-		if (child >= h->n || h->v[child]->when_ms >= node->when_ms)
+		if (child >= h->n || !dh_before(h->v[child], node))
 			break;
 		dh_place(h, at, h->v[child]);
 		at = child;
@@ -54,7 +62,7 @@ dh_remove(struct due_heap *h, struct due_node *node)
 	node->at = 0;
 	if (last == node)
 		return;
-	if (at > 0 && h->v[(at - 1) / 2]->when_ms > last->when_ms)
+	if (at > 0 && dh_before(last, h->v[(at - 1) / 2]))
 		dh_up(h, at, last);
 	else
 		dh_down(h, at, last);
@@ -74,6 +82,7 @@ due_heap_set(struct due_heap *h, struct due_node *node, int64_t when_ms)
 		h->cap = h->cap > 0 ? 2 * h->cap : 64;
 		h->v = xreallocarray(h->v, h->cap, sizeof(h->v[0]));
 	}
+	node->order = ++h->order;
 	dh_up(h, h->n++, node);
 }
 

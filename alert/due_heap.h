@@ -11,13 +11,15 @@
 
 struct due_node {
 	int64_t when_ms;
-	uint32_t at;  /* place + 1; 0: not in the heap */
-	uint8_t kind; /* the owner's */
+	uint32_t at;    /* place + 1; 0: not in the heap */
+	uint32_t order; /* of two at the same time the one that came first */
+	uint8_t kind;   /* the owner's */
 };
 
 struct due_heap {
 	struct due_node **v; /* owned */
 	size_t n, cap;
+	uint32_t order; /* the last that was given */
 };
 
 void due_heap_done(struct due_heap *h);

@@ -324,19 +324,26 @@ engine_link_key(const struct engine *e)
 
 /* --- ready ---------------------------------------------------------------------- */
 
-/* Reminders that fell due while nobody was there don't come all at once. */
+/* Reminders that fell due while nobody was there don't come all at
+ * once. */
 static void
 engine_spread(struct engine *e)
 {
-	int64_t now = engine_now(e), late = 0;
+	int64_t now = engine_now(e), late = ENGINE_MINUTE;
 	struct alert_group *g, *next;
 
 	HASH_ITER(by_id, e->groups, g, next)
 	{
-		if (g->c.repeat_ms == 0 || g->c.repeat_ms > now)
-			continue;
-		g->c.repeat_ms = now + ENGINE_MINUTE + late;
-		late = (late + ENGINE_SPREAD_MS) % (5 * ENGINE_MINUTE);
+		bool overdue = false;
+
+		if (g->c.repeat_ms != 0 && g->c.repeat_ms <= now) {
+			g->c.repeat_ms = now + late;
+			overdue = true;
+		}
+		if (overdue)
+			late += ENGINE_SPREAD_MS;
+		if (late > 5 * ENGINE_MINUTE)
+			late = ENGINE_MINUTE;
 	}
 }
 

@@ -244,6 +244,17 @@ group_end_notices(struct engine *e, struct alert_group *g)
 	}
 }
 
+/* Its receiver is no more: what was told there is remembered. */
+static void
+group_end_history(struct engine *e, struct alert_group *g)
+{
+	if (rules_receiver(e->rules, g->receiver) != NULL)
+		return;
+	for (uint32_t i = 0; i < g->n && i < FLUSH_HISTORY; i++)
+		job_history(e, g->v[i].incident, HISTORY_ENDED, "",
+			    "receiver %s is no more", g->receiver);
+}
+
 static int
 flush_prepare(struct engine *e, struct work *w)
 {
@@ -261,6 +272,7 @@ flush_prepare(struct engine *e, struct work *w)
 		group_edit_of(e, fg);
 		if (fg->g->edit != NULL && fg->g->edit->ended) {
 			fg->is_gone = true;
+			group_end_history(e, fg->g);
 			group_end_notices(e, fg->g);
 			continue;
 		}
@@ -323,10 +335,12 @@ flush_group_done(struct engine *e, struct flush_group *fg, int result)
 {
 	struct alert_group *g = fg->g;
 
+	/* With its notices. */
+	if (fg->is_gone && result == 0)
+		return;
+	fg->is_gone = false;
 	for (size_t k = 0; k < fg->nintents; k++)
 		intent_done(fg->intents[k], result);
-	if (fg->is_gone)
-		return;
 	g->busy = false;
 	g->alone = result < 0;
 	if (result < 0) /* what it was due for, it still is */
@@ -373,59 +387,6 @@ flush_announce(struct flush *f, struct alert_group *g,
 	fg->announce = a;
 	fg->due_ms = g->c.due_ms;
 	intents_announce(fg, r);
-}
-
-/* --- groups of receivers that are no more -------------------------------------------- */
-
-struct vanish {
-	struct work work;
-	size_t n;
-	uint64_t v[];
-};
-
-static int
-vanish_prepare(struct engine *e, struct work *w)
-{
-	struct vanish *v = (struct vanish *)w;
-
-	for (size_t i = 0; i < v->n; i++) {
-		struct alert_group *g = group_find_id(e, v->v[i]);
-
-		if (g == NULL || g->busy || g->joining ||
-		    rules_receiver(e->rules, g->receiver) != NULL)
-			continue;
-		for (uint32_t k = 0; k < g->n && k < FLUSH_HISTORY; k++)
-			job_history(e, g->v[k].incident, HISTORY_ENDED, "",
-				    "receiver %s is no more", g->receiver);
-		job_group(e, g)->ended = true;
-		group_end_notices(e, g);
-	}
-	return 0;
-}
-
-static void
-vanish_done(struct engine *e, struct work *w, int result)
-{
-	(void)result;
-	free(w);
-	engine_turn_soon(e);
-}
-
-void
-groups_end_vanished(struct engine *e)
-{
-	struct vanish *v = xcalloc(1, sizeof(*v) + HASH_CNT(by_id, e->groups) *
-							   sizeof(v->v[0]));
-	struct alert_group *g, *next;
-
-	HASH_ITER(by_id, e->groups, g, next)
-	if (rules_receiver(e->rules, g->receiver) == NULL)
-		v->v[v->n++] = g->id;
-	v->work.prepare = vanish_prepare;
-	v->work.done = vanish_done;
-	v->work.need = STORE_NEED_RESULT;
-	v->work.bytes = v->n * 1024;
-	engine_submit(e, &v->work);
 }
 
 /* --- begun ---------------------------------------------------------------------------- */

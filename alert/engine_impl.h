@@ -472,8 +472,6 @@ struct flush;
 void engine_look_all(struct engine *e);
 void group_look_soon(struct engine *e, struct alert_group *g);
 void throttle_free(struct engine *e);
-/* Groups whose receiver is no more, end. */
-void groups_end_vanished(struct engine *e);
 /* Is one open besides IN? */
 bool group_has_open(const struct alert_group *g, const struct incident *in);
 /* Groups that are due, until there are enough letters. */
@@ -511,6 +509,7 @@ int64_t engine_resend(const struct engine *e, const char *source);
 int64_t engine_resolve_timeout(const struct engine *e, const char *source);
 bool engine_source_silent(struct engine *e, struct source *s, size_t n);
 void engine_source_heard(struct engine *e, struct source *s, int64_t now);
+bool labels_are_of_delivery(const char *source, const struct labels *labels);
 bool incident_is_of_delivery(struct engine *e, const struct incident *in);
 void own_delivery(struct engine *e, const struct notice *n, bool firing,
 		  const char *words);

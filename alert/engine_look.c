@@ -267,6 +267,9 @@ slot_is_done(const struct flush_group *fg, uint32_t slot)
 static bool
 look_is_ended(const struct flush_group *fg)
 {
+	/* Nobody can be told there any more. */
+	if (rules_receiver(fg->flush->e->rules, fg->g->receiver) == NULL)
+		return true;
 	for (uint32_t i = 0; i < fg->n; i++)
 		if (!slot_is_done(fg, i))
 			return false;

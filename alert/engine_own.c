@@ -103,16 +103,21 @@ engine_own(struct engine *e, const char *kind, const char *key, bool firing,
 /* --- of deliveries ---------------------------------------------------------------- */
 
 bool
+labels_are_of_delivery(const char *source, const struct labels *labels)
+{
+	const char *name = labels_get(labels, "alertname");
+
+	return strcmp(source, source_kind_names[SOURCE_OWN]) == 0 &&
+	       name != NULL && strcmp(name, "Belfry" OWN_DELIVERY) == 0;
+}
+
+bool
 incident_is_of_delivery(struct engine *e, const struct incident *in)
 {
 	struct incident_text text;
-	const char *name;
 
-	if (strcmp(in->source->name, source_kind_names[SOURCE_OWN]) != 0)
-		return false;
 	incident_get_text(in, &e->scratch, &text);
-	name = labels_get(&text.labels, "alertname");
-	return name != NULL && strcmp(name, "Belfry" OWN_DELIVERY) == 0;
+	return labels_are_of_delivery(in->source->name, &text.labels);
 }
 
 /* One incident per address; RECEIVER as a label keeps it away from there. */

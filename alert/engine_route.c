@@ -59,6 +59,19 @@ route_is_in(struct alert_group *const *v, size_t n, const struct alert_group *g)
 	return false;
 }
 
+/* An alert about a delivery never goes to the receiver that failed. */
+static bool
+route_is_failed(const struct incident *in, const struct labels *labels,
+		const struct rules_node *node)
+{
+	const char *failed;
+
+	if (!labels_are_of_delivery(in->source->name, labels))
+		return false;
+	failed = labels_get(labels, "receiver");
+	return failed != NULL && strcmp(failed, node->receiver->name) == 0;
+}
+
 /* The groups of IN, in the job's arena; those that are missing are made. */
 static size_t
 route_find(struct engine *e, struct incident *in, struct alert_group ***ret)
@@ -72,8 +85,11 @@ route_find(struct engine *e, struct incident *in, struct alert_group ***ret)
 	incident_next_text(in, &e->scratch, &text);
 	nodes = rules_route(e->rules, &text.labels, node, RULES_ROUTE_MAX);
 	for (size_t i = 0; i < nodes; i++) {
-		struct alert_group *g = route_group(e, node[i], &text.labels);
+		struct alert_group *g;
 
+		if (route_is_failed(in, &text.labels, node[i]))
+			continue;
+		g = route_group(e, node[i], &text.labels);
 		if (!route_is_in(v, n, g))
 			v[n++] = g;
 	}
@@ -240,7 +256,6 @@ reroute_done(struct engine *e, struct work *w, int result)
 	}
 	free(r);
 	e->rerouting = false;
-	groups_end_vanished(e);
 	engine_look_all(e);
 	engine_turn_soon(e);
 }

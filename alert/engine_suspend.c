@@ -214,8 +214,10 @@ suspend_failed(struct engine *e, struct notice *n, const char *dsn,
 		  LOG_STR("reply", words));
 	if (is_of_address(dsn) && receiver_has_other(e, n))
 		suspend_begin(e, n, words);
-	if (!notice_is_of_delivery(e, n))
-		own_delivery(e, n, true, words);
+	if (notice_is_of_delivery(e, n))
+		return;
+	job_notice(e, n, 0)->c.flags |= NOTICE_RAISED;
+	own_delivery(e, n, true, words);
 }
 
 void
@@ -224,8 +226,10 @@ suspend_worked(struct engine *e, struct notice *n)
 	struct suspended *s = suspend_find(e, n->channel, n->address);
 	struct put *p;
 
-	if (n->c.flags & NOTICE_FAILED || s != NULL)
+	if (n->c.flags & NOTICE_RAISED || s != NULL) {
+		job_notice(e, n, 0)->c.flags &= (uint8_t)~NOTICE_RAISED;
 		own_delivery(e, n, false, "");
+	}
 	if (s == NULL)
 		return;
 	p = job_put(e, suspend_key(s->id));

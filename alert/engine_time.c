@@ -266,14 +266,22 @@ engine_turn(struct engine *e)
 	mute_turn(e, now);
 	turn_dues(e, now);
 	/* By the minute, or when an inhibitor came or went. */
-	if (e->look_all || now / TURN_MARKS_MS != e->marks_ms / TURN_MARKS_MS) {
+	if (e->look_all ||
+	    (rules_has_windows(e->rules) &&
+	     now / TURN_MARKS_MS != e->marks_ms / TURN_MARKS_MS)) {
 		e->marks_ms = now;
 		engine_look_all(e);
 	}
-	while (!e->rerouting && e->nletters < FLUSH_OUT &&
-	       (node = due_heap_first(&e->group_dues)) != NULL &&
-	       node->when_ms <= now)
+	node = due_heap_first(&e->group_dues);
+	if (!e->rerouting && e->nletters < FLUSH_OUT && node != NULL &&
+	    node->when_ms <= now) {
 		flush_begin(e, now);
+		/* A bounded number at a time. */
+		node = due_heap_first(&e->group_dues);
+		if (node != NULL && node->when_ms <= now &&
+		    e->nletters < FLUSH_OUT)
+			engine_turn_soon(e);
+	}
 	turn_arm(e, now);
 }
 

@@ -50,6 +50,7 @@ enum notice_origin { NOTICE_ROUTE, NOTICE_STEP, NOTICE_INSTEAD };
 enum notice_flag {
 	NOTICE_FELL_BACK = 1 << 0, /* somebody else is told instead */
 	NOTICE_FAILED = 1 << 1,    /* it took nothing last time */
+	NOTICE_RAISED = 1 << 3,    /* an alert of Belfry's own says so */
 	NOTICE_CRITICAL = 1 << 2,  /* MESSAGE tells of something critical */
 };
 

@@ -183,6 +183,9 @@ size_t rules_targets(const struct rules *r,
 		     struct arena *arena, struct target **ret);
 
 bool rules_is_critical(const struct rules *r, const struct labels *labels);
+/* Does anything of it depend on the time: maintenance, or intervals of a
+ * route? */
+bool rules_has_windows(const struct rules *r);
 /* The maintenance in which these are now; NULL: none. */
 const char *rules_maintenance(const struct rules *r,
 			      const struct labels *labels, int64_t now_ms);

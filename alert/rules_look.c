@@ -81,6 +81,12 @@ rules_node_muted(const struct rules_node *node, int64_t now_ms)
 		!contain(node->active, node->nactive, now_ms));
 }
 
+bool
+rules_has_windows(const struct rules *r)
+{
+	return r->nmaintenance > 0 || r->nintervals > 0;
+}
+
 const char *
 rules_maintenance(const struct rules *r, const struct labels *labels,
 		  int64_t now_ms)

@@ -1,0 +1,320 @@
+/*
+ * When telling fails.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/engine_rig.h"
+#include "tests/unit/test.h"
+
+#define A    "alertname=Disk host=a"
+#define B    "alertname=Disk host=b"
+#define C    "alertname=Load host=c"
+#define CRIT "alertname=Fire host=x severity=critical"
+
+static void
+told_is(struct engine_rig *er, const char *expected, int line)
+{
+	const char *told = engine_rig_mails(er);
+
+	if (strcmp(told, expected) != 0)
+		fail_msg("line %d: told\n%sinstead of\n%s", line, told,
+			 expected);
+}
+#define assert_told(er, expected) told_is(er, expected, __LINE__)
+
+#define FALLBACK                                                               \
+	"own: []\n"                                                            \
+	"receivers:\n"                                                         \
+	"- {name: oncall, mail: [anna@example.org], fallback: {receiver: "     \
+	"boss, after: 10m, after_critical: 3m}}\n"                             \
+	"- {name: boss, mail: [boss@example.org]}\n"                           \
+	"route: {receiver: oncall}\n"
+
+/* Any other 5xx sends that notification to the fallback. */
+static void
+test_refused(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, FALLBACK);
+	er->far = FAR_REFUSES;
+	er->only = "anna@example.org";
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 32 * SECOND, SECOND);
+	assert_told(er, "boss fallback Disk: +a\n");
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "");
+	/* He who was told is told the recovery. */
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 6 * MINUTE, SECOND);
+	assert_told(er, "boss recovery Disk: -a\n");
+	assert_non_null(strstr(engine_rig_history(er, engine_rig_id(er, A)),
+			       "opened, told, failed, told, accepted"));
+}
+
+static const struct {
+	const char *name, *labels, *told;
+	int64_t after;
+} late_rows[] = {
+	{"a warning", A, "boss fallback Disk: +a\n", 10 * MINUTE},
+	{"critical", CRIT, "boss fallback Fire: +x\n", 3 * MINUTE},
+};
+
+/* Not accepted in time: the fallback too. */
+static void
+test_late(void **state)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct engine_rig er;
+		int64_t wait = i == 0 ? 30 * SECOND : 5 * SECOND;
+
+		(void)state;
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, FALLBACK);
+		er.far = FAR_DOWN;
+		er.only = "anna@example.org";
+		engine_rig_fire(&er, late_rows[i].labels);
+		engine_rig_advance(&er, wait + late_rows[i].after - SECOND,
+				   SECOND);
+		/* The destination is one, so the fallback waits there, too. */
+		assert_told(&er, "");
+		assert_int_equal(er.written, 1);
+		engine_rig_advance(&er, 2 * SECOND, SECOND);
+		assert_int_equal(er.written, 2);
+		er.far = FAR_TAKES;
+		engine_rig_advance(&er, 2 * MINUTE, SECOND);
+		assert_non_null(
+			strstr(engine_rig_mails(&er), late_rows[i].told));
+		engine_rig_done(&er);
+	}
+}
+
+/* --- suspended ------------------------------------------------------------------ */
+
+#define TWO                                                                    \
+	"own: []\n"                                                            \
+	"mail: [anna@example.org, ben@example.org]\n"                          \
+	"route: {receiver: default, repeat_interval: 30d}\n"
+
+static const struct {
+	const char *dsn;
+	bool suspended;
+} dsn_rows[] = {
+	{"5.1.1", true},  {"5.1.2", true},  {"5.1.10", true},
+	{"5.2.1", true},  {"5.7.1", false}, {"5.2.2", false},
+	{"5.1.0", false}, {"5.0.0", false}, {"5.7.26", false},
+};
+
+static void
+test_suspended(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(dsn_rows) / sizeof(dsn_rows[0]); i++) {
+		struct engine_rig er;
+		struct engine_status st;
+
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, TWO);
+		er.far = FAR_REFUSES;
+		er.dsn = dsn_rows[i].dsn;
+		er.only = "ben@example.org";
+		engine_rig_fire(&er, A);
+		engine_rig_advance(&er, 32 * SECOND, SECOND);
+		engine_status(er.e, &st);
+		if ((st.suspended == 1) != dsn_rows[i].suspended)
+			fail_msg("%s", dsn_rows[i].dsn);
+		engine_rig_done(&er);
+	}
+}
+
+/* For 24 hours, then one probe. */
+static void
+test_probe(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_status st;
+	int written;
+
+	engine_rig_rules(er, TWO);
+	er->far = FAR_REFUSES;
+	er->dsn = "5.1.1";
+	er->only = "ben@example.org";
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 32 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+	written = er->written;
+	/* Also after a restart. */
+	engine_rig_close(er);
+	engine_rig_open(er);
+	engine_rig_fire(er, C);
+	engine_rig_advance(er, MINUTE, SECOND);
+	assert_told(er, "anna firing Load: +c\n");
+	assert_int_equal(er->written, written + 1);
+	engine_rig_advance(er, DAY, 10 * MINUTE);
+	engine_rig_mails(er);
+	written = er->written;
+	engine_rig_fire(er, "alertname=X host=x");
+	engine_rig_advance(er, MINUTE, SECOND);
+	assert_int_equal(er->written, written + 2);
+	assert_told(er, "anna firing X: +x\n");
+	engine_status(er->e, &st);
+	assert_int_equal(st.suspended, 1);
+	/* It exists now: the next probe says so. */
+	er->far = FAR_TAKES;
+	engine_rig_advance(er, 25 * HOUR, 10 * MINUTE);
+	engine_rig_fire(er, "alertname=Y host=y");
+	engine_rig_advance(er, MINUTE, SECOND);
+	assert_non_null(strstr(engine_rig_mails(er), "ben"));
+	engine_status(er->e, &st);
+	assert_int_equal(st.suspended, 0);
+}
+
+/* The last working address of a receiver is never suspended. */
+static void
+test_last(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_status st;
+
+	engine_rig_rules(er, TWO);
+	er->far = FAR_REFUSES;
+	er->dsn = "5.1.1";
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 32 * SECOND, SECOND);
+	engine_status(er->e, &st);
+	assert_int_equal(st.suspended, 1);
+	assert_int_equal(st.failed, 2);
+}
+
+/* --- alerts about deliveries ------------------------------------------------------ */
+
+#define OWN                                                                    \
+	"receivers:\n"                                                         \
+	"- {name: oncall, mail: [anna@example.org]}\n"                         \
+	"- {name: boss, mail: [boss@example.org]}\n"                           \
+	"route: {receiver: oncall, routes: [{matchers: [source=\"own\"], "     \
+	"receiver: boss, continue: true}, {receiver: oncall}]}\n"
+
+/* It never goes to the receiver that failed; it ends when that works again. */
+static void
+test_own(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, OWN);
+	er->far = FAR_REFUSES;
+	er->only = "anna@example.org";
+	engine_rig_fire(er, A);
+	engine_rig_fire(er, C);
+	engine_rig_advance(er, 2 * MINUTE, SECOND);
+	assert_told(er, "boss firing BelfryAlertNotDelivered: "
+			"+BelfryAlertNotDelivered\n");
+	er->far = FAR_TAKES;
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "anna firing Disk: +a +b\n"
+			"boss recovery BelfryAlertNotDelivered: "
+			"-BelfryAlertNotDelivered\n");
+}
+
+/* Its own failure is only logged, counted and shown. */
+static void
+test_own_fails(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_status st;
+
+	engine_rig_rules(er, OWN);
+	er->far = FAR_REFUSES;
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, HOUR, 10 * SECOND);
+	assert_told(er, "");
+	assert_int_equal(er->written, 2);
+	assert_int_equal(rig_logged(&er->rig, "event=alert_failed"), 2);
+	engine_status(er->e, &st);
+	assert_int_equal(st.failed, 2);
+	assert_int_equal(st.incidents[INCIDENT_OPEN], 2);
+}
+
+/* With nobody else to tell, nobody is. */
+static void
+test_own_nobody(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, "mail: [anna@example.org]\n");
+	er->far = FAR_REFUSES;
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, HOUR, 10 * SECOND);
+	assert_int_equal(er->written, 1);
+}
+
+/* --- what was accepted comes back --------------------------------------------------- */
+
+static void
+test_bounced(void **state)
+{
+	struct engine_rig *er = *state;
+	uint64_t group;
+	char id[14];
+
+	engine_rig_rules(er, FALLBACK);
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	snprintf(id, sizeof(id), "%.13s", er->mails[0].id + 2);
+	assert_int_equal(queue_id_parse(id, &group), 0);
+	engine_rig_mails(er);
+	engine_bounced(er->e, group, 1, "anna@example.org", "5.7.1", "no");
+	engine_rig_advance(er, 2 * SECOND, SECOND);
+	assert_told(er, "boss fallback Disk: +a\n");
+}
+
+/* --- retries are the queue's ---------------------------------------------------------- */
+
+/* Down for two hours, then all is delivered, once. */
+static void
+test_outage(void **state)
+{
+	struct engine_rig *er = *state;
+
+	er->far = FAR_DOWN;
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 2 * HOUR, MINUTE);
+	assert_told(er, "");
+	er->far = FAR_TAKES;
+	engine_rig_advance(er, 2 * MINUTE, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "");
+}
+
+/* Nobody could be told for a day: it is tried anew with the next reminder. */
+static void
+test_expired(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, "own: []\nmail: [anna@example.org]\n");
+	er->far = FAR_DOWN;
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 25 * HOUR, MINUTE);
+	er->far = FAR_TAKES;
+	engine_rig_advance(er, 4 * HOUR, MINUTE);
+	assert_told(er, "anna firing Disk: +a\n");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ENGINE_TEST(test_refused),   ENGINE_TEST(test_late),
+		ENGINE_TEST(test_suspended), ENGINE_TEST(test_probe),
+		ENGINE_TEST(test_last),      ENGINE_TEST(test_own),
+		ENGINE_TEST(test_own_fails), ENGINE_TEST(test_own_nobody),
+		ENGINE_TEST(test_bounced),   ENGINE_TEST(test_outage),
+		ENGINE_TEST(test_expired),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
