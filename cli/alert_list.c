@@ -64,7 +64,7 @@ al_line(const struct al *al, const json_t *in, enum alert_need need)
 	char age[TEXT_MAX], *line;
 
 	text_age(al->now_ms - from, age);
-	line = xasprintf("%-13s  %-8s  %6s  %-11s  %s%s", api_str(in, "id"),
+	line = xasprintf("%-13s  %-8s  %7s  %-11s  %s%s", api_str(in, "id"),
 			 severity, age, alert_state_word(in), title, behind);
 	free(severity);
 	free(title);
@@ -240,7 +240,7 @@ al_print(struct al *al)
 {
 	if (al->n > 0) {
 		qsort(al->rows, al->n, sizeof(al->rows[0]), al_order);
-		printf("%-13s  %-8s  %6s  %-11s  %s\n", "ID", "SEVERITY", "AGE",
+		printf("%-13s  %-8s  %7s  %-11s  %s\n", "ID", "SEVERITY", "AGE",
 		       "STATE", "ALERT");
 	}
 	for (size_t i = 0; i < al->n; i++)

@@ -86,6 +86,16 @@ as_pairs(const char *name, json_t *object, bool all)
 
 /* --- when, who ------------------------------------------------------------------ */
 
+static const char *
+as_state(const json_t *in)
+{
+	if (alert_need(in) == ALERT_IS_OVER)
+		return alert_state_word(in);
+	return strcmp(api_str(in, "state"), "stale") == 0
+		       ? "no longer reported, open"
+		       : "open";
+}
+
 static void
 as_print_head(const json_t *in, int64_t now_ms)
 {
@@ -99,8 +109,8 @@ as_print_head(const json_t *in, int64_t now_ms)
 	printf("%s  %s\n", api_str(in, "id"), title);
 	fputs("  ", stdout);
 	text_put(alert_severity(in), stdout);
-	printf(", %s %s%s%s, since %s%s%s\n", alert_state_word(in),
-	       over ? "" : "for ", age, over ? " ago" : "", since,
+	printf(", %s %s%s%s, since %s%s%s\n", as_state(in), over ? "" : "for ",
+	       age, over ? " ago" : "", since,
 	       api_true(in, "flapping") ? ", FLAPPING" : "",
 	       api_true(in, "noise") ? ", marked as noise" : "");
 	free(title);
@@ -159,7 +169,7 @@ as_print_history(const json_t *history)
 	{
 		char when[TEXT_MAX];
 
-		text_time(api_int(h, "when_ms"), when);
+		text_time_exactly(api_int(h, "when_ms"), when);
 		printf("    %s  ", when);
 		text_put(api_str(h, "what"), stdout);
 		if (api_str(h, "who")[0] != '\0') {

@@ -21,7 +21,7 @@ alert_is_silenced(const json_t *incident)
 static bool
 alert_is_quiet(const json_t *incident)
 {
-	return alert_is_silenced(incident) || api_true(incident, "muted") ||
+	return alert_is_silenced(incident) ||
 	       api_str(incident, "inhibited_by")[0] != '\0' ||
 	       api_str(incident, "maintenance")[0] != '\0';
 }
@@ -50,9 +50,9 @@ alert_state_word(const json_t *incident)
 	case ALERT_IS_QUIET:
 		if (alert_is_silenced(incident))
 			return "silenced";
-		if (api_str(incident, "inhibited_by")[0] != '\0')
-			return "inhibited";
-		return api_true(incident, "muted") ? "muted" : "maintenance";
+		return api_str(incident, "inhibited_by")[0] != '\0'
+			       ? "inhibited"
+			       : "maintenance";
 	case ALERT_IS_ACKED:
 		return "acked";
 	case ALERT_IS_STALE:
@@ -97,6 +97,24 @@ title_add_labels(struct buf *title, const json_t *incident)
 	}
 }
 
+/* Where it is, unless the summary says so. */
+static void
+title_add_place(struct buf *title, const json_t *incident)
+{
+	static const char *const names[] = {"instance", "host", "hostname",
+					    "node", "service"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = alert_label(incident, names[i]);
+
+		if (value[0] == '\0')
+			continue;
+		if (strstr(buf_str(title), value) == NULL)
+			buf_printf(title, " on %s", value);
+		return;
+	}
+}
+
 char *
 alert_title(const json_t *incident)
 {
@@ -113,6 +131,8 @@ alert_title(const json_t *incident)
 		title_add_labels(&title, incident);
 	else
 		buf_printf(&title, "%s%s", title.len > 0 ? ": " : "", summary);
+	if (summary[0] != '\0')
+		title_add_place(&title, incident);
 	text = text_clean(buf_str(&title));
 	buf_done(&title);
 	return text;

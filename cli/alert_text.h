@@ -15,7 +15,8 @@ enum alert_need {
 	ALERT_NEEDS_SOMEBODY, /* open, and nobody has it */
 	ALERT_IS_STALE,
 	ALERT_IS_ACKED,
-	ALERT_IS_QUIET, /* silenced, inhibited, in maintenance or muted */
+	ALERT_IS_QUIET, /* silenced, inhibited or in maintenance; a mute is of
+			 * all of them, and changes nothing here */
 	ALERT_IS_OVER,
 };
 #define ALERT_NNEED 5

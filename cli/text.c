@@ -47,14 +47,25 @@ text_size(int64_t bytes, char ret[static TEXT_MAX])
 }
 
 void
-text_time(int64_t wall_ms, char ret[static TEXT_MAX])
+text_time_exactly(int64_t wall_ms, char ret[static TEXT_MAX])
 {
 	time_t t = (time_t)(wall_ms / 1000);
 	struct tm tm;
 
 	if (localtime_r(&t, &tm) == NULL ||
-	    strftime(ret, TEXT_MAX, "%Y-%m-%d %H:%M", &tm) == 0)
+	    strftime(ret, TEXT_MAX, "%Y-%m-%d %H:%M:%S", &tm) == 0)
 		snprintf(ret, TEXT_MAX, "?");
+}
+
+void
+text_time(int64_t wall_ms, char ret[static TEXT_MAX])
+{
+	char *seconds;
+
+	text_time_exactly(wall_ms, ret);
+	seconds = strrchr(ret, ':');
+	if (seconds != NULL)
+		*seconds = '\0';
 }
 
 int64_t

@@ -16,6 +16,8 @@ void text_age(int64_t ms, char ret[static TEXT_MAX]);
 void text_size(int64_t bytes, char ret[static TEXT_MAX]);
 /* "2026-11-21 09:55", local time. */
 void text_time(int64_t wall_ms, char ret[static TEXT_MAX]);
+/* "2026-11-21 09:55:06", local time. */
+void text_time_exactly(int64_t wall_ms, char ret[static TEXT_MAX]);
 /* Now, in ms since 1970. */
 int64_t text_now(void);
 /* S with whatever could steer a terminal as `?`; what peers said is printed by
