@@ -114,3 +114,10 @@ alerts_is_on(const struct alerts *a)
 {
 	return rules_is_on(a->relay->snapshot->rules);
 }
+
+struct engine *
+relay_engine(const struct relay *r)
+{
+	return r->alerts != NULL && alerts_is_on(r->alerts) ? r->alerts->engine
+							    : NULL;
+}

@@ -28,5 +28,8 @@ struct engine *alerts_engine(struct alerts *a);
 const struct alert_link_key *alerts_key(const struct alerts *a);
 /* Is there anybody to tell, by the configuration of now? */
 bool alerts_is_on(const struct alerts *a);
+/* The engine, for who looks and acts; NULL: there is nobody to tell, or belfryd
+ * ends. */
+struct engine *relay_engine(const struct relay *r);
 
 #endif

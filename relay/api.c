@@ -16,6 +16,7 @@ api_free(struct api_call *call)
 	json_decref(call->body);
 	api_filter_free(&call->filter);
 	free(call->user);
+	free(call->by);
 	free(call);
 }
 
@@ -126,12 +127,12 @@ api_paused_done(void *arg, int result)
 	api_answer(call, 200, api_paused_json(&now));
 }
 
-/* for_ms counts from now, until_ms is a wall time; 0 is until resumed. */
-static int
-api_pause_until(const json_t *body, int64_t now_ms, int64_t *ret_until_ms)
+int
+api_until(const struct api_call *call, int64_t now_ms, int64_t default_ms,
+	  int64_t *ret_until_ms)
 {
-	const json_t *for_ms = json_object_get(body, "for_ms");
-	const json_t *until_ms = json_object_get(body, "until_ms");
+	const json_t *for_ms = json_object_get(call->body, "for_ms");
+	const json_t *until_ms = json_object_get(call->body, "until_ms");
 
 	if ((for_ms != NULL && !json_is_integer(for_ms)) ||
 	    (until_ms != NULL && !json_is_integer(until_ms)) ||
@@ -140,7 +141,7 @@ api_pause_until(const json_t *body, int64_t now_ms, int64_t *ret_until_ms)
 	if (until_ms != NULL)
 		*ret_until_ms = json_integer_value(until_ms);
 	else if (for_ms == NULL)
-		*ret_until_ms = now_ms + PAUSE_DEFAULT_MS;
+		*ret_until_ms = now_ms + default_ms;
 	else if (json_integer_value(for_ms) == 0)
 		*ret_until_ms = 0;
 	else if (json_integer_value(for_ms) < 0 ||
@@ -167,7 +168,7 @@ api_pause(struct api_call *call)
 		return;
 	}
 	if ((alerts != NULL && !json_is_boolean(alerts)) ||
-	    api_pause_until(call->body, p.since_ms, &p.until_ms) < 0) {
+	    api_until(call, p.since_ms, PAUSE_DEFAULT_MS, &p.until_ms) < 0) {
 		api_error(call, 400, "bad time or `alerts`",
 			  "give `for_ms` (0: until resumed) or `until_ms` in "
 			  "the future, and `alerts` as true or false");
@@ -221,6 +222,22 @@ static const struct api_path api_paths[] = {
 	{"POST", "pause", USER_ADMIN, api_pause, NULL,
 	 "reason for_ms until_ms alerts"},
 	{"POST", "resume", USER_ADMIN, api_resume, NULL, NULL},
+	{"GET", "alerts", USER_READ, api_alerts_list,
+	 "state match receiver past from limit", NULL},
+	{"GET", "alerts/ID", USER_READ, api_alerts_show, NULL, NULL},
+	{"POST", "alerts/ID/ACTION", USER_ACT, api_alerts_act, NULL,
+	 "note who"},
+	{"GET", "malformed", USER_ADMIN, api_malformed, NULL, NULL},
+	{"GET", "malformed/NUMBER", USER_ADMIN, api_malformed_show, NULL, NULL},
+	{"GET", "noise", USER_READ, api_noise, "days", NULL},
+	{"GET", "silences", USER_READ, api_silences_list, NULL, NULL},
+	{"POST", "silences", USER_ACT, api_silences_set, NULL,
+	 "matchers starts_ms ends_ms for_ms comment who"},
+	{"DELETE", "silences/UUID", USER_ACT, api_silences_expire, NULL, NULL},
+	{"POST", "mute", USER_ACT, api_mute, NULL,
+	 "reason for_ms until_ms who"},
+	{"POST", "unmute", USER_ACT, api_unmute, NULL, "who"},
+	{"POST", "clock-accept", USER_ACT, api_clock_accept, NULL, NULL},
 	{NULL, NULL, 0, NULL, NULL, NULL},
 };
 
@@ -241,6 +258,10 @@ api_path_match(struct api_call *call, const char *pattern, const char *path)
 				return false;
 		} else if (n == 6 && memcmp(pattern, "ACTION", 6) == 0) {
 			call->action = path;
+		} else if (n == 4 && memcmp(pattern, "UUID", 4) == 0) {
+			call->uuid = path;
+		} else if (n == 6 && memcmp(pattern, "NUMBER", 6) == 0) {
+			call->number = path;
 		} else if (n != m || memcmp(pattern, path, n) != 0) {
 			return false;
 		}
@@ -358,6 +379,48 @@ api_read_body(struct api_call *call)
 	return false;
 }
 
+/* Who asks, for people: a login, on this machine a user of it, an address. */
+static char *
+api_by(const struct http_request *http, const struct http_who *who)
+{
+	uid_t uid = http_request_uid(http);
+	char ip[SOCKADDR_TEXT_MAX];
+
+	if (who->user != NULL)
+		return xstrdup(who->user);
+	if (uid == 0)
+		return xstrdup("root");
+	if (uid != (uid_t)-1)
+		return xasprintf("uid %ld", (long)uid);
+	sockaddr_ip(&who->client, ip);
+	return xstrdup(ip);
+}
+
+const char *
+api_who(const struct api_call *call)
+{
+	const struct port *port = http_request_listener(call->http);
+	const char *who = json_string_value(json_object_get(call->body, "who"));
+
+	return port->kind == PORT_ADMIN && who != NULL && who[0] != '\0'
+		       ? who
+		       : call->by;
+}
+
+static void
+api_no_right(struct api_call *call, unsigned needs)
+{
+	const char *name = (needs & USER_READ) != 0  ? "read"
+			   : (needs & USER_ACT) != 0 ? "act"
+						     : "admin";
+	char *error = xasprintf("not without the right %s", name);
+
+	api_error(call, 403, error,
+		  "use the admin socket (belfry does), or log in as a user "
+		  "who has it");
+	free(error);
+}
+
 void
 api_handle(struct relay *r, struct http_request *http,
 	   const struct http_who *who)
@@ -370,6 +433,7 @@ api_handle(struct relay *r, struct http_request *http,
 	call->relay = r;
 	call->http = http;
 	call->user = who->user != NULL ? xstrdup(who->user) : NULL;
+	call->by = api_by(http, who);
 	for (const struct api_path *p = api_paths; p->path != NULL; p++) {
 		if (!api_path_match(call, p->path, path))
 			continue;
@@ -377,9 +441,7 @@ api_handle(struct relay *r, struct http_request *http,
 		if (strcmp(p->method, method) != 0)
 			continue;
 		if ((who->rights & p->needs) == 0)
-			api_error(call, 403, "not without the right admin",
-				  "use the admin socket (belfry does), or log "
-				  "in as a user who has it");
+			api_no_right(call, p->needs);
 		else if (api_check_query(call, p->query) &&
 			 api_read_body(call) && api_check_body(call, p->body))
 			p->fn(call);

@@ -108,13 +108,13 @@ fl_sender(struct api_call *call, struct api_filter *f)
 	return f->f.null_sender || fl_pattern(call, "sender", &f->sender);
 }
 
-static bool
-fl_from(struct api_call *call, uint64_t *ret_from)
+bool
+api_query_from(struct api_call *call, uint64_t *ret)
 {
 	const char *from = http_request_query(call->http, "from");
 
-	*ret_from = 0;
-	if (from == NULL || queue_id_parse(from, ret_from) == 0)
+	*ret = 0;
+	if (from == NULL || queue_id_parse(from, ret) == 0)
 		return true;
 	api_error(call, 400, "bad id in `from`",
 		  "give `next` of the answer before");
@@ -136,7 +136,7 @@ api_filter_read(struct api_call *call, uint64_t *ret_from, size_t *ret_rows)
 	    !fl_flag(call, "corrupt", &f->f.corrupt) ||
 	    !fl_flag(call, "all", &call->filter_all) ||
 	    !api_query_number(call, "limit", 1, FILTER_ROWS_MAX, &rows) ||
-	    !fl_from(call, ret_from))
+	    !api_query_from(call, ret_from))
 		return false;
 	if (dest != NULL && dest[0] == '\0') {
 		api_error(call, 400, "no destination in `dest`",

@@ -403,7 +403,7 @@ api_status_done(void *arg, struct queue_stats *s)
 {
 	struct api_call *call = arg;
 	struct relay *r = call->relay;
-	json_t *json;
+	json_t *json, *alerts;
 
 	if (api_is_over(call)) {
 		queue_stats_free(&s);
@@ -426,6 +426,9 @@ api_status_done(void *arg, struct queue_stats *s)
 	json_object_set_new(json, "walk", api_walk_json(&s->walk));
 	json_object_set_new(json, "drop", api_drop_json(r));
 	json_object_set_new(json, "store", api_store_json(r, s));
+	alerts = api_alerts_json(r);
+	if (alerts != NULL)
+		json_object_set_new(json, "alerts", alerts);
 	queue_stats_free(&s);
 	api_answer(call, 200, json);
 }

@@ -4,6 +4,10 @@
  */
 #include <string.h>
 
+#include "relay/alert_link.h"
+#include "relay/alert_page.h"
+#include "relay/alert_v2.h"
+#include "relay/alerts.h"
 #include "relay/api.h"
 #include "relay/http_login.h"
 
@@ -24,18 +28,22 @@ http_healthy(struct relay *r, struct http_request *req)
 	http_answer(req, 200, TYPE_TEXT, "ok\n", 3);
 }
 
-/* Can a message be accepted? */
+/* Can a message be accepted, and an alert where there are any? */
 static void
 http_ready(struct relay *r, struct http_request *req)
 {
 	static const char full[] = "the store is full\n",
-			  stopping[] = "stopping\n";
+			  stopping[] = "stopping\n",
+			  reading[] = "the alerts are being read\n";
+	const struct engine *e = relay_engine(r);
 
 	if (r->stopping)
 		http_answer(req, 503, TYPE_TEXT, stopping,
 			    sizeof(stopping) - 1);
 	else if (!store_has_room(queue_store(r->queue), STORE_NEED_MAIL))
 		http_answer(req, 503, TYPE_TEXT, full, sizeof(full) - 1);
+	else if (e != NULL && !engine_is_loaded(e))
+		http_answer(req, 503, TYPE_TEXT, reading, sizeof(reading) - 1);
 	else
 		http_answer(req, 200, TYPE_TEXT, "ok\n", 3);
 }
@@ -67,6 +75,7 @@ struct http_page {
 };
 
 #define API_RIGHTS (USER_READ | USER_ACT | USER_ADMIN)
+#define V2_RIGHTS  (USER_READ | USER_ACT | USER_POST)
 #define ALL_RIGHTS (USER_READ | USER_ACT | USER_POST | USER_ADMIN)
 
 static const struct http_page http_pages[] = {
@@ -85,6 +94,27 @@ static const struct http_page http_pages[] = {
 		.serves = CONFIG_SERVE_API,
 		.needs = API_RIGHTS,
 		.handle = api_handle,
+	},
+	{
+		.path = "/api/v2/alerts",
+		.serves = CONFIG_SERVE_ALERTS,
+		.needs = V2_RIGHTS,
+		.body_max = ALERT_V2_BODY_MAX,
+		.from_pages = true,
+		.handle = alert_v2_handle,
+	},
+	{
+		.path = "/api/v2/",
+		.serves = CONFIG_SERVE_ALERTS,
+		.needs = V2_RIGHTS,
+		.from_pages = true,
+		.handle = alert_v2_handle,
+	},
+	{
+		.path = ALERT_PAGE_PATH,
+		.serves = CONFIG_SERVE_ALERTS,
+		.body_max = ALERT_LINK_BODY_MAX,
+		.handle = alert_link_handle,
 	},
 	{.path = NULL},
 };

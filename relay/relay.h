@@ -126,7 +126,8 @@ struct relay {
 	int signal_fd;
 	bool forwarded_logged; /* the hint on X-Forwarded-For was given */
 	bool stopping;
-	bool failed; /* it stops since it can't go on */
+	bool failed;        /* it stops since it can't go on */
+	size_t alert_lists; /* of /api/v2 that are being made */
 	size_t stops_left;
 	int64_t start_ms; /* wall */
 };

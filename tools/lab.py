@@ -130,6 +130,8 @@ class Belfryd:
         self.log_file = os.path.join(folder, "belfryd.log")
         self.process = self.pid = None
         self.config = merge(self.plain_config(), config or {})
+        if "alerts" in self.config:
+            self.config["http"][0]["serve"].append("alerts")
         self.write_config()
 
     def plain_config(self):
