@@ -22,7 +22,10 @@ pause_call(const struct cli *cli, const char *reason, const int64_t *for_ms,
 	r = api_call(cli, "POST", "pause", body, NULL, &answer);
 	if (r == CLI_OK) {
 		api_print_pause(answer, stdout);
-		puts("Mail is accepted and kept. `belfry resume` ends it.");
+		puts(alerts ? "Mail and alerts are accepted and kept, and "
+			      "nobody is told. `belfry resume` ends it."
+			    : "Mail is accepted and kept; alerts still go out. "
+			      "`belfry resume` ends it.");
 	}
 	json_decref(answer);
 	json_decref(body);

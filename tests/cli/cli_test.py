@@ -431,6 +431,8 @@ class Operate(Case):
                 self.api.asked.clear()
                 out = self.belfry("pause", *arguments).stdout
                 self.assertIn("until resumed: the ?provider", out)
+                self.assertIn("nobody is told" if body["alerts"] else
+                              "alerts still go out", out)
                 self.assertEqual(json.loads(self.api.asked[0][2]), body)
         for arguments in ([], ["--reason", ""], ["--reason", "r", "x"],
                           ["--reason", "r", "--for", "soon"],
