@@ -13,6 +13,7 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 belfry_e2e_test(agents agents_test.py)
 belfry_e2e_test(agents-kill-50 agents_test.py -k kill 50)
+belfry_e2e_test(alert-act alert_act_test.py)
 belfry_e2e_test(alert-api alert_api_test.py)
 belfry_e2e_test(alert-calls alert_calls_test.py)
 belfry_e2e_test(alert-link alert_link_test.py)
