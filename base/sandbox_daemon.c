@@ -156,6 +156,14 @@ static const int sb_spawner[] = {
 	C(waitid),
 };
 
+static const int sb_clock[] = {
+	/* Is it synchronised? To set it takes a capability that belfryd has
+	 * not. */
+	C(adjtimex),
+	C(clock_adjtime),
+	C(clock_adjtime64),
+};
+
 static const int sb_questions[] = {
 	/* that change nothing */
 	C(capget),        C(clock_getres),    C(clock_getres_time64),
@@ -215,6 +223,7 @@ static const struct sb_group sb_groups[] = {
 
 /* Of belfryd alone. */
 static const struct sb_group sb_groups_of_daemon[] = {
+	GROUP(sb_clock),
 	GROUP(sb_store),
 	GROUP(sb_spawner),
 };

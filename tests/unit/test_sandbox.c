@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/timex.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -159,6 +160,14 @@ static int
 do_clock(void)
 {
 	return told(syscall(SYS_clock_settime, CLOCK_REALTIME, NULL));
+}
+
+static int
+do_look_at_clock(void)
+{
+	struct timex t = {.modes = 0};
+
+	return told(adjtimex(&t));
 }
 
 static int
@@ -339,6 +348,7 @@ static const struct row {
 	{"kexec_load", do_kexec, KILLED, EPERM, false},
 	{"reboot", do_reboot, KILLED, EPERM, false},
 	{"clock_settime", do_clock, KILLED, EPERM, false},
+	{"adjtimex, to look", do_look_at_clock, 0, EPERM, false},
 	{"personality", do_personality, KILLED, 0, true},
 	{"PR_SET_DUMPABLE", do_dumpable, KILLED, 0, true},
 	{"TIOCSTI", do_type, KILLED, EPERM, false},
