@@ -7,13 +7,17 @@
 #include "alert/rules.h"
 #include "base/xalloc.h"
 #include "relay/alert_write.h"
+#include "relay/heartbeat.h"
+#include "relay/own_alerts.h"
 
 _Static_assert(LOGINS_SECRET_LEN == ALERT_LINK_KEY_LEN, "one sort of file");
 
 struct alerts {
 	struct relay *relay; /* borrowed */
 	struct alert_link_key key;
-	struct engine *engine; /* owned */
+	struct engine *engine;       /* owned */
+	struct heartbeat *heartbeat; /* owned */
+	struct own_alerts *own;      /* owned; NULL before the start */
 };
 
 static void
@@ -35,6 +39,39 @@ alerts_read_key(struct alerts *a)
 	return result;
 }
 
+static int
+alerts_new_heartbeat(struct alerts *a)
+{
+	struct relay *r = a->relay;
+	const struct heartbeat_deps deps = {
+		.loop = relay_home(r),
+		.dns = r->loops[0].dns,
+		.clock = r->clock,
+		.queue = r->queue,
+		.log = &r->log_root,
+		.metrics = r->metrics,
+	};
+
+	return heartbeat_new(&deps, &a->heartbeat);
+}
+
+static void
+alerts_set_heartbeat(struct alerts *a)
+{
+	const struct snapshot *s = a->relay->snapshot;
+	const struct secret *url = alert_secrets_ping_url(s->alert_secrets);
+
+	heartbeat_set(a->heartbeat, s->rules, url != NULL ? url->bytes : NULL);
+}
+
+static bool
+alerts_hear(void *ctx, const struct alert *alert)
+{
+	struct alerts *a = ctx;
+
+	return heartbeat_hear(a->heartbeat, alert);
+}
+
 int
 alerts_new(struct relay *r, struct alerts **ret)
 {
@@ -47,12 +84,16 @@ alerts_new(struct relay *r, struct alerts **ret)
 		.metrics = r->metrics,
 		.write = alerts_write,
 		.write_ctx = a,
+		.hear = alerts_hear,
+		.hear_ctx = a,
 		.hostname = relay_config(r)->hostname,
 	};
 	int result;
 
 	a->relay = r;
 	result = alerts_read_key(a);
+	if (result == 0)
+		result = alerts_new_heartbeat(a);
 	if (result == 0)
 		result = engine_new(&deps, &a->engine);
 	if (result < 0) {
@@ -68,6 +109,9 @@ void
 alerts_start(struct alerts *a)
 {
 	engine_start(a->engine, a->relay->snapshot->rules);
+	alerts_set_heartbeat(a);
+	heartbeat_start(a->heartbeat, a->engine);
+	a->own = own_alerts_new(a->relay, a->engine);
 }
 
 void
@@ -75,13 +119,18 @@ alerts_reload(struct alerts *a)
 {
 	deliver_set_endpoints(a->relay->deliver, a->relay->snapshot->endpoints);
 	engine_set_rules(a->engine, a->relay->snapshot->rules);
+	alerts_set_heartbeat(a);
+	own_alerts_look(a->own);
 }
 
 void
 alerts_stop(struct alerts *a)
 {
-	if (a != NULL)
-		engine_stop(a->engine);
+	if (a == NULL)
+		return;
+	heartbeat_stop(a->heartbeat);
+	own_alerts_stop(a->own);
+	engine_stop(a->engine);
 }
 
 void
@@ -93,6 +142,8 @@ alerts_free(struct alerts **ap)
 	if (a == NULL)
 		return;
 	engine_free(&a->engine);
+	own_alerts_free(&a->own);
+	heartbeat_free(&a->heartbeat);
 	OPENSSL_cleanse(&a->key, sizeof(a->key));
 	free(a);
 }

@@ -42,6 +42,7 @@ belfry_e2e_test(kill-50 kill_test.py 50)
 belfry_e2e_test(limits limits_test.py)
 belfry_e2e_test(mx mx_test.py)
 belfry_e2e_test(opensmtpd opensmtpd_test.py)
+belfry_e2e_test(own_alerts own_alerts_test.py)
 belfry_e2e_test(paging paging_test.py 5000)
 belfry_e2e_test(paging-100000 paging_test.py 100000)
 belfry_e2e_test(peers peers_test.py)
@@ -63,7 +64,7 @@ belfry_e2e_test(trace trace_test.py)
 belfry_e2e_test(verdict verdict_test.py)
 belfry_e2e_test(walk walk_test.py)
 set_tests_properties(e2e.agents e2e.auth e2e.delivery e2e.drop e2e.inbound e2e.judged
-                     e2e.mx e2e.queue e2e.server e2e.service e2e.tls e2e.walk
+                     e2e.mx e2e.own_alerts e2e.queue e2e.server e2e.service e2e.tls e2e.walk
                      PROPERTIES LABELS "e2e;threads")
 set_tests_properties(e2e.agents-kill-50 e2e.kill-50
                      PROPERTIES LABELS "e2e;slow" TIMEOUT 1800)
