@@ -204,10 +204,12 @@ static bool
 clock_is_synced(const struct engine *e)
 {
 	struct timex t = {.modes = 0};
+	int r;
 
 	if (e->deps.clock_is_synced != NULL)
 		return e->deps.clock_is_synced();
-	return adjtimex(&t) != TIME_ERROR && !(t.status & STA_UNSYNC);
+	r = adjtimex(&t);
+	return r >= 0 && r != TIME_ERROR && !(t.status & STA_UNSYNC);
 }
 
 static void
