@@ -48,6 +48,7 @@ void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cli_help(const struct cli *cli, int argc, char **argv);
 int cli_check(const struct cli *cli, int argc, char **argv);
 int cli_config_reference(const struct cli *cli, int argc, char **argv);
+int cli_import_alertmanager(const struct cli *cli, int argc, char **argv);
 int cli_import_opendkim(const struct cli *cli, int argc, char **argv);
 int cli_import_postfix(const struct cli *cli, int argc, char **argv);
 int cli_dkim_genkey(const struct cli *cli, int argc, char **argv);

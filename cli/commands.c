@@ -261,6 +261,15 @@ const struct command cli_commands[] = {
 	 "settings name are read; keys are\nnot printed.\n\n"
 	 "  belfry import opendkim /etc/opendkim.conf >> belfry.yaml\n",
 	 cli_import_opendkim},
+	{"import alertmanager", "FILE",
+	 "Make the section `alerts` of Alertmanager's configuration (FILE `-`: "
+	 "standard input).",
+	 "Prints routes, receivers, inhibition and time intervals, and on "
+	 "standard error what\ncan't be carried over, with its line. Secrets "
+	 "are not printed.\n\n"
+	 "  belfry import alertmanager /etc/prometheus/alertmanager.yml >> "
+	 "belfry.yaml\n",
+	 cli_import_alertmanager},
 	{"help", "[--json] [COMMAND]", "What the commands are.", NULL,
 	 cli_help},
 	{NULL, NULL, NULL, NULL, NULL},

@@ -1,6 +1,6 @@
 /*
- * `belfry import postfix` and `import opendkim`: work without belfryd and read no
- * configuration.
+ * `belfry import postfix`, `import opendkim` and `import alertmanager`: work
+ * without belfryd and read no configuration.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/import_alertmanager.h"
 #include "cli/import_opendkim.h"
 #include "cli/import_postfix.h"
 #include "config/config.h"
@@ -120,6 +121,30 @@ import_run_opendkim(const char *path, const struct buf *text)
 	return r;
 }
 
+/* As with OpenDKIM. */
+static int
+import_run_alertmanager(const char *path, const struct buf *text)
+{
+	struct import_am ia;
+	struct buf yaml;
+	int r;
+
+	buf_init(&yaml, IMPORT_TEXT_MAX);
+	import_am_init(&ia);
+	r = import_alertmanager(&ia, buf_str(text), text->len, &yaml);
+	if (r < 0) {
+		cli_say("%s:%zu: %s", path, ia.line, ia.why);
+		r = CLI_CONFIG;
+	} else {
+		import_print(&yaml, &ia.im);
+		import_put(&yaml, "hostname: host.example\n");
+		r = import_check(&yaml);
+	}
+	import_am_done(&ia);
+	buf_done(&yaml);
+	return r;
+}
+
 static int
 import_command(const struct cli *cli, int argc, char **argv,
 	       int (*run)(const char *path, const struct buf *text))
@@ -152,4 +177,10 @@ int
 cli_import_opendkim(const struct cli *cli, int argc, char **argv)
 {
 	return import_command(cli, argc, argv, import_run_opendkim);
+}
+
+int
+cli_import_alertmanager(const struct cli *cli, int argc, char **argv)
+{
+	return import_command(cli, argc, argv, import_run_alertmanager);
 }

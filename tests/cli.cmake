@@ -1,3 +1,5 @@
+belfry_unit_test(import_alertmanager belfry_cli)
+target_sources(test_import_alertmanager PRIVATE unit/rules_kit.c)
 belfry_unit_test(import_opendkim belfry_cli)
 add_test(NAME cli.commands
          COMMAND ${Python3_EXECUTABLE}

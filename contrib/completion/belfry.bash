@@ -41,6 +41,7 @@ dkim record
 dkim check
 import postfix
 import opendkim
+import alertmanager
 help'
 
 _belfry_options()
@@ -126,6 +127,8 @@ _belfry_options()
 	'import postfix')
 		echo --help ;;
 	'import opendkim')
+		echo --help ;;
+	'import alertmanager')
 		echo --help ;;
 	'help')
 		echo --json --help ;;

@@ -512,8 +512,37 @@ class Import(unittest.TestCase):
         self.assertEqual(done.returncode, 78)
         self.assertIn("belfry: -:1: ", done.stderr)
 
+    def test_alertmanager(self):
+        """What is printed is a section; what is not carried over has its
+        line."""
+        conf = self.write(
+            "alertmanager.yml",
+            "global: {smtp_from: alerts@example.org, slack_api_url: "
+            "'https://hooks.example/s3cret'}\n"
+            "route: {receiver: all, group_by: [alertname], routes: [{match: "
+            "{severity: page}, receiver: chat}]}\n"
+            "receivers:\n"
+            "- {name: all, email_configs: [{to: anna@example.org, html: "
+            "'{{ x }}'}]}\n"
+            "- {name: chat, slack_configs: [{channel: '#x'}]}\n")
+        done = self.run_belfry("import", "alertmanager", conf)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("s3cret", done.stdout + done.stderr)
+        self.has(done.stdout.splitlines(), "alerts:",
+                 "from: alerts@example.org", "mail: [anna@example.org]",
+                 "- url_file: /etc/belfry/slack-chat-1", "receiver: chat")
+        self.assertIn("- line 4, html: templates of Go", done.stderr)
+        self.assertIn("- line 5, channel: ", done.stderr)
+        done = self.run_belfry("import", "alertmanager", "-",
+                               text="route: {receiver: nobody}\n")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("there is no receiver `nobody`", done.stderr)
+        done = self.run_belfry("import", "alertmanager", "-", text="a: [\n")
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("belfry: -:2: this is no YAML", done.stderr)
+
     def test_calls(self):
-        for what in "postfix", "opendkim":
+        for what in "postfix", "opendkim", "alertmanager":
             for arguments in ([], ["a", "b"], ["--no", "x"]):
                 self.assertEqual(
                     self.run_belfry("import", what, *arguments).returncode,
