@@ -1,6 +1,6 @@
 /*
  * A source's mail as an alert: by the source's rules; or what Sentry and
- * UptimeRobot write; or, where a source has no rules, each mail by its subject.
+ * UptimeRobot write; or, where no rule fits, by its subject.
  */
 #include <errno.h>
 #include <string.h>
@@ -117,10 +117,7 @@ ms_by_rule(const struct mail_intake *in, struct intake *intake, struct maker *m,
 	ms_begin(in, intake, m);
 	title = intake_either(title, in->mail->subject);
 	maker_note(m, "summary", title);
-	if (*key == '\0')
-		key = arena_printf(intake->arena, "%zu/%s",
-				   (size_t)(rule - intake->source->rules),
-				   title);
+	key = intake_either(key, in->mail->subject);
 	m->key = clean_line(intake->arena, key, strlen(key), INTAKE_KEY_MAX);
 	maker_label(m, "severity",
 		    ms_expand(rule->severity, match, intake->arena));
@@ -264,7 +261,7 @@ ms_make(const struct mail_intake *in, struct intake *intake, struct maker *m)
 	}
 	if (ms_sentry(in, intake, m) || ms_uptimerobot(in, intake, m))
 		return true;
-	if (intake->source->nrules > 0 || *in->mail->subject == '\0')
+	if (*in->mail->subject == '\0')
 		return false;
 	ms_by_subject(in, intake, m);
 	return true;
@@ -284,9 +281,7 @@ mail_intake_source(const struct mail_intake *in, struct mail_meaning *ret)
 
 	ret->kind = MAIL_MALFORMED;
 	if (!ms_make(in, &intake, &m)) {
-		ret->why = ret->source->nrules > 0 ? "no rule of the source "
-						     "matches"
-						   : "it has no subject";
+		ret->why = "no rule fits, and it has no subject";
 		return;
 	}
 	if (maker_end(&m) < 0) {

@@ -55,10 +55,10 @@ struct source_map {
 struct source_mail_rule {
 	const struct pattern *sender;            /* NULL: any */
 	const struct expression *subject, *body; /* NULL: any */
-	const char *dedup_key; /* "": the rule's place and the title */
-	const char *title;     /* "": the subject */
-	const char *severity;  /* "": none */
-	bool resolved;         /* it says that it is over */
+	const char *dedup_key;                   /* "": the subject */
+	const char *title;                       /* "": the subject */
+	const char *severity;                    /* "": none */
+	bool resolved;                           /* it says that it is over */
 };
 
 struct rules_source {

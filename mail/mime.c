@@ -1,7 +1,9 @@
 #include "mail/mime.h"
 
 #include <errno.h>
+#include <iconv.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -10,6 +12,7 @@
 #include "base/ascii.h"
 #include "base/clean.h"
 #include "base/must.h"
+#include "base/xalloc.h"
 #include "mail/address.h"
 #include "mail/header.h"
 #include "mail/html_text.h"
@@ -276,6 +279,51 @@ mime_is_report(GMimeObject *o)
 		return false;
 	type = g_mime_object_get_content_type_parameter(o, "report-type");
 	return type != NULL && strcasecmp(type, "delivery-status") == 0;
+}
+
+/* --- charsets -------------------------------------------------------------------- */
+
+static const char *const mime_charset_names[] = {
+	"ISO-8859-1",   "ISO-8859-2",   "ISO-8859-3",   "ISO-8859-4",
+	"ISO-8859-5",   "ISO-8859-6",   "ISO-8859-7",   "ISO-8859-8",
+	"ISO-8859-9",   "ISO-8859-10",  "ISO-8859-13",  "ISO-8859-14",
+	"ISO-8859-15",  "ISO-8859-16",  "WINDOWS-1250", "WINDOWS-1251",
+	"WINDOWS-1252", "WINDOWS-1253", "WINDOWS-1254", "WINDOWS-1255",
+	"WINDOWS-1256", "WINDOWS-1257", "WINDOWS-1258", "KOI8-R",
+	"KOI8-U",       "CP850",        "CP866",        "MACINTOSH",
+	"TIS-620",      "GB18030",      "GBK",          "GB2312",
+	"BIG5",         "EUC-JP",       "SHIFT_JIS",    "ISO-2022-JP",
+	"EUC-KR",       "ISO-2022-KR",  "CP949",        "UTF-7",
+	"UTF-16",       "UTF-32",
+};
+#define MIME_NCHARSET                                                          \
+	(sizeof(mime_charset_names) / sizeof(mime_charset_names[0]))
+
+struct mime_charsets {
+	iconv_t v[MIME_NCHARSET]; /* owned; (iconv_t)-1: not there */
+};
+
+struct mime_charsets *
+mime_charsets_open(void)
+{
+	struct mime_charsets *c = xcalloc(1, sizeof(*c));
+
+	for (size_t i = 0; i < MIME_NCHARSET; i++)
+		c->v[i] = iconv_open("UTF-8", mime_charset_names[i]);
+	must(pthread_once(&mime_once, g_mime_init) == 0);
+	return c;
+}
+
+void
+mime_charsets_close(struct mime_charsets **cp)
+{
+	struct mime_charsets *c = *cp;
+
+	*cp = NULL;
+	for (size_t i = 0; c != NULL && i < MIME_NCHARSET; i++)
+		if (c->v[i] != (iconv_t)-1)
+			iconv_close(c->v[i]);
+	free(c);
 }
 
 /* --- the face -------------------------------------------------------------------- */

@@ -51,6 +51,13 @@ struct mime_mail {
 	struct mime_status *statuses;
 };
 
+/* What the C library loads to read the charsets that mails are written in: who
+ * will not be let load anything any more opens them before, and keeps them. */
+struct mime_charsets;
+struct mime_charsets *mime_charsets_open(void);
+/* NULL is fine, and is left. */
+void mime_charsets_close(struct mime_charsets **c);
+
 /* In A. 0, or -EBADMSG: this is no mail. */
 int mime_read(const char *data, size_t len, struct arena *a,
 	      struct mime_mail *ret);

@@ -9,6 +9,7 @@
 #include "relay/alert_v2.h"
 #include "relay/alerts.h"
 #include "relay/api.h"
+#include "relay/hooks.h"
 #include "relay/http_login.h"
 
 #define HTTP_BODY_MAX    (64 * 1024)
@@ -69,6 +70,10 @@ struct http_page {
 	size_t body_max; /* 0: HTTP_BODY_MAX */
 	bool from_pages; /* what others' pages can make a browser send it
 			   * refuses by itself */
+	/* It says itself who may, before the body and when all is there; NULL:
+	 * who has one of the rights. LOGIN: who that is is still asked. */
+	int (*gate)(struct relay *r, struct http_request *req,
+		    const struct http_who *who, bool login);
 	void (*fn)(struct relay *r, struct http_request *req);
 	void (*handle)(struct relay *r, struct http_request *req,
 		       const struct http_who *who); /* where FN is NULL */
@@ -116,6 +121,13 @@ static const struct http_page http_pages[] = {
 		.body_max = ALERT_LINK_BODY_MAX,
 		.handle = alert_link_handle,
 	},
+	{
+		.path = HOOKS_PATH,
+		.serves = CONFIG_SERVE_ALERTS,
+		.needs = USER_POST,
+		.gate = hooks_gate,
+		.handle = hooks_handle,
+	},
 	{.path = NULL},
 };
 
@@ -132,6 +144,16 @@ http_page_find(const char *path)
 	return NULL;
 }
 
+/* A browser that knows the password, or is trusted, sends what a page of others
+ * makes it post, too, and says so by an Origin. */
+static void
+http_who_weaken(const struct http_page *page, const struct http_request *req,
+		struct http_who *who)
+{
+	if (!page->from_pages && http_request_header(req, "Origin") != NULL)
+		who->rights &= USER_READ;
+}
+
 /* The header is there: 0, or the status that ends it before its body. */
 static int
 http_gate(void *arg, struct http_request *req)
@@ -139,7 +161,7 @@ http_gate(void *arg, struct http_request *req)
 	const struct http_page *page = http_page_find(http_request_path(req));
 	const struct port *port = http_request_listener(req);
 	const struct http_conf *conf;
-	struct sockaddr_any client;
+	struct http_who who = {0};
 	struct relay *r = arg;
 
 	if (page == NULL)
@@ -153,11 +175,16 @@ http_gate(void *arg, struct http_request *req)
 		return 404;
 	if (page->needs == 0)
 		return 0;
-	if (!http_who_client(r, conf, req, &client))
+	if (!http_who_client(r, conf, req, &who.client))
 		return 401;
+	who.rights = http_who_trusted(conf, &who.client);
+	if (page->gate != NULL) {
+		http_who_weaken(page, req, &who);
+		return page->gate(r, req, &who, http_login_is_tried(req));
+	}
 	if (http_login_is_tried(req))
 		return 0; /* it is asked who that is when all is there */
-	return http_who_trusted(conf, &client) != 0 ? 0 : 401;
+	return who.rights != 0 ? 0 : 401;
 }
 
 static void
@@ -175,15 +202,10 @@ http_serve(struct relay *r, struct http_request *req,
 		page->fn(r, req);
 }
 
-/* A browser that knows the password, or is trusted, sends what a page of others
- * makes it post, too, and says so by an Origin. */
 static void
 http_serve_to(struct relay *r, struct http_request *req, struct http_who *who)
 {
-	const struct http_page *page = http_page_find(http_request_path(req));
-
-	if (!page->from_pages && http_request_header(req, "Origin") != NULL)
-		who->rights &= USER_READ;
+	http_who_weaken(http_page_find(http_request_path(req)), req, who);
 	http_serve(r, req, who);
 }
 
@@ -191,9 +213,14 @@ static void
 http_logged_in(struct relay *r, struct http_request *req,
 	       const struct user *user)
 {
+	const struct http_conf *conf =
+		http_conf_of(r, http_request_listener(req));
 	struct http_who who = {.rights = user->rights, .user = user->name};
 
-	http_serve_to(r, req, &who);
+	if (conf != NULL && http_who_client(r, conf, req, &who.client))
+		http_serve_to(r, req, &who);
+	else
+		http_answer(req, 401, TYPE_TEXT, "Unauthorized\n", 13);
 }
 
 static void
@@ -219,7 +246,7 @@ http_handle(void *arg, struct http_request *req)
 	who.rights = http_who_trusted(conf, &who.client);
 	if (http_login_is_tried(req))
 		http_login(r, req, &who.client, page->needs, http_logged_in);
-	else if ((who.rights & page->needs) != 0)
+	else if (page->gate != NULL || (who.rights & page->needs) != 0)
 		http_serve_to(r, req, &who);
 	else
 		http_answer(req, 401, TYPE_TEXT, "Unauthorized\n", 13);

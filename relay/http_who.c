@@ -18,9 +18,8 @@ http_conf_of(const struct relay *r, const struct port *port)
 	return NULL;
 }
 
-/* A unix socket is as good as loopback: both are this machine. */
-static bool
-http_peer_in(const struct network_list *list, const struct sockaddr_any *peer)
+bool
+http_who_in(const struct network_list *list, const struct sockaddr_any *peer)
 {
 	struct sockaddr_any loopback;
 
@@ -113,7 +112,7 @@ http_who_client(struct relay *r, const struct http_conf *conf,
 		free(list);
 		return true;
 	}
-	if (list == NULL || !http_peer_in(&conf->proxies, peer)) {
+	if (list == NULL || !http_who_in(&conf->proxies, peer)) {
 		http_log_forwarded(r, http_request_listener(req), peer);
 		known = false;
 	} else {
@@ -127,7 +126,7 @@ unsigned
 http_who_trusted(const struct http_conf *conf,
 		 const struct sockaddr_any *client)
 {
-	return http_peer_in(&conf->trusted, client)
+	return http_who_in(&conf->trusted, client)
 		       ? USER_READ | USER_POST | USER_ACT
 		       : 0;
 }

@@ -18,6 +18,10 @@ struct http_who {
 const struct http_conf *http_conf_of(const struct relay *r,
 				     const struct port *port);
 
+/* Is PEER in LIST? A unix socket is as good as loopback: both are this machine. */
+bool http_who_in(const struct network_list *list,
+		 const struct sockaddr_any *peer);
+
 /* Where REQ comes from. False: from nobody that has any rights. */
 bool http_who_client(struct relay *r, const struct http_conf *conf,
 		     const struct http_request *req, struct sockaddr_any *ret);

@@ -100,23 +100,26 @@ struct relay {
 	struct port_list ports;   /* owned */
 	struct port_list retired; /* owned: loops may still name them */
 	size_t nloops;
-	struct relay_loop *loops;  /* owned */
-	struct loop **loop_ptrs;   /* owned: for those who want a list */
-	struct dns **dns_ptrs;     /* owned */
-	struct pool *disk;         /* owned */
-	struct pool *cpu;          /* owned: hashes of passwords */
-	struct logins *logins;     /* owned */
-	struct queue *queue;       /* owned */
-	struct deliver *deliver;   /* owned */
-	struct notify *notify;     /* owned */
-	struct alerts *alerts;     /* owned */
-	struct verify_kept *kept;  /* owned */
-	struct rates *rates;       /* owned */
-	struct observed *observed; /* owned */
+	struct relay_loop *loops;       /* owned */
+	struct loop **loop_ptrs;        /* owned: for those who want a list */
+	struct dns **dns_ptrs;          /* owned */
+	struct pool *disk;              /* owned */
+	struct pool *cpu;               /* owned: hashes of passwords */
+	struct logins *logins;          /* owned */
+	struct queue *queue;            /* owned */
+	struct deliver *deliver;        /* owned */
+	struct notify *notify;          /* owned */
+	struct mime_charsets *charsets; /* owned */
+	struct alerts *alerts;          /* owned */
+	struct verify_kept *kept;       /* owned */
+	struct rates *rates;            /* owned */
+	struct observed *observed;      /* owned */
 	/* Each kind has its own, so that no flood of one locks out another:
 	 * neither the machine's own mail nor the operator. Owned. */
 	struct acceptor *acceptors[PORT_NKIND];
-	struct http_server *http;    /* owned */
+	struct http_server *http; /* owned */
+	struct metric_family *alert_events;
+	struct tally *hooks_rates;   /* owned; NULL: no source posted so far */
 	struct drop *drop;           /* owned */
 	struct ports_passed *passed; /* owned */
 	struct watchdog *watchdog;   /* owned; NULL: nobody wants signs */

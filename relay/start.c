@@ -25,6 +25,9 @@
 #include "base/spawn.h"
 #include "base/start_failed.h"
 #include "base/xalloc.h"
+#include "mail/mime.h"
+#include "relay/alert_mail.h"
+#include "relay/alert_take.h"
 #include "relay/alerts.h"
 #include "relay/certificates.h"
 #include "relay/drop.h"
@@ -187,8 +190,11 @@ start_error(struct relay *r, const char *what, int error, const char *why)
 static int
 start_sandbox(struct relay *r)
 {
-	int result = sandbox_daemon(spawner_pid(r->spawner));
+	int result;
 
+	/* Nothing can be loaded any more afterwards. */
+	r->charsets = mime_charsets_open();
+	result = sandbox_daemon(spawner_pid(r->spawner));
 	if (result == -EOPNOTSUPP) {
 		log_event(&r->log_root, LOG_WARNING, "no_sandbox",
 			  LOG_STR("why", "this kernel can't filter system "
@@ -287,6 +293,8 @@ start_alerts(struct relay *r)
 {
 	int result = alerts_new(r, &r->alerts);
 
+	alert_take_init(r);
+	alert_mail_init(r);
 	return result < 0 ? start_error(r, "alerts", result,
 					"alert.secret in state_dir must be "
 					"belfryd's own")

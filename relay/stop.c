@@ -11,7 +11,9 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/tally.h"
 #include "base/xalloc.h"
+#include "mail/mime.h"
 #include "relay/alerts.h"
 #include "relay/certificates.h"
 #include "relay/drop.h"
@@ -114,6 +116,8 @@ relay_release(struct relay *r)
 	pool_free(&r->cpu);
 	deliver_free(&r->deliver);
 	alerts_free(&r->alerts);
+	tally_free(&r->hooks_rates);
+	mime_charsets_close(&r->charsets);
 	notify_free(&r->notify);
 	ports_close(r);
 	ports_passed_free(&r->passed);

@@ -430,11 +430,11 @@ static const struct {
 	{"groups of the body", BY_TOKEN_OF_NAS,
 	 "From: RAID@nas.example.org\nSubject: raid\n\nhi\n"
 	 "array md0 is degraded\n",
-	 "alert nas firing 2/md0: degraded, costs $5 alertname=nas "
+	 "alert nas firing raid alertname=nas "
 	 "severity=degraded summary=md0: degraded, costs $5"},
 	{"another sender", BY_TOKEN_OF_NAS,
 	 "From: x@nas.example.org\nSubject: raid\n\narray md0 is degraded\n",
-	 "malformed: no rule of the source matches"},
+	 "alert nas firing raid alertname=nas summary=raid"},
 	{"an encoded subject", BY_TOKEN_OF_NAS,
 	 "Subject: =?utf-8?b?RkFJTEVEIMOk?=\n\nx\n",
 	 "alert nas firing \xc3\xa4 alertname=nas severity=warning "
@@ -470,7 +470,7 @@ static const struct {
 	{"only a word", BY_TOKEN_OF_CRON, "Subject: OK:\n\nx\n",
 	 "alert cron resolved OK: alertname=cron summary=OK:"},
 	{"no subject", BY_TOKEN_OF_CRON, "From: a@x.org\n\nx\n",
-	 "malformed: it has no subject"},
+	 "malformed: no rule fits, and it has no subject"},
 	{"UptimeRobot", BY_TOKEN_OF_NAS,
 	 "From: alert@uptimerobot.com\nSubject: Monitor is DOWN: Shop\n\nx\n",
 	 "alert nas firing Shop alertname=Shop severity=critical "

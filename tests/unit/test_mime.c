@@ -229,13 +229,27 @@ test_limits(void **state)
 	buf_done(&b);
 }
 
+/* What was loaded before stays, and is given back. */
+static void
+test_charsets(void **state)
+{
+	struct mime_charsets *c = mime_charsets_open();
+
+	(void)state;
+	assert_non_null(c);
+	test_text(state);
+	mime_charsets_close(&c);
+	assert_null(c);
+	mime_charsets_close(&c);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fields), cmocka_unit_test(test_text),
 		cmocka_unit_test(test_report), cmocka_unit_test(test_no_report),
-		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_limits), cmocka_unit_test(test_charsets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

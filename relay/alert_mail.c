@@ -1,0 +1,412 @@
+#include "relay/alert_mail.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alert/alert_secrets.h"
+#include "alert/mail_intake.h"
+#include "alert/rules.h"
+#include "base/must.h"
+#include "base/xalloc.h"
+#include "deliver/whole.h"
+#include "relay/alert_take.h"
+#include "relay/alerts.h"
+
+/* A message on its way: on its own loop, home, in the pool, home, and back. */
+struct alert_mail {
+	struct relay *relay;           /* borrowed */
+	struct whole *whole;           /* until the end */
+	struct rules *rules;           /* a reference; NULL: not yet */
+	struct alert_secrets *secrets; /* a reference */
+	struct arena arena;
+	struct mime_mail mail;
+	struct mail_meaning meaning;
+	bool read; /* MEANING is there */
+	char id[QUEUE_ID_LEN];
+	/* The answer. */
+	int code;
+	const char *dsn, *text;
+	struct post post;
+	struct loop_timer wait; /* on the home loop */
+	struct pool_job job;
+};
+
+/* While the engine reads its records. */
+#define AM_WAIT_MS 100
+
+/* --- the end ------------------------------------------------------------------ */
+
+/* On the message's loop. */
+static void
+am_end(void *arg)
+{
+	struct alert_mail *m = arg;
+
+	whole_done(m->whole, m->code, m->dsn, m->text);
+	if (m->read)
+		alert_batch_done(&m->meaning.batch);
+	alert_secrets_unref(&m->secrets);
+	rules_unref(&m->rules);
+	arena_done(&m->arena);
+	free(m);
+}
+
+static void
+am_answer(struct alert_mail *m, int code, const char *dsn, const char *text)
+{
+	m->code = code;
+	m->dsn = dsn;
+	m->text = text;
+	loop_timer_done(&m->wait);
+	loop_post(m->whole->loop, &m->post, am_end, m);
+}
+
+/* What the engine said. What no longer is, or was so already, is no error of a
+ * mail's. */
+static void
+am_taken(void *arg, int result)
+{
+	struct alert_mail *m = arg;
+
+	switch (result) {
+	case 0:
+	case -ENOENT:
+	case -EALREADY:
+	case -EINVAL:
+		am_answer(m, 250, "2.0.0", "taken");
+		return;
+	case -ENOSPC:
+		am_answer(m, 452, "4.3.1", "the store is full");
+		return;
+	default:
+		am_answer(m, 451, "4.3.0", "alerts can't be taken now");
+		return;
+	}
+}
+
+static void
+am_silenced(void *arg, int result, const char *id)
+{
+	(void)id;
+	am_taken(arg, result);
+}
+
+static void
+am_log(struct alert_mail *m, enum log_level level)
+{
+	const struct mail_meaning *what = &m->meaning;
+	const char *command = what->kind == MAIL_REPLY
+				      ? mail_command_names[what->command]
+				      : NULL;
+
+	log_event(&m->relay->log_root, level, "alert_mail",
+		  LOG_STR("id", m->id),
+		  LOG_STR("result", mail_kind_names[what->kind]),
+		  LOG_STR("source",
+			  what->source != NULL ? what->source->name : NULL),
+		  LOG_ADDR("from", m->mail.from), LOG_STR("command", command),
+		  LOG_STR("reason", *what->why != '\0' ? what->why : NULL));
+}
+
+/* --- what a person wants -------------------------------------------------------- */
+
+/* The labels that all incidents of a group have in common. */
+struct am_common {
+	struct arena *arena;
+	struct labels labels;
+	bool any;
+};
+
+static bool
+am_intersect(void *arg, const struct incident_view *v)
+{
+	struct am_common *c = arg;
+	size_t n = 0;
+
+	if (!c->any) {
+		labels_copy(c->arena, v->labels, &c->labels);
+		c->any = true;
+		return true;
+	}
+	for (size_t i = 0; i < c->labels.n; i++) {
+		const struct label *l = &c->labels.v[i];
+		const char *other = labels_get(v->labels, l->name);
+
+		if (other != NULL && strcmp(other, l->value) == 0)
+			c->labels.v[n++] = *l;
+	}
+	c->labels.n = n;
+	return true;
+}
+
+/* Views are borrowed while they are seen, and one may not look for others. */
+struct am_group {
+	struct arena *arena;
+	uint64_t id;
+	struct labels labels;
+	size_t n;
+	uint64_t *incidents;
+};
+
+static bool
+am_group_see(void *arg, const struct group_view *v)
+{
+	struct am_group *g = arg;
+
+	if (v->id != g->id)
+		return true;
+	labels_copy(g->arena, v->labels, &g->labels);
+	g->n = v->nincidents;
+	g->incidents = arena_alloc(g->arena, (g->n + 1) * sizeof(uint64_t));
+	for (size_t i = 0; i < g->n; i++)
+		g->incidents[i] = v->incidents[i];
+	return false;
+}
+
+/* What the group is about: its labels, or, where it is about everything, what
+ * its incidents have in common. */
+static struct labels
+am_labels(struct alert_mail *m)
+{
+	struct engine *e = alerts_engine(m->relay->alerts);
+	struct am_common common = {.arena = &m->arena};
+	struct am_group group = {
+		.arena = &m->arena,
+		.id = m->meaning.token.group,
+	};
+
+	engine_each_group(e, am_group_see, &group);
+	if (group.labels.n > 0)
+		return group.labels;
+	for (size_t i = 0; i < group.n; i++)
+		engine_find(e, group.incidents[i], am_intersect, &common);
+	return common.labels;
+}
+
+static int
+am_matchers(struct alert_mail *m, struct matchers *ret)
+{
+	struct labels l = am_labels(m);
+	char *why = NULL;
+
+	*ret = (struct matchers){
+		.v = arena_alloc(&m->arena, (l.n + 1) * sizeof(*ret->v)),
+	};
+	for (size_t i = 0; i < l.n; i++)
+		must(matcher_set(MATCHER_EQUAL, l.v[i].name, l.v[i].value,
+				 &m->arena, &ret->v[ret->n++], &why) == 0);
+	return ret->n > 0 ? 0 : -ENOENT;
+}
+
+static void
+am_silence(struct alert_mail *m, struct engine *e)
+{
+	int64_t now = loop_wall_ms(relay_home(m->relay));
+	struct engine_silence s = {
+		.starts_ms = now,
+		.ends_ms = now + m->meaning.silence_ms,
+		.created_by = m->meaning.address,
+		.comment = "by mail",
+	};
+
+	if (am_matchers(m, &s.matchers) < 0)
+		am_taken(m, -ENOENT);
+	else
+		engine_silence_set(e, &s, am_silenced, m);
+}
+
+static void
+am_command(struct alert_mail *m, struct engine *e)
+{
+	static const enum engine_act acts[] = {
+		[MAIL_ACK] = ENGINE_ACK,
+		[MAIL_UNACK] = ENGINE_UNACK,
+		[MAIL_CLOSE] = ENGINE_CLOSE,
+	};
+	const struct mail_meaning *what = &m->meaning;
+
+	if (what->command == MAIL_SILENCE)
+		am_silence(m, e);
+	else
+		engine_act_group(e, acts[what->command], what->token.group,
+				 what->token.seq, what->address, "by mail",
+				 am_taken, m);
+}
+
+/* --- at home ---------------------------------------------------------------------- */
+
+static void
+am_bounced(struct alert_mail *m, struct engine *e)
+{
+	const struct mail_meaning *what = &m->meaning;
+
+	engine_bounced(e, what->token.group, what->token.seq, what->address,
+		       what->status->status, what->status->words);
+	am_taken(m, 0);
+}
+
+static void
+am_act(struct alert_mail *m)
+{
+	struct engine *e = alerts_engine(m->relay->alerts);
+	const struct whole *w = m->whole;
+
+	switch (m->meaning.kind) {
+	case MAIL_DROPPED:
+		am_log(m, LOG_INFO);
+		am_taken(m, 0);
+		return;
+	case MAIL_REFUSED:
+		am_log(m, LOG_WARNING);
+		am_taken(m, 0);
+		return;
+	case MAIL_MALFORMED:
+		am_log(m, LOG_WARNING);
+		alert_take_malformed(m->relay, m->meaning.source,
+				     m->meaning.why, w->data, w->len);
+		am_taken(m, 0);
+		return;
+	case MAIL_ALERT:
+		alert_take(m->relay, m->meaning.source, &m->meaning.batch,
+			   am_taken, m);
+		return;
+	case MAIL_REPLY:
+		am_log(m, LOG_INFO);
+		am_command(m, e);
+		return;
+	case MAIL_BOUNCE:
+		am_log(m, LOG_INFO);
+		am_bounced(m, e);
+		return;
+	}
+}
+
+/* Is there nobody any more who could take it? Then it comes again. */
+static bool
+am_is_over(struct alert_mail *m)
+{
+	if (m->relay->alerts != NULL && !m->relay->stopping &&
+	    engine_is_loaded(alerts_engine(m->relay->alerts)))
+		return false;
+	am_taken(m, -EAGAIN);
+	return true;
+}
+
+static void
+am_read(void *arg)
+{
+	struct alert_mail *m = arg;
+
+	if (!am_is_over(m))
+		am_act(m);
+}
+
+/* --- in the pool -------------------------------------------------------------------- */
+
+/* "spf=pass dkim=none dmarc=pass": what the queue keeps of a verdict. */
+static bool
+am_passed_dmarc(const char *verdict)
+{
+	char dmarc[16];
+
+	return verdict != NULL &&
+	       sscanf(verdict, "spf=%*[a-z] dkim=%*[a-z] dmarc=%15[a-z]",
+		      dmarc) == 1 &&
+	       strcmp(dmarc, "pass") == 0;
+}
+
+/* What stands behind the delimiter of the recipient; "": nothing. */
+static const char *
+am_extension(struct alert_mail *m)
+{
+	const char *address = m->whole->a->rcpt[0].address;
+	size_t len = strcspn(address, "@");
+	char *local = arena_strndup(&m->arena, address, len);
+	size_t base = address_base_len(local, len, m->whole->delimiter);
+
+	return base < len ? local + base + 1 : "";
+}
+
+static void
+am_mean(struct alert_mail *m)
+{
+	const struct attempt *a = m->whole->a;
+	struct mail_intake in = {
+		.mail = &m->mail,
+		.sender = a->sender,
+		.token = am_extension(m),
+		.vouched = a->submitted || am_passed_dmarc(a->verdict),
+		.key = alerts_key(m->relay->alerts),
+		.now_ms = clock_wall_ms(m->relay->clock),
+	};
+	const char *name = alert_secrets_mail_source(m->secrets, in.token);
+
+	in.nsources = rules_sources(m->rules, &in.sources);
+	if (name != NULL)
+		in.by_token = rules_source(m->rules, name);
+	mail_intake(&in, &m->meaning);
+	m->read = true;
+}
+
+static void
+am_run(void *arg)
+{
+	struct alert_mail *m = arg;
+
+	if (mime_read(m->whole->data, m->whole->len, &m->arena, &m->mail) < 0)
+		m->mail = (struct mime_mail){
+			.from = "", .subject = "", .text = ""};
+	am_mean(m);
+}
+
+/* --- the start ------------------------------------------------------------------------ */
+
+/* On the home loop, which knows the rules of now. */
+static void
+am_look(void *arg)
+{
+	struct alert_mail *m = arg;
+	struct relay *r = m->relay;
+
+	/* Right after a start: in the queue it would wait for its next try. */
+	if (r->alerts != NULL && !r->stopping &&
+	    !engine_is_loaded(alerts_engine(r->alerts))) {
+		loop_timer_set(&m->wait, AM_WAIT_MS);
+		return;
+	}
+	if (am_is_over(m))
+		return;
+	m->rules = rules_ref(r->snapshot->rules);
+	m->secrets = alert_secrets_ref(r->snapshot->alert_secrets);
+	if (pool_run(r->cpu, &m->job, am_run, relay_home(r), am_read, m) < 0)
+		am_taken(m, -EAGAIN);
+}
+
+static void
+am_begin(void *arg)
+{
+	struct alert_mail *m = arg;
+
+	loop_timer_init(&m->wait, relay_home(m->relay), am_look, m);
+	am_look(m);
+}
+
+static void
+am_whole(void *ctx, struct whole *w)
+{
+	struct alert_mail *m = xcalloc(1, sizeof(*m));
+
+	m->relay = ctx;
+	m->whole = w;
+	arena_init(&m->arena);
+	queue_id_text(w->a->id, m->id);
+	loop_post(relay_home(m->relay), &m->post, am_begin, m);
+}
+
+void
+alert_mail_init(struct relay *r)
+{
+	deliver_whole(r->deliver, "alert", MIME_SIZE_MAX, am_whole, r);
+}

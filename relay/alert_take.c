@@ -1,0 +1,101 @@
+#include "relay/alert_take.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "relay/alerts.h"
+
+static const struct metric_desc metric_alert_events = {
+	.name = "belfry_alert_events_total",
+	.type = METRIC_COUNTER,
+	.help = "What sources sent, by what became of it: firing, resolved, "
+		"ignored, malformed, unauthorized, forbidden, limited, later",
+	.labels = {"source", "result", NULL},
+};
+
+const char *const alert_event_names[] = {
+	[ALERT_EVENT_FIRING] = "firing",
+	[ALERT_EVENT_RESOLVED] = "resolved",
+	[ALERT_EVENT_IGNORED] = "ignored",
+	[ALERT_EVENT_MALFORMED] = "malformed",
+	[ALERT_EVENT_UNAUTHORIZED] = "unauthorized",
+	[ALERT_EVENT_FORBIDDEN] = "forbidden",
+	[ALERT_EVENT_LIMITED] = "limited",
+	[ALERT_EVENT_LATER] = "later",
+};
+
+/* What is counted when it is durable. */
+struct taking {
+	struct relay *relay; /* borrowed */
+	char *source;        /* owned: the rules may be others by then */
+	size_t firing, resolved;
+	engine_done_fn *done;
+	void *arg;
+};
+
+void
+alert_take_init(struct relay *r)
+{
+	r->alert_events = metric_register(r->metrics, &metric_alert_events);
+}
+
+void
+alert_take_count(struct relay *r, const char *source, enum alert_event event,
+		 size_t n)
+{
+	if (n > 0)
+		metric_add(metric_cell(r->alert_events, source,
+				       alert_event_names[event], NULL),
+			   (int64_t)n);
+}
+
+static void
+taking_done(void *arg, int result)
+{
+	struct taking *t = arg;
+	size_t all = t->firing + t->resolved;
+
+	if (result == 0) {
+		alert_take_count(t->relay, t->source, ALERT_EVENT_FIRING,
+				 t->firing);
+		alert_take_count(t->relay, t->source, ALERT_EVENT_RESOLVED,
+				 t->resolved);
+	} else {
+		alert_take_count(t->relay, t->source, ALERT_EVENT_LATER, all);
+	}
+	t->done(t->arg, result);
+	free(t->source);
+	free(t);
+}
+
+void
+alert_take(struct relay *r, const struct rules_source *source,
+	   const struct alert_batch *batch, engine_done_fn *done, void *arg)
+{
+	struct taking *t = xcalloc(1, sizeof(*t));
+
+	t->relay = r;
+	t->source = xstrdup(source->name);
+	t->done = done;
+	t->arg = arg;
+	for (size_t i = 0; i < batch->n; i++) {
+		t->firing += batch->v[i].status == ALERT_FIRING;
+		t->resolved += batch->v[i].status == ALERT_RESOLVED;
+	}
+	if (r->alerts == NULL || r->stopping)
+		taking_done(t, -ESHUTDOWN);
+	else
+		engine_take(alerts_engine(r->alerts), batch->v, batch->n,
+			    taking_done, t);
+}
+
+void
+alert_take_malformed(struct relay *r, const struct rules_source *source,
+		     const char *why, const void *body, size_t len)
+{
+	alert_take_count(r, source->name, ALERT_EVENT_MALFORMED, 1);
+	if (r->alerts != NULL && !r->stopping)
+		engine_keep_malformed(alerts_engine(r->alerts), source->name,
+				      why, body, len);
+}

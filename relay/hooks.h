@@ -1,0 +1,31 @@
+/*
+ * hooks - where sources post their alerts.
+ *
+ *	/hooks/NAME                          the source NAME, or that of a kind
+ *	/hooks/NAME/TOKEN                    which has a token
+ *	.../api/v2/alerts                    of the kind alertmanager: for a
+ *	                                     Prometheus with a path_prefix
+ *
+ * Who may is known before a byte of the body is read: its token, a signature (by
+ * which it is known when the body is there), the source's networks, a login with
+ * the right to post, or `trust` of the listener. 401 and 403 are counted. 2xx
+ * only when the alerts are durable; 503 with Retry-After where they can't be now;
+ * 400 says why, and what was posted is kept. No token is ever logged. On the home
+ * loop; large bodies are read in the CPU pool.
+ */
+#ifndef RELAY_HOOKS_H
+#define RELAY_HOOKS_H
+
+#include "relay/http_who.h"
+
+#define HOOKS_PATH "/hooks/"
+
+/* The header of REQ is there. 0, or the status that ends it. WHO has what `trust`
+ * gives to its address; LOGIN: who it is will be asked. */
+int hooks_gate(struct relay *r, struct http_request *req,
+	       const struct http_who *who, bool login);
+/* REQ is whole, and WHO is known. Answers. */
+void hooks_handle(struct relay *r, struct http_request *req,
+		  const struct http_who *who);
+
+#endif

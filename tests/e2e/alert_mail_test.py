@@ -1,0 +1,167 @@
+"""Alerts that come by mail, answers to notices, and notices that come back."""
+import email
+import email.policy
+import os
+import re
+import smtplib
+
+import harness
+import lab
+
+TOKEN = "tokentokentoken1"
+
+
+class AlertMail(harness.Case):
+    def secret(self, name, text):
+        path = os.path.join(self.belfryd.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        if os.geteuid() == 0:
+            os.chown(path, 0, 65534)
+        os.chmod(path, 0o640)
+        return path
+
+    def begin(self, **alerts):
+        belfryd = self.prepare()
+        belfryd.config.update({
+            "domains": ["in.example"], "postmaster": "anna@example.org",
+            "routes": [{"match": "alert@in.example", "deliver": "alert"}],
+            "alerts": {
+                "mail": ["anna@example.org"], "reply": "in.example",
+                "route": {"group_wait": "1s", "group_interval": "1s",
+                          "resolve_hold": "1s"},
+                "sources": [
+                    {"name": "nas", "kind": "mail",
+                     "token_file": self.secret("nas", TOKEN),
+                     "domains": ["nas.example"],
+                     "rules": [
+                         {"subject": "/FAILED (.*)/", "dedup_key": "$1",
+                          "severity": "warning"},
+                         {"subject": "/OK (.*)/", "dedup_key": "$1",
+                          "resolved": True}]}],
+                **alerts}})
+        belfryd.config["http"][0]["serve"] = ["api", "metrics", "alerts"]
+        belfryd.write_config()
+        return belfryd.start()
+
+    def mail(self, to, text, sender="root@nas.example"):
+        with smtplib.SMTP("127.0.0.1", self.belfryd.smtp, timeout=30) as s:
+            s.sendmail(sender, [to], text.replace("\n", "\r\n").encode())
+
+    def came(self, count=1, **fields):
+        return self.wait_events(count, "alert_mail", **fields)
+
+    # --- sources --------------------------------------------------------------
+
+    def test_by_token(self):
+        self.begin()
+        self.mail(f"alert+{TOKEN}@in.example",
+                  "From: root@nas.example\nSubject: FAILED disk 3\n\nsorry\n")
+        (down,) = self.sink.wait(1, 60)
+        self.assertIn("FAILED disk 3", down.content.decode())
+        self.mail(f"alert+{TOKEN}@in.example",
+                  "From: root@nas.example\nSubject: OK disk 3\n\nwell\n")
+        down, up = self.sink.wait(2, 60)
+        self.assertEqual(up.header("In-Reply-To"), down.header("Message-ID"))
+        self.assertEqual(self.belfryd.metric(
+            "belfry_alert_events_total", source="nas", result="firing"), 1)
+        self.assertNotIn(TOKEN, re.sub(r"(?:orig_)?to=\S+", "",
+                                       self.belfryd.log()))
+
+    def test_by_domain(self):
+        """Who may submit here is believed; the charset is another one."""
+        self.begin()
+        self.mail("alert@in.example",
+                  "From: root@nas.example\nSubject: FAILED =?iso-8859-15?q?"
+                  "=A4?=\nContent-Type: text/plain; charset=iso-8859-15\n"
+                  "Content-Transfer-Encoding: quoted-printable\n\n=A4 5\n")
+        (down,) = self.sink.wait(1, 60)
+        text = email.message_from_bytes(
+            down.content, policy=email.policy.default)
+        self.assertIn("\u20ac", text["Subject"] + text.get_body(
+            ("plain",)).get_content())
+
+    def test_not_understood(self):
+        self.begin()
+        self.mail(f"alert+{TOKEN}@in.example", "From: x@other.example\n\nnow\n")
+        self.came(result="malformed", source="nas")
+        self.mail("alert@in.example", "From: x@other.example\n\nnow\n")
+        self.came(result="refused")
+        self.mail("alert+rubbish@in.example", "From: x@other.example\n\nnow\n")
+        self.came(2, result="refused")
+        self.assertEqual(self.sink.messages, [])
+        # Nobody is told: there is nobody to tell it to.
+        lab.wait_for(lambda: not self.belfryd.queue(), "an empty queue")
+
+    # --- answers ---------------------------------------------------------------
+
+    def answer(self, notice, line, sender="anna@example.org", more=""):
+        self.mail(notice.header("Reply-To").strip("<>"),
+                  f"From: Anna <{sender}>\nSubject: Re: x\n{more}\n"
+                  f"> all of it\n\n{line}\n", sender)
+
+    def test_answers(self):
+        self.begin()
+        self.mail(f"alert+{TOKEN}@in.example",
+                  "From: root@nas.example\nSubject: FAILED disk 3\n\nsorry\n")
+        (down,) = self.sink.wait(1, 60)
+        # Of somebody else, of a program, of no use.
+        self.answer(down, "ack", "ben@example.org")
+        self.answer(down, "ack", more="Auto-Submitted: auto-replied\n")
+        self.answer(down, "please ack")
+        self.came(2, result="refused")
+        self.came(1, result="dropped")
+        self.answer(down, "Ack.")
+        (done,) = self.came(result="reply", command="ack")
+        self.assertEqual(done["from"], "anna@example.org")
+        self.answer(down, "silence 2h")
+        self.came(result="reply", command="silence")
+        self.answer(down, "close")
+        self.came(result="reply", command="close")
+        lab.wait_for(lambda: not self.belfryd.queue(), "an empty queue")
+
+    def test_our_own_comes_back(self):
+        """A recipient forwards to us: no mail makes another one."""
+        self.begin()
+        self.mail(f"alert+{TOKEN}@in.example",
+                  "From: root@nas.example\nSubject: FAILED disk 3\n\nsorry\n")
+        (down,) = self.sink.wait(1, 60)
+        self.mail(f"alert+{TOKEN}@in.example",
+                  down.content.decode().replace("\r\n", "\n"))
+        self.came(result="dropped")
+
+    def test_bounce(self):
+        self.begin()
+        self.mail(f"alert+{TOKEN}@in.example",
+                  "From: root@nas.example\nSubject: FAILED disk 3\n\nsorry\n")
+        (down,) = self.sink.wait(1, 60)
+        self.assertRegex(down.sender, r"^alert\+b\.[a-z2-7]{48}@in\.example$")
+        report = ("From: mailer-daemon@far.example\nSubject: failed\n"
+                  "Content-Type: multipart/report; boundary=b;\n"
+                  " report-type=delivery-status\n\n--b\n\nsorry\n--b\n"
+                  "Content-Type: message/delivery-status\n\n"
+                  "Reporting-MTA: dns; far.example\n\n"
+                  "Final-Recipient: rfc822; {}\nAction: failed\n"
+                  "Status: 5.1.1\nDiagnostic-Code: smtp; 550 nobody\n--b--\n")
+        self.mail(down.sender, report.format("ben@example.org"), "")
+        self.came(result="refused")
+        self.mail(down.sender, report.format("anna@example.org"), "")
+        self.came(result="bounce")
+
+    # --- what lasts --------------------------------------------------------------
+
+    def test_nothing_is_lost(self):
+        """What was accepted is an alert after all, whatever happens."""
+        belfryd = self.begin()
+        for n in range(20):
+            self.mail(f"alert+{TOKEN}@in.example",
+                      f"From: root@nas.example\nSubject: FAILED disk {n}\n\n")
+        belfryd.kill()
+        belfryd.start()
+        lab.wait_for(lambda: all(
+            any(f"disk {n}" in m.content.decode() for m in self.sink.messages)
+            for n in range(20)), "all of them", 60)
+
+
+if __name__ == "__main__":
+    harness.main()

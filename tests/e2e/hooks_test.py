@@ -1,0 +1,298 @@
+"""Where sources post their alerts: who may, what is answered, what is kept."""
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import socket
+import threading
+import time
+
+import harness
+import lab
+from auth_test import AuthCase
+
+SECRET, TOKEN = "a secret of ours", "tokentokentoken1"
+DOWN = {"monitorID": "7", "monitorFriendlyName": "shop", "alertType": "1"}
+
+
+def prometheus(name, **more):
+    return [{"labels": {"alertname": name, "severity": "critical"},
+             "annotations": {"summary": f"{name} happened"}, **more}]
+
+
+class Hooks(AuthCase):
+    def secret(self, name, text):
+        path = os.path.join(self.belfryd.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        if os.geteuid() == 0:
+            os.chown(path, 0, 65534)
+        os.chmod(path, 0o640)
+        return path
+
+    def begin_with(self, *sources, trust=("loopback",), users=None, **alerts):
+        belfryd = self.prepare()
+        belfryd.config["alerts"] = {
+            "mail": ["anna@example.org"], "sources": list(sources), **alerts}
+        belfryd.config["http"][0].update(
+            serve=["api", "metrics", "alerts"], trust=list(trust))
+        if users:
+            belfryd.config["users_file"] = self.write_users(**users)
+        belfryd.write_config()
+        return belfryd.start()
+
+    def ask(self, path, body=b"", method="POST", **fields):
+        """(status, fields, text)"""
+        if not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+        fields = {k.replace("_", "-"): v for k, v in fields.items()}
+        client = http.client.HTTPConnection("127.0.0.1", self.belfryd.http,
+                                            timeout=60)
+        try:
+            client.request(method, path, body, {
+                "Content-Type": "application/json", **fields})
+            answer = client.getresponse()
+            return answer.status, answer.headers, answer.read().decode()
+        finally:
+            client.close()
+
+    def status(self, *args, **fields):
+        return self.ask(*args, **fields)[0]
+
+    def counted(self, source, result):
+        return self.belfryd.metric("belfry_alert_events_total", source=source,
+                                   result=result)
+
+    def refused(self, count, **fields):
+        self.wait_events(count, "alert_refused", **fields)
+
+    # --- what becomes of it -----------------------------------------------------
+
+    def test_to_a_mail(self):
+        self.begin_with()
+        self.assertEqual(self.status("/hooks/uptimerobot", DOWN), 200)
+        (mail,) = self.sink.wait(1, 60)
+        self.assertIn("shop", mail.header("Subject"))
+        self.assertEqual(self.counted("uptimerobot", "firing"), 1)
+
+    def test_prometheus_behind_a_prefix(self):
+        self.begin_with()
+        path = "/hooks/alertmanager/api/v2/alerts"
+        status, _, text = self.ask(path, prometheus("Disk"))
+        self.assertEqual((status, text), (200, ""))
+        (mail,) = self.sink.wait(1, 60)
+        self.assertIn("Disk", mail.header("Subject"))
+        # As Alertmanager: what is good is taken beside what is not.
+        status, fields, text = self.ask(path, prometheus("A") + [{
+            "labels": {}}])
+        self.assertEqual((status, json.loads(text)),
+                         (400, "an alert without labels"))
+        self.assertEqual(fields["Content-Type"], "application/json")
+        self.assertEqual(self.counted("alertmanager", "firing"), 2)
+        self.assertEqual(self.counted("alertmanager", "malformed"), 1)
+
+    def test_malformed_is_kept(self):
+        self.begin_with()
+        status, _, text = self.ask("/hooks/uptimerobot", '{"a": ')
+        self.assertEqual(status, 400)
+        self.assertIn("no JSON", text)
+        self.assertEqual(self.counted("uptimerobot", "malformed"), 1)
+        (event,) = self.wait_events(1, "alert_malformed")
+        self.assertEqual(event["source"], "uptimerobot")
+
+    def test_an_event_that_is_no_alert(self):
+        self.begin_with()
+        status, _, text = self.ask("/hooks/github", {"zen": "x"},
+                                   X_GitHub_Event="ping")
+        self.assertEqual((status, text), (200, "ignored: it is no alert\n"))
+        self.assertEqual(self.counted("github", "ignored"), 1)
+
+    def test_large(self):
+        """It is read beside the loop."""
+        self.begin_with()
+        alerts = [alert for n in range(2000)
+                  for alert in prometheus(f"A{n % 3}")]
+        for n, alert in enumerate(alerts):
+            alert["labels"]["instance"] = f"host{n}"
+        self.assertEqual(self.status("/hooks/alertmanager/api/v2/alerts",
+                                     alerts), 200)
+        self.assertEqual(self.counted("alertmanager", "firing"), 2000)
+
+    # --- what is there ------------------------------------------------------------
+
+    def test_paths(self):
+        self.begin_with({"name": "mails", "kind": "mail",
+                         "domains": ["example.org"]})
+        for path, status in (
+                ("/hooks/", 404), ("/hooks/nobody", 404),
+                ("/hooks/mails", 404), ("/hooks/cli", 404),
+                ("/hooks/own", 404), ("/hooks/uptimerobot/api/v2/alerts", 404),
+                ("/hooks/generic/a/b", 404), ("/hooks/generic", 200)):
+            self.assertEqual(self.status(path, {"title": "x"}), status, path)
+        for method, path, status in (
+                ("GET", "/hooks/generic?title=x", 200),
+                ("GET", "/hooks/uptimerobot?monitorID=1&alertType=1", 200),
+                ("PUT", "/hooks/generic?title=x", 200),
+                ("GET", "/hooks/sentry", 405),
+                ("DELETE", "/hooks/generic", 405)):
+            self.assertEqual(self.status(path, method=method), status, path)
+
+    def test_without_alerts(self):
+        belfryd = self.prepare()
+        belfryd.config["http"][0]["serve"] = ["metrics", "alerts"]
+        belfryd.write_config()
+        belfryd.start()
+        self.assertEqual(self.status("/hooks/generic", {"title": "x"}), 404)
+
+    def test_not_served(self):
+        belfryd = self.begin_with()
+        belfryd.config["http"][0]["serve"] = ["api", "metrics"]
+        belfryd.write_config()
+        self.reload()
+        self.assertEqual(self.status("/hooks/generic", {"title": "x"}), 404)
+
+    # --- who may -------------------------------------------------------------------
+
+    def test_token(self):
+        belfryd = self.prepare()
+        self.begin_sources = {"name": "robot", "kind": "uptimerobot",
+                              "token_file": self.secret("token", TOKEN)}
+        belfryd.config["alerts"] = {"mail": ["anna@example.org"],
+                                    "sources": [self.begin_sources]}
+        belfryd.config["http"][0].update(serve=["metrics", "alerts"], trust=[])
+        belfryd.write_config()
+        belfryd.start()
+        self.assertEqual(self.status(f"/hooks/robot/{TOKEN}", DOWN), 200)
+        self.assertEqual(self.status("/hooks/robot/another", DOWN), 401)
+        self.assertEqual(self.status("/hooks/robot", DOWN), 401)
+        # It is no token of any other.
+        self.assertEqual(self.status(f"/hooks/generic/{TOKEN}", DOWN), 401)
+        self.assertNotIn(TOKEN, belfryd.log())
+        self.assertNotIn("another", belfryd.log())
+        # Who guesses is not heard for long.
+        for _ in range(30):
+            status = self.status("/hooks/robot/guess", DOWN)
+        self.assertEqual(status, 429)
+
+    def test_signature(self):
+        belfryd = self.prepare()
+        belfryd.config["alerts"] = {
+            "mail": ["anna@example.org"],
+            "sources": [{"name": "up", "kind": "github",
+                         "secret_file": self.secret("secret", SECRET)}]}
+        belfryd.config["http"][0].update(serve=["metrics", "alerts"], trust=[])
+        belfryd.write_config()
+        belfryd.start()
+        body = json.dumps({
+            "action": "opened", "repository": {"full_name": "a/b"},
+            "issue": {"number": 1, "title": "down"}})
+        good = hmac.digest(SECRET.encode(), body.encode(), "sha256").hex()
+        for signature, status in ((f"sha256={good}", 200),
+                                  (f"sha256={good[::-1]}", 401),
+                                  (good, 401), (None, 401)):
+            fields = {"X_Hub_Signature_256": signature} if signature else {}
+            self.assertEqual(self.status("/hooks/up", body,
+                                         X_GitHub_Event="issues", **fields),
+                             status, signature)
+        self.refused(3, source="up", status="401", reason="signature")
+
+    def test_networks(self):
+        self.begin_with(
+            {"name": "near", "kind": "generic", "networks": ["loopback"]},
+            {"name": "far", "kind": "generic", "networks": ["192.0.2.0/24"]},
+            trust=())
+        self.assertEqual(self.status("/hooks/near", {"title": "x"}), 200)
+        self.assertEqual(self.status("/hooks/far", {"title": "x"}), 403)
+        self.refused(1, source="far", status="403", reason="network")
+        # Somebody's word for where he is counts for nothing.
+        self.assertEqual(self.status("/hooks/near", {"title": "x"},
+                                     X_Forwarded_For="192.0.2.1"), 401)
+
+    def test_logins(self):
+        self.begin_with(trust=(), users={
+            "poster": ("secret", "rights: [post]"),
+            "reader": ("secret", "rights: [read]")})
+        def login(user, password):
+            pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+            return self.status("/hooks/generic", {"title": "x"},
+                               Authorization=f"Basic {pair}")
+        self.assertEqual(login("poster", "secret"), 200)
+        self.assertEqual(login("reader", "secret"), 403)
+        self.assertEqual(login("poster", "wrong"), 401)
+        self.assertEqual(self.status("/hooks/generic", {"title": "x"}), 401)
+
+    def test_pages_of_others(self):
+        """What a page makes a trusted browser send counts for nothing."""
+        self.begin_with()
+        self.assertEqual(self.status("/hooks/generic", {"title": "x"},
+                                     Origin="https://evil.example"), 401)
+
+    # --- limits -----------------------------------------------------------------------
+
+    def test_rate_and_body(self):
+        self.begin_with({"name": "few", "kind": "generic", "rate": "3/1h",
+                         "body": "2K"})
+        self.assertEqual(self.status("/hooks/few", {"title": "x" * 4000}), 413)
+        for _ in range(2):
+            self.assertEqual(self.status("/hooks/few", {"title": "x"}), 200)
+        self.assertEqual(self.status("/hooks/few", {"title": "x"}), 429)
+        self.assertEqual(self.counted("few", "limited"), 1)
+        self.assertEqual(self.status("/hooks/generic", {"title": "x"}), 200)
+
+    def test_hostile_clients(self):
+        """One that sends a byte now and then, one with two lengths, and many
+        that open a body and leave it: none of them keeps others out."""
+        self.begin_with()
+        def open_one(text):
+            # Of one address not so many are let in as there is room for.
+            client = socket.create_connection(
+                ("127.0.0.1", self.belfryd.http),
+                source_address=("127.0.0.2", 0))
+            self.addCleanup(client.close)
+            client.sendall(text.encode())
+            return client
+        head = "POST /hooks/generic HTTP/1.1\r\nHost: x\r\n"
+        twice = open_one(head + "Content-Length: 5\r\nContent-Length: 6\r\n"
+                         "\r\n{}{}{}")
+        twice.settimeout(10)
+        try:
+            self.assertIn(b" 400 ", twice.recv(100))
+        except ConnectionResetError:
+            pass # it sent more than anybody wanted to read
+        for _ in range(100):
+            open_one(head + "Content-Length: 60000\r\n\r\n{")
+        slow = open_one(head + "Content-Length: 60000\r\n\r\n")
+        stop = threading.Event()
+        def drip():
+            while not stop.wait(0.05):
+                try:
+                    slow.sendall(b" ")
+                except OSError:
+                    return
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            began = time.monotonic()
+            self.assertEqual(self.status("/hooks/generic", {"title": "x"}),
+                             200)
+            self.assertLess(time.monotonic() - began, 5)
+        finally:
+            stop.set()
+            thread.join()
+
+    # --- what lasts ----------------------------------------------------------------------
+
+    def test_answered_is_durable(self):
+        belfryd = self.begin_with()
+        self.assertEqual(self.status("/hooks/generic", {
+            "title": "the disk is full", "key": "disk"}), 200)
+        belfryd.kill()
+        belfryd.start()
+        (mail,) = self.sink.wait(1, 60)
+        self.assertIn("the disk is full", mail.content.decode())
+
+
+if __name__ == "__main__":
+    harness.main()
