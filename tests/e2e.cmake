@@ -22,6 +22,7 @@ belfry_e2e_test(alert-mail alert_mail_test.py)
 belfry_e2e_test(auth auth_test.py)
 belfry_e2e_test(bench bench_test.py)
 belfry_e2e_test(beside_page beside_page_test.py)
+belfry_e2e_test(channels channels_test.py)
 belfry_e2e_test(chunking chunking_test.py)
 belfry_e2e_test(cli cli_test.py)
 belfry_e2e_test(clients clients_test.py)
@@ -65,7 +66,7 @@ belfry_e2e_test(torture torture_test.py)
 belfry_e2e_test(trace trace_test.py)
 belfry_e2e_test(verdict verdict_test.py)
 belfry_e2e_test(walk walk_test.py)
-set_tests_properties(e2e.agents e2e.auth e2e.delivery e2e.drop e2e.inbound e2e.judged
+set_tests_properties(e2e.agents e2e.auth e2e.channels e2e.delivery e2e.drop e2e.inbound e2e.judged
                      e2e.mx e2e.own_alerts e2e.queue e2e.server e2e.service e2e.tls e2e.walk
                      PROPERTIES LABELS "e2e;threads")
 set_tests_properties(e2e.agents-kill-50 e2e.kill-50
