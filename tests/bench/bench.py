@@ -15,14 +15,14 @@ import socket
 import statistics
 import subprocess
 import sys
-import threading
 import time
 
+import alerting
 import domains
 import judging
 import secure
 import signing
-from servers import PRESET, Belfry, Postfix, Sink, lab, source
+from servers import PRESET, Belfry, Peak, Postfix, Sink, lab, source
 
 MIB = 1 << 20
 
@@ -31,7 +31,8 @@ def note(text):
     print(f"  {text}", file=sys.stderr, flush=True)
 
 
-class Bench(secure.Figures, signing.Figures, judging.Figures):
+class Bench(secure.Figures, signing.Figures, judging.Figures,
+            alerting.Figures):
     note, now = staticmethod(note), staticmethod(time.monotonic)
 
     def __init__(self, options):
@@ -253,7 +254,7 @@ class Bench(secure.Figures, signing.Figures, judging.Figures):
             grown = []
             for _ in range(3):
                 before = belfry.memory()
-                with Peak(belfry) as peak:
+                with Peak(belfry.memory) as peak:
                     have = sink.count
                     send_big(belfry.smtp, 50 * MIB)
                     sink.wait(have + 1, 120)
@@ -397,7 +398,8 @@ class Bench(secure.Figures, signing.Figures, judging.Figures):
 
 FIGURES = ["kept", "new", "cpu", "one", "hundred", "recipients", "mx", "dead",
            "idle", "big", "backlog", "backup", "tls", "login", "handshakes",
-           "tls_idle", "guarded", "sign", "spf", "milter", "verify"]
+           "tls_idle", "guarded", "sign", "spf", "milter", "verify", "alerts",
+           "alerts_signed", "outage", "held", "urgent"]
 
 
 def lacking(name):
@@ -411,27 +413,6 @@ def lacking(name):
     if name == "verify":
         return judging.lacking_behind_postfix()
     return domains.lacking() if name in ("mx", "dead") else None
-
-
-class Peak:
-    """The most memory that a server had while the block ran."""
-
-    def __init__(self, server):
-        self.server, self.most = server, 0.0
-        self.ending = threading.Event()
-        self.thread = threading.Thread(target=self.watch)
-
-    def watch(self):
-        while not self.ending.wait(0.002):
-            self.most = max(self.most, self.server.memory())
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *unused):
-        self.ending.set()
-        self.thread.join()
 
 
 def expect(client, code):
@@ -513,6 +494,12 @@ def main():
                         help="clients by TLS that do nothing (4000)")
     parser.add_argument("--signing", type=int, default=3000,
                         help="milliseconds of signing in a run (3000)")
+    parser.add_argument("--alerts", type=int, default=10000,
+                        help="that become a mail each (10000)")
+    parser.add_argument("--held", type=int, default=100000,
+                        help="alerts that go on firing (100000)")
+    parser.add_argument("--bulk", type=int, default=100000,
+                        help="mails before an alert (100000)")
     parser.add_argument("--backup", type=int, default=2000,
                         help="megabytes in the store that is copied (2000)")
     parser.add_argument("--out", metavar="FOLDER",

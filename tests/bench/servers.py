@@ -84,6 +84,11 @@ class Sink:
                 self.count = int(found[-1])
             time.sleep(0.002) # gather, rather than wake for each message
 
+    def connections(self):
+        """How many there are."""
+        with open("/proc/net/tcp", encoding="ascii") as file:
+            return file.read().count(f":{self.port:04X} 0100007F:")
+
     def wait(self, count, timeout, client=None):
         """Until COUNT messages came; not for a CLIENT that has failed."""
         end = time.monotonic() + timeout
@@ -99,6 +104,27 @@ class Sink:
     def stop(self):
         self.process.terminate()
         self.process.wait()
+
+
+class Peak:
+    """The most that MEASURE said while the block ran, asked each PAUSE."""
+
+    def __init__(self, measure, pause=0.002):
+        self.measure, self.pause, self.most = measure, pause, 0
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+
+    def watch(self):
+        while not self.ending.wait(self.pause):
+            self.most = max(self.most, self.measure())
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *unused):
+        self.ending.set()
+        self.thread.join()
 
 
 def source(port, count, connections=20, kept=True, size=4096,
