@@ -2,9 +2,10 @@
 """demo - belfryd on loopback with real mail going through it; `./dev demo`.
 
 Sends four messages that show the four things that can happen to mail, all of
-them signed, and one as a stranger, which is judged; prints where each arrived,
-and keeps running so that one can play with it. With --exit it ends when all
-have arrived: 0, or 1 if one did not.
+them signed, and one as a stranger, which is judged; posts an alert as
+Prometheus does; prints where each arrived, and keeps running so that one can
+play with it. With --exit it ends when all have arrived: 0, or 1 if one did
+not.
 """
 import argparse
 import json
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 import lab
 import names
@@ -31,6 +33,8 @@ PATIENCE_S = 60
 # Who may send for the stranger, and what is to be done with others.
 RECORDS = {"partner.example": "v=spf1 ip4:127.0.0.1 -all",
            "_dmarc.partner.example": "v=DMARC1; p=reject"}
+
+ON_DUTY = "duty@example.net"
 
 
 def port_near(wish):
@@ -92,6 +96,7 @@ class Demo:
             "delivery": {
                 "smarthost": sink,
                 "retry": {"first": "1s", "factor": 2, "max": "30s"}},
+            "alerts": {"mail": [ON_DUTY]},
         }, preset=PRESET)
         self.use_port("smtp", "listeners", 2525)
         self.use_port("http", "http", 8025)
@@ -145,7 +150,8 @@ class Demo:
         with open(os.path.join(self.folder, path), "wb") as file:
             file.write(message.content)
         subject = message.header("Subject") or "(no subject)"
-        sender = message.sender or "<> (a bounce)"
+        is_alert = message.recipients == [ON_DUTY]
+        sender = message.sender or f"<> ({'an alert' if is_alert else 'a bounce'})"
         with self.told:
             print(f"  arrived: \"{subject}\" from {sender} for "
                   f"{', '.join(message.recipients)}\n"
@@ -154,7 +160,11 @@ class Demo:
                 value = message.header(name)
                 if value:
                     print(f"           {name}: {value[:150]}", flush=True)
-        key = "bounce" if message.sender == "" else subject
+        key = subject
+        if is_alert:
+            key = "alert"
+        elif message.sender == "":
+            key = "bounce"
         self.arrived.setdefault(key, set()).update(message.recipients)
 
     def send(self, subject, to, text, port=None, sender="anna@example.org"):
@@ -183,6 +193,21 @@ class Demo:
                   "From a stranger: SPF and DMARC say that it is from its author.",
                   port=self.mx, sender="dora@partner.example")
 
+    def alert(self):
+        """What Prometheus would post."""
+        document = json.dumps([{
+            "labels": {"alertname": "DiskWillFill", "instance": "db1",
+                       "severity": "critical"},
+            "annotations": {"summary": "/srv on db1 is full in 4 hours"}}])
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.belfryd.http}/api/v2/alerts",
+            document.encode(), {"Content-Type": "application/json"})
+        with self.told, urllib.request.urlopen(request, timeout=30) as answer:
+            print("  posted:  an alert, DiskWillFill on db1, to "
+                  f"{request.full_url}\n           belfryd said: "
+                  f"{answer.status}; critical ones wait 5 seconds for others",
+                  flush=True)
+
     def all_arrived(self):
         return self.arrived == {
             "Hello": {"ben@example.net"},
@@ -190,6 +215,7 @@ class Demo:
             "Busy": {"later@example.net"},
             "bounce": {"anna@example.org"},
             "Judged": {"anna@example.org"},
+            "alert": {ON_DUTY},
         }
 
     def wait(self):
@@ -207,6 +233,8 @@ class Demo:
 Belfry runs. To play with:
   send mail to      127.0.0.1:{self.belfryd.smtp}   (SMTP; what arrives is shown here)
   as a stranger     127.0.0.1:{self.mx}   (to example.org only, and judged: of partner.example all is well)
+  an alert          {belfry} alert send --title 'The backup failed' --severity critical
+                    {belfry} alert list
   metrics           http://127.0.0.1:{self.belfryd.http}/metrics
   status            {belfry} status
   the queue         {belfry} queue list
@@ -228,11 +256,12 @@ def run(demo, leave):
     print(f"belfryd listens on 127.0.0.1:{demo.belfryd.smtp}, its smarthost is a "
           f"small server on port {demo.sink.port}", flush=True)
     demo.send_all()
+    demo.alert()
     if not demo.wait():
         print(f"demo: not all has arrived after {PATIENCE_S} s; see {SHOWN}/belfryd.log",
               file=sys.stderr)
         return 1
-    print("All five have arrived.", flush=True)
+    print("All six have arrived.", flush=True)
     if not leave:
         demo.tell_where()
         demo.stay()

@@ -72,7 +72,7 @@ class FiveLines(harness.Case):
             text = mail.content.decode()
             self.assertIn("db1", text)
             self.assertIn("db2", text)
-            self.assertIn(f"To: {rcpt}", text)
+            self.assertEqual(mail.header("To"), f"<{rcpt}>")
             self.assertIn("DiskWillFill", mail.header("Subject"))
             self.assertEqual(mail.header("Auto-Submitted"), "auto-generated")
         time.sleep(1) # nothing more comes
