@@ -291,7 +291,7 @@ struct engine {
 	struct mute mute;
 	struct inhibit *inhibit;
 	bool look_all, rerouting;
-	size_t nflushes, nletters; /* under way */
+	size_t nflushes; /* under way */
 
 	struct due_heap dues, group_dues;
 	struct throttle *throttles;

@@ -405,7 +405,6 @@ letter_write(struct flush *f, struct intent *lead)
 	l->l.seq = l->notice.seq;
 	f->nwriting++;
 	f->nletters++;
-	f->e->nletters++;
 	f->e->deps.write(f->e->deps.write_ctx, &l->l);
 }
 
@@ -424,7 +423,6 @@ engine_written(struct engine_letter *el, int result)
 	}
 	if (result < 0)
 		f->result = result;
-	f->e->nletters--;
 	f->nwriting--;
 	flush_written(f);
 }

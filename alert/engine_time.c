@@ -249,7 +249,7 @@ turn_arm(struct engine *e, int64_t now)
 
 	if (a != NULL && a->when_ms < first)
 		first = a->when_ms;
-	if (b != NULL && b->when_ms < first && e->nletters < FLUSH_OUT)
+	if (b != NULL && b->when_ms < first && e->nflushes < FLUSHES_MOST)
 		first = b->when_ms;
 	loop_timer_set(&e->timer, first > now ? first - now : 0);
 }
@@ -273,13 +273,13 @@ engine_turn(struct engine *e)
 		engine_look_all(e);
 	}
 	node = due_heap_first(&e->group_dues);
-	if (!e->rerouting && e->nletters < FLUSH_OUT && node != NULL &&
+	if (!e->rerouting && e->nflushes < FLUSHES_MOST && node != NULL &&
 	    node->when_ms <= now) {
 		flush_begin(e, now);
 		/* A bounded number at a time. */
 		node = due_heap_first(&e->group_dues);
 		if (node != NULL && node->when_ms <= now &&
-		    e->nletters < FLUSH_OUT)
+		    e->nflushes < FLUSHES_MOST)
 			engine_turn_soon(e);
 	}
 	turn_arm(e, now);
