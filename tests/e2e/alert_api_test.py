@@ -312,9 +312,17 @@ class Beside(harness.Case):
         self.assertIn("silence not found", done.stderr)
 
     @alertmanager.AMTOOL
+    @alertmanager.ALERTMANAGER
     def test_amtool_config(self):
         """The configuration that is shown is one, and routes as ours does."""
+        self.with_peer()
         tool = self.ours.tool
+        for question in (("show",), ("test", "severity=critical", "team=db"),
+                         ("test", "severity=critical", "instance=web1",
+                          "job=x"), ("test", "team=db"), ("test", "a=b")):
+            self.assertEqual(tool("config", "routes", *question).stdout,
+                             self.peer.tool("config", "routes",
+                                            *question).stdout)
         shown = tool("config", "routes", "show").stdout
         for line in ("default-route  receiver: team",
                      '{severity="critical"}  continue: true  receiver: oncall',

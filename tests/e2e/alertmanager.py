@@ -17,7 +17,9 @@ ROUTES = {
     "group_interval": "1s", "repeat_interval": "1h",
     "routes": [
         {"matchers": ['severity="critical"'], "receiver": "oncall",
-         "group_by": ["alertname", "instance"], "continue": True},
+         "group_by": ["alertname", "instance"], "continue": True,
+         "routes": [{"matchers": ['instance=~"web.*"', 'job!=""'],
+                     "group_wait": "500ms", "receiver": "team"}]},
         {"matchers": ['team="db"'], "receiver": "db"}]}
 INHIBIT = [{"source_matchers": ['severity="critical"'],
             "target_matchers": ['severity="warning"'], "equal": ["instance"]}]
