@@ -10,6 +10,7 @@
 #include "relay/alert_v2_json.h"
 #include "relay/alerts.h"
 #include "relay/api.h"
+#include "relay/hooks.h"
 
 #define TYPE_JSON "application/json"
 
@@ -339,7 +340,7 @@ static const struct v2_path v2_paths[] = {
 	{"GET", "status", USER_READ, v2_status},
 	{"GET", "receivers", USER_READ, v2_receivers},
 	{"GET", "alerts", USER_READ, v2_alerts},
-	{"POST", "alerts", USER_POST, alert_v2_post},
+	{"POST", "alerts", USER_POST, hooks_handle},
 	{"GET", "alerts/groups", USER_READ, v2_groups},
 	{"GET", "silences", USER_READ, v2_silences_get},
 	{"POST", "silences", USER_ACT, v2_silence_post},
@@ -371,13 +372,21 @@ v2_is_json(const struct http_request *http)
 	       (type[len] == '\0' || type[len] == ';' || type[len] == ' ');
 }
 
+/* Who may post without a login the source says. */
+static bool
+v2_may(const struct v2_path *p, const struct http_who *who)
+{
+	return (who->rights & p->needs) != 0 ||
+	       (p->needs == USER_POST && who->user == NULL);
+}
+
 static void
 v2_serve(struct relay *r, struct http_request *http, const struct v2_path *p,
 	 const struct http_who *who)
 {
 	const char *type = http_request_header(http, "Content-Type");
 
-	if ((who->rights & p->needs) == 0)
+	if (!v2_may(p, who))
 		v2_fail(http, 403, 403, NULL,
 			xasprintf("not without the right %s",
 				  p->needs == USER_READ   ? "read"
@@ -403,6 +412,15 @@ v2_no_method(struct http_request *http, const char *methods)
 			  http_request_method(http), methods));
 }
 
+int
+alert_v2_gate(struct relay *r, struct http_request *http,
+	      const struct http_who *who, bool login)
+{
+	if (strcmp(http_request_method(http), "POST") == 0)
+		return hooks_gate(r, http, who, login);
+	return login || who->rights != 0 ? 0 : 401;
+}
+
 void
 alert_v2_handle(struct relay *r, struct http_request *http,
 		const struct http_who *who)
@@ -412,7 +430,8 @@ alert_v2_handle(struct relay *r, struct http_request *http,
 	char methods[32] = "";
 
 	if (relay_engine(r) == NULL) {
-		alert_v2_busy(http);
+		v2_fail(http, 404, 404, NULL,
+			xstrdup("there is nobody to tell of alerts"));
 		return;
 	}
 	for (const struct v2_path *p = v2_paths; p->path != NULL; p++) {

@@ -12,9 +12,9 @@
 #include "relay/http_who.h"
 #include "relay/relay.h"
 
-/* So large may what is posted to /api/v2/alerts be. */
-#define ALERT_V2_BODY_MAX (8 * 1024 * 1024)
-
+/* May it go on, to /api/v2/alerts? See struct http_page. */
+int alert_v2_gate(struct relay *r, struct http_request *http,
+		  const struct http_who *who, bool login);
 /* Serve a path below /api/v2/ to WHO, which is not used afterwards. */
 void alert_v2_handle(struct relay *r, struct http_request *http,
 		     const struct http_who *who);
@@ -24,10 +24,6 @@ void alert_v2_handle(struct relay *r, struct http_request *http,
 void alert_v2_refuse(struct http_request *http, int status, const char *why);
 /* 503, and when to come again. */
 void alert_v2_busy(struct http_request *http);
-
-/* alert_v2_post.c */
-void alert_v2_post(struct relay *r, struct http_request *http,
-		   const struct http_who *who);
 
 /* alert_v2_list.c: alerts, or with GROUPED their groups. */
 void alert_v2_list(struct relay *r, struct http_request *http, bool grouped);

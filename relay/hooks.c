@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "relay/alerts.h"
 
 #define POSTABLE     "api/v2/alerts"
+#define API_SOURCE   "alertmanager" /* whose HOOKS_API_PATH is */
 #define RETRY_AFTER  "10"
 #define NAME_SIZE    129
 #define TOKEN_SIZE   129
@@ -56,6 +58,11 @@ hook_path_parse(const char *path, struct hook_path *ret)
 	const char *at = path + strlen(HOOKS_PATH);
 
 	memset(ret, 0, sizeof(*ret));
+	if (strcmp(path, HOOKS_API_PATH) == 0) {
+		snprintf(ret->name, sizeof(ret->name), "%s", API_SOURCE);
+		ret->postable = true;
+		return true;
+	}
 	if (!hook_piece(&at, ret->name, sizeof(ret->name)))
 		return false;
 	if (*at != '\0' && strcmp(at, POSTABLE) != 0 &&
@@ -205,7 +212,9 @@ hooks_gate(struct relay *r, struct http_request *req,
 		return hook_refuse(r, source, who, 429, "rate");
 	tally_count(r->hooks_rates, source->name, strlen(source->name),
 		    &source->rate, now);
-	http_request_set_body_max(req, (size_t)source->body_max);
+	http_request_set_body_max(req, source->builtin && path.postable
+					       ? HOOKS_POSTABLE_MAX
+					       : (size_t)source->body_max);
 	return 0;
 }
 

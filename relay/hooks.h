@@ -5,6 +5,7 @@
  *	/hooks/NAME/TOKEN                    which has a token
  *	.../api/v2/alerts                    of the kind alertmanager: for a
  *	                                     Prometheus with a path_prefix
+ *	/api/v2/alerts                       the source called alertmanager
  *
  * Who may is known before a byte of the body is read: its token, a signature (by
  * which it is known when the body is there), the source's networks, a login with
@@ -18,7 +19,11 @@
 
 #include "relay/http_who.h"
 
-#define HOOKS_PATH "/hooks/"
+#define HOOKS_PATH     "/hooks/"
+#define HOOKS_API_PATH "/api/v2/alerts"
+
+/* What Prometheus posts to the built-in source may be as large. */
+#define HOOKS_POSTABLE_MAX (8 * 1024 * 1024)
 
 /* The header of REQ is there. 0, or the status that ends it. WHO has what `trust`
  * gives to its address; LOGIN: who it is will be asked. */

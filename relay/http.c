@@ -101,11 +101,11 @@ static const struct http_page http_pages[] = {
 		.handle = api_handle,
 	},
 	{
-		.path = "/api/v2/alerts",
+		.path = HOOKS_API_PATH,
 		.serves = CONFIG_SERVE_ALERTS,
 		.needs = V2_RIGHTS,
-		.body_max = ALERT_V2_BODY_MAX,
 		.from_pages = true,
+		.gate = alert_v2_gate,
 		.handle = alert_v2_handle,
 	},
 	{

@@ -381,6 +381,32 @@ class Who(harness.Case):
                         else:
                             self.assertEqual(status, 403)
 
+    def test_source(self):
+        """A source that is configured may be known by its networks."""
+        belfryd = self.prepare(lab.merge(alertmanager.ALERTS, {"alerts": {
+            "sources": [{"name": "alertmanager", "kind": "alertmanager",
+                         "networks": ["loopback"], "body": "2K"}]}}))
+        belfryd.config["http"][0]["trust"] = ["192.0.2.1"]
+        belfryd.write_config()
+        belfryd.start()
+        self.api = alertmanager.Api(belfryd.http)
+        alert = {"labels": {"alertname": "A"}}
+        self.assertEqual(self.ask("POST", "alerts", [alert]), 200)
+        self.assertEqual(self.ask("GET", "alerts"), 401)
+        self.assertEqual(self.ask("POST", "silences", silence("x")), 401)
+        self.assertEqual(self.ask("POST", "alerts", [alert] * 200), 413)
+
+    def test_counted(self):
+        belfryd = self.begin(trust=["loopback"])
+        self.ask("POST", "alerts", [
+            {"labels": {"alertname": "A"}},
+            {"labels": {"alertname": "B"}, "endsAt": alertmanager.at(-9)}])
+        self.ask("POST", "alerts", [{}])
+        for result in ("firing", "resolved", "malformed"):
+            self.assertEqual(belfryd.metric(
+                "belfry_alert_events_total", source="alertmanager",
+                result=result), 1, result)
+
     def test_trust(self):
         self.begin(trust=["loopback"])
         self.assertEqual(self.ask("POST", "alerts", [{"labels": {
@@ -419,9 +445,13 @@ class Who(harness.Case):
             self.assertEqual(self.api.ask("GET", path)[0], 404)
 
     def test_without_alerts(self):
-        belfryd = self.start()
+        belfryd = self.prepare()
+        belfryd.config["http"][0]["serve"].append("alerts")
+        belfryd.write_config()
+        belfryd.start()
         api = alertmanager.Api(belfryd.http)
-        for path in ("/api/v2/status", "/api/v2/alerts", "/api/v1/alerts"):
+        for path in ("/api/v2/status", "/api/v2/alerts", "/api/v1/alerts",
+                     "/alert/x?to=y"):
             self.assertEqual(api.ask("GET", path)[0], 404)
 
 
