@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "alert/alert_secrets.h"
+#include "alert/render.h"
+#include "alert/rules.h"
 #include "base/arena.h"
 #include "base/xalloc.h"
 #include "cli/check_milter.h"
@@ -127,6 +129,22 @@ check_secrets(const struct config *c, bool become, struct conf_errors *e)
 	routing_unref(&routing);
 }
 
+/* The same of alerts; and the words in which people are told. */
+static void
+check_alerts(const struct config *c, bool become, struct conf_errors *e)
+{
+	struct render *render = NULL;
+	struct rules *rules;
+
+	alert_secrets_check(&c->alerts, (enum secrets_mode)c->secrets.mode,
+			    become, e);
+	if (rules_new(&c->alerts, c->hostname, e, &rules) < 0)
+		return;
+	if (render_new_by_rules(rules, e, &render) == 0)
+		render_unref(&render);
+	rules_unref(&rules);
+}
+
 static void
 check_dir(const char *dir, const struct conf_mark *mark, const char *key,
 	  struct conf_errors *e)
@@ -188,8 +206,7 @@ check_all(const struct config *c, const char *as, struct conf_errors *e)
 	config_tls_look(c, belfryd, e);
 	config_dkim_look(c, as != NULL, e);
 	check_secrets(c, belfryd, e);
-	alert_secrets_check(&c->alerts, (enum secrets_mode)c->secrets.mode,
-			    belfryd, e);
+	check_alerts(c, belfryd, e);
 	if (belfryd)
 		check_access(c, e);
 	if (milter)

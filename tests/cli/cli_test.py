@@ -577,6 +577,24 @@ class Usage(Case):
                                  r"\A(belfry|usage): ")
                 self.assertNotIn(BELFRY, done.stderr)
 
+    def test_check_alerts(self):
+        """Secrets, and the templates of channels, are looked at."""
+        def alerts(receiver):
+            with open(self.conf, "a", encoding="utf-8") as file:
+                file.write("alerts: {mail: [a@example.org], receivers: "
+                           f"[{{name: x, {receiver}}}]}}\n")
+
+        with open(self.conf, encoding="utf-8") as file:
+            before = file.read()
+        alerts("webhook: [{url: 'http://a/', body: '{{nothing}}'}]")
+        done = self.belfry("check", exit=78)
+        self.assertRegex(done.stderr, r":\d+:\d+: .*`nothing`")
+        with open(self.conf, "w", encoding="utf-8") as file:
+            file.write(before)
+        alerts("slack: [{url_file: /nowhere/slack}]")
+        done = self.belfry("check", exit=78)
+        self.assertIn("/nowhere/slack", done.stderr)
+
     def test_check(self):
         with open(self.conf, encoding="utf-8") as file:
             quiet = file.read()
