@@ -15,7 +15,8 @@
 #include "base/utf8.h"
 #include "base/xalloc.h"
 
-#define FLUSH_LATER_MS ENGINE_MINUTE /* what could not be written */
+#define FLUSH_LATER_MS ENGINE_MINUTE        /* what could not be written */
+#define FLUSH_RETRY_MS (10 * ENGINE_SECOND) /* an attempt was out */
 #define FLUSH_HISTORY  ENGINE_LISTED_MAX
 
 /* --- when ----------------------------------------------------------------------- */
@@ -330,6 +331,15 @@ intent_done(struct intent *it, int result)
 			g->v[i].seq = g->c.seq;
 }
 
+static bool
+fg_was_skipped(const struct flush_group *fg)
+{
+	for (size_t k = 0; k < fg->nintents; k++)
+		if (fg->intents[k]->lead->skipped)
+			return true;
+	return false;
+}
+
 static void
 flush_group_done(struct engine *e, struct flush_group *fg, int result)
 {
@@ -343,10 +353,15 @@ flush_group_done(struct engine *e, struct flush_group *fg, int result)
 		intent_done(fg->intents[k], result);
 	g->busy = false;
 	g->alone = result < 0;
-	if (result < 0) /* what it was due for, it still is */
+	if (result < 0) { /* what it was due for, it still is */
 		plan_first(&g->c.due_ms, engine_now(e) + FLUSH_LATER_MS);
-	else
+	} else {
+		/* An attempt may come back without an outcome. */
+		if (fg_was_skipped(fg))
+			plan_first(&g->c.due_ms,
+				   engine_now(e) + FLUSH_RETRY_MS);
 		group_drop_done(e, fg);
+	}
 	group_plan(e, g);
 }
 

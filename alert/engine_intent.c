@@ -20,6 +20,7 @@ struct wanted {
 	uint8_t both; /* told, and pending if there is a message */
 	bool current; /* it is one that the group tells now */
 	bool send_resolved;
+	bool again; /* only since the outcome of its message came */
 };
 
 static const struct incident_core *
@@ -38,6 +39,10 @@ want_open(const struct wanted *w)
 	if ((w->fg->g->v[w->slot].flags & MEMBER_LEFT) || !w->current)
 		return (int)told_pending(w->both);
 	if (w->fg->v[w->slot].quiet != QUIET_NOT || c->acked_ms != 0)
+		return TOLD_NOTHING;
+	/* Who joined since the group told last waits for its turn. */
+	if (w->again && told == TOLD_NOTHING &&
+	    c->changed_ms > w->fg->g->c.flushed_ms)
 		return TOLD_NOTHING;
 	if (c->flags & INCIDENT_FLAPPING)
 		return told == TOLD_FLAPPING && !held ? TOLD_NOTHING
@@ -194,9 +199,9 @@ intent_reminds(const struct flush_group *fg, const struct intent *it)
 	return false;
 }
 
-/* May N's recipient be told something now? */
+/* Is it N's recipient's turn? */
 static bool
-fg_may_tell(const struct flush_group *fg, const struct notice *n, bool current)
+fg_has_turn(const struct flush_group *fg, const struct notice *n, bool current)
 {
 	if (fg->why & WHY_DUE || (fg->why & WHY_REPEAT && current))
 		return true;
@@ -204,7 +209,7 @@ fg_may_tell(const struct flush_group *fg, const struct notice *n, bool current)
 		return true;
 	if (fg->why & WHY_INSTEAD && n->c.origin == NOTICE_INSTEAD)
 		return true;
-	return n->deferred && n->c.message == 0;
+	return false;
 }
 
 static struct intent *
@@ -247,7 +252,9 @@ intent_make(struct flush_group *fg, struct notice *n, bool is_new, bool current)
 {
 	struct engine *e = fg->flush->e;
 	struct intent *it = intent_new(fg, n, is_new);
-	bool may = fg_may_tell(fg, n, current);
+	bool turn = fg_has_turn(fg, n, current);
+	/* Its message was accepted, and what that said may be over. */
+	bool again = !turn && n->deferred && n->c.message == 0;
 	struct sum s = {.changed = false};
 	bool falls_back = !is_new && fg->why & WHY_INSTEAD &&
 			  !(n->c.flags & NOTICE_FELL_BACK) &&
@@ -261,9 +268,10 @@ intent_make(struct flush_group *fg, struct notice *n, bool is_new, bool current)
 			.both = notice_both(n, i),
 			.current = current,
 			.send_resolved = receiver_sends_resolved(e, n),
+			.again = again,
 		};
 
-		it->both[i] = sum_slot(&w, may, &s, it);
+		it->both[i] = sum_slot(&w, turn || again, &s, it);
 	}
 	it->falls_back = falls_back;
 	/* A mail that tells others, too, is not taken back: its outcome makes
@@ -282,6 +290,8 @@ intent_make(struct flush_group *fg, struct notice *n, bool is_new, bool current)
 		it->tells = true;
 		it->kind = NOTICE_REMINDER;
 	} else if (!s.marked && !s.forgets && !falls_back) {
+		if (again)
+			n->deferred = false;
 		intent_free(e, it);
 		return NULL;
 	}

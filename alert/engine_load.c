@@ -287,6 +287,7 @@ load_notice(struct engine *e, const struct load_row *row)
 	n->receiver = engine_name(e, names.receiver);
 	n->version = row->version;
 	n->pages = row->pages;
+	n->deferred = c.message == 0 && !(c.flags & NOTICE_FAILED);
 	group_add_notice(g, n);
 	load_share(e, n);
 	load_entries(e, n, at != NULL ? at : row->text,

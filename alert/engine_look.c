@@ -117,6 +117,20 @@ slot_was_told(const struct flush_group *fg, uint32_t slot, bool *ret_held,
 	return told;
 }
 
+static bool
+slot_says_firing(const struct flush_group *fg, uint32_t slot)
+{
+	for (uint32_t i = 0; i < fg->g->nnotices; i++) {
+		enum told to =
+			told_pending(notice_both(fg->g->notices[i], slot));
+
+		if ((to == TOLD_FIRING || to == TOLD_FLAPPING) &&
+		    fg->g->notices[i]->same == NULL)
+			return true;
+	}
+	return false;
+}
+
 /* One of whom nobody was told, and somebody is to be now: it is as new. */
 static void
 look_release(struct flush_group *fg, uint32_t slot)
@@ -125,6 +139,9 @@ look_release(struct flush_group *fg, uint32_t slot)
 	bool held, pending, told = slot_was_told(fg, slot, &held, &pending);
 	int64_t when = fg->flush->now;
 
+	/* What waits to leave is no longer true. */
+	if (pending && slot_is_over(fg, slot) && slot_says_firing(fg, slot))
+		fg->why |= WHY_DUE;
 	if (fg->v[slot].quiet != QUIET_NOT) {
 		if (fg->v[slot].quiet == QUIET_INHIBITED)
 			m->flags |= MEMBER_INHIBITED;

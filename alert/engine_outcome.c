@@ -105,6 +105,7 @@ outcome_one(struct engine *e, struct outcome *o, struct notice *n)
 	metric_outcome(e, n, o->delivered);
 	if (o->delivered) {
 		outcome_accepted(e, n);
+		n->deferred = true; /* what it said may be over already */
 		suspend_worked(e, n);
 	} else {
 		outcome_failed(e, n, words);

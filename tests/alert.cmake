@@ -21,6 +21,20 @@ add_library(belfry_engine_rig STATIC unit/engine_rig.c unit/rules_kit.c)
 target_link_libraries(belfry_engine_rig PUBLIC belfry_queue_rig belfry_alert)
 
 belfry_unit_test(engine_take belfry_engine_rig)
+belfry_unit_test(engine_many belfry_engine_rig)
+belfry_unit_test(engine_crash belfry_engine_rig)
+# Sizes of memory.
+set_tests_properties(unit.engine_many PROPERTIES LABELS plain)
+add_test(NAME unit.engine_many_100000 COMMAND test_engine_many)
+set_tests_properties(unit.engine_many_100000 PROPERTIES LABELS slow
+                     TIMEOUT 600 ENVIRONMENT ENGINE_MANY=100000)
+# The same at every point.
+foreach(story one two acknowledged refused quiet)
+  add_test(NAME unit.engine_crash_all.${story} COMMAND test_engine_crash)
+  set_tests_properties(unit.engine_crash_all.${story} PROPERTIES LABELS slow
+                       TIMEOUT 1800
+                       ENVIRONMENT "STORY=${story};STORY_POINTS=600")
+endforeach()
 belfry_unit_test(engine_start belfry_engine_rig)
 belfry_unit_test(engine_quiet belfry_engine_rig)
 belfry_unit_test(engine_fail belfry_engine_rig)

@@ -95,6 +95,10 @@ rig_keep(struct engine_rig *er, const struct attempt *a, const char *text)
 	m->shown = (size_t)atoi(shown);
 	m->queue_id = a->id;
 	m->when_ms = clock_wall_ms(er->rig.clock);
+	if (er->on_mail != NULL) {
+		er->on_mail(m);
+		er->nmails = 0;
+	}
 }
 
 struct rig_reading {
@@ -245,7 +249,7 @@ engine_rig_open(struct engine_rig *er)
 		.hostname = "mx.example.org",
 	};
 	must(engine_new(&deps, &er->e) == 0);
-	rig_start(&er->rig);
+	queue_start(er->rig.q);
 	er->rules = rules_kit_new(er->yaml != NULL ? er->yaml : RIG_YAML);
 	engine_start(er->e, er->rules);
 	engine_rig_settle(er);
@@ -262,13 +266,19 @@ engine_rig_rules(struct engine_rig *er, const char *yaml)
 }
 
 void
-engine_rig_init(struct engine_rig *er, const char *dir)
+engine_rig_begin(struct engine_rig *er, const char *dir)
 {
 	memset(er, 0, sizeof(*er));
 	er->synced = true;
 	rig_now = er;
 	er->mails = xcalloc(ENGINE_RIG_MAILS, sizeof(er->mails[0]));
 	rig_init(&er->rig, dir);
+}
+
+void
+engine_rig_init(struct engine_rig *er, const char *dir)
+{
+	engine_rig_begin(er, dir);
 	engine_rig_open(er);
 }
 

@@ -55,6 +55,8 @@ struct engine_rig {
 	size_t nout;
 	int written; /* letters */
 	bool synced; /* the clock */
+	/* Who hears of each mail that arrives; then none is kept. */
+	void (*on_mail)(const struct engine_mail *m);
 	/* As in engine_deps; may change. */
 	bool (*hear)(void *ctx, const struct alert *a);
 	void *hear_ctx;
@@ -70,6 +72,8 @@ void engine_rig_answer(struct engine_rig *er, bool delivered);
 
 /* DIR NULL: a new folder. */
 void engine_rig_init(struct engine_rig *er, const char *dir);
+/* The same without opening. */
+void engine_rig_begin(struct engine_rig *er, const char *dir);
 void engine_rig_done(struct engine_rig *er);
 /* Closed as after a crash, for the next life. */
 void engine_rig_close(struct engine_rig *er);

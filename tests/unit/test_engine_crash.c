@@ -1,0 +1,444 @@
+/*
+ * The engine's promises as a table of stories. Each is told to a child that is
+ * killed at a point where something becomes durable, then to the next life,
+ * whose source does not post again. Whatever the moment: what was said to be
+ * accepted is told, nothing is repeated but what was in flight, and nothing is
+ * left over.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/must.h"
+#include "tests/unit/engine_rig.h"
+#include "tests/unit/store_check.h"
+#include "tests/unit/store_fail.h"
+#include "tests/unit/store_kit.h"
+#include "tests/unit/test.h"
+
+#define A "alertname=Disk host=a"
+#define B "alertname=Disk host=b"
+#define C "alertname=Load host=c"
+
+/* What the world saw; outlives every child. */
+struct seen {
+	int fired, resolved, acked; /* answers of 0 */
+	int lives;
+	int64_t wall_ms; /* of the last life */
+	/* By the letter of the host. */
+	int firing[26], over[26], down[26], reminded[26];
+	int fallback;
+	bool finished;
+	long calls;
+};
+
+static struct seen *seen; /* shared with the children */
+
+struct story {
+	const char *name;
+	const char *yaml;
+	void (*tell)(struct engine_rig *er, bool again);
+	void (*judge)(const struct seen *s);
+	int least; /* points it must have */
+	/* The far end, as it is when a life begins. */
+	enum engine_far far;
+	const char *only, *dsn;
+};
+
+/* --- what arrives ---------------------------------------------------------------- */
+
+static void
+hear_one(const char *kind, const char *word)
+{
+	size_t at;
+
+	if (word[0] == '+' && word[1] >= 'a' && word[1] <= 'z') {
+		at = (size_t)(word[1] - 'a');
+		seen->firing[at]++;
+	} else if (word[0] == '-' && word[1] >= 'a' && word[1] <= 'z') {
+		at = (size_t)(word[1] - 'a');
+		if (strcmp(kind, "was_down") == 0)
+			seen->down[at]++;
+		else
+			seen->over[at]++;
+	}
+}
+
+static void
+hear(const struct engine_mail *m)
+{
+	char text[sizeof(m->text)], kind[32], *save, *word;
+
+	snprintf(text, sizeof(text), "%s", m->text);
+	word = strtok_r(text, " ", &save);
+	snprintf(kind, sizeof(kind), "%s", word);
+	seen->fallback += strcmp(kind, "fallback") == 0;
+	while ((word = strtok_r(NULL, " ", &save)) != NULL)
+		hear_one(kind, word);
+}
+
+static void
+go_on(struct engine_rig *er, int64_t ms, int64_t step)
+{
+	for (; ms > 0; ms -= step) {
+		engine_rig_advance(er, step, step);
+		seen->wall_ms = clock_wall_ms(er->rig.clock);
+		er->nmails = 0;
+	}
+}
+
+static void
+fire(struct engine_rig *er, const char *labels)
+{
+	if (engine_rig_fire(er, labels) == 0)
+		seen->fired++;
+}
+
+/* --- stories ---------------------------------------------------------------------- */
+
+static void
+resolve(struct engine_rig *er, const char *labels)
+{
+	if (engine_rig_resolve(er, labels) == 0)
+		seen->resolved++;
+}
+
+/* Posted once, told, over. A source says that it is over until it is heard. */
+static void
+tell_one(struct engine_rig *er, bool again)
+{
+	if (!again)
+		fire(er, A);
+	go_on(er, 40 * SECOND, 10 * SECOND);
+	if (seen->resolved == 0)
+		resolve(er, A);
+	go_on(er, 6 * MINUTE, 30 * SECOND);
+}
+
+static void
+judge_one(const struct seen *s)
+{
+	if (s->fired == 0 && s->firing[0] == 0)
+		return;
+	/* A crash may leave no time between the two. */
+	if (s->firing[0] == 0) {
+		assert_int_equal(s->over[0], 0);
+		assert_true(s->lives > 1);
+		return;
+	}
+	assert_in_range(s->firing[0], 1, 2);
+	assert_in_range(s->over[0], 1, 2);
+}
+
+/* Two recipients, and one whose messages don't leave before all is over. */
+static void
+tell_two(struct engine_rig *er, bool again)
+{
+	if (!again)
+		fire(er, A);
+	go_on(er, 40 * SECOND, 10 * SECOND);
+	if (seen->resolved == 0)
+		resolve(er, A);
+	go_on(er, 4 * MINUTE, 30 * SECOND);
+	er->far = FAR_TAKES;
+	go_on(er, 10 * MINUTE, MINUTE);
+}
+
+static void
+judge_two(const struct seen *s)
+{
+	if (s->fired == 0 && s->firing[0] == 0)
+		return;
+	assert_in_range(s->firing[0], 1, 2);
+	assert_in_range(s->over[0], 1, 2);
+	assert_in_range(s->down[0], 1, 2);
+}
+
+/* Several, of two groups in one mail, one of which is acknowledged. */
+static void
+tell_ack(struct engine_rig *er, bool again)
+{
+	if (!again) {
+		struct engine_alert v[] = {
+			{.labels = A}, {.labels = B}, {.labels = C}};
+
+		if (engine_rig_take(er, v, 3) == 0)
+			seen->fired++;
+	}
+	go_on(er, 40 * SECOND, 10 * SECOND);
+	if (engine_rig_state(er, C) == INCIDENT_OPEN && seen->acked == 0) {
+		engine_act(er->e, ENGINE_ACK, engine_rig_id(er, C), "anna", "",
+			   engine_rig_answered, er);
+		engine_rig_settle(er);
+		if (er->result == 0 || er->result == -EALREADY)
+			seen->acked++;
+	}
+	go_on(er, 5 * HOUR, HOUR);
+	if (seen->resolved == 0) {
+		struct engine_alert v[] = {{.labels = A, .resolved = true},
+					   {.labels = B, .resolved = true},
+					   {.labels = C, .resolved = true}};
+
+		if (engine_rig_take(er, v, 3) == 0)
+			seen->resolved++;
+	}
+	go_on(er, 10 * MINUTE, MINUTE);
+}
+
+static void
+judge_ack(const struct seen *s)
+{
+	if (s->fired == 0 && s->firing[0] == 0)
+		return;
+	for (int i = 0; i < 3; i++) {
+		assert_in_range(s->firing[i], 1, 2);
+		assert_in_range(s->over[i], 1, 2);
+	}
+}
+
+/* Refused: the fallback is told. */
+static void
+tell_refused(struct engine_rig *er, bool again)
+{
+	if (!again)
+		fire(er, A);
+	go_on(er, 5 * MINUTE, 30 * SECOND);
+	if (seen->resolved == 0)
+		resolve(er, A);
+	go_on(er, 10 * MINUTE, 30 * SECOND);
+}
+
+static void
+judge_refused(const struct seen *s)
+{
+	if (s->fired == 0 && s->firing[0] == 0)
+		return;
+	assert_in_range(s->fallback, 1, 2);
+	assert_in_range(s->over[0], 1, 2);
+}
+
+/* A silence and a mute on the way; both end by themselves. */
+static void
+silence_done(void *arg, int result, const char *id)
+{
+	(void)id;
+	engine_rig_answered(arg, result);
+}
+
+static void
+tell_quiet(struct engine_rig *er, bool again)
+{
+	int64_t now = clock_wall_ms(er->rig.clock);
+
+	if (!again) {
+		struct engine_silence s = {.starts_ms = now,
+					   .ends_ms = now + 10 * MINUTE,
+					   .created_by = "a",
+					   .comment = ""};
+		struct arena arena;
+		char *why = NULL;
+
+		arena_init(&arena);
+		must(matchers_parse("host=a", &arena, &s.matchers, &why) == 0);
+		engine_silence_set(er->e, &s, silence_done, er);
+		matchers_done(&s.matchers);
+		arena_done(&arena);
+		engine_mute(er->e, now + 20 * MINUTE, "x", "anna",
+			    engine_rig_answered, er);
+		engine_rig_settle(er);
+		fire(er, A);
+	}
+	go_on(er, 30 * MINUTE, MINUTE);
+	if (seen->resolved == 0)
+		resolve(er, A);
+	go_on(er, 10 * MINUTE, MINUTE);
+}
+
+static const struct story stories[] = {
+	{"one", "mail: [anna@example.org]\nretention: 1d\n", tell_one,
+	 judge_one, 15, FAR_TAKES, NULL, NULL},
+	{"two", "mail: [anna@example.org, ben@example.org]\nretention: 1d\n",
+	 tell_two, judge_two, 20, FAR_DOWN, "ben@example.org", NULL},
+	{"acknowledged", "mail: [anna@example.org]\nretention: 1d\n", tell_ack,
+	 judge_ack, 20, FAR_TAKES, NULL, NULL},
+	{"refused",
+	 "retention: 1d\nown: []\nreceivers:\n"
+	 "- {name: oncall, mail: [anna@example.org], fallback: {receiver: "
+	 "boss}}\n"
+	 "- {name: boss, mail: [boss@example.org]}\n"
+	 "route: {receiver: oncall}\n",
+	 tell_refused, judge_refused, 15, FAR_REFUSES, "anna@example.org",
+	 "5.1.1"},
+	{"quiet", "mail: [anna@example.org]\nretention: 1d\n", tell_quiet,
+	 judge_one, 15, FAR_TAKES, NULL, NULL},
+};
+
+/* --- lives --------------------------------------------------------------------------- */
+
+static void
+begin(struct engine_rig *er, const struct story *story, const char *dir)
+{
+	engine_rig_begin(er, dir);
+	er->yaml = story->yaml;
+	er->on_mail = hear;
+	er->far = story->far;
+	er->only = story->only;
+	er->dsn = story->dsn;
+	if (seen->wall_ms > 0)
+		clock_advance(er->rig.clock,
+			      seen->wall_ms - clock_wall_ms(er->rig.clock));
+	seen->lives++;
+}
+
+static _Noreturn void
+live(const struct story *story, const char *dir, long n)
+{
+	static struct engine_rig er;
+	struct store_fail fail = {
+		.n = n, .how = STORE_FAIL_KILL_AFTER, .durable_only = true};
+
+	begin(&er, story, dir);
+	store_fail_arm(&fail);
+	engine_rig_open(&er);
+	story->tell(&er, false);
+	seen->calls = store_fail_calls();
+	store_fail_disarm();
+	seen->finished = true;
+	_exit(0);
+}
+
+static int
+count_kinds(struct store_txn *txn, void *arg)
+{
+	static const char kinds[] = "ijhgsm";
+	struct store_key at;
+	struct store_rec rec;
+	int *n = arg;
+
+	for (const char *p = kinds; *p != '\0'; p++) {
+		struct store_key from = {.kind = (uint8_t)*p};
+
+		while (store_next(txn, &from, &at, &rec) > 0) {
+			++*n;
+			from = at;
+			from.bytes[from.len++] = 0;
+		}
+	}
+	return 0;
+}
+
+static _Noreturn void
+live_again(const struct story *story, const char *dir)
+{
+	static struct engine_rig er;
+	int n = 0;
+
+	begin(&er, story, dir);
+	engine_rig_open(&er);
+	story->tell(&er, true);
+	/* What is kept of it goes, too. */
+	engine_rig_advance(&er, 4 * DAY, 6 * HOUR);
+	must(store_kit_run(queue_store(er.rig.q), count_kinds, &n) == 0);
+	engine_rig_done(&er);
+	/* Belfry's own words to a receiver have a group and a notice. */
+	_exit(n <= 2 ? 0 : 3);
+}
+
+static bool
+wait_for(pid_t pid, int *ret_status)
+{
+	int status;
+
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+/* Killed at call N (0: not at all), and told again. */
+static bool
+run_once(const struct story *story, long n)
+{
+	char dir[] = "/tmp/belfry-engine-XXXXXX";
+	struct store_check sc;
+	bool killed;
+	int status;
+	pid_t pid;
+
+	assert_non_null(mkdtemp(dir));
+	memset(seen, 0, sizeof(*seen));
+	pid = fork();
+	if (pid == 0)
+		live(story, dir, n);
+	killed = wait_for(pid, &status);
+	assert_true(killed || (status == 0 && seen->finished));
+	pid = fork();
+	if (pid == 0)
+		live_again(story, dir);
+	assert_false(wait_for(pid, &status));
+	if (status != 0)
+		fail_msg("%s %ld: the second life ended with %d", story->name,
+			 n, status);
+	assert_int_equal(store_check(dir, &sc), 0);
+	if (sc.faults > 0)
+		fail_msg("%s %ld: %s", story->name, n, sc.fault);
+	assert_int_equal(sc.pages, 0);
+	print_message("%s %ld: fired %d told %d over %d down %d\n", story->name,
+		      n, seen->fired, seen->firing[0], seen->over[0],
+		      seen->down[0]);
+	story->judge(seen);
+	store_kit_remove(dir);
+	return killed;
+}
+
+/* Every point, or POINTS of them where there are more. */
+static void
+run(const struct story *story)
+{
+	const char *env = getenv("STORY_POINTS");
+	long points = env != NULL ? atol(env) : 8, calls, step, killed = 0;
+
+	assert_false(run_once(story, 0));
+	calls = seen->calls;
+	step = calls > points ? calls / points : 1;
+	for (long n = 1; n <= calls; n += step)
+		killed += run_once(story, n);
+	print_message("%s: %ld points, killed at %ld\n", story->name, calls,
+		      killed);
+	assert_true(calls >= story->least && killed > 0);
+}
+
+static void
+test_stories(void **state)
+{
+	const char *only = getenv("STORY");
+	size_t told = 0;
+
+	(void)state;
+	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(seen != MAP_FAILED);
+	for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
+		if (only != NULL && strcmp(only, stories[i].name) != 0)
+			continue;
+		run(&stories[i]);
+		told++;
+	}
+	assert_true(told > 0);
+	munmap(seen, sizeof(*seen));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stories),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
