@@ -370,14 +370,18 @@ static const struct conf_option rate_options[] = {
 	 .type = CONF_RATE,
 	 .offset = IN(rate, limit),
 	 .dflt = "\"\"",
-	 .help = "How many notices each of its addresses gets in a time; what "
-		 "is more is gathered. Never of what is critical.",
+	 .help = "How many groups of alerts it is told of in a time; what is "
+		 "more "
+		 "waits for the digest. What is critical never does. Empty: "
+		 "any "
+		 "number.",
 	 .example = "20/1h"},
 	{.name = "burst",
 	 .type = CONF_INT,
 	 .offset = IN(rate, burst),
 	 .dflt = "10",
-	 .help = "How many of them may come one right after the other.",
+	 .help = "How many of them may come one right after the other; the "
+		 "rate gives room for more little by little.",
 	 .min = 1,
 	 .max = 1000},
 	{.name = "digest",
