@@ -245,6 +245,9 @@ struct group_view {
 };
 typedef bool engine_see_group_fn(void *arg, const struct group_view *v);
 void engine_each_group(struct engine *e, engine_see_group_fn *fn, void *arg);
+/* One of them by its id; false: none. */
+bool engine_find_group(struct engine *e, uint64_t id, engine_see_group_fn *fn,
+		       void *arg);
 /* One incident of memory by its id; false: none. */
 bool engine_find(struct engine *e, uint64_t id, engine_see_fn *fn, void *arg);
 

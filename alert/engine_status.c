@@ -53,6 +53,21 @@ engine_each_group(struct engine *e, engine_see_group_fn *fn, void *arg)
 	}
 }
 
+bool
+engine_find_group(struct engine *e, uint64_t id, engine_see_group_fn *fn,
+		  void *arg)
+{
+	const struct alert_group *g = group_find_id(e, id);
+	struct group_view view;
+
+	if (g == NULL || (g->c.flags & GROUP_OWN) != 0)
+		return false;
+	status_see_group(e, g, &view);
+	(void)fn(arg, &view);
+	arena_done(&e->scratch);
+	return true;
+}
+
 /* --- figures ------------------------------------------------------------------- */
 
 static bool

@@ -17,6 +17,9 @@
 
 #define LABELS_TEXT_MAX 400
 
+/* So many of a group are looked at; of more it is only known how many. */
+#define LINK_LOOK 1000
+
 /* A request with a good token. */
 struct link_call {
 	struct relay *relay;       /* borrowed */
@@ -26,7 +29,6 @@ struct link_call {
 	const char *recipient; /* in ARENA */
 	enum page_act act;
 	/* What there is of the group now; in ARENA. */
-	bool found;
 	const char *receiver;
 	size_t nincidents;
 	const uint64_t *incidents;
@@ -51,11 +53,8 @@ link_see_group(void *arg, const struct group_view *v)
 	struct link_call *call = arg;
 	uint64_t *ids;
 
-	if (v->id != call->token.group)
-		return true;
 	ids = arena_alloc(&call->arena, (v->nincidents + 1) * sizeof(ids[0]));
 	memcpy(ids, v->incidents, v->nincidents * sizeof(ids[0]));
-	call->found = true;
 	call->receiver = arena_strdup(&call->arena, v->receiver);
 	call->nincidents = v->nincidents;
 	call->incidents = ids;
@@ -142,11 +141,12 @@ link_look(struct link_call *call)
 {
 	struct engine *e = relay_engine(call->relay);
 
-	call->found = false;
 	call->nopen = call->nalerts = call->nincidents = 0;
-	engine_each_group(e, link_see_group, call);
-	for (size_t i = 0; i < call->nincidents; i++)
+	engine_find_group(e, call->token.group, link_see_group, call);
+	for (size_t i = 0; i < call->nincidents && i < LINK_LOOK; i++)
 		engine_find(e, call->incidents[i], link_see, call);
+	if (call->nincidents > LINK_LOOK)
+		call->nopen += call->nincidents - LINK_LOOK;
 }
 
 /* --- answers ------------------------------------------------------------------------- */

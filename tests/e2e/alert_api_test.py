@@ -282,6 +282,23 @@ class Beside(harness.Case):
                     filter="alertname=A")] == [[]],
                 "what it inhibited to be alone")
 
+    def test_killed(self):
+        """What was answered is there again afterwards."""
+        self.assertEqual(self.ours.post("alerts", ALERTS)[0], 200)
+        self.assertEqual(self.ours.post("silences", silence("x"))[0], 200)
+        lab.wait_for(lambda: self.ours.alerts(silenced="false",
+                                              filter="alertname=B") == [],
+                     "the silence")
+        before = [self.ours.get(path)[2] for path in (
+            "alerts", "alerts/groups", "silences")]
+        self.belfryd.kill()
+        self.belfryd.start()
+        after = [self.ours.get(path)[2] for path in (
+            "alerts", "alerts/groups", "silences")]
+        self.same(after[0], before[0], "alerts ")
+        self.same(after[1], before[1], "groups ")
+        self.assertEqual(after[2], before[2])
+
     @alertmanager.AMTOOL
     def test_amtool(self):
         tool = self.ours.tool
