@@ -228,6 +228,7 @@ static const struct {
 	[SOURCE_STATUSPAGE] = {intake_statuspage, INTAKE_NHEADER, ""},
 	[SOURCE_PAPERTRAIL] = {intake_papertrail, INTAKE_NHEADER, ""},
 	[SOURCE_GITHUB] = {intake_github, INTAKE_HUB_SIGNATURE, "sha256="},
+	[SOURCE_CLI] = {intake_cli, INTAKE_NHEADER, ""},
 	[SOURCE_GENERIC] = {intake_generic, INTAKE_HUB_SIGNATURE, "sha256="},
 };
 

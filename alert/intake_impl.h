@@ -35,7 +35,7 @@ typedef int intake_fn(struct intake *in);
 /* One file each. */
 intake_fn intake_alertmanager, intake_sentry, intake_uptimerobot,
 	intake_uptimekuma, intake_statuspage, intake_papertrail, intake_github,
-	intake_generic;
+	intake_generic, intake_cli;
 /* DOC is an array of postable alerts. */
 intake_fn intake_postable;
 

@@ -77,6 +77,7 @@ int cli_alert_ack(const struct cli *cli, int argc, char **argv);
 int cli_alert_unack(const struct cli *cli, int argc, char **argv);
 int cli_alert_close(const struct cli *cli, int argc, char **argv);
 int cli_alert_noise(const struct cli *cli, int argc, char **argv);
+int cli_alert_send(const struct cli *cli, int argc, char **argv);
 int cli_alert_malformed(const struct cli *cli, int argc, char **argv);
 int cli_route_test(const struct cli *cli, int argc, char **argv);
 int cli_silence_add(const struct cli *cli, int argc, char **argv);

@@ -96,6 +96,25 @@ const struct command cli_commands[] = {
 	{"store upgrade", "[--json]",
 	 "Bring the store to the newest schema that belfryd knows.",
 	 "  --json      one object\n", cli_store_upgrade},
+	{"alert send", "--title T [OPTION...]",
+	 "Raise an alert, or end it; as whoever calls this.",
+	 "  --title T      what people read first\n"
+	 "  --text T       more of it\n"
+	 "  --severity S   critical, warning, info, or another word\n"
+	 "  --key K        what it is known by, for who calls this; the title "
+	 "without it\n"
+	 "  --resolve      it is over\n"
+	 "  --label K=V    may be given several times\n"
+	 "  --url U        where to look\n"
+	 "  --source NAME  its label `source`\n"
+	 "  --wait         until it is taken: 0 only then. Without it the "
+	 "alert "
+	 "is left\n"
+	 "                 in drop_dir while belfryd is down\n\n"
+	 "  belfry alert send --title \"The backup failed\" --severity "
+	 "critical\n"
+	 "  belfry alert send --title \"The backup failed\" --resolve\n",
+	 cli_alert_send},
 	{"alert list",
 	 "[--state S] [--match M] [--receiver R] [--all] [--json]",
 	 "The alerts that are open, and first those that need somebody.",

@@ -5,12 +5,9 @@
 
 #include "base/arena.h"
 #include "base/xalloc.h"
-#include "cli/sendmail_conf.h"
+#include "cli/send_out.h"
 #include "cli/spool.h"
-#include "cli/submission.h"
-#include "cli/text.h"
 #include "mail/submit_header.h"
-#include "queue/queue.h"
 
 #define SEND_RCPT_MAX 1000
 
@@ -18,133 +15,13 @@ struct send {
 	const char *from;
 	const char *to[SEND_RCPT_MAX];
 	size_t nto;
-	bool wait;
-	const char *path;
+	struct send_out out;
 	struct arena arena;
-	struct sendmail_conf conf;
 	struct spool spool; /* of standard input */
 	FILE *file;         /* owned when it has a name */
 };
 
-/* An answer that was not yes: 4xx is worth another try. */
-static int
-send_refused(const struct submit_talk *t, enum submission_step step,
-	     const char *what, bool later)
-{
-	(void)step;
-	fflush(stdout);
-	fprintf(stderr, "belfry: %s: %d ", what, t->code);
-	text_put(t->text, stderr);
-	fputs("; nothing was submitted\n", stderr);
-	return later ? SUBMISSION_LATER : CLI_WRONG;
-}
-
-/* --- belfryd is away ---------------------------------------------------------- */
-
-/* OPENED: it was there at first. */
-static int
-send_gone(const struct send *s, struct submission *m, bool opened)
-{
-	int r = s->wait ? 0 : submission_leave(m, s->conf.drop_dir);
-
-	if (!s->wait && r == 0) {
-		printf("belfryd can't be reached; left for it in %s\n",
-		       s->conf.drop_dir);
-		return CLI_OK;
-	}
-	submission_say_gone(m, "belfry");
-	if (r < 0)
-		fprintf(stderr, "nor leave the message in %s: %s; ",
-			s->conf.drop_dir, strerror(-r));
-	if (m->unsure)
-		fputs("the message may or may not have been taken (`belfry "
-		      "queue list`)\n",
-		      stderr);
-	else
-		fprintf(stderr, "%snothing was submitted\n",
-			opened ? "" : "is it running? ");
-	return opened ? CLI_LATER : CLI_UNREACHABLE;
-}
-
-/* --- it was taken ------------------------------------------------------------- */
-
-/* "2.0.0 queued as ID". */
-static const char *
-send_id(const struct submit_talk *t)
-{
-	const char *as = strstr(t->text, "queued as ");
-
-	as = as != NULL ? as + strlen("queued as ") : "";
-	return text_is_id(as) ? as : NULL;
-}
-
-static int
-send_wait(struct submit_talk *t, const char *id)
-{
-	int code;
-
-	talk_wait(t);
-	code = talk_say(t, "XOUTCOME %s", id);
-
-	if (code == 250) {
-		puts("delivered");
-		return CLI_OK;
-	}
-	fflush(stdout);
-	if (code == 0)
-		fprintf(stderr,
-			"belfry: belfryd went away before the fate of %s was "
-			"known; it keeps the message",
-			id);
-	else
-		fprintf(stderr, "belfry: %s: ", id);
-	if (code != 0)
-		text_put(t->text, stderr);
-	fputc('\n', stderr);
-	return code == 0 ? CLI_LATER : CLI_WRONG;
-}
-
-static int
-send_taken(const struct send *s, struct submit_talk *t)
-{
-	char id[QUEUE_ID_LEN] = "?";
-	int r;
-
-	if (send_id(t) != NULL)
-		snprintf(id, sizeof(id), "%s", send_id(t));
-	printf("queued as %s\n", id);
-	r = s->wait ? send_wait(t, id) : CLI_OK;
-	if (t->code != 0)
-		talk_say(t, "QUIT");
-	return r;
-}
-
 /* --- the message -------------------------------------------------------------- */
-
-static int
-send_talk(const struct send *s, struct submission *m)
-{
-	struct submit_talk talk;
-	int r = submission_open(m, s->conf.submit_socket, &talk);
-
-	if (r == SUBMISSION_NOT_ALLOWED) {
-		cli_say("not allowed to use %s; nothing was submitted",
-			s->conf.submit_socket);
-		return CLI_NOT_ALLOWED;
-	}
-	if (r == SUBMISSION_GONE)
-		return send_gone(s, m, false);
-	r = submission_say(m, &talk);
-	if (r == SUBMISSION_TAKEN)
-		r = send_taken(s, &talk);
-	talk_close(&talk);
-	if (r == SUBMISSION_GONE)
-		return send_gone(s, m, true);
-	if (r != SUBMISSION_UNREADABLE)
-		return r;
-	cli_say("can't read %s; nothing was submitted", s->path);
-	return CLI_WRONG;
-}
 
 static int
 send_message(struct send *s)
@@ -160,8 +37,7 @@ send_message(struct send *s)
 		.rcpt = s->to,
 	};
 	m->body = s->file;
-	m->refused = send_refused;
-	r = send_talk(s, m);
+	r = send_out(&s->out, m);
 	free(m);
 	return r;
 }
@@ -172,8 +48,8 @@ send_open(struct send *s)
 {
 	int r;
 
-	if (strcmp(s->path, "-") != 0) {
-		s->file = fopen(s->path, "re");
+	if (strcmp(s->out.path, "-") != 0) {
+		s->file = fopen(s->out.path, "re");
 		r = s->file != NULL ? 0 : -errno;
 	} else {
 		r = spool_keep(&s->spool, stdin);
@@ -181,7 +57,7 @@ send_open(struct send *s)
 	}
 	if (r == 0)
 		return CLI_OK;
-	cli_say("can't read %s: %s; nothing was submitted", s->path,
+	cli_say("can't read %s: %s; nothing was submitted", s->out.path,
 		strerror(-r));
 	return CLI_USAGE;
 }
@@ -205,14 +81,14 @@ send_address(struct send *s, const char *option, const char **text)
 static int
 send_check(const struct cli *cli, struct send *s)
 {
-	if (s->path == NULL || s->from == NULL || s->nto == 0)
+	if (s->out.path == NULL || s->from == NULL || s->nto == 0)
 		return cli_usage(cli);
 	if (s->from[0] != '\0' && !send_address(s, "--from", &s->from))
 		return CLI_USAGE;
 	for (size_t i = 0; i < s->nto; i++)
 		if (!send_address(s, "--to", &s->to[i]))
 			return CLI_USAGE;
-	return sendmail_conf_get(cli, NULL, &s->arena, &s->conf);
+	return sendmail_conf_get(cli, NULL, &s->arena, &s->out.conf);
 }
 
 /* False: the usage was shown. */
@@ -231,7 +107,7 @@ send_options(const struct cli *cli, int argc, char **argv, struct send *s)
 		if (c == 'f') {
 			s->from = optarg;
 		} else if (c == 'w') {
-			s->wait = true;
+			s->out.wait = true;
 		} else if (c == 't' && s->nto < SEND_RCPT_MAX) {
 			s->to[s->nto++] = optarg;
 		} else {
@@ -240,7 +116,7 @@ send_options(const struct cli *cli, int argc, char **argv, struct send *s)
 		}
 	}
 	if (optind + 1 == argc)
-		s->path = argv[optind];
+		s->out.path = argv[optind];
 	return true;
 }
 
@@ -250,6 +126,8 @@ cli_send(const struct cli *cli, int argc, char **argv)
 	struct send *s = xcalloc(1, sizeof(*s));
 	int r = CLI_USAGE;
 
+	s->out.noun = "message";
+	s->out.done = "delivered";
 	arena_init(&s->arena);
 	if (send_options(cli, argc, argv, s))
 		r = send_check(cli, s);

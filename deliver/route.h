@@ -204,6 +204,10 @@ struct route {
 	const struct route_rule *entry; /* of `routes`; else NULL */
 };
 
+/* Where the alerts of this machine's programs are submitted to: no domain that
+ * mail can be for. */
+#define ROUTE_ALERT_DOMAIN "alerts.belfry.invalid"
+
 /* SENDER "" is the null path. DEST may be RCPT's domain: it lives as long. 0,
  * -ENOENT: nobody at a domain of ours, or no domain at all; -EACCES: not in
  * only_recipients. */

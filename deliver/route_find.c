@@ -92,6 +92,14 @@ route_find(const struct routing *r, const char *sender,
 {
 	bool closed = rt_is_closed(r, rcpt->domain), listed = false;
 
+	if (strcmp(rcpt->domain, ROUTE_ALERT_DOMAIN) == 0) {
+		*ret_route = (struct route){
+			.agent = "alert",
+			.dest = "alert",
+			.rule = "alert",
+		};
+		return 0;
+	}
 	for (size_t i = 0; i < r->nlists; i++) {
 		const struct route_list *l = &r->lists[i];
 

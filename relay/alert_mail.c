@@ -6,13 +6,16 @@
 #include <string.h>
 
 #include "alert/alert_secrets.h"
+#include "alert/intake.h"
 #include "alert/mail_intake.h"
 #include "alert/rules.h"
 #include "base/must.h"
 #include "base/xalloc.h"
 #include "deliver/whole.h"
+#include "mail/header.h"
 #include "relay/alert_take.h"
 #include "relay/alerts.h"
+#include "relay/login.h"
 
 /* A message on its way: on its own loop, home, in the pool, home, and back. */
 struct alert_mail {
@@ -350,11 +353,91 @@ am_mean(struct alert_mail *m)
 	m->read = true;
 }
 
+/* --- what a program of this machine said ------------------------------------------- */
+
+static bool
+am_is_local(const struct alert_mail *m)
+{
+	return strcmp(address_domain_of(m->whole->a->rcpt[0].address),
+		      ROUTE_ALERT_DOMAIN) == 0;
+}
+
+/* Of the uppermost Received, which is ours; -1: it came otherwise. */
+static long
+am_uid(const struct whole *w)
+{
+	static const char from[] = "(Belfry, from userid ";
+	struct header_field f;
+	char value[512], *at;
+
+	if (header_next(w->data, w->len, &f) != 1 || !header_is(&f, "Received"))
+		return -1;
+	at = strstr(header_value(&f, value, sizeof(value)), from);
+	return at != NULL ? strtol(at + sizeof(from) - 1, NULL, 10) : -1;
+}
+
+/* What stands behind the header, as a post of the source `cli`. */
+static int
+am_local_read(struct alert_mail *m, long uid, char **ret_why)
+{
+	const struct whole *w = m->whole;
+	char *login = login_of((uid_t)uid);
+	const struct doc_field who[] = {
+		{"user", login},
+		{"uid", arena_printf(&m->arena, "%ld", uid)},
+	};
+	struct intake_request req = {
+		.nquery = 2,
+		.query = who,
+		.now_ms = clock_wall_ms(m->relay->clock),
+	};
+	size_t scanned = 0, header = 0;
+	int r;
+
+	if (header_end(w->data, w->len, &scanned, &header) != 1)
+		header = w->len;
+	req.body = w->data + header;
+	req.body_len = w->len - header;
+	r = intake_read(m->meaning.source, &req, NULL, &m->meaning.batch,
+			ret_why);
+	free(login);
+	return r;
+}
+
+static void
+am_local(struct alert_mail *m)
+{
+	long uid = am_uid(m->whole);
+	char *why = NULL;
+
+	m->mail = (struct mime_mail){.from = "", .subject = "", .text = ""};
+	m->meaning = (struct mail_meaning){.kind = MAIL_REFUSED, .address = ""};
+	alert_batch_init(&m->meaning.batch);
+	m->read = true;
+	m->meaning.why = "nobody knows whose it is";
+	m->meaning.source =
+		rules_source(m->rules, source_kind_names[SOURCE_CLI]);
+	if (uid < 0 || m->meaning.source == NULL)
+		return;
+	if (am_local_read(m, uid, &why) == 0) {
+		m->meaning.kind = MAIL_ALERT;
+		m->meaning.why = "";
+		return;
+	}
+	m->meaning.kind = MAIL_MALFORMED;
+	m->meaning.why = arena_strdup(&m->arena, why != NULL ? why : "");
+	free(why);
+}
+
 static void
 am_run(void *arg)
 {
 	struct alert_mail *m = arg;
 
+	if (am_is_local(m)) {
+		am_local(m);
+		return;
+	}
 	if (mime_read(m->whole->data, m->whole->len, &m->arena, &m->mail) < 0)
 		m->mail = (struct mime_mail){
 			.from = "", .subject = "", .text = ""};
@@ -378,6 +461,13 @@ am_look(void *arg)
 	}
 	if (am_is_over(m))
 		return;
+	/* A program's user hears of it; mail waits for who configures alerts. */
+	if (!alerts_is_on(r->alerts)) {
+		am_answer(m, am_is_local(m) ? 554 : 451,
+			  am_is_local(m) ? "5.3.5" : "4.3.5",
+			  "no alerts are configured here");
+		return;
+	}
 	m->rules = rules_ref(r->snapshot->rules);
 	m->secrets = alert_secrets_ref(r->snapshot->alert_secrets);
 	if (pool_run(r->cpu, &m->job, am_run, relay_home(r), am_read, m) < 0)

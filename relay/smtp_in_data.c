@@ -171,13 +171,27 @@ si_prefix(struct smtp_in *si, const struct header_facts *facts, const char *id,
 	return r;
 }
 
+/* For nobody but the alerts. */
+static bool
+si_is_alert(const struct smtp_in *si)
+{
+	for (size_t i = 0; i < si->nrcpt; i++)
+		if (strcmp(si->rcpt[i].agent, "alert") != 0)
+			return false;
+	return si->nrcpt > 0;
+}
+
 static enum queue_class
 si_class(const struct smtp_in *si, const struct header_facts *facts)
 {
 	const struct user *user = si->client->user;
-	int class = user != NULL && user->class != USER_CLASS_LISTENER
-			    ? user->class
-			    : (int)si->conf->class;
+	int class;
+
+	if (si_is_alert(si))
+		return QUEUE_ALERT;
+	class = user != NULL && user->class != USER_CLASS_LISTENER
+			? user->class
+			: (int)si->conf->class;
 
 	switch ((enum config_class) class) {
 	case CONFIG_CLASS_NORMAL:

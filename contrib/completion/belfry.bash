@@ -18,6 +18,7 @@ queue export
 queue stats
 store backup
 store upgrade
+alert send
 alert list
 alert show
 alert ack
@@ -82,6 +83,8 @@ _belfry_options()
 		echo --json --help ;;
 	'store upgrade')
 		echo --json --help ;;
+	'alert send')
+		echo --title --text --severity --key --resolve --label --url --source --wait --help ;;
 	'alert list')
 		echo --state --match --receiver --all --json --help ;;
 	'alert show')
