@@ -144,6 +144,9 @@ intent_edit(struct engine *e, struct intent *it, uint32_t seq)
 	c->kind = it->kind;
 	c->lead = it->lead->group->g->id;
 	c->lead_seq = it->lead->letter->seq;
+	if (c->root_seq == 0)
+		utf8_copy(it->lead->letter->notice->group_subject, c->subject,
+			  sizeof(c->subject));
 	suspend_probes(e, n);
 	flush_history(e, it);
 }

@@ -110,4 +110,8 @@ void intent_free(struct engine *e, struct intent *it);
 void letters_write(struct flush *f);
 void letter_free(struct engine_letter **l);
 
+/* engine_subject.c */
+const char *letter_subject(const struct intent *lead,
+			   const struct render_notice *n, struct arena *arena);
+
 #endif

@@ -117,39 +117,6 @@ letters_join(struct flush *f)
 
 /* --- what stands in it -------------------------------------------------------------- */
 
-static const char *
-text_of(const struct labels *l, const char *const *names)
-{
-	for (; *names != NULL; names++) {
-		const char *value = labels_get(l, *names);
-
-		if (value != NULL)
-			return value;
-	}
-	return NULL;
-}
-
-/* "[london] DiskWillFill on db1": of the group's labels only, so that it stays
- * the same. */
-static const char *
-subject_of(const struct labels *l, struct arena *arena)
-{
-	static const char *const where[] = {"site",    "location", "region",
-					    "cluster", "env",      NULL};
-	static const char *const what[] = {"alertname", "summary", NULL};
-	static const char *const on[] = {"instance", "host",   "hostname",
-					 "node",     "device", "service",
-					 "job",      NULL};
-	const char *w = text_of(l, where), *a = text_of(l, what);
-	const char *o = text_of(l, on);
-
-	if (a == NULL)
-		a = o != NULL ? "Alerts" : l->n > 0 ? l->v[0].value : "Alerts";
-	return arena_printf(arena, "%s%s%s%s%s%s", w != NULL ? "[" : "",
-			    w != NULL ? w : "", w != NULL ? "] " : "", a,
-			    o != NULL ? " on " : "", o != NULL ? o : "");
-}
-
 static uint32_t
 address_hash(const struct notice *n)
 {
@@ -298,20 +265,6 @@ letter_kind(const struct intent *lead)
 }
 
 static const char *
-letter_subject(const struct intent *lead, const struct labels *labels,
-	       struct arena *arena)
-{
-	const char *subject = subject_of(labels, arena);
-	size_t more = 0;
-
-	for (const struct intent *it = lead->next; it != NULL; it = it->next)
-		more++;
-	return more == 0
-		       ? subject
-		       : arena_printf(arena, "%s and %zu more", subject, more);
-}
-
-static const char *
 or_null(const char *s)
 {
 	return s[0] != '\0' ? s : NULL;
@@ -355,7 +308,6 @@ letter_fill(struct letter *l)
 	queue_id_text(fg->g->id, id);
 	*rn = (struct render_notice){
 		.kind = letter_kind(lead),
-		.group_subject = letter_subject(lead, labels, arena),
 		.group_labels = labels,
 		.receiver = n->receiver,
 		.route = fg->g->node != NULL ? fg->g->node->path : "",
@@ -375,6 +327,7 @@ letter_fill(struct letter *l)
 	letter_count(l);
 	for (int pass = 0; pass < 4; pass++)
 		letter_alerts(l, v, pass);
+	rn->group_subject = letter_subject(lead, rn, arena);
 	letter_next(l);
 	if (fg->announce != NULL)
 		letter_announce(l, fg->announce);

@@ -4,6 +4,7 @@
 
 #include "base/must.h"
 #include "base/pack.h"
+#include "base/utf8.h"
 
 #define NOTICE_FORMAT 1
 
@@ -28,6 +29,7 @@ notice_encode(const struct notice_core *c, const struct notice_names *n,
 	pack_u32(&p, c->lead_seq);
 	pack_u64(&p, c->root_group);
 	pack_u32(&p, c->root_seq);
+	pack_str(&p, c->subject);
 	pack_str(&p, n->channel);
 	pack_str(&p, n->address);
 	pack_str(&p, n->person);
@@ -87,6 +89,7 @@ notice_decode(const void *value, size_t len, struct arena *arena,
 	c.lead_seq = unpack_u32(&u);
 	c.root_group = unpack_u64(&u);
 	c.root_seq = unpack_u32(&u);
+	utf8_copy(unpack_str(&u, arena), c.subject, sizeof(c.subject));
 	ret_names->channel = unpack_str(&u, arena);
 	ret_names->address = unpack_str(&u, arena);
 	ret_names->person = unpack_str(&u, arena);

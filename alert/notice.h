@@ -5,8 +5,9 @@
  * group, what was said last and accepted, and what the message says that is in
  * the queue now. What is not listed was never told of.
  *
- *	value   format, core, channel, address, person, time zone, receiver,
- *	        number of entries, entries (or nothing: they are in pages)
+ *	value   format, core with the subject, channel, address, person, time
+ *	        zone, receiver, number of entries, entries (or nothing: they are
+ *	        in pages)
  *	entry   incident, told and pending, first told in
  */
 #ifndef ALERT_NOTICE_H
@@ -45,6 +46,8 @@ told_pending(uint8_t both)
 	return (enum told)(both >> 4 & TOLD_MASK);
 }
 
+#define NOTICE_SUBJECT_MAX 128 /* with the NUL; what is longer is cut */
+
 enum notice_origin { NOTICE_ROUTE, NOTICE_STEP, NOTICE_INSTEAD };
 
 enum notice_flag {
@@ -69,6 +72,7 @@ struct notice_core {
 	uint32_t lead_seq;    /* ... and the number there */
 	uint64_t root_group;  /* the first message: whose, and its number */
 	uint32_t root_seq;    /* 0: none yet */
+	char subject[NOTICE_SUBJECT_MAX]; /* of the first, and so of all */
 };
 
 struct notice_names {

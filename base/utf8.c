@@ -69,3 +69,15 @@ utf8_is_valid(const char *s)
 	}
 	return true;
 }
+
+void
+utf8_copy(const char *s, char *ret, size_t size)
+{
+	size_t len = strnlen(s, size);
+
+	if (len == size)
+		for (len--; len > 0 && (s[len] & 0xc0) == 0x80; len--)
+			;
+	memcpy(ret, s, len);
+	ret[len] = '\0';
+}

@@ -20,4 +20,8 @@ bool utf8_is_ascii(const char *s);
 /* All of it UTF-8? */
 bool utf8_is_valid(const char *s);
 
+/* As much of S, which is UTF-8, as fits into SIZE with a NUL; no character is
+ * cut. */
+void utf8_copy(const char *s, char *ret, size_t size);
+
 #endif

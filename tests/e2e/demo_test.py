@@ -24,7 +24,7 @@ class Demo(unittest.TestCase):
                             r"d=example\.org; s=demo;", done.stdout)
         self.assertEqual(len(signed), 3) # Hello, Minutes, Busy
         self.assertRegex(done.stdout, r'posted: +an alert(.*\n)+ +arrived: '
-                         r'"DiskWillFill.* for duty@example\.net')
+                         r'"DiskWillFill on db1" .* for duty@example\.net')
         for subject in ("Hello", "Minutes", "Busy", "Judged"):
             with self.subTest(subject):
                 self.assertEqual([how for how, what in told

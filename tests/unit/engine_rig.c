@@ -1,5 +1,7 @@
 #include "tests/unit/engine_rig.h"
 
+#include <limits.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +26,10 @@ rig_alert_name(const struct render_alert *a)
 static void
 rig_write_line(const struct render_notice *n, struct buf *out)
 {
-	(void)buf_printf(out, "%s %s:", notice_kind_names[n->kind],
+	const char *on = strstr(n->group_subject, " on ");
+
+	(void)buf_printf(out, "%s %.*s:", notice_kind_names[n->kind],
+			 on != NULL ? (int)(on - n->group_subject) : INT_MAX,
 			 n->group_subject);
 	for (size_t i = 0; i < n->n; i++) {
 		const struct render_alert *a = &n->v[i];
@@ -52,9 +57,10 @@ rig_write(void *ctx, struct engine_letter *l)
 
 	er->written++;
 	rig_write_line(n, &l->content);
-	(void)buf_printf(&l->content, "\n%s\n%s\n%s\n%s\n%zu\n", n->message_id,
-			 n->root_id != NULL ? n->root_id : "", n->receiver,
-			 n->next_what != NULL ? n->next_what : "", n->n);
+	(void)buf_printf(&l->content, "\n%s\n%s\n%s\n%s\n%zu\n%s\n",
+			 n->message_id, n->root_id != NULL ? n->root_id : "",
+			 n->receiver, n->next_what != NULL ? n->next_what : "",
+			 n->n, n->group_subject);
 	rcpt = arena_alloc(&l->arena, sizeof(*rcpt));
 	*rcpt = (struct envelope_rcpt){.address = l->to->address,
 				       .agent = "test",
@@ -93,6 +99,7 @@ rig_keep(struct engine_rig *er, const struct attempt *a, const char *text)
 	rig_line_of(&text, m->next, sizeof(m->next));
 	rig_line_of(&text, shown, sizeof(shown));
 	m->shown = (size_t)atoi(shown);
+	rig_line_of(&text, m->subject, sizeof(m->subject));
 	m->queue_id = a->id;
 	m->when_ms = clock_wall_ms(er->rig.clock);
 	if (er->on_mail != NULL) {

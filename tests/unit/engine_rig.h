@@ -25,6 +25,7 @@ struct engine_mail {
 	char id[64], root[64]; /* "" none */
 	char from[32];         /* the receiver */
 	char next[48];
+	char subject[160]; /* TEXT has it up to " on " */
 	uint64_t queue_id, group;
 	uint32_t seq;
 	int64_t when_ms;

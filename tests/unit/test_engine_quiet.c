@@ -297,9 +297,9 @@ test_inhibit(void **state)
 	engine_rig_fire(er, DOWN);
 	engine_rig_fire(er, DOWN2);
 	engine_rig_advance(er, 31 * SECOND, SECOND);
-	assert_told(er, "anna firing [x] Down on d2: +d2\n"
-			"anna firing [x] Down on d: +d\n"
-			"anna firing [y] Slow on f: +f\n");
+	assert_told(er, "anna firing [x] Down: +d\n"
+			"anna firing [x] Down: +d2\n"
+			"anna firing [y] Slow: +f\n");
 	/* The inhibitors are over: as new, after one group wait. */
 	engine_rig_resolve(er, DOWN);
 	engine_rig_advance(er, MINUTE, SECOND);
@@ -308,7 +308,7 @@ test_inhibit(void **state)
 	engine_rig_advance(er, 29 * SECOND, SECOND);
 	assert_told(er, "");
 	engine_rig_advance(er, 2 * SECOND, SECOND);
-	assert_told(er, "anna firing [x] Slow on s: +s\n");
+	assert_told(er, "anna firing [x] Slow: +s\n");
 }
 
 /* A label that is missing on both sides is equal; a silenced one inhibits. */

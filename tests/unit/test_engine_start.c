@@ -96,7 +96,7 @@ test_queued(void **state)
 	engine_rig_mails(er);
 	/* Both know: nothing comes twice, and the reminder is of one. */
 	engine_rig_advance(er, 5 * HOUR, MINUTE);
-	assert_told(er, "anna reminder Disk: a\n");
+	assert_told(er, "anna reminder Disk and 1 more: a\n");
 }
 
 /* Down for a day under many alerts: what fell due doesn't come all at once. */

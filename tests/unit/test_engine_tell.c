@@ -97,6 +97,45 @@ test_recovery(void **state)
 	assert_told(er, "anna recovery Disk: -a\n");
 }
 
+/* The first mail says what its alerts have in common, and all that follow are
+ * called the same, also after a restart. */
+static void
+test_subject(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_fire(er, A " site=london disk=sda");
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	assert_int_equal(er->nmails, 1);
+	assert_string_equal(er->mails[0].subject, "[london] Disk on a");
+	engine_rig_mails(er);
+	engine_rig_fire(er, B " site=paris");
+	engine_rig_advance(er, 6 * MINUTE, 10 * SECOND);
+	assert_int_equal(er->nmails, 1);
+	assert_string_equal(er->mails[0].subject, "[london] Disk on a");
+	engine_rig_mails(er);
+	engine_rig_close(er);
+	engine_rig_open(er);
+	engine_rig_resolve(er, A " site=london disk=sda");
+	engine_rig_resolve(er, B " site=paris");
+	engine_rig_advance(er, 6 * MINUTE, 10 * SECOND);
+	assert_int_equal(er->nmails, 1);
+	assert_string_equal(er->mails[0].subject, "[london] Disk on a");
+}
+
+/* Several from the beginning: what differs is left out. */
+static void
+test_subject_of_several(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_fire(er, A " site=london");
+	engine_rig_fire(er, B " site=london");
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	assert_int_equal(er->nmails, 1);
+	assert_string_equal(er->mails[0].subject, "[london] Disk");
+}
+
 /* It came back within the hold: nobody hears of it. */
 static void
 test_hold(void **state)
@@ -206,7 +245,7 @@ test_one_mail(void **state)
 	assert_told(er, "");
 	engine_rig_resolve(er, C);
 	engine_rig_advance(er, 6 * MINUTE, SECOND);
-	assert_told(er, "anna recovery Load: -c\n");
+	assert_told(er, "anna recovery Disk and 1 more: -c\n");
 }
 
 /* Each alert by itself is what it says. */
@@ -220,8 +259,8 @@ test_by_itself(void **state)
 	engine_rig_take(
 		er, (struct engine_alert[]){{.labels = A}, {.labels = B}}, 2);
 	engine_rig_advance(er, 30 * SECOND, SECOND);
-	assert_told(er, "anna firing Disk on a: +a\n"
-			"anna firing Disk on b: +b\n");
+	assert_told(er, "anna firing Disk: +a\n"
+			"anna firing Disk: +b\n");
 }
 
 /* An outage of 200 hosts is one mail: 50 shown, the rest counted. */
@@ -317,7 +356,8 @@ test_stale_one(void **state)
 	assert_int_equal(engine_rig_state(er, A), INCIDENT_OPEN);
 	assert_int_equal(engine_rig_state(er, C), INCIDENT_STALE);
 	assert_int_equal(er->nmails, 2);
-	assert_non_null(strstr(engine_rig_mails(er), "stale Load: ~c"));
+	assert_non_null(
+		strstr(engine_rig_mails(er), "stale Disk and 1 more: ~c"));
 }
 
 /* --- acknowledged ------------------------------------------------------------ */
@@ -436,15 +476,26 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ENGINE_TEST(test_wait),          ENGINE_TEST(test_critical),
-		ENGINE_TEST(test_came_and_went), ENGINE_TEST(test_recovery),
-		ENGINE_TEST(test_hold),          ENGINE_TEST(test_partly),
-		ENGINE_TEST(test_repeat),        ENGINE_TEST(test_was_down),
-		ENGINE_TEST(test_out),           ENGINE_TEST(test_one_mail),
-		ENGINE_TEST(test_by_itself),     ENGINE_TEST(test_outage),
-		ENGINE_TEST(test_stale),         ENGINE_TEST(test_silent),
-		ENGINE_TEST(test_stale_one),     ENGINE_TEST(test_escalation),
-		ENGINE_TEST(test_ack),           ENGINE_TEST(test_ack_group),
+		ENGINE_TEST(test_wait),
+		ENGINE_TEST(test_critical),
+		ENGINE_TEST(test_came_and_went),
+		ENGINE_TEST(test_recovery),
+		ENGINE_TEST(test_subject),
+		ENGINE_TEST(test_subject_of_several),
+		ENGINE_TEST(test_hold),
+		ENGINE_TEST(test_partly),
+		ENGINE_TEST(test_repeat),
+		ENGINE_TEST(test_was_down),
+		ENGINE_TEST(test_out),
+		ENGINE_TEST(test_one_mail),
+		ENGINE_TEST(test_by_itself),
+		ENGINE_TEST(test_outage),
+		ENGINE_TEST(test_stale),
+		ENGINE_TEST(test_silent),
+		ENGINE_TEST(test_stale_one),
+		ENGINE_TEST(test_escalation),
+		ENGINE_TEST(test_ack),
+		ENGINE_TEST(test_ack_group),
 		ENGINE_TEST(test_close),
 	};
 

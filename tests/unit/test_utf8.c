@@ -40,11 +40,38 @@ test_rows(void **state)
 	}
 }
 
+static void
+test_copy(void **state)
+{
+	static const struct {
+		const char *from;
+		size_t size;
+		const char *to;
+	} copies[] = {
+		{"", 1, ""},
+		{"abc", 4, "abc"},
+		{"abcd", 4, "abc"},
+		{"a\303\244b", 5, "a\303\244b"},
+		{"a\303\244b", 4, "a\303\244"},
+		{"a\303\244b", 3, "a"},
+		{"\360\237\224\245", 4, ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(copies) / sizeof(copies[0]); i++) {
+		char to[8];
+
+		utf8_copy(copies[i].from, to, copies[i].size);
+		assert_string_equal(to, copies[i].to);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
