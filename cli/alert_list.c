@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/xalloc.h"
@@ -28,7 +29,7 @@ struct al_row {
 struct al {
 	const struct cli *cli;
 	int64_t now_ms;
-	bool json, all;
+	bool json, all, show; /* SHOW: how far it is */
 	const char *state, *receiver;
 	struct buf matchers;
 	struct al_row *rows; /* owned */
@@ -126,6 +127,8 @@ al_page(struct al *al, const json_t *page)
 	}
 	if (al->json)
 		fflush(stdout); /* the next page may take its time */
+	else if (al->show)
+		fprintf(stderr, "\r%zu alerts so far\033[K", al->n);
 }
 
 static int
@@ -314,8 +317,11 @@ cli_alert_list(const struct cli *cli, int argc, char **argv)
 	r = al_options(&al, argc, argv);
 	if (r == CLI_OK && !al.json)
 		r = al_print_mute(&al);
+	al.show = isatty(STDERR_FILENO) && !al.json;
 	if (r == CLI_OK)
 		r = al_fetch(&al);
+	if (al.show)
+		fputs("\r\033[K", stderr);
 	if (r == CLI_OK && !al.json)
 		al_print(&al);
 	for (size_t i = 0; i < al.n; i++)

@@ -214,20 +214,36 @@ rj_routes(const struct route_test *rt, const struct labels *labels,
 	return json;
 }
 
+/* It is what must keep coming, and goes no further. */
+static bool
+rj_is_heartbeat(const struct route_test *rt, const struct labels *labels)
+{
+	const struct matchers *expect = &rules_settings(rt->rules)->expect;
+
+	return expect->n > 0 && matchers_match(expect, labels, NULL);
+}
+
 json_t *
 route_test_json(const struct route_test *rt, const struct alert *a)
 {
 	bool critical = rules_is_critical(rt->rules, &a->labels);
 	const char *maintenance =
 		rules_maintenance(rt->rules, &a->labels, rt->at_ms);
+	bool beat = rj_is_heartbeat(rt, &a->labels);
+	json_t *json = json_pack(
+		"{s:s, s:s, s:o, s:o, s:b, s:I, s:s, s:o, s:o}", "source",
+		a->source, "status",
+		a->status == ALERT_FIRING ? "firing" : "resolved", "labels",
+		rj_labels(&a->labels), "annotations",
+		rj_labels(&a->annotations), "critical", (int)critical, "at_ms",
+		(json_int_t)rt->at_ms, "maintenance",
+		maintenance != NULL ? maintenance : "", "inhibited_by",
+		rj_inhibit(rt, &a->labels), "routes",
+		beat ? json_array() : rj_routes(rt, &a->labels, critical));
 
-	return json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:s, s:o, s:o}",
-			 "source", a->source, "status",
-			 a->status == ALERT_FIRING ? "firing" : "resolved",
-			 "labels", rj_labels(&a->labels), "annotations",
-			 rj_labels(&a->annotations), "critical", (int)critical,
-			 "at_ms", (json_int_t)rt->at_ms, "maintenance",
-			 maintenance != NULL ? maintenance : "", "inhibited_by",
-			 rj_inhibit(rt, &a->labels), "routes",
-			 rj_routes(rt, &a->labels, critical));
+	if (beat)
+		json_object_set_new(
+			json, "heartbeat_within_ms",
+			RJ_INT(rules_settings(rt->rules)->expect_within_ms));
+	return json;
 }

@@ -224,7 +224,7 @@ rp_inhibited(const json_t *rule)
 }
 
 static void
-rp_alert(const json_t *object)
+rp_alert(struct rp *rp, const json_t *object)
 {
 	char *title = alert_title(object);
 	const json_t *rule;
@@ -236,6 +236,11 @@ rp_alert(const json_t *object)
 	rp_pairs(json_object_get(object, "labels"));
 	rp_name("counts as");
 	puts(api_true(object, "critical") ? "critical" : "not critical");
+	if (json_object_get(object, "heartbeat_within_ms") != NULL) {
+		rp_name("heartbeat");
+		printf("nobody is told, unless it has not come for %s\n",
+		       rp_time(rp, object, "heartbeat_within_ms"));
+	}
 	if (strcmp(api_str(object, "status"), "resolved") == 0) {
 		rp_name("resolved");
 		puts("told to those who were told that it fires");
@@ -258,7 +263,7 @@ route_test_print(const json_t *object)
 	size_t i;
 
 	arena_init(&rp.arena);
-	rp_alert(object);
+	rp_alert(&rp, object);
 	json_array_foreach(json_object_get(object, "routes"), i, route)
 		rp_route(&rp, route);
 	arena_done(&rp.arena);

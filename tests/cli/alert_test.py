@@ -104,6 +104,10 @@ class Alerts(Case):
                                    r"\(29m more\) by anna: the rack$")
         self.assertEqual(lines[-1], "1 alert: 1 needs somebody (1 critical)")
 
+    def test_progress(self):
+        self.serve_list(alert())
+        self.assertIn("1 alerts so far", self.terminal("", 0, "alert", "list"))
+
     def test_list_pages(self):
         """Every option in the query, and on every page; no status with it."""
         query = "&state=open&match=a%3D%22b%22%2Cc%21%3Dd&receiver=on%20call"

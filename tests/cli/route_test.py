@@ -38,6 +38,7 @@ alerts:
       - {matchers: ['severity="critical"', 'team="db"'], receiver: desk,
          group_by: ['...'], mute_time_intervals: [sundays]}
       - {matchers: ['team="none"'], receiver: hole}
+  heartbeat: {expect: ['alertname="Watchdog"'], within: 7m}
   inhibit_rules:
     - {source_matchers: ['severity="critical"', 'job="x"'],
        target_matchers: ['severity!="critical"'], equal: [instance, site]}
@@ -119,6 +120,15 @@ class RouteTest(Case):
         self.assertIn("\n  first told   after 30s, at 12:00, ", out)
         self.assertIn("\n  at most      20 in 1h (10 at once), then a digest "
                       "every 15m\n", out)
+
+    def test_heartbeat(self):
+        out = self.route("alertname=Watchdog")
+        self.assertIn("\n  heartbeat    nobody is told, unless it has not come "
+                      "for 7m\n", out)
+        self.assertNotIn("receiver", out)
+        one, = self.objects("alertname=Watchdog")
+        self.assertEqual((one["heartbeat_within_ms"], one["routes"]),
+                         (420000, []))
 
     def test_json(self):
         one, = self.objects("alertname=X", "severity=critical", "team=db")
