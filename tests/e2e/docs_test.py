@@ -11,6 +11,7 @@ import tempfile
 import unittest
 
 import beside_page_test  # first: it may start anew, and its commands count
+import alert_pages_test  # its commands count too
 import documented
 import ca
 import harness

@@ -1,0 +1,82 @@
+"""The commands of the pages about alerts, run as they stand there."""
+import os
+
+import alert_act_test
+import documented
+import harness
+import lab
+from documented import DocCase
+
+ALERTMANAGER = """\
+global: {smtp_smarthost: "smtp.example.net:25", smtp_from: a@example.org}
+route: {receiver: team, group_by: [alertname]}
+receivers: [{name: team, email_configs: [{to: anna@example.org}]}]
+"""
+
+
+class FiveLines(DocCase):
+    PAGE, HEADING = "alerts.md", "Five lines"
+    ADDRESSES = ["anna@example.org", "sysadmin@example.net"]
+
+    def test(self):
+        self.start({"alerts": {"mail": self.ADDRESSES}})
+        begin, look, end = self.blocks[0]
+        self.run_line(begin)
+        self.assertIn("The backup failed", self.run_line(look))
+        mails = self.sink.wait(2, 60)
+        self.assertEqual(sorted(m.recipients[0] for m in mails),
+                         self.ADDRESSES)
+        self.assertIn(b"The backup failed", mails[0].content)
+        self.run_line(end)
+        self.assertEqual(self.run_line(look), "No alert is open.\n")
+
+
+class Team(DocCase):
+    """The configuration of the page, with a file of ours."""
+    PAGE, HEADING = "alerts.md", "A team"
+
+    def test(self):
+        belfryd = self.prepare()
+        slack = os.path.join(belfryd.folder, "slack")
+        with open(slack, "w", encoding="utf-8") as file:
+            file.write("https://hooks.example.net/services/x\n")
+        os.chmod(slack, 0o600)
+        _, (_, lines) = documented.blocks(self.PAGE, "yaml")
+        belfryd.write_config("\n".join(lines).replace("/etc/belfry/slack",
+                                                      slack) + "\n")
+        said = self.run_block(0)
+        self.assertIn(": ok", said)
+        self.assertIn("\n  escalation   after 15m5s, ", said)
+        self.assertIn("slack     oncall/slack/0\n", said)
+
+
+class ByHand(DocCase):
+    PAGE, HEADING = "incidents.md", "By hand"
+
+    def test(self):
+        self.start(alert_act_test.CONFIG)
+        self.assertEqual(
+            self.run_block(0), "No alert is meant by that.\n"
+            "Everything that came was understood.\nThere is no silence.\n"
+            "Nobody was told of anything in the last week.\n")
+
+
+class FromAlertmanager(DocCase):
+    PAGE, HEADING = "from-alertmanager.md", "Moving from Alertmanager"
+
+    def test(self):
+        folder = self.start().folder
+        there = os.path.join(folder, "alertmanager.yml")
+        with open(there, "w", encoding="utf-8") as file:
+            file.write(ALERTMANAGER)
+        self.names.append(("/etc/prometheus/alertmanager.yml", there))
+        self.run_block(0)
+        with open(os.path.join(folder, "alerts.yaml"),
+                  encoding="utf-8") as file:
+            self.belfryd.write_config(lab.yaml(self.belfryd.config) + "\n"
+                                      + file.read())
+        self.assertIn(": ok", self.belfryd.cli("check").stdout)
+
+
+if __name__ == "__main__":
+    harness.main()
