@@ -5,14 +5,19 @@ import hmac
 import http.client
 import json
 import os
+import re
 import socket
 import threading
 import time
+import unittest
 
 import harness
 import lab
 from auth_test import AuthCase
 
+SAMPLES = os.path.join(os.environ.get("BELFRY_CONFORMANCE") or os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "shared",
+    "conformance"), "alerts")
 SECRET, TOKEN = "a secret of ours", "tokentokentoken1"
 DOWN = {"monitorID": "7", "monitorFriendlyName": "shop", "alertType": "1"}
 
@@ -48,11 +53,11 @@ class Hooks(AuthCase):
         if not isinstance(body, (bytes, str)):
             body = json.dumps(body)
         fields = {k.replace("_", "-"): v for k, v in fields.items()}
+        fields.setdefault("Content-Type", "application/json")
         client = http.client.HTTPConnection("127.0.0.1", self.belfryd.http,
                                             timeout=60)
         try:
-            client.request(method, path, body, {
-                "Content-Type": "application/json", **fields})
+            client.request(method, path, body, fields)
             answer = client.getresponse()
             return answer.status, answer.headers, answer.read().decode()
         finally:
@@ -108,6 +113,50 @@ class Hooks(AuthCase):
                                    X_GitHub_Event="ping")
         self.assertEqual((status, text), (200, "ignored: it is no alert\n"))
         self.assertEqual(self.counted("github", "ignored"), 1)
+
+    @unittest.skipUnless(os.path.isdir(SAMPLES), "no samples here")
+    def test_samples(self):
+        """What real senders post, without anything being configured."""
+        self.begin_with()
+        for name, source in (
+                ("alertmanager-webhook-v4.json", "alertmanager"),
+                ("alertmanager-webhook-v4.json", "grafana"),
+                ("prometheus-api-v2-alerts.json", "alertmanager/api/v2/alerts"),
+                ("sentry-event_alert.json", "sentry"),
+                ("sentry-issue.json", "sentry"),
+                ("sentry-metric_alert.json", "sentry"),
+                ("sentry-legacy-plugin.json", "sentry"),
+                ("uptimerobot-webhook-down.json", "uptimerobot"),
+                ("uptimerobot-webhook-up.json", "uptimerobot"),
+                ("uptimerobot-webhook.form.txt", "uptimerobot"),
+                ("statuspage-component-update.json", "statuspage"),
+                ("statuspage-incident-investigating.json", "statuspage"),
+                ("statuspage-incident-resolved.json", "statuspage"),
+                ("papertrail-counts.payload.json", "papertrail"),
+                ("papertrail-events.payload.json", "papertrail"),
+                ("papertrail-events.form.http", "papertrail"),
+                ("github-issues-upptime.json", "github")):
+            with open(os.path.join(SAMPLES, name), "rb") as file:
+                body = file.read()
+            fields = {}
+            if name.endswith(".http"):
+                body = re.split(rb"\r?\n\r?\n", body, maxsplit=1)[1]
+            if "form" in name:
+                fields["Content_Type"] = "application/x-www-form-urlencoded"
+            fields.update(self.sample_fields(name))
+            status, _, text = self.ask(f"/hooks/{source}", body, **fields)
+            self.assertEqual(status, 200, (name, text))
+            self.assertNotIn("ignored", text, name)
+
+    def sample_fields(self, name):
+        """Those of its own that the sender sends with it."""
+        path = os.path.join(SAMPLES, name.replace(".json", ".headers"))
+        if not path.endswith(".headers") or not os.path.exists(path):
+            return {}
+        with open(path, encoding="utf-8") as file:
+            lines = [line for line in file if not line.startswith("#")]
+        return {k.strip(): v.strip() for k, v in
+                (line.split(":", 1) for line in lines if ":" in line)}
 
     def test_large(self):
         """It is read beside the loop."""
