@@ -56,6 +56,10 @@ put_seal(struct engine *e, struct put *p)
 	must(p->len <= STORE_VALUE_MAX);
 }
 
+static void put_history(struct engine *e, struct intent *it,
+			struct incident *in, enum history_what what,
+			const char *who, const char *fmt, va_list ap)
+	__attribute__((format(printf, 6, 0)));
 static void
 put_history(struct engine *e, struct intent *it, struct incident *in,
 	    enum history_what what, const char *who, const char *fmt,
