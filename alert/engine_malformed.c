@@ -183,7 +183,9 @@ malformed_order(const void *a, const void *b)
 {
 	const struct malformed_view *x = a, *y = b;
 
-	return x->when_ms > y->when_ms ? -1 : x->when_ms < y->when_ms;
+	if (x->when_ms == y->when_ms)
+		return x->number > y->number ? -1 : x->number < y->number;
+	return x->when_ms > y->when_ms ? -1 : 1;
 }
 
 static void

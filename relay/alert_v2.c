@@ -252,6 +252,9 @@ v2_silence_done(void *arg, int result, const char *id)
 	case -EINVAL:
 		alert_v2_refuse(http, 400, "silence invalid");
 		return;
+	case -EMSGSIZE:
+		alert_v2_refuse(http, 400, "silence invalid: it is too long");
+		return;
 	default:
 		alert_v2_busy(http);
 	}

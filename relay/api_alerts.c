@@ -290,6 +290,9 @@ api_alerts_did(struct api_call *call, int result)
 		api_error(call, 400, "bad times or matchers",
 			  "it must end after it starts, and later than now, "
 			  "and not match everything");
+	else if (result == -EMSGSIZE)
+		api_error(call, 400, "too long",
+			  "with fewer or shorter matchers");
 	else
 		api_error(call, 503, strerror(-result), "try again");
 	return false;

@@ -268,6 +268,10 @@ class Beside(harness.Case):
                 self.assertEqual(status, 400)
                 self.assertIsInstance(said, str)
                 self.assertIn(self.peer.post("silences", body)[0], (400, 422))
+        self.assertEqual(self.ours.post("silences", silence("x", [
+            {"name": f"a{n}", "value": "x" * 90, "isRegex": False}
+            for n in range(64)]))[::2],
+            (400, "silence invalid: it is too long"))
         self.assertEqual(self.ours.get("silences")[2], [])
 
     @alertmanager.ALERTMANAGER

@@ -205,7 +205,9 @@ class Calls(harness.Case):
                        {"matchers": ['a=~".*"']}, {"for_ms": 0},
                        {"for_ms": -1}, {"ends_ms": 5}, {"comment": 3},
                        {"comment": "x" * 501}, {"starts_ms": "now"},
-                       {"for_ms": None, "ends_ms": None}, {"what": 1}):
+                       {"for_ms": None, "ends_ms": None}, {"what": 1},
+                       {"matchers": [f'a{n}="{"x" * 90}"'
+                                     for n in range(64)]}):
             self.refused(400, "POST", "silences", {**good, **change})
         for body in ({}, {"reason": ""}, {"reason": "x" * 256},
                      {"reason": "x", "for_ms": 0},
