@@ -213,8 +213,8 @@ class Act(harness.Case):
                          "Nobody doubted the clock.\n")
 
 
-class None_(harness.Case):
-    def test_no_alerts(self):
+class WithoutAlerts(harness.Case):
+    def test(self):
         """A relay that has none says so."""
         self.start()
         for words in (["alert", "list"], ["silence", "list"], ["unmute"],
