@@ -13,7 +13,7 @@
 #define FLUSH_GROUPS  1000
 #define FLUSH_LETTERS 128 /* of one flush, and then some */
 #define FLUSH_TARGETS 256
-#define FLUSHES_MOST  4 /* not committed: bounds the letters in memory */
+#define FLUSHES_MOST  2 /* not committed: bounds the letters in memory */
 
 /* Why a group tells. */
 enum why {

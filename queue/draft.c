@@ -489,6 +489,11 @@ publish_prepare(struct draft **dp, const struct envelope *env)
 	if (d->spilled && d->error == 0)
 		d->error = -EMSGSIZE;
 	p = draft_prepare(d, env);
+	/* There may be many at once, and each is kept for its first attempt. */
+	if (p->data_len > 0 && p->data_len < p->data_cap) {
+		p->data = xrealloc(p->data, p->data_len);
+		p->data_cap = p->data_len;
+	}
 	draft_abandon(dp);
 	return p;
 }

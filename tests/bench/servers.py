@@ -87,7 +87,8 @@ class Sink:
     def connections(self):
         """How many there are."""
         with open("/proc/net/tcp", encoding="ascii") as file:
-            return file.read().count(f":{self.port:04X} 0100007F:")
+            return len(re.findall(f":{self.port:04X} 0100007F:.... 01 ",
+                                  file.read()))
 
     def wait(self, count, timeout, client=None):
         """Until COUNT messages came; not for a CLIENT that has failed."""
