@@ -209,16 +209,18 @@ link_zone(const struct link_call *call)
 	return zone;
 }
 
+/* Those that are open may all stand behind those that are looked at. */
 static const char *
 link_title(struct link_call *call)
 {
 	const char *name = labels_get(&call->common, "alertname");
 
-	if (call->nopen == 1)
+	if (call->nopen == 1 && call->nalerts == 1)
 		return call->alerts[0].summary;
 	if (call->nopen == 0)
 		return "Nothing of this is open any more";
-	return arena_printf(&call->arena, "%zu alerts: %s", call->nopen,
+	return arena_printf(&call->arena, "%zu alert%s: %s", call->nopen,
+			    call->nopen == 1 ? "" : "s",
 			    link_either(name, call->receiver));
 }
 

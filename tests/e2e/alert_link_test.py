@@ -141,6 +141,25 @@ class Links(harness.Case):
         self.assertIn("Nothing of this is open any more", page)
         self.assertNotIn("<form", page)
 
+    def test_more_than_are_looked_at(self):
+        """What is open stands behind a thousand that are over."""
+        self.begin()
+        hosts = [f"db{n:04}" for n in range(1001)]
+        self.fire(*hosts)
+        link = self.links()[0]
+        status, _, said = self.api.ask("POST", "/api/v2/alerts", json.dumps([
+            {"labels": {"alertname": "Disk", "job": "node", "instance": host},
+             "endsAt": alertmanager.at(-1)} for host in hosts[:-1]]),
+            self.token)
+        self.assertEqual(status, 200, said)
+        status, _, page = self.ask("GET", link)
+        self.assertEqual(status, 200)
+        self.assertIn("1 alert: ", page)
+        self.assertIn("Acknowledged.", self.press(link, "ack"))
+        (left,) = self.belfryd.api("GET", "alerts?state=open")["alerts"]
+        self.assertEqual(left["labels"]["instance"], hosts[-1])
+        self.assertEqual(left["acked_by"], ANNA)
+
     def test_wrong(self):
         self.begin()
         self.fire("db1")
