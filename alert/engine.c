@@ -370,6 +370,7 @@ engine_set_rules(struct engine *e, struct rules *rules)
 	struct alert_group *g, *next;
 
 	e->rules = rules_ref(rules);
+	e->limits_hit = 0;
 	if (e->loaded) {
 		e->awake_since_ms = engine_now(e);
 		HASH_ITER(by_id, e->groups, g, next)

@@ -68,6 +68,8 @@ act_close(struct engine *e, struct incident *in, const struct act *a)
 	ed->c.flags |= INCIDENT_CLOSED;
 	ed->c.flags &= (uint8_t) ~(INCIDENT_QUIET | INCIDENT_FLAPPING);
 	ed->c.changed_ms = ed->c.ends_ms = engine_now(e);
+	free(ed->acked_by);
+	ed->acked_by = xstrndup(a->who, INCIDENT_WHO_MAX - 1);
 	job_history(e, in, HISTORY_CLOSED, a->who, "%s", a->note);
 	engine_incident_over(e, in, false);
 	return 0;

@@ -118,8 +118,9 @@ intent_edit(struct engine *e, struct intent *it, uint32_t seq)
 
 	/* An outcome came meanwhile: what was made of the state before is not
 	 * told. */
-	it->dropped = !it->is_new &&
-		      (n->edit != NULL || n->c.message != it->seen_message);
+	it->dropped = it->cancelled ||
+		      (!it->is_new &&
+		       (n->edit != NULL || n->c.message != it->seen_message));
 	if (it->dropped)
 		return;
 	ed = job_notice(e, n, it->n);
@@ -355,6 +356,7 @@ flush_group_done(struct engine *e, struct flush_group *fg, int result)
 	for (size_t k = 0; k < fg->nintents; k++)
 		intent_done(fg->intents[k], result);
 	g->busy = false;
+	g->flushed = NULL;
 	g->alone = result < 0;
 	if (result < 0) { /* what it was due for, it still is */
 		plan_first(&g->c.due_ms, engine_now(e) + FLUSH_LATER_MS);
@@ -364,6 +366,9 @@ flush_group_done(struct engine *e, struct flush_group *fg, int result)
 			plan_first(&g->c.due_ms,
 				   engine_now(e) + FLUSH_RETRY_MS);
 		group_drop_done(e, fg);
+		/* The last has left: it ends. */
+		if (g->n == 0 && !(g->c.flags & GROUP_OWN))
+			g->look_ms = engine_now(e);
 	}
 	group_plan(e, g);
 }
@@ -432,6 +437,7 @@ flush_add(struct flush *f, struct alert_group *g)
 	fg->g = g;
 	fg->had_due_ms = g->c.due_ms;
 	g->busy = true;
+	g->flushed = fg;
 	g->look_ms = 0;
 	due_heap_set(&f->e->group_dues, &g->due, 0);
 	f->groups[f->ngroups++] = fg;
@@ -469,6 +475,7 @@ flush_look(struct flush *f, struct alert_group *g)
 	if (fg_is_idle(fg)) {
 		f->ngroups--;
 		g->busy = false;
+		g->flushed = NULL;
 		group_drop_done(f->e, fg);
 		group_plan(f->e, g);
 		return;
@@ -477,6 +484,66 @@ flush_look(struct flush *f, struct alert_group *g)
 	g->c.due_ms = 0;
 	for (size_t k = 0; k < fg->nintents; k++)
 		f->nletters += fg->intents[k]->tells;
+}
+
+/* --- mails that tell several groups ----------------------------------------------------- */
+
+/* All that IT's old mail told say it anew with this flush; false: one of them
+ * is busy elsewhere. */
+static bool
+recall_ring(struct flush *f, struct intent *it)
+{
+	struct notice *n = it->notice;
+
+	for (struct notice *m = n->same; m != NULL && m != n; m = m->same) {
+		struct alert_group *g = m->group;
+
+		if (g->flushed == NULL) {
+			if (g->busy || f->ngroups == FLUSH_GROUPS)
+				return false;
+			look_group(flush_add(f, g));
+			g->c.due_ms = 0;
+		}
+		if (g->flushed->flush != f || g->flushed->is_gone ||
+		    !intent_join_recall(g->flushed, m))
+			return false;
+	}
+	return true;
+}
+
+/* It stays as it is until the outcome of its mail comes. */
+static void
+recall_cancel(struct intent *it)
+{
+	it->cancelled = true;
+	it->tells = false;
+	it->old_message = 0;
+}
+
+static bool
+recall_pass(struct flush *f)
+{
+	bool cancelled = false;
+
+	for (size_t i = 0; i < f->ngroups; i++)
+		for (size_t k = 0; k < f->groups[i]->nintents; k++) {
+			struct intent *it = f->groups[i]->intents[k];
+
+			if (it->old_message == 0 || it->notice->same == NULL ||
+			    recall_ring(f, it))
+				continue;
+			recall_cancel(it);
+			cancelled = true;
+		}
+	return cancelled;
+}
+
+static void
+flush_recall(struct flush *f)
+{
+	/* Who can't come keeps the others. */
+	while (recall_pass(f))
+		;
 }
 
 void
@@ -499,6 +566,7 @@ flush_begin(struct engine *e, int64_t now)
 		if (g->alone)
 			break;
 	}
+	flush_recall(f);
 	f->nletters = 0;
 	if (f->ngroups > 0)
 		flush_start(f);

@@ -104,6 +104,9 @@ void throttle_look(struct flush_group *fg);
 void intents_make(struct flush_group *fg);
 void intents_announce(struct flush_group *fg, const struct rules_receiver *r);
 void intents_drop(struct flush_group *fg);
+/* N's message, which tells others, too, is to be taken back: FG, its group's,
+ * says anew what it said. */
+bool intent_join_recall(struct flush_group *fg, struct notice *n);
 void intent_free(struct engine *e, struct intent *it);
 
 /* engine_letter.c */

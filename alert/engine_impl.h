@@ -123,6 +123,7 @@ struct alert_group {
 	uint32_t nnotices;
 	struct notice **notices; /* owned */
 	uint64_t version;
+	struct flush_group *flushed; /* where it is busy */
 	bool busy;    /* a flush of it is being written or committed */
 	bool held;    /* its receiver's rate is used up: waits for the digest */
 	bool alone;   /* its last flush failed: the next is without others */
@@ -231,6 +232,7 @@ struct intent {
 	bool skipped;            /* by the job: the old message is out */
 	bool published;          /* the lead's PUBLISH was written */
 	bool falls_back;         /* somebody else is told instead */
+	bool cancelled;          /* those whose mail it is can't come along */
 	bool edited;             /* the notice's next state is in the job */
 	uint64_t seen_message;   /* the notice's, when this was made */
 	bool critical;
@@ -308,6 +310,7 @@ struct engine {
 	struct alert_link_key link_key;
 	bool clock_known, clock_doubt, mute_ending;
 	int64_t doubt_mono_ms, marks_ms;
+	uint64_t limits_hit; /* of RULES, as logged */
 	struct metric_cell *incidents_cell[INCIDENT_NSTATE], *latency_cell;
 	struct metric_cell *outcome_cell[CHANNEL_NCHANNEL][2];
 	struct loop_timer timer;

@@ -117,6 +117,7 @@ struct sum {
 	bool marked;  /* held anew */
 	bool forgets;
 	size_t firing, over, down, stale, flapping;
+	size_t closed; /* of those that are over: by a person */
 	bool told_before;
 };
 
@@ -141,6 +142,7 @@ sum_slot(const struct wanted *w, bool may, struct sum *s, struct intent *it)
 	s->changed |= to != (int)pending;
 	s->firing += to == TOLD_FIRING;
 	s->over += to == TOLD_OVER;
+	s->closed += to == TOLD_OVER && (c->flags & INCIDENT_CLOSED);
 	s->down += to == TOLD_DOWN;
 	s->stale += to == TOLD_STALE;
 	s->flapping += to == TOLD_FLAPPING;
@@ -174,6 +176,8 @@ sum_kind(const struct flush_group *fg, const struct sum *s, uint8_t origin)
 	}
 	if (s->flapping > 0)
 		return NOTICE_FLAPPING;
+	if (s->over > 0 && s->over == s->closed)
+		return NOTICE_CLOSED;
 	if (s->over > 0)
 		return fg_is_over(fg) ? NOTICE_RECOVERY : NOTICE_PARTLY;
 	return s->down > 0 ? NOTICE_WAS_DOWN : NOTICE_STALE;
@@ -274,13 +278,6 @@ intent_make(struct flush_group *fg, struct notice *n, bool is_new, bool current)
 		it->both[i] = sum_slot(&w, turn || again, &s, it);
 	}
 	it->falls_back = falls_back;
-	/* A mail that tells others, too, is not taken back: its outcome makes
-	 * the notice due. */
-	if (s.changed && n->same != NULL) {
-		n->deferred = true;
-		intent_free(e, it);
-		return NULL;
-	}
 	if (s.changed) {
 		it->tells = sum_told(&s) > 0;
 		it->old_message = n->c.message;
@@ -369,6 +366,45 @@ fg_is_target(const struct flush_group *fg, const struct notice *n)
 		    strcmp(fg->targets[i].to.address, n->address) == 0)
 			return true;
 	return false;
+}
+
+/* N's message is taken back for others' sake: what it says is said anew. */
+static void
+intent_renew(struct flush_group *fg, struct intent *it)
+{
+	const struct notice *n = it->notice;
+
+	it->tells = true;
+	it->old_message = n->c.message;
+	it->kind = n->c.kind;
+	it->critical = n->c.flags & NOTICE_CRITICAL;
+	it->event_ms = n->c.event_ms;
+	fg->tells = true;
+	fg->ended = false;
+}
+
+bool
+intent_join_recall(struct flush_group *fg, struct notice *n)
+{
+	struct intent *it = NULL, **v;
+
+	for (size_t i = 0; i < fg->nintents; i++)
+		if (fg->intents[i]->notice == n)
+			it = fg->intents[i];
+	if (it == NULL) {
+		it = intent_new(fg, n, false);
+		for (uint32_t i = 0; i < fg->n; i++)
+			it->both[i] = notice_both(n, i);
+		v = arena_alloc(&fg->flush->arena,
+				(fg->nintents + 1) * sizeof(*v));
+		if (fg->nintents > 0)
+			memcpy(v, fg->intents, fg->nintents * sizeof(*v));
+		fg->intents = v;
+		fg->intents[fg->nintents++] = it;
+	}
+	if (it->old_message == 0)
+		intent_renew(fg, it);
+	return !it->cancelled;
 }
 
 void

@@ -270,6 +270,24 @@ or_null(const char *s)
 	return s[0] != '\0' ? s : NULL;
 }
 
+/* Of a fallback: who could not be told; of what was closed: who did that. */
+static const char *
+letter_who(const struct intent *lead, struct arena *arena)
+{
+	if (lead->kind == NOTICE_FALLBACK)
+		return lead->group->instead_of;
+	if (lead->kind != NOTICE_CLOSED)
+		return NULL;
+	for (uint32_t i = 0; i < lead->n; i++) {
+		const struct incident *in = lead->group->g->v[i].incident;
+
+		if (told_pending(lead->both[i]) == TOLD_OVER &&
+		    in->acked_by != NULL)
+			return arena_strdup(arena, in->acked_by);
+	}
+	return NULL;
+}
+
 /* Belfry's own words. */
 static void
 letter_announce(struct letter *l, const struct announce *a)
@@ -322,7 +340,7 @@ letter_fill(struct letter *l)
 					     : NULL,
 		.key = arena_strdup(arena, id),
 		.time_zone = n->time_zone,
-		.who = lead->kind == NOTICE_FALLBACK ? fg->instead_of : NULL,
+		.who = letter_who(lead, arena),
 	};
 	letter_count(l);
 	for (int pass = 0; pass < 4; pass++)

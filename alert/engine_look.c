@@ -124,8 +124,7 @@ slot_says_firing(const struct flush_group *fg, uint32_t slot)
 		enum told to =
 			told_pending(notice_both(fg->g->notices[i], slot));
 
-		if ((to == TOLD_FIRING || to == TOLD_FLAPPING) &&
-		    fg->g->notices[i]->same == NULL)
+		if (to == TOLD_FIRING || to == TOLD_FLAPPING)
 			return true;
 	}
 	return false;

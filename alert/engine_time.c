@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "alert/engine_flush.h"
+#include "base/log.h"
 #include "base/xalloc.h"
 
 #define TURN_INCIDENTS 1000
@@ -254,6 +255,19 @@ turn_arm(struct engine *e, int64_t now)
 	loop_timer_set(&e->timer, first > now ? first - now : 0);
 }
 
+/* An expression that hits a limit counts as a match. */
+static void
+turn_limits(struct engine *e)
+{
+	uint64_t hit = rules_limits_hit(e->rules);
+
+	if (hit > e->limits_hit)
+		log_event(
+			e->deps.log, LOG_WARNING, "alert_limit",
+			LOG_INT("expressions", (int64_t)(hit - e->limits_hit)));
+	e->limits_hit = hit;
+}
+
 void
 engine_turn(struct engine *e)
 {
@@ -263,6 +277,7 @@ engine_turn(struct engine *e)
 	if (!e->loaded || e->stopping)
 		return;
 	own_look_at_clock(e);
+	turn_limits(e);
 	mute_turn(e, now);
 	turn_dues(e, now);
 	/* By the minute, or when an inhibitor came or went. */

@@ -1,4 +1,5 @@
 belfry_unit_test(alert belfry_alert)
+belfry_unit_test(alert_record belfry_alert)
 belfry_unit_test(alert_secrets belfry_alert)
 belfry_unit_test(expression belfry_alert)
 belfry_unit_test(labels belfry_alert)

@@ -464,12 +464,107 @@ test_close(void **state)
 	engine_act(er->e, ENGINE_CLOSE, engine_rig_id(er, A), "anna", "done",
 		   engine_rig_answered, er);
 	engine_rig_advance(er, SECOND, SECOND);
-	assert_told(er, "anna recovery Disk: -a\n");
+	assert_told(er, "anna closed Disk: -a by anna\n");
 	engine_rig_take(er, &a, 1);
 	assert_int_equal(engine_rig_state(er, A), INCIDENT_RESOLVED);
 	a.starts_ms = clock_wall_ms(er->rig.clock) + 1;
 	engine_rig_take(er, &a, 1);
 	assert_int_equal(engine_rig_state(er, A), INCIDENT_OPEN);
+}
+
+/* Nothing of one mail has left, and some of it is over: all is said anew. */
+static void
+test_one_mail_back(void **state)
+{
+	struct engine_rig *er = *state;
+
+	er->far = FAR_DOWN;
+	engine_rig_take(
+		er, (struct engine_alert[]){{.labels = A}, {.labels = C}}, 2);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	assert_int_equal(er->written, 1);
+	engine_rig_resolve(er, C);
+	engine_rig_advance(er, 3 * MINUTE, SECOND);
+	er->far = FAR_TAKES;
+	engine_rig_advance(er, MINUTE, SECOND);
+	assert_told(er, "anna digest Load and 1 more: -c +a\n");
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "");
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 6 * MINUTE, SECOND);
+	assert_told(er, "anna recovery Disk: -a\n");
+}
+
+/* `send_resolved: false` is obeyed, also of what was not out. */
+static void
+test_not_resolved(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_status st;
+
+	engine_rig_rules(er, "receivers:\n- {name: quiet, mail: "
+			     "[anna@example.org], send_resolved: false}\n"
+			     "route: {receiver: quiet}\n");
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+	engine_rig_resolve(er, A);
+	er->far = FAR_DOWN;
+	engine_rig_fire(er, C);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	engine_rig_resolve(er, C);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	er->far = FAR_TAKES;
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "");
+	engine_status(er->e, &st);
+	assert_int_equal(st.groups, 0);
+}
+
+/* What is counted. */
+static void
+test_metrics(void **state)
+{
+	struct engine_rig *er = *state;
+	struct buf out;
+
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	er->far = FAR_REFUSES;
+	engine_rig_fire(er, C);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	buf_init(&out, 1 << 20);
+	assert_int_equal(metrics_render(er->rig.metrics, &out), 0);
+	assert_non_null(
+		strstr(out.data, "belfry_alert_incidents{state=\"open\"} 3\n"));
+	assert_non_null(strstr(out.data,
+			       "belfry_alert_notifications_total{channel="
+			       "\"mail\",result=\"accepted\"} 1\n"));
+	assert_non_null(strstr(out.data,
+			       "belfry_alert_notifications_total{channel="
+			       "\"mail\",result=\"failed\"} 1\n"));
+	assert_non_null(strstr(
+		out.data, "belfry_alert_notification_latency_seconds_bucket{"
+			  "le=\"30\"} 1\n"));
+	buf_done(&out);
+}
+
+/* Told while another joined, whose turn has not come: he waits for it. */
+static void
+test_joined_meanwhile(void **state)
+{
+	struct engine_rig *er = *state;
+
+	er->far = FAR_SLOW;
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	engine_rig_fire(er, B);
+	er->far = FAR_TAKES;
+	engine_rig_answer(er, true);
+	engine_rig_advance(er, 4 * MINUTE, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+	engine_rig_advance(er, 2 * MINUTE, SECOND);
+	assert_told(er, "anna more Disk: +b a\n");
 }
 
 int
@@ -497,6 +592,10 @@ main(void)
 		ENGINE_TEST(test_ack),
 		ENGINE_TEST(test_ack_group),
 		ENGINE_TEST(test_close),
+		ENGINE_TEST(test_one_mail_back),
+		ENGINE_TEST(test_not_resolved),
+		ENGINE_TEST(test_metrics),
+		ENGINE_TEST(test_joined_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
