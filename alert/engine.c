@@ -78,6 +78,7 @@ engine_find_id(struct engine *e, uint64_t id)
 void
 engine_count(struct engine *e, const struct incident *in)
 {
+	e->text_bytes += in->text_len;
 	e->count[in->c.state]++;
 	if (in->c.state == INCIDENT_OPEN)
 		in->source->nopen++;
@@ -86,6 +87,7 @@ engine_count(struct engine *e, const struct incident *in)
 void
 engine_uncount(struct engine *e, const struct incident *in)
 {
+	e->text_bytes -= in->text_len;
 	e->count[in->c.state]--;
 	if (in->c.state == INCIDENT_OPEN)
 		in->source->nopen--;

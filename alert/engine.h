@@ -32,8 +32,10 @@ struct render_notice;
 struct target;
 struct alert_link_key;
 
-#define ENGINE_INCIDENTS_MAX 250000 /* not resolved */
-#define ENGINE_WAITING_MAX   50000  /* alerts that wait for a commit */
+#define ENGINE_INCIDENTS_MAX 250000       /* in memory */
+#define ENGINE_TEXT_MAX      (384u << 20) /* bytes, of what they say */
+#define ENGINE_WAITING_MAX   50000       /* alerts that wait for a commit ... */
+#define ENGINE_WAITING_TEXT  (64u << 20) /* ... and what they say, bytes */
 #define ENGINE_MALFORMED_MAX 100
 #define ENGINE_BODY_MAX      (64 * 1024) /* kept of a malformed one */
 #define ENGINE_LISTED_MAX    50          /* alerts shown in one notice */
@@ -90,7 +92,8 @@ void engine_set_rules(struct engine *e, struct rules *rules);
 /* Nothing new is begun; what waits is answered with -ESHUTDOWN. Before
  * queue_stop(). */
 void engine_stop(struct engine *e);
-/* After the queue was closed, and before the loop is freed. */
+/* After the queue was closed, and before the loop is freed; no letter may be
+ * with the writer any more. */
 void engine_free(struct engine **e);
 /* The secret of links and addresses, made at first start; NULL before it is
  * known. */

@@ -320,7 +320,8 @@ struct engine {
 
 	struct job job;
 	struct work_list waiting;
-	size_t nwaiting; /* alerts */
+	size_t nwaiting, waiting_text; /* alerts; bytes */
+	size_t text_bytes;             /* of all incidents */
 	bool step_posted;
 	struct post step_post;
 	struct arena scratch; /* within one call */

@@ -275,7 +275,9 @@ static const char *
 letter_who(const struct intent *lead, struct arena *arena)
 {
 	if (lead->kind == NOTICE_FALLBACK)
-		return lead->group->instead_of;
+		return arena_strdup(arena, lead->group->instead_of != NULL
+						   ? lead->group->instead_of
+						   : "");
 	if (lead->kind != NOTICE_CLOSED)
 		return NULL;
 	for (uint32_t i = 0; i < lead->n; i++) {
@@ -328,7 +330,9 @@ letter_fill(struct letter *l)
 		.kind = letter_kind(lead),
 		.group_labels = labels,
 		.receiver = n->receiver,
-		.route = fg->g->node != NULL ? fg->g->node->path : "",
+		/* A reload may take the rules away while it is written. */
+		.route = arena_strdup(
+			arena, fg->g->node != NULL ? fg->g->node->path : ""),
 		.person = or_null(n->person),
 		.seq = fg->g->c.seq + 1,
 		.v = v,

@@ -29,7 +29,7 @@ struct take {
 	struct work work;
 	engine_done_fn *done;
 	void *arg;
-	size_t n;
+	size_t n, bytes;
 	struct taken v[];
 };
 
@@ -39,6 +39,7 @@ take_done(struct engine *e, struct work *w, int result)
 	struct take *t = (struct take *)w;
 
 	e->nwaiting -= t->n;
+	e->waiting_text -= t->bytes;
 	for (size_t i = 0; i < t->n; i++)
 		free(t->v[i].text);
 	if (t->done != NULL)
@@ -210,8 +211,8 @@ take_prepare(struct engine *e, struct work *w)
 
 	if (!e->loaded)
 		return -EAGAIN;
-	if (e->count[INCIDENT_OPEN] + e->count[INCIDENT_STALE] + t->n >
-	    ENGINE_INCIDENTS_MAX)
+	if (HASH_CNT(by_id, e->incidents) + t->n > ENGINE_INCIDENTS_MAX ||
+	    e->text_bytes + t->bytes > ENGINE_TEXT_MAX)
 		return -EAGAIN;
 	for (size_t i = 0; i < t->n; i++) {
 		if (t->v[i].sign)
@@ -286,11 +287,15 @@ engine_take(struct engine *e, const struct alert *v, size_t n,
 		t->v[i].sign = e->deps.hear != NULL &&
 			       e->deps.hear(e->deps.hear_ctx, &v[i]);
 		r = taken_copy(e, &v[i], &t->v[i]);
+		t->bytes += t->v[i].len;
+		if (e->waiting_text + t->bytes > ENGINE_WAITING_TEXT)
+			r = -EAGAIN;
 	}
 	if (r < 0) {
 		t->work.result = r;
 		t->work.prepare = refuse_prepare;
 	}
 	e->nwaiting += t->n;
+	e->waiting_text += t->bytes;
 	engine_submit(e, &t->work);
 }

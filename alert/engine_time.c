@@ -8,6 +8,7 @@
 #include "base/xalloc.h"
 
 #define TURN_INCIDENTS 1000
+#define TURN_LINGERING 50000         /* more go sooner */
 #define TURN_MOST_MS   ENGINE_SECOND /* the clock may be set meanwhile */
 #define TURN_MARKS_MS  ENGINE_MINUTE /* intervals and windows begin and end */
 /* A source whose posts come in several pieces is not silent between them. */
@@ -60,7 +61,10 @@ incident_next(const struct engine *e, const struct incident *in)
 		at = in->c.changed_ms + ENGINE_DAY;
 		break;
 	case INCIDENT_RESOLVED:
-		at = in->c.changed_ms + ENGINE_LINGER_MS;
+		at = in->c.changed_ms +
+		     (e->count[INCIDENT_RESOLVED] > TURN_LINGERING
+			      ? ENGINE_MINUTE
+			      : ENGINE_LINGER_MS);
 		/* It goes when the last group has let go of it. */
 		if (in->nlinks > 0 && at <= engine_now(e))
 			at = engine_now(e) + ENGINE_LINGER_MS;

@@ -233,6 +233,24 @@ test_busy(void **state)
 	assert_int_equal(engine_rig_fire(er, DISK), -ESHUTDOWN);
 }
 
+/* What they say has a ceiling, too. */
+static void
+test_long(void **state)
+{
+	struct engine_rig *er = *state;
+	static struct engine_alert v[6000];
+	static char words[16000];
+
+	snprintf(words, sizeof(words), "description=");
+	memset(words + strlen(words), 'w', 15000);
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++)
+		v[i] = (struct engine_alert){.labels = DISK,
+					     .annotations = words};
+	assert_int_equal(engine_rig_take(er, v, 6000), -EAGAIN);
+	assert_int_equal(engine_rig_state(er, DISK), -1);
+	assert_int_equal(engine_rig_take(er, v, 100), 0);
+}
+
 /* A record of a later release is left alone. */
 static int
 put_strange(struct store_txn *txn, void *arg)
@@ -278,7 +296,7 @@ main(void)
 		ENGINE_TEST(test_restart), ENGINE_TEST(test_repost),
 		ENGINE_TEST(test_stale),   ENGINE_TEST(test_awake),
 		ENGINE_TEST(test_past),    ENGINE_TEST(test_busy),
-		ENGINE_TEST(test_strange),
+		ENGINE_TEST(test_strange), ENGINE_TEST(test_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -492,7 +492,7 @@ test_one_mail_back(void **state)
 	assert_told(er, "");
 	engine_rig_resolve(er, A);
 	engine_rig_advance(er, 6 * MINUTE, SECOND);
-	assert_told(er, "anna recovery Disk: -a\n");
+	assert_told(er, "anna recovery Load and 1 more: -a\n");
 }
 
 /* `send_resolved: false` is obeyed, also of what was not out. */
