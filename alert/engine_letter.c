@@ -138,7 +138,7 @@ message_id(const struct engine *e, const struct notice *n, uint64_t group,
 
 /* Is member SLOT a part of what IT tells, and is it news? */
 static bool
-alert_is_shown(const struct intent *it, uint32_t slot, bool *ret_new)
+alert_is_told(const struct intent *it, uint32_t slot, bool *ret_new)
 {
 	const struct member *m = &it->group->g->v[slot];
 	enum told pending = told_pending(it->both[slot]);
@@ -150,6 +150,43 @@ alert_is_shown(const struct intent *it, uint32_t slot, bool *ret_new)
 	       !(m->flags & MEMBER_LEFT) &&
 	       it->group->v[slot].quiet == QUIET_NOT &&
 	       told_of(it->both[slot]) != TOLD_NOTHING;
+}
+
+/* What G tells by the mail of LEAD; NULL: nothing. */
+static const struct intent *
+flush_intent_of(const struct alert_group *g, const struct intent *lead)
+{
+	const struct flush_group *fg = g->flushed;
+
+	if (fg == NULL || fg->flush != lead->group->flush)
+		return NULL;
+	for (size_t i = 0; i < fg->nintents; i++)
+		if (fg->intents[i]->tells && fg->intents[i]->lead == lead)
+			return fg->intents[i];
+	return NULL;
+}
+
+/* The same, where it is not told by another group of the mail already. */
+static bool
+alert_is_shown(const struct intent *it, uint32_t slot, bool *ret_new)
+{
+	const struct alert_group *g = it->group->g;
+	const struct incident *in = g->v[slot].incident;
+	bool other_new;
+
+	if (!alert_is_told(it, slot, ret_new))
+		return false;
+	for (size_t i = 0; it->lead->next != NULL && i < in->nlinks; i++) {
+		const struct link *link = &in->links[i];
+		const struct intent *other =
+			flush_intent_of(link->group, it->lead);
+
+		if (other != NULL && link->group->id < g->id &&
+		    link->slot < other->n &&
+		    alert_is_told(other, link->slot, &other_new))
+			return false;
+	}
+	return true;
 }
 
 static void

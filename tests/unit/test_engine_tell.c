@@ -449,6 +449,62 @@ test_ack_group(void **state)
 	assert_int_equal(er->result, -ENOENT);
 }
 
+#define BOTH                                                                   \
+	"own: []\nreceivers:\n"                                                \
+	"- {name: disks, mail: [dora@example.org]}\n"                          \
+	"- {name: all, mail: [anna@example.org]}\n"                            \
+	"- {name: boss, mail: [boss@example.org]}\n"                           \
+	"route: {receiver: all, escalate: [{after: 15m, receiver: boss}], "    \
+	"routes: [{matchers: [alertname=\"Disk\"], receiver: disks, "          \
+	"continue: "                                                           \
+	"true}, {receiver: all}]}\n"
+
+/* Acknowledged by one notice, an incident is so in all of its groups. */
+static void
+test_ack_all(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_status st;
+	char group[14];
+	uint64_t id;
+
+	engine_rig_rules(er, BOTH);
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	snprintf(group, sizeof(group), "%.13s", er->mails[0].id + 2);
+	assert_int_equal(queue_id_parse(group, &id), 0);
+	assert_told(er, "anna firing Disk: +a\ndora firing Disk: +a\n");
+	engine_act_group(er->e, ENGINE_ACK, id, 1, "dora", "",
+			 engine_rig_answered, er);
+	engine_rig_advance(er, DAY, 10 * MINUTE);
+	assert_int_equal(er->result, 0);
+	assert_told(er, "");
+	/* No longer: both go on. An escalation makes no group of its own. */
+	engine_act(er->e, ENGINE_UNACK, engine_rig_id(er, A), "dora", "",
+		   engine_rig_answered, er);
+	engine_rig_advance(er, 16 * MINUTE, 10 * SECOND);
+	assert_told(er, "boss escalation Disk: +a\n");
+	engine_status(er->e, &st);
+	assert_int_equal(st.groups, 2);
+}
+
+/* One incident by two ways to one address: one mail. */
+static void
+test_one_address(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, "receivers:\n"
+			     "- {name: disks, mail: [anna@example.org]}\n"
+			     "- {name: all, mail: [anna@example.org]}\n"
+			     "route: {receiver: all, routes: [{matchers: "
+			     "[alertname=\"Disk\"], receiver: disks, continue: "
+			     "true}, {receiver: all}]}\n");
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, HOUR, 10 * SECOND);
+	assert_int_equal(er->nmails, 1);
+}
+
 /* Closed by a person: told at once, and what the source says of before that
  * opens nothing. */
 static void
@@ -594,6 +650,8 @@ main(void)
 		ENGINE_TEST(test_close),
 		ENGINE_TEST(test_one_mail_back),
 		ENGINE_TEST(test_not_resolved),
+		ENGINE_TEST(test_ack_all),
+		ENGINE_TEST(test_one_address),
 		ENGINE_TEST(test_metrics),
 		ENGINE_TEST(test_joined_meanwhile),
 	};
