@@ -482,7 +482,8 @@ flush_look(struct flush *f, struct alert_group *g)
 	}
 	/* What comes from now on makes it due anew. */
 	g->c.due_ms = 0;
-	for (size_t k = 0; k < fg->nintents; k++)
+	/* Those of a digest are one. */
+	for (size_t k = 0; k < fg->nintents && !fg->digest; k++)
 		f->nletters += fg->intents[k]->tells;
 }
 

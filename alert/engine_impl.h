@@ -390,6 +390,8 @@ void job_history(struct engine *e, struct incident *in, enum history_what what,
 struct put *job_put(struct engine *e, struct store_key key);
 void put_seal(struct engine *e, struct put *p);
 struct store_key engine_key(uint8_t kind, uint64_t a);
+/* The number in KEY's bytes from AT on. */
+uint64_t engine_key_part(const struct store_key *key, size_t at);
 struct store_key engine_key_2(uint8_t kind, uint64_t a, uint64_t b);
 
 /* --- engine_group.c: groups and notices in memory ---------------------------- */

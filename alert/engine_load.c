@@ -125,16 +125,6 @@ load_read(struct store_txn *txn, void *arg)
 
 /* --- on the loop ------------------------------------------------------------- */
 
-static uint64_t
-key_part(const struct store_key *key, size_t at)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < 8 && at + i < key->len; i++)
-		v = v << 8 | key->bytes[at + i];
-	return v;
-}
-
 static int
 load_incident(struct engine *e, const struct load_row *row)
 {
@@ -158,7 +148,7 @@ load_incident(struct engine *e, const struct load_row *row)
 	if (engine_find_print(e, c.print) != NULL)
 		return -EEXIST;
 	in = xcalloc(1, sizeof(*in));
-	in->id = key_part(&row->key, 0);
+	in->id = engine_key_part(&row->key, 0);
 	in->c = c;
 	in->source = engine_source(e, text.source);
 	in->acked_by = acked_by[0] != '\0' ? xstrdup(acked_by) : NULL;
@@ -196,7 +186,7 @@ load_group(struct engine *e, const struct load_row *row)
 	buf_init(&packed, SIZE_MAX);
 	labels_pack(&p, &labels);
 	g = xcalloc(1, sizeof(*g));
-	g->id = key_part(&row->key, 0);
+	g->id = engine_key_part(&row->key, 0);
 	memcpy(g->print, print, GROUP_PRINT);
 	g->c = c;
 	g->receiver = engine_name(e, receiver);
@@ -260,7 +250,7 @@ load_share(struct engine *e, struct notice *n)
 static int
 load_notice(struct engine *e, const struct load_row *row)
 {
-	struct alert_group *g = group_find_id(e, key_part(&row->key, 0));
+	struct alert_group *g = group_find_id(e, engine_key_part(&row->key, 0));
 	struct notice_names names;
 	struct notice_core c;
 	struct notice *n;
@@ -310,7 +300,8 @@ load_own(struct engine *e, const struct load_row *row)
 		malformed_load(e, key->bytes[1], row->blob, row->pages,
 			       row->value, row->len);
 	} else if (key->len == 9 && key->bytes[0] == 'S') {
-		return suspend_load(e, key_part(key, 1), row->value, row->len);
+		return suspend_load(e, engine_key_part(key, 1), row->value,
+				    row->len);
 	}
 	return 0;
 }
@@ -328,8 +319,8 @@ load_one(struct engine *e, const struct load_row *row)
 	case 's':
 		return load_notice(e, row);
 	case 'l':
-		return silence_load(e, key_part(&row->key, 0), row->version,
-				    row->value, row->len);
+		return silence_load(e, engine_key_part(&row->key, 0),
+				    row->version, row->value, row->len);
 	case 'a':
 		return load_own(e, row);
 	default:
@@ -348,11 +339,11 @@ load_rows(struct load *l)
 		int r = load_one(e, row);
 
 		if (r < 0)
-			log_event(
-				e->deps.log, LOG_ERROR, "alert_record",
-				LOG_STR("kind", kind),
-				LOG_INT("id", (int64_t)key_part(&row->key, 0)),
-				LOG_STR("error", strerror(-r)));
+			log_event(e->deps.log, LOG_ERROR, "alert_record",
+				  LOG_STR("kind", kind),
+				  LOG_INT("id", (int64_t)engine_key_part(
+							&row->key, 0)),
+				  LOG_STR("error", strerror(-r)));
 		arena_done(&e->scratch);
 	}
 }

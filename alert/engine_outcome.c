@@ -201,16 +201,6 @@ outcome_came(void *arg)
 		STAILQ_INSERT_TAIL(&e->early, o, early);
 }
 
-static uint64_t
-key_number_at(const struct store_key *key, size_t at)
-{
-	uint64_t v = 0;
-
-	for (size_t i = at; i < at + 8 && i < key->len; i++)
-		v = v << 8 | key->bytes[i];
-	return v;
-}
-
 /* On whatever loop the queue chose. */
 void
 outcome_tell(void *ctx, struct loop *loop, struct tell *t)
@@ -223,8 +213,8 @@ outcome_tell(void *ctx, struct loop *loop, struct tell *t)
 	o->e = e;
 	o->tell = t;
 	o->message = t->id;
-	o->group = key_number_at(&t->teller_key, 0);
-	o->notice = key_number_at(&t->teller_key, 8);
+	o->group = engine_key_part(&t->teller_key, 0);
+	o->notice = engine_key_part(&t->teller_key, 8);
 	o->delivered = t->nrcpt == 0 && t->delivered;
 	if (t->nrcpt > 0) {
 		const struct tell_rcpt *r = &t->rcpt[0];

@@ -33,6 +33,16 @@ engine_key_2(uint8_t kind, uint64_t a, uint64_t b)
 	return key;
 }
 
+uint64_t
+engine_key_part(const struct store_key *key, size_t at)
+{
+	uint64_t v = 0;
+
+	for (size_t i = at; i < at + 8 && i < key->len; i++)
+		v = v << 8 | key->bytes[i];
+	return v;
+}
+
 struct put *
 job_put(struct engine *e, struct store_key key)
 {

@@ -22,6 +22,7 @@ add_library(belfry_engine_rig STATIC unit/engine_rig.c unit/rules_kit.c)
 target_link_libraries(belfry_engine_rig PUBLIC belfry_queue_rig belfry_alert)
 
 belfry_unit_test(engine_take belfry_engine_rig)
+belfry_unit_test(engine_acked belfry_engine_rig)
 belfry_unit_test(engine_many belfry_engine_rig)
 belfry_unit_test(engine_crash belfry_engine_rig)
 # Sizes of memory.

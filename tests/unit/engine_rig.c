@@ -9,6 +9,8 @@
 #include "base/must.h"
 #include "base/xalloc.h"
 #include "tests/unit/rules_kit.h"
+#include "tests/unit/store_kit.h"
+#include "tests/unit/test.h"
 
 #define RIG_YAML "mail: [anna@example.org]\n"
 
@@ -217,6 +219,52 @@ engine_rig_mails(struct engine_rig *er)
 					er->mails[i].to, er->mails[i].text);
 	er->nmails = 0;
 	return er->lines;
+}
+
+void
+engine_rig_told_is(struct engine_rig *er, const char *expected,
+		   const char *file, int line)
+{
+	const char *told = engine_rig_mails(er);
+
+	if (strcmp(told, expected) == 0)
+		return;
+	fprintf(stderr, "told\n%sinstead of\n%s\n", told, expected);
+	_fail(file, line);
+}
+
+struct rig_rows {
+	const char *kinds;
+	int n;
+};
+
+static int
+rig_rows(struct store_txn *txn, void *arg)
+{
+	struct rig_rows *rows = arg;
+	struct store_key at;
+	struct store_rec rec;
+
+	rows->n = 0;
+	for (const char *p = rows->kinds; *p != '\0'; p++) {
+		struct store_key from = {.kind = (uint8_t)*p};
+
+		while (store_next(txn, &from, &at, &rec) > 0) {
+			rows->n++;
+			from = at;
+			from.bytes[from.len++] = 0;
+		}
+	}
+	return 0;
+}
+
+int
+engine_rig_rows(struct engine_rig *er, const char *kinds)
+{
+	struct rig_rows rows = {.kinds = kinds};
+
+	must(store_kit_run(queue_store(er->rig.q), rig_rows, &rows) == 0);
+	return rows.n;
 }
 
 /* --- life ------------------------------------------------------------------- */

@@ -68,6 +68,13 @@ struct engine_rig {
 void engine_rig_rules(struct engine_rig *er, const char *yaml);
 /* All that was delivered since the last call, "TO TEXT\n" each, sorted. */
 const char *engine_rig_mails(struct engine_rig *er);
+/* That is EXPECTED. */
+void engine_rig_told_is(struct engine_rig *er, const char *expected,
+			const char *file, int line);
+#define assert_told(er, expected)                                              \
+	engine_rig_told_is(er, expected, __FILE__, __LINE__)
+/* Records of the kinds in KINDS. */
+int engine_rig_rows(struct engine_rig *er, const char *kinds);
 /* Those that are out: delivered, or refused with a code of 550. */
 void engine_rig_answer(struct engine_rig *er, bool delivered);
 

@@ -12,17 +12,6 @@
 #define C    "alertname=Load host=c"
 #define CRIT "alertname=Fire host=x severity=critical"
 
-static void
-told_is(struct engine_rig *er, const char *expected, int line)
-{
-	const char *told = engine_rig_mails(er);
-
-	if (strcmp(told, expected) != 0)
-		fail_msg("line %d: told\n%sinstead of\n%s", line, told,
-			 expected);
-}
-#define assert_told(er, expected) told_is(er, expected, __LINE__)
-
 #define FALLBACK                                                               \
 	"own: []\n"                                                            \
 	"receivers:\n"                                                         \

@@ -13,17 +13,6 @@
 #define B "alertname=Disk host=b"
 #define C "alertname=Load host=c"
 
-static void
-told_is(struct engine_rig *er, const char *expected, int line)
-{
-	const char *told = engine_rig_mails(er);
-
-	if (strcmp(told, expected) != 0)
-		fail_msg("line %d: told\n%sinstead of\n%s", line, told,
-			 expected);
-}
-#define assert_told(er, expected) told_is(er, expected, __LINE__)
-
 /* --- silences ---------------------------------------------------------------- */
 
 static char silence_id[ENGINE_SILENCE_ID];
