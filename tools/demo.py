@@ -96,7 +96,7 @@ class Demo:
             "delivery": {
                 "smarthost": sink,
                 "retry": {"first": "1s", "factor": 2, "max": "30s"}},
-            "alerts": {"mail": [ON_DUTY]},
+            "alerts": {"mail": [ON_DUTY], "from": "alerts@example.org"},
         }, preset=PRESET)
         self.use_port("smtp", "listeners", 2525)
         self.use_port("http", "http", 8025)

@@ -22,7 +22,7 @@ class Demo(unittest.TestCase):
                          r'smtp\.mailfrom=dora@partner\.example;')
         signed = re.findall(r"DKIM-Signature: v=1; a=rsa-sha256; .* "
                             r"d=example\.org; s=demo;", done.stdout)
-        self.assertEqual(len(signed), 3) # Hello, Minutes, Busy
+        self.assertEqual(len(signed), 4) # Hello, Minutes, Busy, the alert
         self.assertRegex(done.stdout, r'posted: +an alert(.*\n)+ +arrived: '
                          r'"DiskWillFill on db1" .* for duty@example\.net')
         for subject in ("Hello", "Minutes", "Busy", "Judged"):
