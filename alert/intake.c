@@ -100,6 +100,10 @@ maker_end(struct maker *m)
 
 	if (!maker_has(&m->labels, "alertname")) /* it would have no title */
 		maker_label(m, "alertname", in->source->name);
+	/* What Alertmanager knows has the labels that it has there. */
+	if (in->source->kind != SOURCE_ALERTMANAGER &&
+	    !maker_has(&m->labels, "source"))
+		maker_label(m, "source", in->source->name);
 	if (labels_finish(&m->labels, &labels) < 0)
 		return intake_refuse(in, "labels of more than %d bytes",
 				     LABELS_BYTES_MAX);

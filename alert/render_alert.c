@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alert/render_fields.h"
+#include "queue/queue.h"
 
 #define TITLE_MAX 250 /* characters */
 
@@ -148,10 +149,13 @@ static void
 alert_links(struct fields *f, const struct render_scope *s,
 	    const struct render_alert *a)
 {
+	char id[QUEUE_ID_LEN];
+
 	fields_text(f, "url", render_url(s, a->url));
 	fields_text(f, "runbook", render_runbook(s, a));
 	fields_text(f, "acked_by", a->acked_by);
-	fields_number(f, "incident", s->arena, a->incident);
+	queue_id_text(a->incident, id);
+	fields_text(f, "incident", arena_strdup(s->arena, id));
 	fields_text(f, "fingerprint",
 		    arena_printf(s->arena, "%016llx",
 				 (unsigned long long)labels_fingerprint(

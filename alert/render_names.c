@@ -98,7 +98,7 @@ const struct render_name render_alert_names[] = {
 	{"url", "where its source shows it"},
 	{"runbook", "its runbook"},
 	{"acked_by", "who has acknowledged it"},
-	{"incident", "its number"},
+	{"incident", "its id: belfry alert show ID"},
 	{"fingerprint", "Alertmanager's number of its labels"},
 	{"labels", "its labels: {{labels.instance}}"},
 	{"label_list", "the same as a list of name and value"},

@@ -42,9 +42,23 @@ rp_label(struct labels_builder *b, const char *word)
 	return r < 0 ? rp_bad_label(word, "too many labels") : CLI_OK;
 }
 
+/* The label that the intake of a source gives. */
+static void
+rp_label_source(const struct route_payload *p, const struct rules *rules,
+		struct labels_builder *b)
+{
+	const struct rules_source *known =
+		p->source != NULL ? rules_source(rules, p->source) : NULL;
+	struct labels l = {.n = b->n, .v = b->v};
+
+	if (known != NULL && known->kind != SOURCE_ALERTMANAGER &&
+	    labels_get(&l, "source") == NULL)
+		(void)labels_set(b, "source", p->source);
+}
+
 static int
-rp_labels(const struct route_payload *p, int n, char **words,
-	  struct alert_batch *ret)
+rp_labels(const struct route_payload *p, const struct rules *rules, int n,
+	  char **words, struct alert_batch *ret)
 {
 	struct alert *a = alert_batch_add(ret);
 	struct labels_builder b;
@@ -55,6 +69,7 @@ rp_labels(const struct route_payload *p, int n, char **words,
 		r = rp_label(&b, words[i]);
 	if (r != CLI_OK)
 		return r;
+	rp_label_source(p, rules, &b);
 	a->source =
 		p->source != NULL ? p->source : source_kind_names[SOURCE_CLI];
 	if (labels_finish(&b, &a->labels) == 0)
@@ -220,7 +235,7 @@ route_payload_read(const struct route_payload *p, const struct rules *rules,
 
 	alert_batch_init(ret);
 	if (!rp_is_json(words[0]) && strchr(words[0], '=') != NULL)
-		return rp_labels(p, n, words, ret);
+		return rp_labels(p, rules, n, words, ret);
 	if (n > 1)
 		return rp_bad_label(words[1], "write one document, or labels "
 					      "as NAME=VALUE");

@@ -187,6 +187,22 @@ class RouteTest(Case):
                 self.assertTrue(found)
                 self.assertEqual({one["source"] for one in found}, {source})
 
+    def test_label_source(self):
+        """As the intake gives it: not to what Alertmanager knows."""
+        with open(self.conf, "a", encoding="utf-8") as file:
+            file.write("  sources: [{name: shop, kind: uptimerobot}]\n")
+        for words, label in (
+                (["a=b"], None),
+                (["--source", "shop", "a=b"], "shop"),
+                (["--source", "shop", "a=b", "source=x"], "x"),
+                (["--source", "generic", '{"title": "T"}'], "generic"),
+                (["--source", "alertmanager", "a=b"], None),
+                (["--source", "alertmanager", '{"labels": {"a": "b"}}'],
+                 None)):
+            with self.subTest(words):
+                one, = self.objects(*words)
+                self.assertEqual(one["labels"].get("source"), label)
+
     def test_refused(self):
         for words, exit in (
                 (["{"], 1), (["[]"], 1), (['{"labels": {}}'], 1),

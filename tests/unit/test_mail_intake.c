@@ -423,25 +423,26 @@ static const struct {
 } mails[] = {
 	{"a rule", BY_TOKEN_OF_NAS, "Subject: FAILED backup of db1\n\nx\n",
 	 "alert nas firing backup of db1 alertname=nas severity=warning "
-	 "summary=FAILED backup of db1"},
+	 "source=nas summary=FAILED backup of db1"},
 	{"its end", BY_TOKEN_OF_NAS, "Subject: OK backup of db1\n\nx\n",
 	 "alert nas resolved backup of db1 alertname=nas "
-	 "summary=OK backup of db1"},
+	 "source=nas summary=OK backup of db1"},
 	{"groups of the body", BY_TOKEN_OF_NAS,
 	 "From: RAID@nas.example.org\nSubject: raid\n\nhi\n"
 	 "array md0 is degraded\n",
 	 "alert nas firing raid alertname=nas "
-	 "severity=degraded summary=md0: degraded, costs $5"},
+	 "severity=degraded source=nas summary=md0: degraded, costs $5"},
 	{"another sender", BY_TOKEN_OF_NAS,
 	 "From: x@nas.example.org\nSubject: raid\n\narray md0 is degraded\n",
-	 "alert nas firing raid alertname=nas summary=raid"},
+	 "alert nas firing raid alertname=nas source=nas summary=raid"},
 	{"an encoded subject", BY_TOKEN_OF_NAS,
 	 "Subject: =?utf-8?b?RkFJTEVEIMOk?=\n\nx\n",
 	 "alert nas firing \xc3\xa4 alertname=nas severity=warning "
-	 "summary=FAILED \xc3\xa4"},
+	 "source=nas summary=FAILED \xc3\xa4"},
 	{"by its domain", VOUCHED,
 	 "From: x@NAS.example.org\nSubject: FAILED a\n\nx\n",
-	 "alert nas firing a alertname=nas severity=warning summary=FAILED a"},
+	 "alert nas firing a alertname=nas severity=warning source=nas "
+	 "summary=FAILED a"},
 	{"by its domain, as it says", ALONE,
 	 "From: x@nas.example.org\nSubject: FAILED a\n\nx\n",
 	 "refused: no token, and no domain that is listed and vouched for"},
@@ -453,49 +454,51 @@ static const struct {
 	 "refused: no token, and no domain that is listed and vouched for"},
 	{"what programs send may be an alert", BY_TOKEN_OF_CRON,
 	 "Auto-Submitted: auto-generated\nSubject: Cron <db1>\n\nx\n",
-	 "alert cron firing Cron <db1> alertname=cron summary=Cron <db1>"},
+	 "alert cron firing Cron <db1> alertname=cron source=cron summary=Cron "
+	 "<db1>"},
 	{"an absence is none", BY_TOKEN_OF_CRON,
 	 "Auto-Submitted: auto-replied\nSubject: away\n\nx\n", "dropped"},
 	{"a problem", BY_TOKEN_OF_CRON, "Subject: PROBLEM: disk on db1\n\nx\n",
 	 "alert cron firing disk on db1 alertname=cron "
-	 "summary=PROBLEM: disk on db1"},
+	 "source=cron summary=PROBLEM: disk on db1"},
 	{"its recovery", BY_TOKEN_OF_CRON,
 	 "Subject: Re: [RECOVERY] disk on db1\n\nx\n",
 	 "alert cron resolved disk on db1 alertname=cron "
-	 "summary=Re: [RECOVERY] disk on db1"},
+	 "source=cron summary=Re: [RECOVERY] disk on db1"},
 	{"another word in brackets", BY_TOKEN_OF_CRON,
 	 "Subject: [db1] up: ok\n\nx\n",
 	 "alert cron firing [db1] up: ok alertname=cron "
-	 "summary=[db1] up: ok"},
+	 "source=cron summary=[db1] up: ok"},
 	{"only a word", BY_TOKEN_OF_CRON, "Subject: OK:\n\nx\n",
-	 "alert cron resolved OK: alertname=cron summary=OK:"},
+	 "alert cron resolved OK: alertname=cron source=cron summary=OK:"},
 	{"no subject", BY_TOKEN_OF_CRON, "From: a@x.org\n\nx\n",
 	 "malformed: no rule fits, and it has no subject"},
 	{"UptimeRobot", BY_TOKEN_OF_NAS,
 	 "From: alert@uptimerobot.com\nSubject: Monitor is DOWN: Shop\n\nx\n",
 	 "alert nas firing Shop alertname=Shop severity=critical "
-	 "summary=Shop is down"},
+	 "source=nas summary=Shop is down"},
 	{"UptimeRobot, later", BY_TOKEN_OF_NAS,
 	 "From: alert@uptimerobot.com\nSubject: Monitor is UP: Shop\n\nx\n",
 	 "alert nas resolved Shop alertname=Shop severity=critical "
-	 "summary=Shop is up"},
+	 "source=nas summary=Shop is up"},
 	{"Sentry", BY_TOKEN_OF_NAS,
 	 "From: noreply@sentry.io\nSubject: COVE-1K - OperationalError\n"
 	 "X-Sentry-Project: cove\nX-Sentry-Logger-Level: fatal\n\n"
 	 "See <https://sentry.io/organizations/ocp/issues/1117540176/?x>\n",
 	 "alert nas firing issue/1117540176 alertname=cove project=cove "
-	 "severity=critical summary=COVE-1K - OperationalError "
+	 "severity=critical source=nas summary=COVE-1K - OperationalError "
 	 "https://sentry.io/organizations/ocp/issues/1117540176"},
 	{"Sentry, later", BY_TOKEN_OF_NAS,
 	 "Subject: Re: COVE-1K - OperationalError\nX-Sentry-Project: cove\n\n"
 	 "jane marked COVE-1K as resolved\n"
 	 "https://sentry.io/organizations/ocp/issues/1117540176/\n",
 	 "alert nas resolved issue/1117540176 alertname=cove project=cove "
-	 "summary=Re: COVE-1K - OperationalError "
+	 "source=nas summary=Re: COVE-1K - OperationalError "
 	 "https://sentry.io/organizations/ocp/issues/1117540176"},
 	{"Sentry without a link", BY_TOKEN_OF_NAS,
 	 "Subject: s\nX-Sentry-Project: cove\n\n/issues/x /issues/\n",
-	 "alert nas firing issue/s alertname=cove project=cove summary=s"},
+	 "alert nas firing issue/s alertname=cove project=cove source=nas "
+	 "summary=s"},
 };
 
 static void
