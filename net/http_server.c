@@ -64,6 +64,7 @@ struct http_server {
 	struct http_limits limits;
 	http_gate_fn *gate;
 	http_handle_fn *handle;
+	http_refused_fn *refused; /* NULL: nobody wants to know */
 	void *arg;
 	struct MHD_Daemon *daemon; /* owned */
 	struct event *ready;       /* owned; of the daemon's epoll descriptor */
@@ -159,6 +160,17 @@ conn_refuse(struct http_conn *c, int status)
 	c->request = NULL;
 }
 
+/* The same of one that the gate let pass. */
+static void
+conn_refuse_passed(struct http_conn *c, int status)
+{
+	struct http_server *server = c->server;
+
+	if (server->refused != NULL)
+		server->refused(server->arg, c->request, status);
+	conn_refuse(c, status);
+}
+
 void
 http_answer_fields(struct http_request *r, int status, const char *content_type,
 		   const struct http_field *fields, const void *body,
@@ -204,10 +216,10 @@ request_header(struct http_conn *c, const char *method, const char *path,
 	status = http_framing_check(c->mhd, version, &length);
 	if (status == 0)
 		status = server->gate(server->arg, r);
-	if (status == 0 && length > r->body.max)
-		status = MHD_HTTP_CONTENT_TOO_LARGE;
 	if (status != 0)
 		conn_refuse(c, status);
+	else if (length > r->body.max)
+		conn_refuse_passed(c, MHD_HTTP_CONTENT_TOO_LARGE);
 }
 
 /* A refusal has to wait for the end of the body: the library takes none in
@@ -235,7 +247,7 @@ request_whole(struct http_conn *c)
 	struct http_request *r = c->request;
 
 	if (r->refused != 0) {
-		conn_refuse(c, r->refused);
+		conn_refuse_passed(c, r->refused);
 		return;
 	}
 	r->handed = true;
@@ -415,6 +427,12 @@ http_server_free(struct http_server **serverp)
 	conn_free(c);
 	loop_timer_done(&server->again);
 	free(server);
+}
+
+void
+http_server_on_refused(struct http_server *server, http_refused_fn *fn)
+{
+	server->refused = fn;
 }
 
 static uid_t

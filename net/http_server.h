@@ -37,9 +37,15 @@ struct http_limits {
 			       * many as CONNECTIONS have with BODY_BYTES */
 };
 
+/* The gate let R pass, and the server ends it: STATUS is 413 (the body is over its
+ * ceiling) or 503 (all bodies together are). */
+typedef void http_refused_fn(void *arg, struct http_request *r, int status);
+
 int http_server_new(struct loop *loop, const struct http_limits *limits,
 		    http_gate_fn *gate, http_handle_fn *handle, void *arg,
 		    struct http_server **ret_server);
+/* FN is called on the loop, with the server's ARG. */
+void http_server_on_refused(struct http_server *server, http_refused_fn *fn);
 /* Not from within GATE or HANDLE. Connections end; requests that are with their
  * handler still want their http_answer(), which then goes nowhere. */
 void http_server_free(struct http_server **server);

@@ -10,7 +10,8 @@ static const struct metric_desc metric_alert_events = {
 	.name = "belfry_alert_events_total",
 	.type = METRIC_COUNTER,
 	.help = "What sources sent, by what became of it: firing, resolved, "
-		"ignored, malformed, unauthorized, forbidden, limited, later",
+		"ignored, malformed, unauthorized, forbidden, large, limited, "
+		"later",
 	.labels = {"source", "result", NULL},
 };
 
@@ -21,6 +22,7 @@ const char *const alert_event_names[] = {
 	[ALERT_EVENT_MALFORMED] = "malformed",
 	[ALERT_EVENT_UNAUTHORIZED] = "unauthorized",
 	[ALERT_EVENT_FORBIDDEN] = "forbidden",
+	[ALERT_EVENT_LARGE] = "large",
 	[ALERT_EVENT_LIMITED] = "limited",
 	[ALERT_EVENT_LATER] = "later",
 };

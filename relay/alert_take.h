@@ -18,6 +18,7 @@ enum alert_event {
 	ALERT_EVENT_MALFORMED,    /* 400 */
 	ALERT_EVENT_UNAUTHORIZED, /* 401 */
 	ALERT_EVENT_FORBIDDEN,    /* 403 */
+	ALERT_EVENT_LARGE,        /* 413 */
 	ALERT_EVENT_LIMITED,      /* 429 */
 	ALERT_EVENT_LATER,        /* 503: the sender has to come again */
 };

@@ -388,8 +388,11 @@ v2_serve(struct relay *r, struct http_request *http, const struct v2_path *p,
 	 const struct http_who *who)
 {
 	const char *type = http_request_header(http, "Content-Type");
+	bool may = v2_may(p, who);
 
-	if (!v2_may(p, who))
+	if (p->needs == USER_POST && (!may || !v2_is_json(http)))
+		hooks_refused(r, http, may ? 415 : 403);
+	if (!may)
 		v2_fail(http, 403, 403, NULL,
 			xasprintf("not without the right %s",
 				  p->needs == USER_READ   ? "read"

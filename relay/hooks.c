@@ -112,17 +112,33 @@ hook_find(struct relay *r, const struct http_request *req,
 
 /* --- who may ------------------------------------------------------------------- */
 
+static enum alert_event
+hook_event(int status)
+{
+	switch (status) {
+	case 401:
+		return ALERT_EVENT_UNAUTHORIZED;
+	case 403:
+		return ALERT_EVENT_FORBIDDEN;
+	case 413:
+		return ALERT_EVENT_LARGE;
+	case 429:
+		return ALERT_EVENT_LIMITED;
+	case 503:
+		return ALERT_EVENT_LATER;
+	default:
+		return ALERT_EVENT_MALFORMED;
+	}
+}
+
 static int
 hook_refuse(struct relay *r, const struct rules_source *source,
-	    const struct http_who *who, int status, const char *why)
+	    const struct sockaddr_any *client, int status, const char *why)
 {
-	enum alert_event event = status == 429   ? ALERT_EVENT_LIMITED
-				 : status == 403 ? ALERT_EVENT_FORBIDDEN
-						 : ALERT_EVENT_UNAUTHORIZED;
 	char ip[SOCKADDR_TEXT_MAX];
 
-	alert_take_count(r, source->name, event, 1);
-	sockaddr_ip(&who->client, ip);
+	alert_take_count(r, source->name, hook_event(status), 1);
+	sockaddr_ip(client, ip);
 	log_event(&r->log_root, LOG_WARNING, "alert_refused",
 		  LOG_STR("source", source->name), LOG_STR("client", ip),
 		  LOG_INT("status", status), LOG_STR("reason", why));
@@ -137,41 +153,74 @@ hook_in_networks(const struct rules_source *source,
 	       http_who_in(&source->networks, client);
 }
 
+/* Was too much guessed from there? */
+static bool
+hook_may_try(struct relay *r, const struct sockaddr_any *client)
+{
+	return logins_may_try(r->logins, client, "",
+			      loop_mono_ms(relay_home(r)));
+}
+
+static void
+hook_guessed(struct relay *r, const struct sockaddr_any *client)
+{
+	logins_failed(r->logins, client, NULL, loop_mono_ms(relay_home(r)));
+}
+
 /* By the token of its path, whoever guesses at it being told so. */
 static int
 hook_by_token(struct relay *r, const struct rules_source *source,
 	      const struct hook_path *path, const struct http_who *who)
 {
-	int64_t now = loop_mono_ms(relay_home(r));
-
-	if (!logins_may_try(r->logins, &who->client, "", now))
-		return hook_refuse(r, source, who, 429, "tries");
+	if (!hook_may_try(r, &who->client))
+		return hook_refuse(r, source, &who->client, 429, "tries");
 	if (alert_secrets_is_token(r->snapshot->alert_secrets, source->name,
 				   path->token))
 		return 0;
-	logins_failed(r->logins, &who->client, NULL, now);
-	return hook_refuse(r, source, who, 401, "token");
+	hook_guessed(r, &who->client);
+	return hook_refuse(r, source, &who->client, 401, "token");
+}
+
+/* Known by where it comes from: by `trust`, or, where that is all that a source
+ * is known by, by its networks. A browser is there, too, and sends what a page of
+ * others makes it send. */
+static bool
+hook_is_near(struct relay *r, const struct http_request *req,
+	     const struct rules_source *source, const struct http_who *who)
+{
+	if (http_who_is_page(req))
+		return false;
+	if ((who->rights & USER_POST) != 0 &&
+	    strcmp(http_request_method(req), "GET") != 0)
+		return true;
+	return source->networks.n > 0 &&
+	       !alert_secrets_has_token(r->snapshot->alert_secrets,
+					source->name);
 }
 
 /* A source that is configured may be known by its networks alone, or by what it
  * signs with. */
 static int
-hook_may(struct relay *r, const struct rules_source *source,
-	 const struct hook_path *path, const struct http_who *who, bool login)
+hook_may(struct relay *r, const struct http_request *req,
+	 const struct rules_source *source, const struct hook_path *path,
+	 const struct http_who *who, bool login)
 {
 	const struct alert_secrets *secrets = r->snapshot->alert_secrets;
 
 	if (!hook_in_networks(source, &who->client))
-		return hook_refuse(r, source, who, 403, "network");
+		return hook_refuse(r, source, &who->client, 403, "network");
 	if (path->token[0] != '\0')
 		return hook_by_token(r, source, path, who);
-	if (login || (who->rights & USER_POST) != 0 ||
-	    alert_secrets_signature(secrets, source->name) != NULL)
+	if (login || (who->user != NULL && (who->rights & USER_POST) != 0))
 		return 0;
-	if (source->networks.n > 0 &&
-	    !alert_secrets_has_token(secrets, source->name))
-		return 0; /* that is all that it is known by */
-	return hook_refuse(r, source, who, 401, "nobody");
+	if (alert_secrets_signature(secrets, source->name) != NULL)
+		return hook_may_try(r, &who->client)
+			       ? 0
+			       : hook_refuse(r, source, &who->client, 429,
+					     "tries");
+	if (hook_is_near(r, req, source, who))
+		return 0;
+	return hook_refuse(r, source, &who->client, 401, "nobody");
 }
 
 /* What UptimeRobot and others put into the URL comes by GET, too. */
@@ -202,20 +251,55 @@ hooks_gate(struct relay *r, struct http_request *req,
 		return 404;
 	if (!hook_has_method(source, req))
 		return 405;
-	status = hook_may(r, source, &path, who, login);
+	status = hook_may(r, req, source, &path, who, login);
 	if (status != 0)
 		return status;
 	if (r->hooks_rates == NULL)
 		r->hooks_rates = tally_new(SOURCES_KEPT);
 	if (!tally_has_room(r->hooks_rates, source->name, strlen(source->name),
 			    &source->rate, now))
-		return hook_refuse(r, source, who, 429, "rate");
-	tally_count(r->hooks_rates, source->name, strlen(source->name),
-		    &source->rate, now);
+		return hook_refuse(r, source, &who->client, 429, "rate");
 	http_request_set_body_max(req, source->builtin && path.postable
 					       ? HOOKS_POSTABLE_MAX
 					       : (size_t)source->body_max);
 	return 0;
+}
+
+static const char *
+hook_reason(int status)
+{
+	switch (status) {
+	case 401:
+		return "login";
+	case 403:
+		return "rights";
+	case 413:
+		return "size";
+	case 415:
+		return "type";
+	case 429:
+		return "tries";
+	default:
+		return "busy";
+	}
+}
+
+void
+hooks_refused(struct relay *r, struct http_request *req, int status)
+{
+	const struct http_conf *conf =
+		http_conf_of(r, http_request_listener(req));
+	const struct rules_source *source;
+	struct sockaddr_any client;
+	struct hook_path path;
+
+	source = hook_find(r, req, &path);
+	if (source == NULL || !hook_has_method(source, req))
+		return;
+	client = *http_request_peer(req);
+	if (conf != NULL && !http_who_client(r, conf, req, &client))
+		client = *http_request_peer(req);
+	hook_refuse(r, source, &client, status, hook_reason(status));
 }
 
 /* --- a request under way ----------------------------------------------------------- */
@@ -226,6 +310,7 @@ struct hook {
 	struct rules *rules;               /* a reference: SOURCE is its */
 	struct alert_secrets *secrets;     /* a reference */
 	const struct rules_source *source; /* borrowed */
+	struct sockaddr_any client;
 	struct intake_request intake;
 	struct doc_field query[QUERY_MAX];
 	struct alert_batch batch; /* owned */
@@ -309,6 +394,18 @@ hook_log_malformed(struct hook *h)
 			     h->intake.body_len);
 }
 
+/* Who it is is known now. */
+static void
+hook_count_rate(const struct hook *h)
+{
+	struct relay *r = h->relay;
+
+	if (r->hooks_rates != NULL)
+		tally_count(r->hooks_rates, h->source->name,
+			    strlen(h->source->name), &h->source->rate,
+			    loop_mono_ms(relay_home(r)));
+}
+
 /* It was read; on the home loop. */
 static void
 hook_read(void *arg)
@@ -316,15 +413,12 @@ hook_read(void *arg)
 	struct hook *h = arg;
 
 	if (h->result == -EACCES) {
-		alert_take_count(h->relay, h->source->name,
-				 ALERT_EVENT_UNAUTHORIZED, 1);
-		log_event(&h->relay->log_root, LOG_WARNING, "alert_refused",
-			  LOG_STR("source", h->source->name),
-			  LOG_INT("status", 401),
-			  LOG_STR("reason", "signature"));
+		hook_guessed(h->relay, &h->client);
+		hook_refuse(h->relay, h->source, &h->client, 401, "signature");
 		hook_answer(h, 401, "the signature is wrong, or there is none");
 		return;
 	}
+	hook_count_rate(h);
 	if (h->result == -EOPNOTSUPP) {
 		alert_take_count(h->relay, h->source->name, ALERT_EVENT_IGNORED,
 				 1);
@@ -416,7 +510,8 @@ hooks_handle(struct relay *r, struct http_request *req,
 
 	/* A reload may have come since the header did. */
 	source = hook_find(r, req, &path);
-	status = source != NULL ? hook_may(r, source, &path, who, false) : 404;
+	status = source != NULL ? hook_may(r, req, source, &path, who, false)
+				: 404;
 	if (status != 0) {
 		http_answer(req, status, TYPE_TEXT, "no\n", 3);
 		return;
@@ -427,6 +522,7 @@ hooks_handle(struct relay *r, struct http_request *req,
 	h->rules = rules_ref(r->snapshot->rules);
 	h->secrets = alert_secrets_ref(r->snapshot->alert_secrets);
 	h->source = source;
+	h->client = who->client;
 	alert_batch_init(&h->batch);
 	hook_fill(h, &path);
 	loop_timer_init(&h->wait, relay_home(r), hook_begin, h);

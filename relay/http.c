@@ -74,6 +74,9 @@ struct http_page {
 	 * who has one of the rights. LOGIN: who that is is still asked. */
 	int (*gate)(struct relay *r, struct http_request *req,
 		    const struct http_who *who, bool login);
+	/* It is told of what is refused before HANDLE, its own gate apart;
+	 * may be NULL. */
+	void (*refused)(struct relay *r, struct http_request *req, int status);
 	void (*fn)(struct relay *r, struct http_request *req);
 	void (*handle)(struct relay *r, struct http_request *req,
 		       const struct http_who *who); /* where FN is NULL */
@@ -106,6 +109,7 @@ static const struct http_page http_pages[] = {
 		.needs = V2_RIGHTS,
 		.from_pages = true,
 		.gate = alert_v2_gate,
+		.refused = hooks_refused,
 		.handle = alert_v2_handle,
 	},
 	{
@@ -126,6 +130,7 @@ static const struct http_page http_pages[] = {
 		.serves = CONFIG_SERVE_ALERTS,
 		.needs = USER_POST,
 		.gate = hooks_gate,
+		.refused = hooks_refused,
 		.handle = hooks_handle,
 	},
 	{.path = NULL},
@@ -145,13 +150,30 @@ http_page_find(const char *path)
 }
 
 /* A browser that knows the password, or is trusted, sends what a page of others
- * makes it post, too, and says so by an Origin. */
+ * makes it post, too, and says so. */
 static void
 http_who_weaken(const struct http_page *page, const struct http_request *req,
 		struct http_who *who)
 {
-	if (!page->from_pages && http_request_header(req, "Origin") != NULL)
+	if (!page->from_pages && http_who_is_page(req))
 		who->rights &= USER_READ;
+}
+
+static void
+http_refused(void *arg, struct http_request *req, int status)
+{
+	const struct http_page *page = http_page_find(http_request_path(req));
+
+	if (page->refused != NULL)
+		page->refused(arg, req, status);
+}
+
+/* It ends here. */
+static void
+http_unauthorized(struct relay *r, struct http_request *req)
+{
+	http_refused(r, req, 401);
+	http_answer(req, 401, TYPE_TEXT, "Unauthorized\n", 13);
 }
 
 /* The header is there: 0, or the status that ends it before its body. */
@@ -175,8 +197,10 @@ http_gate(void *arg, struct http_request *req)
 		return 404;
 	if (page->needs == 0)
 		return 0;
-	if (!http_who_client(r, conf, req, &who.client))
+	if (!http_who_client(r, conf, req, &who.client)) {
+		http_refused(r, req, 401);
 		return 401;
+	}
 	who.rights = http_who_trusted(conf, &who.client);
 	if (page->gate != NULL) {
 		http_who_weaken(page, req, &who);
@@ -220,7 +244,7 @@ http_logged_in(struct relay *r, struct http_request *req,
 	if (conf != NULL && http_who_client(r, conf, req, &who.client))
 		http_serve_to(r, req, &who);
 	else
-		http_answer(req, 401, TYPE_TEXT, "Unauthorized\n", 13);
+		http_unauthorized(r, req);
 }
 
 static void
@@ -240,16 +264,17 @@ http_handle(void *arg, struct http_request *req)
 	/* A reload may have come since the header did. */
 	conf = http_conf_of(r, port);
 	if (conf == NULL || !http_who_client(r, conf, req, &who.client)) {
-		http_answer(req, 401, TYPE_TEXT, "Unauthorized\n", 13);
+		http_unauthorized(r, req);
 		return;
 	}
 	who.rights = http_who_trusted(conf, &who.client);
 	if (http_login_is_tried(req))
-		http_login(r, req, &who.client, page->needs, http_logged_in);
+		http_login(r, req, &who.client, page->needs, http_logged_in,
+			   page->refused);
 	else if (page->gate != NULL || (who.rights & page->needs) != 0)
 		http_serve_to(r, req, &who);
 	else
-		http_answer(req, 401, TYPE_TEXT, "Unauthorized\n", 13);
+		http_unauthorized(r, req);
 }
 
 /* --- connections ------------------------------------------------------------------ */
@@ -267,6 +292,8 @@ relay_http_start(struct relay *r)
 
 	result = http_server_new(relay_home(r), &limits, http_gate, http_handle,
 				 r, &r->http);
+	if (result == 0)
+		http_server_on_refused(r->http, http_refused);
 	if (result < 0) {
 		log_event(&r->log_root, LOG_ERROR, "start_failed",
 			  LOG_STR("what", "http"),

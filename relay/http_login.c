@@ -19,6 +19,7 @@ static const char *const http_scheme_names[] = {"basic", "bearer", "none"};
 struct http_login_want {
 	unsigned needs; /* one of these rights */
 	http_login_fn *fn;
+	http_login_refused_fn *refused; /* or NULL */
 };
 
 /* One that waits for the check of its password, or for its answer. */
@@ -126,7 +127,8 @@ http_login_why(const struct user *user, const struct sockaddr_any *client,
 }
 
 static void
-http_login_answer(struct http_request *req, int status)
+http_login_answer(struct relay *r, struct http_request *req,
+		  const struct http_login_want *want, int status)
 {
 	static const char no[] = "Unauthorized\n", may_not[] = "Forbidden\n",
 			  many[] = "Too Many Requests\n",
@@ -136,39 +138,44 @@ http_login_answer(struct http_request *req, int status)
 			   : status == 429 ? many
 					   : busy;
 
+	if (want->refused != NULL)
+		want->refused(r, req, status);
 	http_answer(req, status, TYPE_TEXT, text, strlen(text));
 }
 
 static void
 http_login_limited(struct relay *r, struct http_request *req,
+		   const struct http_login_want *want,
 		   const struct sockaddr_any *client, enum http_scheme scheme,
 		   const char *name)
 {
 	http_login_told(r, req, client, scheme, name, "limited", "tries");
-	http_login_answer(req, 429);
+	http_login_answer(r, req, want, 429);
 }
 
 /* It is counted. */
 static void
 http_login_refuse(struct relay *r, struct http_request *req,
+		  const struct http_login_want *want,
 		  const struct sockaddr_any *client, enum http_scheme scheme,
 		  const char *name, const char *why)
 {
 	http_login_told(r, req, client, scheme, name, "failed", why);
-	http_login_answer(req, strcmp(why, "rights") == 0 ? 403 : 401);
+	http_login_answer(r, req, want, strcmp(why, "rights") == 0 ? 403 : 401);
 }
 
 /* Is somebody with this NAME (NULL: not known) heard at all? If not it has its
  * answer. */
 static bool
 http_login_may_try(struct relay *r, struct http_request *req,
+		   const struct http_login_want *want,
 		   const struct sockaddr_any *client, enum http_scheme scheme,
 		   const char *name)
 {
 	if (logins_may_try(r->logins, client, name != NULL ? name : "",
 			   loop_mono_ms(relay_home(r))))
 		return true;
-	http_login_limited(r, req, client, scheme, name);
+	http_login_limited(r, req, want, client, scheme, name);
 	return false;
 }
 
@@ -186,11 +193,11 @@ http_login_bearer(struct relay *r, struct http_request *req,
 				  : "unknown";
 	int64_t now = loop_mono_ms(relay_home(r));
 
-	if (!http_login_may_try(r, req, client, HTTP_BEARER, name))
+	if (!http_login_may_try(r, req, want, client, HTTP_BEARER, name))
 		return;
 	if (why != NULL) {
 		logins_failed(r->logins, client, name, now);
-		http_login_refuse(r, req, client, HTTP_BEARER, name, why);
+		http_login_refuse(r, req, want, client, HTTP_BEARER, name, why);
 		return;
 	}
 	logins_succeeded(r->logins, client, name, now);
@@ -217,7 +224,7 @@ http_login_no(void *arg)
 {
 	struct http_login *hl = arg;
 
-	http_login_answer(hl->req, 401);
+	http_login_answer(hl->relay, hl->req, &hl->want, 401);
 	http_login_free(hl);
 }
 
@@ -228,7 +235,8 @@ http_login_end(void *arg)
 	struct http_login *hl = arg;
 
 	loop_end_add(relay_home(hl->relay), &hl->end, http_login_end, hl);
-	http_login_answer(hl->req, 503);
+	hl->want.refused = NULL;
+	http_login_answer(hl->relay, hl->req, &hl->want, 503);
 	http_login_free(hl);
 }
 
@@ -244,7 +252,7 @@ http_login_go_on(struct http_login *hl, const struct user *user)
 	if (r->http != NULL)
 		hl->want.fn(r, hl->req, user);
 	else
-		http_login_answer(hl->req, 503);
+		http_login_answer(r, hl->req, &hl->want, 503);
 	http_login_free(hl);
 }
 
@@ -253,8 +261,8 @@ static void
 http_login_wrong(struct http_login *hl, const char *why, int64_t delay_ms)
 {
 	if (strcmp(why, "rights") == 0) {
-		http_login_refuse(hl->relay, hl->req, &hl->client, HTTP_BASIC,
-				  hl->name, why);
+		http_login_refuse(hl->relay, hl->req, &hl->want, &hl->client,
+				  HTTP_BASIC, hl->name, why);
 		http_login_free(hl);
 		return;
 	}
@@ -295,8 +303,8 @@ http_login_checked(void *object, enum logins_said said, int64_t delay_ms)
 				 delay_ms);
 		return;
 	case LOGINS_LIMITED:
-		http_login_limited(hl->relay, hl->req, &hl->client, HTTP_BASIC,
-				   hl->name);
+		http_login_limited(hl->relay, hl->req, &hl->want, &hl->client,
+				   HTTP_BASIC, hl->name);
 		http_login_free(hl);
 		return;
 	}
@@ -332,7 +340,7 @@ http_login_check(struct relay *r, struct http_request *req,
 			 http_login_checked) == 0)
 		return;
 	http_login_told(r, req, client, HTTP_BASIC, name, "busy", "busy");
-	http_login_answer(req, 503);
+	http_login_answer(r, req, want, 503);
 	http_login_free(hl);
 }
 
@@ -344,10 +352,10 @@ http_login_basic(struct relay *r, struct http_request *req,
 	char *password, *name = http_login_pair(rest, &password);
 
 	if (name == NULL) {
-		http_login_answer(req, 401);
+		http_login_answer(r, req, want, 401);
 		return;
 	}
-	if (http_login_may_try(r, req, client, HTTP_BASIC, name))
+	if (http_login_may_try(r, req, want, client, HTTP_BASIC, name))
 		http_login_check(r, req, client, want, name, password);
 	password_wipe(password, strlen(password));
 	free(name);
@@ -355,9 +363,10 @@ http_login_basic(struct relay *r, struct http_request *req,
 
 void
 http_login(struct relay *r, struct http_request *req,
-	   const struct sockaddr_any *client, unsigned needs, http_login_fn *fn)
+	   const struct sockaddr_any *client, unsigned needs, http_login_fn *fn,
+	   http_login_refused_fn *refused)
 {
-	const struct http_login_want want = {needs, fn};
+	const struct http_login_want want = {needs, fn, refused};
 	const char *rest;
 
 	switch (http_login_scheme(req, &rest)) {
@@ -368,7 +377,7 @@ http_login(struct relay *r, struct http_request *req,
 		http_login_bearer(r, req, client, rest, &want);
 		return;
 	case HTTP_NO_SCHEME:
-		http_login_answer(req, 401);
+		http_login_answer(r, req, &want, 401);
 		return;
 	}
 }

@@ -17,8 +17,11 @@ bool http_login_is_tried(const struct http_request *req);
  * NEEDS. */
 typedef void http_login_fn(struct relay *r, struct http_request *req,
 			   const struct user *user);
+/* Told before another answer than FN's is given; may be NULL. */
+typedef void http_login_refused_fn(struct relay *r, struct http_request *req,
+				   int status);
 void http_login(struct relay *r, struct http_request *req,
 		const struct sockaddr_any *client, unsigned needs,
-		http_login_fn *fn);
+		http_login_fn *fn, http_login_refused_fn *refused);
 
 #endif

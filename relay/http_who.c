@@ -122,6 +122,16 @@ http_who_client(struct relay *r, const struct http_conf *conf,
 	return known;
 }
 
+bool
+http_who_is_page(const struct http_request *req)
+{
+	const char *site = http_request_header(req, "Sec-Fetch-Site");
+
+	return http_request_header(req, "Origin") != NULL ||
+	       (site != NULL && strcmp(site, "none") != 0 &&
+		strcmp(site, "same-origin") != 0);
+}
+
 unsigned
 http_who_trusted(const struct http_conf *conf,
 		 const struct sockaddr_any *client)

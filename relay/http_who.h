@@ -26,6 +26,10 @@ bool http_who_in(const struct network_list *list,
 bool http_who_client(struct relay *r, const struct http_conf *conf,
 		     const struct http_request *req, struct sockaddr_any *ret);
 
+/* Is it what a page of others makes a browser send? Of a GET only those browsers
+ * say so that reach us by TLS or on their own machine. */
+bool http_who_is_page(const struct http_request *req);
+
 /* What `trust` of the listener gives to CLIENT; 0: it is not in it. */
 unsigned http_who_trusted(const struct http_conf *conf,
 			  const struct sockaddr_any *client);

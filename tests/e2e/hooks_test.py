@@ -181,8 +181,8 @@ class Hooks(AuthCase):
                 ("/hooks/generic/a/b", 404), ("/hooks/generic", 200)):
             self.assertEqual(self.status(path, {"title": "x"}), status, path)
         for method, path, status in (
-                ("GET", "/hooks/generic?title=x", 200),
-                ("GET", "/hooks/uptimerobot?monitorID=1&alertType=1", 200),
+                ("GET", "/hooks/generic?title=x", 401),
+                ("GET", "/hooks/uptimerobot?monitorID=1&alertType=1", 401),
                 ("PUT", "/hooks/generic?title=x", 200),
                 ("GET", "/hooks/sentry", 405),
                 ("DELETE", "/hooks/generic", 405)):
@@ -214,6 +214,9 @@ class Hooks(AuthCase):
         belfryd.write_config()
         belfryd.start()
         self.assertEqual(self.status(f"/hooks/robot/{TOKEN}", DOWN), 200)
+        self.assertEqual(self.status(
+            f"/hooks/robot/{TOKEN}?monitorID=1&alertType=1", method="GET"),
+                         200)
         self.assertEqual(self.status("/hooks/robot/another", DOWN), 401)
         self.assertEqual(self.status("/hooks/robot", DOWN), 401)
         # It is no token of any other.
@@ -245,7 +248,12 @@ class Hooks(AuthCase):
             self.assertEqual(self.status("/hooks/up", body,
                                          X_GitHub_Event="issues", **fields),
                              status, signature)
-        self.refused(3, source="up", status="401", reason="signature")
+        self.refused(3, source="up", status="401", reason="signature",
+                     client="127.0.0.1")
+        # Who guesses is not heard for long.
+        for _ in range(30):
+            status = self.status("/hooks/up", body)
+        self.assertEqual(status, 429)
 
     def test_networks(self):
         self.begin_with(
@@ -258,6 +266,7 @@ class Hooks(AuthCase):
         # Somebody's word for where he is counts for nothing.
         self.assertEqual(self.status("/hooks/near", {"title": "x"},
                                      X_Forwarded_For="192.0.2.1"), 401)
+        self.refused(1, source="near", status="401", reason="login")
 
     def test_logins(self):
         self.begin_with(trust=(), users={
@@ -271,12 +280,28 @@ class Hooks(AuthCase):
         self.assertEqual(login("reader", "secret"), 403)
         self.assertEqual(login("poster", "wrong"), 401)
         self.assertEqual(self.status("/hooks/generic", {"title": "x"}), 401)
+        self.refused(1, source="generic", status="403", reason="rights")
+        self.refused(1, source="generic", status="401", reason="login")
+        self.refused(1, source="generic", status="401", reason="nobody")
 
     def test_pages_of_others(self):
         """What a page makes a trusted browser send counts for nothing."""
-        self.begin_with()
-        self.assertEqual(self.status("/hooks/generic", {"title": "x"},
-                                     Origin="https://evil.example"), 401)
+        self.begin_with({"name": "near", "kind": "generic",
+                         "networks": ["loopback"]})
+        for fields in ({"Origin": "https://evil.example"},
+                       {"Origin": "null"}, {"Sec_Fetch_Site": "cross-site"},
+                       {"Sec_Fetch_Site": "same-site"}):
+            self.assertEqual(self.status("/hooks/generic", {"title": "x"},
+                                         **fields), 401, fields)
+            for method in ("GET", "POST"):
+                self.assertEqual(self.status(
+                    "/hooks/near?title=x", method=method, **fields), 401,
+                                 fields)
+        # An <img> is a GET, and need not say where it comes from.
+        self.assertEqual(self.status("/hooks/generic?title=x", method="GET"),
+                         401)
+        self.assertEqual(self.status("/hooks/near?title=x", method="GET"),
+                         200)
 
     # --- limits -----------------------------------------------------------------------
 
@@ -284,11 +309,40 @@ class Hooks(AuthCase):
         self.begin_with({"name": "few", "kind": "generic", "rate": "3/1h",
                          "body": "2K"})
         self.assertEqual(self.status("/hooks/few", {"title": "x" * 4000}), 413)
-        for _ in range(2):
+        self.assertEqual(self.counted("few", "large"), 1)
+        self.refused(1, source="few", status="413", reason="size")
+        for _ in range(3):
             self.assertEqual(self.status("/hooks/few", {"title": "x"}), 200)
         self.assertEqual(self.status("/hooks/few", {"title": "x"}), 429)
         self.assertEqual(self.counted("few", "limited"), 1)
         self.assertEqual(self.status("/hooks/generic", {"title": "x"}), 200)
+
+    def test_rate_is_for_who_may(self):
+        """Who may not post uses up nothing of what is for who may."""
+        belfryd = self.prepare()
+        belfryd.config["alerts"] = {
+            "mail": ["anna@example.org"],
+            "sources": [{"name": "up", "kind": "generic", "rate": "4/1h",
+                         "secret_file": self.secret("secret", SECRET)},
+                        {"name": "login", "kind": "generic",
+                         "rate": "4/1h"}]}
+        belfryd.config["users_file"] = self.write_users(
+            poster=("secret", "rights: [post]"))
+        belfryd.config["http"][0].update(serve=["metrics", "alerts"], trust=[])
+        belfryd.write_config()
+        belfryd.start()
+        for name in ("up", "login"):
+            for _ in range(5):
+                self.assertEqual(self.status(
+                    f"/hooks/{name}", {"title": "x"},
+                    Authorization="Bearer guess"), 401)
+        body = json.dumps({"title": "down"})
+        signature = hmac.digest(SECRET.encode(), body.encode(), "sha256").hex()
+        pair = base64.b64encode(b"poster:secret").decode()
+        self.assertEqual(self.status(
+            "/hooks/up", body, X_Hub_Signature_256=f"sha256={signature}"), 200)
+        self.assertEqual(self.status(
+            "/hooks/login", body, Authorization=f"Basic {pair}"), 200)
 
     def test_hostile_clients(self):
         """One that sends a byte now and then, one with two lengths, and many
