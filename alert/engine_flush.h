@@ -52,7 +52,8 @@ struct flush_group {
 	uint32_t n; /* members when it was looked at */
 	struct flush_slot *v;
 	unsigned why;
-	bool loud; /* somebody is to be told of one that is open */
+	bool quiet; /* some of its incidents are kept so */
+	bool loud;  /* somebody is to be told of one that is open */
 	size_t ntargets;
 	struct flush_target *targets;
 	struct intent **intents; /* in the arena */

@@ -225,6 +225,10 @@ load_entries(struct engine *e, struct notice *n, const uint8_t *at, size_t len)
 			n->n = link->slot + 1;
 		}
 		n->both[link->slot] = entry.both;
+		/* What was accepted last may be over since before the start. */
+		if (n->c.message == 0 &&
+		    (in->c.state != INCIDENT_OPEN || entry.both != TOLD_FIRING))
+			n->deferred = true;
 	}
 }
 
@@ -277,7 +281,6 @@ load_notice(struct engine *e, const struct load_row *row)
 	n->receiver = engine_name(e, names.receiver);
 	n->version = row->version;
 	n->pages = row->pages;
-	n->deferred = c.message == 0 && !(c.flags & NOTICE_FAILED);
 	group_add_notice(g, n);
 	load_share(e, n);
 	load_entries(e, n, at != NULL ? at : row->text,

@@ -32,6 +32,7 @@ look_marks(struct flush_group *fg)
 		fg->v[i].quiet = engine_quiet(e, in, &text.labels, fg->g->node,
 					      fg->flush->now);
 		fg->v[i].critical = rules_is_critical(e->rules, &text.labels);
+		fg->quiet |= fg->v[i].quiet != QUIET_NOT;
 		arena_done(&e->scratch);
 	}
 }
@@ -344,8 +345,11 @@ look_group(struct flush_group *fg)
 	}
 	look_clock(fg);
 	look_notices(fg);
-	look_targets(fg);
-	intents_make(fg);
+	/* Most that are looked at have nothing to say. */
+	if (fg->why != 0 || fg->quiet) {
+		look_targets(fg);
+		intents_make(fg);
+	}
 	if (fg->tells && fg->why == WHY_DUE)
 		throttle_look(fg);
 	look_holds(fg);

@@ -251,6 +251,37 @@ test_long(void **state)
 	assert_int_equal(engine_rig_take(er, v, 100), 0);
 }
 
+/* Somebody else wrote the record: nothing is changed. */
+static int
+put_again(struct store_txn *txn, void *arg)
+{
+	struct store_key key = store_kit_key('i', *(uint64_t *)arg);
+	char value[STORE_VALUE_MAX];
+	struct store_rec rec;
+	int r = store_get(txn, &key, &rec);
+
+	if (r < 0)
+		return r;
+	memcpy(value, rec.value, rec.len);
+	rec.value = value;
+	return store_put(txn, &key, &rec);
+}
+
+static void
+test_version(void **state)
+{
+	struct engine_rig *er = *state;
+	uint64_t id;
+
+	assert_int_equal(engine_rig_fire(er, DISK), 0);
+	id = engine_rig_id(er, DISK);
+	assert_int_equal(store_kit_run(queue_store(er->rig.q), put_again, &id),
+			 0);
+	assert_int_equal(engine_rig_resolve(er, DISK), -ESTALE);
+	assert_int_equal(engine_rig_state(er, DISK), INCIDENT_OPEN);
+	assert_string_equal(engine_rig_history(er, id), "opened");
+}
+
 /* A record of a later release is left alone. */
 static int
 put_strange(struct store_txn *txn, void *arg)
@@ -297,6 +328,7 @@ main(void)
 		ENGINE_TEST(test_stale),   ENGINE_TEST(test_awake),
 		ENGINE_TEST(test_past),    ENGINE_TEST(test_busy),
 		ENGINE_TEST(test_strange), ENGINE_TEST(test_long),
+		ENGINE_TEST(test_version),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
