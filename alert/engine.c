@@ -109,6 +109,7 @@ engine_forget(struct engine *e, struct incident *in)
 	due_heap_set(&e->dues, &in->due, 0);
 	engine_uncount(e, in);
 	HASH_DELETE(by_id, e->incidents, in);
+	id_index_remove(&e->in_order, in->id);
 	HASH_DELETE(by_print, e->incidents_by_print, in);
 	incident_free(in);
 }
@@ -430,6 +431,7 @@ engine_free(struct engine **ep)
 		free(name);
 	}
 	job_done(e);
+	id_index_done(&e->in_order);
 	due_heap_done(&e->dues);
 	due_heap_done(&e->group_dues);
 	OPENSSL_cleanse(&e->link_key, sizeof(e->link_key));

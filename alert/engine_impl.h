@@ -19,6 +19,7 @@
 #include "alert/due_heap.h"
 #include "alert/engine.h"
 #include "alert/history.h"
+#include "alert/id_index.h"
 #include "alert/incident.h"
 #include "alert/inhibit.h"
 #include "alert/link.h"
@@ -280,6 +281,7 @@ struct engine {
 	struct load *load;
 
 	struct incident *incidents, *incidents_by_print;
+	struct id_index in_order; /* the same incidents */
 	struct alert_group *groups, *groups_by_print;
 	struct source *sources;
 	struct name *names;

@@ -167,6 +167,7 @@ apply_incident(struct engine *e, struct incident_edit *ed)
 		HASH_ADD(by_print, e->incidents_by_print, c.print,
 			 INCIDENT_PRINT, in);
 		HASH_ADD(by_id, e->incidents, id, sizeof(in->id), in);
+		id_index_add(&e->in_order, in->id, in);
 	} else {
 		engine_uncount(e, in);
 	}

@@ -160,6 +160,7 @@ load_incident(struct engine *e, const struct load_row *row)
 	in->heard_ms = c.updated_ms;
 	in->due.kind = DUE_INCIDENT;
 	HASH_ADD(by_id, e->incidents, id, sizeof(in->id), in);
+	id_index_add(&e->in_order, in->id, in);
 	HASH_ADD(by_print, e->incidents_by_print, c.print, INCIDENT_PRINT, in);
 	engine_count(e, in);
 	return 0;

@@ -90,56 +90,28 @@ view_fill(struct engine *e, const struct incident *in,
 }
 
 static bool
-filter_has_receiver(const struct engine_filter *f,
-		    const struct incident_view *v)
+filter_has_labels(const struct engine_filter *f, const struct labels *labels)
 {
+	return f == NULL || f->matchers == NULL ||
+	       matchers_match(f->matchers, labels, NULL);
+}
+
+static bool
+filter_wants(const struct engine_filter *f, const struct incident *in)
+{
+	if (f == NULL)
+		return true;
+	if (f->states != 0 && !(f->states & 1u << in->c.state))
+		return false;
 	if (f->receiver == NULL)
 		return true;
-	for (size_t i = 0; i < v->nreceivers; i++)
-		if (strcmp(v->receivers[i], f->receiver) == 0)
+	for (size_t i = 0; i < in->nlinks; i++)
+		if (strcmp(in->links[i].group->receiver, f->receiver) == 0)
 			return true;
 	return false;
 }
 
-static bool
-filter_wants(const struct engine_filter *f, const struct incident_view *v)
-{
-	if (f == NULL)
-		return true;
-	if (f->states != 0 && !(f->states & 1u << v->state))
-		return false;
-	if (f->matchers != NULL &&
-	    !matchers_match(f->matchers, v->labels, NULL))
-		return false;
-	return filter_has_receiver(f, v);
-}
-
 /* --- all of them ------------------------------------------------------------ */
-
-static int
-view_order(const void *a, const void *b)
-{
-	const struct incident *const *x = a, *const *y = b;
-
-	return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
-}
-
-/* Those from FROM on, in order; owned by the caller. */
-static struct incident **
-view_sorted(struct engine *e, uint64_t from, size_t *ret_n)
-{
-	struct incident **v = xcalloc(HASH_CNT(by_id, e->incidents) + 1u,
-				      sizeof(struct incident *));
-	struct incident *in, *next;
-	size_t n = 0;
-
-	HASH_ITER(by_id, e->incidents, in, next)
-	if (in->id >= from)
-		v[n++] = in;
-	qsort(v, n, sizeof(struct incident *), view_order);
-	*ret_n = n;
-	return v;
-}
 
 uint64_t
 engine_each(struct engine *e, const struct engine_filter *f, uint64_t from,
@@ -147,27 +119,26 @@ engine_each(struct engine *e, const struct engine_filter *f, uint64_t from,
 {
 	struct incident_text text;
 	struct incident_view view;
-	uint64_t next = 0;
-	size_t n, seen = 0;
-	struct incident **v = view_sorted(e, from, &n);
+	struct incident *in;
+	bool more = true;
+	size_t seen = 0;
+	uint64_t id;
 
-	for (size_t i = 0; i < n; i++) {
-		if (seen == max) {
-			next = v[i]->id;
-			break;
-		}
-		incident_get_text(v[i], &e->scratch, &text);
-		view_fill(e, v[i], &text, &e->scratch, &view);
-		if (filter_wants(f, &view)) {
+	while (more && (in = id_index_from(&e->in_order, from, &id)) != NULL) {
+		if (seen == max)
+			return id;
+		from = id + 1;
+		if (!filter_wants(f, in))
+			continue;
+		incident_get_text(in, &e->scratch, &text);
+		if (filter_has_labels(f, &text.labels)) {
 			seen++;
-			if (!fn(arg, &view))
-				break;
+			view_fill(e, in, &text, &e->scratch, &view);
+			more = fn(arg, &view);
 		}
 		arena_done(&e->scratch);
 	}
-	arena_done(&e->scratch);
-	free(v);
-	return next;
+	return 0;
 }
 
 bool

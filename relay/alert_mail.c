@@ -147,7 +147,6 @@ am_intersect(void *arg, const struct incident_view *v)
 /* Views are borrowed while they are seen, and one may not look for others. */
 struct am_group {
 	struct arena *arena;
-	uint64_t id;
 	struct labels labels;
 	size_t n;
 	uint64_t *incidents;
@@ -158,8 +157,6 @@ am_group_see(void *arg, const struct group_view *v)
 {
 	struct am_group *g = arg;
 
-	if (v->id != g->id)
-		return true;
 	labels_copy(g->arena, v->labels, &g->labels);
 	g->n = v->nincidents;
 	g->incidents = arena_alloc(g->arena, (g->n + 1) * sizeof(uint64_t));
@@ -175,12 +172,9 @@ am_labels(struct alert_mail *m)
 {
 	struct engine *e = alerts_engine(m->relay->alerts);
 	struct am_common common = {.arena = &m->arena};
-	struct am_group group = {
-		.arena = &m->arena,
-		.id = m->meaning.token.group,
-	};
+	struct am_group group = {.arena = &m->arena};
 
-	engine_each_group(e, am_group_see, &group);
+	engine_find_group(e, m->meaning.token.group, am_group_see, &group);
 	if (group.labels.n > 0)
 		return group.labels;
 	for (size_t i = 0; i < group.n; i++)

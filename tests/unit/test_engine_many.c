@@ -15,6 +15,7 @@
 #include "tests/unit/test.h"
 
 #define EACH 1000 /* posted at once */
+#define PAGE 100  /* listed at once */
 
 static long
 many(void)
@@ -98,6 +99,33 @@ post_all(struct engine_rig *er)
 		post(er, n, ends);
 }
 
+static bool
+see(void *arg, const struct incident_view *v)
+{
+	size_t *n = arg;
+
+	(void)v;
+	(*n)++;
+	return true;
+}
+
+/* A page costs what it shows. */
+static void
+list_all(struct engine_rig *er)
+{
+	double cpu = cpu_s();
+	uint64_t from = 0;
+	size_t n = 0;
+
+	do
+		from = engine_each(er->e, NULL, from, PAGE, see, &n);
+	while (from != 0);
+	cpu = cpu_s() - cpu;
+	print_message("listed in %.2f s of CPU, %d in a page\n", cpu, PAGE);
+	assert_int_equal(n, many());
+	assert_true(cpu < 1 + 20e-6 * (double)many());
+}
+
 static void
 hold(const char *yaml, const char *name)
 {
@@ -125,6 +153,7 @@ hold(const char *yaml, const char *name)
 	}
 	print_message("re-posted: %.2f s of CPU each time\n",
 		      (cpu_s() - cpu) / 3);
+	list_all(&er);
 	malloc_trim(0);
 	after = anonymous_mb();
 	print_message("%ld MB\n", after - before);
