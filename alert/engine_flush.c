@@ -48,6 +48,8 @@ group_plan(struct engine *e, struct alert_group *g)
 		if (g->c.clock_from_ms != 0)
 			plan_first(&first,
 				   notice_fallback_at(e, g->notices[i]));
+	if (first != 0 && first < g->later_ms)
+		first = g->later_ms;
 	due_heap_set(&e->group_dues, &g->due, first);
 }
 
@@ -109,12 +111,42 @@ flush_history(struct engine *e, const struct intent *it)
 	}
 }
 
+/* No letter, as if it had been refused: somebody else may be told instead, and
+ * it is tried again. */
+static void
+intent_edit_unwritten(struct engine *e, struct intent *it)
+{
+	struct notice *n = it->notice;
+	struct notice_edit *ed;
+
+	it->dropped = it->cancelled || n->edit != NULL ||
+		      n->c.message != it->seen_message ||
+		      it->group->announce != NULL;
+	if (it->dropped)
+		return;
+	ed = job_notice(e, n, it->n);
+	ed->is_new = it->is_new;
+	ed->intent = it->lead;
+	it->edited = true;
+	ed->c.message = 0;
+	for (uint32_t i = 0; i < it->n; i++)
+		ed->both[i] = it->both[i] & (TOLD_MASK | TOLD_HELD);
+	memset(it->both, 0, it->n);
+	ed->c.flags |= NOTICE_FAILED;
+	suspend_failed(e, n, "", "it could not be written");
+}
+
 static void
 intent_edit(struct engine *e, struct intent *it, uint32_t seq)
 {
 	struct notice *n = it->notice;
 	struct notice_edit *ed;
 	struct notice_core *c;
+
+	if (it->lead->unwritten) {
+		intent_edit_unwritten(e, it);
+		return;
+	}
 
 	/* An outcome came meanwhile: what was made of the state before is not
 	 * told. */
@@ -200,16 +232,39 @@ flush_unpublish(struct flush *f)
 static int
 flush_publish(struct engine *e, struct flush *f)
 {
-	int r = f->result;
+	int r = 0;
 
 	for (size_t i = 0; i < f->ngroups; i++)
 		for (size_t k = 0; k < f->groups[i]->nintents; k++) {
 			struct intent *it = f->groups[i]->intents[k];
 
-			if (r == 0 && it->tells && it->lead == it)
+			if (r == 0 && it->tells && it->lead == it &&
+			    !it->unwritten)
 				r = lead_publish(e, it);
 		}
 	return r;
+}
+
+/* Letters that could not be written are due again, and if there are no others
+ * nobody was told. */
+static void
+fg_see_unwritten(struct flush_group *fg)
+{
+	const struct group_core *c = &fg->g->c;
+	bool tells = false, unwritten = false;
+
+	for (size_t i = 0; i < fg->nintents; i++) {
+		const struct intent *it = fg->intents[i];
+
+		tells |= it->tells && !it->lead->unwritten;
+		unwritten |= it->lead->unwritten;
+	}
+	if (!unwritten)
+		return;
+	fg->tells = tells;
+	plan_first(&fg->due_ms, fg->flush->now + FLUSH_LATER_MS);
+	if (!tells && c->repeat_ms > fg->flush->now)
+		fg->repeat_ms = c->repeat_ms;
 }
 
 static void
@@ -218,6 +273,7 @@ group_edit_of(struct engine *e, struct flush_group *fg)
 	const struct group_core *c = job_group_core(fg->g);
 	struct group_edit *ed;
 
+	fg_see_unwritten(fg);
 	if (!fg->tells && !fg->ended && c->steps == fg->steps &&
 	    c->clock_ms == fg->clock_ms &&
 	    c->clock_from_ms == fg->clock_from_ms &&
@@ -317,6 +373,11 @@ intent_done(struct intent *it, int result)
 	struct alert_group *g = fg->g;
 	bool came = result == 0 && !it->lead->skipped;
 
+	if (it->lead->unwritten) {
+		if (it->is_new && !it->edited)
+			notice_free(it->notice);
+		return;
+	}
 	if (!came) {
 		/* New notices went with the job, if they came that far. */
 		if (it->is_new && !it->edited)
@@ -339,7 +400,8 @@ static bool
 fg_was_skipped(const struct flush_group *fg)
 {
 	for (size_t k = 0; k < fg->nintents; k++)
-		if (fg->intents[k]->lead->skipped)
+		if (fg->intents[k]->lead->skipped &&
+		    !fg->intents[k]->lead->unwritten)
 			return true;
 	return false;
 }
@@ -359,8 +421,10 @@ flush_group_done(struct engine *e, struct flush_group *fg, int result)
 	g->flushed = NULL;
 	g->alone = result < 0;
 	if (result < 0) { /* what it was due for, it still is */
-		plan_first(&g->c.due_ms, engine_now(e) + FLUSH_LATER_MS);
+		g->later_ms = engine_now(e) + FLUSH_LATER_MS;
+		plan_first(&g->c.due_ms, g->later_ms);
 	} else {
+		g->later_ms = 0;
 		/* An attempt may come back without an outcome. */
 		if (fg_was_skipped(fg))
 			plan_first(&g->c.due_ms,
@@ -481,70 +545,10 @@ flush_look(struct flush *f, struct alert_group *g)
 		return;
 	}
 	/* What comes from now on makes it due anew. */
-	g->c.due_ms = 0;
+	g->c.due_ms = fg->due_ms;
 	/* Those of a digest are one. */
 	for (size_t k = 0; k < fg->nintents && !fg->digest; k++)
 		f->nletters += fg->intents[k]->tells;
-}
-
-/* --- mails that tell several groups ----------------------------------------------------- */
-
-/* All that IT's old mail told say it anew with this flush; false: one of them
- * is busy elsewhere. */
-static bool
-recall_ring(struct flush *f, struct intent *it)
-{
-	struct notice *n = it->notice;
-
-	for (struct notice *m = n->same; m != NULL && m != n; m = m->same) {
-		struct alert_group *g = m->group;
-
-		if (g->flushed == NULL) {
-			if (g->busy || f->ngroups == FLUSH_GROUPS)
-				return false;
-			look_group(flush_add(f, g));
-			g->c.due_ms = 0;
-		}
-		if (g->flushed->flush != f || g->flushed->is_gone ||
-		    !intent_join_recall(g->flushed, m))
-			return false;
-	}
-	return true;
-}
-
-/* It stays as it is until the outcome of its mail comes. */
-static void
-recall_cancel(struct intent *it)
-{
-	it->cancelled = true;
-	it->tells = false;
-	it->old_message = 0;
-}
-
-static bool
-recall_pass(struct flush *f)
-{
-	bool cancelled = false;
-
-	for (size_t i = 0; i < f->ngroups; i++)
-		for (size_t k = 0; k < f->groups[i]->nintents; k++) {
-			struct intent *it = f->groups[i]->intents[k];
-
-			if (it->old_message == 0 || it->notice->same == NULL ||
-			    recall_ring(f, it))
-				continue;
-			recall_cancel(it);
-			cancelled = true;
-		}
-	return cancelled;
-}
-
-static void
-flush_recall(struct flush *f)
-{
-	/* Who can't come keeps the others. */
-	while (recall_pass(f))
-		;
 }
 
 void

@@ -76,7 +76,6 @@ struct flush {
 	size_t ngroups;
 	struct flush_group *groups[FLUSH_GROUPS];
 	size_t nletters, nwriting;
-	int result;
 };
 
 /* engine_flush.c */
@@ -109,6 +108,9 @@ void intents_drop(struct flush_group *fg);
  * says anew what it said. */
 bool intent_join_recall(struct flush_group *fg, struct notice *n);
 void intent_free(struct engine *e, struct intent *it);
+
+/* engine_recall.c: whose message is to be taken back, and tells others, too. */
+void flush_recall(struct flush *f);
 
 /* engine_letter.c */
 void letters_write(struct flush *f);

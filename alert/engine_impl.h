@@ -129,7 +129,8 @@ struct alert_group {
 	bool held;    /* its receiver's rate is used up: waits for the digest */
 	bool alone;   /* its last flush failed: the next is without others */
 	bool joining; /* somebody joins with the job */
-	int64_t look_ms; /* 0: no need to */
+	int64_t look_ms;  /* 0: no need to */
+	int64_t later_ms; /* its last flush failed: not before then */
 	struct due_node due;
 	struct group_edit *edit;
 };
@@ -167,9 +168,12 @@ struct name {
 
 struct engine;
 
+/* What it would change is about to: it is prepared again for the next job. */
+#define WORK_LATER 2
+
 /* Something that will change. PREPARE makes edits in the engine's job: 0; 1:
- * there is nothing to change; -errno: refused, nothing was edited. DONE has its
- * answer, after memory changed, and frees it. */
+ * there is nothing to change; WORK_LATER; -errno: refused, nothing was edited.
+ * DONE has its answer, after memory changed, and frees it. */
 struct work {
 	STAILQ_ENTRY(work) link;
 	int (*prepare)(struct engine *e, struct work *w);
@@ -229,6 +233,7 @@ struct intent {
 	struct publish *publish; /* the lead's, until the job's AFTER */
 	uint8_t kind;            /* enum notice_kind */
 	int64_t event_ms;        /* what is told first came to pass; 0: none */
+	bool unwritten;          /* the lead's letter could not be */
 	bool dropped;            /* what it was made of is no longer so */
 	bool skipped;            /* by the job: the old message is out */
 	bool published;          /* the lead's PUBLISH was written */
@@ -533,6 +538,8 @@ void silence_due(struct engine *e, struct silence *s);
 void silences_free(struct engine *e);
 int mute_load(struct engine *e, const void *value, size_t len);
 void mute_turn(struct engine *e, int64_t now);
+/* Is IN, which is over, to be looked at when the mute ends? */
+bool mute_waits_for(const struct engine *e, const struct incident *in);
 void malformed_load(struct engine *e, uint8_t at, uint64_t blob, uint32_t pages,
 		    const void *value, size_t len);
 void metric_init(struct engine *e);

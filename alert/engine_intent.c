@@ -407,9 +407,35 @@ intent_join_recall(struct flush_group *fg, struct notice *n)
 	return !it->cancelled;
 }
 
+/* An endpoint that is in no rules any more: nothing can be written for it. */
+static bool
+notice_is_gone(const struct engine *e, const struct notice *n)
+{
+	return n->channel != CHANNEL_MAIL &&
+	       rules_endpoint(e->rules, n->address) == NULL;
+}
+
+/* What N was told is forgotten, and its message taken back. */
+static struct intent *
+intent_forget(struct flush_group *fg, struct notice *n)
+{
+	bool knows = n->c.message != 0;
+	struct intent *it;
+
+	for (uint32_t i = 0; i < n->n; i++)
+		knows |= n->both[i] != 0;
+	if (!knows)
+		return NULL;
+	it = intent_new(fg, n, false);
+	it->old_message = n->c.message;
+	return it;
+}
+
 void
 intents_make(struct flush_group *fg)
 {
+	const struct engine *e = fg->flush->e;
+
 	fg->intents = arena_alloc(&fg->flush->arena,
 				  (fg->ntargets + fg->g->nnotices + 1) *
 					  sizeof(struct intent *));
@@ -418,7 +444,9 @@ intents_make(struct flush_group *fg)
 	for (uint32_t i = 0; i < fg->g->nnotices; i++) {
 		struct notice *n = fg->g->notices[i];
 
-		if (!fg_is_target(fg, n))
+		if (notice_is_gone(e, n))
+			fg_add_intent(fg, intent_forget(fg, n));
+		else if (!fg_is_target(fg, n))
 			fg_add_intent(fg, intent_make(fg, n, false, false));
 	}
 }

@@ -369,8 +369,10 @@ job_prepare(struct engine *e)
 	while ((w = STAILQ_FIRST(&e->waiting)) != NULL && w->need == need &&
 	       n++ < JOB_WORKS &&
 	       (bytes == 0 || bytes + w->bytes < JOB_BYTES)) {
-		STAILQ_REMOVE_HEAD(&e->waiting, link);
 		w->result = w->prepare(e, w);
+		if (w->result == WORK_LATER)
+			break;
+		STAILQ_REMOVE_HEAD(&e->waiting, link);
 		bytes += w->result == 0 ? w->bytes : 0;
 		if (w->result > 0)
 			w->result = 0;

@@ -433,8 +433,7 @@ engine_written(struct engine_letter *el, int result)
 		f->e->deps.write(f->e->deps.write_ctx, el);
 		return;
 	}
-	if (result < 0)
-		f->result = result;
+	l->lead->unwritten = result < 0;
 	f->nwriting--;
 	flush_written(f);
 }

@@ -88,6 +88,9 @@ look_clock(struct flush_group *fg)
 		fg->clock_ms += now - fg->clock_from_ms;
 		fg->clock_from_ms = 0;
 	}
+	/* A reload may have left fewer of them. */
+	if (fg->steps > node->nescalate)
+		fg->steps = (uint8_t)node->nescalate;
 	if (!fg->loud || fg->clock_from_ms == 0)
 		return;
 	elapsed = fg->clock_ms + now - fg->clock_from_ms;
@@ -111,7 +114,8 @@ slot_was_told(const struct flush_group *fg, uint32_t slot, bool *ret_held,
 		const struct notice *n = fg->g->notices[i];
 		uint8_t both = notice_both(n, slot);
 
-		told |= both != 0 || (n->c.flags & NOTICE_FAILED);
+		told |= both != 0 || (n->c.flags & NOTICE_FAILED &&
+				      fg_member(fg, slot)->seq != 0);
 		*ret_held |= (both & TOLD_HELD) != 0;
 		*ret_pending |= told_pending(both) != TOLD_NOTHING;
 	}
@@ -126,6 +130,27 @@ slot_says_firing(const struct flush_group *fg, uint32_t slot)
 			told_pending(notice_both(fg->g->notices[i], slot));
 
 		if (to == TOLD_FIRING || to == TOLD_FLAPPING)
+			return true;
+	}
+	return false;
+}
+
+/* Was somebody told that it fires, and not that it is over? So it is when that
+ * fell due during a mute. */
+static bool
+slot_owes_end(const struct flush_group *fg, uint32_t slot)
+{
+	const struct incident_core *c = &fg_member(fg, slot)->incident->c;
+	bool stale = c->state == INCIDENT_STALE && !(c->flags & INCIDENT_QUIET);
+
+	if (!stale && !slot_is_over(fg, slot))
+		return false;
+	for (uint32_t i = 0; i < fg->g->nnotices; i++) {
+		const struct notice *n = fg->g->notices[i];
+		enum told told = told_of(notice_both(n, slot));
+
+		if (n->c.message == 0 && !(n->c.flags & NOTICE_FAILED) &&
+		    told != TOLD_NOTHING && !(stale && told == TOLD_STALE))
 			return true;
 	}
 	return false;
@@ -157,6 +182,8 @@ look_release(struct flush_group *fg, uint32_t slot)
 		if (fg->due_ms == 0 || when < fg->due_ms)
 			fg->due_ms = when;
 	}
+	if (fg->due_ms == 0 && slot_owes_end(fg, slot))
+		fg->due_ms = when;
 	m->flags &= (uint8_t)~MEMBER_INHIBITED;
 }
 
@@ -210,8 +237,6 @@ add_target(struct flush_group *fg, const struct target *t,
 		if (fg->targets[i].to.channel == t->channel &&
 		    strcmp(fg->targets[i].to.address, t->address) == 0)
 			return;
-	if (suspend_skips(fg->flush->e, t->channel, t->address, fg->flush->now))
-		return;
 	fg->targets[fg->ntargets++] = (struct flush_target){
 		.to = *t, .receiver = receiver, .origin = origin};
 }
@@ -222,11 +247,19 @@ add_receiver(struct flush_group *fg, const struct rules_receiver *receiver,
 {
 	struct engine *e = fg->flush->e;
 	struct target *t;
-	size_t n = rules_targets(e->rules, receiver, fg->flush->now,
-				 &fg->flush->arena, &t);
+	int64_t now = fg->flush->now;
+	size_t n = rules_targets(e->rules, receiver, now, &fg->flush->arena,
+				 &t),
+	       nworking = 0;
 
 	for (size_t i = 0; i < n; i++)
-		add_target(fg, &t[i], receiver, origin);
+		nworking += !suspend_skips(e, t[i].channel, t[i].address, now);
+	/* Not where all of them are suspended: another receiver may have found
+	 * that out. */
+	for (size_t i = 0; i < n; i++)
+		if (nworking == 0 ||
+		    !suspend_skips(e, t[i].channel, t[i].address, now))
+			add_target(fg, &t[i], receiver, origin);
 }
 
 /* The receiver's own; those of the escalation's steps so far; and those who are
@@ -275,7 +308,7 @@ slot_is_done(const struct flush_group *fg, uint32_t slot)
 	if (told)
 		return false;
 	/* What came and went during a mute is told at its end. */
-	if (e->mute.until_ms != 0 && c->changed_ms >= e->mute.since_ms)
+	if (mute_waits_for(e, fg_member(fg, slot)->incident))
 		return false;
 	return slot_is_over(fg, slot) ||
 	       (fg_member(fg, slot)->flags & MEMBER_LEFT);

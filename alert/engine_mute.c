@@ -60,6 +60,12 @@ mute_load(struct engine *e, const void *value, size_t len)
 	return 0;
 }
 
+bool
+mute_waits_for(const struct engine *e, const struct incident *in)
+{
+	return e->mute.until_ms != 0 && in->c.changed_ms >= e->mute.since_ms;
+}
+
 /* --- said at both ends ------------------------------------------------------------ */
 
 /* Did it come and go while nobody was told? */

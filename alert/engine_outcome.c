@@ -124,6 +124,9 @@ outcome_prepare(struct engine *e, struct work *w)
 	if (first == NULL)
 		return 1;
 	do {
+		/* A flush may take it back in this job, or find it out. */
+		if (n->edit != NULL)
+			return WORK_LATER;
 		many++;
 		n = n->same;
 	} while (n != NULL && n != first);

@@ -217,7 +217,8 @@ reroute_one(struct engine *e, struct incident *in)
 	struct alert_group **v;
 	size_t n;
 
-	if (in == NULL || job_core(in)->state == INCIDENT_RESOLVED)
+	if (in == NULL || (job_core(in)->state == INCIDENT_RESOLVED &&
+			   !mute_waits_for(e, in)))
 		return;
 	n = route_incident(e, in, &v);
 	if (job_core(in)->state != INCIDENT_OPEN)

@@ -299,6 +299,8 @@ bounced_prepare(struct engine *e, struct work *w)
 
 	if (n == NULL)
 		return 1;
+	if (n->edit != NULL)
+		return WORK_LATER;
 	ed = job_notice(e, n, 0);
 	for (uint32_t i = 0; i < ed->n; i++) {
 		if (ed->both[i] == 0)

@@ -167,7 +167,7 @@ lapse_one(struct engine *e, struct incident *in, int64_t now)
 		lapse_steady(e, in);
 	else if (in->c.state == INCIDENT_OPEN)
 		lapse_stale(e, in, lapse_is_silent(e, in));
-	else if (in->nlinks == 0)
+	else if (in->nlinks == 0 && !e->rerouting)
 		job_incident(e, in)->past = true;
 }
 

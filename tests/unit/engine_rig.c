@@ -1,5 +1,6 @@
 #include "tests/unit/engine_rig.h"
 
+#include <errno.h>
 #include <limits.h>
 
 #include <stdio.h>
@@ -60,6 +61,11 @@ rig_write(void *ctx, struct engine_letter *l)
 	struct envelope_rcpt *rcpt;
 
 	er->written++;
+	if (er->unwritten != NULL &&
+	    strcmp(er->unwritten, l->to->address) == 0) {
+		engine_written(l, -EMSGSIZE);
+		return;
+	}
 	rig_write_line(n, &l->content);
 	(void)buf_printf(&l->content, "\n%s\n%s\n%s\n%s\n%zu\n%s\n",
 			 n->message_id, n->root_id != NULL ? n->root_id : "",

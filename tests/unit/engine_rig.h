@@ -54,8 +54,9 @@ struct engine_rig {
 	size_t nmails;
 	struct attempt *out[64];
 	size_t nout;
-	int written; /* letters */
-	bool synced; /* the clock */
+	int written;           /* letters */
+	const char *unwritten; /* letters to this address fail; NULL: none do */
+	bool synced;           /* the clock */
 	/* Who hears of each mail that arrives; then none is kept. */
 	void (*on_mail)(const struct engine_mail *m);
 	/* As in engine_deps; may change. */
