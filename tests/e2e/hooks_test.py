@@ -27,7 +27,9 @@ def prometheus(name, **more):
              "annotations": {"summary": f"{name} happened"}, **more}]
 
 
-class Hooks(AuthCase):
+class HooksCase(AuthCase):
+    """A belfryd that is posted to."""
+
     def secret(self, name, text):
         path = os.path.join(self.belfryd.folder, name)
         with open(path, "w", encoding="utf-8") as file:
@@ -73,6 +75,8 @@ class Hooks(AuthCase):
     def refused(self, count, **fields):
         self.wait_events(count, "alert_refused", **fields)
 
+
+class Hooks(HooksCase):
     # --- what becomes of it -----------------------------------------------------
 
     def test_to_a_mail(self):
