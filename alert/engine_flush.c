@@ -75,13 +75,20 @@ engine_look_all(struct engine *e)
 	}
 }
 
+/* From where one was last: asked for each of those that end together, it would
+ * pass all that ended before. */
 bool
-group_has_open(const struct alert_group *g, const struct incident *in)
+group_has_open(struct alert_group *g, const struct incident *in)
 {
-	for (uint32_t i = 0; i < g->n; i++)
-		if (g->v[i].incident != in &&
-		    job_core(g->v[i].incident)->state == INCIDENT_OPEN)
+	for (uint32_t i = 0; i < g->n; i++) {
+		uint32_t slot = (g->open_at + i) % g->n;
+
+		if (g->v[slot].incident != in &&
+		    job_core(g->v[slot].incident)->state == INCIDENT_OPEN) {
+			g->open_at = slot;
 			return true;
+		}
+	}
 	return false;
 }
 

@@ -121,6 +121,7 @@ struct alert_group {
 	const struct rules_node *node; /* NULL: routing has no more for it */
 	uint32_t n, cap;
 	struct member *v; /* owned */
+	uint32_t open_at; /* where one that is open was found last */
 	uint32_t nnotices;
 	struct notice **notices; /* owned */
 	uint64_t version;
@@ -486,7 +487,7 @@ void engine_look_all(struct engine *e);
 void group_look_soon(struct engine *e, struct alert_group *g);
 void throttle_free(struct engine *e);
 /* Is one open besides IN? */
-bool group_has_open(const struct alert_group *g, const struct incident *in);
+bool group_has_open(struct alert_group *g, const struct incident *in);
 /* Groups that are due, until there are enough letters. */
 void flush_begin(struct engine *e, int64_t now);
 int intent_run(struct engine *e, struct store_txn *txn, struct intent *lead);

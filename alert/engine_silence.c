@@ -244,8 +244,7 @@ silencing_apply(struct engine *e, struct silencing *g)
 	if (g->silence != NULL)
 		silence_add(e, g->silence);
 	g->silence = NULL;
-	if (!g->gone)
-		engine_look_all(e);
+	e->look_all |= !g->gone;
 	engine_turn_soon(e);
 }
 
@@ -337,7 +336,7 @@ silence_due(struct engine *e, struct silence *s)
 {
 	struct silencing *g;
 
-	engine_look_all(e);
+	e->look_all = true;
 	if (engine_now(e) < s->s.ends_ms + SILENCES_KEPT) {
 		silence_plan(e, s);
 		return;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/unit/engine_rig.h"
 #include "tests/unit/test.h"
@@ -384,6 +385,50 @@ test_outcome_at(void **state)
 	}
 }
 
+/* --- as many as there may be ---------------------------------------------------------- */
+
+#define CROWD 20000
+
+/* CPU time. */
+static int64_t
+crowd(struct engine_rig *er, bool resolved)
+{
+	struct engine_alert *v = calloc(1000, sizeof(*v));
+	char(*text)[64] = calloc(1000, sizeof(*text));
+	int64_t began = (int64_t)clock();
+
+	for (int at = 0; at < CROWD; at += 1000) {
+		for (int i = 0; i < 1000; i++) {
+			snprintf(text[i], sizeof(text[i]),
+				 "alertname=Disk host=h%d", at + i);
+			v[i] = (struct engine_alert){.labels = text[i],
+						     .resolved = resolved};
+		}
+		assert_int_equal(engine_rig_take(er, v, 1000), 0);
+	}
+	free(v);
+	free(text);
+	return (int64_t)clock() - began;
+}
+
+/* Many of one group that are over in one moment cost no more than it cost to
+ * open them. */
+static void
+test_crowd(void **state)
+{
+	struct engine_rig *er = *state;
+	int64_t opened = crowd(er, false), ended;
+
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	engine_rig_mails(er);
+	ended = crowd(er, true);
+	if (ended > 2 * opened)
+		fail_msg("%lld us, %lld us", (long long)opened,
+			 (long long)ended);
+	engine_rig_advance(er, 10 * MINUTE, 10 * SECOND);
+	assert_non_null(strstr(engine_rig_mails(er), "(0 20000 0)"));
+}
+
 int
 main(void)
 {
@@ -398,6 +443,7 @@ main(void)
 		ENGINE_TEST(test_unwritten_step),
 		ENGINE_TEST(test_suspended_last),
 		cmocka_unit_test(test_outcome_at),
+		ENGINE_TEST(test_crowd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
