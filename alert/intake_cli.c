@@ -17,11 +17,21 @@ cli_query(const struct intake *in, const char *name)
 }
 
 static void
+cli_who(struct intake *in, struct maker *m)
+{
+	maker_label(m, "user", cli_query(in, "user"));
+	maker_label(m, "uid", cli_query(in, "uid"));
+}
+
+/* Whose it is comes first, so that there is room for it, and last, so that
+ * nobody says otherwise. */
+static void
 cli_labels(struct intake *in, struct maker *m)
 {
 	const char *name;
 	json_t *value;
 
+	cli_who(in, m);
 	json_object_foreach(json_object_get(in->doc.json, "labels"), name,
 			    value)
 	{
@@ -29,8 +39,7 @@ cli_labels(struct intake *in, struct maker *m)
 	}
 	maker_label(m, "source", intake_get(in, in->doc.json, "source"));
 	maker_label(m, "severity", intake_get(in, in->doc.json, "severity"));
-	maker_label(m, "user", cli_query(in, "user"));
-	maker_label(m, "uid", cli_query(in, "uid"));
+	cli_who(in, m);
 }
 
 int

@@ -66,6 +66,15 @@ as_set(struct as *as, const char *option, const char *value)
 	return true;
 }
 
+static bool
+as_has(const struct as *as, const char *option)
+{
+	const char *text =
+		json_string_value(json_object_get(as->alert, option));
+
+	return text != NULL && text[0] != '\0';
+}
+
 static int
 as_options(struct as *as, int argc, char **argv)
 {
@@ -95,8 +104,7 @@ as_options(struct as *as, int argc, char **argv)
 		if (c == '?')
 			return cli_usage(as->cli);
 	}
-	if (optind != argc || (json_object_get(as->alert, "title") == NULL &&
-			       json_object_get(as->alert, "key") == NULL))
+	if (optind != argc || (!as_has(as, "title") && !as_has(as, "key")))
 		return cli_usage(as->cli);
 	return CLI_OK;
 }

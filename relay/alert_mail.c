@@ -232,6 +232,13 @@ am_command(struct alert_mail *m, struct engine *e)
 				 am_taken, m);
 }
 
+static bool
+am_is_local(const struct alert_mail *m)
+{
+	return strcmp(address_domain_of(m->whole->a->rcpt[0].address),
+		      ROUTE_ALERT_DOMAIN) == 0;
+}
+
 /* --- at home ---------------------------------------------------------------------- */
 
 static void
@@ -242,6 +249,19 @@ am_bounced(struct alert_mail *m, struct engine *e)
 	engine_bounced(e, what->token.group, what->token.seq, what->address,
 		       what->status->status, what->status->words);
 	am_taken(m, 0);
+}
+
+/* A person of this machine hears of it; what came from elsewhere is never
+ * answered. */
+static void
+am_not_taken(struct alert_mail *m)
+{
+	bool refused = m->meaning.kind == MAIL_REFUSED;
+
+	if (am_is_local(m))
+		am_answer(m, 554, refused ? "5.7.1" : "5.6.0", m->meaning.why);
+	else
+		am_taken(m, 0);
 }
 
 static void
@@ -257,13 +277,13 @@ am_act(struct alert_mail *m)
 		return;
 	case MAIL_REFUSED:
 		am_log(m, LOG_WARNING);
-		am_taken(m, 0);
+		am_not_taken(m);
 		return;
 	case MAIL_MALFORMED:
 		am_log(m, LOG_WARNING);
 		alert_take_malformed(m->relay, m->meaning.source,
 				     m->meaning.why, w->data, w->len);
-		am_taken(m, 0);
+		am_not_taken(m);
 		return;
 	case MAIL_ALERT:
 		alert_take(m->relay, m->meaning.source, &m->meaning.batch,
@@ -348,13 +368,6 @@ am_mean(struct alert_mail *m)
 }
 
 /* --- what a program of this machine said ------------------------------------------- */
-
-static bool
-am_is_local(const struct alert_mail *m)
-{
-	return strcmp(address_domain_of(m->whole->a->rcpt[0].address),
-		      ROUTE_ALERT_DOMAIN) == 0;
-}
 
 /* Of the uppermost Received, which is ours; -1: it came otherwise. */
 static long

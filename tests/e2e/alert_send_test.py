@@ -4,6 +4,7 @@ import os
 import pwd
 import signal
 import smtplib
+import socket
 import subprocess
 import unittest
 
@@ -62,6 +63,7 @@ class AlertSend(harness.Case):
     def test_usage(self):
         self.begin()
         for args in ([], ["--severity", "critical"], ["--title"],
+                     ["--title", ""], ["--key", "", "--severity", "info"],
                      ["--title", "x", "more"], ["--title", "x", "--label", "a"],
                      ["--title", "x", "--label", "a-b=c"],
                      ["--title", "x" * 9000]):
@@ -83,6 +85,34 @@ class AlertSend(harness.Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         (alert,) = self.open()
         self.assertEqual(alert["labels"]["user"], "root")
+
+    def test_labels_for_more_than_there_is_room(self):
+        """Whose it is has its place all the same."""
+        self.begin()
+        many = [f"--label=a{n}=x" for n in range(80)]
+        self.send("--title", "x", *many, "--wait")
+        (alert,) = self.open()
+        self.assertEqual((alert["labels"]["user"], alert["labels"]["uid"]),
+                         (ME, str(os.geteuid())))
+
+    def test_not_understood(self):
+        """Whoever submitted it by hand hears why, and it is kept."""
+        self.begin()
+        socket_path = self.belfryd.config["submit_socket"]
+        with smtplib.SMTP() as client:
+            client.sock = socket.socket(socket.AF_UNIX)
+            client.sock.connect(socket_path)
+            client.getreply()
+            client.sendmail("anna@example.org",
+                            ["alert@alerts.belfry.invalid"],
+                            harness.message("x", body=b'{"text": "x"}\r\n'))
+        (mail,) = self.sink.wait(1, 60)
+        self.assertEqual((mail.sender, mail.recipients),
+                         ("", ["anna@example.org"]))
+        self.assertIn("neither title nor key", mail.content.decode())
+        (kept,) = self.belfryd.api("GET", "malformed")["malformed"]
+        self.assertEqual(kept["why"], "neither title nor key")
+        self.assertEqual(self.open(), [])
 
     def test_while_it_is_down(self):
         belfryd = self.begin(start=False)
