@@ -20,6 +20,7 @@ struct outcome {
 	struct tell *tell; /* owned */
 	uint64_t message, group, notice;
 	bool delivered;
+	bool partly; /* not to all that the address stands for */
 	struct reply reply;
 	char dsn[REPLY_DSN_MAX];
 	bool expired;
@@ -28,11 +29,26 @@ struct outcome {
 	STAILQ_ENTRY(outcome) early;
 };
 
+/* Whose mail it was is no more; others whom it told are. */
+static struct notice *
+outcome_other(struct engine *e, const struct outcome *o)
+{
+	struct alert_group *g, *next;
+
+	HASH_ITER(by_id, e->groups, g, next)
+	for (uint32_t i = 0; i < g->nnotices; i++)
+		if (g->notices[i]->c.message == o->message)
+			return g->notices[i];
+	return NULL;
+}
+
 static struct notice *
 outcome_notice(struct engine *e, const struct outcome *o)
 {
 	struct alert_group *g = group_find_id(e, o->group);
 
+	if (g == NULL)
+		return outcome_other(e, o);
 	for (uint32_t i = 0; g != NULL && i < g->nnotices; i++)
 		if (g->notices[i]->c.id == o->notice &&
 		    g->notices[i]->c.message == o->message)
@@ -60,11 +76,8 @@ outcome_history(struct engine *e, const struct notice *n, bool accepted,
 
 /* What the message said is what they know now. */
 static void
-outcome_accepted(struct engine *e, struct notice *n)
+outcome_told(struct notice_edit *ed)
 {
-	struct notice_edit *ed = job_notice(e, n, 0);
-	struct notice_core *c = &ed->c;
-
 	for (uint32_t i = 0; i < ed->n; i++) {
 		enum told to = told_pending(ed->both[i]);
 
@@ -73,6 +86,15 @@ outcome_accepted(struct engine *e, struct notice *n)
 		else if (to != TOLD_NOTHING)
 			ed->both[i] = (uint8_t)to;
 	}
+}
+
+static void
+outcome_accepted(struct engine *e, struct notice *n)
+{
+	struct notice_edit *ed = job_notice(e, n, 0);
+	struct notice_core *c = &ed->c;
+
+	outcome_told(ed);
 	c->message = 0;
 	c->told_ms = c->published_ms;
 	c->told_seq = c->seq;
@@ -84,14 +106,23 @@ outcome_accepted(struct engine *e, struct notice *n)
 	outcome_history(e, n, true, "");
 }
 
+/* PARTLY: somebody else is told in their place, and those whom it reached hear
+ * the end. */
 static void
-outcome_failed(struct engine *e, struct notice *n, const char *words)
+outcome_failed(struct engine *e, struct notice *n, const char *words,
+	       bool partly)
 {
 	struct notice_edit *ed = job_notice(e, n, 0);
 
+	if (partly)
+		outcome_told(ed);
 	for (uint32_t i = 0; i < ed->n; i++)
 		ed->both[i] &= TOLD_MASK | TOLD_HELD;
 	ed->c.message = 0;
+	if (partly && ed->c.root_seq == 0) {
+		ed->c.root_group = ed->c.lead;
+		ed->c.root_seq = ed->c.lead_seq;
+	}
 	ed->c.flags |= NOTICE_FAILED;
 	outcome_history(e, n, false, words);
 }
@@ -108,7 +139,7 @@ outcome_one(struct engine *e, struct outcome *o, struct notice *n)
 		n->deferred = true; /* what it said may be over already */
 		suspend_worked(e, n);
 	} else {
-		outcome_failed(e, n, words);
+		outcome_failed(e, n, words, o->partly);
 		suspend_failed(e, n, o->dsn, words);
 	}
 	o->looks[o->nlooks++] = n->group->id;
@@ -223,6 +254,7 @@ outcome_tell(void *ctx, struct loop *loop, struct tell *t)
 		const struct tell_rcpt *r = &t->rcpt[0];
 
 		reply_copy(&o->reply, &r->reply);
+		o->partly = t->nrcpt < t->nall;
 		o->expired = r->what == TELL_EXPIRED;
 		/* One of those that an alias stands for says nothing of it. */
 		if (!o->expired && strcmp(r->address, r->original) == 0)

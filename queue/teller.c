@@ -165,6 +165,7 @@ tell_load(struct store_txn *txn, void *arg)
 		return r;
 	ti->version = rec.version;
 	t->kind = m.teller;
+	t->nall = m.nrcpt;
 	t->teller_key = m.teller_key;
 	t->sender = m.sender;
 	t->size = m.size;

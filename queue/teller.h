@@ -49,6 +49,7 @@ struct tell {
 	const char *envid; /* decoded; NULL: none */
 	enum queue_class class;
 	bool delivered; /* all recipients were served; only for kinds but 'm' */
+	uint32_t nall;  /* recipients as published */
 	size_t nrcpt;   /* the untold ones; a teller whose report can't hold
 			 * them all lowers it, and may bring others to the
 			 * front: the rest is due at once */

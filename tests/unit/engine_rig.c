@@ -54,6 +54,22 @@ rig_write_line(const struct render_notice *n, struct buf *out)
 }
 
 static void
+rig_expand(struct engine_letter *l)
+{
+	static const char *const members[] = {"x@example.org", "y@example.org"};
+	struct envelope_rcpt *rcpt = arena_alloc(&l->arena, 2 * sizeof(*rcpt));
+
+	for (size_t i = 0; i < 2; i++)
+		rcpt[i] = (struct envelope_rcpt){.address = members[i],
+						 .original = l->to->address,
+						 .agent = "test",
+						 .dest = members[i],
+						 .route = "test"};
+	l->rcpt = rcpt;
+	l->nrcpt = 2;
+}
+
+static void
 rig_write(void *ctx, struct engine_letter *l)
 {
 	struct engine_rig *er = ctx;
@@ -78,6 +94,8 @@ rig_write(void *ctx, struct engine_letter *l)
 				       .route = "test"};
 	l->rcpt = rcpt;
 	l->nrcpt = 1;
+	if (er->alias != NULL && strcmp(er->alias, l->to->address) == 0)
+		rig_expand(l);
 	l->sender = "";
 	l->message_id = n->message_id;
 	engine_written(l, 0);

@@ -56,6 +56,7 @@ struct engine_rig {
 	size_t nout;
 	int written;           /* letters */
 	const char *unwritten; /* letters to this address fail; NULL: none do */
+	const char *alias;     /* it stands for x@ and y@example.org */
 	bool synced;           /* the clock */
 	/* Who hears of each mail that arrives; then none is kept. */
 	void (*on_mail)(const struct engine_mail *m);

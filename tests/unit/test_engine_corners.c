@@ -385,6 +385,98 @@ test_outcome_at(void **state)
 	}
 }
 
+/* One of those that an address stands for refuses: the other hears the end, and
+ * somebody else is told in their place. */
+static void
+test_alias(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, "own: []\n"
+			     "receivers:\n"
+			     "- {name: team, mail: [team@example.org], "
+			     "fallback: {receiver: boss}}\n"
+			     "- {name: boss, mail: [boss@example.org]}\n"
+			     "route: {receiver: team}\n");
+	er->alias = "team@example.org";
+	er->far = FAR_REFUSES;
+	er->only = "y@example.org";
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 35 * SECOND, SECOND);
+	assert_told(er, "boss fallback Disk: +a\nx firing Disk: +a\n");
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 10 * MINUTE, 10 * SECOND);
+	assert_told(er, "boss recovery Disk: -a\nx recovery Disk: -a\n");
+}
+
+#define ONE_TWO(one, two)                                                      \
+	"own: []\n"                                                            \
+	"receivers:\n"                                                         \
+	"- {name: one, mail: [anna@example.org]}\n"                            \
+	"- {name: two, mail: [anna@example.org]}\n"                            \
+	"- {name: boss, mail: [boss@example.org]}\n"                           \
+	"route:\n"                                                             \
+	"  receiver: boss\n"                                                   \
+	"  routes: [{matchers: ['alertname=Disk'], receiver: " one             \
+	"}, {matchers: ['alertname=Load'], receiver: " two "}]\n"
+
+static const struct {
+	const char *name, *yaml, *told;
+} gone_rows[] = {
+	{"the first",
+	 "own: []\n"
+	 "receivers:\n"
+	 "- {name: two, mail: [anna@example.org]}\n"
+	 "- {name: boss, mail: [boss@example.org]}\n"
+	 "route:\n"
+	 "  receiver: boss\n"
+	 "  routes: [{matchers: ['alertname=Load'], receiver: two}]\n",
+	 "anna recovery Disk and 1 more: -c\n"},
+	{"the second",
+	 "own: []\n"
+	 "receivers:\n"
+	 "- {name: one, mail: [anna@example.org]}\n"
+	 "- {name: boss, mail: [boss@example.org]}\n"
+	 "route:\n"
+	 "  receiver: boss\n"
+	 "  routes: [{matchers: ['alertname=Disk'], receiver: one}]\n",
+	 "anna recovery Disk and 1 more: -a\n"},
+};
+
+/* A mail of two receivers is out while one of them vanishes: who is told by the
+ * other hears the end. */
+static void
+test_reload_joined(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct engine_rig er;
+		const char *told;
+
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, ONE_TWO("one", "two"));
+		er.far = FAR_SLOW;
+		engine_rig_take(
+			&er,
+			(struct engine_alert[]){{.labels = A}, {.labels = C}},
+			2);
+		engine_rig_advance(&er, 31 * SECOND, SECOND);
+		assert_int_equal(er.nout, 1);
+		engine_rig_rules(&er, gone_rows[i].yaml);
+		er.far = FAR_TAKES;
+		engine_rig_answer(&er, true);
+		engine_rig_advance(&er, MINUTE, SECOND);
+		engine_rig_mails(&er);
+		engine_rig_resolve(&er, A);
+		engine_rig_resolve(&er, C);
+		engine_rig_advance(&er, 10 * MINUTE, 10 * SECOND);
+		told = engine_rig_mails(&er);
+		if (strstr(told, gone_rows[i].told) == NULL)
+			fail_msg("%s: %s", gone_rows[i].name, told);
+		engine_rig_done(&er);
+	}
+}
+
 /* --- as many as there may be ---------------------------------------------------------- */
 
 #define CROWD 20000
@@ -443,6 +535,8 @@ main(void)
 		ENGINE_TEST(test_unwritten_step),
 		ENGINE_TEST(test_suspended_last),
 		cmocka_unit_test(test_outcome_at),
+		ENGINE_TEST(test_alias),
+		cmocka_unit_test(test_reload_joined),
 		ENGINE_TEST(test_crowd),
 	};
 
