@@ -294,7 +294,9 @@ group_edit_of(struct engine *e, struct flush_group *fg)
 	plan_first(&ed->c.due_ms, fg->due_ms);
 	if (fg->tells) {
 		ed->c.seq++;
-		ed->c.flushed_ms = fg->flush->now;
+		/* Who joined meanwhile waits for the turn as before. */
+		if (fg->why != WHY_ACT)
+			ed->c.flushed_ms = fg->flush->now;
 	}
 	/* Unless somebody came meanwhile. */
 	if (fg->ended && fg->g->n == fg->n && !fg->g->joining)

@@ -22,6 +22,7 @@ enum why {
 	WHY_STEP = 1 << 2,    /* the escalation has come to the next receiver */
 	WHY_INSTEAD = 1 << 3, /* somebody could not be told */
 	WHY_AGAIN = 1 << 4,   /* a notice was due while its message was out */
+	WHY_ACT = 1 << 5,     /* what a person did is news */
 };
 
 struct flush_slot {
@@ -52,8 +53,9 @@ struct flush_group {
 	uint32_t n; /* members when it was looked at */
 	struct flush_slot *v;
 	unsigned why;
-	bool quiet; /* some of its incidents are kept so */
-	bool loud;  /* somebody is to be told of one that is open */
+	bool quiet;  /* some of its incidents are kept so */
+	bool loud;   /* somebody is to be told of one that is open */
+	bool unseen; /* nobody has acknowledged one that is open */
 	size_t ntargets;
 	struct flush_target *targets;
 	struct intent **intents; /* in the arena */
@@ -92,6 +94,13 @@ void look_group(struct flush_group *fg);
 /* Nobody has anything to hear of it any more. */
 bool slot_is_done(const struct flush_group *fg, uint32_t slot);
 bool slot_is_over(const struct flush_group *fg, uint32_t slot);
+
+/* Who was told that it fires hears who sees to it, but for them. PagerDuty has
+ * one incident for all of the group: somebody has to see to all. */
+bool slot_says_acked(const struct flush_group *fg, const struct notice *n,
+		     uint32_t slot);
+/* Is N to hear what a person did, before its turn? */
+bool notice_hears_of_act(const struct flush_group *fg, const struct notice *n);
 
 /* 0: never. */
 int64_t notice_fallback_at(const struct engine *e, const struct notice *n);

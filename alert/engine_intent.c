@@ -11,11 +11,12 @@
 #include "base/xalloc.h"
 
 /* Told as over without a word. */
-#define WANT_FORGET (TOLD_OVER + 1)
+#define WANT_FORGET (TOLD_MASK + 1)
 
 /* What N's recipient is to be told of one member. */
 struct wanted {
 	const struct flush_group *fg;
+	const struct notice *notice;
 	uint32_t slot;
 	uint8_t both; /* told, and pending if there is a message */
 	bool current; /* it is one that the group tells now */
@@ -36,6 +37,8 @@ want_open(const struct wanted *w)
 	enum told told = told_of(w->both);
 	bool held = w->both & TOLD_HELD;
 
+	if (slot_says_acked(w->fg, w->notice, w->slot))
+		return TOLD_ACKED;
 	if ((w->fg->g->v[w->slot].flags & MEMBER_LEFT) || !w->current)
 		return (int)told_pending(w->both);
 	if (w->fg->v[w->slot].quiet != QUIET_NOT || c->acked_ms != 0)
@@ -57,7 +60,7 @@ want_stale(const struct wanted *w)
 
 	if (wanted_core(w)->flags & INCIDENT_QUIET)
 		return TOLD_NOTHING;
-	if (told == TOLD_FIRING || told == TOLD_FLAPPING)
+	if (told == TOLD_FIRING || told == TOLD_FLAPPING || told == TOLD_ACKED)
 		return TOLD_STALE;
 	return told == TOLD_NOTHING && told_pending(w->both) != TOLD_NOTHING
 		       ? TOLD_STALE
@@ -116,7 +119,7 @@ struct sum {
 	bool changed; /* against what the message in the queue says */
 	bool marked;  /* held anew */
 	bool forgets;
-	size_t firing, over, down, stale, flapping;
+	size_t firing, over, down, stale, flapping, acked;
 	size_t closed; /* of those that are over: by a person */
 	bool told_before;
 };
@@ -146,10 +149,13 @@ sum_slot(const struct wanted *w, bool may, struct sum *s, struct intent *it)
 	s->down += to == TOLD_DOWN;
 	s->stale += to == TOLD_STALE;
 	s->flapping += to == TOLD_FLAPPING;
+	s->acked += to == TOLD_ACKED;
 	if (to != TOLD_NOTHING) {
+		int64_t when = to == TOLD_ACKED ? c->acked_ms : c->changed_ms;
+
 		it->critical |= w->fg->v[w->slot].critical;
-		if (it->event_ms == 0 || c->changed_ms < it->event_ms)
-			it->event_ms = c->changed_ms;
+		if (it->event_ms == 0 || when < it->event_ms)
+			it->event_ms = when;
 	}
 	return (uint8_t)(told | to << 4);
 }
@@ -180,13 +186,16 @@ sum_kind(const struct flush_group *fg, const struct sum *s, uint8_t origin)
 		return NOTICE_CLOSED;
 	if (s->over > 0)
 		return fg_is_over(fg) ? NOTICE_RECOVERY : NOTICE_PARTLY;
-	return s->down > 0 ? NOTICE_WAS_DOWN : NOTICE_STALE;
+	if (s->down > 0)
+		return NOTICE_WAS_DOWN;
+	return s->stale > 0 ? NOTICE_STALE : NOTICE_ACKED;
 }
 
 static size_t
 sum_told(const struct sum *s)
 {
-	return s->firing + s->over + s->down + s->stale + s->flapping;
+	return s->firing + s->over + s->down + s->stale + s->flapping +
+	       s->acked;
 }
 
 /* Is there something to remind of? */
@@ -259,6 +268,7 @@ intent_make(struct flush_group *fg, struct notice *n, bool is_new, bool current)
 	bool turn = fg_has_turn(fg, n, current);
 	/* Its message was accepted, and what that said may be over. */
 	bool again = !turn && n->deferred && n->c.message == 0;
+	bool act = !turn && fg->why & WHY_ACT && notice_hears_of_act(fg, n);
 	struct sum s = {.changed = false};
 	bool falls_back = !is_new && fg->why & WHY_INSTEAD &&
 			  !(n->c.flags & NOTICE_FELL_BACK) &&
@@ -268,14 +278,15 @@ intent_make(struct flush_group *fg, struct notice *n, bool is_new, bool current)
 	for (uint32_t i = 0; i < fg->n; i++) {
 		struct wanted w = {
 			.fg = fg,
+			.notice = n,
 			.slot = i,
 			.both = notice_both(n, i),
 			.current = current,
 			.send_resolved = receiver_sends_resolved(e, n),
-			.again = again,
+			.again = again || act,
 		};
 
-		it->both[i] = sum_slot(&w, turn || again, &s, it);
+		it->both[i] = sum_slot(&w, turn || again || act, &s, it);
 	}
 	it->falls_back = falls_back;
 	if (s.changed) {

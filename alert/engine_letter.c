@@ -146,6 +146,8 @@ alert_is_told(const struct intent *it, uint32_t slot, bool *ret_new)
 	*ret_new = pending != TOLD_NOTHING;
 	if (pending != TOLD_NOTHING)
 		return true;
+	if (it->kind == NOTICE_ACKED) /* of those that somebody sees to */
+		return false;
 	return m->incident->c.state == INCIDENT_OPEN &&
 	       !(m->flags & MEMBER_LEFT) &&
 	       it->group->v[slot].quiet == QUIET_NOT &&
@@ -307,7 +309,8 @@ or_null(const char *s)
 	return s[0] != '\0' ? s : NULL;
 }
 
-/* Of a fallback: who could not be told; of what was closed: who did that. */
+/* Of a fallback: who could not be told; of what was closed or
+ * acknowledged: who did that. */
 static const char *
 letter_who(const struct intent *lead, struct arena *arena)
 {
@@ -315,12 +318,14 @@ letter_who(const struct intent *lead, struct arena *arena)
 		return arena_strdup(arena, lead->group->instead_of != NULL
 						   ? lead->group->instead_of
 						   : "");
-	if (lead->kind != NOTICE_CLOSED)
+	if (lead->kind != NOTICE_CLOSED && lead->kind != NOTICE_ACKED)
 		return NULL;
 	for (uint32_t i = 0; i < lead->n; i++) {
 		const struct incident *in = lead->group->g->v[i].incident;
 
-		if (told_pending(lead->both[i]) == TOLD_OVER &&
+		if (told_pending(lead->both[i]) == (lead->kind == NOTICE_ACKED
+							    ? TOLD_ACKED
+							    : TOLD_OVER) &&
 		    in->acked_by != NULL)
 			return arena_strdup(arena, in->acked_by);
 	}

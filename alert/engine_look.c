@@ -76,6 +76,7 @@ look_clock(struct flush_group *fg)
 		open |= slot_is_open(fg, i);
 		fg->loud |= slot_is_open(fg, i) && fg->v[i].quiet == QUIET_NOT;
 	}
+	fg->unseen = open;
 	if (!open || node == NULL) {
 		fg->clock_ms = fg->clock_from_ms = 0;
 		fg->steps = 0;
@@ -222,6 +223,8 @@ look_notices(struct flush_group *fg)
 			fg->why |= WHY_INSTEAD;
 		if (n->deferred && n->c.message == 0)
 			fg->why |= WHY_AGAIN;
+		if (notice_hears_of_act(fg, n))
+			fg->why |= WHY_ACT;
 	}
 }
 

@@ -27,8 +27,9 @@ enum told {
 	TOLD_FIRING,
 	TOLD_STALE,
 	TOLD_FLAPPING,
-	TOLD_DOWN, /* it was down from ... to ... */
-	TOLD_OVER, /* the recovery */
+	TOLD_DOWN,  /* it was down from ... to ... */
+	TOLD_OVER,  /* the recovery */
+	TOLD_ACKED, /* it fires, and somebody sees to it */
 };
 #define TOLD_MASK 0x07
 #define TOLD_HELD 0x08 /* it was due while nobody is told of it */

@@ -56,8 +56,11 @@ emoji(const struct render_notice *n)
 	switch (n->kind) {
 	case NOTICE_RECOVERY:
 	case NOTICE_WAS_DOWN:
-	case NOTICE_CLOSED:
 		return "\xe2\x9c\x85"; /* a check mark */
+	case NOTICE_CLOSED:
+		if (render_is_over(n))
+			return "\xe2\x9c\x85";
+		break;
 	case NOTICE_STALE:
 		return "\xe2\x9d\x93"; /* a question mark */
 	case NOTICE_MUTE_BEGIN:

@@ -146,7 +146,7 @@ bool
 render_is_over(const struct render_notice *n)
 {
 	return n->kind == NOTICE_RECOVERY || n->kind == NOTICE_WAS_DOWN ||
-	       n->kind == NOTICE_CLOSED;
+	       (n->kind == NOTICE_CLOSED && n->nfiring + n->nstale == 0);
 }
 
 bool
@@ -282,6 +282,10 @@ render_headline(const struct render_scope *s)
 	case NOTICE_MUTE_END:
 		return headline_mute(s);
 	case NOTICE_CLOSED:
+		if (!render_is_over(n))
+			return arena_printf(
+				s->arena, "CLOSED%s: %zu over, %s still firing",
+				by(s), n->nresolved, firing);
 		return arena_printf(s->arena, "CLOSED%s%s", by(s), after(s));
 	case NOTICE_ACKED:
 		return arena_printf(s->arena, "ACKNOWLEDGED%s: %s%s", by(s),

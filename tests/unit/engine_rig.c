@@ -49,7 +49,7 @@ rig_write_line(const struct render_notice *n, struct buf *out)
 				 n->nresolved, n->nstale);
 	if (n->note != NULL)
 		(void)buf_printf(out, " %s", n->note);
-	if (n->kind == NOTICE_CLOSED)
+	if (n->kind == NOTICE_CLOSED || n->kind == NOTICE_ACKED)
 		(void)buf_printf(out, " by %s", n->who);
 }
 

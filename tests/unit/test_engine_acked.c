@@ -11,6 +11,7 @@
 
 #define A "alertname=Disk host=a"
 #define B "alertname=Disk host=b"
+#define C "alertname=Load host=c"
 
 #define STEPS                                                                  \
 	"mail: [anna@example.org]\n"                                           \
@@ -128,10 +129,12 @@ test_ack_all(void **state)
 			 engine_rig_answered, er);
 	engine_rig_advance(er, DAY, 10 * MINUTE);
 	assert_int_equal(er->result, 0);
-	assert_told(er, "");
+	assert_told(er, "anna acked Disk: +a by dora\n");
 	/* No longer: both go on. An escalation makes no group of its own. */
 	engine_act(er->e, ENGINE_UNACK, engine_rig_id(er, A), "dora", "",
 		   engine_rig_answered, er);
+	engine_rig_advance(er, 10 * SECOND, SECOND);
+	assert_told(er, "anna more Disk: +a\n");
 	engine_rig_advance(er, 16 * MINUTE, 10 * SECOND);
 	assert_told(er, "boss escalation Disk: +a\n");
 	engine_status(er->e, &st);
@@ -161,13 +164,155 @@ test_close(void **state)
 	assert_int_equal(engine_rig_state(er, A), INCIDENT_OPEN);
 }
 
+/* --- somebody sees to it ------------------------------------------------------ */
+
+#define THREE                                                                  \
+	"people:\n  ben: {mail: b@example.org}\n"                              \
+	"mail: [anna@example.org, carl@example.org]\n"                         \
+	"receivers:\n- {name: all, people: [ben], mail: [anna@example.org, "   \
+	"carl@example.org]}\n"                                                 \
+	"route: {receiver: all}\n"
+
+/* Who is told within seconds of an acknowledgement by WHO. */
+static const struct acked {
+	const char *name, *who;
+	const char *told;
+} acked[] = {
+	{"a person, by login", "ben",
+	 "anna acked Disk: +a by ben\ncarl acked Disk: +a by ben\n"},
+	{"a person, by address", "B@example.org",
+	 "anna acked Disk: +a by B@example.org\n"
+	 "carl acked Disk: +a by B@example.org\n"},
+	{"an address", "anna@example.org",
+	 "b acked Disk: +a by anna@example.org\n"
+	 "carl acked Disk: +a by anna@example.org\n"},
+	{"its login", "carl",
+	 "anna acked Disk: +a by carl\nb acked Disk: +a by carl\n"},
+	{"another", "dora",
+	 "anna acked Disk: +a by dora\nb acked Disk: +a by dora\n"
+	 "carl acked Disk: +a by dora\n"},
+};
+
+static void
+ack(struct engine_rig *er, const char *labels, const char *who)
+{
+	engine_act(er->e, ENGINE_ACK, engine_rig_id(er, labels), who, "on it",
+		   engine_rig_answered, er);
+	engine_rig_settle(er);
+	assert_int_equal(er->result, 0);
+}
+
+static void
+test_acked(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, THREE);
+	for (size_t i = 0; i < sizeof(acked) / sizeof(acked[0]); i++) {
+		const char *told;
+
+		engine_rig_fire(er, A);
+		engine_rig_advance(er, 5 * MINUTE + 30 * SECOND, 10 * SECOND);
+		assert_told(er, "anna firing Disk: +a\nb firing Disk: +a\n"
+				"carl firing Disk: +a\n");
+		/* It joins, and waits for its turn all the same. */
+		engine_rig_fire(er, B);
+		ack(er, A, acked[i].who);
+		engine_rig_advance(er, 3 * SECOND, SECOND);
+		told = engine_rig_mails(er);
+		if (strcmp(told, acked[i].told) != 0)
+			fail_msg("%s: %s", acked[i].name, told);
+		engine_rig_resolve(er, B);
+		engine_rig_resolve(er, A);
+		engine_rig_advance(er, 8 * MINUTE, 10 * SECOND);
+		assert_told(er, "anna recovery Disk: -a\nb recovery Disk: -a\n"
+				"carl recovery Disk: -a\n");
+		engine_rig_advance(er, 2 * HOUR, MINUTE);
+		assert_told(er, "");
+	}
+}
+
+/* Nobody was told yet: there is nothing to take back. Carl's mail was on its
+ * way: he hears of it when that has come. */
+static void
+test_acked_early(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, THREE);
+	engine_rig_fire(er, A);
+	ack(er, A, "dora");
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "");
+	er->far = FAR_SLOW;
+	er->only = "carl@example.org";
+	engine_rig_fire(er, C);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	assert_told(er, "anna firing Load: +c\nb firing Load: +c\n");
+	ack(er, C, "anna");
+	engine_rig_advance(er, 5 * SECOND, SECOND);
+	assert_told(er, "b acked Load: +c by anna\n");
+	er->far = FAR_TAKES;
+	engine_rig_answer(er, true);
+	engine_rig_advance(er, 5 * SECOND, SECOND);
+	assert_told(er, "carl acked Load: +c by anna\n"
+			"carl firing Load: +c\n");
+}
+
+/* What could not be told is not tried for ever; and a start tells nothing
+ * twice. */
+static void
+test_acked_failed(void **state)
+{
+	struct engine_rig *er = *state;
+	int written;
+
+	engine_rig_rules(er, THREE);
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	engine_rig_mails(er);
+	er->far = FAR_REFUSES;
+	er->only = "carl@example.org";
+	ack(er, A, "anna");
+	written = (int)er->written;
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "b acked Disk: +a by anna\n");
+	assert_true((int)er->written <= written + 2);
+	engine_rig_close(er);
+	engine_rig_open(er);
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "");
+	assert_true((int)er->written <= written + 2);
+}
+
+/* It is closed while another is open: that is not over. */
+static void
+test_closed_one(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, THREE);
+	engine_rig_fire(er, A);
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	engine_rig_mails(er);
+	engine_act(er->e, ENGINE_CLOSE, engine_rig_id(er, A), "ben", "",
+		   engine_rig_answered, er);
+	engine_rig_advance(er, 3 * SECOND, SECOND);
+	assert_told(er, "anna closed Disk: -a b by ben\n"
+			"b closed Disk: -a b by ben\n"
+			"carl closed Disk: -a b by ben\n");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ENGINE_TEST(test_escalation), ENGINE_TEST(test_ack),
-		ENGINE_TEST(test_ack_group),  ENGINE_TEST(test_ack_all),
-		ENGINE_TEST(test_close),
+		ENGINE_TEST(test_escalation),  ENGINE_TEST(test_ack),
+		ENGINE_TEST(test_ack_group),   ENGINE_TEST(test_ack_all),
+		ENGINE_TEST(test_close),       ENGINE_TEST(test_acked),
+		ENGINE_TEST(test_acked_early), ENGINE_TEST(test_acked_failed),
+		ENGINE_TEST(test_closed_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ struct seen {
 	int64_t wall_ms; /* of the last life */
 	/* By the letter of the host. */
 	int firing[26], over[26], down[26], reminded[26];
-	int fallback;
+	int fallback, told_acked;
 	bool finished;
 	long calls;
 };
@@ -57,7 +57,9 @@ hear_one(const char *kind, const char *word)
 {
 	size_t at;
 
-	if (word[0] == '+' && word[1] >= 'a' && word[1] <= 'z') {
+	if (strcmp(kind, "acked") == 0)
+		seen->told_acked += word[0] == '+';
+	else if (word[0] == '+' && word[1] >= 'a' && word[1] <= 'z') {
 		at = (size_t)(word[1] - 'a');
 		seen->firing[at]++;
 	} else if (word[0] == '-' && word[1] >= 'a' && word[1] <= 'z') {
@@ -172,7 +174,7 @@ tell_ack(struct engine_rig *er, bool again)
 	}
 	go_on(er, 40 * SECOND, 10 * SECOND);
 	if (engine_rig_state(er, C) == INCIDENT_OPEN && seen->acked == 0) {
-		engine_act(er->e, ENGINE_ACK, engine_rig_id(er, C), "anna", "",
+		engine_act(er->e, ENGINE_ACK, engine_rig_id(er, C), "ben", "",
 			   engine_rig_answered, er);
 		engine_rig_settle(er);
 		if (er->result == 0 || er->result == -EALREADY)
@@ -199,6 +201,7 @@ judge_ack(const struct seen *s)
 		assert_in_range(s->firing[i], 1, 2);
 		assert_in_range(s->over[i], 1, 2);
 	}
+	assert_in_range(s->told_acked, s->acked > 0, 2);
 }
 
 /* Refused: the fallback is told. */
