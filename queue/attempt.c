@@ -37,6 +37,7 @@ attempt_new(struct queue *q, struct dest *d)
 	ai->q = q;
 	ai->dest = d;
 	ai->log = q->log;
+	ai->secret = d->agent->secret;
 	memcpy(ai->result_cell, d->agent->result_cell, sizeof(ai->result_cell));
 	return ai;
 }
@@ -459,7 +460,7 @@ ar_log_rcpt(struct attempt_impl *ai, const struct attempt_rcpt *ar, int64_t now)
 
 	if (status[ar->outcome] == NULL)
 		return;
-	log_deliver(ai->log, ai->a.id, &r, ar->relay, ar->tls,
+	log_deliver(ai->log, ai->a.id, ai->secret, &r, ar->relay, ar->tls,
 		    status[ar->outcome], &ar->reply, ar->tries + 1, now);
 	if (ai->result_cell[0] != NULL)
 		metric_add(ai->result_cell[cell[ar->outcome]], 1);

@@ -151,11 +151,13 @@ effect_do_probe(struct queue *q, const struct effect *x)
 static void
 effect_do_expired(struct queue *q, const struct effect *x)
 {
+	const struct queue_agent *agent = queue_find_agent(q, x->rcpt->agent);
 	struct reply reply;
 
 	rcpt_get_reply(x->rcpt, &reply);
-	log_deliver(q->log, x->id, x->rcpt, x->rcpt->relay, NULL, "expired",
-		    &reply, x->rcpt->tries, clock_wall_ms(q->clock));
+	log_deliver(q->log, x->id, agent != NULL && agent->secret, x->rcpt,
+		    x->rcpt->relay, NULL, "expired", &reply, x->rcpt->tries,
+		    clock_wall_ms(q->clock));
 	if (!x->rcpt->copy)
 		watch_note(q, x->id, &reply);
 	if (q->metric.deliveries != NULL)

@@ -235,6 +235,15 @@ queue_unrated_agent(struct queue *q, const char *agent)
 }
 
 void
+queue_secret_agent(struct queue *q, const char *agent)
+{
+	struct queue_agent *qa = queue_find_agent(q, agent);
+
+	must(qa != NULL && !atomic_load(&q->started));
+	qa->secret = true;
+}
+
+void
 queue_set_teller(struct queue *q, uint8_t kind, queue_teller_fn *fn, void *ctx)
 {
 	must(q->ntellers < QUEUE_TELLERS && !atomic_load(&q->started));

@@ -107,6 +107,9 @@ void queue_limit_agent(struct queue *q, const char *agent, size_t most_rcpts);
 
 /* What AGENT delivers stays here: no rate is kept to. */
 void queue_unrated_agent(struct queue *q, const char *agent);
+/* AGENT's recipients bear secrets in their names: of them the log has the domains
+ * only. Before queue_start(). */
+void queue_secret_agent(struct queue *q, const char *agent);
 
 struct tell;
 /* Runs on a loop when something must be said of a message; leads to one

@@ -38,6 +38,7 @@ struct queue_agent {
 	void *ctx;
 	size_t most_rcpts; /* an attempt; 0: recipients_per_message only */
 	bool unrated;
+	bool secret; /* its recipients' names are not logged */
 	struct metric_cell *result_cell[3]; /* delivered, deferred, bounced */
 };
 
@@ -134,6 +135,7 @@ struct attempt_impl {
 	bool *applied; /* in the attempt's arena: by recipient */
 	/* What is logged on the loop, when the queue may be gone. */
 	const struct log_context *log;
+	bool secret; /* the agent's */
 	struct metric_cell *result_cell[3], *latency_cell;
 };
 
@@ -464,7 +466,7 @@ void watch_done(struct queue *q);
 void stats_init(struct queue *q);
 void stats_turn(struct queue *q, struct store_txn *txn, int64_t now_mono_ms);
 void stats_count_turn(struct queue *q);
-void log_deliver(const struct log_context *log, uint64_t id,
+void log_deliver(const struct log_context *log, uint64_t id, bool secret,
 		 const struct rcpt *r, const char *relay,
 		 const struct attempt_tls *tls, const char *status,
 		 const struct reply *reply, uint32_t tries, int64_t now);

@@ -87,11 +87,19 @@ const char *const queue_tls_names[] = {
 
 /* --- the log line -------------------------------------------------------- */
 
+static const char *
+log_name(const char *address, bool secret)
+{
+	const char *at = secret ? strrchr(address, '@') : address;
+
+	return at != NULL ? at : "@";
+}
+
 void
-log_deliver(const struct log_context *log, uint64_t id, const struct rcpt *r,
-	    const char *relay, const struct attempt_tls *tls,
-	    const char *status, const struct reply *reply, uint32_t tries,
-	    int64_t now)
+log_deliver(const struct log_context *log, uint64_t id, bool secret,
+	    const struct rcpt *r, const char *relay,
+	    const struct attempt_tls *tls, const char *status,
+	    const struct reply *reply, uint32_t tries, int64_t now)
 {
 	char text[QUEUE_ID_LEN], line[REPLY_TEXT_MAX + 32] = "";
 	char dsn[REPLY_DSN_MAX], delay[32];
@@ -106,8 +114,9 @@ log_deliver(const struct log_context *log, uint64_t id, const struct rcpt *r,
 	snprintf(delay, sizeof(delay), "%lld.%03lld", (long long)(ms / 1000),
 		 (long long)(ms % 1000));
 	log_event(log, LOG_INFO, "deliver", LOG_STR("id", text),
-		  LOG_ADDR("to", r->address),
-		  LOG_ADDR("orig_to", other ? r->original : NULL),
+		  LOG_ADDR("to", log_name(r->address, secret)),
+		  LOG_ADDR("orig_to",
+			   other ? log_name(r->original, secret) : NULL),
 		  relay != NULL && relay[0] == '/' ? LOG_ADDR("relay", relay)
 						   : LOG_STR("relay", relay),
 		  LOG_STR("tls", tls != NULL ? tls->version : NULL),

@@ -506,4 +506,6 @@ void
 alert_mail_init(struct relay *r)
 {
 	deliver_whole(r->deliver, "alert", MIME_SIZE_MAX, am_whole, r);
+	/* alert+TOKEN@ */
+	queue_secret_agent(r->queue, "alert");
 }
