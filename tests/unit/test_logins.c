@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -281,6 +282,16 @@ test_a_burst(void **state)
 	asker_end(&a);
 }
 
+/* Of the whole process, whatever else the machine does. */
+static int64_t
+cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 /* Nobody's password takes as long as those that there are, whatever hashed
  * them. */
 static void
@@ -294,13 +305,13 @@ test_as_long(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		asker_begin(&a, TIMES, TIMES);
-		begin[i] = clock_mono_ms(clock_system());
+		begin[i] = cpu_ms();
 		for (int n = 0; n < TIMES; n++)
 			assert_int_equal(ask(&a, NULL, i == 0 ? quick : NULL,
 					     more, a.handle),
 					 0);
 		loop_run(a.loop);
-		took[i] = clock_mono_ms(clock_system()) - begin[i];
+		took[i] = cpu_ms() - begin[i];
 		assert_int_equal(a.said[LOGINS_WRONG], TIMES);
 		asker_end(&a);
 	}
