@@ -59,6 +59,7 @@ struct link {
 struct source {
 	UT_hash_handle hh;
 	int64_t heard_ms; /* the last post that this process saw */
+	int64_t back_ms;  /* when it was heard after a silence */
 	uint32_t nopen;   /* incidents */
 	bool silent;      /* was told as such */
 	char name[];

@@ -195,7 +195,9 @@ engine_source_heard(struct engine *e, struct source *s, int64_t now)
 	if (!s->silent)
 		return;
 	s->silent = false;
+	s->back_ms = now;
 	own_silent(e, s, false, 0);
+	engine_replan_all(e);
 }
 
 /* --- the clock -------------------------------------------------------------------- */
@@ -224,6 +226,25 @@ clock_doubted(struct engine *e, bool doubt)
 		  "warning", NULL, NULL);
 }
 
+/* The clock was set back by MOVED: what was due in a while still is. */
+static void
+clock_went_back(struct engine *e, int64_t moved)
+{
+	struct alert_group *g, *next;
+
+	HASH_ITER(by_id, e->groups, g, next)
+	{
+		int64_t *const times[] = {&g->c.due_ms,    &g->c.flushed_ms,
+					  &g->c.repeat_ms, &g->c.clock_from_ms,
+					  &g->look_ms,     &g->later_ms};
+
+		for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+			if (*times[i] > -moved)
+				*times[i] += moved;
+		group_plan(e, g);
+	}
+}
+
 /* Nothing expires while the clock is doubted. */
 void
 own_look_at_clock(struct engine *e)
@@ -240,6 +261,8 @@ own_look_at_clock(struct engine *e)
 	if (moved < -CLOCK_BACK_MS || moved > CLOCK_JUMP_MS) {
 		e->wall_minus_mono_ms = wall - mono;
 		e->awake_since_ms = wall;
+		if (moved < 0)
+			clock_went_back(e, moved);
 		if (moved < 0 || moved > CLOCK_DOUBT_MS) {
 			e->doubt_mono_ms = mono;
 			if (!e->clock_doubt && !clock_is_synced(e))

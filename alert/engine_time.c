@@ -48,10 +48,25 @@ flap_ends(const struct engine *e, const struct incident *in)
 	return in->c.changes_ms[0] + rules_settings(e->rules)->flap_within_ms;
 }
 
+/* Its source speaks again, and not of IN: from when on people are told so; 0: it
+ * is not so. */
+static int64_t
+missed_at(const struct engine *e, const struct incident *in)
+{
+	const struct source *s = in->source;
+	int64_t since =
+		s->back_ms > e->awake_since_ms ? s->back_ms : e->awake_since_ms;
+
+	if (in->c.state != INCIDENT_STALE || !(in->c.flags & INCIDENT_QUIET) ||
+	    s->silent || e->clock_doubt)
+		return 0;
+	return since + engine_resend(e, s->name);
+}
+
 static int64_t
 incident_next(const struct engine *e, const struct incident *in)
 {
-	int64_t at = 0, flap;
+	int64_t at = 0, flap, missed;
 
 	switch (in->c.state) {
 	case INCIDENT_OPEN:
@@ -59,6 +74,9 @@ incident_next(const struct engine *e, const struct incident *in)
 		break;
 	case INCIDENT_STALE:
 		at = in->c.changed_ms + ENGINE_DAY;
+		missed = missed_at(e, in);
+		if (missed != 0 && missed < at)
+			at = missed;
 		break;
 	case INCIDENT_RESOLVED:
 		at = in->c.changed_ms +
@@ -135,6 +153,16 @@ lapse_stale(struct engine *e, struct incident *in, bool quiet)
 		engine_incident_over(e, in, false);
 }
 
+/* Those whose end was one alert of the source's hear that it has not come
+ * back. */
+static void
+lapse_missed(struct engine *e, struct incident *in)
+{
+	job_incident(e, in)->c.flags &= (uint8_t)~INCIDENT_QUIET;
+	job_history(e, in, HISTORY_STALE, "", "its source speaks again");
+	engine_incident_over(e, in, false);
+}
+
 /* Is it stale because nothing at all comes from its source, with more than
  * this? Asked once, for all of them. */
 static bool
@@ -167,6 +195,8 @@ lapse_one(struct engine *e, struct incident *in, int64_t now)
 		lapse_steady(e, in);
 	else if (in->c.state == INCIDENT_OPEN)
 		lapse_stale(e, in, lapse_is_silent(e, in));
+	else if (missed_at(e, in) != 0 && missed_at(e, in) <= now)
+		lapse_missed(e, in);
 	else if (in->nlinks == 0 && !e->rerouting)
 		job_incident(e, in)->past = true;
 }

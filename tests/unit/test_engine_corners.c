@@ -477,6 +477,55 @@ test_reload_joined(void **state)
 	}
 }
 
+/* --- time ------------------------------------------------------------------------------ */
+
+/* A source was silent, and speaks again of some: that the others have not come
+ * back is told. */
+static void
+test_silent_back(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_alert v[] = {
+		{.source = "alertmanager", .labels = A},
+		{.source = "alertmanager", .labels = B},
+	};
+
+	engine_rig_advance(er, HOUR, HOUR);
+	v[0].ends_ms = v[1].ends_ms = clock_wall_ms(er->rig.clock) + 4 * MINUTE;
+	engine_rig_take(er, v, 2);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a +b\n");
+	engine_rig_advance(er, 20 * MINUTE, 10 * SECOND);
+	assert_told(er,
+		    "anna firing BelfrySourceSilent: +BelfrySourceSilent\n");
+	for (int i = 0; i < 20; i++) {
+		v[0].ends_ms = clock_wall_ms(er->rig.clock) + 4 * MINUTE;
+		engine_rig_take(er, v, 1);
+		engine_rig_advance(er, MINUTE, 10 * SECOND);
+	}
+	assert_non_null(strstr(engine_rig_mails(er), "~b"));
+	assert_int_equal(engine_rig_state(er, A), INCIDENT_OPEN);
+}
+
+/* The clock is set back: who waits does not wait for as long as that. */
+static void
+test_clock_back(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_fire(er, C);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	engine_rig_mails(er);
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 10 * SECOND, SECOND);
+	clock_jump(er->rig.clock, -3 * HOUR);
+	engine_rig_advance(er, 21 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+	engine_rig_fire(er, "alertname=Load host=z");
+	engine_rig_advance(er, 6 * MINUTE, 10 * SECOND);
+	assert_told(er, "anna more Load: +z c\n");
+}
+
 /* --- as many as there may be ---------------------------------------------------------- */
 
 #define CROWD 20000
@@ -536,6 +585,8 @@ main(void)
 		ENGINE_TEST(test_suspended_last),
 		cmocka_unit_test(test_outcome_at),
 		ENGINE_TEST(test_alias),
+		ENGINE_TEST(test_silent_back),
+		ENGINE_TEST(test_clock_back),
 		cmocka_unit_test(test_reload_joined),
 		ENGINE_TEST(test_crowd),
 	};
