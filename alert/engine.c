@@ -98,6 +98,7 @@ incident_free(struct incident *in)
 {
 	free(in->links);
 	free(in->acked_by);
+	free(in->note);
 	free(in->text);
 	free(in);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alert/engine_flush.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 
 const char *const engine_act_names[] = {"ack", "unack", "close", "noise"};
@@ -24,6 +25,17 @@ struct act {
 
 /* --- one incident ----------------------------------------------------------------- */
 
+static void
+act_sign(struct incident_edit *ed, const char *who, const char *note)
+{
+	free(ed->acked_by);
+	free(ed->note);
+	ed->acked_by = who != NULL ? xstrndup(who, INCIDENT_WHO_MAX - 1) : NULL;
+	ed->note = note[0] != '\0' ? xcalloc(1, INCIDENT_WHO_MAX) : NULL;
+	if (ed->note != NULL)
+		utf8_copy(note, ed->note, INCIDENT_WHO_MAX);
+}
+
 static int
 act_ack(struct engine *e, struct incident *in, const struct act *a)
 {
@@ -35,8 +47,7 @@ act_ack(struct engine *e, struct incident *in, const struct act *a)
 		return -EALREADY;
 	ed = job_incident(e, in);
 	ed->c.acked_ms = engine_now(e);
-	free(ed->acked_by);
-	ed->acked_by = xstrndup(a->who, INCIDENT_WHO_MAX - 1);
+	act_sign(ed, a->who, a->note);
 	job_history(e, in, HISTORY_ACKED, a->who, "%s", a->note);
 	return 0;
 }
@@ -50,8 +61,7 @@ act_unack(struct engine *e, struct incident *in, const struct act *a)
 		return -EALREADY;
 	ed = job_incident(e, in);
 	ed->c.acked_ms = 0;
-	free(ed->acked_by);
-	ed->acked_by = NULL;
+	act_sign(ed, NULL, "");
 	job_history(e, in, HISTORY_UNACKED, a->who, "%s", a->note);
 	return 0;
 }
@@ -68,8 +78,7 @@ act_close(struct engine *e, struct incident *in, const struct act *a)
 	ed->c.flags |= INCIDENT_CLOSED;
 	ed->c.flags &= (uint8_t) ~(INCIDENT_QUIET | INCIDENT_FLAPPING);
 	ed->c.changed_ms = ed->c.ends_ms = engine_now(e);
-	free(ed->acked_by);
-	ed->acked_by = xstrndup(a->who, INCIDENT_WHO_MAX - 1);
+	act_sign(ed, a->who, a->note);
 	job_history(e, in, HISTORY_CLOSED, a->who, "%s", a->note);
 	engine_incident_over(e, in, false);
 	return 0;

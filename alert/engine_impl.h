@@ -70,7 +70,8 @@ struct incident {
 	uint64_t id;
 	struct incident_core c;
 	struct source *source;
-	char *acked_by; /* owned; NULL: nobody */
+	char *acked_by; /* owned, or who closed it; NULL: nobody */
+	char *note;     /* owned: what they said; NULL: nothing */
 	uint8_t *text;  /* owned; see incident.h */
 	uint32_t text_len;
 	uint32_t pages; /* of the text in the store */
@@ -190,8 +191,8 @@ struct incident_edit {
 	STAILQ_ENTRY(incident_edit) link;
 	struct incident *incident;
 	struct incident_core c;
-	char *acked_by; /* owned */
-	uint8_t *text;  /* owned; NULL: as before */
+	char *acked_by, *note; /* owned */
+	uint8_t *text;         /* owned; NULL: as before */
 	uint32_t text_len;
 	bool is_new, past; /* PAST: it leaves memory */
 	/* Where it belongs from now on; NULL: as before. In the job's arena. */

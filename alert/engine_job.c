@@ -40,6 +40,7 @@ job_incident_routes(struct engine *e, struct incident *in)
 	ed->c.updated_ms = in->heard_ms;
 	ed->c.expires_ms = in->expires_ms;
 	ed->acked_by = in->acked_by != NULL ? xstrdup(in->acked_by) : NULL;
+	ed->note = in->note != NULL ? xstrdup(in->note) : NULL;
 	ed->idle = true;
 	in->edit = ed;
 	STAILQ_INSERT_TAIL(&e->job.incidents, ed, link);
@@ -175,8 +176,10 @@ apply_incident(struct engine *e, struct incident_edit *ed)
 		inhibit_off(e, in);
 	in->c = ed->c;
 	free(in->acked_by);
+	free(in->note);
 	in->acked_by = ed->acked_by;
-	ed->acked_by = NULL;
+	in->note = ed->note;
+	ed->acked_by = ed->note = NULL;
 	if (ed->text != NULL) {
 		free(in->text);
 		in->text = ed->text;
@@ -263,6 +266,7 @@ job_clear(struct engine *e)
 
 	STAILQ_FOREACH (in, &j->incidents, link) {
 		free(in->acked_by);
+		free(in->note);
 		free(in->text);
 		if (in->incident == NULL)
 			continue;

@@ -309,27 +309,29 @@ or_null(const char *s)
 	return s[0] != '\0' ? s : NULL;
 }
 
-/* Of a fallback: who could not be told; of what was closed or
- * acknowledged: who did that. */
-static const char *
-letter_who(const struct intent *lead, struct arena *arena)
+/* Of a fallback: who could not be told; of what was closed or acknowledged: who
+ * did that, and what they said. */
+static void
+letter_who(const struct intent *lead, struct arena *arena,
+	   struct render_notice *rn)
 {
+	const char *instead_of = lead->group->instead_of;
+	enum told told = lead->kind == NOTICE_ACKED ? TOLD_ACKED : TOLD_OVER;
+
 	if (lead->kind == NOTICE_FALLBACK)
-		return arena_strdup(arena, lead->group->instead_of != NULL
-						   ? lead->group->instead_of
-						   : "");
+		rn->who = arena_strdup(arena,
+				       instead_of != NULL ? instead_of : "");
 	if (lead->kind != NOTICE_CLOSED && lead->kind != NOTICE_ACKED)
-		return NULL;
-	for (uint32_t i = 0; i < lead->n; i++) {
+		return;
+	for (uint32_t i = 0; i < lead->n && rn->who == NULL; i++) {
 		const struct incident *in = lead->group->g->v[i].incident;
 
-		if (told_pending(lead->both[i]) == (lead->kind == NOTICE_ACKED
-							    ? TOLD_ACKED
-							    : TOLD_OVER) &&
-		    in->acked_by != NULL)
-			return arena_strdup(arena, in->acked_by);
+		if (told_pending(lead->both[i]) != told || in->acked_by == NULL)
+			continue;
+		rn->who = arena_strdup(arena, in->acked_by);
+		if (in->note != NULL)
+			rn->note = arena_strdup(arena, in->note);
 	}
-	return NULL;
 }
 
 /* Belfry's own words. */
@@ -386,8 +388,8 @@ letter_fill(struct letter *l)
 					     : NULL,
 		.key = arena_strdup(arena, id),
 		.time_zone = n->time_zone,
-		.who = letter_who(lead, arena),
 	};
+	letter_who(lead, arena, rn);
 	letter_count(l);
 	for (int pass = 0; pass < 4; pass++)
 		letter_alerts(l, v, pass);

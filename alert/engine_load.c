@@ -128,7 +128,7 @@ load_read(struct store_txn *txn, void *arg)
 static int
 load_incident(struct engine *e, const struct load_row *row)
 {
-	char acked_by[INCIDENT_WHO_MAX];
+	struct incident_who who;
 	struct incident_text text;
 	struct incident_core c;
 	struct incident *in;
@@ -136,7 +136,7 @@ load_incident(struct engine *e, const struct load_row *row)
 	size_t len;
 	int r;
 
-	r = incident_decode(row->value, row->len, &c, acked_by, &at, &len);
+	r = incident_decode(row->value, row->len, &c, &who, &at, &len);
 	if (r < 0)
 		return r;
 	if (at == NULL) {
@@ -151,7 +151,8 @@ load_incident(struct engine *e, const struct load_row *row)
 	in->id = engine_key_part(&row->key, 0);
 	in->c = c;
 	in->source = engine_source(e, text.source);
-	in->acked_by = acked_by[0] != '\0' ? xstrdup(acked_by) : NULL;
+	in->acked_by = who.name[0] != '\0' ? xstrdup(who.name) : NULL;
+	in->note = who.note[0] != '\0' ? xstrdup(who.note) : NULL;
 	in->text = xmemdup(at, len);
 	in->text_len = (uint32_t)len;
 	in->pages = row->pages;

@@ -46,12 +46,12 @@ static int
 past_put_mark(struct store_txn *txn, const struct store_key *key,
 	      struct store_rec *rec)
 {
-	char acked_by[INCIDENT_WHO_MAX];
+	struct incident_who who;
 	struct incident_core c;
 	struct buf value;
 	const void *text;
 	size_t text_len;
-	int r = incident_decode(rec->value, rec->len, &c, acked_by, &text,
+	int r = incident_decode(rec->value, rec->len, &c, &who, &text,
 				&text_len);
 
 	if (r < 0)
@@ -60,7 +60,7 @@ past_put_mark(struct store_txn *txn, const struct store_key *key,
 		return -EALREADY;
 	c.flags |= INCIDENT_NOISE;
 	buf_init(&value, STORE_VALUE_MAX);
-	incident_encode(&c, acked_by, text, text_len, &value);
+	incident_encode(&c, who.name, who.note, text, text_len, &value);
 	rec->value = buf_str(&value);
 	rec->len = value.len;
 	r = store_put(txn, key, rec);

@@ -133,6 +133,7 @@ seal_incident(struct engine *e, struct incident_edit *ed)
 	const uint8_t *text = ed->text != NULL ? ed->text : in->text;
 	size_t len = ed->text != NULL ? ed->text_len : in->text_len;
 	const char *acked = ed->acked_by != NULL ? ed->acked_by : "";
+	const char *note = ed->note != NULL ? ed->note : "";
 	struct put *p;
 
 	if (ed->past) {
@@ -147,10 +148,10 @@ seal_incident(struct engine *e, struct incident_edit *ed)
 					 engine_now(e) + engine_retention(e));
 	else
 		p->expect = in->version;
-	incident_encode(&ed->c, acked, text, len, &e->job.bytes);
+	incident_encode(&ed->c, acked, note, text, len, &e->job.bytes);
 	if (e->job.bytes.len - p->at > STORE_VALUE_MAX) {
 		e->job.bytes.len = p->at;
-		incident_encode(&ed->c, acked, NULL, 0, &e->job.bytes);
+		incident_encode(&ed->c, acked, note, NULL, 0, &e->job.bytes);
 		put_text(p, in->id, text, len, in->pages);
 	} else {
 		put_text(p, in->id, NULL, 0, in->pages);

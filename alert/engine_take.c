@@ -136,7 +136,8 @@ take_reopen(struct engine *e, struct incident *in, const struct taken *a,
 		ed->c.starts_ms = a->starts_ms > 0 ? a->starts_ms : now;
 		ed->c.acked_ms = 0;
 		free(ed->acked_by);
-		ed->acked_by = NULL;
+		free(ed->note);
+		ed->acked_by = ed->note = NULL;
 		engine_note_change(e, in);
 	}
 	job_history(e, in, HISTORY_REOPENED, "", "said %s", in->source->name);

@@ -205,11 +205,11 @@ int
 incident_read(struct store_txn *txn, const struct store_rec *rec,
 	      struct arena *arena, struct incident *ret)
 {
-	char acked_by[INCIDENT_WHO_MAX];
+	struct incident_who who;
 	const void *text;
 	size_t len, piece;
 	uint8_t *copy;
-	int r = incident_decode(rec->value, rec->len, &ret->c, acked_by, &text,
+	int r = incident_decode(rec->value, rec->len, &ret->c, &who, &text,
 				&len);
 
 	if (r < 0)
@@ -226,7 +226,7 @@ incident_read(struct store_txn *txn, const struct store_rec *rec,
 	}
 	ret->text = copy;
 	ret->text_len = (uint32_t)len;
-	ret->acked_by = arena_strdup(arena, acked_by);
+	ret->acked_by = arena_strdup(arena, who.name);
 	ret->heard_ms = ret->c.updated_ms;
 	ret->expires_ms = ret->c.expires_ms;
 	return 0;

@@ -89,14 +89,16 @@ incident_pack_core(struct pack *p, const struct incident_core *c)
 }
 
 void
-incident_encode(const struct incident_core *c, const char *acked_by,
-		const void *text, size_t text_len, struct buf *out)
+incident_encode(const struct incident_core *c, const char *who,
+		const char *note, const void *text, size_t text_len,
+		struct buf *out)
 {
 	struct pack p = {.out = out};
 
 	pack_u8(&p, INCIDENT_FORMAT);
 	incident_pack_core(&p, c);
-	pack_str(&p, acked_by);
+	pack_str(&p, who);
+	pack_str(&p, note);
 	pack_u8(&p, text != NULL);
 	if (text != NULL)
 		pack_bytes(&p, text, text_len);
@@ -130,22 +132,34 @@ incident_unpack_core(struct unpack *u, struct incident_core *c)
 		memcpy(c->print, print, len);
 }
 
+static void
+incident_unpack_word(struct unpack *u, char ret[static INCIDENT_WHO_MAX])
+{
+	size_t len;
+	const char *at = unpack_bytes(u, &len);
+
+	if (!u->bad && len >= INCIDENT_WHO_MAX)
+		u->bad = true;
+	if (!u->bad)
+		snprintf(ret, INCIDENT_WHO_MAX, "%.*s", (int)len,
+			 len > 0 ? at : "");
+}
+
 int
 incident_decode(const void *value, size_t len, struct incident_core *ret,
-		char ret_acked_by[static INCIDENT_WHO_MAX],
-		const void **ret_text, size_t *ret_text_len)
+		struct incident_who *ret_who, const void **ret_text,
+		size_t *ret_text_len)
 {
 	struct incident_core c = {.state = INCIDENT_OPEN};
-	const char *who;
 	struct unpack u;
-	size_t who_len;
 
 	unpack_init(&u, value, len);
 	if (unpack_u8(&u) != INCIDENT_FORMAT)
 		return len > 0 ? -EPROTONOSUPPORT : -EBADMSG;
 	incident_unpack_core(&u, &c);
-	who = unpack_bytes(&u, &who_len);
-	if (u.bad || who_len >= INCIDENT_WHO_MAX)
+	incident_unpack_word(&u, ret_who->name);
+	incident_unpack_word(&u, ret_who->note);
+	if (u.bad)
 		return -EBADMSG;
 	*ret_text = NULL;
 	*ret_text_len = 0;
@@ -153,8 +167,6 @@ incident_decode(const void *value, size_t len, struct incident_core *ret,
 		*ret_text = unpack_bytes(&u, ret_text_len);
 	if (!unpack_end(&u))
 		return -EBADMSG;
-	snprintf(ret_acked_by, INCIDENT_WHO_MAX, "%.*s", (int)who_len,
-		 who_len > 0 ? who : "");
 	*ret = c;
 	return 0;
 }

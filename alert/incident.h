@@ -6,7 +6,8 @@
  * other, where they fit into one; else the text lies in pages of the incident's
  * own blob, which has its id.
  *
- *	value   format, core, who acknowledged, text (or nothing)
+ *	value   format, core, who acknowledged, their note, text (or
+ *	        nothing)
  *	text    source, key, url, labels, annotations
  */
 #ifndef ALERT_INCIDENT_H
@@ -53,14 +54,21 @@ int incident_text_pack(const struct alert *a, const char *key, struct buf *out);
 int incident_text_unpack(const void *text, size_t len, struct arena *arena,
 			 struct incident_text *ret);
 
-/* Append the value. TEXT NULL: it is in pages. */
-void incident_encode(const struct incident_core *c, const char *acked_by,
-		     const void *text, size_t text_len, struct buf *out);
+/* Who acknowledged it, or closed it, and what they said; or "". */
+struct incident_who {
+	char name[INCIDENT_WHO_MAX], note[INCIDENT_WHO_MAX];
+};
+
+/* Append the value. WHO and NOTE are as in a struct incident_who; TEXT NULL: it
+ * is in pages. */
+void incident_encode(const struct incident_core *c, const char *who,
+		     const char *note, const void *text, size_t text_len,
+		     struct buf *out);
 /* *RET_TEXT points into VALUE; NULL: in pages. 0, -EBADMSG, -EPROTONOSUPPORT:
  * of a later release. */
 int incident_decode(const void *value, size_t len, struct incident_core *ret,
-		    char ret_acked_by[static INCIDENT_WHO_MAX],
-		    const void **ret_text, size_t *ret_text_len);
+		    struct incident_who *ret_who, const void **ret_text,
+		    size_t *ret_text_len);
 
 /* It changes its state now: remember when. True: so often within the rule's
  * time that it flaps. CHANGES 0: there is no rule. */

@@ -16,13 +16,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void
 read_incident(const uint8_t *data, size_t size, struct arena *arena)
 {
-	char who[INCIDENT_WHO_MAX];
+	struct incident_who who;
 	struct incident_core c;
 	struct incident_text t;
 	const void *text;
 	size_t len;
 
-	if (incident_decode(data, size, &c, who, &text, &len) < 0)
+	if (incident_decode(data, size, &c, &who, &text, &len) < 0)
 		return;
 	if (text != NULL)
 		(void)incident_text_unpack(text, len, arena, &t);

@@ -48,19 +48,19 @@ write_incident(struct arena *arena, struct buf *out)
 	make_labels(arena, &a.labels);
 	buf_init(&text, INCIDENT_TEXT_MAX);
 	assert_int_equal(incident_text_pack(&a, "key", &text), 0);
-	incident_encode(&c, "anna", text.data, text.len, out);
+	incident_encode(&c, "anna", "on it", text.data, text.len, out);
 	buf_done(&text);
 }
 
 static int
 read_incident(const void *v, size_t len, struct arena *arena)
 {
-	char who[INCIDENT_WHO_MAX];
+	struct incident_who who;
 	struct incident_core c;
 	struct incident_text t;
 	const void *text;
 	size_t n;
-	int r = incident_decode(v, len, &c, who, &text, &n);
+	int r = incident_decode(v, len, &c, &who, &text, &n);
 
 	if (r < 0)
 		return r;
@@ -69,7 +69,8 @@ read_incident(const void *v, size_t len, struct arena *arena)
 	assert_int_equal(c.acked_ms, 6);
 	assert_int_equal(c.changes_ms[2], 7);
 	assert_int_equal(c.print[2], 3);
-	assert_string_equal(who, "anna");
+	assert_string_equal(who.name, "anna");
+	assert_string_equal(who.note, "on it");
 	assert_int_equal(incident_text_unpack(text, n, arena, &t), 0);
 	assert_string_equal(t.source, "nas");
 	assert_string_equal(t.key, "key");

@@ -156,7 +156,7 @@ test_close(void **state)
 	engine_act(er->e, ENGINE_CLOSE, engine_rig_id(er, A), "anna", "done",
 		   engine_rig_answered, er);
 	engine_rig_advance(er, SECOND, SECOND);
-	assert_told(er, "anna closed Disk: -a by anna\n");
+	assert_told(er, "anna closed Disk: -a done by anna\n");
 	engine_rig_take(er, &a, 1);
 	assert_int_equal(engine_rig_state(er, A), INCIDENT_RESOLVED);
 	a.starts_ms = clock_wall_ms(er->rig.clock) + 1;
@@ -179,18 +179,19 @@ static const struct acked {
 	const char *told;
 } acked[] = {
 	{"a person, by login", "ben",
-	 "anna acked Disk: +a by ben\ncarl acked Disk: +a by ben\n"},
+	 "anna acked Disk: +a on it by ben\ncarl acked Disk: +a on it by "
+	 "ben\n"},
 	{"a person, by address", "B@example.org",
-	 "anna acked Disk: +a by B@example.org\n"
-	 "carl acked Disk: +a by B@example.org\n"},
+	 "anna acked Disk: +a on it by B@example.org\n"
+	 "carl acked Disk: +a on it by B@example.org\n"},
 	{"an address", "anna@example.org",
-	 "b acked Disk: +a by anna@example.org\n"
-	 "carl acked Disk: +a by anna@example.org\n"},
+	 "b acked Disk: +a on it by anna@example.org\n"
+	 "carl acked Disk: +a on it by anna@example.org\n"},
 	{"its login", "carl",
-	 "anna acked Disk: +a by carl\nb acked Disk: +a by carl\n"},
+	 "anna acked Disk: +a on it by carl\nb acked Disk: +a on it by carl\n"},
 	{"another", "dora",
-	 "anna acked Disk: +a by dora\nb acked Disk: +a by dora\n"
-	 "carl acked Disk: +a by dora\n"},
+	 "anna acked Disk: +a on it by dora\nb acked Disk: +a on it by dora\n"
+	 "carl acked Disk: +a on it by dora\n"},
 };
 
 static void
@@ -251,11 +252,11 @@ test_acked_early(void **state)
 	assert_told(er, "anna firing Load: +c\nb firing Load: +c\n");
 	ack(er, C, "anna");
 	engine_rig_advance(er, 5 * SECOND, SECOND);
-	assert_told(er, "b acked Load: +c by anna\n");
+	assert_told(er, "b acked Load: +c on it by anna\n");
 	er->far = FAR_TAKES;
 	engine_rig_answer(er, true);
 	engine_rig_advance(er, 5 * SECOND, SECOND);
-	assert_told(er, "carl acked Load: +c by anna\n"
+	assert_told(er, "carl acked Load: +c on it by anna\n"
 			"carl firing Load: +c\n");
 }
 
@@ -276,7 +277,7 @@ test_acked_failed(void **state)
 	ack(er, A, "anna");
 	written = (int)er->written;
 	engine_rig_advance(er, HOUR, MINUTE);
-	assert_told(er, "b acked Disk: +a by anna\n");
+	assert_told(er, "b acked Disk: +a on it by anna\n");
 	assert_true((int)er->written <= written + 2);
 	engine_rig_close(er);
 	engine_rig_open(er);
