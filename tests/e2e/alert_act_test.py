@@ -93,6 +93,7 @@ class Act(harness.Case):
         down = self.id_of("Down")
         self.assertEqual(self.said("alert", "ack", "--note", "on it", down),
                          f"{down}: acknowledged\n")
+        self.assertIn(f"ACKNOWLEDGED by {WHO}", self.next_mail())
         self.assertEqual(self.said("alert", "ack", down),
                          f"{down}: already acknowledged\n")
         self.assertEqual(self.alerts()["Down"]["acked_by"], WHO)
@@ -107,6 +108,7 @@ class Act(harness.Case):
         self.assertIn("anna@example.org", str(shown["history"]))
         self.assertEqual(self.said("alert", "unack", down),
                          f"{down}: nobody's\n")
+        self.assertIn("FIRING", self.next_mail())
         self.post(alert("Down", resolved=True, severity="critical"))
         self.assertIn("RESOLVED", self.next_mail())
         self.assertIn("over", self.said("alert", "ack", down, exit=66))
