@@ -29,7 +29,7 @@ belfry_unit_test(engine_crash belfry_engine_rig)
 # Sizes of memory.
 set_tests_properties(unit.engine_many PROPERTIES LABELS plain)
 add_test(NAME unit.engine_many_100000 COMMAND test_engine_many)
-set_tests_properties(unit.engine_many_100000 PROPERTIES LABELS slow
+set_tests_properties(unit.engine_many_100000 PROPERTIES LABELS "slow;plain"
                      TIMEOUT 600 ENVIRONMENT ENGINE_MANY=100000)
 # The same at every point.
 foreach(story one two acknowledged refused quiet)

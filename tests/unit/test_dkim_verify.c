@@ -349,12 +349,12 @@ lengths(void **state)
 		assert_true(dkim_kit_is(k, text, DKIM_POLICY, "l="));
 		k->allow_length = true;
 		assert_true(dkim_kit_is(k, text, DKIM_PASS, ""));
-		assert_true(dkim_kit_is(k,
-					dkim_kit_changed(k, text, "Two", "Six"),
-					DKIM_FAIL, "body was changed"));
-		assert_true(dkim_kit_is(k,
-					dkim_kit_changed(k, text, "end", "END"),
-					DKIM_PASS, ""));
+		assert_true(dkim_kit_is(
+			k, dkim_kit_changed(k, text, "\nTwo", "\nSix"),
+			DKIM_FAIL, "body was changed"));
+		assert_true(dkim_kit_is(
+			k, dkim_kit_changed(k, text, "an end", "an END"),
+			DKIM_PASS, ""));
 		k->allow_length = false;
 		/* The whole body, and nothing behind it. */
 		way.length = simple ? 27 : 25;
