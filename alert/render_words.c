@@ -119,7 +119,7 @@ render_url(const struct render_scope *s, const char *url)
 		if (url_stays(c))
 			*at++ = (char)c;
 		else
-			at += sprintf(at, "%%%02X", c);
+			at += snprintf(at, 4, "%%%02X", c);
 	}
 	/* A piece of one leads nowhere. */
 	return (size_t)(at - out) <= s->limits->url ? out : "";

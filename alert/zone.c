@@ -178,7 +178,7 @@ zo_machine(char ret_name[static ZONE_NAME_MAX])
 		u_strToUTF8(ret_name, ZONE_NAME_MAX, NULL, wide, -1, &status);
 	if (U_FAILURE(status) || !zo_is_known(wide) ||
 	    strcmp(ret_name, "Etc/Unknown") == 0)
-		strcpy(ret_name, "UTC");
+		snprintf(ret_name, ZONE_NAME_MAX, "UTC");
 }
 
 int
