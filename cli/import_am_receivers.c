@@ -1,5 +1,6 @@
 /* Alertmanager's receivers: mail, Slack, webhooks, PagerDuty. */
 #include <string.h>
+#include <strings.h>
 
 #include "cli/import_alertmanager.h"
 #include "mail/address.h"
@@ -294,35 +295,47 @@ im_webhook(struct import_am *ia, yaml_node_t *list, const char *receiver)
 
 /* --- receivers ----------------------------------------------------------------------- */
 
-/* Said of the configs in LIST: in *YES or *NO. */
-static void
-im_resolved(struct import_am *ia, yaml_node_t *list, bool *yes, bool *no)
+/* A kind of channel, and whether it tells that something is over when its
+ * configuration doesn't say. */
+static const struct im_kind {
+	const char *key;
+	bool resolved;
+} im_kinds[] = {
+	{"email_configs", false},
+	{"slack_configs", false},
+	{"webhook_configs", true},
+	{"pagerduty_configs", true},
+};
+
+static bool
+im_is_told(struct import_am *ia, yaml_node_t *config, bool dflt)
 {
-	yaml_node_t *config;
+	static const char *const no[] = {"false", "no", "off", "n"};
+	const char *said = am_get_text(&ia->yaml, config, "send_resolved");
 
-	for (size_t i = 0; (config = am_item(&ia->yaml, list, i)) != NULL;
-	     i++) {
-		const char *said =
-			am_get_text(&ia->yaml, config, "send_resolved");
-
-		if (said != NULL && strcmp(said, "false") == 0)
-			*no = true;
-		else
-			*yes = true;
-	}
+	for (size_t i = 0; said != NULL && i < sizeof(no) / sizeof(no[0]); i++)
+		if (strcasecmp(said, no[i]) == 0)
+			return false;
+	return said != NULL || dflt;
 }
 
 static void
 im_send_resolved(struct import_am *ia, yaml_node_t *receiver)
 {
-	static const char *const kinds[] = {"email_configs", "slack_configs",
-					    "webhook_configs",
-					    "pagerduty_configs", NULL};
 	bool yes = false, no = false;
 
-	for (size_t i = 0; kinds[i] != NULL; i++)
-		im_resolved(ia, am_get(&ia->yaml, receiver, kinds[i]), &yes,
-			    &no);
+	for (size_t i = 0; i < sizeof(im_kinds) / sizeof(im_kinds[0]); i++) {
+		yaml_node_t *list =
+			am_get(&ia->yaml, receiver, im_kinds[i].key);
+		yaml_node_t *config;
+
+		for (size_t n = 0;
+		     (config = am_item(&ia->yaml, list, n)) != NULL; n++)
+			if (im_is_told(ia, config, im_kinds[i].resolved))
+				yes = true;
+			else
+				no = true;
+	}
 	if (no && !yes)
 		import_am_put(ia, 3, "send_resolved: false");
 	else if (no)

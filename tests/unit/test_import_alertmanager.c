@@ -82,7 +82,7 @@ static const struct {
 	{"mail to no address",
 	 "route: {}\nreceivers: [{name: a, email_configs: [{to: '{{ x "
 	 "}}'}]}]\n",
-	 "    - name: a\n  route:\n",
+	 "    - name: a\n      send_resolved: false\n",
 	 "- line 2, to: `{{ x }}` is no list of addresses\n"},
 	{"slack, secret of its own",
 	 "route: {}\nreceivers: [{name: a b, slack_configs: [{api_url: "
@@ -101,6 +101,31 @@ static const struct {
 	 "route: {}\nreceivers: [{name: a, webhook_configs: [{url: "
 	 "'http://x', send_resolved: false}]}]\n",
 	 "        - url: \"http://x\"\n      send_resolved: false\n", NULL},
+	{"recoveries, mail is not told unless it says so",
+	 "route: {}\nreceivers: [{name: a, email_configs: [{to: "
+	 "a@b.example}]}]\n",
+	 "      mail: [a@b.example]\n      send_resolved: false\n", NULL},
+	{"recoveries, nor is Slack",
+	 "route: {}\nreceivers: [{name: a, slack_configs: [{api_url_file: "
+	 "/x}]}]\n",
+	 "        - url_file: /x\n      send_resolved: false\n", NULL},
+	{"recoveries, a webhook is",
+	 "route: {}\nreceivers: [{name: a, webhook_configs: [{url: "
+	 "'http://x'}]}]\n",
+	 "        - url: \"http://x\"\n  route:\n", NULL},
+	{"recoveries, so is PagerDuty",
+	 "route: {}\nreceivers: [{name: a, pagerduty_configs: "
+	 "[{routing_key_file: /x}]}]\n",
+	 "        - routing_key_file: /x\n  route:\n", NULL},
+	{"recoveries, mail that says so",
+	 "route: {}\nreceivers: [{name: a, email_configs: [{to: "
+	 "a@b.example, send_resolved: true}]}]\n",
+	 "      mail: [a@b.example]\n  route:\n", NULL},
+	{"recoveries, one is and one is not",
+	 "route: {}\nreceivers: [{name: a, email_configs: [{to: "
+	 "a@b.example}], webhook_configs: [{url: 'http://x'}]}]\n",
+	 "        - url: \"http://x\"\n  route:\n",
+	 "- line 2, send_resolved: is one for all of a receiver here"},
 	{"another channel",
 	 "route: {}\nreceivers: [{name: a, victorops_configs: [{}]}]\n",
 	 "    - name: a\n",
