@@ -56,6 +56,7 @@ struct http_conn {
 	struct acceptor_ticket *ticket;
 	struct loop_timer deadline;
 	bool suspended;
+	bool has_nul;      /* in what the request asks for */
 	UT_hash_handle hh; /* by fd */
 };
 
@@ -214,6 +215,8 @@ request_header(struct http_conn *c, const char *method, const char *path,
 	buf_init(&r->body, server->limits.body_bytes);
 	c->request = r;
 	status = http_framing_check(c->mhd, version, &length);
+	if (c->has_nul)
+		status = MHD_HTTP_BAD_REQUEST;
 	if (status == 0)
 		status = server->gate(server->arg, r);
 	if (status != 0)
@@ -266,6 +269,17 @@ mhd_conn(struct MHD_Connection *mhd)
 		->socket_context;
 }
 
+/* A piece of the path or the query. What stands behind a NUL would be cut off,
+ * and who may ask for the rest was asked of another path. */
+static size_t
+mhd_unescape(void *arg, struct MHD_Connection *mhd, char *text)
+{
+	(void)arg;
+	if (strstr(text, "%00") != NULL)
+		mhd_conn(mhd)->has_nul = true;
+	return MHD_http_unescape(text);
+}
+
 /* The library calls with the header, with each piece of the body, and at the
  * end with no piece. */
 static enum MHD_Result
@@ -303,6 +317,7 @@ mhd_completed(void *arg, struct MHD_Connection *mhd, void **begun,
 		request_free(c->request);
 		c->request = NULL;
 	}
+	c->has_nul = false;
 	loop_timer_set(&c->deadline, c->server->limits.deadline_ms);
 }
 
@@ -374,6 +389,7 @@ http_server_new(struct loop *loop, const struct http_limits *limits,
 			MHD_ALLOW_SUSPEND_RESUME,
 		0, NULL, NULL, mhd_access, server, MHD_OPTION_CONNECTION_LIMIT,
 		limits->connections, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_UNESCAPE_CALLBACK, mhd_unescape, server,
 		MHD_OPTION_NOTIFY_COMPLETED, mhd_completed, server,
 		MHD_OPTION_NOTIFY_CONNECTION, mhd_connection, server,
 		MHD_OPTION_END);

@@ -5,8 +5,8 @@
  * descriptor is an event of the loop, sockets come from the acceptor. A handler
  * may answer at once or later (the request is suspended until then). Refused
  * before a handler sees it: two Content-Lengths, Content-Length together with
- * Transfer-Encoding, fields that another reader may take for these, a body over
- * the ceiling, one that would have all bodies together over theirs, a request
+ * Transfer-Encoding, fields that another reader may take for these, a path or a
+ * query with %00, a body over the ceiling, one that would have all bodies together over theirs, a request
  * over its total deadline.
  */
 #ifndef NET_HTTP_SERVER_H

@@ -38,6 +38,11 @@ static const struct http_kit_row rows[] = {
 	 "POST /more" H "Content-Length: 3001\r\n\r\n", 413, NULL},
 	{"fields of the answer", "GET /fields" H "\r\n", 503,
 	 "\r\nRetry-After: 7\r\nX-Other: a, b\r\n"},
+	{"a NUL in the path", "GET /x%00/y" H "\r\n", 400, NULL},
+	{"a NUL at its end", "GET /x%00" H "\r\n", 400, NULL},
+	{"a NUL in the query", "GET /x?a=1%002" H "\r\n", 400, NULL},
+	{"a percent sign before two zeros", "GET /%2500" H "\r\n", 200,
+	 "GET /%00 "},
 	{"no host", "GET /x HTTP/1.1\r\nConnection: close\r\n\r\n", 400, NULL},
 };
 
