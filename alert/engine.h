@@ -253,6 +253,8 @@ bool engine_find_group(struct engine *e, uint64_t id, engine_see_group_fn *fn,
 		       void *arg);
 /* One incident of memory by its id; false: none. */
 bool engine_find(struct engine *e, uint64_t id, engine_see_fn *fn, void *arg);
+/* Is it resolved, or forgotten since? Much cheaper than a look at it. */
+bool engine_is_over(struct engine *e, uint64_t id);
 
 struct malformed_view {
 	unsigned number; /* from 1; stays until it makes room for another */

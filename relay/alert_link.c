@@ -17,7 +17,7 @@
 
 #define LABELS_TEXT_MAX 400
 
-/* So many of a group are looked at; of more it is only known how many. */
+/* So many that are open are looked at; of more only what their group says. */
 #define LINK_LOOK 1000
 
 /* A request with a good token. */
@@ -32,6 +32,7 @@ struct link_call {
 	const char *receiver;
 	size_t nincidents;
 	const uint64_t *incidents;
+	struct labels group;  /* what all of them have in common, by its rule */
 	struct labels common; /* of those that are not over */
 	size_t nopen;
 	struct page_alert alerts[ALERT_PAGE_ALERTS_MAX];
@@ -58,6 +59,7 @@ link_see_group(void *arg, const struct group_view *v)
 	call->receiver = arena_strdup(&call->arena, v->receiver);
 	call->nincidents = v->nincidents;
 	call->incidents = ids;
+	labels_copy(&call->arena, v->labels, &call->group);
 	return false;
 }
 
@@ -124,9 +126,7 @@ link_see(void *arg, const struct incident_view *v)
 {
 	struct link_call *call = arg;
 
-	if (v->state == INCIDENT_RESOLVED)
-		return false;
-	if (call->nopen++ == 0)
+	if (call->nopen == 1)
 		labels_copy(&call->arena, v->labels, &call->common);
 	else
 		link_keep_common(&call->common, v->labels);
@@ -142,11 +142,14 @@ link_look(struct link_call *call)
 	struct engine *e = relay_engine(call->relay);
 
 	call->nopen = call->nalerts = call->nincidents = 0;
+	call->group = call->common = (struct labels){0};
 	engine_find_group(e, call->token.group, link_see_group, call);
-	for (size_t i = 0; i < call->nincidents && i < LINK_LOOK; i++)
-		engine_find(e, call->incidents[i], link_see, call);
-	if (call->nincidents > LINK_LOOK)
-		call->nopen += call->nincidents - LINK_LOOK;
+	for (size_t i = 0; i < call->nincidents; i++)
+		if (!engine_is_over(e, call->incidents[i]) &&
+		    ++call->nopen <= LINK_LOOK)
+			engine_find(e, call->incidents[i], link_see, call);
+	if (call->nopen > LINK_LOOK)
+		call->common = call->group;
 }
 
 /* --- answers ------------------------------------------------------------------------- */
@@ -209,13 +212,12 @@ link_zone(const struct link_call *call)
 	return zone;
 }
 
-/* Those that are open may all stand behind those that are looked at. */
 static const char *
 link_title(struct link_call *call)
 {
 	const char *name = labels_get(&call->common, "alertname");
 
-	if (call->nopen == 1 && call->nalerts == 1)
+	if (call->nopen == 1)
 		return call->alerts[0].summary;
 	if (call->nopen == 0)
 		return "Nothing of this is open any more";

@@ -142,19 +142,33 @@ class Links(harness.Case):
         self.assertNotIn("<form", page)
 
     def test_more_than_are_looked_at(self):
-        """What is open stands behind a thousand that are over."""
+        """What is open is counted, behind a thousand that are over, too."""
         self.begin()
-        hosts = [f"db{n:04}" for n in range(1001)]
+        hosts = [f"db{n:04}" for n in range(1200)]
         self.fire(*hosts)
         link = self.links()[0]
-        status, _, said = self.api.ask("POST", "/api/v2/alerts", json.dumps([
-            {"labels": {"alertname": "Disk", "job": "node", "instance": host},
-             "endsAt": alertmanager.at(-1)} for host in hosts[:-1]]),
-            self.token)
-        self.assertEqual(status, 200, said)
+        page = self.ask("GET", link)[2]
+        self.assertIn("<title>1200 alerts: ", page)
+        self.assertIn("and 1150 more", page)
+
+        def over(some):
+            status, _, said = self.api.ask(
+                "POST", "/api/v2/alerts", json.dumps([
+                    {"labels": {"alertname": "Disk", "job": "node",
+                                "instance": host},
+                     "endsAt": alertmanager.at(-1)} for host in some]),
+                self.token)
+            self.assertEqual(status, 200, said)
+
+        over(hosts[:1130])
+        page = self.ask("GET", link)[2]
+        self.assertIn("<title>70 alerts: Disk</title>", page)
+        self.assertIn("and 20 more", page)
+        self.assertIn("db1130", page)
+        over(hosts[1130:-1])
         status, _, page = self.ask("GET", link)
         self.assertEqual(status, 200)
-        self.assertIn("1 alert: ", page)
+        self.assertIn("<title>&lt;b&gt;db1199", page)
         self.assertIn("Acknowledged.", self.press(link, "ack"))
         (left,) = self.belfryd.api("GET", "alerts?state=open")["alerts"]
         self.assertEqual(left["labels"]["instance"], hosts[-1])
