@@ -271,59 +271,80 @@ struct bounced {
 	uint64_t group;
 	uint32_t seq;
 	char *address, *dsn, *words; /* owned */
+	uint64_t *looks;             /* owned: groups to be looked at */
+	size_t nlooks;
 };
 
-static struct notice *
-bounced_notice(struct engine *e, const struct bounced *b)
+/* Did N tell by that mail, as its own or as one that joined it? One's own that
+ * came after it went the same way. */
+static bool
+bounced_told(const struct bounced *b, const struct notice *n)
 {
-	struct alert_group *g = group_find_id(e, b->group);
+	const struct notice_core *c = &n->c;
 
-	for (uint32_t i = 0; g != NULL && i < g->nnotices; i++) {
-		struct notice *n = g->notices[i];
-
-		if (n->channel == CHANNEL_MAIL &&
-		    strcasecmp(n->address, b->address) == 0 &&
-		    n->c.message == 0 && n->c.told_seq >= b->seq)
-			return n;
-	}
-	return NULL;
+	if (n->channel != CHANNEL_MAIL ||
+	    strcasecmp(n->address, b->address) != 0)
+		return false;
+	if (n->group->id == b->group && c->told_seq >= b->seq)
+		return true;
+	return c->root_seq != 0 &&
+	       ((c->lead == b->group && c->lead_seq == b->seq) ||
+		(c->root_group == b->group && c->root_seq == b->seq));
 }
 
-/* What was accepted did not arrive: they were told nothing of that. */
-static int
-bounced_prepare(struct engine *e, struct work *w)
+/* They were told nothing of that. What the message says that is in the queue
+ * now is another matter. */
+static void
+bounced_forget(struct engine *e, struct bounced *b, struct notice *n)
 {
-	struct bounced *b = (struct bounced *)w;
-	struct notice *n = bounced_notice(e, b);
-	struct notice_edit *ed;
+	struct notice_edit *ed = job_notice(e, n, 0);
 
-	if (n == NULL)
-		return 1;
-	if (n->edit != NULL)
-		return WORK_LATER;
-	ed = job_notice(e, n, 0);
 	for (uint32_t i = 0; i < ed->n; i++) {
-		if (ed->both[i] == 0)
+		if (told_of(ed->both[i]) == TOLD_NOTHING)
 			continue;
-		ed->both[i] = 0;
+		ed->both[i] &= (uint8_t) ~(TOLD_MASK | TOLD_HELD);
 		job_history(e, n->group->v[i].incident, HISTORY_FAILED, "",
 			    "mail %s: it came back: %s", n->address, b->words);
 	}
 	ed->c.flags |= NOTICE_FAILED;
 	metric_outcome(e, n, false);
 	suspend_failed(e, n, b->dsn, b->words);
-	return 0;
+	b->looks = xreallocarray(b->looks, b->nlooks + 1, sizeof(b->looks[0]));
+	b->looks[b->nlooks++] = n->group->id;
+}
+
+static int
+bounced_prepare(struct engine *e, struct work *w)
+{
+	struct bounced *b = (struct bounced *)w;
+	struct alert_group *g, *next;
+
+	b->nlooks = 0;
+	HASH_ITER(by_id, e->groups, g, next)
+	for (uint32_t i = 0; i < g->nnotices; i++)
+		if (g->notices[i]->edit != NULL &&
+		    bounced_told(b, g->notices[i]))
+			return WORK_LATER;
+	HASH_ITER(by_id, e->groups, g, next)
+	for (uint32_t i = 0; i < g->nnotices; i++)
+		if (bounced_told(b, g->notices[i]))
+			bounced_forget(e, b, g->notices[i]);
+	return b->nlooks > 0 ? 0 : 1;
 }
 
 static void
 bounced_done(struct engine *e, struct work *w, int result)
 {
 	struct bounced *b = (struct bounced *)w;
-	struct alert_group *g = group_find_id(e, b->group);
 
 	(void)result;
-	if (g != NULL)
-		group_look_soon(e, g);
+	for (size_t i = 0; i < b->nlooks; i++) {
+		struct alert_group *g = group_find_id(e, b->looks[i]);
+
+		if (g != NULL)
+			group_look_soon(e, g);
+	}
+	free(b->looks);
 	free(b->address);
 	free(b->dsn);
 	free(b->words);

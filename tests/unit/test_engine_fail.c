@@ -241,22 +241,79 @@ test_own_nobody(void **state)
 
 /* --- what was accepted comes back --------------------------------------------------- */
 
+/* The group of the mail AT. */
+static uint64_t
+group_of(const struct engine_rig *er, size_t at)
+{
+	uint64_t group;
+	char id[14];
+
+	snprintf(id, sizeof(id), "%.13s", er->mails[at].id + 2);
+	assert_int_equal(queue_id_parse(id, &group), 0);
+	return group;
+}
+
 static void
 test_bounced(void **state)
 {
 	struct engine_rig *er = *state;
 	uint64_t group;
-	char id[14];
 
 	engine_rig_rules(er, FALLBACK);
 	engine_rig_fire(er, A);
 	engine_rig_advance(er, 31 * SECOND, SECOND);
-	snprintf(id, sizeof(id), "%.13s", er->mails[0].id + 2);
-	assert_int_equal(queue_id_parse(id, &group), 0);
+	group = group_of(er, 0);
 	engine_rig_mails(er);
 	engine_bounced(er->e, group, 1, "anna@example.org", "5.7.1", "no");
 	engine_rig_advance(er, 2 * SECOND, SECOND);
 	assert_told(er, "boss fallback Disk: +a\n");
+}
+
+/* One mail that told two groups: neither was told. */
+static void
+test_bounced_joined(void **state)
+{
+	struct engine_rig *er = *state;
+	uint64_t group;
+
+	engine_rig_rules(er, FALLBACK);
+	engine_rig_fire(er, A);
+	engine_rig_fire(er, C);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	group = group_of(er, 0);
+	assert_told(er, "anna firing Disk and 1 more: +a +c\n");
+	engine_rig_close(er);
+	engine_rig_open(er);
+	engine_bounced(er->e, group, 1, "anna@example.org", "5.7.1", "no");
+	engine_rig_advance(er, 2 * SECOND, SECOND);
+	assert_told(er, "boss fallback Disk and 1 more: +a +c\n");
+}
+
+/* The next mail waits already: it says what it says, and the fallback hears of
+ * what came back. */
+static void
+test_bounced_later(void **state)
+{
+	struct engine_rig *er = *state;
+	uint64_t group;
+
+	engine_rig_rules(er, FALLBACK);
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	group = group_of(er, 0);
+	engine_rig_mails(er);
+	er->far = FAR_SLOW;
+	er->only = "anna@example.org";
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, 5 * MINUTE, SECOND);
+	assert_int_equal(er->nout, 1);
+	engine_bounced(er->e, group, 1, "anna@example.org", "5.7.1", "no");
+	engine_rig_advance(er, 2 * SECOND, SECOND);
+	assert_told(er, "boss fallback Disk: +a +b\n");
+	er->far = FAR_TAKES;
+	engine_rig_answer(er, true);
+	engine_rig_advance(er, 2 * SECOND, SECOND);
+	assert_told(er, "anna more Disk: +a b\nanna more Disk: +b a\n");
 }
 
 /* --- retries are the queue's ---------------------------------------------------------- */
@@ -297,11 +354,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ENGINE_TEST(test_refused),   ENGINE_TEST(test_late),
-		ENGINE_TEST(test_suspended), ENGINE_TEST(test_probe),
-		ENGINE_TEST(test_last),      ENGINE_TEST(test_own),
-		ENGINE_TEST(test_own_fails), ENGINE_TEST(test_own_nobody),
-		ENGINE_TEST(test_bounced),   ENGINE_TEST(test_outage),
+		ENGINE_TEST(test_refused),
+		ENGINE_TEST(test_late),
+		ENGINE_TEST(test_suspended),
+		ENGINE_TEST(test_probe),
+		ENGINE_TEST(test_last),
+		ENGINE_TEST(test_own),
+		ENGINE_TEST(test_own_fails),
+		ENGINE_TEST(test_own_nobody),
+		ENGINE_TEST(test_bounced),
+		ENGINE_TEST(test_bounced_joined),
+		ENGINE_TEST(test_bounced_later),
+		ENGINE_TEST(test_outage),
 		ENGINE_TEST(test_expired),
 	};
 
