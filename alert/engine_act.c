@@ -62,6 +62,8 @@ act_unack(struct engine *e, struct incident *in, const struct act *a)
 	ed = job_incident(e, in);
 	ed->c.acked_ms = 0;
 	act_sign(ed, NULL, "");
+	/* Who heard nothing of it, since it was acknowledged, does now. */
+	engine_incident_anew(e, in);
 	job_history(e, in, HISTORY_UNACKED, a->who, "%s", a->note);
 	return 0;
 }

@@ -464,6 +464,8 @@ void group_want(struct engine *e, struct alert_group *g, int64_t when);
 int64_t group_due_for_new(const struct alert_group *g, bool critical,
 			  int64_t now);
 void engine_incident_opened(struct engine *e, struct incident *in);
+/* It stays where it is, and is as new to who has not been told. */
+void engine_incident_anew(struct engine *e, struct incident *in);
 /* HOLDS: it may come back soon. */
 void engine_incident_over(struct engine *e, struct incident *in, bool holds);
 bool incident_is_critical(struct engine *e, const struct incident *in);

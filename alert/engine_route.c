@@ -180,6 +180,21 @@ engine_incident_opened(struct engine *e, struct incident *in)
 			   group_due_for_new(v[i], critical, engine_now(e)));
 }
 
+void
+engine_incident_anew(struct engine *e, struct incident *in)
+{
+	bool critical = incident_is_critical(e, in);
+
+	for (size_t i = 0; i < in->nlinks; i++) {
+		struct alert_group *g = in->links[i].group;
+
+		if (g->node != NULL)
+			group_want(e, g,
+				   group_due_for_new(g, critical,
+						     engine_now(e)));
+	}
+}
+
 /* A recovery is told when it has lasted; that of all at once, that of some with
  * what else the interval brings. */
 void

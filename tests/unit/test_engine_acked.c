@@ -260,6 +260,38 @@ test_acked_early(void **state)
 			"carl firing Load: +c\n");
 }
 
+/* What waited for Carl was taken back, since somebody saw to it, and nobody
+ * does any more: he need not wait for the reminder. */
+static void
+test_unacked(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, THREE);
+	er->far = FAR_DOWN;
+	er->only = "carl@example.org";
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a\nb firing Disk: +a\n");
+	ack(er, A, "anna");
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, 6 * MINUTE, SECOND);
+	assert_told(er, "anna more Disk: +b a\n"
+			"b acked Disk: +a on it by anna\n"
+			"b more Disk: +b a\n");
+	engine_rig_resolve(er, B);
+	engine_rig_advance(er, 6 * MINUTE, SECOND);
+	er->far = FAR_TAKES;
+	engine_rig_advance(er, MINUTE, SECOND);
+	engine_rig_mails(er);
+	engine_act(er->e, ENGINE_UNACK, engine_rig_id(er, A), "anna", "",
+		   engine_rig_answered, er);
+	engine_rig_advance(er, 5 * MINUTE + SECOND, SECOND);
+	assert_told(er, "b more Disk: +a\ncarl firing Disk: +a\n");
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "");
+}
+
 /* What could not be told is not tried for ever; and a start tells nothing
  * twice. */
 static void
@@ -309,11 +341,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ENGINE_TEST(test_escalation),  ENGINE_TEST(test_ack),
-		ENGINE_TEST(test_ack_group),   ENGINE_TEST(test_ack_all),
-		ENGINE_TEST(test_close),       ENGINE_TEST(test_acked),
-		ENGINE_TEST(test_acked_early), ENGINE_TEST(test_acked_failed),
-		ENGINE_TEST(test_closed_one),
+		ENGINE_TEST(test_escalation),   ENGINE_TEST(test_ack),
+		ENGINE_TEST(test_ack_group),    ENGINE_TEST(test_ack_all),
+		ENGINE_TEST(test_close),        ENGINE_TEST(test_acked),
+		ENGINE_TEST(test_acked_early),  ENGINE_TEST(test_unacked),
+		ENGINE_TEST(test_acked_failed), ENGINE_TEST(test_closed_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
