@@ -170,16 +170,24 @@ fg_is_over(const struct flush_group *fg)
 	return true;
 }
 
+/* Who hears for the first time hears why it is them, however late. */
+static uint8_t
+sum_kind_firing(const struct flush_group *fg, const struct sum *s,
+		uint8_t origin)
+{
+	if (origin == NOTICE_STEP && (fg->why & WHY_STEP || !s->told_before))
+		return NOTICE_ESCALATION;
+	if (origin == NOTICE_INSTEAD &&
+	    (fg->why & WHY_INSTEAD || !s->told_before))
+		return NOTICE_FALLBACK;
+	return s->told_before ? NOTICE_MORE : NOTICE_FIRING;
+}
+
 static uint8_t
 sum_kind(const struct flush_group *fg, const struct sum *s, uint8_t origin)
 {
-	if (s->firing > 0) {
-		if (fg->why & WHY_STEP && origin == NOTICE_STEP)
-			return NOTICE_ESCALATION;
-		if (fg->why & WHY_INSTEAD && origin == NOTICE_INSTEAD)
-			return NOTICE_FALLBACK;
-		return s->told_before ? NOTICE_MORE : NOTICE_FIRING;
-	}
+	if (s->firing > 0)
+		return sum_kind_firing(fg, s, origin);
 	if (s->flapping > 0)
 		return NOTICE_FLAPPING;
 	if (s->over > 0 && s->over == s->closed)

@@ -189,9 +189,9 @@ engine_incident_anew(struct engine *e, struct incident *in)
 		struct alert_group *g = in->links[i].group;
 
 		if (g->node != NULL)
-			group_want(e, g,
-				   group_due_for_new(g, critical,
-						     engine_now(e)));
+			group_want(
+				e, g,
+				group_due_for_new(g, critical, engine_now(e)));
 	}
 }
 

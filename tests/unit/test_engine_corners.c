@@ -265,7 +265,7 @@ test_unwritten_step(void **state)
 	assert_in_range(written, 2, 4);
 	er->unwritten = NULL;
 	engine_rig_advance(er, 2 * MINUTE, SECOND);
-	assert_told(er, "boss firing Disk: +a\n");
+	assert_told(er, "boss escalation Disk: +a\n");
 }
 
 #define TEAMS                                                                  \
