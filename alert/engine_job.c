@@ -351,6 +351,8 @@ job_committed(void *arg, int result)
 	STAILQ_CONCAT(&works, &j->works);
 	works_answer(e, &works, result);
 	job_step(e);
+	/* What it made may be due at once, or before anything else is. */
+	engine_turn_soon(e);
 }
 
 /* --- prepared -------------------------------------------------------------- */

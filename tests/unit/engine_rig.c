@@ -397,7 +397,8 @@ engine_rig_settle(struct engine_rig *er)
 	while (quiet++ < 2) {
 		size_t given = er->rig.given;
 
-		engine_turn(er->e);
+		if (!er->unturned)
+			engine_turn(er->e);
 		rig_settle(&er->rig);
 		if (engine_is_busy(er->e) || er->rig.given != given)
 			quiet = 0;

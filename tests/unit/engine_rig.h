@@ -58,6 +58,7 @@ struct engine_rig {
 	const char *unwritten; /* letters to this address fail; NULL: none do */
 	const char *alias;     /* it stands for x@ and y@example.org */
 	bool synced;           /* the clock */
+	bool unturned;         /* the engine takes its turns by itself */
 	/* Who hears of each mail that arrives; then none is kept. */
 	void (*on_mail)(const struct engine_mail *m);
 	/* As in engine_deps; may change. */

@@ -34,6 +34,19 @@ test_wait(void **state)
 	assert_told(er, "anna more Disk: +c a b\n");
 }
 
+/* What waits for nobody does not wait for the engine's next look either. */
+static void
+test_at_once(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, "mail: [anna@example.org]\n"
+			     "route: {group_wait: 0s}\n");
+	er->unturned = true;
+	engine_rig_fire(er, A);
+	assert_told(er, "anna firing Disk: +a\n");
+}
+
 static void
 test_critical(void **state)
 {
@@ -466,6 +479,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ENGINE_TEST(test_wait),
+		ENGINE_TEST(test_at_once),
 		ENGINE_TEST(test_critical),
 		ENGINE_TEST(test_came_and_went),
 		ENGINE_TEST(test_recovery),
