@@ -359,6 +359,8 @@ engine_loaded(struct engine *e)
 	engine_spread(e);
 	engine_replan_all(e);
 	own_loaded(e);
+	own_rules(e);
+	suspend_rules(e);
 	if (!e->has_link_key)
 		engine_make_secret(e);
 	engine_reroute(e);
@@ -376,11 +378,12 @@ engine_set_rules(struct engine *e, struct rules *rules)
 	e->rules = rules_ref(rules);
 	e->limits_hit = 0;
 	if (e->loaded) {
-		e->awake_since_ms = engine_now(e);
 		HASH_ITER(by_id, e->groups, g, next)
 		g->node = NULL;
 		inhibit_rebuild(e);
 		engine_replan_all(e);
+		own_rules(e);
+		suspend_rules(e);
 		engine_reroute(e);
 	}
 	rules_unref(&old);

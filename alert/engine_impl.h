@@ -519,6 +519,8 @@ void suspend_failed(struct engine *e, struct notice *n, const char *dsn,
 void suspend_worked(struct engine *e, struct notice *n);
 int suspend_load(struct engine *e, uint64_t id, const void *value, size_t len);
 size_t suspend_count(const struct engine *e);
+/* The rules are new: those that are in no receiver any more go. */
+void suspend_rules(struct engine *e);
 void suspend_free(struct engine *e);
 
 /* --- engine_own.c ------------------------------------------------------------------ */
@@ -532,8 +534,13 @@ bool incident_is_of_delivery(struct engine *e, const struct incident *in);
 void own_delivery(struct engine *e, const struct notice *n, bool firing,
 		  const char *words);
 void own_look_at_clock(struct engine *e);
+/* From when something that is PAST_MS ago lasts: what seems to be still to come
+ * was before the clock was set back, and counts from then. */
+int64_t engine_since(const struct engine *e, int64_t past_ms);
 /* What it said before the start, it knows again. */
 void own_loaded(struct engine *e);
+/* The rules are new: what is said of addresses that are no more is over. */
+void own_rules(struct engine *e);
 
 /* --- engine_silence.c, engine_mute.c, engine_malformed.c, engine_metric.c ----------- */
 

@@ -226,6 +226,13 @@ clock_doubted(struct engine *e, bool doubt)
 		  "warning", NULL, NULL);
 }
 
+int64_t
+engine_since(const struct engine *e, int64_t past_ms)
+{
+	return past_ms > engine_now(e) + CLOCK_BACK_MS ? e->awake_since_ms
+						       : past_ms;
+}
+
 /* The clock was set back by MOVED: what was due in a while still is. */
 static void
 clock_went_back(struct engine *e, int64_t moved)
@@ -319,15 +326,35 @@ engine_clock_accept(struct engine *e, engine_done_fn *done, void *arg)
 	engine_submit(e, &a->work);
 }
 
-void
-own_loaded(struct engine *e)
+/* --- what it said before ------------------------------------------------------------ */
+
+/* Whether an address of which nobody is told any more works is of no interest.
+ * KEY is as own_delivery() has it. */
+static bool
+delivery_is_gone(const struct engine *e, const char *key)
+{
+	char channel[16], address[1024];
+
+	if (sscanf(key, "delivery %15s %1023s", channel, address) != 2 ||
+	    engine_channel(channel) < 0)
+		return false;
+	return !rules_has_target(
+		e->rules, (enum channel)engine_channel(channel), address);
+}
+
+typedef void own_see_fn(struct engine *e, const char *name,
+			const struct incident_text *text);
+
+/* Those of Belfry's own that are not over. */
+static void
+own_each(struct engine *e, own_see_fn *fn)
 {
 	struct incident *in, *next;
 
 	HASH_ITER(by_id, e->incidents, in, next)
 	{
 		struct incident_text text;
-		const char *name, *of;
+		const char *name;
 
 		if (in->c.state == INCIDENT_RESOLVED ||
 		    strcmp(in->source->name, source_kind_names[SOURCE_OWN]) !=
@@ -335,14 +362,41 @@ own_loaded(struct engine *e)
 			continue;
 		incident_get_text(in, &e->scratch, &text);
 		name = labels_get(&text.labels, "alertname");
-		of = labels_get(&text.labels, "of");
-		if (name == NULL)
-			continue;
-		if (strcmp(name, "Belfry" OWN_SILENT) == 0 && of != NULL)
-			engine_source(e, of)->silent = true;
-		/* A start is a new look at the clock. */
-		if (strcmp(name, "Belfry" OWN_CLOCK) == 0)
-			own_alert(e, name, "clock", false, "", "warning", NULL,
-				  NULL);
+		if (name != NULL)
+			fn(e, name, &text);
 	}
+}
+
+static void
+own_see_loaded(struct engine *e, const char *name,
+	       const struct incident_text *text)
+{
+	const char *of = labels_get(&text->labels, "of");
+
+	if (strcmp(name, "Belfry" OWN_SILENT) == 0 && of != NULL)
+		engine_source(e, of)->silent = true;
+	/* A start is a new look at the clock. */
+	if (strcmp(name, "Belfry" OWN_CLOCK) == 0)
+		own_alert(e, name, "clock", false, "", "warning", NULL, NULL);
+}
+
+static void
+own_see_rules(struct engine *e, const char *name,
+	      const struct incident_text *text)
+{
+	if (strcmp(name, "Belfry" OWN_DELIVERY) == 0 &&
+	    delivery_is_gone(e, text->key))
+		own_alert(e, name, text->key, false, "", "warning", NULL, NULL);
+}
+
+void
+own_loaded(struct engine *e)
+{
+	own_each(e, own_see_loaded);
+}
+
+void
+own_rules(struct engine *e)
+{
+	own_each(e, own_see_rules);
 }

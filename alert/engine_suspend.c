@@ -27,7 +27,6 @@ struct suspended {
 	const char *address; /* a name */
 	int64_t until_ms, probed_ms;
 	char *words; /* owned */
-	bool gone;   /* it is being taken away */
 	char key[];  /* channel and address */
 };
 
@@ -150,6 +149,64 @@ suspend_load(struct engine *e, uint64_t id, const void *value, size_t len)
 	return 0;
 }
 
+/* --- a reload ------------------------------------------------------------------- */
+
+static bool
+suspended_is_gone(const struct engine *e, const struct suspended *s)
+{
+	return !rules_has_target(e->rules, (enum channel)s->channel,
+				 s->address);
+}
+
+static void
+suspend_forget(struct engine *e, struct suspended *s)
+{
+	struct put *p = job_put(e, suspend_key(s->id));
+
+	p->what = PUT_DELETE;
+	p->any = true;
+	suspend_drop(e, s);
+}
+
+static int
+forget_prepare(struct engine *e, struct work *w)
+{
+	struct suspended *s, *next;
+
+	(void)w;
+	HASH_ITER(hh, e->suspended, s, next)
+	if (suspended_is_gone(e, s))
+		suspend_forget(e, s);
+	return 0;
+}
+
+static void
+forget_done(struct engine *e, struct work *w, int result)
+{
+	(void)e;
+	(void)result;
+	free(w);
+}
+
+void
+suspend_rules(struct engine *e)
+{
+	struct suspended *s, *next;
+	struct work *w;
+
+	HASH_ITER(hh, e->suspended, s, next)
+	if (suspended_is_gone(e, s))
+		break;
+	if (s == NULL)
+		return;
+	w = xcalloc(1, sizeof(*w));
+	w->prepare = forget_prepare;
+	w->done = forget_done;
+	w->need = STORE_NEED_RESULT;
+	w->bytes = 2048;
+	engine_submit(e, w);
+}
+
 /* --- outcomes ------------------------------------------------------------------- */
 
 /* Does RECEIVER have another address that works? */
@@ -224,18 +281,13 @@ void
 suspend_worked(struct engine *e, struct notice *n)
 {
 	struct suspended *s = suspend_find(e, n->channel, n->address);
-	struct put *p;
 
 	if (n->c.flags & NOTICE_RAISED || s != NULL) {
 		job_notice(e, n, 0)->c.flags &= (uint8_t)~NOTICE_RAISED;
 		own_delivery(e, n, false, "");
 	}
-	if (s == NULL)
-		return;
-	p = job_put(e, suspend_key(s->id));
-	p->what = PUT_DELETE;
-	p->any = true;
-	suspend_drop(e, s);
+	if (s != NULL)
+		suspend_forget(e, s);
 }
 
 void

@@ -182,6 +182,10 @@ size_t rules_targets(const struct rules *r,
 		     const struct rules_receiver *receiver, int64_t now_ms,
 		     struct arena *arena, struct target **ret);
 
+/* Can it come to that ADDRESS is told, by any receiver, now or later? */
+bool rules_has_target(const struct rules *r, enum channel channel,
+		      const char *address);
+
 bool rules_is_critical(const struct rules *r, const struct labels *labels);
 /* Does anything of it depend on the time: maintenance, or intervals of a
  * route? */

@@ -156,3 +156,25 @@ rules_targets(const struct rules *r, const struct rules_receiver *receiver,
 	*ret = v;
 	return n;
 }
+
+bool
+rules_has_target(const struct rules *r, enum channel channel,
+		 const char *address)
+{
+	const struct rules_endpoint *endpoint;
+
+	if (channel != CHANNEL_MAIL) {
+		endpoint = rules_endpoint(r, address);
+		return endpoint != NULL && endpoint->channel == channel;
+	}
+	/* Schedules have overrides. */
+	for (size_t i = 0; i < r->npeople; i++)
+		if (strcasecmp(r->people[i].mail, address) == 0)
+			return true;
+	for (size_t i = 0; i < r->nreceivers; i++)
+		for (size_t k = 0; k < r->receivers[i].nmail; k++)
+			if (strcasecmp(r->receivers[i].mail[k].address,
+				       address) == 0)
+				return true;
+	return false;
+}

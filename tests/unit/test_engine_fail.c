@@ -159,6 +159,73 @@ test_probe(void **state)
 	assert_int_equal(st.suspended, 0);
 }
 
+#define SOME                                                                   \
+	"mail: [anna@example.org, ben@example.org]\n"                          \
+	"receivers: [{name: boss, mail: [boss@example.org]}]\n"                \
+	"route: {receiver: default, repeat_interval: 30d,\n"                   \
+	"        routes: [{matchers: ['source=\"own\"'], receiver: "           \
+	"boss}]}\n"
+#define SOME_LESS                                                              \
+	"mail: [anna@example.org]\n"                                           \
+	"receivers: [{name: boss, mail: [boss@example.org]}]\n"                \
+	"route: {receiver: default, repeat_interval: 30d,\n"                   \
+	"        routes: [{matchers: ['source=\"own\"'], receiver: "           \
+	"boss}]}\n"
+
+static const struct {
+	const char *name, *dsn;
+	bool restart;
+} gone_rows[] = {
+	{"suspended", "5.1.1", false},
+	{"suspended, and a restart", "5.1.1", true},
+	{"refused", "5.7.1", false},
+	{"refused, and a restart", "5.7.1", true},
+};
+
+/* An address that is in no receiver any more is forgotten, and what was said of
+ * it is over. */
+static void
+test_gone(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(gone_rows) / sizeof(gone_rows[0]); i++) {
+		struct engine_rig er;
+		struct engine_status st;
+		const char *told;
+
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, SOME);
+		er.far = FAR_REFUSES;
+		er.dsn = gone_rows[i].dsn;
+		er.only = "ben@example.org";
+		engine_rig_fire(&er, A);
+		engine_rig_advance(&er, 2 * MINUTE, SECOND);
+		told = engine_rig_mails(&er);
+		if (strstr(told, "boss firing") == NULL)
+			fail_msg("%s: %s", gone_rows[i].name, told);
+		if (gone_rows[i].restart) {
+			engine_rig_close(&er);
+			er.yaml = SOME_LESS;
+			engine_rig_open(&er);
+		} else {
+			engine_rig_rules(&er, SOME_LESS);
+		}
+		engine_status(er.e, &st);
+		assert_int_equal(st.suspended, 0);
+		engine_rig_advance(&er, 20 * MINUTE, SECOND);
+		told = engine_rig_mails(&er);
+		if (strstr(told, "boss recovery") == NULL)
+			fail_msg("%s: %s", gone_rows[i].name, told);
+		/* Nor is it there again. */
+		engine_rig_close(&er);
+		er.yaml = SOME;
+		engine_rig_open(&er);
+		engine_status(er.e, &st);
+		assert_int_equal(st.suspended, 0);
+		engine_rig_done(&er);
+	}
+}
+
 /* The last working address of a receiver is never suspended. */
 static void
 test_last(void **state)
@@ -358,6 +425,7 @@ main(void)
 		ENGINE_TEST(test_late),
 		ENGINE_TEST(test_suspended),
 		ENGINE_TEST(test_probe),
+		cmocka_unit_test(test_gone),
 		ENGINE_TEST(test_last),
 		ENGINE_TEST(test_own),
 		ENGINE_TEST(test_own_fails),
