@@ -16,8 +16,10 @@ deadman_init(struct deadman *d, int64_t within_ms, bool silent)
 }
 
 void
-deadman_set(struct deadman *d, int64_t within_ms)
+deadman_set(struct deadman *d, int64_t within_ms, int64_t now_ms)
 {
+	if (d->within_ms == 0)
+		d->since_ms = now_ms;
 	d->within_ms = within_ms;
 }
 
@@ -37,7 +39,10 @@ deadman_hear(struct deadman *d, const struct matchers *expect,
 static int64_t
 dm_since(const struct deadman *d, int64_t awake_since_ms)
 {
-	return d->heard_ms > awake_since_ms ? d->heard_ms : awake_since_ms;
+	int64_t since =
+		d->since_ms > awake_since_ms ? d->since_ms : awake_since_ms;
+
+	return d->heard_ms > since ? d->heard_ms : since;
 }
 
 int64_t
@@ -68,6 +73,8 @@ deadman_look(struct deadman *d, int64_t now_ms, int64_t awake_since_ms)
 
 	if (d->heard_ms > now_ms)
 		d->heard_ms = now_ms;
+	if (d->since_ms > now_ms)
+		d->since_ms = now_ms;
 	silent = dm_is_silent(d, now_ms, awake_since_ms);
 	if (silent == d->silent)
 		return DEADMAN_SAME;

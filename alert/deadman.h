@@ -7,8 +7,9 @@
  * incident of its own.
  *
  * Silence counts from the last time it was heard, but never from before
- * AWAKE_SINCE_MS: what nobody listened for is not missed. Where the clock was
- * set back, what was heard later than now was heard now.
+ * AWAKE_SINCE_MS, nor from before it was expected: what nobody listened for is
+ * not missed. Where the clock was set back, what was heard later than now was
+ * heard now.
  *
  * Pure; not thread-safe. Times are wall milliseconds.
  */
@@ -30,6 +31,7 @@ extern const char *const deadman_change_names[]; /* "same", "silent", "back" */
 
 struct deadman {
 	int64_t within_ms; /* 0: nothing is expected */
+	int64_t since_ms;  /* from when it is expected */
 	int64_t heard_ms;  /* 0: not yet in this life */
 	bool silent;       /* as last told */
 };
@@ -37,7 +39,7 @@ struct deadman {
 /* SILENT: as it was told in an earlier life and is still open. */
 void deadman_init(struct deadman *d, int64_t within_ms, bool silent);
 /* After a reload. */
-void deadman_set(struct deadman *d, int64_t within_ms);
+void deadman_set(struct deadman *d, int64_t within_ms, int64_t now_ms);
 
 /* True: A is what is expected, whether it fires or not, and goes no further;
  * only one that fires is heard. An empty list expects nothing. */

@@ -78,7 +78,8 @@ act_close(struct engine *e, struct incident *in, const struct act *a)
 	ed = job_incident(e, in);
 	ed->c.state = INCIDENT_RESOLVED;
 	ed->c.flags |= INCIDENT_CLOSED;
-	ed->c.flags &= (uint8_t) ~(INCIDENT_QUIET | INCIDENT_FLAPPING);
+	ed->c.flags &= (uint8_t) ~(INCIDENT_QUIET | INCIDENT_FLAPPING |
+				   INCIDENT_ENDED);
 	ed->c.changed_ms = ed->c.ends_ms = engine_now(e);
 	act_sign(ed, a->who, a->note);
 	job_history(e, in, HISTORY_CLOSED, a->who, "%s", a->note);

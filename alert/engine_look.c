@@ -57,7 +57,8 @@ slot_is_over(const struct flush_group *fg, uint32_t slot)
 	if (c->state != INCIDENT_RESOLVED)
 		return false;
 	return (c->flags & INCIDENT_CLOSED) ||
-	       fg->flush->now >= c->changed_ms + hold;
+	       fg->flush->now >=
+		       engine_since(fg->flush->e, c->changed_ms) + hold;
 }
 
 /* --- the escalation's clock ------------------------------------------------------ */
@@ -207,9 +208,9 @@ notice_fallback_at(const struct engine *e, const struct notice *n)
 		return 1;
 	if (n->c.message == 0)
 		return 0;
-	return n->c.published_ms + (n->c.flags & NOTICE_CRITICAL
-					    ? r->fallback_after_critical_ms
-					    : r->fallback_after_ms);
+	return engine_since(e, n->c.published_ms) +
+	       (n->c.flags & NOTICE_CRITICAL ? r->fallback_after_critical_ms
+					     : r->fallback_after_ms);
 }
 
 static void
@@ -307,7 +308,8 @@ slot_is_done(const struct flush_group *fg, uint32_t slot)
 		told |= (notice_both(fg->g->notices[i], slot) & ~TOLD_HELD) !=
 			0;
 	if (c->state == INCIDENT_STALE)
-		return c->changed_ms + ENGINE_DAY <= fg->flush->now;
+		return engine_since(e, c->changed_ms) + ENGINE_DAY <=
+		       fg->flush->now;
 	if (told)
 		return false;
 	/* What came and went during a mute is told at its end. */
@@ -345,7 +347,8 @@ look_holds(struct flush_group *fg)
 		soonest += node->group_interval_ms;
 	for (uint32_t i = 0; i < fg->n; i++) {
 		const struct incident_core *c = &fg_member(fg, i)->incident->c;
-		int64_t when = c->changed_ms + node->resolve_hold_ms;
+		int64_t when = engine_since(fg->flush->e, c->changed_ms) +
+			       node->resolve_hold_ms;
 
 		if (when < soonest)
 			when = soonest;

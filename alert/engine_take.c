@@ -128,7 +128,8 @@ take_reopen(struct engine *e, struct incident *in, const struct taken *a,
 	bool was_stale = ed->c.state == INCIDENT_STALE;
 
 	ed->c.state = INCIDENT_OPEN;
-	ed->c.flags &= (uint8_t) ~(INCIDENT_QUIET | INCIDENT_CLOSED);
+	ed->c.flags &=
+		(uint8_t) ~(INCIDENT_QUIET | INCIDENT_CLOSED | INCIDENT_ENDED);
 	ed->c.changed_ms = now;
 	ed->c.ends_ms = 0;
 	if (!was_stale) {
@@ -144,12 +145,26 @@ take_reopen(struct engine *e, struct incident *in, const struct taken *a,
 	engine_incident_opened(e, in);
 }
 
-/* Somebody closed it, and the source goes on about what was before that. */
+/* Somebody closed it, and the source goes on about what was before that. Two
+ * that watch the same don't agree on when it began. */
 static bool
 taken_is_closed(const struct incident_core *c, const struct taken *a)
 {
 	return c->state == INCIDENT_RESOLVED && (c->flags & INCIDENT_CLOSED) &&
-	       a->starts_ms > 0 && a->starts_ms <= c->changed_ms;
+	       !(c->flags & INCIDENT_ENDED) && a->starts_ms > 0 &&
+	       a->starts_ms <= c->changed_ms;
+}
+
+/* What was closed is over for its source, too. */
+static void
+take_ended(struct engine *e, struct incident *in)
+{
+	const struct incident_core *c = job_core(in);
+
+	if (!(c->flags & INCIDENT_CLOSED) || (c->flags & INCIDENT_ENDED))
+		return;
+	job_incident(e, in)->c.flags |= INCIDENT_ENDED;
+	job_history(e, in, HISTORY_RESOLVED, "", "said %s", in->source->name);
 }
 
 static void
@@ -190,8 +205,12 @@ take_resolved(struct engine *e, struct taken *a, int64_t now)
 	struct incident *in = engine_find_print(e, a->print);
 	struct incident_edit *ed;
 
-	if (in == NULL || job_core(in)->state == INCIDENT_RESOLVED)
+	if (in == NULL)
 		return;
+	if (job_core(in)->state == INCIDENT_RESOLVED) {
+		take_ended(e, in);
+		return;
+	}
 	in->heard_ms = now;
 	ed = job_incident(e, in);
 	ed->c.state = INCIDENT_RESOLVED;

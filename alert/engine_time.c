@@ -45,7 +45,26 @@ stale_at(const struct engine *e, const struct incident *in)
 static int64_t
 flap_ends(const struct engine *e, const struct incident *in)
 {
-	return in->c.changes_ms[0] + rules_settings(e->rules)->flap_within_ms;
+	return engine_since(e, in->c.changes_ms[0]) +
+	       rules_settings(e->rules)->flap_within_ms;
+}
+
+/* Until when what is over stays in memory. What a person closed stays while its
+ * source goes on about it, were it only now and then. */
+static int64_t
+lingers_until(const struct engine *e, const struct incident *in)
+{
+	bool many = e->count[INCIDENT_RESOLVED] > TURN_LINGERING;
+	int64_t at = engine_since(e, in->c.changed_ms);
+	int64_t heard = engine_since(e, in->heard_ms);
+
+	if (!(in->c.flags & INCIDENT_CLOSED))
+		return at + (many ? ENGINE_MINUTE : ENGINE_LINGER_MS);
+	if (heard > at)
+		at = heard;
+	if (e->awake_since_ms > at)
+		at = e->awake_since_ms;
+	return at + (many ? ENGINE_LINGER_MS : ENGINE_DAY);
 }
 
 /* Its source speaks again, and not of IN: from when on people are told so; 0: it
@@ -73,16 +92,13 @@ incident_next(const struct engine *e, const struct incident *in)
 		at = stale_at(e, in);
 		break;
 	case INCIDENT_STALE:
-		at = in->c.changed_ms + ENGINE_DAY;
+		at = engine_since(e, in->c.changed_ms) + ENGINE_DAY;
 		missed = missed_at(e, in);
 		if (missed != 0 && missed < at)
 			at = missed;
 		break;
 	case INCIDENT_RESOLVED:
-		at = in->c.changed_ms +
-		     (e->count[INCIDENT_RESOLVED] > TURN_LINGERING
-			      ? ENGINE_MINUTE
-			      : ENGINE_LINGER_MS);
+		at = lingers_until(e, in);
 		/* It goes when the last group has let go of it. */
 		if (in->nlinks > 0 && at <= engine_now(e))
 			at = engine_now(e) + ENGINE_LINGER_MS;
@@ -227,7 +243,8 @@ lapse_done(struct engine *e, struct work *w, int result)
 		/* Those that are stale for a day leave their groups first. */
 		for (size_t k = 0;
 		     in->c.state == INCIDENT_STALE &&
-		     in->c.changed_ms + ENGINE_DAY <= now && k < in->nlinks;
+		     engine_since(e, in->c.changed_ms) + ENGINE_DAY <= now &&
+		     k < in->nlinks;
 		     k++)
 			group_look_soon(e, in->links[k].group);
 		if (result == 0 && in->due.at == 0)

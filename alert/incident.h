@@ -27,6 +27,7 @@ enum incident_flag {
 	INCIDENT_NOISE = 1 << 1,  /* somebody said so */
 	INCIDENT_QUIET = 1 << 2,  /* stale with all of its source */
 	INCIDENT_CLOSED = 1 << 3, /* resolved by a person */
+	INCIDENT_ENDED = 1 << 4,  /* ... and its source says so by now */
 };
 
 struct incident_core {

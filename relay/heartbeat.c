@@ -208,7 +208,8 @@ heartbeat_set(struct heartbeat *h, struct rules *rules, const char *ping_url)
 	rules_ref(rules);
 	rules_unref(&h->rules);
 	h->rules = rules;
-	deadman_set(&h->deadman, expects ? s->expect_within_ms : 0);
+	deadman_set(&h->deadman, expects ? s->expect_within_ms : 0,
+		    clock_wall_ms(h->deps.clock));
 	fetch_cancel(&h->fetch);
 	hb_free_url(h);
 	loop_timer_clear(&h->ping);

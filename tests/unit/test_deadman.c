@@ -161,12 +161,16 @@ test_reload(void **state)
 	come(&f, "Watchdog", ALERT_FIRING, 0);
 	assert_int_equal(look(&f, 4, 0), DEADMAN_SILENT);
 	/* More patience than it was gone for. */
-	deadman_set(&f.d, 10 * MINUTE);
+	deadman_set(&f.d, 10 * MINUTE, START + 5 * MINUTE);
 	assert_int_equal(look(&f, 5, 0), DEADMAN_BACK);
 	assert_int_equal(look(&f, 10, 0), DEADMAN_SILENT);
-	deadman_set(&f.d, 0);
+	deadman_set(&f.d, 0, START + 11 * MINUTE);
 	assert_int_equal(look(&f, 11, 0), DEADMAN_BACK);
 	assert_int_equal(look(&f, 12, 0), DEADMAN_SAME);
+	/* Expected again: it has its time. */
+	deadman_set(&f.d, 3 * MINUTE, START + 60 * MINUTE);
+	assert_int_equal(look(&f, 62, 0), DEADMAN_SAME);
+	assert_int_equal(look(&f, 63, 0), DEADMAN_SILENT);
 	end(&f);
 }
 
@@ -202,7 +206,7 @@ test_words(void **state)
 	assert_string_equal(deadman_words(&f.d, &f.expect, START + 13 * MINUTE,
 					  START, &f.arena),
 			    "alertname=\"Watchdog\" comes again");
-	deadman_set(&f.d, 0);
+	deadman_set(&f.d, 0, START);
 	assert_string_equal(
 		deadman_words(&f.d, &f.expect, START, START, &f.arena),
 		"alertname=\"Watchdog\" is not expected any more");
