@@ -4,7 +4,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/ascii.h"
@@ -106,6 +105,14 @@ alert_token_make(const struct alert_link_key *key,
 	buf_done(&fields);
 	lk_sign(key, bytes, recipient, bytes + LK_FIELDS);
 	lk_encode(bytes, ret);
+}
+
+bool
+alert_token_may_be(enum alert_token_kind kind, const char *text)
+{
+	uint8_t bytes[LK_BYTES];
+
+	return lk_decode(text, bytes) && bytes[0] == kind;
 }
 
 int

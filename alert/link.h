@@ -11,6 +11,7 @@
 #ifndef ALERT_LINK_H
 #define ALERT_LINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ALERT_LINK_KEY_LEN 32
@@ -46,6 +47,8 @@ struct alert_token {
 void alert_token_make(const struct alert_link_key *key,
 		      const struct alert_token *token, const char *recipient,
 		      char ret[static ALERT_TOKEN_LEN + 1]);
+/* Could TEXT be a token of KIND? For who doesn't know the recipient yet. */
+bool alert_token_may_be(enum alert_token_kind kind, const char *text);
 /* TEXT, in any letter case, as a token of KIND for RECIPIENT. 0; -EBADMSG: it is
  * none, or not theirs; -ETIME: it was, up to NOW_MS; *RET is filled then, too. */
 int alert_token_read(const struct alert_link_key *key,

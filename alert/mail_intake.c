@@ -235,6 +235,35 @@ mi_reply(const struct mail_intake *in, struct mail_meaning *m)
 	return true;
 }
 
+/* --- the address --------------------------------------------------------------- */
+
+bool
+mail_intake_takes(const struct alert_secrets *secrets, const char *token)
+{
+	size_t prefix = strlen(BOUNCE_PREFIX);
+
+	if (*token == '\0')
+		return true;
+	if (strncasecmp(token, BOUNCE_PREFIX, prefix) == 0)
+		return alert_token_may_be(ALERT_TOKEN_BOUNCE, token + prefix);
+	return alert_token_may_be(ALERT_TOKEN_REPLY, token) ||
+	       alert_secrets_mail_source(secrets, token) != NULL;
+}
+
+const char *
+mail_intake_shown(const char *address, struct arena *a)
+{
+	size_t len = strcspn(address, "@"), prefix = strlen(BOUNCE_PREFIX);
+	size_t base = address_base_len(address, len, '+');
+
+	if (base == len)
+		return address;
+	base++;
+	if (strncasecmp(address + base, BOUNCE_PREFIX, prefix) == 0)
+		base += prefix;
+	return arena_printf(a, "%.*s*%s", (int)base, address, address + len);
+}
+
 /* --- a source ------------------------------------------------------------------- */
 
 static const struct rules_source *

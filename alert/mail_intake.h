@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "alert/alert.h"
+#include "alert/alert_secrets.h"
 #include "alert/link.h"
 #include "alert/source.h"
 #include "mail/mime.h"
@@ -63,6 +64,13 @@ struct mail_meaning {
 	const char *address; /* REPLY: who; BOUNCE: whom it did not reach */
 	struct alert_batch batch; /* always the caller's to be done */
 };
+
+/* Is mail taken to an address with the extension TOKEN? Not by one that can be no
+ * token of ours and is no source's: whoever guesses hears so at once. */
+bool mail_intake_takes(const struct alert_secrets *secrets, const char *token);
+/* ADDRESS as it may be shown, without its token: `alert+*@`, `alert+b.*@`. In A,
+ * or itself. */
+const char *mail_intake_shown(const char *address, struct arena *a);
 
 void mail_intake(const struct mail_intake *in, struct mail_meaning *ret);
 

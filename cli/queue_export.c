@@ -183,7 +183,7 @@ qe_ids(struct qe *qe, int n, char **ids)
 	bool more = true;
 
 	for (int i = 0; i < n && more; i++) {
-		char *path = xasprintf("queue/%s", ids[i]);
+		char *path = xasprintf("queue/%s?whole=1", ids[i]);
 		json_t *m = NULL;
 		int r = api_call(qe->cli, "GET", path, NULL, ids[i], &m);
 
@@ -220,7 +220,7 @@ static void
 qe_pages(struct qe *qe)
 {
 	const char *query = buf_str(&qe->filter.query);
-	char *path = xasprintf("queue?limit=1000%s", query);
+	char *path = xasprintf("queue?whole=1&limit=1000%s", query);
 	bool more = true;
 
 	queue_progress_begin(qe->cli, &qe->progress, "exported");
@@ -234,9 +234,10 @@ qe_pages(struct qe *qe)
 			qe->status = r;
 		more = r == CLI_OK && qe_page(qe, page);
 		next = api_str(page, "next");
-		path = next[0] != '\0' ? xasprintf("queue?limit=1000&from=%s%s",
-						   next, query)
-				       : NULL;
+		path = next[0] != '\0'
+			       ? xasprintf("queue?whole=1&limit=1000&from=%s%s",
+					   next, query)
+			       : NULL;
 		json_decref(page);
 	}
 	free(path);

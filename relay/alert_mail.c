@@ -233,10 +233,15 @@ am_command(struct alert_mail *m, struct engine *e)
 }
 
 static bool
+am_is_local_address(const char *address)
+{
+	return strcmp(address_domain_of(address), ROUTE_ALERT_DOMAIN) == 0;
+}
+
+static bool
 am_is_local(const struct alert_mail *m)
 {
-	return strcmp(address_domain_of(m->whole->a->rcpt[0].address),
-		      ROUTE_ALERT_DOMAIN) == 0;
+	return am_is_local_address(m->whole->a->rcpt[0].address);
 }
 
 /* --- at home ---------------------------------------------------------------------- */
@@ -264,6 +269,17 @@ am_not_taken(struct alert_mail *m)
 		am_taken(m, 0);
 }
 
+/* What is of no source is counted as of any. */
+static void
+am_count(struct alert_mail *m, enum alert_event event)
+{
+	alert_take_count(m->relay,
+			 m->meaning.source != NULL
+				 ? m->meaning.source->name
+				 : source_kind_names[SOURCE_MAIL],
+			 event, 1);
+}
+
 static void
 am_act(struct alert_mail *m)
 {
@@ -273,10 +289,12 @@ am_act(struct alert_mail *m)
 	switch (m->meaning.kind) {
 	case MAIL_DROPPED:
 		am_log(m, LOG_INFO);
+		am_count(m, ALERT_EVENT_IGNORED);
 		am_taken(m, 0);
 		return;
 	case MAIL_REFUSED:
 		am_log(m, LOG_WARNING);
+		am_count(m, ALERT_EVENT_FORBIDDEN);
 		am_not_taken(m);
 		return;
 	case MAIL_MALFORMED:
@@ -334,14 +352,13 @@ am_passed_dmarc(const char *verdict)
 	       strcmp(dmarc, "pass") == 0;
 }
 
-/* What stands behind the delimiter of the recipient; "": nothing. */
+/* What stands behind the DELIMITER of ADDRESS; "": nothing. */
 static const char *
-am_extension(struct alert_mail *m)
+am_extension(const char *address, char delimiter, struct arena *a)
 {
-	const char *address = m->whole->a->rcpt[0].address;
 	size_t len = strcspn(address, "@");
-	char *local = arena_strndup(&m->arena, address, len);
-	size_t base = address_base_len(local, len, m->whole->delimiter);
+	char *local = arena_strndup(a, address, len);
+	size_t base = address_base_len(local, len, delimiter);
 
 	return base < len ? local + base + 1 : "";
 }
@@ -353,7 +370,8 @@ am_mean(struct alert_mail *m)
 	struct mail_intake in = {
 		.mail = &m->mail,
 		.sender = a->sender,
-		.token = am_extension(m),
+		.token = am_extension(a->rcpt[0].address, m->whole->delimiter,
+				      &m->arena),
 		.vouched = a->submitted || am_passed_dmarc(a->verdict),
 		.key = alerts_key(m->relay->alerts),
 		.now_ms = clock_wall_ms(m->relay->clock),
@@ -500,6 +518,46 @@ am_whole(void *ctx, struct whole *w)
 	arena_init(&m->arena);
 	queue_id_text(w->a->id, m->id);
 	loop_post(relay_home(m->relay), &m->post, am_begin, m);
+}
+
+/* --- at RCPT ---------------------------------------------------------------------- */
+
+static bool
+am_is_agents(const struct route *route, const char *address)
+{
+	return strcmp(route->agent, "alert") == 0 &&
+	       !am_is_local_address(address);
+}
+
+bool
+alert_mail_takes(const struct snapshot *s, const struct expansion *to)
+{
+	char delimiter = routing_delimiter(s->routing);
+	struct arena a;
+	bool ok = true;
+
+	arena_init(&a);
+	for (size_t i = 0; ok && i < to->n; i++)
+		if (am_is_agents(&to->v[i].route, to->v[i].address))
+			ok = mail_intake_takes(
+				s->alert_secrets,
+				am_extension(to->v[i].address, delimiter, &a));
+	arena_done(&a);
+	return ok;
+}
+
+const char *
+alert_mail_shown(const struct snapshot *s, const char *address, struct arena *a)
+{
+	struct address to;
+	struct route route;
+	const char *why;
+
+	if (address_parse(address, a, &to, &why) == 0 &&
+	    route_find(s->routing, "", &to, &route) == 0 &&
+	    am_is_agents(&route, address))
+		return mail_intake_shown(address, a);
+	return address;
 }
 
 void

@@ -9,9 +9,18 @@
 #ifndef RELAY_ALERT_MAIL_H
 #define RELAY_ALERT_MAIL_H
 
+#include "deliver/expand.h"
 #include "relay/relay.h"
 
 /* Registers the agent; before queue_start(). */
 void alert_mail_init(struct relay *r);
+
+/* Are all recipients TO such as the agent may know, if they are its at all? From
+ * any thread. */
+bool alert_mail_takes(const struct snapshot *s, const struct expansion *to);
+/* ADDRESS, of whose mail it may be said in the log who it was for: without the
+ * token where it is the agent's. From any thread; in A, or itself. */
+const char *alert_mail_shown(const struct snapshot *s, const char *address,
+			     struct arena *a);
 
 #endif

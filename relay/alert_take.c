@@ -6,15 +6,6 @@
 #include "base/xalloc.h"
 #include "relay/alerts.h"
 
-static const struct metric_desc metric_alert_events = {
-	.name = "belfry_alert_events_total",
-	.type = METRIC_COUNTER,
-	.help = "What sources sent, by what became of it: firing, resolved, "
-		"ignored, malformed, unauthorized, forbidden, large, limited, "
-		"later",
-	.labels = {"source", "result", NULL},
-};
-
 const char *const alert_event_names[] = {
 	[ALERT_EVENT_FIRING] = "firing",
 	[ALERT_EVENT_RESOLVED] = "resolved",
@@ -37,17 +28,11 @@ struct taking {
 };
 
 void
-alert_take_init(struct relay *r)
-{
-	r->alert_events = metric_register(r->metrics, &metric_alert_events);
-}
-
-void
 alert_take_count(struct relay *r, const char *source, enum alert_event event,
 		 size_t n)
 {
 	if (n > 0)
-		metric_add(metric_cell(r->alert_events, source,
+		metric_add(metric_cell(r->smtp_metrics.alert_events, source,
 				       alert_event_names[event], NULL),
 			   (int64_t)n);
 }

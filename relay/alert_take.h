@@ -24,7 +24,6 @@ enum alert_event {
 };
 extern const char *const alert_event_names[];
 
-void alert_take_init(struct relay *r); /* registers the metric */
 /* SOURCE is the name of one of the configuration, never a peer's word. */
 void alert_take_count(struct relay *r, const char *source,
 		      enum alert_event event, size_t n);

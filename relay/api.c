@@ -209,10 +209,10 @@ struct api_path {
 static const struct api_path api_paths[] = {
 	{"GET", "status", USER_READ, api_status, NULL, NULL},
 	{"GET", "queue-stats", USER_READ, api_queue_stats, NULL, NULL},
-	{"GET", "queue", USER_ADMIN, api_queue_list, API_FILTER, NULL},
+	{"GET", "queue", USER_ADMIN, api_queue_list, "whole " API_FILTER, NULL},
 	{"POST", "queue", USER_ADMIN, api_queue_act_many, "action " API_FILTER,
 	 NULL},
-	{"GET", "queue/ID", USER_ADMIN, api_queue_show, NULL, NULL},
+	{"GET", "queue/ID", USER_ADMIN, api_queue_show, "whole", NULL},
 	{"GET", "queue/ID/body", USER_ADMIN, api_queue_body, "page", NULL},
 	{"DELETE", "queue/ID", USER_ADMIN, api_queue_act, NULL, NULL},
 	{"POST", "queue/ID/ACTION", USER_ADMIN, api_queue_act, NULL, NULL},

@@ -59,8 +59,9 @@ void api_log(const struct api_call *call, const char *action,
 int api_until(const struct api_call *call, int64_t now_ms, int64_t default_ms,
 	      int64_t *ret_until_ms);
 
-/* A message as listings and exports show it. */
-json_t *api_message_json(const struct queue_message_info *m);
+/* A message as listings show it; WHOLE: as exports do, with the tokens that
+ * addresses of alerts bear. */
+json_t *api_message_json(const struct queue_message_info *m, bool whole);
 json_t *api_paused_json(const struct queue_paused *p);
 
 /* api_alerts.c */
@@ -124,6 +125,8 @@ bool api_action_parse(struct api_call *call, const char *name,
 void api_queue_list(struct api_call *call);
 void api_queue_show(struct api_call *call);
 void api_queue_body(struct api_call *call);
+/* May they read what is in messages? True, or the error was answered. */
+bool api_body_may(struct api_call *call);
 void api_queue_act(struct api_call *call);
 void api_queue_stats(struct api_call *call);
 void api_status(struct api_call *call);

@@ -10,8 +10,8 @@
 
 #include "relay/api.h"
 
-static bool
-body_may(struct api_call *call)
+bool
+api_body_may(struct api_call *call)
 {
 	uid_t uid = http_request_uid(call->http);
 
@@ -47,7 +47,7 @@ api_queue_body(struct api_call *call)
 {
 	int64_t page = 0;
 
-	if (!body_may(call) ||
+	if (!api_body_may(call) ||
 	    !api_query_number(call, "page", 0, UINT32_MAX, &page))
 		return;
 	if (page == 0)

@@ -1,8 +1,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
+#include "alert/mail_intake.h"
 #include "base/xalloc.h"
 #include "relay/api.h"
 #include "relay/certificates.h"
@@ -20,14 +22,37 @@ api_seconds(int64_t ms)
 /* --- messages ------------------------------------------------------------------- */
 
 static json_t *
-api_rcpt_json(const struct queue_rcpt_info *rcpt)
+api_address_json(const char *address, bool whole)
+{
+	struct arena a;
+	json_t *json;
+
+	arena_init(&a);
+	json = api_text(whole ? address : mail_intake_shown(address, &a));
+	arena_done(&a);
+	return json;
+}
+
+/* Is it the return address of a notice? */
+static bool
+api_returns(const char *sender)
+{
+	static const char begin[] = "alert+b.";
+
+	return strncasecmp(sender, begin, sizeof(begin) - 1) == 0;
+}
+
+static json_t *
+api_rcpt_json(const struct queue_rcpt_info *rcpt, bool whole)
 {
 	json_t *json = json_object();
 
-	json_object_set_new(json, "address", api_text(rcpt->address));
+	whole = whole || strcmp(rcpt->agent, "alert") != 0;
+	json_object_set_new(json, "address",
+			    api_address_json(rcpt->address, whole));
 	if (rcpt->original != NULL)
 		json_object_set_new(json, "orig_address",
-				    api_text(rcpt->original));
+				    api_address_json(rcpt->original, whole));
 	json_object_set_new(json, "delay_reason", api_text(rcpt->last_reply));
 	json_object_set_new(json, "state",
 			    json_string(queue_rcpt_state_names[rcpt->state]));
@@ -59,7 +84,7 @@ api_queue_name(const struct queue_message_info *m)
 }
 
 json_t *
-api_message_json(const struct queue_message_info *m)
+api_message_json(const struct queue_message_info *m, bool whole)
 {
 	json_t *json = json_object(), *rcpts = json_array();
 	char id[QUEUE_ID_LEN];
@@ -69,7 +94,9 @@ api_message_json(const struct queue_message_info *m)
 	json_object_set_new(json, "queue_id", json_string(id));
 	json_object_set_new(json, "arrival_time", api_seconds(m->arrival_ms));
 	json_object_set_new(json, "message_size", json_integer(m->size));
-	json_object_set_new(json, "sender", api_text(m->sender));
+	json_object_set_new(
+		json, "sender",
+		api_address_json(m->sender, whole || !api_returns(m->sender)));
 	json_object_set_new(json, "class",
 			    json_string(queue_class_names[m->class]));
 	json_object_set_new(json, "expires_time", api_seconds(m->expires_ms));
@@ -77,9 +104,28 @@ api_message_json(const struct queue_message_info *m)
 	if (m->verdict[0] != '\0')
 		json_object_set_new(json, "verdict", api_text(m->verdict));
 	for (size_t i = 0; i < m->nrcpt; i++)
-		json_array_append_new(rcpts, api_rcpt_json(&m->rcpt[i]));
+		json_array_append_new(rcpts, api_rcpt_json(&m->rcpt[i], whole));
 	json_object_set_new(json, "recipients", rcpts);
 	return json;
+}
+
+/* It was asked for, and they may. */
+static bool
+api_is_whole(const struct api_call *call)
+{
+	const char *text = http_request_query(call->http, "whole");
+
+	return text != NULL && strtol(text, NULL, 10) == 1;
+}
+
+/* True, or the error was answered. */
+static bool
+api_whole_may(struct api_call *call)
+{
+	int64_t whole = 0;
+
+	return api_query_number(call, "whole", 0, 1, &whole) &&
+	       (!api_is_whole(call) || api_body_may(call));
 }
 
 static void
@@ -97,7 +143,9 @@ api_listed(void *arg, struct queue_listing *l)
 	json = json_object();
 	messages = json_array();
 	for (size_t i = 0; i < l->n; i++)
-		json_array_append_new(messages, api_message_json(&l->v[i]));
+		json_array_append_new(
+			messages,
+			api_message_json(&l->v[i], api_is_whole(call)));
 	json_object_set_new(json, "messages", messages);
 	json_object_set_new(json, "looked",
 			    json_integer((json_int_t)l->looked));
@@ -117,7 +165,7 @@ api_shown(void *arg, struct queue_listing *l)
 	int result = l->result;
 
 	if (l->n > 0)
-		json = api_message_json(&l->v[0]);
+		json = api_message_json(&l->v[0], api_is_whole(call));
 	queue_listing_free(&l);
 	if (json != NULL)
 		api_answer(call, 200, json);
@@ -141,7 +189,7 @@ api_queue_list(struct api_call *call)
 	size_t rows = LIST_DEFAULT;
 	uint64_t from;
 
-	if (!api_filter_read(call, &from, &rows))
+	if (!api_whole_may(call) || !api_filter_read(call, &from, &rows))
 		return;
 	if (queue_list(call->relay->queue, from, rows, api_filter(call),
 		       relay_home(call->relay), api_listed, call) < 0)
@@ -151,6 +199,8 @@ api_queue_list(struct api_call *call)
 void
 api_queue_show(struct api_call *call)
 {
+	if (!api_whole_may(call))
+		return;
 	if (queue_show(call->relay->queue, call->id, relay_home(call->relay),
 		       api_shown, call) < 0)
 		api_busy(call);

@@ -54,6 +54,15 @@ static const struct metric_desc metric_signatures = {
 	.labels = {"listener", "result", NULL},
 };
 
+static const struct metric_desc metric_alert_events = {
+	.name = "belfry_alert_events_total",
+	.type = METRIC_COUNTER,
+	.help = "What sources sent, by what became of it: firing, resolved, "
+		"ignored, malformed, unauthorized, forbidden, large, limited, "
+		"later",
+	.labels = {"source", "result", NULL},
+};
+
 void
 relay_metrics_init(struct relay *r)
 {
@@ -68,6 +77,7 @@ relay_metrics_init(struct relay *r)
 		.handshakes = metric_register(m, &metric_handshakes),
 		.verdicts = metric_register(m, &metric_verdicts),
 		.signatures = metric_register(m, &metric_signatures),
+		.alert_events = metric_register(m, &metric_alert_events),
 	};
 	metric_program_init(&r->program_metrics, m, "belfryd");
 }

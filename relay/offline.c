@@ -194,7 +194,7 @@ static int
 off_export_envelope(struct export *x, const char *id,
 		    const struct queue_message_info *m)
 {
-	json_t *json = api_message_json(m);
+	json_t *json = api_message_json(m, true);
 	FILE *f;
 	int r = off_open(x, id, "json", &f);
 

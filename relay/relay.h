@@ -117,8 +117,7 @@ struct relay {
 	/* Each kind has its own, so that no flood of one locks out another:
 	 * neither the machine's own mail nor the operator. Owned. */
 	struct acceptor *acceptors[PORT_NKIND];
-	struct http_server *http; /* owned */
-	struct metric_family *alert_events;
+	struct http_server *http;    /* owned */
 	struct tally *hooks_rates;   /* owned; NULL: no source posted so far */
 	struct drop *drop;           /* owned */
 	struct ports_passed *passed; /* owned */

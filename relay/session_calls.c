@@ -3,6 +3,8 @@
 
 #include "base/must.h"
 #include "net/io.h"
+#include "relay/alert_mail.h"
+#include "relay/alert_take.h"
 #include "relay/session_impl.h"
 #include "relay/session_seal.h"
 
@@ -84,14 +86,33 @@ session_rate(void *arg, enum smtp_verb verb)
 	return name == NULL;
 }
 
+/* As who posts with a wrong token is told of. */
+static void
+session_guessed(struct session *s)
+{
+	const char *source = source_kind_names[SOURCE_MAIL];
+	const char *result = alert_event_names[ALERT_EVENT_UNAUTHORIZED];
+
+	metric_add(metric_cell(s->service->alert_events, source, result, NULL),
+		   1);
+	log_event(&s->log, LOG_WARNING, "alert_refused",
+		  LOG_STR("source", source), LOG_STR("client", s->client_text),
+		  LOG_INT("status", 550), LOG_STR("reason", "token"));
+}
+
 static enum expand_result
 session_expand(void *arg, const struct address *rcpt, bool trusted,
 	       struct arena *arena, struct expansion *ret)
 {
 	struct session *s = arg;
+	enum expand_result result;
 
-	return expand_rcpt(s->snapshot->routing, s->smtp.sender, rcpt, trusted,
-			   arena, ret);
+	result = expand_rcpt(s->snapshot->routing, s->smtp.sender, rcpt,
+			     trusted, arena, ret);
+	if (result != EXPAND_OK || alert_mail_takes(s->snapshot, ret))
+		return result;
+	session_guessed(s);
+	return EXPAND_UNKNOWN;
 }
 
 static void
@@ -289,16 +310,23 @@ session_refused(void *arg, const struct smtp_in_refused *r)
 {
 	struct session *s = arg;
 	char origin[SESSION_ORIGIN_MAX];
+	struct arena scratch;
 
+	arena_init(&scratch);
 	metric_add(s->service->refused[r->no], 1);
 	log_event(&s->log, LOG_INFO, "refuse",
 		  LOG_STR("client", s->client_text),
 		  LOG_STR("verb", smtp_verb_names[r->verb]),
 		  LOG_INT("code", r->code), LOG_STR("dsn", r->dsn),
 		  LOG_STR("reason", smtp_in_refusals[r->no].reason),
-		  LOG_ADDR("from", r->from), LOG_ADDR("to", r->rcpt),
+		  LOG_ADDR("from", r->from),
+		  LOG_ADDR("to", r->rcpt != NULL
+					 ? alert_mail_shown(s->snapshot,
+							    r->rcpt, &scratch)
+					 : NULL),
 		  LOG_STR("origin", session_origin(s, origin, sizeof(origin))),
 		  LOG_STR("listener", s->service->name));
+	arena_done(&scratch);
 }
 
 const struct smtp_in_calls session_calls = {

@@ -30,6 +30,7 @@ service_init(struct service *service, const struct snapshot *s,
 	service->logins = m->logins;
 	service->verdicts = m->verdicts;
 	service->signatures = m->signatures;
+	service->alert_events = m->alert_events;
 	service->sessions = metric_cell(m->sessions, name, NULL);
 }
 

@@ -25,7 +25,7 @@
 /* The families that services have cells in; see metrics.c. */
 struct smtp_metrics {
 	struct metric_family *accepted, *refused, *sessions, *logins,
-		*handshakes, *verdicts, *signatures;
+		*handshakes, *verdicts, *signatures, *alert_events;
 };
 
 enum session_tls_result {
@@ -43,7 +43,7 @@ struct service {
 	struct metric_cell *accepted[QUEUE_NCLASS];
 	struct metric_cell *refused[SMTP_IN_NNO];
 	struct metric_cell *sessions;
-	struct metric_family *logins, *verdicts, *signatures;
+	struct metric_family *logins, *verdicts, *signatures, *alert_events;
 	enum verdict_how how;   /* with a judge */
 	struct tls_server *tls; /* owned reference; NULL: none */
 	const struct client_certificates_conf *clients;      /* NULL: none */

@@ -293,7 +293,6 @@ start_alerts(struct relay *r)
 {
 	int result = alerts_new(r, &r->alerts);
 
-	alert_take_init(r);
 	alert_mail_init(r);
 	return result < 0 ? start_error(r, "alerts", result,
 					"alert.secret in state_dir must be "

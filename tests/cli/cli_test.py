@@ -194,6 +194,7 @@ class Queue(Case):
         row = dict(MESSAGE, message_size=len(self.CONTENT), **message)
         self.api.answers.update({
             ("GET", f"queue/{ID}"): (200, row),
+            ("GET", f"queue/{ID}?whole=1"): (200, row),
             ("GET", f"queue/{ID}/body?page=0"): (200, content),
             ("GET", f"queue/{ID}/body?page=256"): (200, b"")})
         return row
@@ -242,7 +243,7 @@ class Queue(Case):
     def test_export(self):
         out = os.path.join(self.dir, "out")
         row = self.serve_content()
-        self.api.answers[("GET", "queue?limit=1000&held=1")] = (
+        self.api.answers[("GET", "queue?whole=1&limit=1000&held=1")] = (
             200, {"messages": [row, dict(row, queue_id=OTHER)], "looked": 9,
                   "next": None})
         text = self.belfry("queue", "export", out, "--held").stdout

@@ -47,6 +47,10 @@ class AlertMail(harness.Case):
         with smtplib.SMTP("127.0.0.1", self.belfryd.smtp, timeout=30) as s:
             s.sendmail(sender, [to], text.replace("\n", "\r\n").encode())
 
+    def counted(self, source, result):
+        return self.belfryd.metric("belfry_alert_events_total", source=source,
+                                   result=result)
+
     def came(self, count=1, **fields):
         return self.wait_events(count, "alert_mail", **fields)
 
@@ -87,11 +91,67 @@ class AlertMail(harness.Case):
         self.came(result="malformed", source="nas")
         self.mail("alert@in.example", "From: x@other.example\n\nnow\n")
         self.came(result="refused")
-        self.mail("alert+rubbish@in.example", "From: x@other.example\n\nnow\n")
-        self.came(2, result="refused")
+        self.assertEqual(self.counted("nas", "malformed"), 1)
+        self.assertEqual(self.counted("mail", "forbidden"), 1)
         self.assertEqual(self.sink.messages, [])
         # Nobody is told: there is nobody to tell it to.
         lab.wait_for(lambda: not self.belfryd.queue(), "an empty queue")
+
+    def test_guesses(self):
+        """A token that can be none is no address of ours; as often as other
+        such addresses."""
+        belfryd = self.begin()
+        belfryd.stop()
+        belfryd.config["limits"] = {"unknown_recipients": 3}
+        belfryd.config["listeners"][0].update(trust=[], role="inbound")
+        belfryd.write_config()
+        belfryd.start()
+        client = self.client()
+        client.mail("root@nas.example")
+        for token in ("rubbish", "b." + "a" * 48, TOKEN):
+            code, said = client.rcpt(f"alert+{token}@in.example")
+            if token == TOKEN:
+                self.assertEqual(code, 250, said)
+            else:
+                self.assertEqual((code, said[:5]), (550, b"5.1.1"), said)
+        # A token of that kind; whose it is is known by the mail only.
+        self.assertEqual(client.rcpt(
+            "alert+ai" + "a" * 46 + "@in.example")[0], 250)
+        code, said = client.rcpt("alert+more@in.example")
+        self.assertEqual(code, 550)
+        with self.assertRaises(smtplib.SMTPServerDisconnected):
+            client.noop()
+            client.noop()
+        self.assertEqual(self.counted("mail", "unauthorized"), 3)
+        self.wait_events(3, "alert_refused", source="mail", reason="token",
+                         status="550")
+        self.assertEqual({e["to"] for e in belfryd.events("refuse")
+                          if "to" in e}, {"alert+*@in.example",
+                                          "alert+b.*@in.example"})
+
+    def test_tokens_are_not_listed(self):
+        belfryd = self.begin()
+        belfryd.cli("pause", "--reason", "a test", "--alerts")
+        self.mail(f"alert+{TOKEN}@in.example",
+                  "From: root@nas.example\nSubject: FAILED disk 3\n\nsorry\n")
+        self.mail("ben@example.org", "Subject: x\n\n",
+                  "alert+b.abc@in.example")
+        for arguments in (("list",), ("list", "--json"),
+                          ("show", self.belfryd.queue()[0]["queue_id"])):
+            said = belfryd.cli("queue", *arguments).stdout
+            self.assertIn("alert+*@in.example", said)
+            self.assertNotIn(TOKEN, said)
+        said = belfryd.cli("queue", "list").stdout
+        self.assertIn("alert+b.*@in.example", said)
+        self.assertEqual(len(belfryd.queue()), 2)
+        # What can be put into the queue again has it.
+        out = belfryd.folder + "/out"
+        belfryd.cli("queue", "export", out, "--to", "in.example")
+        (name,) = [n for n in os.listdir(out) if n.endswith(".json")]
+        with open(f"{out}/{name}", encoding="utf-8") as file:
+            self.assertIn(f"alert+{TOKEN}@in.example", file.read())
+        belfryd.cli("resume")
+        self.sink.wait(2, 60)
 
     # --- answers ---------------------------------------------------------------
 

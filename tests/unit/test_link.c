@@ -130,14 +130,27 @@ test_changed(void **state)
 			 -EBADMSG);
 }
 
+static void
+test_may_be(void **state)
+{
+	char text[ALERT_TOKEN_LEN + 1];
+
+	(void)state;
+	alert_token_make(&other, &ack, "anybody", text);
+	assert_true(alert_token_may_be(ALERT_TOKEN_LINK, text));
+	assert_false(alert_token_may_be(ALERT_TOKEN_REPLY, text));
+	assert_false(alert_token_may_be(ALERT_TOKEN_LINK, text + 1));
+	text[0] = '1';
+	assert_false(alert_token_may_be(ALERT_TOKEN_LINK, text));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round),
-		cmocka_unit_test(test_case),
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_changed),
+		cmocka_unit_test(test_round),  cmocka_unit_test(test_case),
+		cmocka_unit_test(test_rows),   cmocka_unit_test(test_changed),
+		cmocka_unit_test(test_may_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

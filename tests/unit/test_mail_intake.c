@@ -525,6 +525,31 @@ test_sources(void **state)
 	}
 }
 
+static void
+test_shown(void **state)
+{
+	static const struct {
+		const char *address, *shown;
+	} rows[] = {
+		{"alert@in.example", "alert@in.example"},
+		{"alert+abc@in.example", "alert+*@in.example"},
+		{"alert+abc+d@in.example", "alert+*@in.example"},
+		{"alert+B.abc@in.example", "alert+B.*@in.example"},
+		{"alert+@in.example", "alert+*@in.example"},
+		{"alert+abc", "alert+*"},
+		{"+abc@in.example", "+abc@in.example"},
+		{"", ""},
+	};
+	struct arena a;
+
+	(void)state;
+	arena_init(&a);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(mail_intake_shown(rows[i].address, &a),
+				    rows[i].shown);
+	arena_done(&a);
+}
+
 int
 main(void)
 {
@@ -534,6 +559,7 @@ main(void)
 		cmocka_unit_test(test_bounces),
 		cmocka_unit_test(test_our_own),
 		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_shown),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
