@@ -176,7 +176,7 @@ mute_say(struct engine *e, struct flush *f, const struct rules_receiver *r,
 	g = group_find_print(e, print);
 	if (g == NULL || g->busy || f->ngroups == FLUSH_GROUPS)
 		return;
-	a->subject = begins ? "Alerts are muted" : "Alerts are told again";
+	a->subject = "Mute of alerts"; /* one thread */
 	a->why = "mute";
 	a->since_ms = m->since_ms;
 	a->until_ms = begins ? m->until_ms : engine_now(e);

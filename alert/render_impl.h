@@ -88,8 +88,10 @@ const char *render_explain(const struct render_notice *n);
 const char *render_severity(const struct render_notice *n);
 /* Is it all over? */
 bool render_is_over(const struct render_notice *n);
-/* Is there something to acknowledge or silence? */
+/* Is there something to silence? */
 bool render_can_act(const struct render_notice *n);
+/* Is there something that nobody has acknowledged? */
+bool render_can_ack(const struct render_notice *n);
 /* At most MAX characters of TEXT, "..." behind what was cut. */
 const char *render_cut(const struct render_scope *s, const char *text,
 		       size_t max);

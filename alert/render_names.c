@@ -56,7 +56,7 @@ const struct render_name render_notice_names[] = {
 	{"runbook", "the runbook of the first alert that has one"},
 	{"page_links", "a list of url and label: the pages of Belfry that can "
 		       "be of use now"},
-	{"links", "the same with the runbook and the graph"},
+	{"links", "the same with the runbook and the page of the source"},
 	{"reply", "true when an answer by mail acknowledges"},
 	{"key", "the group's own key, the same in all of its notices, at most "
 		"255 characters"},

@@ -134,11 +134,19 @@ add_times(struct fields *f, const struct render_scope *s)
 	fields_text(f, "next_at", render_when(s, n->next_ms));
 }
 
-/* Nothing is left to do about what is over. */
+/* Nothing is left to do about what is over, or acknowledged. */
 static const char *
-act_url(const struct render_scope *s, const char *url)
+ack_url(const struct render_scope *s)
 {
-	return render_can_act(s->notice) ? render_url(s, url) : "";
+	return render_can_ack(s->notice) ? render_url(s, s->notice->ack_url)
+					 : "";
+}
+
+static const char *
+silence_url(const struct render_scope *s)
+{
+	return render_can_act(s->notice) ? render_url(s, s->notice->silence_url)
+					 : "";
 }
 
 /* What has no URL is left out. */
@@ -148,11 +156,11 @@ add_link_lists(struct fields *f, const struct render_scope *s,
 {
 	const struct render_notice *n = s->notice;
 	const char *const links[][2] = {
-		{"Acknowledge", act_url(s, n->ack_url)},
-		{"Silence", act_url(s, n->silence_url)},
+		{"Acknowledge", ack_url(s)},
+		{"Silence", silence_url(s)},
 		{"All of it", render_url(s, n->show_url)},
 		{"Runbook", runbook},
-		{"Graph", url},
+		{"Source", url},
 	};
 	struct mustache_value *items =
 		arena_alloc(s->arena, 5 * sizeof(*items));
@@ -178,8 +186,8 @@ add_links(struct fields *f, const struct render_scope *s)
 	const struct render_notice *n = s->notice;
 	const char *runbook = "", *url = "";
 
-	fields_text(f, "ack_url", act_url(s, n->ack_url));
-	fields_text(f, "silence_url", act_url(s, n->silence_url));
+	fields_text(f, "ack_url", ack_url(s));
+	fields_text(f, "silence_url", silence_url(s));
 	fields_text(f, "show_url", render_url(s, n->show_url));
 	for (size_t i = 0; i < n->n && runbook[0] == '\0'; i++)
 		runbook = render_runbook(s, &n->v[i]);
@@ -190,7 +198,7 @@ add_links(struct fields *f, const struct render_scope *s)
 	add_link_lists(f, s, runbook, url);
 	fields_flag(f, "reply",
 		    n->reply_token != NULL && s->render->reply[0] != '\0' &&
-			    render_can_act(n));
+			    render_can_ack(n));
 }
 
 /* A key that is too long for some is what it begins with, and a sum of it. */

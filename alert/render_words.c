@@ -156,6 +156,17 @@ render_can_act(const struct render_notice *n)
 	       n->kind != NOTICE_MUTE_END;
 }
 
+bool
+render_can_ack(const struct render_notice *n)
+{
+	bool left = n->n < n->nfiring + n->nstale + n->nresolved;
+
+	for (size_t i = 0; i < n->n; i++)
+		left |= n->v[i].state != INCIDENT_RESOLVED &&
+			or_empty(n->v[i].acked_by)[0] == '\0';
+	return left && render_can_act(n);
+}
+
 /* --- the headline ------------------------------------------------------------- */
 
 static const char *
@@ -311,7 +322,7 @@ render_explain(const struct render_notice *n)
 		       "recovery: nobody knows how it is.";
 	case NOTICE_FLAPPING:
 		return "It comes and goes so often that not every change is "
-		       "told. The next mail comes when it has calmed down.";
+		       "told. You hear of it again when it has calmed down.";
 	case NOTICE_DIGEST:
 		return "What was held back, or came at the same time, is told "
 		       "together.";

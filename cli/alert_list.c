@@ -224,7 +224,8 @@ al_print_sum(const struct al *al)
 	if (al->n == 0) {
 		puts(al->matchers.len > 0 || al->receiver != NULL
 			     ? "No alert is meant by that."
-			     : "No alert is open.");
+		     : al_wants_resolved(al) ? "There is no such alert."
+					     : "No alert is open.");
 		return;
 	}
 	printf("%zu alert%s: %zu need%s somebody", al->n, al->n == 1 ? "" : "s",

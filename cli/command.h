@@ -46,6 +46,8 @@ int cli_usage(const struct cli *cli);
 void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 int cli_help(const struct cli *cli, int argc, char **argv);
+/* Help on all commands that begin with these N words. */
+int cli_help_begins(int n, char **argv);
 int cli_check(const struct cli *cli, int argc, char **argv);
 int cli_config_reference(const struct cli *cli, int argc, char **argv);
 int cli_import_alertmanager(const struct cli *cli, int argc, char **argv);

@@ -11,7 +11,7 @@ help_all(void)
 {
 	puts("usage: belfry [-c FILE] COMMAND [...]\n\n" PROGRAM_OPTIONS_TEXT);
 	for (const struct command *c = cli_commands; c->name != NULL; c++)
-		printf("  %-17s %s\n", c->name, c->help);
+		printf("  %-19s %s\n", c->name, c->help);
 	puts("\n`belfry help COMMAND` tells more of one.\n\n"
 	     "exit status: 0 done; 1 the verdict or the state is not right; "
 	     "64 wrong usage;\n66 no such id; 69 belfryd can't be reached; "
@@ -57,9 +57,8 @@ help_begins(const char *name, int n, char **argv)
 	return true;
 }
 
-/* Those that begin with the words: `help queue` shows all of them. */
-static int
-help_words(int n, char **argv)
+int
+cli_help_begins(int n, char **argv)
 {
 	int shown = 0;
 
@@ -99,7 +98,7 @@ cli_help(const struct cli *cli, int argc, char **argv)
 	if (json)
 		help_json();
 	else if (argc > 0 && optind < argc)
-		return help_words(argc - optind, argv + optind);
+		return cli_help_begins(argc - optind, argv + optind);
 	else
 		help_all();
 	return CLI_OK;

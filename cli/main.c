@@ -70,22 +70,34 @@ cli_list_words(const char *word, size_t len, struct buf *out)
 	return n;
 }
 
-/* "queue" alone, or a word that begins no command. */
+/* "queue" alone or before what it doesn't know, or a word that begins no
+ * command. */
 static int
-cli_unknown(const char *word)
+cli_unknown(int argc, char **argv)
 {
+	const char *word = argv[0];
 	struct buf words;
 
 	buf_init(&words, 4096);
 	if (cli_list_words(word, strlen(word), &words) > 0)
-		cli_say("`%s` is no command by itself; behind it goes one of: "
-			"%s (`belfry help %s` explains)",
-			word, words.data, word);
+		cli_say("`%s%s%s` is no command%s; behind `%s` goes one of: %s "
+			"(`belfry help %s` explains)",
+			word, argc > 1 ? " " : "", argc > 1 ? argv[1] : "",
+			argc > 1 ? "" : " by itself", word, words.data, word);
 	else
 		cli_say("there is no command `%s`; `belfry help` lists them",
 			word);
 	buf_done(&words);
 	return CLI_USAGE;
+}
+
+static bool
+cli_asks_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0)
+			return true;
+	return false;
 }
 
 static int
@@ -99,15 +111,16 @@ cli_run(struct cli *cli, char *program, int argc, char **argv)
 		cli->command = c;
 		argc -= words - 1;
 		argv += words - 1;
-		for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-			if (strcmp(argv[i], "--help") == 0)
-				return cli_help(cli, 0, NULL);
+		if (cli_asks_help(argc, argv))
+			return cli_help(cli, 0, NULL);
 		optind =
 			0; /* begins anew, also with what the first pass kept */
 		argv[0] = program; /* getopt's errors begin with it */
 		return c->run(cli, argc, argv);
 	}
-	return cli_unknown(argv[0]);
+	if (cli_asks_help(argc, argv))
+		return cli_help_begins(1, argv);
+	return cli_unknown(argc, argv);
 }
 
 /* The exit status: whoever reads us may not have got all of it. */

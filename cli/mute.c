@@ -71,7 +71,9 @@ cli_unmute(const struct cli *cli, int argc, char **argv)
 	body = alert_body("", NULL);
 	r = api_call(cli, "POST", "unmute", body, NULL, &answer);
 	if (r == CLI_OK)
-		puts("People are told again.");
+		puts(strcmp(api_str(answer, "result"), "already") == 0
+			     ? "Nothing was muted."
+			     : "People are told again.");
 	json_decref(answer);
 	json_decref(body);
 	return r;

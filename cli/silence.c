@@ -46,17 +46,17 @@ si_add_matcher(struct si *si, const char *text)
 		r = buf_printf(&si->query, "%s%s", si->query.len > 0 ? "," : "",
 			       one);
 		if (r < 0)
-			why = xstrdup("it is too long");
+			why = xstrdup("they are too long");
 	}
 	if (r == 0)
 		matchers_done(&m);
 	arena_done(&arena);
 	if (r == 0)
 		return CLI_OK;
-	clean = text_clean(text);
-	cli_say("`%s` is no matcher: %s; write for example 'instance=\"db1\"' "
-		"or 'job=~\"db.*\"', in quotes of the shell",
-		clean, why);
+	clean = text_clean(why);
+	cli_say("bad matchers: %s; for example 'instance=\"db1\"' or "
+		"'job=~\"db.*\"', in quotes of the shell",
+		clean);
 	free(clean);
 	free(why);
 	return CLI_USAGE;

@@ -358,13 +358,17 @@ al_muted(void *arg, int result)
 	struct api_call *call = arg;
 	struct engine *e = relay_engine(call->relay);
 	struct engine_status s;
+	json_t *mute;
 
 	if (e == NULL)
 		result = -ESHUTDOWN;
 	if (!api_alerts_did(call, result))
 		return;
 	engine_status(e, &s);
-	api_answer(call, 200, al_mute_json(&s));
+	mute = al_mute_json(&s);
+	json_object_set_new(mute, "result",
+			    json_string(result == 0 ? "done" : "already"));
+	api_answer(call, 200, mute);
 }
 
 void

@@ -93,6 +93,9 @@ class Alerts(Case):
     def test_list_none(self):
         self.serve_list()
         self.assertEqual(self.rows(), ["No alert is open."])
+        self.serve_list(query="alerts?limit=500")
+        self.serve_list(query="alerts?limit=500&past=1")
+        self.assertEqual(self.rows("--all"), ["There is no such alert."])
         self.serve_list(query=OPEN + "&match=a%3Db&receiver=boss")
         self.assertEqual(self.rows("--match", "a=b", "--receiver", "boss"),
                          ["No alert is meant by that."])
@@ -377,7 +380,7 @@ class Silences(Case):
                 self.belfry(*self.ADD, *bad, exit=64)
         self.assertIn("say why", self.belfry(
             "silence", "add", "--for", "1h", "a=b", exit=64).stderr)
-        self.assertIn("`db1` is no matcher", self.belfry(
+        self.assertIn('"db1" is no matcher', self.belfry(
             *self.ADD, "--for", "1h", "db1", exit=64).stderr)
         self.assertEqual(self.asked(), [])
 
@@ -434,9 +437,12 @@ class Mute(Case):
         self.belfry("mute", "--reason", "the rack")
         self.assertEqual(self.belfry("unmute").stdout,
                          "People are told again.\n")
+        self.api.answers["POST", "unmute"] = (
+            200, {"muted": False, "result": "already"})
+        self.assertEqual(self.belfry("unmute").stdout, "Nothing was muted.\n")
         self.assertEqual([json.loads(body) for _, _, body in self.api.asked], [
             {"who": WHO, "reason": "the rack", "for_ms": 1800000},
-            {"who": WHO, "reason": "the rack"}, {"who": WHO}])
+            {"who": WHO, "reason": "the rack"}, {"who": WHO}, {"who": WHO}])
 
     def test_wrong(self):
         for bad in ([], ["--for", "1h"], ["--reason", ""],

@@ -564,6 +564,13 @@ class Usage(Case):
                 self.belfry(*words, "--no-such-option", exit=64)
         self.assertEqual(len(re.findall("^usage:", self.belfry(
             "help", "queue").stdout, re.M)), 9)
+        self.assertEqual(self.belfry("queue", "--help").stdout,
+                         self.belfry("help", "queue").stdout)
+        self.assertIn("belfry: `queue nope` is no command; behind `queue` goes "
+                      "one of: list, ",
+                      self.belfry("queue", "nope", exit=64).stderr)
+        self.assertIn("belfry: `queue` is no command by itself; ",
+                      self.belfry("queue", exit=64).stderr)
 
     def test_wrong(self):
         for arguments in ([], ["nope"], ["queue"], ["queue", "nope"],

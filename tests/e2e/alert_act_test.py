@@ -164,6 +164,7 @@ class Act(harness.Case):
         self.assertIn("alerts are muted", self.belfryd.cli(
             "status", "--check", check=False).stdout)
         self.assertEqual(self.said("unmute"), "People are told again.\n")
+        self.assertEqual(self.said("unmute"), "Nothing was muted.\n")
         both = self.next_mail() + self.next_mail()
         self.assertIn("NO LONGER MUTED", both)
         self.assertIn("Slow", both)

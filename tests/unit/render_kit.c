@@ -262,7 +262,7 @@ kit_find(const char *name)
 	return row;
 }
 
-#define BASE "https://belfry.example.org/alerts/"
+#define BASE "https://belfry.example.org/alert/"
 
 struct render_notice
 kit_notice(const struct kit_row *row)
@@ -278,9 +278,9 @@ kit_notice(const struct kit_row *row)
 			     : "oncall";
 	n.route = "severity=\"critical\" > team=\"db\"";
 	n.now_ms = NOW;
-	n.ack_url = BASE "ack/TOKEN";
-	n.silence_url = BASE "silence/TOKEN";
-	n.show_url = BASE "show/TOKEN";
+	n.ack_url = BASE "ACK-TOKEN";
+	n.silence_url = BASE "SILENCE-TOKEN";
+	n.show_url = BASE "SHOW-TOKEN";
 	n.reply_token = "TOKEN";
 	n.message_id = "g.5.4.1@relay1.example.org";
 	n.root_id = n.seq > 0 ? "g.5.1.1@relay1.example.org" : NULL;

@@ -496,8 +496,9 @@ test_silent_back(void **state)
 	engine_rig_advance(er, 31 * SECOND, SECOND);
 	assert_told(er, "anna firing Disk: +a +b\n");
 	engine_rig_advance(er, 20 * MINUTE, 10 * SECOND);
-	assert_told(er,
-		    "anna firing BelfrySourceSilent: +BelfrySourceSilent\n");
+	assert_told(er, "anna firing BelfrySourceSilent: Nothing has come from "
+			"alertmanager any more, with 2 alerts open there: "
+			"+BelfrySourceSilent\n");
 	for (int i = 0; i < 20; i++) {
 		v[0].ends_ms = clock_wall_ms(er->rig.clock) + 4 * MINUTE;
 		engine_rig_take(er, v, 1);

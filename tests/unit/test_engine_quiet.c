@@ -377,7 +377,7 @@ test_mute(void **state)
 	engine_rig_advance(er, 31 * SECOND, SECOND);
 	assert_told(er, "anna firing Disk: +a\n");
 	mute(er, HOUR);
-	assert_told(er, "anna mute_begin Alerts are muted: storm\n");
+	assert_told(er, "anna mute_begin Mute of alerts: storm\n");
 	engine_status(er->e, &st);
 	assert_int_equal(st.muted_until_ms,
 			 clock_wall_ms(er->rig.clock) + HOUR);
@@ -392,7 +392,7 @@ test_mute(void **state)
 	assert_int_equal(engine_rig_state(er, C), INCIDENT_RESOLVED);
 	engine_rig_advance(er, 2 * MINUTE, 10 * SECOND);
 	assert_told(er, "anna more Disk: -a +b\n"
-			"anna mute_end Alerts are told again: -c (1 1 0) "
+			"anna mute_end Mute of alerts: -c (1 1 0) "
 			"storm\n");
 	engine_status(er->e, &st);
 	assert_int_equal(st.muted_until_ms, 0);
@@ -419,7 +419,7 @@ test_mute_restart(void **state)
 	engine_rig_open(er);
 	engine_rig_advance(er, 2 * MINUTE, SECOND);
 	assert_told(er, "anna firing Disk: +a\n"
-			"anna mute_end Alerts are told again: (1 0 0) "
+			"anna mute_end Mute of alerts: (1 0 0) "
 			"storm\n");
 }
 
@@ -437,7 +437,7 @@ test_unmute(void **state)
 	engine_rig_settle(er);
 	assert_int_equal(er->result, 0);
 	engine_rig_advance(er, SECOND, SECOND);
-	assert_told(er, "anna mute_end Alerts are told again: storm\n");
+	assert_told(er, "anna mute_end Mute of alerts: storm\n");
 	engine_mute(er->e, clock_wall_ms(er->rig.clock), "", "ben",
 		    engine_rig_answered, er);
 	engine_rig_settle(er);

@@ -288,8 +288,11 @@ test_doubt(void **state)
 	er->synced = false;
 	clock_jump(er->rig.clock, 2 * HOUR);
 	engine_rig_advance(er, HOUR, MINUTE);
-	assert_told(er,
-		    "anna firing BelfryClockDoubted: +BelfryClockDoubted\n");
+	assert_told(
+		er,
+		"anna firing BelfryClockDoubted: The clock was set: no alert "
+		"expires until it is synchronised, or `belfry clock "
+		"accept`: +BelfryClockDoubted\n");
 	assert_int_equal(engine_rig_state(er, A), INCIDENT_OPEN);
 	engine_clock_accept(er->e, engine_rig_answered, er);
 	engine_rig_settle(er);

@@ -138,6 +138,79 @@ test_subject_of_several(void **state)
 	assert_string_equal(er->mails[0].subject, "[london] Disk");
 }
 
+#define LONG_60 "123456789-123456789-123456789-123456789-123456789-123456789-"
+
+/* What is only named after a host, a key or its source is called what it says;
+ * too long is too long in all mails of the thread. */
+static void
+test_subject_of_sources(void **state)
+{
+	static const struct {
+		const char *name, *source, *labels, *annotations, *subject;
+	} rows[] = {
+		{"a rule", NULL, "alertname=Disk host=a", "summary=full",
+		 "Disk on a"},
+		{"a key", "cli", "alertname=backup source=cli",
+		 "summary=no_space_left", "backup: no_space_left"},
+		{"a key in the words", "cli", "alertname=dump source=cli",
+		 "summary=The_dump_failed", "The_dump_failed"},
+		{"a monitor", "uptimerobot",
+		 "alertname=shop source=uptimerobot instance=https://shop",
+		 "summary=shop_is_down", "shop_is_down on https://shop"},
+		{"a host in the words", "nas",
+		 "alertname=raid source=nas host=nas1 site=london",
+		 "summary=nas1_lost_a_disk", "[london] raid: nas1_lost_a_disk"},
+		{"no name at all", "shop", "alertname=shop source=shop",
+		 "summary=The_disk_is_full", "The_disk_is_full"},
+		{"no words", "door", "alertname=door source=door", NULL,
+		 "door"},
+		{"long", "cli", "alertname=k source=cli",
+		 "summary=" LONG_60 LONG_60 LONG_60,
+		 "k: " LONG_60 LONG_60 "1..."},
+	};
+	struct engine_rig *er = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct engine_alert a = {.source = rows[i].source,
+					 .labels = rows[i].labels,
+					 .annotations = rows[i].annotations};
+
+		engine_rig_take(er, &a, 1);
+		engine_rig_advance(er, 30 * SECOND, SECOND);
+		print_message("%s\n", rows[i].name);
+		assert_int_equal(er->nmails, 1);
+		assert_string_equal(er->mails[0].subject, rows[i].subject);
+		engine_rig_mails(er);
+		a.resolved = true;
+		engine_rig_take(er, &a, 1);
+		engine_rig_advance(er, 5 * MINUTE, 10 * SECOND);
+		assert_int_equal(er->nmails, 1);
+		assert_string_equal(er->mails[0].subject, rows[i].subject);
+		engine_rig_mails(er);
+	}
+}
+
+/* Several of a source that has no names. */
+static void
+test_subject_of_nameless(void **state)
+{
+	static const struct engine_alert two[] = {
+		{.key = "1",
+		 .labels = "alertname=shop source=shop",
+		 .annotations = "summary=The_disk_is_full"},
+		{.key = "2",
+		 .labels = "alertname=shop source=shop",
+		 .annotations = "summary=The_backup_failed"},
+	};
+	struct engine_rig *er = *state;
+
+	engine_rig_take(er, two, 2);
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	assert_int_equal(er->nmails, 1);
+	assert_string_equal(er->mails[0].subject,
+			    "The_disk_is_full and 1 more");
+}
+
 /* It came back within the hold: nobody hears of it. */
 static void
 test_hold(void **state)
@@ -306,6 +379,10 @@ test_stale(void **state)
 	assert_int_equal(engine_rig_state(er, A), -1);
 }
 
+#define SILENT                                                                 \
+	"Nothing has come from alertmanager any more, with 3 alerts open "     \
+	"there"
+
 /* A source that falls silent with all of its incidents is one alert. */
 static void
 test_silent(void **state)
@@ -324,8 +401,8 @@ test_silent(void **state)
 	engine_rig_advance(er, 31 * SECOND, SECOND);
 	engine_rig_mails(er);
 	engine_rig_advance(er, 10 * MINUTE, SECOND);
-	assert_told(er,
-		    "anna firing BelfrySourceSilent: +BelfrySourceSilent\n");
+	assert_told(er, "anna firing BelfrySourceSilent: " SILENT
+			": +BelfrySourceSilent\n");
 	assert_int_equal(engine_rig_state(er, A), INCIDENT_STALE);
 	/* It speaks again: all is as it was. */
 	for (int i = 0; i < 3; i++)
@@ -333,8 +410,8 @@ test_silent(void **state)
 	engine_rig_take(er, v, 3);
 	assert_int_equal(engine_rig_state(er, A), INCIDENT_OPEN);
 	engine_rig_advance(er, 6 * MINUTE, SECOND);
-	assert_told(er,
-		    "anna recovery BelfrySourceSilent: -BelfrySourceSilent\n");
+	assert_told(er, "anna recovery BelfrySourceSilent: " SILENT
+			": -BelfrySourceSilent\n");
 }
 
 /* One of several is no longer said, and the others are: it is stale by itself. */
@@ -485,6 +562,8 @@ main(void)
 		ENGINE_TEST(test_recovery),
 		ENGINE_TEST(test_subject),
 		ENGINE_TEST(test_subject_of_several),
+		ENGINE_TEST(test_subject_of_sources),
+		ENGINE_TEST(test_subject_of_nameless),
 		ENGINE_TEST(test_hold),
 		ENGINE_TEST(test_partly),
 		ENGINE_TEST(test_repeat),
