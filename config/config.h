@@ -122,7 +122,7 @@ enum config_serve {
 
 struct http_conf {
 	char *address;
-	struct conf_strings serve, trust, proxy;
+	struct conf_strings serve, trust, names, proxy;
 	unsigned serves;                      /* SERVE, resolved */
 	struct network_list trusted, proxies; /* TRUST and PROXY, resolved */
 	struct conf_mark mark;

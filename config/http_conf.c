@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "mail/address.h"
+
 static bool
 http_check_address(void *field, const struct conf_mark *mark,
 		   struct conf_errors *errors)
@@ -17,6 +19,26 @@ http_check_address(void *field, const struct conf_mark *mark,
 		   "families) or unix:/PATH, not `%s`",
 		   text);
 	return false;
+}
+
+static bool
+http_check_names(void *field, const struct conf_mark *mark,
+		 struct conf_errors *errors)
+{
+	const struct conf_strings *names = field;
+	bool ok = true;
+
+	(void)mark;
+	for (size_t i = 0; i < names->n; i++) {
+		if (address_is_domain(names->v[i], strlen(names->v[i])))
+			continue;
+		conf_error(errors, &names->marks[i],
+			   "`names` lists names of hosts, without a port, not "
+			   "`%s`",
+			   names->v[i]);
+		ok = false;
+	}
+	return ok;
 }
 
 /* Into `serves`, which stands in the same struct. */
@@ -69,6 +91,16 @@ static const struct conf_option http_options[] = {
 	 .help = "Networks whose clients may read, post alerts and act on "
 		 "them without a login.",
 	 .example = "[loopback, 10.1.0.0/16]"},
+	{.name = "names",
+	 .type = CONF_STRINGS,
+	 .offset = offsetof(struct http_conf, names),
+	 .dflt = "[]",
+	 .help = "Further names that clients without a login may know it by, "
+		 "beside localhost, `hostname`, that of `alerts.url`, names "
+		 "without a dot and addresses. A page can give any other name "
+		 "our address, and then read us through its visitor's browser.",
+	 .check = http_check_names,
+	 .example = "[belfry.mon.example.org]"},
 	{.name = "proxy",
 	 .type = CONF_STRINGS,
 	 .offset = offsetof(struct http_conf, proxy),

@@ -10,6 +10,7 @@
 #include "relay/alerts.h"
 #include "relay/api.h"
 #include "relay/hooks.h"
+#include "relay/http_host.h"
 #include "relay/http_login.h"
 
 #define HTTP_BODY_MAX    (64 * 1024)
@@ -68,6 +69,7 @@ struct http_page {
 	unsigned serves; /* 0: everywhere */
 	unsigned needs;  /* one of these rights; 0: none, to everybody */
 	size_t body_max; /* 0: HTTP_BODY_MAX */
+	bool by_name;    /* without a login only by a name of ours */
 	bool from_pages; /* what others' pages can make a browser send it
 			   * refuses by itself */
 	/* It says itself who may, before the body and when all is there; NULL:
@@ -101,12 +103,14 @@ static const struct http_page http_pages[] = {
 		.path = "/api/v1/",
 		.serves = CONFIG_SERVE_API,
 		.needs = API_RIGHTS,
+		.by_name = true,
 		.handle = api_handle,
 	},
 	{
 		.path = HOOKS_API_PATH,
 		.serves = CONFIG_SERVE_ALERTS,
 		.needs = V2_RIGHTS,
+		.by_name = true,
 		.from_pages = true,
 		.gate = alert_v2_gate,
 		.refused = hooks_refused,
@@ -116,6 +120,7 @@ static const struct http_page http_pages[] = {
 		.path = "/api/v2/",
 		.serves = CONFIG_SERVE_ALERTS,
 		.needs = V2_RIGHTS,
+		.by_name = true,
 		.from_pages = true,
 		.handle = alert_v2_handle,
 	},
@@ -176,6 +181,14 @@ http_unauthorized(struct relay *r, struct http_request *req)
 	http_answer(req, 401, TYPE_TEXT, "Unauthorized\n", 13);
 }
 
+/* Whoever posts alerts says whose they are, and a browser that it is one. */
+static bool
+http_wants_name(const struct http_page *page, const struct http_request *req)
+{
+	return page->by_name && (page->gate == NULL ||
+				 strcmp(http_request_method(req), "POST") != 0);
+}
+
 /* The header is there: 0, or the status that ends it before its body. */
 static int
 http_gate(void *arg, struct http_request *req)
@@ -202,6 +215,9 @@ http_gate(void *arg, struct http_request *req)
 		return 401;
 	}
 	who.rights = http_who_trusted(conf, &who.client);
+	if (who.rights != 0 && http_wants_name(page, req) &&
+	    !http_login_is_tried(req) && !http_host_is_ours(r, conf, req))
+		return 421;
 	if (page->gate != NULL) {
 		http_who_weaken(page, req, &who);
 		return page->gate(r, req, &who, http_login_is_tried(req));

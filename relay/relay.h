@@ -127,6 +127,7 @@ struct relay {
 	struct event *spawner_watch; /* owned */
 	int signal_fd;
 	bool forwarded_logged; /* the hint on X-Forwarded-For was given */
+	bool host_logged;      /* that on the names of a listener */
 	bool stopping;
 	bool failed;        /* it stops since it can't go on */
 	size_t alert_lists; /* of /api/v2 that are being made */

@@ -77,6 +77,54 @@ class HooksCase(AuthCase):
 
 
 class Hooks(HooksCase):
+    # --- by which name ------------------------------------------------------------
+
+    def test_names_of_others(self):
+        """A page may give its own name our address: then its visitor's browser
+        is trusted, and only the name tells."""
+        self.begin_with(users={"r": ("secret", "rights: [read]")},
+                        url="https://alerts.example.org:8443/x")
+        config, port = self.belfryd.config, self.belfryd.http
+        config["http"][0]["names"] = ["belfry.mon.example.org"]
+        self.belfryd.write_config()
+        self.reload()
+        paths = ("/api/v1/status", "/api/v1/alerts", "/api/v2/alerts",
+                 "/api/v2/silences", "/api/v2/status")
+        for host in ("evil.example", f"evil.example:{port}", "evil.example.",
+                     "127.0.0.1.evil.example", "localhost.evil.example",
+                     "evillocalhost.x", "[evil.example]", "x" * 300):
+            for path in paths:
+                self.assertEqual(self.status(path, method="GET", Host=host),
+                                 421, (host, path))
+        silence = {"matchers": [{"name": "a", "value": "b", "isRegex": False}],
+                   "startsAt": "2026-01-01T00:00:00Z", "comment": "x",
+                   "endsAt": "2030-01-01T00:00:00Z", "createdBy": "x"}
+        self.assertEqual(self.status("/api/v2/silences", silence,
+                                     Host="evil.example"), 421)
+        self.assertEqual(self.status("/api/v2/alerts", prometheus("A"),
+                                     Host="evil.example",
+                                     Origin="http://evil.example"), 401)
+        for host in ("127.0.0.1", f"127.0.0.1:{port}", "[::1]:1", "10.0.0.1",
+                     "localhost", "LOCALHOST:1", "a.localhost", "belfry",
+                     config["hostname"], config["hostname"] + ".:80",
+                     "alerts.example.org", "belfry.mon.example.org:8025"):
+            for path in paths:
+                self.assertEqual(self.status(path, method="GET", Host=host),
+                                 200, (host, path))
+        # Who says who they are, and who says nothing that others must not know.
+        self.assertEqual(self.status("/api/v1/status", method="GET",
+                                     Host="evil.example",
+                                     Authorization="Basic cjpzZWNyZXQ="),
+                         200)
+        self.assertEqual(self.status("/metrics", method="GET",
+                                     Host="evil.example"), 200)
+        self.assertEqual(self.status("/hooks/uptimerobot", DOWN,
+                                     Host="evil.example"), 200)
+        self.assertEqual(self.status("/api/v2/alerts", prometheus("A"),
+                                     Host="evil.example"), 200)
+        (event,) = self.wait_events(1, "host_refused")
+        self.assertEqual(event["host"], "evil.example")
+
     # --- what becomes of it -----------------------------------------------------
 
     def test_to_a_mail(self):
