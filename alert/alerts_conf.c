@@ -282,6 +282,34 @@ static const struct conf_table flap_table = {
 	.options = flap_options,
 };
 
+#define LIMIT(member)                                                          \
+	(offsetof(struct alerts_conf, member) -                                \
+	 offsetof(struct alerts_conf, limits))
+
+static const struct conf_option limits_options[] = {
+	{.name = "incidents",
+	 .type = CONF_INT,
+	 .offset = LIMIT(limits.incidents),
+	 .dflt = "250000",
+	 .help = "Incidents that are held in memory: those that are not over, "
+		 "and those of the last hour.",
+	 .min = 1,
+	 .max = 10000000},
+	{.name = "bytes",
+	 .type = CONF_SIZE,
+	 .offset = LIMIT(limits.bytes),
+	 .dflt = "384M",
+	 .help = "What they may take of memory, with all that they say.",
+	 .min = 64 * 1024,
+	 .max = INT64_C(64) << 30},
+	{.name = NULL},
+};
+
+static const struct conf_table limits_table = {
+	.size = sizeof(((struct alerts_conf *)0)->limits),
+	.options = limits_options,
+};
+
 #define BEAT(member)                                                           \
 	(offsetof(struct alerts_conf, member) -                                \
 	 offsetof(struct alerts_conf, heartbeat))
@@ -471,6 +499,14 @@ static const struct conf_option alerts_options[] = {
 	 .dflt = "{}",
 	 .help = "When an incident that comes and goes is told of once.",
 	 .table = &flap_table},
+	{.name = "limits",
+	 .type = CONF_TABLE,
+	 .offset = offsetof(struct alerts_conf, limits),
+	 .dflt = "{}",
+	 .help = "How much is held at once. Above that what is new is refused "
+		 "for now, so that its source sends it again (HTTP 503 with "
+		 "`Retry-After`); what is known goes on.",
+	 .table = &limits_table},
 	{.name = "own",
 	 .type = CONF_STRINGS,
 	 .offset = offsetof(struct alerts_conf, own),

@@ -171,6 +171,9 @@ struct alerts_conf {
 	struct {
 		int64_t changes, within_ms;
 	} flap;
+	struct {
+		int64_t incidents, bytes;
+	} limits;
 	struct conf_strings own;
 	unsigned own_bits; /* OWN, resolved */
 	struct {

@@ -75,10 +75,16 @@ engine_find_id(struct engine *e, uint64_t id)
 	return in;
 }
 
+size_t
+incident_bytes(size_t text_len)
+{
+	return sizeof(struct incident) + sizeof(struct link) + text_len;
+}
+
 void
 engine_count(struct engine *e, const struct incident *in)
 {
-	e->text_bytes += in->text_len;
+	e->held_bytes += incident_bytes(in->text_len);
 	e->count[in->c.state]++;
 	if (in->c.state == INCIDENT_OPEN)
 		in->source->nopen++;
@@ -87,7 +93,7 @@ engine_count(struct engine *e, const struct incident *in)
 void
 engine_uncount(struct engine *e, const struct incident *in)
 {
-	e->text_bytes -= in->text_len;
+	e->held_bytes -= incident_bytes(in->text_len);
 	e->count[in->c.state]--;
 	if (in->c.state == INCIDENT_OPEN)
 		in->source->nopen--;

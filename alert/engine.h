@@ -32,8 +32,6 @@ struct render_notice;
 struct target;
 struct alert_link_key;
 
-#define ENGINE_INCIDENTS_MAX 250000       /* in memory */
-#define ENGINE_TEXT_MAX      (384u << 20) /* bytes, of what they say */
 #define ENGINE_WAITING_MAX   50000       /* alerts that wait for a commit ... */
 #define ENGINE_WAITING_TEXT  (64u << 20) /* ... and what they say, bytes */
 #define ENGINE_MALFORMED_MAX 100
@@ -111,7 +109,8 @@ void engine_turn(struct engine *e);
  * the records are being read): try again; -ENOENT; -EALREADY; -ESHUTDOWN. */
 typedef void engine_done_fn(void *arg, int result);
 
-/* V is copied. One commit for all of it. */
+/* V is copied. One commit for all of it. -EAGAIN also where there is no room for
+ * some of it (`limits`): the rest is taken all the same. */
 void engine_take(struct engine *e, const struct alert *v, size_t n,
 		 engine_done_fn *done, void *arg);
 /* What could not be understood, for people to look at: the last

@@ -322,6 +322,7 @@ struct engine {
 	int64_t doubt_mono_ms, marks_ms;
 	uint64_t limits_hit; /* of RULES, as logged */
 	struct metric_cell *incidents_cell[INCIDENT_NSTATE], *latency_cell;
+	struct metric_cell *bytes_cell, *full_cell;
 	struct metric_cell *outcome_cell[CHANNEL_NCHANNEL][2];
 	struct loop_timer timer;
 	struct post turn_post;
@@ -331,7 +332,9 @@ struct engine {
 	struct job job;
 	struct work_list waiting;
 	size_t nwaiting, waiting_text; /* alerts; bytes */
-	size_t text_bytes;             /* of all incidents */
+	size_t held_bytes;             /* of all incidents ... */
+	size_t fresh_bytes;            /* ... and that a job adds to them */
+	bool full;                     /* as logged */
 	bool step_posted;
 	struct post step_post;
 	struct arena scratch; /* within one call */
@@ -348,6 +351,8 @@ struct source *engine_source(struct engine *e, const char *name);
 struct incident *engine_find_print(struct engine *e, const uint8_t *print);
 struct incident *engine_find_id(struct engine *e, uint64_t id);
 void engine_turn_soon(struct engine *e);
+/* What one takes of memory that says TEXT_LEN bytes. */
+size_t incident_bytes(size_t text_len);
 void engine_count(struct engine *e, const struct incident *in);
 void engine_uncount(struct engine *e, const struct incident *in);
 /* IN leaves memory; it stands in no group. */
@@ -555,6 +560,7 @@ bool mute_waits_for(const struct engine *e, const struct incident *in);
 void malformed_load(struct engine *e, uint8_t at, uint64_t blob, uint32_t pages,
 		    const void *value, size_t len);
 void metric_init(struct engine *e);
+void metric_full(struct engine *e);
 void metric_outcome(struct engine *e, const struct notice *n, bool accepted);
 
 int engine_channel(const char *name); /* -1: none */

@@ -11,6 +11,7 @@
 
 #define JOB_BYTES (4u << 20)
 #define JOB_WORKS 2000
+#define JOB_ROW   200 /* of a record, besides its value */
 
 void
 job_init(struct engine *e)
@@ -298,6 +299,7 @@ job_clear(struct engine *e)
 	j->n = j->nintents = 0;
 	buf_clear(&j->bytes);
 	arena_done(&j->arena);
+	e->fresh_bytes = 0;
 }
 
 static void
@@ -364,7 +366,21 @@ job_is_empty(const struct job *j)
 	       STAILQ_EMPTY(&j->groups) && STAILQ_EMPTY(&j->notices);
 }
 
+/* What it will write, roughly: values, texts in pages, messages. */
 static size_t
+job_bytes(const struct job *j)
+{
+	size_t bytes = j->bytes.len + JOB_ROW * j->n;
+
+	for (size_t i = 0; i < j->n; i++)
+		bytes += j->v[i].text_len;
+	for (size_t i = 0; i < j->nintents; i++)
+		if (j->intents[i]->publish != NULL)
+			bytes += publish_bytes(j->intents[i]->publish);
+	return bytes;
+}
+
+static void
 job_prepare(struct engine *e)
 {
 	struct job *j = &e->job;
@@ -392,7 +408,6 @@ job_prepare(struct engine *e)
 		.loop = e->deps.loop,
 		.need = need,
 	};
-	return bytes;
 }
 
 void
@@ -401,14 +416,14 @@ job_step(struct engine *e)
 	struct job *j = &e->job;
 
 	while (!j->out && !STAILQ_EMPTY(&e->waiting)) {
-		size_t bytes = job_prepare(e);
 		struct work_list works;
 
+		job_prepare(e);
 		job_seal(e);
 		arena_done(&e->scratch);
 		if (!job_is_empty(j)) {
 			j->out = true;
-			j->store.bytes = bytes + j->bytes.len + 200 * j->n;
+			j->store.bytes = job_bytes(j);
 			store_run(e->store, &j->store);
 			return;
 		}

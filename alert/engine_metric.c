@@ -12,6 +12,16 @@ static const struct metric_desc metric_descs[] = {
 	 "Incidents by state.",
 	 {"state"},
 	 NULL},
+	{"belfry_alert_bytes",
+	 METRIC_GAUGE,
+	 "What incidents take of memory.",
+	 {NULL},
+	 NULL},
+	{"belfry_alert_full_total",
+	 METRIC_COUNTER,
+	 "Posts with something new for which there was no room.",
+	 {NULL},
+	 NULL},
 	{"belfry_alert_notifications_total",
 	 METRIC_COUNTER,
 	 "Notifications whose fate is known: accepted or failed.",
@@ -33,6 +43,8 @@ metric_scrape(void *arg)
 		metric_set(e->incidents_cell[i],
 			   (double)__atomic_load_n(&e->count[i],
 						   __ATOMIC_RELAXED));
+	metric_set(e->bytes_cell,
+		   (double)__atomic_load_n(&e->held_bytes, __ATOMIC_RELAXED));
 }
 
 void
@@ -48,11 +60,15 @@ metric_init(struct engine *e)
 		e->incidents_cell[i] =
 			metric_cell(f, incident_state_names[i], NULL);
 	f = metric_register(e->deps.metrics, &metric_descs[1]);
+	e->bytes_cell = metric_cell(f, NULL);
+	f = metric_register(e->deps.metrics, &metric_descs[2]);
+	e->full_cell = metric_cell(f, NULL);
+	f = metric_register(e->deps.metrics, &metric_descs[3]);
 	for (int i = 0; i < CHANNEL_NCHANNEL; i++)
 		for (int k = 0; k < 2; k++)
 			e->outcome_cell[i][k] = metric_cell(f, channel_names[i],
 							    results[k], NULL);
-	f = metric_register(e->deps.metrics, &metric_descs[2]);
+	f = metric_register(e->deps.metrics, &metric_descs[4]);
 	e->latency_cell = metric_cell(f, NULL);
 	metrics_on_scrape(e->deps.metrics, metric_scrape, e);
 }
@@ -66,4 +82,11 @@ metric_outcome(struct engine *e, const struct notice *n, bool accepted)
 	if (accepted && n->c.event_ms > 0)
 		metric_observe(e->latency_cell,
 			       (double)(engine_now(e) - n->c.event_ms) / 1000);
+}
+
+void
+metric_full(struct engine *e)
+{
+	if (e->deps.metrics != NULL)
+		metric_add(e->full_cell, 1);
 }

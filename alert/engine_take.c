@@ -10,10 +10,11 @@
 #include <string.h>
 
 #include "alert/engine_impl.h"
+#include "base/log.h"
 #include "base/must.h"
 #include "base/xalloc.h"
 
-#define TAKE_EACH 1024 /* bytes of an alert in the store, roughly */
+#define TAKE_EACH 1024 /* of an alert in the store, besides its text */
 
 struct taken {
 	uint8_t print[INCIDENT_PRINT];
@@ -30,6 +31,7 @@ struct take {
 	engine_done_fn *done;
 	void *arg;
 	size_t n, bytes;
+	bool refused; /* some of it: there is no room */
 	struct taken v[];
 };
 
@@ -38,6 +40,8 @@ take_done(struct engine *e, struct work *w, int result)
 {
 	struct take *t = (struct take *)w;
 
+	if (result == 0 && t->refused)
+		result = -EAGAIN;
 	e->nwaiting -= t->n;
 	e->waiting_text -= t->bytes;
 	for (size_t i = 0; i < t->n; i++)
@@ -45,6 +49,58 @@ take_done(struct engine *e, struct work *w, int result)
 	if (t->done != NULL)
 		t->done(t->arg, result);
 	free(t);
+}
+
+/* --- room ------------------------------------------------------------------- */
+
+/* Below this share of a limit there is room again. */
+static bool
+below(uint64_t n, int64_t limit)
+{
+	return n <= (uint64_t)limit - (uint64_t)limit / 16;
+}
+
+static void
+take_say_full(struct engine *e, bool full, size_t n)
+{
+	if (full == e->full)
+		return;
+	e->full = full;
+	log_event(e->deps.log, full ? LOG_WARNING : LOG_INFO,
+		  full ? "alert_full" : "alert_room",
+		  LOG_INT("incidents", (int64_t)n),
+		  LOG_INT("bytes", (int64_t)e->held_bytes));
+}
+
+/* For A, of IN (NULL: a new one)? What Belfry says itself is little, and about
+ * just such things. */
+static bool
+take_has_room(struct engine *e, const struct taken *a,
+	      const struct incident *in)
+{
+	const struct rules_settings *s = rules_settings(e->rules);
+	size_t n = HASH_CNT(by_id, e->incidents) +
+		   HASH_CNT(by_print, e->fresh_incidents);
+	size_t bytes = e->held_bytes + e->fresh_bytes;
+	size_t more = incident_bytes(a->len), had = 0;
+
+	if (in != NULL)
+		had = incident_bytes(in->edit != NULL && in->edit->text != NULL
+					     ? in->edit->text_len
+					     : in->text_len);
+	if (strcmp(a->source->name, source_kind_names[SOURCE_OWN]) == 0)
+		return true;
+	if (more <= had)
+		return true;
+	if ((in == NULL && n >= (size_t)s->incidents_max) ||
+	    bytes + (more - had) > (size_t)s->bytes_max) {
+		take_say_full(e, true, n);
+		return false;
+	}
+	if (below(n, s->incidents_max) && below(bytes, s->bytes_max))
+		take_say_full(e, false, n);
+	e->fresh_bytes += more - had;
+	return true;
 }
 
 /* --- what it changes -------------------------------------------------------- */
@@ -167,24 +223,30 @@ take_ended(struct engine *e, struct incident *in)
 	job_history(e, in, HISTORY_RESOLVED, "", "said %s", in->source->name);
 }
 
-static void
+/* False: it says something new, for which there is no room. That it still fires
+ * is known then. */
+static bool
 take_firing(struct engine *e, struct taken *a, int64_t now)
 {
 	struct incident *in = engine_find_print(e, a->print);
 	const struct incident_core *c;
-	bool moved = false;
+	bool moved = false, room = true;
 
 	if (in == NULL) {
-		take_new(e, a, now);
-		return;
+		room = take_has_room(e, a, NULL);
+		if (room)
+			take_new(e, a, now);
+		return room;
 	}
 	c = job_core(in);
 	in->heard_ms = now;
 	in->expires_ms = taken_expires(e, a, now);
 	if (taken_is_closed(c, a))
-		return;
-	if (!taken_is_same_text(in, a))
-		moved = taken_set_text(e, in, a);
+		return true;
+	if (!taken_is_same_text(in, a)) {
+		room = take_has_room(e, a, in);
+		moved = room && taken_set_text(e, in, a);
+	}
 	if (c->state != INCIDENT_OPEN)
 		take_reopen(e, in, a, now);
 	else if (moved)
@@ -197,6 +259,7 @@ take_firing(struct engine *e, struct taken *a, int64_t now)
 	} else {
 		engine_plan(e, in);
 	}
+	return room;
 }
 
 static void
@@ -231,19 +294,18 @@ take_prepare(struct engine *e, struct work *w)
 
 	if (!e->loaded)
 		return -EAGAIN;
-	if (HASH_CNT(by_id, e->incidents) + t->n > ENGINE_INCIDENTS_MAX ||
-	    e->text_bytes + t->bytes > ENGINE_TEXT_MAX)
-		return -EAGAIN;
 	for (size_t i = 0; i < t->n; i++) {
 		if (t->v[i].sign)
 			; /* that it came is all */
 		else if (t->v[i].status == ALERT_FIRING)
-			take_firing(e, &t->v[i], now);
+			t->refused |= !take_firing(e, &t->v[i], now);
 		else
 			take_resolved(e, &t->v[i], now);
 		engine_source_heard(e, t->v[i].source, now);
 		arena_done(&e->scratch);
 	}
+	if (t->refused)
+		metric_full(e);
 	return 0;
 }
 
@@ -299,7 +361,6 @@ engine_take(struct engine *e, const struct alert *v, size_t n,
 	t->work.prepare = take_prepare;
 	t->work.done = take_done;
 	t->work.need = STORE_NEED_NOTICE;
-	t->work.bytes = n * TAKE_EACH;
 	if (!e->loaded || e->nwaiting + n > ENGINE_WAITING_MAX)
 		r = -EAGAIN;
 	for (size_t i = 0; r == 0 && i < n; i++) {
@@ -317,5 +378,6 @@ engine_take(struct engine *e, const struct alert *v, size_t n,
 	}
 	e->nwaiting += t->n;
 	e->waiting_text += t->bytes;
+	t->work.bytes = n * TAKE_EACH + t->bytes;
 	engine_submit(e, &t->work);
 }

@@ -100,6 +100,8 @@ rm_settings(struct rules_maker *m, const char *hostname)
 		.retention_ms = c->retention_ms,
 		.flap_changes = c->flap.changes,
 		.flap_within_ms = c->flap.within_ms,
+		.incidents_max = c->limits.incidents,
+		.bytes_max = c->limits.bytes,
 		.own = c->own_bits,
 		.expect_within_ms = c->heartbeat.within_ms,
 		.ping_every_ms = c->heartbeat.every_ms,

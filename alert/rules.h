@@ -124,8 +124,9 @@ struct rules_settings {
 	const char *templates; /* "": ours */
 	int64_t lifetime_ms, retention_ms;
 	int64_t flap_changes, flap_within_ms;
-	unsigned own;           /* a bit for each enum alert_own */
-	struct matchers expect; /* of the heartbeat; empty: none */
+	int64_t incidents_max, bytes_max; /* held */
+	unsigned own;                     /* a bit for each enum alert_own */
+	struct matchers expect;           /* of the heartbeat; empty: none */
 	int64_t expect_within_ms, ping_every_ms;
 	const struct conf_mark *mark; /* of the section */
 };

@@ -110,6 +110,8 @@ void draft_abandon(struct draft **draft);
 struct publish;
 struct publish *publish_prepare(struct draft **draft,
 				const struct envelope *env);
+/* What it will write, roughly. */
+size_t publish_bytes(const struct publish *p);
 /* 0, or as draft_commit's result; nothing was written then. */
 int publish_in(struct store_txn *txn, struct publish *p);
 /* In the job's AFTER (store thread): committed or not. Frees *P. */

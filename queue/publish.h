@@ -48,7 +48,5 @@ void publish_compose(struct publish *p, const struct envelope *env,
 		     int64_t size);
 /* In the store thread, when it is committed. */
 void publish_committed(struct publish *p);
-/* Bytes it will write, roughly. */
-size_t publish_bytes(const struct publish *p);
 
 #endif

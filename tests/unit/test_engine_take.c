@@ -251,6 +251,80 @@ test_long(void **state)
 	assert_int_equal(engine_rig_take(er, v, 100), 0);
 }
 
+#define WORDS 30000 /* of one alert */
+
+static const struct {
+	const char *name, *yaml;
+	size_t fits;
+	bool long_text; /* of the first, later */
+	int result;
+} room_rows[] = {
+	{"incidents", "mail: [anna@example.org]\nlimits: {incidents: 3}\n", 3,
+	 true, 0},
+	{"bytes", "mail: [anna@example.org]\nlimits: {bytes: 64K}\n", 2, true,
+	 -EAGAIN},
+	{"bytes, of few words",
+	 "mail: [anna@example.org]\nlimits: {bytes: 64K}\n", 2, false, 0},
+};
+
+/* Where there is no room for what is new, what is known goes on. */
+static void
+test_room(void **state)
+{
+	static char words[WORDS], longer[2 * WORDS];
+	static char labels[4][40];
+	struct engine_alert v[4];
+
+	(void)state;
+	snprintf(words, sizeof(words), "description=");
+	memset(words + strlen(words), 'w', sizeof(words) - 1 - strlen(words));
+	snprintf(longer, sizeof(longer), "%s summary=%s", words, words + 12);
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(labels[i], sizeof(labels[i]),
+			 "alertname=Disk host=%zu", i);
+		v[i] = (struct engine_alert){.labels = labels[i],
+					     .annotations = words};
+	}
+	for (size_t i = 0; i < sizeof(room_rows) / sizeof(room_rows[0]); i++) {
+		struct engine_rig er;
+		struct engine_status st;
+		int r;
+
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, room_rows[i].yaml);
+		if (engine_rig_take(&er, v, 4) != -EAGAIN)
+			fail_msg("%s", room_rows[i].name);
+		engine_status(er.e, &st);
+		assert_int_equal(st.incidents[INCIDENT_OPEN],
+				 room_rows[i].fits);
+		assert_int_equal(rig_logged(&er.rig, "event=alert_full"), 1);
+		/* Again, with what is known and what is not. */
+		assert_int_equal(engine_rig_take(&er, v, 1), 0);
+		assert_int_equal(engine_rig_take(&er, v + 3, 1), -EAGAIN);
+		assert_int_equal(rig_logged(&er.rig, "event=alert_full"), 1);
+		/* Other words of one that is known. */
+		r = engine_rig_take(
+			&er,
+			&(struct engine_alert){
+				.labels = labels[0],
+				.annotations = room_rows[i].long_text
+						       ? longer
+						       : "summary=less",
+			},
+			1);
+		assert_int_equal(r, room_rows[i].result);
+		/* What is over makes room once it has left memory. */
+		for (size_t k = 0; k < 4; k++)
+			engine_rig_resolve(&er, labels[k]);
+		engine_status(er.e, &st);
+		assert_int_equal(st.incidents[INCIDENT_OPEN], 0);
+		engine_rig_advance(&er, 2 * HOUR, HOUR);
+		assert_int_equal(engine_rig_take(&er, v + 3, 1), 0);
+		assert_int_equal(rig_logged(&er.rig, "event=alert_room"), 1);
+		engine_rig_done(&er);
+	}
+}
+
 /* Somebody else wrote the record: nothing is changed. */
 static int
 put_again(struct store_txn *txn, void *arg)
@@ -328,7 +402,7 @@ main(void)
 		ENGINE_TEST(test_stale),   ENGINE_TEST(test_awake),
 		ENGINE_TEST(test_past),    ENGINE_TEST(test_busy),
 		ENGINE_TEST(test_strange), ENGINE_TEST(test_long),
-		ENGINE_TEST(test_version),
+		ENGINE_TEST(test_version), cmocka_unit_test(test_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -521,6 +521,8 @@ test_metrics(void **state)
 	assert_int_equal(metrics_render(er->rig.metrics, &out), 0);
 	assert_non_null(
 		strstr(out.data, "belfry_alert_incidents{state=\"open\"} 3\n"));
+	assert_non_null(strstr(out.data, "\nbelfry_alert_bytes "));
+	assert_non_null(strstr(out.data, "\nbelfry_alert_full_total 0\n"));
 	assert_non_null(strstr(out.data,
 			       "belfry_alert_notifications_total{channel="
 			       "\"mail\",result=\"accepted\"} 1\n"));
