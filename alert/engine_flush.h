@@ -3,17 +3,18 @@
  * messages. Private to the engine.
  *
  *	looked at (engine_look.c) -> intents (engine_intent.c) -> letters
- *	(engine_letter.c) -> one job (engine_flush.c)
+ *	(engine_letter.c) -> one job (engine_commit.c, engine_flush.c)
  */
 #ifndef ALERT_ENGINE_FLUSH_H
 #define ALERT_ENGINE_FLUSH_H
 
 #include "alert/engine_impl.h"
 
-#define FLUSH_GROUPS  1000
-#define FLUSH_LETTERS 128 /* of one flush, and then some */
-#define FLUSH_TARGETS 256
-#define FLUSHES_MOST  2 /* not committed: bounds the letters in memory */
+#define FLUSH_GROUPS   1000
+#define FLUSH_LETTERS  128 /* of one flush, and then some */
+#define FLUSH_TARGETS  256
+#define FLUSH_LATER_MS ENGINE_MINUTE /* what could not be written */
+#define FLUSHES_MOST   2 /* not committed: bounds the letters in memory */
 
 /* Why a group tells. */
 enum why {
@@ -43,7 +44,7 @@ struct announce {
 	const char *subject, *why, *who, *note;
 	int64_t since_ms, until_ms, next_ms;
 	const char *next_what;
-	size_t nfiring, nresolved, n;
+	size_t nfiring, nresolved, nstale, n;
 	struct render_alert *v;
 };
 
@@ -75,10 +76,23 @@ struct flush {
 	struct engine *e;
 	struct arena arena;
 	int64_t now;
-	size_t ngroups;
-	struct flush_group *groups[FLUSH_GROUPS];
+	size_t ngroups, room;
+	struct flush_group **groups; /* owned array; they lie in ARENA */
 	size_t nletters, nwriting;
+	bool says_mute; /* as it was after so many changes */
+	unsigned mute_changes;
 };
+
+/* The sooner of the two; 0 is never. */
+static inline void
+flush_plan_first(int64_t *first, int64_t when)
+{
+	if (when != 0 && (*first == 0 || when < *first))
+		*first = when;
+}
+
+/* engine_commit.c */
+int flush_prepare(struct engine *e, struct work *w);
 
 /* engine_flush.c */
 struct flush *flush_new(struct engine *e, int64_t now);
@@ -88,6 +102,12 @@ void flush_start(struct flush *f);
 /* A, to all of R; G is the group of Belfry's own words to it. */
 void flush_announce(struct flush *f, struct alert_group *g,
 		    const struct rules_receiver *r, const struct announce *a);
+
+/* engine_mute.c */
+/* Is what F says still so? 0, WORK_LATER, -ECANCELED. */
+int mute_may_say(const struct engine *e, const struct flush *f);
+void mute_put_said(struct engine *e);
+void mute_was_said(struct engine *e, int result);
 
 /* engine_look.c */
 void look_group(struct flush_group *fg);

@@ -149,6 +149,8 @@ struct silence {
 struct mute {
 	int64_t until_ms; /* 0: none */
 	int64_t since_ms;
+	bool said;  /* that it began */
+	bool ended; /* at UNTIL; only that is still to be said */
 	char reason[256], who[128];
 };
 
@@ -236,7 +238,7 @@ struct intent {
 	struct publish *publish; /* the lead's, until the job's AFTER */
 	uint8_t kind;            /* enum notice_kind */
 	int64_t event_ms;        /* what is told first came to pass; 0: none */
-	bool unwritten;          /* the lead's letter could not be */
+	int unwritten;           /* the lead's letter could not be: why */
 	bool dropped;            /* what it was made of is no longer so */
 	bool skipped;            /* by the job: the old message is out */
 	bool published;          /* the lead's PUBLISH was written */
@@ -301,6 +303,12 @@ struct engine {
 	struct silence **silences; /* owned */
 	size_t nsilences;
 	struct mute mute;
+	struct {
+		unsigned changes; /* of MUTE so far */
+		bool edited;      /* a job is about to change it */
+		bool ending, saying;
+		int64_t later_mono_ms; /* it failed: not before then */
+	} muting;
 	struct inhibit *inhibit;
 	bool look_all, rerouting;
 	size_t nflushes; /* under way */
@@ -318,7 +326,7 @@ struct engine {
 	int64_t newest_malformed_ms;
 	bool has_link_key;
 	struct alert_link_key link_key;
-	bool clock_known, clock_doubt, mute_ending;
+	bool clock_known, clock_doubt;
 	int64_t doubt_mono_ms, marks_ms;
 	uint64_t limits_hit; /* of RULES, as logged */
 	struct metric_cell *incidents_cell[INCIDENT_NSTATE], *latency_cell;

@@ -488,7 +488,9 @@ intents_announce(struct flush_group *fg, const struct rules_receiver *r)
 			notice == NULL);
 
 		it->tells = true;
-		it->old_message = it->seen_message;
+		/* That it began is old news; what an end says is not. */
+		if (it->notice->c.kind == NOTICE_MUTE_BEGIN)
+			it->old_message = it->seen_message;
 		it->kind = (uint8_t)fg->announce->kind;
 		it->event_ms = fg->flush->now;
 		fg_add_intent(fg, it);
@@ -512,7 +514,7 @@ intents_drop(struct flush_group *fg)
 /* --- in the store thread ------------------------------------------------------------ */
 
 /* All of a mail come to pass, or none does: when an old message is out, its
- * outcome makes the notice due. */
+ * outcome makes the notice due. Belfry's own words go after it. */
 static void
 intent_check(struct engine *e, struct store_txn *txn, struct intent *lead)
 {
@@ -520,7 +522,7 @@ intent_check(struct engine *e, struct store_txn *txn, struct intent *lead)
 	for (struct intent *it = lead; it != NULL; it = it->next) {
 		if (it->dropped)
 			lead->skipped = true;
-		else if (it->old_message != 0 &&
+		else if (it->old_message != 0 && it->group->announce == NULL &&
 			 publish_is_out_in(txn, e->deps.queue, it->old_message))
 			lead->skipped = true;
 	}
@@ -539,6 +541,8 @@ intent_run(struct engine *e, struct store_txn *txn, struct intent *lead)
 		if (it->old_message == 0)
 			continue;
 		r = publish_withdraw_in(txn, e->deps.queue, it->old_message);
+		if (r == -EBUSY && it->group->announce != NULL)
+			continue;
 		if (r < 0 && r != -ENOENT)
 			return r;
 	}

@@ -348,6 +348,7 @@ letter_announce(struct letter *l, const struct announce *a)
 	rn->note = a->note;
 	rn->nfiring = a->nfiring;
 	rn->nresolved = a->nresolved;
+	rn->nstale = a->nstale;
 	rn->n = a->n;
 	rn->v = a->v;
 	rn->next_ms = a->next_ms;
@@ -440,7 +441,7 @@ engine_written(struct engine_letter *el, int result)
 		f->e->deps.write(f->e->deps.write_ctx, el);
 		return;
 	}
-	l->lead->unwritten = result < 0;
+	l->lead->unwritten = result;
 	f->nwriting--;
 	flush_written(f);
 }

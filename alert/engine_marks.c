@@ -10,7 +10,7 @@
 bool
 engine_is_muted(const struct engine *e, int64_t now)
 {
-	return e->mute.until_ms > now;
+	return !e->mute.ended && e->mute.until_ms > now;
 }
 
 size_t

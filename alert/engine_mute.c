@@ -1,6 +1,13 @@
 /*
  * engine_mute - nobody is told for a while. It says so at both ends, ends by
  * itself, and tells at its end what came and went meanwhile.
+ *
+ *	none --mute--> ON, UNSAID --said--> ON --unmute, time--> ENDED
+ *	ENDED --said--> none
+ *
+ * Each arrow is one commit of the record, and "said" is that of the messages
+ * that say it: killed at any point, what is unsaid is said after the start. Whose
+ * end is unsaid keeps what its digest is made of; muted anew, it goes on.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,16 +18,21 @@
 #include "base/must.h"
 #include "base/xalloc.h"
 
-#define MUTE_FORMAT 1
+#define MUTE_FORMAT 2
+
+enum mute_record_flag { MUTE_RECORD_SAID = 1 << 0, MUTE_RECORD_ENDED = 1 << 1 };
 
 struct muting {
 	struct work work;
-	bool begins;
-	struct mute mute, before;
+	bool begins, by_time;
+	bool edits; /* the record, in the job */
+	struct mute mute;
 	char who[128]; /* ends it; "": time */
 	engine_done_fn *done;
 	void *arg;
 };
+
+/* --- the record ------------------------------------------------------------------ */
 
 static struct store_key
 mute_key(void)
@@ -29,16 +41,26 @@ mute_key(void)
 }
 
 static void
-mute_encode(const struct mute *m, struct buf *out)
+mute_put(struct engine *e, const struct mute *m)
 {
-	struct pack p = {.out = out};
+	struct put *p = job_put(e, mute_key());
+	struct pack pk = {.out = &e->job.bytes};
 
-	pack_u8(&p, MUTE_FORMAT);
-	pack_u64(&p, (uint64_t)m->until_ms);
-	pack_u64(&p, (uint64_t)m->since_ms);
-	pack_str(&p, m->reason);
-	pack_str(&p, m->who);
-	must(!p.bad);
+	e->muting.edited = true;
+	p->any = true;
+	if (m->until_ms == 0) {
+		p->what = PUT_DELETE;
+		return;
+	}
+	pack_u8(&pk, MUTE_FORMAT);
+	pack_u8(&pk, (uint8_t)((m->said ? MUTE_RECORD_SAID : 0) |
+			       (m->ended ? MUTE_RECORD_ENDED : 0)));
+	pack_u64(&pk, (uint64_t)m->until_ms);
+	pack_u64(&pk, (uint64_t)m->since_ms);
+	pack_str(&pk, m->reason);
+	pack_str(&pk, m->who);
+	must(!pk.bad);
+	put_seal(e, p);
 }
 
 int
@@ -46,10 +68,14 @@ mute_load(struct engine *e, const void *value, size_t len)
 {
 	struct mute m = {.until_ms = 0};
 	struct unpack u;
+	uint8_t flags;
 
 	unpack_init(&u, value, len);
 	if (unpack_u8(&u) != MUTE_FORMAT)
 		return -EPROTONOSUPPORT;
+	flags = unpack_u8(&u);
+	m.said = flags & MUTE_RECORD_SAID;
+	m.ended = flags & MUTE_RECORD_ENDED;
 	m.until_ms = (int64_t)unpack_u64(&u);
 	m.since_ms = (int64_t)unpack_u64(&u);
 	snprintf(m.reason, sizeof(m.reason), "%s", unpack_str(&u, &e->scratch));
@@ -66,17 +92,38 @@ mute_waits_for(const struct engine *e, const struct incident *in)
 	return e->mute.until_ms != 0 && in->c.changed_ms >= e->mute.since_ms;
 }
 
+/* The job that changes the record is over. */
+static void
+mute_became(struct engine *e, const struct mute *m, int result)
+{
+	e->muting.edited = false;
+	if (result == 0) {
+		e->mute = *m;
+		e->muting.changes++;
+	}
+}
+
+/* What the store would not take, or nobody could write, is tried again. */
+static void
+mute_later(struct engine *e, int result)
+{
+	if (result < 0)
+		e->muting.later_mono_ms =
+			clock_mono_ms(e->deps.clock) + ENGINE_MINUTE;
+	engine_turn_soon(e);
+}
+
 /* --- said at both ends ------------------------------------------------------------ */
 
-/* Did it come and go while nobody was told? */
+/* Is it over, and was nobody told of it, since nobody was to be? */
 static bool
 mute_missed(const struct incident *in, const struct mute *m)
 {
 	const struct incident_core *c = &in->c;
 	bool told = false;
 
-	if (c->state != INCIDENT_RESOLVED || c->changed_ms < m->since_ms ||
-	    c->opened_ms < m->since_ms)
+	if (c->state == INCIDENT_OPEN || c->flags & INCIDENT_QUIET ||
+	    c->changed_ms < m->since_ms || c->opened_ms > m->until_ms)
 		return false;
 	for (size_t i = 0; i < in->nlinks; i++) {
 		const struct link *link = &in->links[i];
@@ -114,7 +161,8 @@ mute_list(struct engine *e, const struct rules_receiver *r,
 		a->nfiring += in->c.state == INCIDENT_OPEN;
 		if (!mute_missed(in, m))
 			continue;
-		a->nresolved++;
+		a->nresolved += in->c.state == INCIDENT_RESOLVED;
+		a->nstale += in->c.state == INCIDENT_STALE;
 		if (a->n == ENGINE_LISTED_MAX)
 			continue;
 		text = arena_alloc(arena, sizeof(*text));
@@ -132,9 +180,9 @@ mute_list(struct engine *e, const struct rules_receiver *r,
 	}
 }
 
-/* The group of Belfry's own words to R. */
+/* The group of Belfry's own words to R; NULL: it is still to be made. */
 static struct alert_group *
-mute_group(struct engine *e, const struct rules_receiver *r)
+mute_group(struct engine *e, const struct rules_receiver *r, bool makes)
 {
 	struct labels none = {.n = 0};
 	uint8_t print[GROUP_PRINT];
@@ -142,61 +190,138 @@ mute_group(struct engine *e, const struct rules_receiver *r)
 
 	group_print(r->name, &none, GROUP_OWN, print);
 	g = group_find_print(e, print);
-	return g != NULL ? g
-			 : job_new_group(e, r->name, &none, GROUP_OWN, print);
+	if (g == NULL && makes)
+		g = job_new_group(e, r->name, &none, GROUP_OWN, print);
+	return g;
 }
 
-/* The groups are made with the mute itself; what is said follows. */
+/* That of the route hears in any case, the others of what they missed. */
 static void
-mute_groups(struct engine *e)
+mute_say_to(struct flush *f, const struct rules_receiver *r)
 {
-	const struct rules_receiver *v;
-	size_t n = rules_receivers(e->rules, &v);
-
-	for (size_t i = 0; i < n; i++)
-		(void)mute_group(e, &v[i]);
-}
-
-static void
-mute_say(struct engine *e, struct flush *f, const struct rules_receiver *r,
-	 const struct mute *m, bool begins)
-{
-	bool is_root = r == rules_root(e->rules)->receiver;
+	struct engine *e = f->e;
+	const struct mute *m = &e->mute;
 	struct announce *a = arena_alloc(&f->arena, sizeof(*a));
-	struct labels none = {.n = 0};
-	uint8_t print[GROUP_PRINT];
-	struct alert_group *g;
 
-	a->kind = begins ? NOTICE_MUTE_BEGIN : NOTICE_MUTE_END;
-	if (!begins)
+	a->kind = m->ended ? NOTICE_MUTE_END : NOTICE_MUTE_BEGIN;
+	if (m->ended)
 		mute_list(e, r, m, &f->arena, a);
-	if (!is_root && (begins || a->nresolved == 0))
-		return;
-	group_print(r->name, &none, GROUP_OWN, print);
-	g = group_find_print(e, print);
-	if (g == NULL || g->busy || f->ngroups == FLUSH_GROUPS)
+	if (r != rules_root(e->rules)->receiver &&
+	    a->nresolved + a->nstale == 0)
 		return;
 	a->subject = "Mute of alerts"; /* one thread */
 	a->why = "mute";
 	a->since_ms = m->since_ms;
-	a->until_ms = begins ? m->until_ms : engine_now(e);
+	a->until_ms = m->until_ms;
 	a->who = arena_strdup(&f->arena, m->who);
 	a->note = arena_strdup(&f->arena, m->reason);
-	a->next_ms = begins ? m->until_ms : 0;
-	a->next_what = begins ? "end of the mute" : NULL;
-	flush_announce(f, g, r, a);
+	a->next_ms = m->ended ? 0 : m->until_ms;
+	a->next_what = m->ended ? NULL : "end of the mute";
+	flush_announce(f, mute_group(e, r, false), r, a);
 }
 
-static void
-mute_announce(struct engine *e, const struct mute *m, bool begins)
+/* Groups that are missing are made by a job of their own. */
+static int
+mute_groups_prepare(struct engine *e, struct work *w)
 {
-	struct flush *f = flush_new(e, engine_now(e));
 	const struct rules_receiver *v;
 	size_t n = rules_receivers(e->rules, &v);
 
+	(void)w;
 	for (size_t i = 0; i < n; i++)
-		mute_say(e, f, &v[i], m, begins);
+		(void)mute_group(e, &v[i], true);
+	return 0;
+}
+
+static void
+mute_groups_done(struct engine *e, struct work *w, int result)
+{
+	e->muting.saying = false;
+	mute_later(e, result);
+	free(w);
+}
+
+static void
+mute_make_groups(struct engine *e)
+{
+	struct work *w = xcalloc(1, sizeof(*w));
+
+	w->prepare = mute_groups_prepare;
+	w->done = mute_groups_done;
+	w->need = STORE_NEED_RESULT;
+	w->bytes = 4096;
+	engine_submit(e, w);
+}
+
+/* All who may be told at once, or nobody yet. */
+static void
+mute_say(struct engine *e)
+{
+	const struct rules_receiver *v;
+	size_t n = rules_receivers(e->rules, &v);
+	struct flush *f;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct alert_group *g = mute_group(e, &v[i], false);
+
+		if (g == NULL) {
+			e->muting.saying = true;
+			mute_make_groups(e);
+			return;
+		}
+		if (g->busy)
+			return;
+	}
+	f = flush_new(e, engine_now(e));
+	f->says_mute = true;
+	f->mute_changes = e->muting.changes;
+	for (size_t i = 0; i < n; i++)
+		mute_say_to(f, &v[i]);
+	e->muting.saying = true;
 	flush_start(f);
+}
+
+/* What the mute is once F has said it. */
+static struct mute
+mute_said(const struct engine *e)
+{
+	struct mute m = e->mute;
+
+	if (m.ended)
+		return (struct mute){.until_ms = 0};
+	m.said = true;
+	return m;
+}
+
+int
+mute_may_say(const struct engine *e, const struct flush *f)
+{
+	if (e->muting.edited)
+		return WORK_LATER;
+	return f->mute_changes == e->muting.changes ? 0 : -ECANCELED;
+}
+
+void
+mute_put_said(struct engine *e)
+{
+	const struct mute m = mute_said(e);
+
+	mute_put(e, &m);
+}
+
+void
+mute_was_said(struct engine *e, int result)
+{
+	const struct mute m = mute_said(e);
+
+	e->muting.saying = false;
+	if (result == -ECANCELED)
+		return;
+	mute_became(e, &m, result);
+	mute_later(e, result);
+	/* What waited for the digest may go. */
+	if (result == 0)
+		engine_look_all(e);
 }
 
 /* --- begun, ended ------------------------------------------------------------------ */
@@ -205,28 +330,29 @@ static int
 muting_prepare(struct engine *e, struct work *w)
 {
 	struct muting *g = (struct muting *)w;
-	struct put *p;
+	const struct mute *now = &e->mute;
 
+	g->edits = false;
 	if (!e->loaded)
 		return -EAGAIN;
-	g->before = e->mute;
-	if (!g->begins && g->who[0] != '\0')
-		memcpy(g->before.who, g->who, sizeof(g->who));
+	if (e->muting.edited)
+		return WORK_LATER;
 	if (g->begins && g->mute.until_ms <= engine_now(e))
 		return -EINVAL;
-	if (!g->begins && e->mute.until_ms == 0)
+	if (!g->begins && (now->until_ms == 0 || now->ended))
 		return -EALREADY;
-	p = job_put(e, mute_key());
-	p->any = true;
-	if (!g->begins) {
-		p->what = PUT_DELETE;
-		return 0;
+	if (g->begins) {
+		g->mute.since_ms =
+			now->until_ms != 0 ? now->since_ms : engine_now(e);
+	} else {
+		g->mute = *now;
+		g->mute.ended = true;
+		g->mute.until_ms = engine_now(e);
+		if (g->who[0] != '\0')
+			memcpy(g->mute.who, g->who, sizeof(g->who));
 	}
-	g->mute.since_ms =
-		e->mute.until_ms != 0 ? e->mute.since_ms : engine_now(e);
-	mute_encode(&g->mute, &e->job.bytes);
-	put_seal(e, p);
-	mute_groups(e);
+	g->edits = true;
+	mute_put(e, &g->mute);
 	return 0;
 }
 
@@ -235,15 +361,14 @@ muting_done(struct engine *e, struct work *w, int result)
 {
 	struct muting *g = (struct muting *)w;
 
-	if (result == 0) {
-		mute_announce(e, g->begins ? &g->mute : &g->before, g->begins);
-		e->mute = g->mute;
-		engine_look_all(e);
-	} else if (!g->begins && g->done == NULL) {
-		e->mute_ending = false;
+	if (g->edits)
+		mute_became(e, &g->mute, result);
+	if (g->by_time) {
+		e->muting.ending = false;
+		mute_later(e, result);
 	}
 	if (result == 0)
-		e->mute_ending = false;
+		engine_look_all(e);
 	engine_turn_soon(e);
 	if (g->done != NULL)
 		g->done(g->arg, result);
@@ -287,12 +412,26 @@ engine_unmute(struct engine *e, const char *who, engine_done_fn *done,
 	engine_submit(e, &g->work);
 }
 
-/* It ends by itself. */
+static void
+mute_end_by_time(struct engine *e)
+{
+	struct muting *g = muting_new(NULL, NULL);
+
+	g->by_time = true;
+	e->muting.ending = true;
+	engine_submit(e, &g->work);
+}
+
 void
 mute_turn(struct engine *e, int64_t now)
 {
-	if (e->mute.until_ms == 0 || e->mute.until_ms > now || e->mute_ending)
+	const struct mute *m = &e->mute;
+
+	if (m->until_ms == 0 ||
+	    clock_mono_ms(e->deps.clock) < e->muting.later_mono_ms)
 		return;
-	e->mute_ending = true;
-	engine_submit(e, &muting_new(NULL, NULL)->work);
+	if (!m->ended && m->until_ms <= now && !e->muting.ending)
+		mute_end_by_time(e);
+	else if ((m->ended || !m->said) && !e->muting.saying && !e->rerouting)
+		mute_say(e);
 }

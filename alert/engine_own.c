@@ -239,6 +239,10 @@ clock_went_back(struct engine *e, int64_t moved)
 {
 	struct alert_group *g, *next;
 
+	if (e->mute.until_ms != 0) {
+		e->mute.since_ms += moved;
+		e->mute.until_ms += moved;
+	}
 	HASH_ITER(by_id, e->groups, g, next)
 	{
 		int64_t *const times[] = {&g->c.due_ms,    &g->c.flushed_ms,

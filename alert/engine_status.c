@@ -118,7 +118,7 @@ status_mute(const struct engine *e, struct engine_status *ret)
 {
 	if (!engine_is_muted(e, engine_now(e)))
 		return;
-	ret->muted_until_ms = e->mute.until_ms;
+	ret->muted_until_ms = e->mute.ended ? 0 : e->mute.until_ms;
 	ret->muted_since_ms = e->mute.since_ms;
 	snprintf(ret->muted_reason, sizeof(ret->muted_reason), "%s",
 		 e->mute.reason);

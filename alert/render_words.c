@@ -238,11 +238,12 @@ static const char *
 headline_mute(const struct render_scope *s)
 {
 	const struct render_notice *n = s->notice;
+	size_t missed = n->nresolved + n->nstale;
 
-	if (n->kind == NOTICE_MUTE_END && n->nfiring + n->nresolved > 0)
+	if (n->kind == NOTICE_MUTE_END && n->nfiring + missed > 0)
 		return arena_printf(s->arena,
 				    "NO LONGER MUTED%s: %zu missed, %s firing",
-				    by(s), n->nresolved, count(s, n->nfiring));
+				    by(s), missed, count(s, n->nfiring));
 	if (n->kind == NOTICE_MUTE_END)
 		return arena_printf(s->arena, "NO LONGER MUTED%s", by(s));
 	return arena_printf(s->arena, "MUTED until %s%s",

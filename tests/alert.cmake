@@ -32,7 +32,7 @@ add_test(NAME unit.engine_many_100000 COMMAND test_engine_many)
 set_tests_properties(unit.engine_many_100000 PROPERTIES LABELS "slow;plain"
                      TIMEOUT 600 ENVIRONMENT ENGINE_MANY=100000)
 # The same at every point.
-foreach(story one two acknowledged refused quiet)
+foreach(story one two acknowledged refused quiet mute)
   add_test(NAME unit.engine_crash_all.${story} COMMAND test_engine_crash)
   set_tests_properties(unit.engine_crash_all.${story} PROPERTIES LABELS slow
                        TIMEOUT 1800
@@ -40,6 +40,7 @@ foreach(story one two acknowledged refused quiet)
 endforeach()
 belfry_unit_test(engine_start belfry_engine_rig)
 belfry_unit_test(engine_quiet belfry_engine_rig)
+belfry_unit_test(engine_mute belfry_engine_rig)
 belfry_unit_test(engine_fail belfry_engine_rig)
 belfry_unit_test(engine_tell belfry_engine_rig)
 belfry_unit_test(engine_view belfry_engine_rig)

@@ -79,7 +79,8 @@ rig_write(void *ctx, struct engine_letter *l)
 	er->written++;
 	if (er->unwritten != NULL &&
 	    strcmp(er->unwritten, l->to->address) == 0) {
-		engine_written(l, -EMSGSIZE);
+		engine_written(l, er->unwritten_why != 0 ? er->unwritten_why
+							 : -EMSGSIZE);
 		return;
 	}
 	rig_write_line(n, &l->content);

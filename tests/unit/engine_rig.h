@@ -56,6 +56,7 @@ struct engine_rig {
 	size_t nout;
 	int written;           /* letters */
 	const char *unwritten; /* letters to this address fail; NULL: none do */
+	int unwritten_why;     /* -errno; 0: -EMSGSIZE */
 	const char *alias;     /* it stands for x@ and y@example.org */
 	bool synced;           /* the clock */
 	bool unturned;         /* the engine takes its turns by itself */

@@ -125,58 +125,6 @@ test_reload_endpoint(void **state)
 	assert_int_equal(er->written, written + 1);
 }
 
-/* --- a mute --------------------------------------------------------------------- */
-
-/* Who was told before that it fires hears at its end that it is over. */
-static void
-test_mute_recovery(void **state)
-{
-	struct engine_rig *er = *state;
-	int64_t now;
-	const char *told;
-
-	engine_rig_fire(er, A);
-	engine_rig_advance(er, 35 * SECOND, SECOND);
-	assert_told(er, "anna firing Disk: +a\n");
-	now = clock_wall_ms(er->rig.clock);
-	engine_mute(er->e, now + HOUR, "move", "anna", engine_rig_answered, er);
-	engine_rig_settle(er);
-	engine_rig_mails(er);
-	engine_rig_resolve(er, A);
-	engine_rig_advance(er, 55 * MINUTE, MINUTE);
-	assert_told(er, "");
-	engine_rig_advance(er, 20 * MINUTE, 10 * SECOND);
-	told = engine_rig_mails(er);
-	assert_non_null(strstr(told, "recovery Disk: -a"));
-}
-
-/* What came and went is in the digest, also after a start. */
-static void
-test_mute_digest_restart(void **state)
-{
-	struct engine_rig *er = *state;
-	int64_t now = clock_wall_ms(er->rig.clock);
-	const char *told;
-
-	engine_mute(er->e, now + 3 * HOUR, "move", "anna", engine_rig_answered,
-		    er);
-	engine_rig_settle(er);
-	engine_rig_fire(er, A);
-	engine_rig_advance(er, 10 * MINUTE, MINUTE);
-	engine_rig_resolve(er, A);
-	engine_rig_advance(er, 10 * MINUTE, MINUTE);
-	engine_rig_close(er);
-	engine_rig_open(er);
-	engine_rig_advance(er, HOUR, MINUTE);
-	engine_rig_close(er);
-	engine_rig_open(er);
-	engine_rig_mails(er);
-	engine_rig_advance(er, 2 * HOUR, MINUTE);
-	told = engine_rig_mails(er);
-	if (strstr(told, "-a") == NULL)
-		fail_msg("%s", told);
-}
-
 /* --- silences ------------------------------------------------------------------- */
 
 /* One is silenced while another waits for its turn: it does not wait longer. */
@@ -577,8 +525,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		ENGINE_TEST(test_reload_steps),
 		ENGINE_TEST(test_reload_endpoint),
-		ENGINE_TEST(test_mute_recovery),
-		ENGINE_TEST(test_mute_digest_restart),
 		ENGINE_TEST(test_silence_beside),
 		ENGINE_TEST(test_silence_refused),
 		ENGINE_TEST(test_unwritten),

@@ -33,6 +33,7 @@ struct seen {
 	/* By the letter of the host. */
 	int firing[26], over[26], down[26], reminded[26];
 	int fallback, told_acked;
+	int muted, unmuted, missed;
 	bool finished;
 	long calls;
 };
@@ -80,6 +81,10 @@ hear(const struct engine_mail *m)
 	word = strtok_r(text, " ", &save);
 	snprintf(kind, sizeof(kind), "%s", word);
 	seen->fallback += strcmp(kind, "fallback") == 0;
+	seen->muted += strcmp(kind, "mute_begin") == 0;
+	seen->unmuted += strcmp(kind, "mute_end") == 0;
+	seen->missed +=
+		strcmp(kind, "mute_end") == 0 && strstr(m->text, " -b") != NULL;
 	while ((word = strtok_r(NULL, " ", &save)) != NULL)
 		hear_one(kind, word);
 }
@@ -262,6 +267,44 @@ tell_quiet(struct engine_rig *er, bool again)
 	go_on(er, 10 * MINUTE, MINUTE);
 }
 
+/* A mute that is ended early, while that it began is still on its way; what
+ * came and went meanwhile is told. */
+static void
+tell_mute(struct engine_rig *er, bool again)
+{
+	int64_t now = clock_wall_ms(er->rig.clock);
+
+	if (!again) {
+		engine_mute(er->e, now + 20 * MINUTE, "x", "anna",
+			    engine_rig_answered, er);
+		engine_rig_settle(er);
+		fire(er, B);
+		go_on(er, MINUTE, 30 * SECOND);
+		resolve(er, B);
+		go_on(er, MINUTE, 30 * SECOND);
+		engine_unmute(er->e, "ben", engine_rig_answered, er);
+	}
+	go_on(er, 2 * MINUTE, 30 * SECOND);
+	er->far = FAR_TAKES;
+	if (seen->resolved == 0)
+		resolve(er, B);
+	go_on(er, 30 * MINUTE, MINUTE);
+}
+
+/* Killed before it was over, it is told as firing, or missed. */
+static void
+judge_mute(const struct seen *s)
+{
+	assert_in_range(s->muted, 0, 2);
+	assert_in_range(s->unmuted, s->fired > 0, 2);
+	if (s->fired == 0)
+		return;
+	if (s->firing[1] == 0)
+		assert_in_range(s->missed, 1, 2);
+	else
+		assert_in_range(s->over[1], 1, 2);
+}
+
 static const struct story stories[] = {
 	{"one", "mail: [anna@example.org]\nretention: 1d\n", tell_one,
 	 judge_one, 15, FAR_TAKES, NULL, NULL},
@@ -279,6 +322,8 @@ static const struct story stories[] = {
 	 "5.1.1"},
 	{"quiet", "mail: [anna@example.org]\nretention: 1d\n", tell_quiet,
 	 judge_one, 15, FAR_TAKES, NULL, NULL},
+	{"mute", "mail: [anna@example.org]\nretention: 1d\n", tell_mute,
+	 judge_mute, 15, FAR_DOWN, NULL, NULL},
 };
 
 /* --- lives --------------------------------------------------------------------------- */

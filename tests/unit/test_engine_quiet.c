@@ -354,96 +354,6 @@ test_interval(void **state)
 	assert_told(er, "anna firing Disk: +a\n");
 }
 
-/* --- mute ------------------------------------------------------------------------- */
-
-static void
-mute(struct engine_rig *er, int64_t ms)
-{
-	engine_mute(er->e, clock_wall_ms(er->rig.clock) + ms, "storm", "anna",
-		    engine_rig_answered, er);
-	engine_rig_settle(er);
-	assert_int_equal(er->result, 0);
-}
-
-/* It says so at both ends, ends by itself, and what came and went meanwhile is
- * told at once. */
-static void
-test_mute(void **state)
-{
-	struct engine_rig *er = *state;
-	struct engine_status st;
-
-	engine_rig_fire(er, A);
-	engine_rig_advance(er, 31 * SECOND, SECOND);
-	assert_told(er, "anna firing Disk: +a\n");
-	mute(er, HOUR);
-	assert_told(er, "anna mute_begin Mute of alerts: storm\n");
-	engine_status(er->e, &st);
-	assert_int_equal(st.muted_until_ms,
-			 clock_wall_ms(er->rig.clock) + HOUR);
-	assert_string_equal(st.muted_by, "anna");
-	engine_rig_fire(er, B);
-	engine_rig_fire(er, C);
-	engine_rig_advance(er, 10 * MINUTE, 10 * SECOND);
-	engine_rig_resolve(er, C);
-	engine_rig_resolve(er, A);
-	engine_rig_advance(er, 49 * MINUTE, 10 * SECOND);
-	assert_told(er, "");
-	assert_int_equal(engine_rig_state(er, C), INCIDENT_RESOLVED);
-	engine_rig_advance(er, 2 * MINUTE, 10 * SECOND);
-	assert_told(er, "anna more Disk: -a +b\n"
-			"anna mute_end Mute of alerts: -c (1 1 0) "
-			"storm\n");
-	engine_status(er->e, &st);
-	assert_int_equal(st.muted_until_ms, 0);
-	engine_rig_advance(er, 2 * HOUR, MINUTE);
-	assert_told(er, "");
-	assert_int_equal(engine_rig_state(er, C), -1);
-}
-
-/* It survives a restart, and ends at one when its time is over. */
-static void
-test_mute_restart(void **state)
-{
-	struct engine_rig *er = *state;
-
-	mute(er, HOUR);
-	engine_rig_mails(er);
-	engine_rig_fire(er, A);
-	engine_rig_close(er);
-	engine_rig_open(er);
-	engine_rig_advance(er, 10 * MINUTE, 10 * SECOND);
-	assert_told(er, "");
-	engine_rig_close(er);
-	clock_advance(er->rig.clock, HOUR);
-	engine_rig_open(er);
-	engine_rig_advance(er, 2 * MINUTE, SECOND);
-	assert_told(er, "anna firing Disk: +a\n"
-			"anna mute_end Mute of alerts: (1 0 0) "
-			"storm\n");
-}
-
-static void
-test_unmute(void **state)
-{
-	struct engine_rig *er = *state;
-
-	engine_unmute(er->e, "ben", engine_rig_answered, er);
-	engine_rig_settle(er);
-	assert_int_equal(er->result, -EALREADY);
-	mute(er, HOUR);
-	engine_rig_mails(er);
-	engine_unmute(er->e, "ben", engine_rig_answered, er);
-	engine_rig_settle(er);
-	assert_int_equal(er->result, 0);
-	engine_rig_advance(er, SECOND, SECOND);
-	assert_told(er, "anna mute_end Mute of alerts: storm\n");
-	engine_mute(er->e, clock_wall_ms(er->rig.clock), "", "ben",
-		    engine_rig_answered, er);
-	engine_rig_settle(er);
-	assert_int_equal(er->result, -EINVAL);
-}
-
 /* --- flapping ---------------------------------------------------------------------- */
 
 /* Four changes in ten minutes: one message says so, and then what it is when it
@@ -520,9 +430,6 @@ main(void)
 		ENGINE_TEST(test_inhibit_silenced),
 		ENGINE_TEST(test_maintenance),
 		ENGINE_TEST(test_interval),
-		ENGINE_TEST(test_mute),
-		ENGINE_TEST(test_mute_restart),
-		ENGINE_TEST(test_unmute),
 		ENGINE_TEST(test_flap),
 		ENGINE_TEST(test_rate),
 	};
