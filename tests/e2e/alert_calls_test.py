@@ -145,11 +145,12 @@ class Calls(harness.Case):
                          {"muted": True, "reason": "moving", "who": "anna"})
         self.assertAlmostEqual(said["until_ms"], time.time() * 1000 + 60000,
                                delta=20000)
+        self.assertEqual(said.pop("result"), "done")
         self.assertEqual(self.api("GET", "status")["alerts"]["mute"], said)
         self.post("A")
         self.assertTrue(self.one("A")["muted"])
         self.assertEqual(self.api("POST", "unmute", {"who": "ben"}),
-                         {"muted": False})
+                         {"muted": False, "result": "done"})
         self.assertFalse(self.one("A")["muted"])
 
     def test_malformed(self):
