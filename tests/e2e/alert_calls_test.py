@@ -149,8 +149,9 @@ class Calls(harness.Case):
         self.assertEqual(self.api("GET", "status")["alerts"]["mute"], said)
         self.post("A")
         self.assertTrue(self.one("A")["muted"])
-        self.assertEqual(self.api("POST", "unmute", {"who": "ben"}),
-                         {"muted": False, "result": "done"})
+        for result in ("done", "already"):
+            self.assertEqual(self.api("POST", "unmute", {"who": "ben"}),
+                             {"muted": False, "result": result})
         self.assertFalse(self.one("A")["muted"])
 
     def test_malformed(self):
@@ -186,7 +187,9 @@ class Calls(harness.Case):
     def test_noise(self):
         said = self.api("GET", "noise?days=3")
         self.assertEqual(said["rules"], [])
-        self.assertEqual(said["until_ms"] - said["since_ms"], 3 * 86400000)
+        # Until the report was made, which takes a moment.
+        self.assertAlmostEqual(said["until_ms"] - said["since_ms"],
+                               3 * 86400000, delta=60000)
 
     def test_refused(self):
         self.post("A")

@@ -444,7 +444,9 @@ ExternalIgnoreList ETC/TrustedHosts
 
 class Configurations(unittest.TestCase):
     """Each whole configuration that a page shows is one that belfryd takes,
-    where the files are that it names below /etc/belfry."""
+    where the files are that it names below /etc/belfry; and so is each section
+    `alerts`, behind a hostname."""
+    VARIABLES = {"PUSHOVER_TOKEN": "t", "PUSHOVER_USER": "u"}
 
     def with_files(self, folder, text):
         """TEXT with FOLDER in place of /etc/belfry, and its files there."""
@@ -469,13 +471,18 @@ class Configurations(unittest.TestCase):
                 os.chmod(maker.path(name), 0o600)
         return text.replace("/etc/belfry", folder)
 
+    def shown(self):
+        for page in [*documented.pages(), "../contrib/postfix/README.md"]:
+            for _, lines in documented.blocks(page, "yaml"):
+                text = "\n".join(lines) + "\n"
+                if lines[0].startswith("hostname: "):
+                    yield page, text
+                elif "alerts:" in lines:
+                    yield page, "hostname: mx.example.org\n" + text
+
     def test(self):
-        shown = [(page, "\n".join(lines) + "\n")
-                 for page in [*documented.pages(),
-                              "../contrib/postfix/README.md"]
-                 for _, lines in documented.blocks(page, "yaml")
-                 if lines[0].startswith("hostname: ")]
-        self.assertGreater(len(shown), 5)
+        shown = list(self.shown())
+        self.assertGreater(len(shown), 25)
         for page, text in shown:
             with self.subTest(page=page, text=text), \
                     tempfile.TemporaryDirectory() as folder, \
@@ -486,7 +493,8 @@ class Configurations(unittest.TestCase):
                 file.flush()
                 done = subprocess.run(
                     [lab.program("belfry"), "-c", file.name, "check"],
-                    capture_output=True, text=True, timeout=60, check=False)
+                    capture_output=True, text=True, timeout=60, check=False,
+                    env=dict(os.environ, **self.VARIABLES))
                 self.assertEqual(done.returncode, 0, done.stderr)
 
 
