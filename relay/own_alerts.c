@@ -8,6 +8,7 @@
 #include "relay/own_judge.h"
 
 #define OA_EVERY_MS 30000
+#define OA_SOON_MS  500 /* the engine is loading */
 
 struct own_alerts {
 	struct relay *relay;   /* borrowed */
@@ -64,8 +65,12 @@ oa_got(void *arg, struct queue_stats *stats)
 	struct own_alerts *o = arg;
 
 	o->asking = false;
-	if (!o->stopped && engine_is_loaded(o->engine))
-		oa_judge(o, stats);
+	if (!o->stopped) {
+		if (engine_is_loaded(o->engine))
+			oa_judge(o, stats);
+		else
+			loop_timer_set(&o->timer, OA_SOON_MS);
+	}
 	queue_stats_free(&stats);
 }
 
