@@ -118,8 +118,8 @@ class Hostile(HooksCase):
             for fields in LENGTHS:
                 said = self.say(head + fields + b"\r\n" + BODY)
                 self.assertNotIn(b"HTTP/1.1 2", said, (path, fields[:60]))
-        for text in (os.urandom(4000), b"\x16\x03\x01\x02\x00" + b"x" * 400,
-                     b"POST " + b"/" * 200000, b"\r\n" * 10000 + b"x\r\n\r\n"):
+        for text in (os.urandom(4000), b"POST " + b"/" * 200000,
+                     b"\r\n" * 10000 + b"x\r\n\r\n"):
             self.assertNotIn(b"HTTP/1.1 2", self.say(text))
         self.assertEqual(self.open_alerts(), [])
         self.alive()
@@ -197,7 +197,8 @@ class Hostile(HooksCase):
                  b"POST /hooks/generic HTTP/1.1\r\nHost: x\r\n"
                  b"Content-Length: 60000\r\n\r\n" + b" " * 999,
                  b"POST /hooks/generic HTTP/1.1\r\nHost: x\r\n"
-                 b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 199)
+                 b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 199,
+                 b"\x16\x03\x01\x02\x00" + b"x" * 999)
 
         def drip(client, text):
             began = time.monotonic()
