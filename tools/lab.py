@@ -112,6 +112,17 @@ def merge(base, change):
     return result
 
 
+def has_ended(pid):
+    """Whether a process that is not our child has, even if nobody has asked
+    for its status yet."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8",
+                  errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 # --- belfryd -------------------------------------------------------------------
 
 def children_of(pid):

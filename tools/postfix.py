@@ -87,6 +87,13 @@ class Instance:
         with open(os.path.join(self.etc, name), "w",
                   encoding="utf-8") as file:
             file.write(text)
+        self.grow_old()
+
+    def grow_old(self):
+        """What was changed just now Postfix would wait for two seconds to
+        read."""
+        for name in os.listdir(self.etc):
+            os.utime(os.path.join(self.etc, name), (0, 0))
 
     def start(self, wrapper=()):
         done = subprocess.run([*wrapper, "postfix", "-c", self.etc, "start"],
@@ -107,7 +114,6 @@ class Instance:
     def stop(self):
         if self.pid:
             os.kill(self.pid, signal.SIGTERM)
-            lab.wait_for(lambda: not os.path.exists(f"/proc/{self.pid}"),
-                         "Postfix to end")
+            lab.wait_for(lambda: lab.has_ended(self.pid), "Postfix to end")
             self.pid = None
         shutil.rmtree(self.folder, ignore_errors=True)

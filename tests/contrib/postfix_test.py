@@ -1,10 +1,10 @@
 """contrib/postfix: the script puts Belfry beside a real Postfix in each of the
 ways it has, mail goes through both, its verdict and signature are right by
 python3-dkim and pyspf, and undo leaves no trace."""
-import glob
 import os
 import re
 import shutil
+import signal
 import smtplib
 import subprocess
 import sys
@@ -18,11 +18,6 @@ import harness  # noqa: E402
 import lab  # noqa: E402
 import postfix  # noqa: E402
 
-# What was changed just now Postfix waits a second to read: for its programs that
-# a test starts, time has passed.
-FAST_CLOCK = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
-LATER = {"LD_PRELOAD": FAST_CLOCK[0], "FAKETIME": "+1h",
-         "NO_FAKE_STAT": "1"} if FAST_CLOCK else {}
 SCRIPT = os.path.join(REPO, "contrib", "postfix", "belfry-postfix")
 HELO = "good.example"
 # Where mail goes that does not go by Belfry: `other`, a sink.
@@ -56,23 +51,34 @@ class Script(milter_kit.Keys):
                 "NON_SMTPD", self.NON_SMTPD))
         self.mta.write("master.cf", postfix.locked_in(postfix.MASTER))
         self.addCleanup(self.mta.stop)
+        # What was changed just now Postfix would wait for two seconds to read.
+        self.env = self.postconf_that("old", f"""
+{shutil.which("postconf")} "$@"
+status=$?
+touch -d @0 {self.mta.etc}/*.cf
+exit $status
+""", os.environ)
+
+    def postconf_that(self, name, does, env):
+        """ENV in which a script, which DOES so, is postconf."""
+        folder = os.path.join(self.mta.folder, name)
+        os.makedirs(folder, exist_ok=True)
+        path = os.path.join(folder, "postconf")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("#!/bin/sh\n" + does)
+        os.chmod(path, 0o755)
+        return {**env, "PATH": folder + ":" + env["PATH"]}
 
     def script(self, *arguments, status=0, env=None):
         done = subprocess.run([SCRIPT, "-c", self.mta.etc, *arguments],
                               capture_output=True, text=True, check=False,
-                              env={**(env or os.environ), **LATER})
+                              env=env or self.env)
         self.assertEqual(done.returncode, status, done)
-        self.grow_old()
         return done
 
     def by_hand(self, *settings):
-        subprocess.run(["postconf", "-c", self.mta.etc, *settings], check=True)
-        self.grow_old()
-
-    def grow_old(self):
-        """For Postfix itself."""
-        for name in ("main.cf", "master.cf"):
-            os.utime(os.path.join(self.mta.etc, name), (0, 0))
+        subprocess.run(["postconf", "-c", self.mta.etc, *settings], check=True,
+                       env=self.env)
 
     def settings(self):
         """All that main.cf and master.cf say."""
@@ -480,26 +486,23 @@ class Change(Script, harness.Case):
         self.script("apply", "smarthost", "[127.0.0.1]:2600")
 
     def ended(self, at, how):
-        """PATH with a postconf that ends as HOW, when asked to set AT."""
-        folder = os.path.join(self.mta.folder, "bin")
-        os.makedirs(folder, exist_ok=True)
-        path = os.path.join(folder, "postconf")
-        with open(path, "w", encoding="ascii") as file:
-            file.write(f"""#!/bin/sh
-case "$*" in *"-e {at}="*) [ -e {folder}/done ] || {{
-	: >{folder}/done
+        """With a postconf that ends as HOW, once, when asked to set AT."""
+        done = os.path.join(self.mta.folder, "ended")
+        if os.path.exists(done):
+            os.unlink(done)
+        return self.postconf_that("ending", f"""
+case "$*" in *"-e {at}="*) [ -e {done} ] || {{
+	: >{done}
 	{how}
 }} ;;
 esac
-exec {shutil.which("postconf")} "$@"
-""")
-        os.chmod(path, 0o755)
-        if os.path.exists(folder + "/done"):
-            os.unlink(folder + "/done")
-        return {**os.environ, "PATH": folder + ":" + os.environ["PATH"]}
+exec {self.mta.folder}/old/postconf "$@"
+""", self.env)
 
     def test_ended_midway(self):
         """However apply ends, all is put back, or undo can do so."""
+        # A shell's job in the background ignores it, and so do its children.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         self.milters("inet:127.0.0.1:5", "unix:nobody")
         before = self.settings()
         for at, how, status in ENDS:
