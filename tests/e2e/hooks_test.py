@@ -20,6 +20,7 @@ SAMPLES = os.path.join(os.environ.get("BELFRY_CONFORMANCE") or os.path.join(
     "conformance"), "alerts")
 SECRET, TOKEN = "a secret of ours", "tokentokentoken1"
 DOWN = {"monitorID": "7", "monitorFriendlyName": "shop", "alertType": "1"}
+QUICK = {"group_wait": "1s"}
 
 
 def prometheus(name, **more):
@@ -128,14 +129,14 @@ class Hooks(HooksCase):
     # --- what becomes of it -----------------------------------------------------
 
     def test_to_a_mail(self):
-        self.begin_with()
+        self.begin_with(route=QUICK)
         self.assertEqual(self.status("/hooks/uptimerobot", DOWN), 200)
         (mail,) = self.sink.wait(1, 60)
         self.assertIn("shop", mail.header("Subject"))
         self.assertEqual(self.counted("uptimerobot", "firing"), 1)
 
     def test_prometheus_behind_a_prefix(self):
-        self.begin_with()
+        self.begin_with(route=QUICK)
         path = "/hooks/alertmanager/api/v2/alerts"
         status, _, text = self.ask(path, prometheus("Disk"))
         self.assertEqual((status, text), (200, ""))
@@ -440,7 +441,7 @@ class Hooks(HooksCase):
     # --- what lasts ----------------------------------------------------------------------
 
     def test_answered_is_durable(self):
-        belfryd = self.begin_with()
+        belfryd = self.begin_with(route=QUICK)
         self.assertEqual(self.status("/hooks/generic", {
             "title": "the disk is full", "key": "disk"}), 200)
         belfryd.kill()
