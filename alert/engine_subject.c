@@ -55,19 +55,17 @@ subject_says(const struct render_alert *v, struct arena *arena)
 }
 
 /* "[london] DiskWillFill on db1" of what they have in common; "[london]
- * DiskWillFill and 3 more" where that has no name. */
+ * DiskWillFill and 3 more" where that has no name, or other words. */
 static const char *
 subject_of(const struct labels *l, const struct render_notice *n,
 	   struct arena *arena)
 {
 	const char *w = text_of(l, subject_where),
 		   *a = text_of(l, subject_what);
-	const char *o = text_of(l, subject_on), *tail = "", *source = NULL;
+	const char *o = text_of(l, subject_on), *tail = "";
 	size_t all = n->nfiring + n->nstale + n->nresolved;
 
-	if (n->n > 0)
-		source = subject_source(&n->v[0]);
-	if (source != NULL && a != NULL && (all == 1 || strcmp(a, source) == 0))
+	if (n->n > 0 && subject_source(&n->v[0]) != NULL)
 		a = NULL; /* there are better words */
 	if (a == NULL && n->n > 0) {
 		a = subject_says(&n->v[0], arena);

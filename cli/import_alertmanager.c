@@ -48,6 +48,18 @@ import_am_note(struct import_am *ia, const yaml_node_t *node, const char *key,
 	free(why);
 }
 
+/* Channels of others are requests, which a webhook makes as well. */
+static const char *
+import_am_advice(const char *key)
+{
+	const char *end = strstr(key, "_configs");
+
+	return end != NULL && strcmp(end, "_configs") == 0
+		       ? "most of these are a `webhook` here: the page on "
+			 "channels has some ready to paste"
+		       : "nothing here is like it; see what you used it for";
+}
+
 void
 import_am_unknown(struct import_am *ia, yaml_node_t *node,
 		  const char *const *known)
@@ -63,9 +75,8 @@ import_am_unknown(struct import_am *ia, yaml_node_t *node,
 			at++;
 		if (text != NULL && known[at] == NULL &&
 		    strcmp(text, "<<") != 0)
-			import_am_note(ia, key, text,
-				       "nothing here is like it; see what you "
-				       "used it for");
+			import_am_note(ia, key, text, "%s",
+				       import_am_advice(text));
 	}
 }
 
@@ -332,10 +343,17 @@ ia_global(struct import_am *ia)
 	const char *from = am_get_text(&ia->yaml, ia->global, "smtp_from");
 	yaml_node_t *smarthost =
 		am_get(&ia->yaml, ia->global, "smtp_smarthost");
+	yaml_node_t *timeout = am_get(&ia->yaml, ia->global, "resolve_timeout");
 
 	import_am_unknown(ia, ia->global, known);
 	if (from != NULL)
 		import_am_put(ia, 1, "from: %s", import_am_quote(ia, from));
+	if (am_text(timeout) != NULL && strcmp(am_text(timeout), "5m") != 0)
+		import_am_note(ia, timeout, "resolve_timeout",
+			       "is a key of a source here: `sources: [{name: "
+			       "alertmanager, kind: alertmanager, "
+			       "resolve_timeout: %s}]`",
+			       am_text(timeout));
 	if (am_text(smarthost) != NULL)
 		import_am_note(ia, smarthost, "smtp_smarthost",
 			       "mail of alerts leaves as all mail does: see "

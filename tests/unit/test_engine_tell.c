@@ -190,25 +190,24 @@ test_subject_of_sources(void **state)
 	}
 }
 
-/* Several of a source that has no names. */
+/* Several whose name is that of a project. */
 static void
-test_subject_of_nameless(void **state)
+test_subject_of_issues(void **state)
 {
 	static const struct engine_alert two[] = {
 		{.key = "1",
-		 .labels = "alertname=shop source=shop",
-		 .annotations = "summary=The_disk_is_full"},
+		 .labels = "alertname=shop source=sentry",
+		 .annotations = "summary=No_answer"},
 		{.key = "2",
-		 .labels = "alertname=shop source=shop",
-		 .annotations = "summary=The_backup_failed"},
+		 .labels = "alertname=shop source=sentry",
+		 .annotations = "summary=No_memory"},
 	};
 	struct engine_rig *er = *state;
 
 	engine_rig_take(er, two, 2);
 	engine_rig_advance(er, 30 * SECOND, SECOND);
 	assert_int_equal(er->nmails, 1);
-	assert_string_equal(er->mails[0].subject,
-			    "The_disk_is_full and 1 more");
+	assert_string_equal(er->mails[0].subject, "shop: No_answer and 1 more");
 }
 
 /* It came back within the hold: nobody hears of it. */
@@ -565,7 +564,7 @@ main(void)
 		ENGINE_TEST(test_subject),
 		ENGINE_TEST(test_subject_of_several),
 		ENGINE_TEST(test_subject_of_sources),
-		ENGINE_TEST(test_subject_of_nameless),
+		ENGINE_TEST(test_subject_of_issues),
 		ENGINE_TEST(test_hold),
 		ENGINE_TEST(test_partly),
 		ENGINE_TEST(test_repeat),

@@ -129,7 +129,13 @@ static const struct {
 	{"another channel",
 	 "route: {}\nreceivers: [{name: a, victorops_configs: [{}]}]\n",
 	 "    - name: a\n",
-	 "- line 2, victorops_configs: nothing here is like it"},
+	 "- line 2, victorops_configs: most of these are a `webhook` here"},
+	{"the usual time until it is stale",
+	 "global: {resolve_timeout: 5m}\nroute: {}\n", "alerts:\n", NULL},
+	{"another time until it is stale",
+	 "global: {resolve_timeout: 3m}\nroute: {}\n", "alerts:\n",
+	 "- line 1, resolve_timeout: is a key of a source here: `sources: "
+	 "[{name: alertmanager, kind: alertmanager, resolve_timeout: 3m}]`\n"},
 	{"inhibition",
 	 "route: {}\ninhibit_rules: [{source_match: {a: b}, target_match_re: "
 	 "{c: d.*}, target_matchers: ['e!=f'], equal: [g, h]}]\n",
