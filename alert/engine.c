@@ -191,7 +191,7 @@ bool
 engine_is_busy(const struct engine *e)
 {
 	return e->load != NULL || e->job.out || e->step_posted ||
-	       e->turn_posted || e->nflushes > 0 || e->rerouting ||
+	       e->turn_posted || e->nflushes > 0 || e->nreroutes > 0 ||
 	       !STAILQ_EMPTY(&e->waiting);
 }
 
@@ -376,12 +376,15 @@ engine_loaded(struct engine *e)
 }
 
 void
-engine_set_rules(struct engine *e, struct rules *rules)
+engine_adopt_rules(struct engine *e)
 {
 	struct rules *old = e->rules;
 	struct alert_group *g, *next;
 
-	e->rules = rules_ref(rules);
+	if (e->next_rules == NULL)
+		return;
+	e->rules = e->next_rules;
+	e->next_rules = NULL;
 	e->limits_hit = 0;
 	if (e->loaded) {
 		HASH_ITER(by_id, e->groups, g, next)
@@ -393,6 +396,15 @@ engine_set_rules(struct engine *e, struct rules *rules)
 		engine_reroute(e);
 	}
 	rules_unref(&old);
+}
+
+void
+engine_set_rules(struct engine *e, struct rules *rules)
+{
+	rules_unref(&e->next_rules);
+	e->next_rules = rules_ref(rules);
+	if (!e->job.out)
+		engine_adopt_rules(e);
 }
 
 void
@@ -446,6 +458,7 @@ engine_free(struct engine **ep)
 	due_heap_done(&e->group_dues);
 	OPENSSL_cleanse(&e->link_key, sizeof(e->link_key));
 	rules_unref(&e->rules);
+	rules_unref(&e->next_rules);
 	free(e->hostname);
 	arena_done(&e->scratch);
 	free(e);

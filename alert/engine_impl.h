@@ -287,6 +287,9 @@ struct engine {
 	struct engine_deps deps;
 	struct store *store;
 	struct rules *rules; /* a reference */
+	/* A reference; NULL: none. What is under way was prepared by the others
+	 * and points into them. */
+	struct rules *next_rules;
 	bool started, loaded, stopping;
 	struct load *load;
 
@@ -310,8 +313,9 @@ struct engine {
 		int64_t later_mono_ms; /* it failed: not before then */
 	} muting;
 	struct inhibit *inhibit;
-	bool look_all, rerouting;
-	size_t nflushes; /* under way */
+	bool look_all;
+	unsigned nreroutes; /* under way */
+	size_t nflushes;    /* under way */
 
 	struct due_heap dues, group_dues;
 	struct throttle *throttles;
@@ -361,6 +365,8 @@ struct incident *engine_find_id(struct engine *e, uint64_t id);
 void engine_turn_soon(struct engine *e);
 /* What one takes of memory that says TEXT_LEN bytes. */
 size_t incident_bytes(size_t text_len);
+/* The next rules, if there are any, and no job is out. */
+void engine_adopt_rules(struct engine *e);
 void engine_count(struct engine *e, const struct incident *in);
 void engine_uncount(struct engine *e, const struct incident *in);
 /* IN leaves memory; it stands in no group. */

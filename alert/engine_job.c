@@ -415,6 +415,8 @@ job_step(struct engine *e)
 {
 	struct job *j = &e->job;
 
+	if (!j->out)
+		engine_adopt_rules(e);
 	while (!j->out && !STAILQ_EMPTY(&e->waiting)) {
 		struct work_list works;
 

@@ -432,6 +432,7 @@ mute_turn(struct engine *e, int64_t now)
 		return;
 	if (!m->ended && m->until_ms <= now && !e->muting.ending)
 		mute_end_by_time(e);
-	else if ((m->ended || !m->said) && !e->muting.saying && !e->rerouting)
+	else if ((m->ended || !m->said) && !e->muting.saying &&
+		 e->nreroutes == 0)
 		mute_say(e);
 }

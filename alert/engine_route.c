@@ -271,7 +271,7 @@ reroute_done(struct engine *e, struct work *w, int result)
 		return;
 	}
 	free(r);
-	e->rerouting = false;
+	e->nreroutes--;
 	engine_look_all(e);
 	engine_turn_soon(e);
 }
@@ -286,7 +286,7 @@ engine_reroute(struct engine *e)
 
 	HASH_ITER(by_id, e->incidents, in, next)
 	r->v[r->n++] = in->id;
-	e->rerouting = true;
+	e->nreroutes++;
 	r->work.prepare = reroute_prepare;
 	r->work.done = reroute_done;
 	r->work.need = STORE_NEED_RESULT;

@@ -213,7 +213,7 @@ lapse_one(struct engine *e, struct incident *in, int64_t now)
 		lapse_stale(e, in, lapse_is_silent(e, in));
 	else if (missed_at(e, in) != 0 && missed_at(e, in) <= now)
 		lapse_missed(e, in);
-	else if (in->nlinks == 0 && !e->rerouting)
+	else if (in->nlinks == 0 && e->nreroutes == 0)
 		job_incident(e, in)->past = true;
 }
 
@@ -339,7 +339,7 @@ engine_turn(struct engine *e)
 		engine_look_all(e);
 	}
 	node = due_heap_first(&e->group_dues);
-	if (!e->rerouting && e->nflushes < FLUSHES_MOST && node != NULL &&
+	if (e->nreroutes == 0 && e->nflushes < FLUSHES_MOST && node != NULL &&
 	    node->when_ms <= now) {
 		flush_begin(e, now);
 		/* A bounded number at a time. */
