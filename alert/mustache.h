@@ -16,6 +16,11 @@
  * What is not there is empty. Partials, other delimiters and lambdas are errors
  * of the template.
  *
+ * In a value line ends become blanks, but for those of MUSTACHE_LINES; so do
+ * control characters but for the tab; and what turns the direction of the rest
+ * (utf8_is_turn()) goes. So nobody's words begin a line that the template does
+ * not begin with them.
+ *
  * A template is compiled once and immutable: many threads may render it. What
  * comes out is UTF-8 whatever the values hold: octets that are none become
  * U+FFFD.
@@ -35,9 +40,8 @@
 #define MUSTACHE_STEPS_MAX 1000000
 
 enum mustache_escape {
-	MUSTACHE_PLAIN, /* text: control characters but line feed and tab become
-			 * blanks */
-	MUSTACHE_LINE,  /* one line: these two as well */
+	MUSTACHE_PLAIN, /* text */
+	MUSTACHE_LINE,  /* one line, without tabs */
 	MUSTACHE_HTML,  /* & < > " ' too */
 	MUSTACHE_JSON,  /* within a string of JSON */
 	MUSTACHE_SLACK, /* ... whose & < > Slack would read */
@@ -47,9 +51,10 @@ enum mustache_escape {
 
 enum mustache_kind {
 	MUSTACHE_FALSE,
-	MUSTACHE_TRUE,   /* says nothing by itself */
-	MUSTACHE_TEXT,   /* TEXT */
-	MUSTACHE_LIST,   /* N ITEMS */
+	MUSTACHE_TRUE,  /* says nothing by itself */
+	MUSTACHE_TEXT,  /* TEXT: one line, whatever stands in it */
+	MUSTACHE_LINES, /* TEXT whose line ends stay, where there may be some */
+	MUSTACHE_LIST,  /* N ITEMS */
 	MUSTACHE_OBJECT, /* N FIELDS */
 };
 
@@ -95,8 +100,11 @@ size_t mustache_fixed_len(const struct mustache *m);
 int mustache_render(const struct mustache *m, const struct mustache_value *root,
 		    enum mustache_escape escape, struct buf *out);
 
-/* Append TEXT as a value would be. 0 or -EMSGSIZE. */
+/* Append TEXT as a value of one line would be. 0 or -EMSGSIZE. */
 int mustache_write(const char *text, enum mustache_escape escape,
 		   struct buf *out);
+/* ... of MUSTACHE_LINES. */
+int mustache_write_lines(const char *text, enum mustache_escape escape,
+			 struct buf *out);
 
 #endif

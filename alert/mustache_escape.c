@@ -40,12 +40,10 @@ json_escape(uint32_t c, char code[static 8])
 		return "\\\\";
 	case '\n':
 		return "\\n";
-	case '\r':
-		return "\\r";
 	case '\t':
 		return "\\t";
 	default:
-		if (c >= ' ' && c != 0x7f && c != 0x2028 && c != 0x2029)
+		if (c != 0x2028 && c != 0x2029)
 			return NULL;
 		snprintf(code, 8, "\\u%04x", (unsigned)c & 0xffff);
 		return code;
@@ -72,18 +70,31 @@ is_unreserved(uint32_t c)
 	       (c != 0 && c < 0x80 && strchr("-._~", (int)c) != NULL);
 }
 
+/* What C becomes wherever it goes; NULL: it stays. */
+static const char *
+tamed(uint32_t c, bool lines)
+{
+	if (utf8_is_turn(c))
+		return "";
+	if (is_line_end(c))
+		return lines ? NULL : " ";
+	if (c == '\r' && lines)
+		return "";
+	return is_control(c) && c != '\t' ? " " : NULL;
+}
+
 /* What stands for C instead; NULL: C itself. */
 static const char *
-replacement(uint32_t c, enum mustache_escape escape, char code[static 8])
+replacement(uint32_t c, enum mustache_escape escape, bool lines,
+	    char code[static 8])
 {
-	const char *entity;
+	const char *instead = tamed(c, lines && escape != MUSTACHE_LINE);
 
+	if (instead != NULL)
+		return instead;
 	switch (escape) {
 	case MUSTACHE_HTML:
-		entity = html_entity(c);
-		if (entity != NULL)
-			return entity;
-		break;
+		return html_entity(c);
 	case MUSTACHE_SLACK:
 		if (c == '&' || c == '<' || c == '>')
 			return html_entity(c);
@@ -91,24 +102,23 @@ replacement(uint32_t c, enum mustache_escape escape, char code[static 8])
 	case MUSTACHE_JSON:
 		return json_escape(c, code);
 	case MUSTACHE_LINE:
-		if (c == '\t' || c == '\r' || is_line_end(c))
-			return " ";
-		break;
+		return c == '\t' ? " " : NULL;
 	case MUSTACHE_PLAIN:
 	case MUSTACHE_URL:
 	case MUSTACHE_NESCAPE:
 		break;
 	}
-	if (c == '\r')
-		return "";
-	return is_control(c) && c != '\n' && c != '\t' ? " " : NULL;
+	return NULL;
 }
 
 static int
-write_url(const char *s, size_t len, struct buf *out)
+write_piece(const char *s, size_t len, enum mustache_escape escape,
+	    struct buf *out)
 {
 	int r = 0;
 
+	if (escape != MUSTACHE_URL)
+		return buf_append(out, s, len);
 	for (size_t i = 0; i < len && r == 0; i++)
 		r = is_unreserved((unsigned char)s[i])
 			    ? buf_append_char(out, s[i])
@@ -116,15 +126,14 @@ write_url(const char *s, size_t len, struct buf *out)
 	return r;
 }
 
-int
-mustache_write(const char *text, enum mustache_escape escape, struct buf *out)
+static int
+write_value(const char *text, enum mustache_escape escape, bool lines,
+	    struct buf *out)
 {
 	const char *kept = text; /* from here on nothing is written yet */
 	size_t len = strlen(text), n;
 	int r = 0;
 
-	if (escape == MUSTACHE_URL)
-		return write_url(text, len, out);
 	for (; len > 0 && r == 0; text += n, len -= n) {
 		const char *instead = "\xef\xbf\xbd";
 		char code[8];
@@ -132,15 +141,28 @@ mustache_write(const char *text, enum mustache_escape escape, struct buf *out)
 
 		n = utf8_next(text, len, &c);
 		if (n > 0)
-			instead = replacement(c, escape, code);
-		else
-			n = 1;
+			instead = replacement(c, escape, lines, code);
+		n = n > 0 ? n : 1;
 		if (instead == NULL)
 			continue;
-		r = buf_append(out, kept, (size_t)(text - kept));
+		r = write_piece(kept, (size_t)(text - kept), escape, out);
 		if (r == 0)
-			r = buf_append_str(out, instead);
+			r = write_piece(instead, strlen(instead), escape, out);
 		kept = text + n;
 	}
-	return r < 0 ? r : buf_append(out, kept, (size_t)(text - kept));
+	return r < 0 ? r
+		     : write_piece(kept, (size_t)(text - kept), escape, out);
+}
+
+int
+mustache_write(const char *text, enum mustache_escape escape, struct buf *out)
+{
+	return write_value(text, escape, false, out);
+}
+
+int
+mustache_write_lines(const char *text, enum mustache_escape escape,
+		     struct buf *out)
+{
+	return write_value(text, escape, true, out);
 }

@@ -89,6 +89,7 @@ value_is_true(const struct mustache_value *v)
 	case MUSTACHE_TRUE:
 		return true;
 	case MUSTACHE_TEXT:
+	case MUSTACHE_LINES:
 		return v->text[0] != '\0';
 	case MUSTACHE_LIST:
 	case MUSTACHE_OBJECT:
@@ -145,9 +146,11 @@ walk_value(struct render_walk *w, const char *name, enum mustache_escape escape)
 {
 	const struct mustache_value *v = walk_find(w, name);
 
-	if (v->kind != MUSTACHE_TEXT)
-		return 0;
-	return mustache_write(v->text, escape, w->out);
+	if (v->kind == MUSTACHE_LINES)
+		return mustache_write_lines(v->text, escape, w->out);
+	return v->kind == MUSTACHE_TEXT
+		       ? mustache_write(v->text, escape, w->out)
+		       : 0;
 }
 
 /* The node to go on with in *AT. */

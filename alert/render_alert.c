@@ -52,6 +52,7 @@ alert_summary(const struct render_scope *s, const struct render_alert *a)
 
 	if (text[0] == '\0')
 		text = render_label(a->annotations, "description");
+	text += strspn(text, " \t\r\n");
 	return render_cut(s,
 			  arena_strndup(s->arena, text, strcspn(text, "\r\n")),
 			  s->limits->summary);
@@ -172,7 +173,7 @@ render_alert_tree(const struct render_scope *s, const struct render_alert *a,
 	fields_text(&f, "title", alert_title(s, a));
 	fields_text(&f, "name", render_label(a->labels, "alertname"));
 	fields_text(&f, "summary", alert_summary(s, a));
-	fields_text(&f, "description", description);
+	fields_lines(&f, "description", description);
 	fields_add(&f, "description_lines", lines(s, description));
 	fields_text(&f, "details", alert_details(s, a, shared));
 	fields_text(&f, "severity", render_label(a->labels, "severity"));

@@ -68,16 +68,19 @@ put_id(struct request *q)
 static void
 put_words(struct request *q, const char *name, const char *text)
 {
-	struct buf words;
+	struct buf line, words;
 
-	buf_init(&words, 4000);
-	failed(q, encoded_word_text(text, 0, &words));
+	buf_init(&line, field_limits.max);
+	buf_init(&words, field_limits.max);
+	failed(q, mustache_write(text, MUSTACHE_LINE, &line));
+	failed(q, encoded_word_text(buf_str(&line), 0, &words));
 	failed(q, buf_printf(q->out, "%s: ", name));
 	for (const char *p = buf_str(&words); *p != '\0'; p++)
 		if (*p != '\r' && *p != '\n')
 			failed(q, buf_append_char(q->out, *p));
 	failed(q, buf_append_str(q->out, "\r\n"));
 	buf_done(&words);
+	buf_done(&line);
 }
 
 #define NTFY_ACTIONS 3 /* that it shows */

@@ -26,6 +26,14 @@ fields_text(struct fields *f, const char *name, const char *text)
 }
 
 void
+fields_lines(struct fields *f, const char *name, const char *text)
+{
+	fields_add(
+		f, name,
+		(struct mustache_value){.kind = MUSTACHE_LINES, .text = text});
+}
+
+void
 fields_flag(struct fields *f, const char *name, bool is)
 {
 	fields_add(f, name,
@@ -68,6 +76,17 @@ render_labels(const struct labels *l)
 	return l != NULL ? l : &no_labels;
 }
 
+/* What programs read stays as it is: JSON has room for line ends. */
+static struct mustache_value
+label_value(const struct render_scope *s, const char *value)
+{
+	return (struct mustache_value){
+		.kind = s->limits->escape == MUSTACHE_JSON ? MUSTACHE_LINES
+							   : MUSTACHE_TEXT,
+		.text = render_cut(s, value, s->limits->value),
+	};
+}
+
 static struct mustache_value
 labels_object(const struct render_scope *s, const struct labels *l)
 {
@@ -76,10 +95,8 @@ labels_object(const struct render_scope *s, const struct labels *l)
 	l = render_labels(l);
 	v = arena_alloc(s->arena, (l->n + 1) * sizeof(*v));
 	for (size_t i = 0; i < l->n; i++)
-		v[i] = (struct mustache_field){
-			l->v[i].name,
-			fields_text_value(render_cut(s, l->v[i].value,
-						     s->limits->value))};
+		v[i] = (struct mustache_field){l->v[i].name,
+					       label_value(s, l->v[i].value)};
 	return (struct mustache_value){
 		.kind = MUSTACHE_OBJECT, .n = l->n, .fields = v};
 }

@@ -16,8 +16,10 @@ struct fields {
 
 void fields_add(struct fields *f, const char *name,
 		struct mustache_value value);
-/* TEXT NULL is empty. */
+/* TEXT NULL is empty. It is shown as one line. */
 void fields_text(struct fields *f, const char *name, const char *text);
+/* ... with its line ends, where there may be some. */
+void fields_lines(struct fields *f, const char *name, const char *text);
 void fields_flag(struct fields *f, const char *name, bool is);
 void fields_number(struct fields *f, const char *name, struct arena *arena,
 		   uint64_t n);

@@ -47,13 +47,18 @@ put_clean(struct mail *m, const char *value)
 static void
 put_text_field(struct mail *m, const char *name, const char *value)
 {
+	struct buf line;
 	int r;
 
 	put(m, name);
 	put(m, ": ");
-	r = encoded_word_text(value, strlen(name) + 2, m->out);
+	buf_init(&line, RENDER_MAIL_MAX);
+	r = mustache_write(value, MUSTACHE_LINE, &line);
+	if (r == 0)
+		r = encoded_word_text(buf_str(&line), strlen(name) + 2, m->out);
 	if (r < 0 && m->error == 0)
 		m->error = r;
+	buf_done(&line);
 	put(m, "\r\n");
 }
 

@@ -299,7 +299,7 @@ add_rendered(struct fields *f, const struct render_scope *s, const char *name,
 	buf_init(&out, max);
 	if (render_fit(r, s->notice, &render_limits[which], r->texts[which],
 		       MUSTACHE_PLAIN, &out) == 0)
-		fields_text(f, name, arena_strdup(s->arena, buf_str(&out)));
+		fields_lines(f, name, arena_strdup(s->arena, buf_str(&out)));
 	else
 		fields_text(f, name, render_headline(s));
 	buf_done(&out);

@@ -68,10 +68,12 @@ render_span(const struct render_scope *s, int64_t from_ms, int64_t to_ms)
 
 /* --- texts ------------------------------------------------------------------ */
 
-/* Slack counts what stands there for these. */
+/* Slack counts what stands there for these, and the "&gt; " of a line. */
 static size_t
 char_cost(uint32_t c, enum mustache_escape escape)
 {
+	if (escape == MUSTACHE_SLACK && c == '\n')
+		return 6;
 	return escape == MUSTACHE_SLACK && (c == '&' || c == '<' || c == '>')
 		       ? 5
 		       : 1;

@@ -32,6 +32,10 @@ clean_map(const char *s, size_t *n, uint32_t c, bool lines)
 		*n = strlen(CLEAN_BAD);
 		return CLEAN_BAD;
 	}
+	if (utf8_is_turn(c)) {
+		*n = 0;
+		return "";
+	}
 	if (clean_is_line_end(c))
 		as = lines ? "\n" : " ";
 	else if (clean_is_control(c))

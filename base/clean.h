@@ -2,8 +2,9 @@
  * clean - what somebody else wrote, as text that may stand anywhere: UTF-8,
  * without control characters, no longer than it may be.
  *
- * Octets that are no UTF-8 become U+FFFD, control characters blanks. What is too
- * long is cut at a character and ends in "...".
+ * Octets that are no UTF-8 become U+FFFD, control characters blanks; what turns
+ * the direction of the rest (utf8_is_turn()) goes. What is too long is cut at a
+ * character and ends in "...".
  */
 #ifndef BASE_CLEAN_H
 #define BASE_CLEAN_H

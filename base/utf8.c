@@ -70,6 +70,12 @@ utf8_is_valid(const char *s)
 	return true;
 }
 
+bool
+utf8_is_turn(uint32_t c)
+{
+	return (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
 void
 utf8_copy(const char *s, char *ret, size_t size)
 {

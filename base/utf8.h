@@ -20,6 +20,11 @@ bool utf8_is_ascii(const char *s);
 /* All of it UTF-8? */
 bool utf8_is_valid(const char *s);
 
+/* One of those that turn the direction of all that follows them (UAX #9:
+ * embeddings, overrides, isolates): U+202E makes "gpj.exe" of "exe.jpg". The
+ * marks U+200E and U+200F do no more than a letter does, and are none. */
+bool utf8_is_turn(uint32_t c);
+
 /* As much of S, which is UTF-8, as fits into SIZE with a NUL; no character is
  * cut. */
 void utf8_copy(const char *s, char *ret, size_t size);

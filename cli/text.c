@@ -83,7 +83,8 @@ text_put(const char *s, FILE *out)
 		uint32_t c = 0;
 
 		n = utf8_next(s + i, len - i, &c);
-		if (n == 0 || c < ' ' || (c >= 0x7f && c < 0xa0)) {
+		if (n == 0 || c < ' ' || (c >= 0x7f && c < 0xa0) ||
+		    utf8_is_turn(c)) {
 			n = n == 0 ? 1 : n;
 			fputc('?', out);
 		} else {

@@ -18,6 +18,7 @@ from hooks_test import HooksCase
 HOOK, V2, MANAGER = "/hooks/generic", "/api/v2/alerts", "/hooks/alertmanager"
 LINK = "/alert/" + "a" * 48 + "?to=anna%40example.org"
 BODY = b'{"title": "x"}'
+TURN = "\u202e"  # what follows runs from right to left
 OPEN = 10000
 MEMORY_MAX = 200  # MB
 
@@ -164,11 +165,13 @@ class Hostile(HooksCase):
         belfryd.config["http"][0].update(serve=["api", "metrics", "alerts"])
         belfryd.write_config()
         belfryd.start()
-        evil = "x\r\nX-Evil: 1\r\n\r\n.\r\nMAIL FROM:<evil@example.net>\r\n"
+        evil = ("x\r\nX-Evil: 1\r\n\r\n.\r\nMAIL FROM:<evil@example.net>\r\n"
+                "Acknowledge: http://evil.example.net/\n\x1b[31m" + TURN)
         self.assertEqual(self.status(V2, [{
             "labels": {"alertname": evil, "severity": "critical" + evil,
                        "evil": "<script>" + evil},
             "annotations": {"summary": "<script>" + evil,
+                            "description": evil,
                             "runbook_url": "javascript:alert(1)"},
             "generatorURL": "javascript:alert(1)"}]), 200)
         (mail,) = self.sink.wait(1)
@@ -178,14 +181,24 @@ class Hostile(HooksCase):
         text = mail.content.replace(b"=\r\n", b"").replace(b"=3D", b"=")
         self.assertNotIn(b"<script>", text[text.index(b"<html"):])
         self.assertNotIn(b"javascript:", text)
+        self.assertIn(b"Acknowledge: http://evil", text)
+        self.assertNotIn(b"\r\nAcknowledge: http://evil", text)
+        for octets in (b"\x1b", b"=1B", TURN.encode(), b"=E2=80=AE"):
+            self.assertNotIn(octets, mail.content)
+        listed = self.belfryd.cli("alert", "list").stdout
+        self.assertIn("evil.example.net", listed)
+        self.assertNotRegex(listed, f"[\x1b{TURN}]")
         for name in ("ntfy", "webhook", "slack"):
             (request,) = bad.wait(f"/{name}", 1)
             self.assertNotIn("x-evil", request.fields, name)
+            self.assertNotIn(TURN.encode(), request.body)
+            self.assertNotIn(rb"\u202e", request.body)
         link = re.search(rb"(/alert/[a-z2-7]{48}\?to=[^\s\"<>]+)", text)[1]
         status, _, page = self.ask(link.decode(), method="GET")
         self.assertEqual(status, 200)
         self.assertNotIn("<script>", page)
         self.assertNotIn("javascript:", page)
+        self.assertNotIn(TURN, page)
 
     # --- how it is said ---------------------------------------------------------------
 

@@ -27,6 +27,10 @@ test_text(void **state)
 		 "b\xc2\x9b"
 		 "c",
 		 20, "a b c", "a  b c"},
+		{"turns",
+		 "a\xe2\x80\xae"
+		 "b\xe2\x81\xa9 \xe2\x80\xad ",
+		 20, "ab", "ab"},
 		{"no UTF-8", "a\xff\xc3", 20, "a\xef\xbf\xbd\xef\xbf\xbd",
 		 "a\xef\xbf\xbd\xef\xbf\xbd"},
 		{"a surrogate", "\xed\xa0\x80", 20,

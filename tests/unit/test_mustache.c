@@ -17,10 +17,16 @@
 	{                                                                      \
 		.kind = MUSTACHE_LIST, .n = ROWS(a), .items = (a)              \
 	}
+#define LINES(s)                                                               \
+	{                                                                      \
+		.kind = MUSTACHE_LINES, .text = (s)                            \
+	}
 #define OBJECT(a)                                                              \
 	{                                                                      \
 		.kind = MUSTACHE_OBJECT, .n = ROWS(a), .fields = (a)           \
 	}
+
+#define EVIL "<a href=\"x\">&'\r\n\t\x01\\\x7f"
 
 static const struct mustache_value words[] = {TEXT("a"), TEXT("b"), TEXT("c")};
 static const struct mustache_field inner[] = {{"x", TEXT("inner")},
@@ -39,11 +45,19 @@ static const struct mustache_field fields[] = {
 	{"none", {.kind = MUSTACHE_LIST}},
 	{"words", LIST(words)},
 	{"items", LIST(items)},
-	{"evil", TEXT("<a href=\"x\">&'\r\n\t\x01\\\x7f")},
+	{"evil", LINES(EVIL)},
+	{"evil_line", TEXT(EVIL)},
+	{"turned", TEXT("a\xe2\x80\xae"
+			"b\xe2\x81\xa6"
+			"c\xe2\x80\x8f"
+			"d")},
 	{"latin", TEXT("gr\xfc\xdf \xc3\xbc")},
-	{"lines", TEXT("a\xe2\x80\xa8"
-		       "b\xc2\x85"
-		       "c")},
+	{"separators", TEXT("a\xe2\x80\xa8"
+			    "b\xe2\x80\xa9"
+			    "c")},
+	{"lines", LINES("a\xe2\x80\xa8"
+			"b\xc2\x85"
+			"c")},
 };
 static const struct mustache_value root = OBJECT(fields);
 
@@ -101,17 +115,41 @@ static const struct row {
 	{"html", "{{evil}}", "&lt;a href=&quot;x&quot;&gt;&amp;&#39;\n\t \\ ",
 	 MUSTACHE_HTML},
 	{"html, not", "{{{evil}}}", "<a href=\"x\">&'\n\t \\ ", MUSTACHE_HTML},
-	{"json", "{{evil}}", "<a href=\\\"x\\\">&'\\r\\n\\t\\u0001\\\\\\u007f",
+	{"json", "{{evil}}", "<a href=\\\"x\\\">&'\\n\\t \\\\ ", MUSTACHE_JSON},
+	{"plain, a line", "{{evil_line}}", "<a href=\"x\">&'  \t \\ ",
+	 MUSTACHE_PLAIN},
+	{"html, a line", "{{{evil_line}}}", "<a href=\"x\">&'  \t \\ ",
+	 MUSTACHE_HTML},
+	{"json, a line", "{{evil_line}}", "<a href=\\\"x\\\">&'  \\t \\\\ ",
 	 MUSTACHE_JSON},
-	{"json, line ends", "{{lines}}",
-	 "a\\u2028b\xc2\x85"
-	 "c",
+	{"slack, a line", "{{separators}}", "a b c", MUSTACHE_SLACK},
+	{"plain, line separators", "{{separators}}", "a b c", MUSTACHE_PLAIN},
+	{"a section on lines", "{{#evil}}x{{/evil}}", "x", MUSTACHE_PLAIN},
+	{"turns", "{{turned}}",
+	 "abc\xe2\x80\x8f"
+	 "d",
+	 MUSTACHE_PLAIN},
+	{"turns, html", "{{turned}}",
+	 "abc\xe2\x80\x8f"
+	 "d",
+	 MUSTACHE_HTML},
+	{"turns, json", "{{turned}}",
+	 "abc\xe2\x80\x8f"
+	 "d",
 	 MUSTACHE_JSON},
-	{"slack", "{{evil}}",
-	 "&lt;a href=\\\"x\\\"&gt;&amp;'\\r\\n\\t\\u0001\\\\\\u007f",
+	{"turns, as it is", "{{{turned}}}",
+	 "abc\xe2\x80\x8f"
+	 "d",
+	 MUSTACHE_SLACK},
+	{"json, line ends", "{{lines}}", "a\\u2028b c", MUSTACHE_JSON},
+	{"slack", "{{evil}}", "&lt;a href=\\\"x\\\"&gt;&amp;'\\n\\t \\\\ ",
 	 MUSTACHE_SLACK},
 	{"url", "{{evil}}{{x}}",
-	 "%3Ca%20href%3D%22x%22%3E%26%27%0D%0A%09%01%5C%7Fouter", MUSTACHE_URL},
+	 "%3Ca%20href%3D%22x%22%3E%26%27%0A%09%20%5C%20outer", MUSTACHE_URL},
+	{"url, turns", "{{turned}}{{separators}}", "abc%E2%80%8Fda%20b%20c",
+	 MUSTACHE_URL},
+	{"not UTF-8, url", "{{latin}}", "gr%EF%BF%BD%EF%BF%BD%20%C3%BC",
+	 MUSTACHE_URL},
 	{"not UTF-8", "{{latin}}", "gr\xef\xbf\xbd\xef\xbf\xbd \xc3\xbc",
 	 MUSTACHE_PLAIN},
 	{"not UTF-8, json", "{{latin}}", "gr\xef\xbf\xbd\xef\xbf\xbd \xc3\xbc",

@@ -118,6 +118,65 @@ test_evil_header(void **state)
 	render_unref(&r);
 }
 
+#define FORGED "\r\nAcknowledge: http://evil.example.net/\n\x1b[31m"
+
+/* Nor does it begin a line of the text, where only our words stand. */
+static void
+test_evil_lines(void **state)
+{
+	static const char *const tries[] = {
+		"x" FORGED,
+		"x\rAcknowledge: http://evil.example.net/",
+		"x\xe2\x80\xa8"
+		"Acknowledge: http://evil.example.net/",
+		"x\xe2\x80\xaey\xe2\x81\xa7z\xc2\x9b"
+		"31m",
+	};
+	static const char *const never[] = {
+		"\r\nAcknowledge: http://evil",
+		"=E2=80=A8",
+		"=E2=80=AE",
+		"=E2=81=A7",
+		"=C2=9B",
+		"=1B",
+		"=?UTF-8",
+	};
+	struct render *r = kit_render("");
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(tries); i++) {
+		const char *evil = tries[i];
+		struct label l[] = {{"alertname", evil},
+				    {"instance", evil},
+				    {"severity", evil}};
+		struct label notes[] = {{"description", evil},
+					{"summary", evil}};
+		const struct labels labels = {3, l}, note = {2, notes};
+		struct render_alert v[2];
+		struct render_notice n = kit_notice(&kit_rows[0]);
+		struct buf out;
+
+		v[0] = v[1] = n.v[0];
+		v[0].labels = n.group_labels = &labels;
+		v[0].annotations = &note;
+		v[0].acked_by = evil;
+		n.v = v;
+		n.n = n.nfiring = 2;
+		n.who = n.note = n.person = n.receiver = n.route = evil;
+		n.group_subject = n.next_what = evil;
+		buf_init(&out, RENDER_MAIL_MAX);
+		assert_int_equal(render_mail(r, &n, "anna@example.org", &out),
+				 0);
+		check_lines("evil", &out);
+		for (size_t k = 0; k < ROWS(never); k++)
+			if (strstr(buf_str(&out), never[k]) != NULL)
+				fail_msg("try %zu: \"%s\" in %s", i, never[k],
+					 buf_str(&out));
+		buf_done(&out);
+	}
+	render_unref(&r);
+}
+
 /* What can still be done about it is offered, and nothing else. */
 static void
 test_offers(void **state)
@@ -387,6 +446,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_evil_header),
+		cmocka_unit_test(test_evil_lines),
 		cmocka_unit_test(test_offers),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_override),

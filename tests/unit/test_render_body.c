@@ -12,6 +12,8 @@
 #include "base/utf8.h"
 #include "tests/unit/render_kit.h"
 
+#define TURN "\xe2\x80\xae" /* U+202E */
+
 /* --- files --------------------------------------------------------------------- */
 
 static const struct golden {
@@ -227,6 +229,7 @@ check_all(const struct render *r, const char *name,
 
 		kit_send(r, (enum channel)c, n, &out);
 		assert_true(utf8_is_valid(buf_str(&out)));
+		assert_null(strstr(buf_str(&out), TURN));
 		checks[c](name, &out);
 		buf_done(&out);
 	}
@@ -246,7 +249,7 @@ test_services(void **state)
 	render_unref(&r);
 }
 
-#define EVIL "\"}],<!channel>&&&&&&\\\r\n\t{{x}}*_`\xff\xf0\x9f\x94\xa5"
+#define EVIL "\"}],<!channel>&&&&&&\\\r\n\t{{x}}*_`\xff\xf0\x9f\x94\xa5" TURN
 #define LONG EVIL EVIL EVIL EVIL EVIL EVIL EVIL EVIL EVIL EVIL EVIL EVIL EVIL
 
 /* Fifty alerts whose every text is long and would break out. */
