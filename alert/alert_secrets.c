@@ -13,6 +13,7 @@
 #include "base/ascii.h"
 #include "base/must.h"
 #include "base/xalloc.h"
+#include "net/tls.h"
 
 struct source_secrets {
 	const char *name;
@@ -183,6 +184,25 @@ sl_endpoint(struct sl *sl, const struct alert_receiver_conf *r,
 	return e;
 }
 
+/* Can what vouches for a host be read? It is no secret, but belfryd needs it as
+ * these. */
+static void
+sl_ca_file(struct sl *sl, const struct conf_text *path)
+{
+	const struct tls_client_conf conf = {.ca_file = path->text};
+	struct tls_client *client = NULL;
+	char *why = NULL;
+	int r;
+
+	if (path->text[0] == '\0')
+		return;
+	r = tls_client_new(&conf, &client, &why);
+	if (r < 0 && (r != -EACCES || !sl->look || sl->strictly))
+		conf_error(sl->errors, &path->mark, "`ca_file`: %s", why);
+	free(why);
+	tls_client_unref(&client);
+}
+
 static void
 sl_receiver(struct sl *sl, const struct alert_receiver_conf *r)
 {
@@ -193,22 +213,27 @@ sl_receiver(struct sl *sl, const struct alert_receiver_conf *r)
 	const struct alert_teams_conf *teams = r->teams.v;
 	struct endpoint_secrets *e;
 
-	for (size_t i = 0; i < r->slack.n; i++)
+	for (size_t i = 0; i < r->slack.n; i++) {
 		sl_endpoint(sl, r, CHANNEL_SLACK, i)->url =
 			sl_read(sl, &slack[i].url, "url", SL_URL);
+		sl_ca_file(sl, &slack[i].ca_file);
+	}
 	for (size_t i = 0; i < r->webhook.n; i++) {
 		e = sl_endpoint(sl, r, CHANNEL_WEBHOOK, i);
 		e->url = sl_read(sl, &webhook[i].url_secret, "url", SL_URL);
 		e->key = sl_read(sl, &webhook[i].secret, "secret", SL_KEY);
 		e->token = sl_read(sl, &webhook[i].token, "token", SL_BEARER);
+		sl_ca_file(sl, &webhook[i].ca_file);
 	}
 	for (size_t i = 0; i < r->pagerduty.n; i++)
 		sl_endpoint(sl, r, CHANNEL_PAGERDUTY, i)->key =
 			sl_read(sl, &pagerduty[i].routing_key, "routing_key",
 				SL_BEARER);
-	for (size_t i = 0; i < r->ntfy.n; i++)
+	for (size_t i = 0; i < r->ntfy.n; i++) {
 		sl_endpoint(sl, r, CHANNEL_NTFY, i)->token =
 			sl_read(sl, &ntfy[i].token, "token", SL_BEARER);
+		sl_ca_file(sl, &ntfy[i].ca_file);
+	}
 	for (size_t i = 0; i < r->teams.n; i++)
 		sl_endpoint(sl, r, CHANNEL_TEAMS, i)->url =
 			sl_read(sl, &teams[i].url, "url", SL_URL);

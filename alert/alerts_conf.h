@@ -56,6 +56,7 @@ struct alert_person_conf {
 /* A way to reach somebody that is no mail: only what its channel has. */
 struct alert_slack_conf {
 	struct secret_conf url;
+	struct conf_text ca_file; /* "": the system's; of the others, too */
 	struct conf_mark mark;
 };
 struct alert_webhook_conf {
@@ -66,6 +67,7 @@ struct alert_webhook_conf {
 	struct conf_pairs headers;
 	struct conf_text body; /* a template; "": ours */
 	struct conf_strings success;
+	struct conf_text ca_file;
 	struct conf_mark mark;
 };
 enum alert_method { ALERT_POST, ALERT_PUT, ALERT_PATCH };
@@ -78,6 +80,7 @@ struct alert_pagerduty_conf {
 struct alert_ntfy_conf {
 	char *url;
 	struct secret_conf token;
+	struct conf_text ca_file;
 	struct conf_mark mark;
 };
 struct alert_teams_conf {

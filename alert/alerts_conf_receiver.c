@@ -32,6 +32,26 @@ ar_needs(const struct secret_conf *secret, const char *key,
 	return false;
 }
 
+/* Of TYPE: whom to believe that it is the host. */
+#define CA_OPTION(type_)                                                       \
+	{                                                                      \
+		.name = "ca_file", .type = CONF_TEXT,                          \
+		.offset = offsetof(type_, ca_file), .dflt = "\"\"",            \
+		.help = "The certificates (PEM) of those who may vouch for "   \
+			"the host; empty: the system's.",                      \
+		.check = ar_check_path, .example = "/etc/belfry/our-ca.pem"    \
+	}
+
+static bool
+ar_check_path(void *field, const struct conf_mark *mark,
+	      struct conf_errors *errors)
+{
+	struct conf_text *path = field;
+
+	return path->text[0] == '\0' ||
+	       conf_check_path(&path->text, mark, errors);
+}
+
 /* --- slack, teams -------------------------------------------------------------- */
 
 static bool
@@ -46,6 +66,7 @@ slack_check(void *field, const struct conf_mark *mark,
 static const struct conf_option slack_options[] = {
 	SECRET_OPTIONS("url", struct alert_slack_conf, url,
 		       "the URL of the incoming webhook", "/etc/belfry/slack"),
+	CA_OPTION(struct alert_slack_conf),
 	{.name = NULL},
 };
 
@@ -248,6 +269,7 @@ static const struct conf_option webhook_options[] = {
 	 .help = "Answers that say that it arrived.",
 	 .check = webhook_check_success,
 	 .example = "[200, 202]"},
+	CA_OPTION(struct alert_webhook_conf),
 	{.name = NULL},
 };
 
@@ -308,6 +330,7 @@ static const struct conf_option ntfy_options[] = {
 	 .example = "https://ntfy.example.org/alerts"},
 	SECRET_OPTIONS("token", struct alert_ntfy_conf, token,
 		       "the access token", "/etc/belfry/ntfy"),
+	CA_OPTION(struct alert_ntfy_conf),
 	{.name = NULL},
 };
 

@@ -169,6 +169,7 @@ ep_add(struct ep *m, const struct rules_endpoint *from)
 		.kind = ENDPOINT_WEB,
 		.time_ms = EP_WEB_TIME_MS,
 		.method = "POST",
+		.ca_file = from->ca_file,
 		.done = ep_well,
 		.ndone = N(ep_well),
 	};

@@ -61,7 +61,8 @@ struct rules_endpoint {
 	} * headers;
 	const char *body; /* a template */
 	const char *authorization;
-	size_t ncodes; /* answers that say that it arrived */
+	const char *ca_file; /* whom to believe; NULL: as the system does */
+	size_t ncodes;       /* answers that say that it arrived */
 	const struct rules_codes *codes;
 	size_t ncommand;
 	const char *const *command; /* of exec; templates but the first */

@@ -184,11 +184,11 @@ rr_receiver_mail(struct rules_maker *m, const struct conf_strings *people,
 
 /* --- endpoints ------------------------------------------------------------------ */
 
-/* The next of TO's, with nothing but its name. */
+/* The next of TO's, with nothing but its name, and whom it believes. */
 static struct rules_endpoint *
 rr_endpoint(struct rules_maker *m, struct rules_receiver *to,
 	    struct rules_endpoint *v, enum channel channel, size_t at,
-	    const struct conf_mark *mark)
+	    const struct conf_mark *mark, const struct conf_text *ca_file)
 {
 	struct rules_endpoint *e = &v[to->nendpoints++];
 
@@ -201,6 +201,9 @@ rr_endpoint(struct rules_maker *m, struct rules_receiver *to,
 		.method = alert_method_names[ALERT_POST],
 		.body = "",
 		.authorization = "Bearer",
+		.ca_file = ca_file != NULL && ca_file->text[0] != '\0'
+				   ? arena_strdup(m->arena, ca_file->text)
+				   : NULL,
 	};
 	return e;
 }
@@ -258,24 +261,27 @@ rr_receiver_endpoints(struct rules_maker *m,
 
 	to->endpoints = v;
 	for (size_t i = 0; i < c->slack.n; i++)
-		rr_endpoint(m, to, v, CHANNEL_SLACK, i, &slack[i].mark);
+		rr_endpoint(m, to, v, CHANNEL_SLACK, i, &slack[i].mark,
+			    &slack[i].ca_file);
 	for (size_t i = 0; i < c->webhook.n; i++) {
-		e = rr_endpoint(m, to, v, CHANNEL_WEBHOOK, i, &webhook[i].mark);
+		e = rr_endpoint(m, to, v, CHANNEL_WEBHOOK, i, &webhook[i].mark,
+				&webhook[i].ca_file);
 		rr_webhook(m, &webhook[i], e);
 	}
 	for (size_t i = 0; i < c->pagerduty.n; i++) {
 		e = rr_endpoint(m, to, v, CHANNEL_PAGERDUTY, i,
-				&pagerduty[i].mark);
+				&pagerduty[i].mark, NULL);
 		e->url = arena_strdup(m->arena, pagerduty[i].url);
 	}
 	for (size_t i = 0; i < c->ntfy.n; i++) {
-		e = rr_endpoint(m, to, v, CHANNEL_NTFY, i, &ntfy[i].mark);
+		e = rr_endpoint(m, to, v, CHANNEL_NTFY, i, &ntfy[i].mark,
+				&ntfy[i].ca_file);
 		e->url = arena_strdup(m->arena, ntfy[i].url);
 	}
 	for (size_t i = 0; i < c->teams.n; i++)
-		rr_endpoint(m, to, v, CHANNEL_TEAMS, i, &teams[i].mark);
+		rr_endpoint(m, to, v, CHANNEL_TEAMS, i, &teams[i].mark, NULL);
 	for (size_t i = 0; i < c->exec.n; i++) {
-		e = rr_endpoint(m, to, v, CHANNEL_EXEC, i, &exec[i].mark);
+		e = rr_endpoint(m, to, v, CHANNEL_EXEC, i, &exec[i].mark, NULL);
 		e->ncommand = exec[i].command.n;
 		e->command = rules_copy_strings(m, &exec[i].command);
 		e->time_ms = exec[i].time_ms;

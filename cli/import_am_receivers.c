@@ -244,13 +244,23 @@ static void
 im_http(struct import_am *ia, yaml_node_t *http, const char *receiver,
 	size_t at)
 {
-	static const char *const known[] = {
-		"authorization",    "bearer_token", "bearer_token_file",
-		"follow_redirects", "enable_http2", NULL};
+	static const char *const known[] = {"authorization",
+					    "bearer_token",
+					    "bearer_token_file",
+					    "follow_redirects",
+					    "enable_http2",
+					    "tls_config",
+					    NULL};
+	static const char *const known_tls[] = {"ca_file", NULL};
+	yaml_node_t *tls = am_get(&ia->yaml, http, "tls_config");
+	const char *ca = am_get_text(&ia->yaml, tls, "ca_file");
 	yaml_node_t *auth = am_get(&ia->yaml, http, "authorization");
 	const char *file, *type = am_get_text(&ia->yaml, auth, "type");
 
 	import_am_unknown(ia, http, known);
+	import_am_unknown(ia, tls, known_tls);
+	if (ca != NULL)
+		import_am_put(ia, 5, "ca_file: %s", import_am_quote(ia, ca));
 	file = auth != NULL ? im_secret(ia, auth, "credentials", NULL, receiver,
 					"token", at)
 			    : im_secret(ia, http, "bearer_token", NULL,

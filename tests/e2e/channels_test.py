@@ -219,6 +219,41 @@ class Channels(harness.Case):
         self.assertIn("certificate", down["reply"])
         self.assertEqual(bad.requests, [])
 
+    def test_certificate_of_our_own(self):
+        """Each channel that one may host believes the CA that it was given,
+        and no other."""
+        own = ca.CA(harness.new_folder(self, "ca"))
+        other = ca.CA(harness.new_folder(self, "other-ca"))
+        bad = self.serve(tls=own.cert("own", "localhost"))
+        url = f"https://localhost:{bad.port}"
+        believes = {"ca_file": own.file}
+        self.start([{"name": "team", "webhook": [
+            {"url": url + "/webhook", **believes},
+            {"url": url + "/other", "ca_file": other.file}],
+            "ntfy": [{"url": url + "/ntfy", **believes}],
+            "slack": [{"url_file": self.secret("slack", url + "/slack"),
+                       **believes}]}])
+        self.post(alert("Disk"))
+        for name in ("webhook", "ntfy", "slack"):
+            bad.wait(f"/{name}", 1)
+        (down,) = self.wait_events(1, "destination_down")
+        self.assertIn("certificate", down["reply"])
+        self.assertEqual(bad.of("/other"), [])
+        self.delivered(3)
+
+    def test_certificate_that_is_none(self):
+        self.start([{"name": "team", "mail": ["anna@example.org"]}])
+        hook = {"url": "https://localhost/"}
+        self.belfryd.config["alerts"]["receivers"][0]["webhook"] = [hook]
+        for path, says in (("/nowhere.pem", "No such file"),
+                           (self.secret("none", "x"), "is not a list of certificates"),
+                           ("ca.pem", "path")):
+            hook["ca_file"] = path
+            self.belfryd.write_config()
+            done = self.belfryd.cli("check", check=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(says, done.stderr + done.stdout)
+
     def test_program(self):
         """One that fails is run again; its input is a webhook's body."""
         out = os.path.join(self.folder, "out")

@@ -97,6 +97,12 @@ static const struct {
 	 "s3cret}]}]\n",
 	 "        - routing_key_file: /etc/belfry/pagerduty-a-1\n",
 	 "- line 2, service_key: is of PagerDuty's old interface"},
+	{"a CA of our own",
+	 "route: {}\nreceivers: [{name: a, webhook_configs: [{url: "
+	 "'https://x', http_config: {tls_config: {ca_file: /x/ca.pem, "
+	 "insecure_skip_verify: true}}}]}]\n",
+	 "        - url: \"https://x\"\n          ca_file: /x/ca.pem\n",
+	 "- line 2, insecure_skip_verify: nothing here is like it"},
 	{"recoveries, none",
 	 "route: {}\nreceivers: [{name: a, webhook_configs: [{url: "
 	 "'http://x', send_resolved: false}]}]\n",
