@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "alert/render_impl.h"
@@ -109,6 +110,25 @@ file_read(const char *path, struct buf *out)
 	}
 	close(fd);
 	return r == -EMSGSIZE ? -EFBIG : r;
+}
+
+/* What is not in the folder is ours; a folder that is not there is a mistake. */
+static void
+folder_check(const char *path, const struct conf_mark *mark,
+	     struct conf_errors *e)
+{
+	struct stat st;
+	int r = 0;
+
+	if (path[0] == '\0')
+		return;
+	if (stat(path, &st) < 0)
+		r = errno;
+	else if (!S_ISDIR(st.st_mode))
+		r = ENOTDIR;
+	if (r != 0)
+		conf_error(e, mark, "the folder of `templates`, %s: %s", path,
+			   strerror(r));
 }
 
 /* Text of one template, from the folder or ours. False: an error in E. */
@@ -229,6 +249,7 @@ render_new(const struct render_conf *conf, const struct conf_mark *mark,
 	r->url = arena_strdup(&r->arena, conf->url);
 	r->reply = arena_strdup(&r->arena, conf->reply);
 	from_set(r, conf->from);
+	folder_check(conf->templates, mark, e);
 	for (int i = 0; i < RENDER_NTEXT; i++)
 		text_load(r, conf, (enum render_text)i, mark, e);
 	if (e->total == before)

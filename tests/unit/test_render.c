@@ -389,6 +389,32 @@ test_override(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* No folder, or a file in its place. */
+static void
+test_no_folder(void **state)
+{
+	static const struct {
+		const char *path, *error;
+	} rows[] = {
+		{"/nowhere/templates", "the folder of `templates`, "
+				       "/nowhere/templates: No such file or "
+				       "directory"},
+		{"/dev/null",
+		 "the folder of `templates`, /dev/null: Not a directory"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct conf_errors e;
+		struct render *r = NULL;
+
+		conf_errors_init(&e);
+		assert_int_equal(kit_render_try(rows[i].path, &e, &r), -EINVAL);
+		assert_string_equal(e.v[0].text, rows[i].error);
+		conf_errors_done(&e);
+	}
+}
+
 /* A file that is there and can't be read is an error, not ours instead. */
 static void
 test_unreadable(void **state)
@@ -450,6 +476,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_offers),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_override),
+		cmocka_unit_test(test_no_folder),
 		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_from),
 	};
