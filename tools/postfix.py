@@ -106,6 +106,10 @@ class Instance:
             self.pid = int(file.read())
         return self
 
+    def children(self):
+        """What runs now, by the configuration of now."""
+        return set(lab.children_of(self.pid)) if self.pid else set()
+
     def log(self):
         with open(os.path.join(self.folder, "log"), encoding="utf-8",
                   errors="replace") as file:

@@ -70,10 +70,14 @@ exit $status
         return {**env, "PATH": folder + ":" + env["PATH"]}
 
     def script(self, *arguments, status=0, env=None):
+        before = self.mta.children()
         done = subprocess.run([SCRIPT, "-c", self.mta.etc, *arguments],
                               capture_output=True, text=True, check=False,
                               env=env or self.env)
         self.assertEqual(done.returncode, status, done)
+        if arguments[0] in ("apply", "undo"):
+            lab.wait_for(lambda: not before & self.mta.children(),
+                         "what ran before the reload to end")
         return done
 
     def by_hand(self, *settings):
