@@ -389,8 +389,8 @@ class Silences(Case):
                'c!="\x1bd"'], "starts_ms": 1699990000000,
                "ends_ms": 1700000000000, "updated_ms": 1699990000000,
                "created_by": "anna", "comment": "new disk"}
-        active = dict(row, state="active", ends_ms=(NOW + 7390) * 1000)
-        pending = dict(row, state="pending", starts_ms=(NOW + 130) * 1000)
+        active = dict(row, state="active", ends_ms=(NOW + 7435) * 1000)
+        pending = dict(row, state="pending", starts_ms=(NOW + 175) * 1000)
         rows = [row, pending, active]
         self.api.answers = {("GET", "silences"): (200, {"silences": rows})}
         lines = self.belfry("silence", "list").stdout.splitlines()
