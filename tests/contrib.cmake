@@ -21,7 +21,7 @@ function(belfry_contrib_test name script)
   add_test(NAME contrib.${name}
            COMMAND ${Python3_EXECUTABLE} ${contrib}/${script} ${ARGN})
   set_tests_properties(contrib.${name} PROPERTIES
-    LABELS e2e TIMEOUT 600 SKIP_RETURN_CODE 77
+    LABELS e2e TIMEOUT 600 COST 10 SKIP_RETURN_CODE 77
     ENVIRONMENT "BELFRY_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 
@@ -30,6 +30,7 @@ belfry_contrib_test(logrotate logrotate_test.py)
 belfry_contrib_test(nginx nginx_test.py)
 belfry_contrib_test(postfix postfix_test.py Milter Apply)
 belfry_contrib_test(postfix-change postfix_test.py Change)
+set_tests_properties(contrib.postfix-change PROPERTIES COST 60)
 belfry_contrib_test(prometheus prometheus_test.py)
 add_test(NAME contrib.systemd-milter
          COMMAND ${Python3_EXECUTABLE} ${contrib}/milter_unit_test.py

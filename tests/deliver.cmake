@@ -25,6 +25,7 @@ foreach(name deliver deliver_bounce deliver_exec deliver_lmtp deliver_mail
   set_tests_properties(unit.${name} PROPERTIES LABELS threads)
 endforeach()
 
+set_tests_properties(unit.deliver_pipe unit.deliver_tls PROPERTIES COST 15)
 target_sources(test_deliver_lmtp PRIVATE unit/call_fail.c)
 target_sources(test_deliver_web PRIVATE unit/http_bad.c)
 target_sources(test_deliver_tls PRIVATE unit/call_fail.c unit/tls_kit.c)

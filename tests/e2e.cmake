@@ -5,7 +5,7 @@ function(belfry_e2e_test name script)
            COMMAND ${Python3_EXECUTABLE}
                    ${PROJECT_SOURCE_DIR}/tests/e2e/${script} ${ARGN})
   set_tests_properties(e2e.${name} PROPERTIES
-    LABELS e2e TIMEOUT 300 SKIP_RETURN_CODE 77
+    LABELS e2e TIMEOUT 300 COST 10 SKIP_RETURN_CODE 77
     ENVIRONMENT "BELFRY_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 
@@ -79,3 +79,6 @@ set_tests_properties(e2e.agents-kill-50 e2e.kill-50
 set_tests_properties(e2e.paging-100000 PROPERTIES LABELS "e2e;plain;slow" TIMEOUT 1800)
 set_tests_properties(e2e.delayed e2e.drop-crash e2e.paging e2e.trace
                      PROPERTIES LABELS "e2e;plain")
+set_tests_properties(e2e.agents e2e.alert-hostile e2e.auth e2e.bench e2e.channels e2e.clients
+                     e2e.drop e2e.opensmtpd e2e.run
+                     PROPERTIES COST 40)

@@ -61,7 +61,7 @@ set_tests_properties(unit.queue
                      unit.queue_walk
                      unit.queue_wish
                      PROPERTIES LABELS threads)
-set_tests_properties(unit.queue_story PROPERTIES TIMEOUT 600)
+set_tests_properties(unit.queue_story PROPERTIES TIMEOUT 600 COST 15)
 
 # The same with a backlog of 100,000, and every point of the stories.
 add_test(NAME unit.queue_turn_100000 COMMAND test_queue_turn)
