@@ -4,17 +4,19 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 
 import servers
 from servers import Belfry, Peak, Sink, cpu_of, lab, memory_of, source
 
-ANNA = "anna@example.net"
+ANNA, BEN = "anna@example.net", "ben@example.net"
 POST = 1000 # alerts of a request
 PATH = "/api/v2/alerts"
 OUTAGE_S = 120
 HELD_TURNS = 10 # minutes of re-posting
+LOST_AFTER_S = 20 # without a mail: no more will come
 # Each alert by itself, at once.
 ROUTE = {"group_by": ["..."], "group_wait": "0s"}
 
@@ -64,19 +66,33 @@ class Poster:
         return longest
 
 
-class Watch(lab.Sink):
-    """A sink that keeps only when each alert's mail came."""
+def refuse_ben(verb, argument):
+    return ("550 5.7.1 not you" if verb == "RCPT" and BEN in argument
+            else None)
 
-    def __init__(self):
-        super().__init__()
-        self.count, self.came = 0, {}
+
+class Watch(lab.Sink):
+    """A sink that keeps only when each alert's mail came, and the last of
+    all."""
+
+    def __init__(self, script=None):
+        super().__init__(script)
+        self.count, self.came, self.last = 0, {}, time.monotonic()
 
     def take(self, message):
         now, found = time.monotonic(), re.search(rb"host\d+", message.content)
         with self.lock:
             self.count += 1
+            self.last = now
             if found:
                 self.came.setdefault(found[0].decode(), now)
+
+    def arrived(self, count):
+        """How many of COUNT alerts were mailed, once no more come."""
+        since, hosts = time.monotonic(), {f"host{n}" for n in range(count)}
+        lab.wait_for(lambda: hosts <= self.came.keys() or time.monotonic() >
+                     max(self.last, since) + LOST_AFTER_S, "the mails", 600)
+        return len(hosts & self.came.keys())
 
     def when(self, host):
         lab.wait_for(lambda: host in self.came, f"the mail of {host}", 60)
@@ -114,8 +130,8 @@ class Relay(Belfry):
 class Alertmanager:
     name = "alertmanager"
 
-    def __init__(self, sink):
-        self.sink, self.http = sink, lab.free_port()
+    def __init__(self, sink, to=(ANNA,)):
+        self.sink, self.http, self.to = sink, lab.free_port(), to
         self.folder = lab.state_folder("bench-alertmanager")
         self.process = None
 
@@ -127,8 +143,8 @@ class Alertmanager:
                            "smtp_require_tls": False,
                            "smtp_smarthost": f"127.0.0.1:{self.sink.port}"},
                 "route": {"receiver": "anna", **ROUTE},
-                "receivers": [{"name": "anna",
-                               "email_configs": [{"to": ANNA}]}]}, file)
+                "receivers": [{"name": "anna", "email_configs": [
+                    {"to": ", ".join(self.to)}]}]}, file)
         with open(os.path.join(self.folder, "log"), "wb") as log:
             self.process = subprocess.Popen(
                 [alertmanager(), f"--config.file={path}",
@@ -144,6 +160,11 @@ class Alertmanager:
 
     def memory(self):
         return memory_of(self.process.pid)
+
+    def restart(self, kill=False):
+        self.process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        self.process.wait(60)
+        self.start()
 
     def stop(self):
         self.process.terminate()
@@ -226,6 +247,7 @@ class Figures:
                 subprocess.run([lab.program("belfry", servers.PRESET), "dkim",
                                 "genkey", "--type", kind, key], check=True,
                                capture_output=True)
+                servers.give(key)
                 sign = {"dkim": {"sign": [{
                     "match": "example.org", "selectors": [
                         {"name": "s1", "key_file": key}]}]}}
@@ -265,6 +287,43 @@ class Figures:
             self.row(f"all mails after an outage of {OUTAGE_S} s: {name}",
                      self.after_outage(make), "s",
                      10 if name == "belfry" else None, False)
+
+    # --- lost -----------------------------------------------------------------------
+
+    def lost_with(self, make, sink, meanwhile):
+        """How many alerts, posted once, are not mailed."""
+        count, server = self.options.alerts // 10, make(sink).start()
+        try:
+            Poster(server.http).post(0, count)
+            meanwhile(server)
+            return count - sink.arrived(count)
+        finally:
+            server.stop()
+            sink.stop()
+
+    def lost(self):
+        """of 1,000 alerts posted once: killed, stopped, one address refused"""
+        def again(kill):
+            def meanwhile(server):
+                time.sleep(3) # the first tries have failed
+                server.restart(kill=kill)
+                server.sink.start()
+            return meanwhile
+
+        both = {"belfry": lambda sink: Relay(sink, {"mail": [ANNA, BEN]}),
+                "alertmanager": lambda sink: Alertmanager(sink, (ANNA, BEN))}
+        for name, make in self.beside_alertmanager():
+            for what, sink, how, meanwhile in (
+                    ("SMTP away, kill -9", Watch(), make, again(True)),
+                    ("SMTP away, stopped and started", Watch(), make,
+                     again(False)),
+                    ("one of two addresses refused",
+                     Watch(refuse_ben).start(), both[name],
+                     lambda server: None)):
+                self.row(f"lost of {self.options.alerts // 10:,} alerts, "
+                         f"{what}: {name}",
+                         self.lost_with(how, sink, meanwhile), "",
+                         0 if name == "belfry" else None, False, 0)
 
     # --- many that stay -------------------------------------------------------------
 

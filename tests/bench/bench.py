@@ -399,7 +399,7 @@ class Bench(secure.Figures, signing.Figures, judging.Figures,
 FIGURES = ["kept", "new", "cpu", "one", "hundred", "recipients", "mx", "dead",
            "idle", "big", "backlog", "backup", "tls", "login", "handshakes",
            "tls_idle", "guarded", "sign", "spf", "milter", "verify", "alerts",
-           "alerts_signed", "outage", "held", "urgent"]
+           "alerts_signed", "outage", "lost", "held", "urgent"]
 
 
 def lacking(name):

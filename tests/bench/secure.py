@@ -1,11 +1,10 @@
 """secure - the benchmark's figures of TLS and logins: what is measured, and with
 what."""
 import os
-import pwd
 import statistics
 import subprocess
 
-from servers import PRESET, Belfry, Postfix, Sink, cpu_of, cpu_of_tree, lab
+from servers import PRESET, Belfry, Postfix, Sink, cpu_of, cpu_of_tree, give, lab
 import dovecot  # in lab's folder
 
 USER, PASSWORD = "app", "correct horse"
@@ -31,9 +30,7 @@ def private_file(folder, name, text=""):
     path = os.path.join(folder, name)
     with open(path, "w", encoding="ascii") as file:
         file.write(text)
-    os.chmod(path, 0o600)
-    if lab.IS_ROOT:
-        os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
+    give(path)
     return path
 
 

@@ -57,6 +57,16 @@ class Bench(unittest.TestCase):
                      "everything switched on, beside without"):
             self.assertIn(line, said)
 
+    @harness.need("smtp-sink")
+    def test_alerts(self):
+        with tempfile.TemporaryDirectory() as folder:
+            status, said = self.bench("--pairs", "1", "--alerts", "100",
+                                      "--out", folder, "alerts",
+                                      "alerts_signed")
+        self.assertEqual(status, 0, said)
+        for line in ("100 alerts, memory: belfry", "alerts mailed, ed25519"):
+            self.assertIn(line, said)
+
     def test_spf(self):
         with tempfile.TemporaryDirectory() as folder:
             status, said = self.bench("--out", folder, "spf")
