@@ -57,9 +57,9 @@ struct flush_group {
 	bool quiet;  /* some of its incidents are kept so */
 	bool loud;   /* somebody is to be told of one that is open */
 	bool unseen; /* nobody has acknowledged one that is open */
-	size_t ntargets;
-	struct flush_target *targets;
-	struct intent **intents; /* in the arena */
+	size_t ntargets, targets_room;
+	struct flush_target *targets; /* in the arena */
+	struct intent **intents;      /* in the arena */
 	size_t nintents;
 	bool tells, ended, digest;
 	bool is_gone; /* with the job */

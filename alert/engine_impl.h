@@ -79,7 +79,7 @@ struct incident {
 	int64_t expires_ms; /* C's are coarse */
 	int64_t heard_ms;
 	uint16_t nhistory; /* entries of this life */
-	uint16_t nlinks;
+	uint32_t nlinks;
 	struct link *links;       /* owned */
 	struct rules_sides sides; /* of inhibit_rules */
 	bool inhibits;            /* it stands in the index of those that do */

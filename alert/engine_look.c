@@ -232,15 +232,28 @@ look_notices(struct flush_group *fg)
 /* --- whom ------------------------------------------------------------------------ */
 
 static void
+grow_targets(struct flush_group *fg)
+{
+	size_t room = fg->targets_room > 0 ? 2 * fg->targets_room : 8;
+	struct flush_target *v =
+		arena_alloc(&fg->flush->arena, room * sizeof(*v));
+
+	if (fg->ntargets > 0)
+		memcpy(v, fg->targets, fg->ntargets * sizeof(*v));
+	fg->targets = v;
+	fg->targets_room = room;
+}
+
+static void
 add_target(struct flush_group *fg, const struct target *t,
 	   const struct rules_receiver *receiver, uint8_t origin)
 {
-	if (fg->ntargets == FLUSH_TARGETS)
-		return;
 	for (size_t i = 0; i < fg->ntargets; i++)
 		if (fg->targets[i].to.channel == t->channel &&
 		    strcmp(fg->targets[i].to.address, t->address) == 0)
 			return;
+	if (fg->ntargets == fg->targets_room)
+		grow_targets(fg);
 	fg->targets[fg->ntargets++] = (struct flush_target){
 		.to = *t, .receiver = receiver, .origin = origin};
 }
@@ -273,8 +286,6 @@ look_targets(struct flush_group *fg)
 {
 	const struct rules_node *node = fg->g->node;
 
-	fg->targets = arena_alloc(&fg->flush->arena,
-				  FLUSH_TARGETS * sizeof(fg->targets[0]));
 	if (node != NULL)
 		add_receiver(fg, node->receiver, NOTICE_ROUTE);
 	for (size_t i = 0; node != NULL && i < fg->steps; i++)

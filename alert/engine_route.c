@@ -76,14 +76,14 @@ route_is_failed(const struct incident *in, const struct labels *labels,
 static size_t
 route_find(struct engine *e, struct incident *in, struct alert_group ***ret)
 {
-	const struct rules_node *node[RULES_ROUTE_MAX];
-	struct alert_group **v =
-		arena_alloc(&e->job.arena, RULES_ROUTE_MAX * sizeof(*v));
+	const struct rules_node **node;
+	struct alert_group **v;
 	struct incident_text text;
 	size_t n = 0, nodes;
 
 	incident_next_text(in, &e->scratch, &text);
-	nodes = rules_route(e->rules, &text.labels, node, RULES_ROUTE_MAX);
+	nodes = rules_route(e->rules, &text.labels, &e->scratch, &node);
+	v = arena_alloc(&e->job.arena, (nodes + 1) * sizeof(*v));
 	for (size_t i = 0; i < nodes; i++) {
 		struct alert_group *g;
 

@@ -23,7 +23,6 @@
 #include "base/arena.h"
 #include "base/conf.h"
 
-#define RULES_ROUTE_MAX    32 /* nodes that one alert can reach */
 #define RULES_INHIBIT_MAX  64
 #define RULES_GROUP_BY_ALL "..."
 
@@ -162,10 +161,10 @@ const struct rules_person *rules_person(const struct rules *r,
 
 /* The nodes that an alert with these labels comes to, as Alertmanager walks:
  * depth first, a parent only where no child matched, on to the next sibling
- * only with `continue`. Their number, at most MAX; at least 1 when
- * rules_is_on(). */
+ * only with `continue`. Their number, at least 1 when rules_is_on(); *RET in
+ * ARENA. */
 size_t rules_route(const struct rules *r, const struct labels *labels,
-		   const struct rules_node **ret, size_t max);
+		   struct arena *arena, const struct rules_node ***ret);
 const struct rules_node *rules_root(const struct rules *r);
 /* Is NODE one that tells nobody at NOW, by its time intervals? */
 bool rules_node_muted(const struct rules_node *node, int64_t now_ms);

@@ -27,11 +27,28 @@ rules_is_critical(const struct rules *r, const struct labels *labels)
 struct walk {
 	const struct rules *rules;
 	const struct labels *labels;
+	struct arena *arena;
 	const struct rules_node **v;
-	size_t n, max;
+	size_t n, room;
 };
 
-/* Did it come to a node, be it one that there was no more room for? */
+static void
+walk_add(struct walk *w, const struct rules_node *node)
+{
+	if (w->n == w->room) {
+		size_t room = w->room > 0 ? 2 * w->room : 4;
+		const struct rules_node **v =
+			arena_alloc(w->arena, room * sizeof(*v));
+
+		if (w->n > 0)
+			memcpy(v, w->v, w->n * sizeof(*v));
+		w->v = v;
+		w->room = room;
+	}
+	w->v[w->n++] = node;
+}
+
+/* Did it come to a node? */
 static bool
 walk_node(struct walk *w, const struct rules_node *node)
 {
@@ -48,19 +65,20 @@ walk_node(struct walk *w, const struct rules_node *node)
 		if (!child->goes_on)
 			break;
 	}
-	if (!found && w->n < w->max)
-		w->v[w->n++] = node;
+	if (!found)
+		walk_add(w, node);
 	return true;
 }
 
 size_t
 rules_route(const struct rules *r, const struct labels *labels,
-	    const struct rules_node **ret, size_t max)
+	    struct arena *arena, const struct rules_node ***ret)
 {
-	struct walk w = {r, labels, ret, 0, max};
+	struct walk w = {.rules = r, .labels = labels, .arena = arena};
 
 	if (rules_is_on(r))
 		walk_node(&w, &r->root);
+	*ret = w.v;
 	return w.n;
 }
 

@@ -204,13 +204,17 @@ static json_t *
 rj_routes(const struct route_test *rt, const struct labels *labels,
 	  bool critical)
 {
-	const struct rules_node *nodes[RULES_ROUTE_MAX];
-	size_t n = rules_route(rt->rules, labels, nodes, RULES_ROUTE_MAX);
+	const struct rules_node **nodes;
 	json_t *json = json_array();
+	struct arena arena;
+	size_t n;
 
+	arena_init(&arena);
+	n = rules_route(rt->rules, labels, &arena, &nodes);
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(json,
 				      rj_route(rt, nodes[i], labels, critical));
+	arena_done(&arena);
 	return json;
 }
 

@@ -477,6 +477,50 @@ test_clock_back(void **state)
 
 /* --- as many as there may be ---------------------------------------------------------- */
 
+#define AUDIENCE 300
+#define ROUTES   40
+
+/* So many addresses of one receiver, which each of so many routes leads to, and
+ * to one of its own. */
+static const char *
+audience(void)
+{
+	static char yaml[32768];
+	size_t len = 0;
+
+#define ADD(...)                                                               \
+	len += (size_t)snprintf(yaml + len, sizeof(yaml) - len, __VA_ARGS__)
+	ADD("own: []\nmail: [");
+	for (int i = 0; i < AUDIENCE; i++)
+		ADD("%sa%d@example.org", i > 0 ? ", " : "", i);
+	ADD("]\nreceivers:\n");
+	for (int i = 0; i < ROUTES; i++)
+		ADD("- {name: r%d, mail: [r%d@example.org]}\n", i, i);
+	ADD("route:\n  receiver: default\n  routes:\n");
+	for (int i = 0; i < ROUTES; i++)
+		ADD("  - {receiver: r%d, continue: true}\n", i);
+	ADD("  - {receiver: default}\n");
+#undef ADD
+	assert_true(len < sizeof(yaml));
+	return yaml;
+}
+
+/* Nobody is left out. */
+static void
+test_audience(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, audience());
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_int_equal(er->nmails, AUDIENCE + ROUTES);
+	er->nmails = 0;
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 10 * MINUTE, MINUTE);
+	assert_int_equal(er->nmails, AUDIENCE + ROUTES);
+}
+
 #define CROWD 20000
 
 /* CPU time. */
@@ -535,6 +579,7 @@ main(void)
 		ENGINE_TEST(test_silent_back),
 		ENGINE_TEST(test_clock_back),
 		cmocka_unit_test(test_reload_joined),
+		ENGINE_TEST(test_audience),
 		ENGINE_TEST(test_crowd),
 	};
 

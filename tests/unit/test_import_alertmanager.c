@@ -288,14 +288,14 @@ ask_tool(const char *path, const char *labels, char *ret, size_t size)
 static void
 ask_rules(const struct rules *r, const char *labels, char *ret)
 {
-	const struct rules_node *v[RULES_ROUTE_MAX];
+	const struct rules_node **v;
 	struct arena arena;
 	struct labels l;
 	size_t n;
 
 	arena_init(&arena);
 	rules_kit_labels(&arena, labels, &l);
-	n = rules_route(r, &l, v, RULES_ROUTE_MAX);
+	n = rules_route(r, &l, &arena, &v);
 	*ret = '\0';
 	for (size_t i = 0; i < n; i++)
 		ret += sprintf(ret, "%s%s", i > 0 ? "," : "",

@@ -13,12 +13,15 @@ static void
 test_off(void **state)
 {
 	struct rules *r = rules_kit_new("");
-	const struct rules_node *node;
+	const struct rules_node **v;
 	struct labels none = {.n = 0};
+	struct arena arena;
 
 	(void)state;
 	assert_false(rules_is_on(r));
-	assert_int_equal(rules_route(r, &none, &node, 1), 0);
+	arena_init(&arena);
+	assert_int_equal(rules_route(r, &none, &arena, &v), 0);
+	arena_done(&arena);
 	assert_null(rules_receiver(r, "default"));
 	rules_unref(&r);
 	assert_null(r);
@@ -33,7 +36,7 @@ test_five_lines(void **state)
 		"mail: [anna@example.org, sysadmin@example.net]\n");
 	struct rules *again = rules_ref(r);
 	const struct rules_settings *s;
-	const struct rules_node *node;
+	const struct rules_node **v, *node;
 	const struct rules_source *source;
 	struct target *targets;
 	struct arena arena;
@@ -44,7 +47,8 @@ test_five_lines(void **state)
 	rules_unref(&again);
 	assert_true(rules_is_on(r));
 	rules_kit_labels(&arena, "alertname=Disk severity=critical", &l);
-	assert_int_equal(rules_route(r, &l, &node, 1), 1);
+	assert_int_equal(rules_route(r, &l, &arena, &v), 1);
+	node = v[0];
 	assert_ptr_equal(node, rules_root(r));
 	assert_string_equal(node->receiver->name, "default");
 	assert_string_equal(node->path, "default route");
@@ -184,20 +188,19 @@ test_walk(void **state)
 	(void)state;
 	arena_init(&arena);
 	for (size_t i = 0; i < ROWS(walks); i++) {
-		const struct rules_node *v[RULES_ROUTE_MAX];
+		const struct rules_node **v;
 		struct labels l;
 		char got[500] = "";
 		size_t n;
 
 		print_message("%s\n", walks[i].name);
 		rules_kit_labels(&arena, walks[i].labels, &l);
-		n = rules_route(r, &l, v, RULES_ROUTE_MAX);
+		n = rules_route(r, &l, &arena, &v);
 		for (size_t k = 0; k < n; k++) {
 			strcat(got, k > 0 ? "|" : "");
 			strcat(got, v[k]->path);
 		}
 		assert_string_equal(got, walks[i].nodes);
-		assert_int_equal(rules_route(r, &l, v, 1), 1);
 	}
 	arena_done(&arena);
 	rules_unref(&r);
@@ -206,15 +209,16 @@ test_walk(void **state)
 static const struct rules_node *
 node_of(const struct rules *r, const char *text, size_t at)
 {
-	const struct rules_node *v[RULES_ROUTE_MAX];
+	const struct rules_node **v, *node;
 	struct arena arena;
 	struct labels l;
 
 	arena_init(&arena);
 	rules_kit_labels(&arena, text, &l);
-	assert_true(rules_route(r, &l, v, RULES_ROUTE_MAX) > at);
+	assert_true(rules_route(r, &l, &arena, &v) > at);
+	node = v[at];
 	arena_done(&arena);
-	return v[at];
+	return node;
 }
 
 static void
@@ -526,7 +530,7 @@ test_limits(void **state)
 		"receivers: [{name: b, mail: [b@example.org]}]\n"
 		"route: {routes: [{matchers: ['x=~\"(a+)+\"'], receiver: "
 		"b}]}\n");
-	const struct rules_node *node;
+	const struct rules_node **v;
 	struct arena arena;
 	struct labels l;
 
@@ -535,8 +539,8 @@ test_limits(void **state)
 	rules_kit_labels(&arena, "x=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
 			 &l);
 	assert_int_equal(rules_limits_hit(r), 0);
-	assert_int_equal(rules_route(r, &l, &node, 1), 1);
-	assert_string_equal(node->receiver->name, "b");
+	assert_int_equal(rules_route(r, &l, &arena, &v), 1);
+	assert_string_equal(v[0]->receiver->name, "b");
 	assert_int_equal(rules_limits_hit(r), 1);
 	arena_done(&arena);
 	rules_unref(&r);
