@@ -436,6 +436,7 @@ engine_free(struct engine **ep)
 	loop_timer_done(&e->timer);
 	silences_free(e);
 	suspend_free(e);
+	own_words_free(e);
 	throttle_free(e);
 	inhibit_free(&e->inhibit);
 	HASH_ITER(by_id, e->groups, g, next_g)

@@ -118,7 +118,8 @@ void engine_take(struct engine *e, const struct alert *v, size_t n,
 void engine_keep_malformed(struct engine *e, const char *source,
 			   const char *why, const void *body, size_t len);
 /* An alert of Belfry's own: of KIND (see `own`), one incident per KEY. Does
- * nothing when the rules leave KIND out. */
+ * nothing when the rules leave KIND out. What can't be taken now is kept until
+ * it can; the last that is said of a KEY counts. After engine_start(). */
 void engine_own(struct engine *e, const char *kind, const char *key,
 		bool firing, const char *summary, const char *severity);
 
@@ -169,7 +170,8 @@ void engine_clock_accept(struct engine *e, engine_done_fn *done, void *arg);
 /* An address that a bounce said does not work: of the notice that a return
  * address names. DSN is its status code, "5.1.1". */
 void engine_bounced(struct engine *e, uint64_t group, uint32_t seq,
-		    const char *address, const char *dsn, const char *words);
+		    const char *address, const char *dsn, const char *words,
+		    engine_done_fn *done, void *arg);
 
 /* --- looking --------------------------------------------------------------- */
 

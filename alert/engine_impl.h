@@ -321,6 +321,7 @@ struct engine {
 	struct throttle *throttles;
 	char *hostname; /* owned */
 	struct suspended *suspended;
+	struct own_word *own_words;   /* not taken yet */
 	STAILQ_HEAD(, outcome) early; /* came before all was read */
 	struct malformed_place {
 		uint64_t blob;
@@ -541,6 +542,13 @@ size_t suspend_count(const struct engine *e);
 /* The rules are new: those that are in no receiver any more go. */
 void suspend_rules(struct engine *e);
 void suspend_free(struct engine *e);
+
+/* --- engine_say.c ------------------------------------------------------------------ */
+
+/* Until it is taken. Takes over ARENA, where A and its key lie. */
+void own_say(struct engine *e, const struct alert *a, struct arena *arena);
+void own_turn(struct engine *e);
+void own_words_free(struct engine *e);
 
 /* --- engine_own.c ------------------------------------------------------------------ */
 

@@ -33,13 +33,13 @@ own_alert(struct engine *e, const char *name, const char *key, bool firing,
 	struct labels_builder b;
 	struct alert a = {
 		.source = source_kind_names[SOURCE_OWN],
-		.key = key,
 		.status = firing ? ALERT_FIRING : ALERT_RESOLVED,
 		.url = "",
 	};
 	struct arena arena;
 
 	arena_init(&arena);
+	a.key = arena_strdup(&arena, key);
 	labels_builder_init(&b, &arena);
 	(void)labels_set(&b, "alertname", name);
 	(void)labels_set(&b, "severity", severity);
@@ -50,8 +50,7 @@ own_alert(struct engine *e, const char *name, const char *key, bool firing,
 	labels_builder_init(&b, &arena);
 	(void)labels_set(&b, "summary", summary);
 	labels_finish_annotations(&b, &a.annotations);
-	engine_take(e, &a, 1, NULL, NULL);
-	arena_done(&arena);
+	own_say(e, &a, &arena);
 }
 
 /* "queue_stuck" as "BelfryQueueStuck". */
@@ -91,7 +90,7 @@ engine_own(struct engine *e, const char *kind, const char *key, bool firing,
 {
 	char name[64], *full;
 
-	if (!e->loaded || !own_is_wanted(e, kind))
+	if (!e->started || !own_is_wanted(e, kind))
 		return;
 	own_name(kind, name, sizeof(name));
 	full = xasprintf("%s %s", kind, key);

@@ -325,6 +325,8 @@ struct bounced {
 	char *address, *dsn, *words; /* owned */
 	uint64_t *looks;             /* owned: groups to be looked at */
 	size_t nlooks;
+	engine_done_fn *done;
+	void *arg;
 };
 
 /* Did N tell by that mail, as its own or as one that joined it? One's own that
@@ -372,6 +374,8 @@ bounced_prepare(struct engine *e, struct work *w)
 	struct alert_group *g, *next;
 
 	b->nlooks = 0;
+	if (!e->loaded)
+		return -EAGAIN;
 	HASH_ITER(by_id, e->groups, g, next)
 	for (uint32_t i = 0; i < g->nnotices; i++)
 		if (g->notices[i]->edit != NULL &&
@@ -389,13 +393,13 @@ bounced_done(struct engine *e, struct work *w, int result)
 {
 	struct bounced *b = (struct bounced *)w;
 
-	(void)result;
 	for (size_t i = 0; i < b->nlooks; i++) {
 		struct alert_group *g = group_find_id(e, b->looks[i]);
 
 		if (g != NULL)
 			group_look_soon(e, g);
 	}
+	b->done(b->arg, result);
 	free(b->looks);
 	free(b->address);
 	free(b->dsn);
@@ -405,10 +409,13 @@ bounced_done(struct engine *e, struct work *w, int result)
 
 void
 engine_bounced(struct engine *e, uint64_t group, uint32_t seq,
-	       const char *address, const char *dsn, const char *words)
+	       const char *address, const char *dsn, const char *words,
+	       engine_done_fn *done, void *arg)
 {
 	struct bounced *b = xcalloc(1, sizeof(*b));
 
+	b->done = done;
+	b->arg = arg;
 	b->group = group;
 	b->seq = seq;
 	b->address = xstrdup(address);

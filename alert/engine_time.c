@@ -330,6 +330,7 @@ engine_turn(struct engine *e)
 	own_look_at_clock(e);
 	turn_limits(e);
 	mute_turn(e, now);
+	own_turn(e);
 	turn_dues(e, now);
 	/* By the minute, or when an inhibitor came or went. */
 	if (e->look_all ||

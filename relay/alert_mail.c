@@ -252,8 +252,7 @@ am_bounced(struct alert_mail *m, struct engine *e)
 	const struct mail_meaning *what = &m->meaning;
 
 	engine_bounced(e, what->token.group, what->token.seq, what->address,
-		       what->status->status, what->status->words);
-	am_taken(m, 0);
+		       what->status->status, what->status->words, am_taken, m);
 }
 
 /* A person of this machine hears of it; what came from elsewhere is never

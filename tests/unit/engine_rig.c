@@ -311,7 +311,7 @@ rig_hear(void *ctx, const struct alert *a)
 }
 
 void
-engine_rig_open(struct engine_rig *er)
+engine_rig_start(struct engine_rig *er)
 {
 	struct engine_deps deps;
 
@@ -334,6 +334,12 @@ engine_rig_open(struct engine_rig *er)
 	queue_start(er->rig.q);
 	er->rules = rules_kit_new(er->yaml != NULL ? er->yaml : RIG_YAML);
 	engine_start(er->e, er->rules);
+}
+
+void
+engine_rig_open(struct engine_rig *er)
+{
+	engine_rig_start(er);
 	engine_rig_settle(er);
 }
 

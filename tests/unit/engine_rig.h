@@ -90,6 +90,8 @@ void engine_rig_done(struct engine_rig *er);
 /* Closed as after a crash, for the next life. */
 void engine_rig_close(struct engine_rig *er);
 void engine_rig_open(struct engine_rig *er);
+/* The same, and its records are still to be read. */
+void engine_rig_start(struct engine_rig *er);
 /* Until there is nothing to do at this time of the clock. */
 void engine_rig_settle(struct engine_rig *er);
 /* The clock goes on in steps of at most STEP. */

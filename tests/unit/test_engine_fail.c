@@ -1,6 +1,7 @@
 /*
  * When telling fails.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -297,6 +298,37 @@ test_own_fails(void **state)
 	assert_int_equal(st.incidents[INCIDENT_OPEN], 2);
 }
 
+static void
+say(struct engine_rig *er, const char *key, bool firing)
+{
+	engine_own(er->e, "heartbeat", key, firing, "silent", "warning");
+}
+
+/* It was said before the records were read, and once. */
+static void
+test_own_early(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_close(er);
+	engine_rig_start(er);
+	assert_false(engine_is_loaded(er->e));
+	say(er, "a", true);
+	say(er, "b", true);
+	say(er, "b", false);
+	engine_rig_advance(er, MINUTE, SECOND);
+	assert_told(er,
+		    "anna firing BelfryHeartbeat: silent: +BelfryHeartbeat\n");
+	/* One after the other, in one moment. */
+	say(er, "a", false);
+	say(er, "a", true);
+	say(er, "a", false);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(
+		er,
+		"anna recovery BelfryHeartbeat: silent: -BelfryHeartbeat\n");
+}
+
 /* With nobody else to tell, nobody is. */
 static void
 test_own_nobody(void **state)
@@ -335,7 +367,8 @@ test_bounced(void **state)
 	engine_rig_advance(er, 31 * SECOND, SECOND);
 	group = group_of(er, 0);
 	engine_rig_mails(er);
-	engine_bounced(er->e, group, 1, "anna@example.org", "5.7.1", "no");
+	engine_bounced(er->e, group, 1, "anna@example.org", "5.7.1", "no",
+		       engine_rig_answered, er);
 	engine_rig_advance(er, 2 * SECOND, SECOND);
 	assert_told(er, "boss fallback Disk: +a\n");
 }
@@ -354,9 +387,16 @@ test_bounced_joined(void **state)
 	group = group_of(er, 0);
 	assert_told(er, "anna firing Disk and 1 more: +a +c\n");
 	engine_rig_close(er);
-	engine_rig_open(er);
-	engine_bounced(er->e, group, 1, "anna@example.org", "5.7.1", "no");
+	engine_rig_start(er);
+	engine_bounced(er->e, group, 1, "anna@example.org", "5.7.1", "no",
+		       engine_rig_answered, er);
+	engine_rig_settle(er);
+	/* Its mail comes again. */
+	assert_int_equal(er->result, -EAGAIN);
+	engine_bounced(er->e, group, 1, "anna@example.org", "5.7.1", "no",
+		       engine_rig_answered, er);
 	engine_rig_advance(er, 2 * SECOND, SECOND);
+	assert_int_equal(er->result, 0);
 	assert_told(er, "boss fallback Disk and 1 more: +a +c\n");
 }
 
@@ -378,7 +418,8 @@ test_bounced_later(void **state)
 	engine_rig_fire(er, B);
 	engine_rig_advance(er, 5 * MINUTE, SECOND);
 	assert_int_equal(er->nout, 1);
-	engine_bounced(er->e, group, 1, "anna@example.org", "5.7.1", "no");
+	engine_bounced(er->e, group, 1, "anna@example.org", "5.7.1", "no",
+		       engine_rig_answered, er);
 	engine_rig_advance(er, 2 * SECOND, SECOND);
 	assert_told(er, "boss fallback Disk: +a +b\n");
 	er->far = FAR_TAKES;
@@ -433,6 +474,7 @@ main(void)
 		ENGINE_TEST(test_last),
 		ENGINE_TEST(test_own),
 		ENGINE_TEST(test_own_fails),
+		ENGINE_TEST(test_own_early),
 		ENGINE_TEST(test_own_nobody),
 		ENGINE_TEST(test_bounced),
 		ENGINE_TEST(test_bounced_joined),
