@@ -9,14 +9,32 @@
 #define TITLE_MAX 250 /* characters */
 
 static const char *
+alert_summary(const struct render_scope *s, const struct render_alert *a)
+{
+	const char *text = render_label(a->annotations, "summary");
+
+	if (text[0] == '\0')
+		text = render_label(a->annotations, "description");
+	text += strspn(text, " \t\r\n");
+	return render_cut(s,
+			  arena_strndup(s->arena, text, strcspn(text, "\r\n")),
+			  s->limits->summary);
+}
+
+/* What is only named after its source is called what that says. */
+static const char *
 alert_title(const struct render_scope *s, const struct render_alert *a)
 {
 	const char *name = render_label(a->labels, "alertname"), *label_name;
 	const char *place = render_where(a->labels, &label_name);
+	const char *summary = alert_summary(s, a);
 
+	if (summary[0] != '\0' &&
+	    strcmp(name, render_label(a->labels, "source")) == 0)
+		name = summary;
 	if (name[0] == '\0')
 		name = "alert";
-	if (place[0] != '\0')
+	if (place[0] != '\0' && strstr(name, place) == NULL)
 		name = arena_printf(s->arena, "%s on %s", name, place);
 	return render_cut(s, name, TITLE_MAX);
 }
@@ -43,19 +61,6 @@ alert_details(const struct render_scope *s, const struct render_alert *a,
 					    l->v[i].value);
 	}
 	return render_cut(s, text, s->limits->summary);
-}
-
-static const char *
-alert_summary(const struct render_scope *s, const struct render_alert *a)
-{
-	const char *text = render_label(a->annotations, "summary");
-
-	if (text[0] == '\0')
-		text = render_label(a->annotations, "description");
-	text += strspn(text, " \t\r\n");
-	return render_cut(s,
-			  arena_strndup(s->arena, text, strcspn(text, "\r\n")),
-			  s->limits->summary);
 }
 
 static struct mustache_value
@@ -168,11 +173,14 @@ render_alert_tree(const struct render_scope *s, const struct render_alert *a,
 		  const struct labels *shared)
 {
 	const char *description = alert_description(s, a);
+	const char *title = alert_title(s, a), *summary = alert_summary(s, a);
 	struct fields f = {.n = 0};
 
-	fields_text(&f, "title", alert_title(s, a));
+	if (strncmp(title, summary, strlen(summary)) == 0)
+		summary = ""; /* it is said */
+	fields_text(&f, "title", title);
 	fields_text(&f, "name", render_label(a->labels, "alertname"));
-	fields_text(&f, "summary", alert_summary(s, a));
+	fields_text(&f, "summary", summary);
 	fields_lines(&f, "description", description);
 	fields_add(&f, "description_lines", lines(s, description));
 	fields_text(&f, "details", alert_details(s, a, shared));

@@ -73,10 +73,11 @@ const struct render_name render_notice_names[] = {
 };
 
 const struct render_name render_alert_names[] = {
-	{"title", "its name and where: DiskWillFill on db1"},
+	{"title", "its name and where: DiskWillFill on db1; without a name of "
+		  "its own its summary"},
 	{"name", "the label alertname"},
 	{"summary", "the annotation summary, or the first line of its "
-		    "description"},
+		    "description; empty where the title says it"},
 	{"description", "the annotation description"},
 	{"description_lines", "its lines: {{.}} is one"},
 	{"details", "the labels in which it differs from the others, in one "

@@ -231,6 +231,64 @@ test_offers(void **state)
 	render_unref(&r);
 }
 
+/* An alert's title, and nothing twice. */
+static void
+test_titles(void **state)
+{
+	static const struct {
+		const char *name, *alertname, *source, *instance, *summary;
+		const char *text;
+	} rows[] = {
+		{"a rule", "Disk", NULL, "db1", "It is full",
+		 "* Disk on db1\r\n  It is full\r\n  since"},
+		{"named after the source", "shop", "shop", NULL, "It is full",
+		 "* It is full\r\n  since"},
+		{"and where", "shop", "shop", "db1", "It is full",
+		 "* It is full on db1\r\n  since"},
+		{"which it says", "shop", "shop", "db1", "db1 is full",
+		 "* db1 is full\r\n  since"},
+		{"the summary is the name", "It is full", "cli", NULL,
+		 "It is full", "* It is full\r\n  since"},
+		{"no words", "shop", "shop", NULL, NULL, "* shop\r\n  since"},
+	};
+	struct render *r = kit_render("");
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct render_notice n = kit_notice(&kit_rows[0]);
+		struct labels labels, notes;
+		struct labels_builder b;
+		struct render_alert a = {.labels = &labels,
+					 .annotations = &notes,
+					 .starts_ms = n.since_ms};
+		struct arena arena;
+		struct buf out;
+
+		arena_init(&arena);
+		labels_builder_init(&b, &arena);
+		labels_set(&b, "alertname", rows[i].alertname);
+		if (rows[i].source != NULL)
+			labels_set(&b, "source", rows[i].source);
+		if (rows[i].instance != NULL)
+			labels_set(&b, "instance", rows[i].instance);
+		assert_int_equal(labels_finish(&b, &labels), 0);
+		labels_builder_init(&b, &arena);
+		if (rows[i].summary != NULL)
+			labels_set(&b, "summary", rows[i].summary);
+		labels_finish_annotations(&b, &notes);
+		n.v = &a;
+		n.n = 1;
+		buf_init(&out, RENDER_MAIL_MAX);
+		assert_int_equal(render_mail(r, &n, "a@example.org", &out), 0);
+		if (strstr(buf_str(&out), rows[i].text) == NULL)
+			fail_msg("%s: no \"%s\" in %s", rows[i].name,
+				 rows[i].text, buf_str(&out));
+		buf_done(&out);
+		arena_done(&arena);
+	}
+	render_unref(&r);
+}
+
 /* --- much --------------------------------------------------------------------- */
 
 #define MANY 50
@@ -474,6 +532,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_evil_header),
 		cmocka_unit_test(test_evil_lines),
 		cmocka_unit_test(test_offers),
+		cmocka_unit_test(test_titles),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_override),
 		cmocka_unit_test(test_no_folder),
