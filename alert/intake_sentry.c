@@ -104,13 +104,12 @@ sentry_event_alert(struct intake *in, const json_t *data)
 	return maker_end(&m);
 }
 
-/* What it is about: an issue that is archived is no longer told of, and not
- * mended. */
+/* What it is about, of which one of FIRES is said while it fires: an issue that
+ * is archived is no longer told of, and not mended. */
 static int
-sentry_issue_status(const char *action, enum alert_status *ret)
+sentry_status(const char *action, const char *const fires[],
+	      enum alert_status *ret)
 {
-	static const char *const fires[] = {"created", "unresolved", NULL};
-
 	if (intake_is_one_of(action, fires))
 		*ret = ALERT_FIRING;
 	else if (strcmp(action, "resolved") == 0)
@@ -123,6 +122,7 @@ sentry_issue_status(const char *action, enum alert_status *ret)
 static int
 sentry_issue(struct intake *in, const json_t *data, const char *action)
 {
+	static const char *const fires[] = {"created", "unresolved", NULL};
 	const json_t *issue = json_object_get(data, "issue");
 	const char *slug = intake_at(in, issue, "/project/slug");
 	struct maker m;
@@ -131,7 +131,7 @@ sentry_issue(struct intake *in, const json_t *data, const char *action)
 	if (!json_is_object(issue))
 		return intake_refuse(in, "no data.issue");
 	maker_begin(&m, in);
-	r = sentry_issue_status(action, &m.status);
+	r = sentry_status(action, fires, &m.status);
 	if (r == 0)
 		r = sentry_key(in, &m, "issue", intake_get(in, issue, "id"));
 	if (r < 0)
@@ -151,22 +151,9 @@ sentry_issue(struct intake *in, const json_t *data, const char *action)
 }
 
 static int
-sentry_metric_status(const char *action, enum alert_status *ret)
-{
-	static const char *const fires[] = {"critical", "warning", NULL};
-
-	if (intake_is_one_of(action, fires))
-		*ret = ALERT_FIRING;
-	else if (strcmp(action, "resolved") == 0)
-		*ret = ALERT_RESOLVED;
-	else
-		return -EOPNOTSUPP;
-	return 0;
-}
-
-static int
 sentry_metric(struct intake *in, const json_t *data, const char *action)
 {
+	static const char *const fires[] = {"critical", "warning", NULL};
 	const json_t *metric = json_object_get(data, "metric_alert");
 	const char *project = intake_at(in, metric, "/projects/0");
 	const char *rule = intake_at(in, metric, "/alert_rule/name");
@@ -176,7 +163,7 @@ sentry_metric(struct intake *in, const json_t *data, const char *action)
 	if (!json_is_object(metric))
 		return intake_refuse(in, "no data.metric_alert");
 	maker_begin(&m, in);
-	r = sentry_metric_status(action, &m.status);
+	r = sentry_status(action, fires, &m.status);
 	if (r == 0)
 		r = sentry_key(in, &m, "metric", intake_get(in, metric, "id"));
 	if (r < 0)
