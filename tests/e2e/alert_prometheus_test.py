@@ -1,4 +1,5 @@
-"""The packaged Prometheus fires a rule at belfryd as if it were Alertmanager."""
+"""The packaged Prometheus fires a rule at belfryd as if it were Alertmanager, and an
+Alertmanager has it as its webhook."""
 import os
 import subprocess
 import time
@@ -100,6 +101,33 @@ class Fires(harness.Case):
         # Who lists alerts still sees it.
         self.assertEqual([a["labels"]["alertname"] for a in alertmanager.Api(
             self.belfryd.http).alerts()], [NAME])
+
+
+@alertmanager.ALERTMANAGER
+class Relays(harness.Case):
+    """An Alertmanager that stays, and has us as its webhook."""
+
+    def test_webhook(self):
+        self.start({"alerts": {"mail": ["anna@example.org"], "route": {
+            "group_wait": "1s", "group_interval": "1s",
+            "resolve_hold": "0s"}}})
+        peer = alertmanager.Peer(
+            self, f"http://127.0.0.1:{self.belfryd.http}/hooks/alertmanager")
+        disk = {"labels": {"alertname": "Disk", "instance": "db1"},
+                "annotations": {"summary": "It is full"}}
+        self.assertEqual(peer.post("alerts", [disk])[0], 200)
+        self.sink.wait(1, 60)
+        (theirs,) = peer.alerts()
+        (ours,) = self.belfryd.api("GET", "alerts?state=open")["alerts"]
+        self.assertEqual((ours["key"], ours["labels"]),
+                         (theirs["fingerprint"], disk["labels"]))
+        disk["endsAt"] = alertmanager.at(-1)
+        self.assertEqual(peer.post("alerts", [disk])[0], 200)
+        down, up = self.sink.wait(2, 60)
+        self.assertIn("It is full", down.content.decode())
+        self.assertEqual(up.header("Subject"),
+                         "Re: " + down.header("Subject"))
+        self.assertIn("RESOLVED", up.content.decode())
 
 
 if __name__ == "__main__":

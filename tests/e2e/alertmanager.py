@@ -84,15 +84,16 @@ class Api:
 
 
 class Peer(Api):
-    """The real one, with its state in FOLDER."""
+    """The real one, with its state in FOLDER; HOOK is told what it sends."""
 
-    def __init__(self, test):
+    def __init__(self, test, hook=None):
         super().__init__(lab.free_port())
         self.folder = harness.new_folder(test, "alertmanager")
         file = os.path.join(self.folder, "am.yml")
+        hooks = {"webhook_configs": [{"url": hook}]} if hook else {}
         with open(file, "w", encoding="ascii") as out:
             out.write(lab.yaml({"route": ROUTES, "inhibit_rules": INHIBIT,
-                                "receivers": [{"name": name}
+                                "receivers": [{"name": name, **hooks}
                                               for name in NAMES]}))
         with open(os.path.join(self.folder, "log"), "w",
                   encoding="ascii") as log:
