@@ -33,6 +33,16 @@ flush_history(struct engine *e, const struct intent *it)
 	}
 }
 
+/* Is one of them worse by now? */
+static bool
+fg_is_outdated(const struct flush_group *fg)
+{
+	for (uint32_t i = 0; i < fg->n && fg->announce == NULL; i++)
+		if (fg->g->v[i].incident->rises != fg->v[i].rises)
+			return true;
+	return false;
+}
+
 /* An outcome came meanwhile: what was made of the state before is not told. What
  * Belfry says itself was made of no such state. */
 static bool
@@ -40,7 +50,7 @@ intent_is_outdated(const struct intent *it)
 {
 	const struct notice *n = it->notice;
 
-	if (it->cancelled)
+	if (it->cancelled || fg_is_outdated(it->group))
 		return true;
 	return it->group->announce == NULL && !it->is_new &&
 	       (n->edit != NULL || n->c.message != it->seen_message);

@@ -28,6 +28,7 @@ enum why {
 
 struct flush_slot {
 	enum quiet quiet;
+	uint32_t rises; /* of the incident */
 	bool critical;
 };
 

@@ -82,6 +82,7 @@ struct incident {
 	uint32_t nlinks;
 	struct link *links;       /* owned */
 	struct rules_sides sides; /* of inhibit_rules */
+	uint32_t rises;           /* how often it became worse */
 	bool inhibits;            /* it stands in the index of those that do */
 	struct due_node due;
 	struct incident_edit *edit; /* while a job is prepared or out */
@@ -488,6 +489,9 @@ void engine_incident_opened(struct engine *e, struct incident *in);
 void engine_incident_anew(struct engine *e, struct incident *in);
 /* HOLDS: it may come back soon. */
 void engine_incident_over(struct engine *e, struct incident *in, bool holds);
+/* Who was told that it fires is told so again; what is on its way to them says
+ * too little, too. */
+void incident_is_worse(struct engine *e, struct incident *in);
 bool incident_is_critical(struct engine *e, const struct incident *in);
 void engine_reroute(struct engine *e);
 

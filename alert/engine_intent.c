@@ -35,12 +35,13 @@ want_open(const struct wanted *w)
 {
 	const struct incident_core *c = wanted_core(w);
 	enum told told = told_of(w->both);
+	enum told pending = told_pending(w->both);
 	bool held = w->both & TOLD_HELD;
 
 	if (slot_says_acked(w->fg, w->notice, w->slot))
 		return TOLD_ACKED;
 	if ((w->fg->g->v[w->slot].flags & MEMBER_LEFT) || !w->current)
-		return (int)told_pending(w->both);
+		return pending == TOLD_LESS ? TOLD_FIRING : (int)pending;
 	if (w->fg->v[w->slot].quiet != QUIET_NOT || c->acked_ms != 0)
 		return TOLD_NOTHING;
 	/* Who joined since the group told last waits for its turn. */
@@ -60,7 +61,8 @@ want_stale(const struct wanted *w)
 
 	if (wanted_core(w)->flags & INCIDENT_QUIET)
 		return TOLD_NOTHING;
-	if (told == TOLD_FIRING || told == TOLD_FLAPPING || told == TOLD_ACKED)
+	if (told == TOLD_FIRING || told == TOLD_FLAPPING ||
+	    told == TOLD_ACKED || told == TOLD_LESS)
 		return TOLD_STALE;
 	return told == TOLD_NOTHING && told_pending(w->both) != TOLD_NOTHING
 		       ? TOLD_STALE

@@ -31,6 +31,7 @@ look_marks(struct flush_group *fg)
 		incident_get_text(in, &e->scratch, &text);
 		fg->v[i].quiet = engine_quiet(e, in, &text.labels, fg->g->node,
 					      fg->flush->now);
+		fg->v[i].rises = in->rises;
 		fg->v[i].critical = rules_is_critical(e->rules, &text.labels);
 		fg->quiet |= fg->v[i].quiet != QUIET_NOT;
 		arena_done(&e->scratch);
@@ -131,7 +132,7 @@ slot_says_firing(const struct flush_group *fg, uint32_t slot)
 		enum told to =
 			told_pending(notice_both(fg->g->notices[i], slot));
 
-		if (to == TOLD_FIRING || to == TOLD_FLAPPING)
+		if (to == TOLD_FIRING || to == TOLD_FLAPPING || to == TOLD_LESS)
 			return true;
 	}
 	return false;
@@ -314,10 +315,18 @@ slot_is_done(const struct flush_group *fg, uint32_t slot)
 	const struct engine *e = fg->flush->e;
 	const struct incident_core *c = &fg_member(fg, slot)->incident->c;
 	bool told = false;
+	/* Who took nothing for a day hears of it no more. */
+	bool late =
+		c->state == INCIDENT_RESOLVED &&
+		engine_since(e, c->changed_ms) + ENGINE_DAY <= fg->flush->now;
 
-	for (uint32_t i = 0; i < fg->g->nnotices; i++)
-		told |= (notice_both(fg->g->notices[i], slot) & ~TOLD_HELD) !=
-			0;
+	for (uint32_t i = 0; i < fg->g->nnotices; i++) {
+		const struct notice *n = fg->g->notices[i];
+
+		if (late && n->c.message == 0 && n->c.flags & NOTICE_FAILED)
+			continue;
+		told |= (notice_both(n, slot) & ~TOLD_HELD) != 0;
+	}
 	if (c->state == INCIDENT_STALE)
 		return engine_since(e, c->changed_ms) + ENGINE_DAY <=
 		       fg->flush->now;

@@ -116,8 +116,12 @@ outcome_failed(struct engine *e, struct notice *n, const char *words,
 
 	if (partly)
 		outcome_told(ed);
-	for (uint32_t i = 0; i < ed->n; i++)
+	for (uint32_t i = 0; i < ed->n; i++) {
+		/* If it fires again, that is news after all. */
+		if (told_pending(ed->both[i]) == TOLD_OVER)
+			ed->both[i] |= TOLD_HELD;
 		ed->both[i] &= TOLD_MASK | TOLD_HELD;
+	}
 	ed->c.message = 0;
 	if (partly && ed->c.root_seq == 0) {
 		ed->c.root_group = ed->c.lead;

@@ -195,6 +195,38 @@ engine_incident_anew(struct engine *e, struct incident *in)
 	}
 }
 
+/* Told and pending: that it fires is less than what is to be said. */
+static uint8_t
+both_of_less(uint8_t both)
+{
+	enum told told = told_of(both), pending = told_pending(both);
+
+	if (told == TOLD_FIRING)
+		told = TOLD_LESS;
+	if (pending == TOLD_FIRING)
+		pending = TOLD_LESS;
+	return (uint8_t)(told | (both & TOLD_HELD) | pending << 4);
+}
+
+void
+incident_is_worse(struct engine *e, struct incident *in)
+{
+	in->rises++;
+	for (size_t i = 0; i < in->nlinks; i++) {
+		const struct link *link = &in->links[i];
+		const struct alert_group *g = link->group;
+
+		for (uint32_t k = 0; k < g->nnotices; k++) {
+			struct notice *n = g->notices[k];
+			uint8_t both = notice_both(n, link->slot);
+
+			if (both_of_less(both) != both)
+				job_notice(e, n, 0)->both[link->slot] =
+					both_of_less(both);
+		}
+	}
+}
+
 /* A recovery is told when it has lasted; that of all at once, that of some with
  * what else the interval brings. */
 void

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "alert/engine_impl.h"
+#include "alert/severity.h"
 #include "base/log.h"
 #include "base/must.h"
 #include "base/xalloc.h"
@@ -116,9 +117,24 @@ taken_expires(const struct engine *e, const struct taken *a, int64_t now)
 	return timeout > 0 ? now + timeout : 0;
 }
 
+/* Do NEW say what is more urgent than OLD? */
+static bool
+labels_are_worse(const struct engine *e, const struct labels *old,
+		 const struct labels *new)
+{
+	enum severity was = severity_of(labels_get(old, "severity"));
+
+	if (rules_is_critical(e->rules, old))
+		return false;
+	return rules_is_critical(e->rules, new) ||
+	       (was != SEVERITY_UNKNOWN &&
+		severity_of(labels_get(new, "severity")) > was);
+}
+
 /* True: the labels changed, so that it is routed anew. */
 static bool
-taken_set_text(struct engine *e, struct incident *in, struct taken *a)
+taken_set_text(struct engine *e, struct incident *in, struct taken *a,
+	       bool *ret_worse)
 {
 	struct incident_edit *ed = job_incident(e, in);
 	struct incident_text old, new;
@@ -131,12 +147,14 @@ taken_set_text(struct engine *e, struct incident *in, struct taken *a)
 	else
 		incident_get_text(in, &e->scratch, &old);
 	moved = !labels_equal(&old.labels, &new.labels);
+	*ret_worse = labels_are_worse(e, &old.labels, &new.labels);
 	free(ed->text);
 	ed->text = a->text;
 	ed->text_len = a->len;
 	a->text = NULL;
 	if (moved)
-		job_history(e, in, HISTORY_CHANGED, "", "its labels");
+		job_history(e, in, HISTORY_CHANGED, "", "%s",
+			    *ret_worse ? "its severity" : "its labels");
 	return moved;
 }
 
@@ -177,12 +195,33 @@ take_new(struct engine *e, struct taken *a, int64_t now)
 }
 
 static void
+take_drop_ack(struct incident_edit *ed)
+{
+	ed->c.acked_ms = 0;
+	free(ed->acked_by);
+	free(ed->note);
+	ed->acked_by = ed->note = NULL;
+}
+
+/* It is more than people were told, or have seen to. */
+static void
+take_worse(struct engine *e, struct incident *in)
+{
+	take_drop_ack(job_incident(e, in));
+	engine_note_change(e, in);
+	incident_is_worse(e, in);
+}
+
+static void
 take_reopen(struct engine *e, struct incident *in, const struct taken *a,
 	    int64_t now)
 {
 	struct incident_edit *ed = job_incident(e, in);
 	bool was_stale = ed->c.state == INCIDENT_STALE;
 
+	/* Whoever saw to it was told that it is no longer reported. */
+	if (!was_stale || !(ed->c.flags & INCIDENT_QUIET))
+		take_drop_ack(ed);
 	ed->c.state = INCIDENT_OPEN;
 	ed->c.flags &=
 		(uint8_t) ~(INCIDENT_QUIET | INCIDENT_CLOSED | INCIDENT_ENDED);
@@ -191,10 +230,6 @@ take_reopen(struct engine *e, struct incident *in, const struct taken *a,
 	if (!was_stale) {
 		ed->c.opened_ms = now;
 		ed->c.starts_ms = a->starts_ms > 0 ? a->starts_ms : now;
-		ed->c.acked_ms = 0;
-		free(ed->acked_by);
-		free(ed->note);
-		ed->acked_by = ed->note = NULL;
 		engine_note_change(e, in);
 	}
 	job_history(e, in, HISTORY_REOPENED, "", "said %s", in->source->name);
@@ -230,7 +265,7 @@ take_firing(struct engine *e, struct taken *a, int64_t now)
 {
 	struct incident *in = engine_find_print(e, a->print);
 	const struct incident_core *c;
-	bool moved = false, room = true;
+	bool moved = false, worse = false, room = true;
 
 	if (in == NULL) {
 		room = take_has_room(e, a, NULL);
@@ -245,8 +280,10 @@ take_firing(struct engine *e, struct taken *a, int64_t now)
 		return true;
 	if (!taken_is_same_text(in, a)) {
 		room = take_has_room(e, a, in);
-		moved = room && taken_set_text(e, in, a);
+		moved = room && taken_set_text(e, in, a, &worse);
 	}
+	if (worse)
+		take_worse(e, in);
 	if (c->state != INCIDENT_OPEN)
 		take_reopen(e, in, a, now);
 	else if (moved)

@@ -240,9 +240,9 @@ lapse_done(struct engine *e, struct work *w, int result)
 			continue;
 		if (result < 0)
 			due_heap_set(&e->dues, &in->due, now + ENGINE_AGAIN_MS);
-		/* Those that are stale for a day leave their groups first. */
+		/* Those that are so for a day leave their groups first. */
 		for (size_t k = 0;
-		     in->c.state == INCIDENT_STALE &&
+		     in->c.state != INCIDENT_OPEN &&
 		     engine_since(e, in->c.changed_ms) + ENGINE_DAY <= now &&
 		     k < in->nlinks;
 		     k++)

@@ -30,6 +30,7 @@ enum told {
 	TOLD_DOWN,  /* it was down from ... to ... */
 	TOLD_OVER,  /* the recovery */
 	TOLD_ACKED, /* it fires, and somebody sees to it */
+	TOLD_LESS,  /* that it fires, and by now it is worse */
 };
 #define TOLD_MASK 0x07
 #define TOLD_HELD 0x08 /* it was due while nobody is told of it */

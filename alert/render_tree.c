@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "alert/render_fields.h"
+#include "alert/severity.h"
 #include "alert/zone.h"
 #include "base/crc32c.h"
 #include "base/must.h"
@@ -225,26 +226,14 @@ pagerduty_action(const struct render_notice *n)
 static const char *
 pagerduty_severity(const struct render_notice *n)
 {
-	static const struct {
-		const char *word, *is;
-	} words[] = {
-		{"critical", "critical"}, {"page", "critical"},
-		{"error", "error"},       {"major", "error"},
-		{"high", "error"},        {"warning", "warning"},
-		{"warn", "warning"},      {"minor", "warning"},
-		{"info", "info"},         {"none", "info"},
-		{"low", "info"},
-	};
-	const char *severity = render_severity(n);
+	enum severity severity = severity_of(render_severity(n));
 
 	if (n->critical)
 		return "critical";
 	if (n->kind == NOTICE_MUTE_BEGIN || n->kind == NOTICE_MUTE_END)
 		return "info";
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(severity, words[i].word) == 0)
-			return words[i].is;
-	return "error";
+	return severity_names[severity != SEVERITY_UNKNOWN ? severity
+							   : SEVERITY_ERROR];
 }
 
 static const char *
