@@ -158,6 +158,40 @@ put_ntfy(struct request *q)
 	arena_done(&arena);
 }
 
+/* --- Slack ----------------------------------------------------------------------- */
+
+/* One line of JSON without blocks, for when it doesn't like ours. */
+static void
+put_slack(struct request *q)
+{
+	static const char *const parts[][2] = {
+		{"{\"text\":\"", "emoji"},
+		{" ", "title"},
+		{": ", "headline"},
+		{"\\n", "show_url"},
+	};
+	const struct render *r = q->render;
+	struct mustache_value root;
+	struct render_scope s;
+	struct arena arena;
+
+	render_scope_init(&s, r, q->notice, &render_limits[RENDER_SLACK_JSON]);
+	arena_init(&arena);
+	s.arena = &arena;
+	root = render_tree(&s, r->texts[RENDER_SLACK_JSON]);
+	failed(q, buf_append_str(q->out, "Belfry-Plain: "));
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		const char *text = tree_text(&root, parts[i][1]);
+
+		if (*text == '\0')
+			continue;
+		failed(q, buf_append_str(q->out, parts[i][0]));
+		failed(q, mustache_write(text, MUSTACHE_SLACK, q->out));
+	}
+	failed(q, buf_append_str(q->out, "\"}\r\n"));
+	arena_done(&arena);
+}
+
 /* --- all of them -------------------------------------------------------------------- */
 
 static void
@@ -212,6 +246,7 @@ put_channel(struct request *q, enum channel channel,
 		return;
 	case CHANNEL_SLACK:
 		which = RENDER_SLACK_JSON;
+		put_slack(q);
 		break;
 	case CHANNEL_PAGERDUTY:
 		which = RENDER_PAGERDUTY_JSON;

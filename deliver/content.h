@@ -4,6 +4,8 @@
  *
  *	Belfry-URL: URL       asked for instead of the endpoint's, at its host
  *	Belfry-Argument: ARG  of a program, one field each, in order
+ *	Belfry-Plain: BODY    sent once more in the body's place where that is
+ *	                      refused as malformed (400)
  *	NAME: VALUE           of the request
  *
  * Lines end in LF or CRLF. The body is the request's, or the program's input.
@@ -20,6 +22,7 @@
 #define CONTENT_FIELDS_MAX 200
 #define CONTENT_URL        "Belfry-URL"
 #define CONTENT_ARGUMENT   "Belfry-Argument"
+#define CONTENT_PLAIN      "Belfry-Plain"
 
 struct content_field {
 	const char *name, *value;

@@ -24,6 +24,7 @@ struct endpoint_try {
 	struct fetch *fetch;         /* owned; NULL: none is under way */
 	struct program *program;     /* owned; NULL: not started, or over */
 	struct content_reader reader;
+	bool plain; /* the body was refused: it is asked with another */
 	bool reading;
 	bool over; /* the outcome is set */
 };

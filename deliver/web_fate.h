@@ -9,7 +9,7 @@
  *				     right URL
  *	408, 425, other 5xx          this message later; three messages in a row
  *				     are the destination's failure
- *	other 4xx                    never
+ *	other 4xx                    never (400 when a plainer body got it, too)
  *	it may have been heard, but
  *	nobody answered              this message later
  *	nothing was asked            the destination is away

@@ -27,6 +27,15 @@ wt_tls(struct endpoint_try *t, const struct fetch_answer *answer)
 	return tls;
 }
 
+/* Was the body what is wrong, and is there a plainer one? */
+static bool
+wt_goes_plain(const struct endpoint_try *t, const struct fetch_answer *answer)
+{
+	return !t->plain && answer->end == FETCH_ANSWERED &&
+	       answer->status == 400 &&
+	       content_get(&t->reader.content, CONTENT_PLAIN) != NULL;
+}
+
 static void
 wt_answered(void *arg, const struct fetch_answer *answer)
 {
@@ -35,6 +44,11 @@ wt_answered(void *arg, const struct fetch_answer *answer)
 	char ip[SOCKADDR_TEXT_MAX];
 
 	t->fetch = NULL;
+	if (wt_goes_plain(t, answer)) {
+		t->plain = true;
+		endpoint_try_ask(t);
+		return;
+	}
 	rcpt->relay = arena_strdup(&t->a->arena, answer->host);
 	if (answer->peer.len > 0) {
 		sockaddr_ip(&answer->peer, ip);
@@ -79,24 +93,25 @@ static bool
 wt_body(struct endpoint_try *t, const char **ret_body, size_t *ret_len)
 {
 	const struct content *c = &t->reader.content;
-	const char *brace = memchr(c->body, '{', c->body_len);
+	const char *brace;
 	size_t before, insert;
 	char *body;
 
-	*ret_body = c->body;
-	*ret_len = c->body_len;
+	*ret_body = t->plain ? content_get(c, CONTENT_PLAIN) : c->body;
+	*ret_len = t->plain ? strlen(*ret_body) : c->body_len;
 	if (t->ep->insert == NULL)
 		return true;
+	brace = memchr(*ret_body, '{', *ret_len);
 	if (brace == NULL)
 		return false;
-	before = (size_t)(brace - c->body) + 1;
+	before = (size_t)(brace - *ret_body) + 1;
 	insert = strlen(t->ep->insert);
-	body = arena_alloc(&t->a->arena, c->body_len + insert + 1);
-	memcpy(body, c->body, before);
+	body = arena_alloc(&t->a->arena, *ret_len + insert + 1);
+	memcpy(body, *ret_body, before);
 	memcpy(body + before, t->ep->insert, insert);
-	memcpy(body + before + insert, c->body + before, c->body_len - before);
+	memcpy(body + before + insert, *ret_body + before, *ret_len - before);
 	*ret_body = body;
-	*ret_len = c->body_len + insert;
+	*ret_len += insert;
 	return true;
 }
 

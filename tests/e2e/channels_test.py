@@ -209,6 +209,19 @@ class Channels(harness.Case):
         self.assertIn("404", told["reply"])
         self.assertIn("no_service", told["reply"])
 
+    def test_slack_without_blocks(self):
+        """What Slack finds wrong in a message's form costs nobody the alert."""
+        bad = self.serve({"/slack": [say(400, b"invalid_blocks"), OK]})
+        self.start([{"name": "team",
+                     "slack": self.receiver(bad)["slack"]}])
+        self.post(alert("Disk"))
+        bad.wait("/slack", 2)
+        rich, plain = (json.loads(r.body) for r in bad.of("/slack"))
+        self.assertIn("blocks", rich)
+        self.assertEqual(list(plain), ["text"])
+        self.assertIn("Disk", plain["text"])
+        self.delivered(1)
+
     def test_wrong_certificate(self):
         folder = harness.new_folder(self, "ca")
         bad = self.serve(tls=ca.CA(folder).cert("other", "other.example"))

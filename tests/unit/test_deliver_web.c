@@ -189,6 +189,73 @@ test_requests(void **state)
 	}
 }
 
+/* What refuses the body gets a plainer one where there is one, once. */
+static void
+test_plain(void **state)
+{
+	static const struct http_bad_step no = {
+		"HTTP/1.1 400 No\r\nContent-Length: 14\r\n\r\ninvalid_blocks",
+		HTTP_BAD_KEEP, NULL};
+	static const struct http_bad_step ok = {HTTP_BAD_OK, HTTP_BAD_KEEP,
+						NULL};
+	static const struct http_bad_step gone = {
+		"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", HTTP_BAD_KEEP,
+		NULL};
+	static const char plain[] =
+		"Belfry-Plain: {\"text\":\"a\"}\nX: y\n\n{\"blocks\":[]}";
+	static const struct {
+		const char *name, *content;
+		struct http_bad_step steps[2];
+		unsigned requests;
+		enum attempt_outcome outcome;
+		const char *dsn;
+	} row[] = {
+		{"it likes that", plain, {no, ok}, 2, ATTEMPT_DONE, "2.0.0"},
+		{"nor that", plain, {no, no}, 2, ATTEMPT_NEVER, "5.3.0"},
+		{"it liked the first",
+		 plain,
+		 {ok, no},
+		 1,
+		 ATTEMPT_DONE,
+		 "2.0.0"},
+		{"something else is wrong",
+		 plain,
+		 {gone, ok},
+		 1,
+		 ATTEMPT_NEVER,
+		 "5.1.1"},
+		{"there is none",
+		 "X: y\n\n{}",
+		 {no, ok},
+		 1,
+		 ATTEMPT_NEVER,
+		 "5.3.0"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct web_rig g;
+		char *got;
+
+		print_message("%s\n", row[i].name);
+		web_rig_init(&g, row[i].steps, 2);
+		web_rig_content(&g, row[i].content);
+		g.ep.insert = "\"k\":1,";
+		web_rig_start(&g);
+		fake_rig_expect(&g.fake, row[i].outcome, ATTEMPT_DEST_OK,
+				row[i].dsn);
+		assert_int_equal(http_bad_requests(g.server), row[i].requests);
+		if (row[i].requests == 2) {
+			got = web_rig_asked(&g, 1);
+			assert_string_equal(
+				got, "POST /s3cret HTTP/1.1\r\nX: y\r\n\r\n"
+				     "{\"k\":1,\"text\":\"a\"}");
+			free(got);
+		}
+		web_rig_done(&g);
+	}
+}
+
 /* --- the answer --------------------------------------------------------------- */
 
 #define HEAD(status, fields) "HTTP/1.1 " status "\r\n" fields "\r\n"
@@ -505,6 +572,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_nobody_there),
 		cmocka_unit_test(test_refused),

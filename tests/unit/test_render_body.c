@@ -74,6 +74,27 @@ json_of(const char *name, const struct buf *out)
 	return json;
 }
 
+/* Without blocks, and a line of JSON, too. */
+static void
+check_slack_plain(const char *name, const struct buf *out)
+{
+	static const char field[] = "Belfry-Plain: ";
+	const char *line = strstr(buf_str(out), field);
+	json_error_t why;
+	json_t *json, *text;
+
+	assert_non_null(line);
+	line += sizeof(field) - 1;
+	json = json_loadb(line, strcspn(line, "\r\n"), JSON_REJECT_DUPLICATES,
+			  &why);
+	if (json == NULL)
+		fail_msg("%s: %s", name, why.text);
+	text = json_object_get(json, "text");
+	assert_in_range(characters(text), 3, 4000);
+	assert_null(strstr(json_string_value(text), "<!"));
+	json_decref(json);
+}
+
 /* Slack: 50 blocks, a header of 150 and a section of 3,000 characters. */
 static void
 check_slack(const char *name, const struct buf *out)
@@ -81,6 +102,7 @@ check_slack(const char *name, const struct buf *out)
 	json_t *json = json_of(name, out), *block;
 	size_t i;
 
+	check_slack_plain(name, out);
 	assert_true(characters(json_object_get(json, "text")) < 40000);
 	assert_true(json_array_size(json_object_get(json, "blocks")) <= 50);
 	json_array_foreach(json_object_get(json, "blocks"), i, block)
