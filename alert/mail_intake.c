@@ -222,16 +222,17 @@ mi_reply(const struct mail_intake *in, struct mail_meaning *m)
 	m->address = in->mail->from;
 	if (why != NULL)
 		mi_is(m, MAIL_DROPPED, why);
-	else if (r == -ETIME)
-		mi_is(m, MAIL_REFUSED, "the notice it answers is too old");
 	else if (!in->vouched)
 		mi_is(m, MAIL_REFUSED, "nobody vouches for its From");
+	else if (r == -ETIME)
+		mi_is(m, MAIL_REFUSED, "the notice it answers is too old");
 	else if (!mi_command(line, len, m))
 		mi_is(m, MAIL_REFUSED,
 		      "its first line is no command: ack, unack, close, or "
 		      "silence 2h");
 	else
 		mi_is(m, MAIL_REPLY, "");
+	m->answer = in->vouched && m->kind == MAIL_REFUSED;
 	return true;
 }
 

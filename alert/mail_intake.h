@@ -55,7 +55,9 @@ extern const char *const mail_command_names[];
 
 struct mail_meaning {
 	enum mail_kind kind;
-	const char *why;                   /* one line; static or in BATCH */
+	const char *why; /* one line; static or in BATCH */
+	bool answer; /* REFUSED: of who is ADDRESS and means it; they think that
+		      * it did something */
 	const struct rules_source *source; /* ALERT, MALFORMED */
 	enum mail_command command;         /* REPLY */
 	int64_t silence_ms;                /* with MAIL_SILENCE */

@@ -13,6 +13,7 @@
 #include "base/xalloc.h"
 #include "deliver/whole.h"
 #include "mail/header.h"
+#include "relay/alert_answer.h"
 #include "relay/alert_take.h"
 #include "relay/alerts.h"
 #include "relay/login.h"
@@ -255,14 +256,30 @@ am_bounced(struct alert_mail *m, struct engine *e)
 		       what->status->status, what->status->words, am_taken, m);
 }
 
-/* A person of this machine hears of it; what came from elsewhere is never
- * answered. */
+/* Who thinks that it was done. */
+static void
+am_answer_them(struct alert_mail *m)
+{
+	const struct alert_answer_conf conf = {
+		.to = m->meaning.address,
+		.asked = m->whole->a->rcpt[0].address,
+		.why = m->meaning.why,
+		.message_id = mime_field(&m->mail, "Message-ID"),
+	};
+
+	alert_answer(m->relay, &conf, am_taken, m);
+}
+
+/* A person of this machine hears of it; so does who may answer notices and did so
+ * in vain. What else came from elsewhere is never answered. */
 static void
 am_not_taken(struct alert_mail *m)
 {
 	bool refused = m->meaning.kind == MAIL_REFUSED;
 
-	if (am_is_local(m))
+	if (m->meaning.answer)
+		am_answer_them(m);
+	else if (am_is_local(m))
 		am_answer(m, 554, refused ? "5.7.1" : "5.6.0", m->meaning.why);
 	else
 		am_taken(m, 0);

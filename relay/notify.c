@@ -17,7 +17,6 @@
 #define NT_LINE_MAX   600
 #define NT_MAIL_MAX   ((size_t)16 * 1024)
 #define NT_SIGNED_MAX ((size_t)16 * 1024)
-#define NT_TELLER     'n'
 
 struct nt_kind {
 	uint64_t total, told; /* heard; of those, before the last mail */
@@ -229,7 +228,7 @@ nt_commit(struct draft **draft, const char *id, const struct expansion *to,
 		.class = QUEUE_NORMAL,
 		.flow = queue_flow("notify", NULL),
 		.message_id = id,
-		.teller = NT_TELLER,
+		.teller = NOTIFY_TELLER,
 		.nrcpt = to->n,
 		.rcpt = rcpt,
 	};
@@ -384,7 +383,7 @@ notify_init(struct relay *r)
 void
 notify_start(struct relay *r)
 {
-	queue_set_teller(r->queue, NT_TELLER, nt_told, r->notify);
+	queue_set_teller(r->queue, NOTIFY_TELLER, nt_told, r->notify);
 	loop_timer_set(&r->notify->timer, NT_TICK_MS);
 }
 

@@ -12,6 +12,10 @@
 
 #include "relay/relay.h"
 
+/* What is published with this kind of teller: of it, too, only what failed is
+ * logged. */
+#define NOTIFY_TELLER 'n'
+
 /* From here on the log is heard: before the queue opens, which may have to tell
  * something. */
 void notify_init(struct relay *r);

@@ -117,9 +117,10 @@ struct relay {
 	/* Each kind has its own, so that no flood of one locks out another:
 	 * neither the machine's own mail nor the operator. Owned. */
 	struct acceptor *acceptors[PORT_NKIND];
-	struct http_server *http;    /* owned */
-	struct tally *hooks_rates;   /* owned; NULL: no source posted so far */
-	struct drop *drop;           /* owned */
+	struct http_server *http;  /* owned */
+	struct tally *answered;    /* owned; NULL: nobody, see alert_answer.h */
+	struct tally *hooks_rates; /* owned; NULL: no source posted so far */
+	struct drop *drop;         /* owned */
 	struct ports_passed *passed; /* owned */
 	struct watchdog *watchdog;   /* owned; NULL: nobody wants signs */
 	struct event *signals;       /* owned */

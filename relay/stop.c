@@ -116,6 +116,7 @@ relay_release(struct relay *r)
 	pool_free(&r->cpu);
 	deliver_free(&r->deliver);
 	alerts_free(&r->alerts);
+	tally_free(&r->answered);
 	tally_free(&r->hooks_rates);
 	mime_charsets_close(&r->charsets);
 	notify_free(&r->notify);

@@ -180,6 +180,43 @@ class AlertMail(harness.Case):
         self.came(result="reply", command="close")
         lab.wait_for(lambda: not self.belfryd.queue(), "an empty queue")
 
+    def test_answer_in_vain(self):
+        """Who answered with what is no command hears of it, once an hour; what
+        a program sent, or nobody vouches for, is never answered."""
+        belfryd = self.begin()
+        self.mail(f"alert+{TOKEN}@in.example",
+                  "From: root@nas.example\nSubject: FAILED disk 3\n\nsorry\n")
+        (down,) = self.sink.wait(1, 60)
+        self.answer(down, "akc", more="Auto-Submitted: auto-replied\n")
+        self.answer(down, "akc", more="List-Id: <x.example>\n")
+        self.answer(down, "akc", more="Precedence: bulk\n")
+        self.answer(down, "akc", "ben@example.org")
+        self.mail(down.header("Reply-To").strip("<>"),
+                  "From: anna@example.org\n\nakc\n", "")
+        self.came(4, result="dropped")
+        self.came(1, result="refused")
+        self.answer(down, "akc", more="Message-ID: <a.1@example.org>\n")
+        self.came(2, result="refused")
+        down, told = self.sink.wait(2, 60)
+        self.assertEqual((told.sender, told.recipients),
+                         ("", ["anna@example.org"]))
+        self.assertEqual(told.header("Auto-Submitted"), "auto-replied")
+        self.assertEqual(told.header("In-Reply-To"), "<a.1@example.org>")
+        text = told.content.decode()
+        self.assertIn("its first line is no command", text)
+        self.assertIn("\r\nack  ", text)
+        # Not again, and it makes no other one when it comes back.
+        self.answer(down, "ackk")
+        self.came(3, result="refused")
+        self.mail(f"alert+{TOKEN}@in.example",
+                  text.replace("\r\n", "\n"))
+        self.came(5, result="dropped")
+        # It can be answered as well.
+        self.answer(told, "ack")
+        self.came(result="reply", command="ack")
+        lab.wait_for(lambda: not belfryd.queue(), "an empty queue")
+        self.assertEqual(len(self.sink.messages), 2)
+
     def test_our_own_comes_back(self):
         """A recipient forwards to us: no mail makes another one."""
         self.begin()

@@ -244,35 +244,42 @@ test_who_answers(void **state)
 		enum token_is token;
 		bool vouched;
 		enum mail_kind kind;
+		bool answer; /* with a command that is none */
 	} row[] = {
-		{"as it should be", "", "a@x", REPLY, true, MAIL_REPLY},
+		{"as it should be", "", "a@x", REPLY, true, MAIL_REPLY, true},
 		{"said not to be automatic", "Auto-Submitted: no\n", "a@x",
-		 REPLY, true, MAIL_REPLY},
-		{"nobody vouches", "", "a@x", REPLY, false, MAIL_REFUSED},
-		{"an old notice", "", "a@x", EXPIRED, true, MAIL_REFUSED},
-		{"another's notice", "", "a@x", OF_ANOTHER, true, MAIL_REFUSED},
+		 REPLY, true, MAIL_REPLY, true},
+		{"nobody vouches", "", "a@x", REPLY, false, MAIL_REFUSED,
+		 false},
+		{"an old notice", "", "a@x", EXPIRED, true, MAIL_REFUSED, true},
+		{"another's notice", "", "a@x", OF_ANOTHER, true, MAIL_REFUSED,
+		 false},
 		{"a link's token", "", "a@x", OF_ANOTHER_KIND, true,
-		 MAIL_REFUSED},
-		{"no token", "", "a@x", NONE, true, MAIL_REFUSED},
-		{"no token of ours", "", "a@x", RUBBISH, true, MAIL_REFUSED},
+		 MAIL_REFUSED, false},
+		{"no token", "", "a@x", NONE, true, MAIL_REFUSED, false},
+		{"no token of ours", "", "a@x", RUBBISH, true, MAIL_REFUSED,
+		 false},
 		{"two authors", "From: b@example.org\n", "a@x", REPLY, true,
-		 MAIL_REFUSED},
-		{"a null path", "", "", REPLY, true, MAIL_DROPPED},
+		 MAIL_REFUSED, false},
+		{"a null path", "", "", REPLY, true, MAIL_DROPPED, false},
 		{"an absence", "Auto-Submitted: auto-replied (away)\n", "a@x",
-		 REPLY, true, MAIL_DROPPED},
+		 REPLY, true, MAIL_DROPPED, false},
 		{"a program", "Auto-Submitted: auto-generated\n", "a@x", REPLY,
-		 true, MAIL_DROPPED},
+		 true, MAIL_DROPPED, false},
 		{"an absence of old", "X-Autoreply: yes\n", "a@x", REPLY, true,
-		 MAIL_DROPPED},
+		 MAIL_DROPPED, false},
 		{"a list", "List-Id: <x.example.org>\n", "a@x", REPLY, true,
-		 MAIL_DROPPED},
-		{"bulk", "Precedence: Bulk\n", "a@x", REPLY, true,
-		 MAIL_DROPPED},
+		 MAIL_DROPPED, false},
+		{"bulk", "Precedence: Bulk\n", "a@x", REPLY, true, MAIL_DROPPED,
+		 false},
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-		char *text = xasprintf("%s" FROM_ANNA "\nack\n", row[i].fields);
+	for (size_t n = 0; n < 2 * sizeof(row) / sizeof(row[0]); n++) {
+		size_t i = n / 2;
+		bool wrong = n % 2 == 1;
+		char *text = xasprintf("%s" FROM_ANNA "\n%s\n", row[i].fields,
+				       wrong ? "akc" : "ack");
 		struct letter l;
 
 		letter_read(&l, text);
@@ -280,7 +287,8 @@ test_who_answers(void **state)
 		l.in.token = token_that_is(row[i].token);
 		l.in.vouched = row[i].vouched;
 		mail_intake(&l.in, &l.got);
-		if (l.got.kind != row[i].kind)
+		if (wrong ? l.got.answer != row[i].answer
+			  : l.got.kind != row[i].kind)
 			fail_msg("%s: %s %s", row[i].name,
 				 mail_kind_names[l.got.kind], l.got.why);
 		letter_done(&l);
