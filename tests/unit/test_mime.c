@@ -168,10 +168,10 @@ test_no_report(void **state)
 		/* What says so, but in another place. */
 		MIXED "--b\nContent-Type: message/delivery-status\n\n"
 		      "X: y\n\nAction: failed\n--b--\n",
-		"Content-Type: multipart/report; report-type=disposition-"
-		"notification; boundary=b\n\n--b\n"
-		"Content-Type: message/delivery-status\n\n"
-		"X: y\n\nAction: failed\n--b--\n",
+		("Content-Type: multipart/report; report-type=disposition-"
+		 "notification; boundary=b\n\n--b\n"
+		 "Content-Type: message/delivery-status\n\n"
+		 "X: y\n\nAction: failed\n--b--\n"),
 		"Content-Type: message/delivery-status\n\nX: y\n\n"
 		"Action: failed\n",
 	};
