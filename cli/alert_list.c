@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "cli/alert_text.h"
 #include "cli/api_client.h"
@@ -18,6 +19,7 @@
 
 #define AL_PAGE      500 /* incidents */
 #define AL_QUERY_MAX 65536
+#define AL_TITLE_MAX 200 /* bytes; `alert show` has all of it */
 
 struct al_row {
 	enum alert_need need;
@@ -55,13 +57,26 @@ al_behind(const struct al *al, const json_t *in, enum alert_need need)
 	return text;
 }
 
+/* As much of it as fits into some lines. */
+static char *
+al_title(const json_t *in)
+{
+	char *title = alert_title(in), cut[AL_TITLE_MAX];
+
+	if (strlen(title) < sizeof(cut))
+		return title;
+	utf8_copy(title, cut, sizeof(cut) - strlen("..."));
+	free(title);
+	return xasprintf("%s...", cut);
+}
+
 static char *
 al_line(const struct al *al, const json_t *in, enum alert_need need)
 {
 	int64_t from =
 		api_int(in, need == ALERT_IS_OVER ? "changed_ms" : "starts_ms");
 	char *severity = text_clean(alert_severity(in));
-	char *title = alert_title(in), *behind = al_behind(al, in, need);
+	char *title = al_title(in), *behind = al_behind(al, in, need);
 	char age[TEXT_MAX], *line;
 
 	text_age(al->now_ms - from, age);

@@ -90,6 +90,12 @@ class Alerts(Case):
         self.assertEqual([line.split()[0] for line in self.rows()[1:-1]],
                          [THIRD, OTHER, ID])
 
+    def test_list_long(self):
+        self.serve_list(alert(annotations={"summary": "\u00e9" * 1000}))
+        line = self.rows()[1]
+        self.assertTrue(line.endswith("\u00e9..."), line)
+        self.assertLess(len(line.encode()), 250)
+
     def test_list_none(self):
         self.serve_list()
         self.assertEqual(self.rows(), ["No alert is open."])
