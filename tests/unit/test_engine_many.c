@@ -1,14 +1,13 @@
 /*
  * A hundred thousand firing alerts (a tenth of that without ENGINE_MANY): what
- * they take of memory, how long a start takes, and what their re-posts cost.
+ * they take of memory; each is told once, whatever its source repeats, and all
+ * are there after a start. How long that takes is the bench's to say.
  */
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/engine_rig.h"
@@ -23,25 +22,6 @@ many(void)
 	const char *env = getenv("ENGINE_MANY");
 
 	return env != NULL ? atol(env) : 10000;
-}
-
-static double
-now_s(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static double
-cpu_s(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 /* Anonymous memory, in MB: the store's map is the kernel's. */
@@ -60,10 +40,13 @@ anonymous_mb(void)
 	return kb / 1024;
 }
 
+static size_t nheard;
+
 static void
 heard(const struct engine_mail *m)
 {
 	(void)m;
+	nheard++;
 }
 
 static void
@@ -109,67 +92,64 @@ see(void *arg, const struct incident_view *v)
 	return true;
 }
 
-/* A page costs what it shows. */
+/* Page by page. */
 static void
 list_all(struct engine_rig *er)
 {
-	double cpu = cpu_s();
 	uint64_t from = 0;
-	size_t n = 0;
+	size_t n = 0, before;
 
-	do
+	do {
+		before = n;
 		from = engine_each(er->e, NULL, from, PAGE, see, &n);
-	while (from != 0);
-	cpu = cpu_s() - cpu;
-	print_message("listed in %.2f s of CPU, %d in a page\n", cpu, PAGE);
+		assert_true(n - before <= PAGE);
+	} while (from != 0);
 	assert_int_equal(n, many());
-	assert_true(cpu < 1 + 20e-6 * (double)many());
 }
 
 static void
-hold(const char *yaml, const char *name)
+count_is(struct engine_rig *er)
+{
+	struct engine_status st;
+
+	engine_status(er->e, &st);
+	assert_int_equal(st.incidents[INCIDENT_OPEN], many());
+	assert_int_equal(st.notices_out, 0);
+	assert_int_equal(st.failed, 0);
+}
+
+/* NMAILS are sent. */
+static void
+hold(const char *yaml, const char *name, size_t nmails)
 {
 	struct engine_rig er;
 	long before = anonymous_mb(), after;
-	double start, cpu, load;
-	struct engine_status st;
 
+	nheard = 0;
 	engine_rig_init(&er, NULL);
 	er.on_mail = heard;
 	engine_rig_rules(&er, yaml);
-	start = now_s();
 	post_all(&er);
-	print_message("%s: %ld posted in %.1f s\n", name, many(),
-		      now_s() - start);
-	start = now_s();
-	cpu = cpu_s();
 	engine_rig_advance(&er, 40 * SECOND, 5 * SECOND);
-	print_message("told in %.1f s, %.1f s of CPU\n", now_s() - start,
-		      cpu_s() - cpu);
-	cpu = cpu_s();
+	assert_int_equal(nheard, nmails);
 	for (int i = 0; i < 3; i++) {
 		engine_rig_advance(&er, MINUTE, 10 * SECOND);
 		post_all(&er);
 	}
-	print_message("re-posted: %.2f s of CPU each time\n",
-		      (cpu_s() - cpu) / 3);
 	list_all(&er);
+	count_is(&er);
 	malloc_trim(0);
 	after = anonymous_mb();
-	print_message("%ld MB\n", after - before);
 	engine_rig_close(&er);
-	malloc_trim(0);
-	start = now_s();
-	cpu = cpu_s();
 	engine_rig_open(&er);
-	load = cpu_s() - cpu;
-	engine_status(er.e, &st);
-	assert_int_equal(st.incidents[INCIDENT_OPEN], many());
+	list_all(&er);
+	count_is(&er);
+	engine_rig_advance(&er, MINUTE, 10 * SECOND);
+	assert_int_equal(nheard, nmails);
 	malloc_trim(0);
-	print_message("read again in %.2f s, %.2f s of CPU, %ld MB\n",
-		      now_s() - start, load, anonymous_mb() - before);
+	print_message("%s: %ld MB, after a start %ld MB\n", name,
+		      after - before, anonymous_mb() - before);
 	assert_true(after - before < 180 * many() / 100000 + 40);
-	assert_true(load < 2.0);
 	engine_rig_done(&er);
 }
 
@@ -177,7 +157,7 @@ static void
 test_groups(void **state)
 {
 	(void)state;
-	hold("mail: [anna@example.org]\n", "by alertname");
+	hold("mail: [anna@example.org]\n", "by alertname", 100);
 }
 
 static void
@@ -186,7 +166,7 @@ test_each(void **state)
 	(void)state;
 	hold("mail: [anna@example.org]\n"
 	     "route: {receiver: default, group_by: ['...']}\n",
-	     "each by itself");
+	     "each by itself", (size_t)many());
 }
 
 int
