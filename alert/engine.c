@@ -86,6 +86,8 @@ engine_count(struct engine *e, const struct incident *in)
 {
 	e->held_bytes += incident_bytes(in->text_len);
 	e->count[in->c.state]++;
+	e->nacked += in->c.acked_ms != 0;
+	e->nflapping += (in->c.flags & INCIDENT_FLAPPING) != 0;
 	if (in->c.state == INCIDENT_OPEN)
 		in->source->nopen++;
 }
@@ -95,6 +97,8 @@ engine_uncount(struct engine *e, const struct incident *in)
 {
 	e->held_bytes -= incident_bytes(in->text_len);
 	e->count[in->c.state]--;
+	e->nacked -= in->c.acked_ms != 0;
+	e->nflapping -= (in->c.flags & INCIDENT_FLAPPING) != 0;
 	if (in->c.state == INCIDENT_OPEN)
 		in->source->nopen--;
 }
@@ -115,6 +119,7 @@ engine_forget(struct engine *e, struct incident *in)
 	must(in->nlinks == 0 && in->edit == NULL);
 	due_heap_set(&e->dues, &in->due, 0);
 	engine_uncount(e, in);
+	incident_note_quiet(e, in, false);
 	HASH_DELETE(by_id, e->incidents, in);
 	id_index_remove(&e->in_order, in->id);
 	HASH_DELETE(by_print, e->incidents_by_print, in);
@@ -455,6 +460,7 @@ engine_free(struct engine **ep)
 	}
 	job_done(e);
 	id_index_done(&e->in_order);
+	id_index_done(&e->groups_in_order);
 	due_heap_done(&e->dues);
 	due_heap_done(&e->group_dues);
 	OPENSSL_cleanse(&e->link_key, sizeof(e->link_key));

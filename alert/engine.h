@@ -248,7 +248,9 @@ struct group_view {
 	const uint64_t *incidents; /* ids */
 };
 typedef bool engine_see_group_fn(void *arg, const struct group_view *v);
-void engine_each_group(struct engine *e, engine_see_group_fn *fn, void *arg);
+/* As engine_each(). */
+uint64_t engine_each_group(struct engine *e, uint64_t from, size_t max,
+			   engine_see_group_fn *fn, void *arg);
 /* One of them by its id; false: none. */
 bool engine_find_group(struct engine *e, uint64_t id, engine_see_group_fn *fn,
 		       void *arg);

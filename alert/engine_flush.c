@@ -297,17 +297,18 @@ flush_begin(struct engine *e, int64_t now)
 {
 	struct flush *f = flush_new(e, now);
 	struct due_node *node;
-	size_t looked = 0;
+	size_t looked = 0; /* groups, and their members */
 
 	while ((node = due_heap_first(&e->group_dues)) != NULL &&
 	       node->when_ms <= now && f->ngroups < FLUSH_GROUPS &&
-	       f->nletters < FLUSH_LETTERS && looked++ < 4 * FLUSH_GROUPS) {
+	       f->nletters < FLUSH_LETTERS && looked < FLUSH_LOOKS) {
 		struct alert_group *g =
 			(void *)((char *)node -
 				 offsetof(struct alert_group, due));
 
 		if (g->alone && f->ngroups > 0)
 			break;
+		looked += FLUSH_LOOK + g->n;
 		flush_look(f, g);
 		if (g->alone)
 			break;

@@ -11,7 +11,9 @@
 #include "alert/engine_impl.h"
 
 #define FLUSH_GROUPS   1000
-#define FLUSH_LETTERS  128 /* of one flush, and then some */
+#define FLUSH_LOOK     4    /* what a group costs, in members */
+#define FLUSH_LOOKS    8000 /* of members, in a turn: about 20 ms */
+#define FLUSH_LETTERS  128  /* of one flush, and then some */
 #define FLUSH_TARGETS  256
 #define FLUSH_LATER_MS ENGINE_MINUTE /* what could not be written */
 #define FLUSHES_MOST   2 /* not committed: bounds the letters in memory */

@@ -167,17 +167,34 @@ notice_free(struct notice *n)
 	free(n);
 }
 
-void
-group_add_notice(struct alert_group *g, struct notice *n)
+static void
+notice_count(struct engine *e, const struct notice *n)
 {
+	e->nout += n->c.message != 0;
+	e->nfailed += (n->c.flags & NOTICE_FAILED) != 0;
+}
+
+static void
+notice_uncount(struct engine *e, const struct notice *n)
+{
+	e->nout -= n->c.message != 0;
+	e->nfailed -= (n->c.flags & NOTICE_FAILED) != 0;
+}
+
+void
+group_add_notice(struct engine *e, struct alert_group *g, struct notice *n)
+{
+	notice_count(e, n);
 	g->notices = xreallocarray(g->notices, g->nnotices + 1u,
 				   sizeof(g->notices[0]));
 	g->notices[g->nnotices++] = n;
 }
 
 static void
-group_drop_notice(struct alert_group *g, const struct notice *n)
+group_drop_notice(struct engine *e, struct alert_group *g,
+		  const struct notice *n)
 {
+	notice_uncount(e, n);
 	for (uint32_t i = 0; i < g->nnotices; i++)
 		if (g->notices[i] == n) {
 			g->notices[i] = g->notices[--g->nnotices];
@@ -191,7 +208,6 @@ notice_apply(struct engine *e, struct notice_edit *ed)
 	struct notice *n = ed->notice;
 	bool skipped = ed->intent != NULL && ed->intent->skipped;
 
-	(void)e;
 	if (skipped) {
 		n->deferred = true;
 		if (ed->is_new) {
@@ -201,14 +217,16 @@ notice_apply(struct engine *e, struct notice_edit *ed)
 		return;
 	}
 	if (ed->is_new)
-		group_add_notice(n->group, n);
+		group_add_notice(e, n->group, n);
 	if (ed->ended) {
-		group_drop_notice(n->group, n);
+		group_drop_notice(e, n->group, n);
 		return;
 	}
 	if (n->c.message != ed->c.message)
 		notice_unshare(n);
+	notice_uncount(e, n);
 	n->c = ed->c;
+	notice_count(e, n);
 	free(n->both);
 	n->both = ed->both;
 	n->n = ed->n;
@@ -236,7 +254,10 @@ group_forget(struct engine *e, struct alert_group *g)
 	due_heap_set(&e->group_dues, &g->due, 0);
 	while (g->n > 0)
 		group_remove_member(g, g->n - 1);
+	for (uint32_t i = 0; i < g->nnotices; i++)
+		notice_uncount(e, g->notices[i]);
 	HASH_DELETE(by_id, e->groups, g);
+	id_index_remove(&e->groups_in_order, g->id);
 	HASH_DELETE(by_print, e->groups_by_print, g);
 	group_free(g);
 }
@@ -252,4 +273,5 @@ group_apply(struct engine *e, struct group_edit *ed)
 	HASH_DELETE(by_print, e->fresh_groups, g);
 	HASH_ADD(by_print, e->groups_by_print, print, GROUP_PRINT, g);
 	HASH_ADD(by_id, e->groups, id, sizeof(g->id), g);
+	id_index_add(&e->groups_in_order, g->id, g);
 }

@@ -84,6 +84,7 @@ struct incident {
 	struct rules_sides sides; /* of inhibit_rules */
 	uint32_t rises;           /* how often it became worse */
 	bool inhibits;            /* it stands in the index of those that do */
+	bool suppressed;          /* nobody is told, as when last looked at */
 	struct due_node due;
 	struct incident_edit *edit; /* while a job is prepared or out */
 };
@@ -297,9 +298,13 @@ struct engine {
 	struct incident *incidents, *incidents_by_print;
 	struct id_index in_order; /* the same incidents */
 	struct alert_group *groups, *groups_by_print;
+	struct id_index groups_in_order;
 	struct source *sources;
 	struct name *names;
 	uint64_t count[INCIDENT_NSTATE];
+	/* Incidents; notices whose message is in the queue, and those that took
+	 * nothing. */
+	uint64_t nacked, nflapping, nsuppressed, nout, nfailed;
 	/* Those that a job is about to make. */
 	struct incident *fresh_incidents;
 	struct alert_group *fresh_groups;
@@ -447,7 +452,8 @@ void incident_apply_routes(struct incident *in, struct alert_group *const *v,
 void group_remove_member(struct alert_group *g, uint32_t slot);
 void notice_free(struct notice *n);
 void notice_apply(struct engine *e, struct notice_edit *ed);
-void group_add_notice(struct alert_group *g, struct notice *n);
+void group_add_notice(struct engine *e, struct alert_group *g,
+		      struct notice *n);
 /* N's message is MESSAGE no longer shared with the others. */
 void notice_unshare(struct notice *n);
 void notice_share(struct notice *a, struct notice *b);
@@ -503,6 +509,10 @@ size_t silences_of(const struct engine *e, const struct labels *labels,
 enum quiet engine_quiet(const struct engine *e, const struct incident *in,
 			const struct labels *labels,
 			const struct rules_node *node, int64_t now);
+/* IN was looked at, and this was found of it. */
+void incident_note_quiet(struct engine *e, struct incident *in, bool quiet);
+/* Look at IN: it is new, or became another. */
+void incident_look(struct engine *e, struct incident *in);
 void inhibit_set_sides(struct engine *e, struct incident *in);
 void inhibit_update(struct engine *e, struct incident *in);
 void inhibit_off(struct engine *e, struct incident *in);

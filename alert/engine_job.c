@@ -163,6 +163,7 @@ apply_incident(struct engine *e, struct incident_edit *ed)
 {
 	struct incident *in = ed->incident;
 	bool new_text = ed->text != NULL;
+	bool other = new_text || in->c.state != ed->c.state;
 
 	if (ed->is_new) {
 		HASH_DELETE(by_print, e->fresh_incidents, in);
@@ -191,6 +192,8 @@ apply_incident(struct engine *e, struct incident_edit *ed)
 	if (new_text)
 		inhibit_set_sides(e, in);
 	inhibit_update(e, in);
+	if (other)
+		incident_look(e, in);
 }
 
 static void

@@ -197,6 +197,7 @@ load_group(struct engine *e, const struct load_row *row)
 	g->version = row->version;
 	g->due.kind = DUE_GROUP;
 	HASH_ADD(by_id, e->groups, id, sizeof(g->id), g);
+	id_index_add(&e->groups_in_order, g->id, g);
 	HASH_ADD(by_print, e->groups_by_print, print, GROUP_PRINT, g);
 	return 0;
 }
@@ -283,7 +284,7 @@ load_notice(struct engine *e, const struct load_row *row)
 	n->receiver = engine_name(e, names.receiver);
 	n->version = row->version;
 	n->pages = row->pages;
-	group_add_notice(g, n);
+	group_add_notice(e, g, n);
 	load_share(e, n);
 	load_entries(e, n, at != NULL ? at : row->text,
 		     at != NULL ? len : row->text_len);

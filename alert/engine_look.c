@@ -26,7 +26,7 @@ look_marks(struct flush_group *fg)
 	fg->n = fg->g->n;
 	fg->v = arena_alloc(&fg->flush->arena, (fg->n + 1) * sizeof(fg->v[0]));
 	for (uint32_t i = 0; i < fg->n; i++) {
-		const struct incident *in = fg_member(fg, i)->incident;
+		struct incident *in = fg_member(fg, i)->incident;
 
 		incident_get_text(in, &e->scratch, &text);
 		fg->v[i].quiet = engine_quiet(e, in, &text.labels, fg->g->node,
@@ -34,6 +34,12 @@ look_marks(struct flush_group *fg)
 		fg->v[i].rises = in->rises;
 		fg->v[i].critical = rules_is_critical(e->rules, &text.labels);
 		fg->quiet |= fg->v[i].quiet != QUIET_NOT;
+		/* A time interval is only of this route. */
+		if (in->c.state == INCIDENT_RESOLVED ||
+		    fg->v[i].quiet == QUIET_INTERVAL)
+			incident_look(e, in);
+		else
+			incident_note_quiet(e, in, fg->v[i].quiet != QUIET_NOT);
 		arena_done(&e->scratch);
 	}
 }

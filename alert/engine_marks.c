@@ -50,6 +50,29 @@ engine_quiet(const struct engine *e, const struct incident *in,
 	return QUIET_NOT;
 }
 
+void
+incident_note_quiet(struct engine *e, struct incident *in, bool quiet)
+{
+	e->nsuppressed += quiet;
+	e->nsuppressed -= in->suppressed;
+	in->suppressed = quiet;
+}
+
+void
+incident_look(struct engine *e, struct incident *in)
+{
+	struct incident_text text;
+
+	if (e->rules == NULL || in->c.state == INCIDENT_RESOLVED) {
+		incident_note_quiet(e, in, false);
+		return;
+	}
+	incident_get_text(in, &e->scratch, &text);
+	incident_note_quiet(e, in,
+			    engine_quiet(e, in, &text.labels, NULL,
+					 engine_now(e)) != QUIET_NOT);
+}
+
 /* --- inhibition ----------------------------------------------------------------- */
 
 void

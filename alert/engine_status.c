@@ -6,10 +6,6 @@
 
 #include "alert/engine_impl.h"
 
-/* Of so many incidents it is looked whether they are kept quiet: more would hold
- * up the loop. */
-#define STATUS_LOOK 20000
-
 /* --- groups ------------------------------------------------------------------ */
 
 static void
@@ -36,21 +32,29 @@ status_see_group(struct engine *e, const struct alert_group *g,
 			ids[ret->nincidents++] = g->v[i].incident->id;
 }
 
-void
-engine_each_group(struct engine *e, engine_see_group_fn *fn, void *arg)
+uint64_t
+engine_each_group(struct engine *e, uint64_t from, size_t max,
+		  engine_see_group_fn *fn, void *arg)
 {
-	struct alert_group *g, *next;
+	const struct alert_group *g;
 	struct group_view view;
 	bool more = true;
+	size_t seen = 0;
+	uint64_t id;
 
-	HASH_ITER(by_id, e->groups, g, next)
-	{
-		if (!more || (g->c.flags & GROUP_OWN) != 0)
+	while (more &&
+	       (g = id_index_from(&e->groups_in_order, from, &id)) != NULL) {
+		if (seen == max)
+			return id;
+		from = id + 1;
+		if ((g->c.flags & GROUP_OWN) != 0)
 			continue;
+		seen++;
 		status_see_group(e, g, &view);
 		more = fn(arg, &view);
 		arena_done(&e->scratch);
 	}
+	return 0;
 }
 
 bool
@@ -70,49 +74,6 @@ engine_find_group(struct engine *e, uint64_t id, engine_see_group_fn *fn,
 
 /* --- figures ------------------------------------------------------------------- */
 
-static bool
-status_is_quiet(struct engine *e, const struct incident *in)
-{
-	struct incident_text text;
-	enum quiet quiet;
-
-	if (e->rules == NULL || in->c.state == INCIDENT_RESOLVED)
-		return false;
-	incident_get_text(in, &e->scratch, &text);
-	quiet = engine_quiet(e, in, &text.labels, NULL, engine_now(e));
-	arena_done(&e->scratch);
-	return quiet != QUIET_NOT;
-}
-
-static void
-status_incidents(struct engine *e, struct engine_status *ret)
-{
-	struct incident *in, *next;
-	size_t n = 0;
-
-	HASH_ITER(by_id, e->incidents, in, next)
-	{
-		ret->acked += in->c.acked_ms != 0;
-		ret->flapping += (in->c.flags & INCIDENT_FLAPPING) != 0;
-		ret->suppressed += n++ < STATUS_LOOK && status_is_quiet(e, in);
-	}
-}
-
-static void
-status_notices(const struct engine *e, struct engine_status *ret)
-{
-	struct alert_group *g, *next;
-
-	HASH_ITER(by_id, e->groups, g, next)
-	for (uint32_t i = 0; i < g->nnotices; i++) {
-		const struct notice_core *c = &g->notices[i]->c;
-
-		ret->notices_out += c->message != 0;
-		ret->failed += (c->flags & NOTICE_FAILED) != 0;
-	}
-	ret->suspended = suspend_count(e);
-}
-
 static void
 status_mute(const struct engine *e, struct engine_status *ret)
 {
@@ -131,6 +92,12 @@ engine_status(struct engine *e, struct engine_status *ret)
 	*ret = (struct engine_status){
 		.loaded = e->loaded,
 		.groups = HASH_CNT(by_id, e->groups),
+		.acked = e->nacked,
+		.flapping = e->nflapping,
+		.suppressed = e->nsuppressed,
+		.notices_out = e->nout,
+		.failed = e->nfailed,
+		.suspended = suspend_count(e),
 		.clock_doubt = e->clock_doubt,
 		.awake_since_ms = e->awake_since_ms,
 	};
@@ -139,7 +106,5 @@ engine_status(struct engine *e, struct engine_status *ret)
 		ret->silences +=
 			silence_state_at(&e->silences[i]->s, engine_now(e)) !=
 			SILENCE_EXPIRED;
-	status_incidents(e, ret);
-	status_notices(e, ret);
 	status_mute(e, ret);
 }

@@ -5,12 +5,13 @@
  * are gathered, then each alert is looked up and written, some in a turn of the
  * loop, and what came or went meanwhile is there or not.
  *
- *	gather -> (again) -> sort -> write -> (again) -> answered
+ *	gather -> (again) -> sort -> (again) -> write -> (again) -> answered
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/run_sort.h"
 #include "base/xalloc.h"
 #include "relay/alert_v2.h"
 #include "relay/alert_v2_json.h"
@@ -18,6 +19,7 @@
 #include "relay/api.h"
 
 #define LIST_GATHER    4000 /* in a turn */
+#define LIST_GROUPS    2000
 #define LIST_WRITE     200
 #define LIST_AT_ONCE   4
 #define LIST_BYTES_MAX (256 * 1024 * 1024)
@@ -40,6 +42,8 @@ struct v2_list {
 	struct arena arena; /* of QUERY and of the groups */
 	bool grouped;
 	uint64_t from; /* to gather from */
+	bool gathered;
+	struct run_sort sort;
 	size_t nrows, row_room;
 	struct v2_row *rows; /* owned */
 	size_t ngroups, group_room;
@@ -56,6 +60,7 @@ list_free(struct v2_list *l)
 {
 	l->relay->alert_lists--;
 	alert_v2_query_done(&l->query);
+	run_sort_done(&l->sort);
 	arena_done(&l->arena);
 	free(l->rows);
 	free(l->groups);
@@ -160,20 +165,25 @@ list_gather(struct v2_list *l)
 {
 	struct engine *e = relay_engine(l->relay);
 
-	if (l->grouped) {
-		engine_each_group(e, list_see_group, l);
-		if (l->ngroups > 0)
-			qsort(l->groups, l->ngroups, sizeof(l->groups[0]),
-			      list_compare_groups);
-		return true;
-	}
-	l->from = engine_each(e, &list_not_over, l->from, LIST_GATHER, list_see,
-			      l);
-	if (l->from != 0)
-		return false;
-	if (l->nrows > 0)
-		qsort(l->rows, l->nrows, sizeof(l->rows[0]), list_compare_rows);
-	return true;
+	if (l->grouped)
+		l->from = engine_each_group(e, l->from, LIST_GROUPS,
+					    list_see_group, l);
+	else
+		l->from = engine_each(e, &list_not_over, l->from, LIST_GATHER,
+				      list_see, l);
+	return l->from == 0;
+}
+
+static void
+list_begin_sort(struct v2_list *l)
+{
+	l->gathered = true;
+	if (l->grouped)
+		run_sort_init(&l->sort, l->groups, l->ngroups,
+			      sizeof(l->groups[0]), list_compare_groups);
+	else
+		run_sort_init(&l->sort, l->rows, l->nrows, sizeof(l->rows[0]),
+			      list_compare_rows);
 }
 
 /* --- writing ------------------------------------------------------------------- */
@@ -307,10 +317,14 @@ list_turn(void *arg)
 		list_free(l);
 		return;
 	}
-	if (l->out.len > 0)
+	if (l->out.len > 0) {
 		done = list_write_some(l);
-	else if (list_gather(l))
-		list_write(l, "[");
+	} else if (l->gathered) {
+		if (run_sort_step(&l->sort))
+			list_write(l, "[");
+	} else if (list_gather(l)) {
+		list_begin_sort(l);
+	}
 	if (done)
 		list_answer(l);
 	else

@@ -192,24 +192,32 @@ test_groups(void **state)
 {
 	struct engine_rig *er = *state;
 	struct groups g = {0};
-	uint64_t id = 0;
+	uint64_t id = 0, next;
 	int seen = 0;
 
-	engine_each_group(er->e, see_group, &g);
+	engine_each_group(er->e, 0, SIZE_MAX, see_group, &g);
 	assert_int_equal(g.n, 0);
 	engine_rig_fire(er, "alertname=Disk host=a");
 	engine_rig_fire(er, "alertname=Disk host=b");
-	engine_each_group(er->e, see_group, &g);
+	engine_each_group(er->e, 0, SIZE_MAX, see_group, &g);
 	assert_int_equal(g.n, 1);
 	assert_int_equal(g.incidents, 2);
 	assert_string_equal(g.text, "default Disk");
 	engine_rig_fire(er, CRIT);
 	g = (struct groups){0};
-	engine_each_group(er->e, see_group, &g);
+	engine_each_group(er->e, 0, SIZE_MAX, see_group, &g);
 	assert_int_equal(g.n, 2);
-	engine_each_group(er->e, see_one_group, &seen);
+	engine_each_group(er->e, 0, SIZE_MAX, see_one_group, &seen);
 	assert_int_equal(seen, 1);
-	engine_each_group(er->e, see_group_id, &id);
+	engine_each_group(er->e, 0, SIZE_MAX, see_group_id, &id);
+	/* One by one. */
+	g = (struct groups){0};
+	next = engine_each_group(er->e, 0, 1, see_group, &g);
+	assert_int_equal(g.n, 1);
+	assert_int_not_equal(next, 0);
+	next = engine_each_group(er->e, next, 1, see_group, &g);
+	assert_int_equal(g.n, 2);
+	assert_int_equal(next, 0);
 	g = (struct groups){0};
 	assert_true(engine_find_group(er->e, id, see_group, &g));
 	assert_int_equal(g.n, 1);
@@ -252,6 +260,84 @@ test_status(void **state)
 	assert_string_equal(s.muted_by, "ben");
 }
 
+struct counted {
+	uint64_t acked, suppressed, flapping;
+};
+
+static bool
+see_counts(void *arg, const struct incident_view *v)
+{
+	struct counted *c = arg;
+
+	c->acked += v->acked_ms != 0;
+	c->flapping += v->flapping;
+	c->suppressed += v->nsilences > 0 || v->inhibited_by[0] != '\0' ||
+			 v->maintenance[0] != '\0' || v->muted;
+	return true;
+}
+
+/* Its figures are those of the incidents, N of which are suppressed. */
+static void
+assert_counts(struct engine_rig *er, uint64_t n)
+{
+	struct counted c = {0};
+	struct engine_status s;
+
+	engine_rig_advance(er, SECOND, SECOND);
+	engine_each(er->e, NULL, 0, SIZE_MAX, see_counts, &c);
+	engine_status(er->e, &s);
+	assert_int_equal(s.acked, c.acked);
+	assert_int_equal(s.flapping, c.flapping);
+	assert_int_equal(s.suppressed, c.suppressed);
+	assert_int_equal(s.suppressed, n);
+}
+
+static void
+test_status_goes_along(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, "mail: [anna@example.org]\n"
+			     "inhibit_rules: [{source_matchers: "
+			     "['severity=\"critical\"'], target_matchers: "
+			     "['severity=\"warning\"'], equal: [host]}]\n");
+	engine_rig_fire(er, WARN);
+	engine_rig_fire(er, "alertname=Disk host=b");
+	assert_counts(er, 0);
+	engine_rig_fire(er, CRIT);
+	assert_counts(er, 1);
+	silence(er, "host=a");
+	assert_counts(er, 2);
+	silence(er, "host=b");
+	assert_counts(er, 3);
+	engine_rig_fire(er, "alertname=New host=b");
+	assert_counts(er, 4);
+	engine_rig_resolve(er, "alertname=New host=b");
+	assert_counts(er, 3);
+	engine_silence_expire(er->e, silence_id, engine_rig_answered, er);
+	engine_rig_settle(er);
+	assert_counts(er, 2);
+	engine_act(er->e, ENGINE_ACK, engine_rig_id(er, WARN), "anna", "",
+		   engine_rig_answered, er);
+	assert_counts(er, 2);
+	engine_rig_close(er);
+	engine_rig_open(er);
+	assert_counts(er, 2);
+	engine_rig_resolve(er, WARN);
+	assert_counts(er, 1);
+	/* The silence ends by itself. */
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_counts(er, 0);
+	for (int i = 0; i < 3; i++) {
+		engine_rig_fire(er, WARN);
+		engine_rig_resolve(er, WARN);
+	}
+	assert_counts(er, 0);
+	engine_rig_resolve(er, CRIT);
+	engine_rig_advance(er, 2 * HOUR, 10 * MINUTE);
+	assert_counts(er, 0);
+}
+
 /* A message on its way, and one that nobody took. */
 static void
 test_status_of_notices(void **state)
@@ -268,7 +354,21 @@ test_status_of_notices(void **state)
 	engine_rig_answer(er, false);
 	engine_rig_settle(er);
 	engine_status(er->e, &s);
+	assert_int_equal(s.notices_out, 0);
 	assert_int_equal(s.failed, 1);
+	engine_rig_close(er);
+	engine_rig_open(er);
+	engine_status(er->e, &s);
+	assert_int_equal(s.notices_out, 0);
+	assert_int_equal(s.failed, 1);
+	er->far = FAR_TAKES;
+	engine_rig_advance(er, 12 * HOUR, 10 * MINUTE);
+	engine_rig_resolve(er, WARN);
+	engine_rig_advance(er, 10 * MINUTE, MINUTE);
+	engine_status(er->e, &s);
+	assert_int_equal(s.groups, 0);
+	assert_int_equal(s.notices_out, 0);
+	assert_int_equal(s.failed, 0);
 }
 
 /* --- what was not understood ------------------------------------------------------------ */
@@ -315,6 +415,7 @@ main(void)
 		ENGINE_TEST(test_muted),
 		ENGINE_TEST(test_groups),
 		ENGINE_TEST(test_status),
+		ENGINE_TEST(test_status_goes_along),
 		ENGINE_TEST(test_status_of_notices),
 		ENGINE_TEST(test_malformed),
 	};
