@@ -9,6 +9,7 @@
 #include <sys/timex.h>
 
 #include "alert/engine_flush.h"
+#include "alert/engine_own.h"
 #include "base/log.h"
 #include "base/must.h"
 #include "base/xalloc.h"

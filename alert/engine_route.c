@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alert/engine_impl.h"
+#include "alert/engine_own.h"
 #include "base/must.h"
 #include "base/xalloc.h"
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "alert/engine_flush.h"
+#include "alert/engine_own.h"
 #include "base/log.h"
 #include "base/must.h"
 #include "base/xalloc.h"

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "alert/engine_impl.h"
+#include "alert/engine_own.h"
 #include "alert/severity.h"
 #include "base/log.h"
 #include "base/must.h"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "alert/engine_flush.h"
+#include "alert/engine_own.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 
