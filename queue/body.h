@@ -19,7 +19,7 @@
 #include <sys/queue.h>
 #include <uthash.h>
 
-#define BODY_TABLE_BYTES ((size_t)32 << 20)
+#define BODY_TABLE_BYTES ((size_t)8 << 20)
 #define BODY_KEEP_MS     5000
 
 struct body {
