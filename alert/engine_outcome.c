@@ -19,11 +19,13 @@ struct outcome {
 	struct post post;
 	struct tell *tell; /* owned */
 	uint64_t message, group, notice;
-	bool delivered;
-	bool partly; /* not to all that the address stands for */
+	bool delivered; /* to all that the address stands for */
+	bool reached;   /* to some of them */
+	bool over;      /* no other of them is tried any more */
+	bool refused;   /* by REPLY */
 	struct reply reply;
+	char *member; /* owned: which of them refused it; NULL: itself, or none */
 	char dsn[REPLY_DSN_MAX];
-	bool expired;
 	uint64_t *looks; /* owned: groups to be looked at */
 	size_t nlooks;
 	STAILQ_ENTRY(outcome) early;
@@ -106,16 +108,12 @@ outcome_accepted(struct engine *e, struct notice *n)
 	outcome_history(e, n, true, "");
 }
 
-/* PARTLY: somebody else is told in their place, and those whom it reached hear
- * the end. */
+/* Nobody was reached. */
 static void
-outcome_failed(struct engine *e, struct notice *n, const char *words,
-	       bool partly)
+outcome_failed(struct engine *e, struct notice *n)
 {
 	struct notice_edit *ed = job_notice(e, n, 0);
 
-	if (partly)
-		outcome_told(ed);
 	for (uint32_t i = 0; i < ed->n; i++) {
 		/* If it fires again, that is news after all. */
 		if (told_pending(ed->both[i]) == TOLD_OVER)
@@ -123,29 +121,41 @@ outcome_failed(struct engine *e, struct notice *n, const char *words,
 		ed->both[i] &= TOLD_MASK | TOLD_HELD;
 	}
 	ed->c.message = 0;
-	if (partly && ed->c.root_seq == 0) {
-		ed->c.root_group = ed->c.lead;
-		ed->c.root_seq = ed->c.lead_seq;
-	}
 	ed->c.flags |= NOTICE_FAILED;
-	outcome_history(e, n, false, words);
+}
+
+/* Someone refused it: one of those that an address stands for is missed by
+ * whoever looks after it, and not by the alert's readers, as long as another is
+ * reached, or may still be. */
+static void
+outcome_refused(struct engine *e, const struct outcome *o, struct notice *n)
+{
+	char words[REPLY_TEXT_MAX + 32];
+	char *text;
+
+	reply_line(&o->reply, words, sizeof(words));
+	text = o->member != NULL ? xasprintf("%s: %s", o->member, words)
+				 : xstrdup(words);
+	outcome_history(e, n, false, text);
+	suspend_failed(e, n, o->dsn, text);
+	free(text);
 }
 
 static void
 outcome_one(struct engine *e, struct outcome *o, struct notice *n)
 {
-	char words[REPLY_TEXT_MAX + 32];
-
-	reply_line(&o->reply, words, sizeof(words));
-	metric_outcome(e, n, o->delivered);
-	if (o->delivered) {
+	if (o->refused)
+		outcome_refused(e, o, n);
+	if (o->over && o->reached) {
 		outcome_accepted(e, n);
 		n->deferred = true; /* what it said may be over already */
-		suspend_worked(e, n);
-	} else {
-		outcome_failed(e, n, words, o->partly);
-		suspend_failed(e, n, o->dsn, words);
+	} else if (o->over) {
+		outcome_failed(e, n);
 	}
+	if (o->over)
+		metric_outcome(e, n, o->reached);
+	if (o->delivered)
+		suspend_worked(e, n);
 	o->looks[o->nlooks++] = n->group->id;
 }
 
@@ -180,6 +190,7 @@ static void
 outcome_free(struct outcome *o)
 {
 	free(o->looks);
+	free(o->member);
 	free(o);
 }
 
@@ -253,15 +264,18 @@ outcome_tell(void *ctx, struct loop *loop, struct tell *t)
 	o->message = t->id;
 	o->group = engine_key_part(&t->teller_key, 0);
 	o->notice = engine_key_part(&t->teller_key, 8);
-	o->delivered = t->nrcpt == 0 && t->delivered;
-	if (t->nrcpt > 0) {
+	o->delivered = t->delivered;
+	o->reached = t->reached;
+	o->over = t->over;
+	o->refused = t->nrcpt > 0;
+	if (o->refused) {
 		const struct tell_rcpt *r = &t->rcpt[0];
 
 		reply_copy(&o->reply, &r->reply);
-		o->partly = t->nrcpt < t->nall;
-		o->expired = r->what == TELL_EXPIRED;
 		/* One of those that an alias stands for says nothing of it. */
-		if (!o->expired && strcmp(r->address, r->original) == 0)
+		if (strcmp(r->address, r->original) != 0)
+			o->member = xstrdup(r->address);
+		else if (r->what != TELL_EXPIRED)
 			snprintf(o->dsn, sizeof(o->dsn), "%s",
 				 reply_dsn(&o->reply, dsn));
 	}

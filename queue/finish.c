@@ -126,9 +126,9 @@ message_settle(struct queue *q, struct store_txn *txn, uint64_t id,
 
 	if (r != 0)
 		return r == -EBADMSG || r > 0 ? 0 : r;
-	if (m->teller == 'm' || (m->flags & MESSAGE_FAILED))
+	if (m->teller == 'm')
 		return message_end(q, txn, id, m, rec, e, now);
-	/* All is delivered, and whoever published it wants to know. */
+	/* It is over, and whoever published it wants to know. */
 	m->tell_ms = now;
 	return queue_put_message(q, txn, id, m, rec);
 }

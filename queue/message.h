@@ -26,6 +26,8 @@ enum message_flag {
 				* EXPIRES, without recipients */
 	MESSAGE_QUOTES = 1 << 8, /* a report with all of what it speaks of */
 	MESSAGE_SUBMITTED = 1 << 9, /* its client may submit here */
+	MESSAGE_SERVED = 1 << 10,   /* some recipient was; only for tellers
+				     * but 'm' */
 };
 
 struct message {

@@ -141,8 +141,10 @@ tell_read_rcpts(struct tell_impl *ti, struct store_txn *txn,
 		    (rcpt.state == RCPT_FAILED || rcpt.state == RCPT_SERVED))
 			tell_fill_rcpt(t, &t->rcpt[t->nrcpt++], n, &rcpt);
 		else
-			left++;
+			left += r < 0 || !rcpt.copy;
 	}
+	t->over = left == 0;
+	t->reached = m->flags & MESSAGE_SERVED;
 	t->delivered =
 		t->nrcpt == 0 && left == 0 && !(m->flags & MESSAGE_FAILED);
 	r = m->flags & MESSAGE_WARN ? tell_read_late(ti, txn, m) : 0;
@@ -165,7 +167,6 @@ tell_load(struct store_txn *txn, void *arg)
 		return r;
 	ti->version = rec.version;
 	t->kind = m.teller;
-	t->nall = m.nrcpt;
 	t->teller_key = m.teller_key;
 	t->sender = m.sender;
 	t->size = m.size;

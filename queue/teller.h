@@ -48,8 +48,10 @@ struct tell {
 	enum dsn_ret ret;
 	const char *envid; /* decoded; NULL: none */
 	enum queue_class class;
-	bool delivered; /* all recipients were served; only for kinds but 'm' */
-	uint32_t nall;  /* recipients as published */
+	/* Of kinds but 'm', who are told once more when all is over. */
+	bool delivered; /* all recipients were served */
+	bool reached;   /* some were, so far */
+	bool over;      /* nobody is tried any more */
 	size_t nrcpt;   /* the untold ones; a teller whose report can't hold
 			 * them all lowers it, and may bring others to the
 			 * front: the rest is due at once */

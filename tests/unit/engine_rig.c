@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <limits.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,8 +196,11 @@ rig_far(struct rig *rig, struct attempt *a)
 	struct engine_rig *er = (struct engine_rig *)rig;
 	enum engine_far far = er->far;
 
-	if (er->only != NULL && strcmp(er->only, a->rcpt[0].address) != 0)
+	if (er->only != NULL && strcmp(er->only, a->rcpt[0].address) != 0 &&
+	    (er->also == NULL || strcmp(er->also, a->rcpt[0].address) != 0))
 		far = FAR_TAKES;
+	if (er->down != NULL && strcmp(er->down, a->rcpt[0].address) == 0)
+		far = FAR_DOWN;
 	if (far == FAR_TAKES) {
 		rig_take_mail(er, a);
 	} else if (far == FAR_SLOW) {

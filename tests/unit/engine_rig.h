@@ -48,7 +48,8 @@ struct engine_rig {
 	int answers;
 	/* The far end. */
 	enum engine_far far;
-	const char *only;          /* FAR is of this address only */
+	const char *only, *also;   /* FAR is of these addresses only */
+	const char *down;          /* this one can't be reached; NULL: none */
 	const char *dsn;           /* of refusals: "5.7.1" */
 	struct engine_mail *mails; /* what was delivered */
 	size_t nmails;

@@ -333,30 +333,6 @@ test_outcome_at(void **state)
 	}
 }
 
-/* One of those that an address stands for refuses: the other hears the end, and
- * somebody else is told in their place. */
-static void
-test_alias(void **state)
-{
-	struct engine_rig *er = *state;
-
-	engine_rig_rules(er, "own: []\n"
-			     "receivers:\n"
-			     "- {name: team, mail: [team@example.org], "
-			     "fallback: {receiver: boss}}\n"
-			     "- {name: boss, mail: [boss@example.org]}\n"
-			     "route: {receiver: team}\n");
-	er->alias = "team@example.org";
-	er->far = FAR_REFUSES;
-	er->only = "y@example.org";
-	engine_rig_fire(er, A);
-	engine_rig_advance(er, 35 * SECOND, SECOND);
-	assert_told(er, "boss fallback Disk: +a\nx firing Disk: +a\n");
-	engine_rig_resolve(er, A);
-	engine_rig_advance(er, 10 * MINUTE, 10 * SECOND);
-	assert_told(er, "boss recovery Disk: -a\nx recovery Disk: -a\n");
-}
-
 #define ONE_TWO(one, two)                                                      \
 	"own: []\n"                                                            \
 	"receivers:\n"                                                         \
@@ -575,7 +551,6 @@ main(void)
 		ENGINE_TEST(test_unwritten_step),
 		ENGINE_TEST(test_suspended_last),
 		cmocka_unit_test(test_outcome_at),
-		ENGINE_TEST(test_alias),
 		ENGINE_TEST(test_silent_back),
 		ENGINE_TEST(test_clock_back),
 		cmocka_unit_test(test_reload_joined),

@@ -342,6 +342,82 @@ test_own_nobody(void **state)
 	assert_int_equal(er->written, 1);
 }
 
+/* --- who stands behind an address ------------------------------------------------ */
+
+#define ALIAS                                                                  \
+	"receivers:\n"                                                         \
+	"- {name: team, mail: [team@example.org], fallback: {receiver: "       \
+	"boss}}\n"                                                             \
+	"- {name: boss, mail: [boss@example.org]}\n"                           \
+	"- {name: ops, mail: [ops@example.org]}\n"                             \
+	"route: {receiver: team, routes: [{matchers: ['source=own'], "         \
+	"receiver: ops}]}\n"
+#define ALIAS_LATE 5 /* minutes, until Y can be reached */
+#define OPS(who)                                                               \
+	"ops firing BelfryAlertNotDelivered: mail team@example.org of "        \
+	"receiver team could not be told: " who "@example.org: 550 5.7.1 no: " \
+	"+BelfryAlertNotDelivered\n"
+
+/* X and Y stand behind an address. */
+static const struct alias_row {
+	const char *name;
+	enum engine_far x, y;
+	bool late; /* Y's comes later than X's */
+	const char *told, *told_late, *over;
+} alias_rows[] = {
+	{"one refuses: the other was reached", FAR_REFUSES, FAR_TAKES, false,
+	 OPS("x") "y firing Disk: +a\n", "", "y recovery Disk: -a\n"},
+	{"one refuses, the other is reached later", FAR_REFUSES, FAR_TAKES,
+	 true, OPS("x"), "y firing Disk: +a\n", "y recovery Disk: -a\n"},
+	{"both refuse", FAR_REFUSES, FAR_REFUSES, false,
+	 "boss fallback Disk: +a\n" OPS("x"), "", "boss recovery Disk: -a\n"},
+	{"both refuse, one of them later", FAR_REFUSES, FAR_REFUSES, true,
+	 OPS("x"), "boss fallback Disk: +a\n", "boss recovery Disk: -a\n"},
+	{"one is reached, the other refuses later", FAR_TAKES, FAR_REFUSES,
+	 true, "x firing Disk: +a\n", OPS("y"), "x recovery Disk: -a\n"},
+};
+
+static void
+alias_far(struct engine_rig *er, const struct alias_row *row)
+{
+	bool both = row->x == FAR_REFUSES && row->y == FAR_REFUSES;
+
+	er->alias = "team@example.org";
+	er->far = FAR_REFUSES;
+	er->only = row->x == FAR_REFUSES ? "x@example.org" : "y@example.org";
+	er->also = both ? "y@example.org" : NULL;
+	er->down = row->late ? "y@example.org" : NULL;
+}
+
+/* Who is behind an address has outcomes of their own, at their own time: while
+ * one is reached nobody else is told instead, and who looks after it hears once
+ * of the one that refused. */
+static void
+test_alias(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(alias_rows) / sizeof(alias_rows[0]);
+	     i++) {
+		const struct alias_row *row = &alias_rows[i];
+		struct engine_rig er;
+
+		print_message("%s\n", row->name);
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, ALIAS);
+		alias_far(&er, row);
+		engine_rig_fire(&er, A);
+		engine_rig_advance(&er, ALIAS_LATE * MINUTE, SECOND);
+		assert_told(&er, row->told);
+		er.down = NULL;
+		engine_rig_advance(&er, ALIAS_LATE * MINUTE, SECOND);
+		assert_told(&er, row->told_late);
+		engine_rig_resolve(&er, A);
+		engine_rig_advance(&er, 10 * MINUTE, 10 * SECOND);
+		assert_told(&er, row->over);
+		engine_rig_done(&er);
+	}
+}
+
 /* --- what was accepted comes back --------------------------------------------------- */
 
 /* The group of the mail AT. */
@@ -476,6 +552,7 @@ main(void)
 		ENGINE_TEST(test_own_fails),
 		ENGINE_TEST(test_own_early),
 		ENGINE_TEST(test_own_nobody),
+		cmocka_unit_test(test_alias),
 		ENGINE_TEST(test_bounced),
 		ENGINE_TEST(test_bounced_joined),
 		ENGINE_TEST(test_bounced_later),
