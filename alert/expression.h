@@ -38,6 +38,9 @@ struct expression_groups {
  * frees. */
 int expression_new(const char *text, unsigned flags, struct expression **ret,
 		   char **ret_why);
+/* It is not the configuration's, but a question's, and is looked at for every
+ * alert: it may cost a tenth. Before others have it. */
+void expression_is_asked(struct expression *e);
 /* NULL is fine, and is left. */
 void expression_free(struct expression **e);
 /* RET_GROUPS is set at EXPRESSION_YES; NULL: nobody asks. */

@@ -84,6 +84,14 @@ matchers_match(const struct matchers *m, const struct labels *l,
 	return true;
 }
 
+void
+matchers_are_asked(struct matchers *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->v[i].expression != NULL)
+			expression_is_asked(m->v[i].expression);
+}
+
 bool
 matchers_equal(const struct matchers *a, const struct matchers *b)
 {

@@ -68,6 +68,8 @@ int matchers_parse(const char *text, struct arena *arena, struct matchers *ret,
 /* Every matcher matches; true for an empty list. */
 bool matchers_match(const struct matchers *m, const struct labels *l,
 		    unsigned *limits);
+/* As expression_is_asked(). */
+void matchers_are_asked(struct matchers *m);
 bool matchers_equal(const struct matchers *a, const struct matchers *b);
 /* Joined by ", "; in ARENA. */
 const char *matchers_text(const struct matchers *m, struct arena *arena);

@@ -21,6 +21,13 @@
 
 /* --- what is asked for --------------------------------------------------------- */
 
+/* What the expression says of a receiver; there are few of them, and each
+ * stands at many alerts. */
+struct v2_known {
+	char *name; /* owned */
+	bool has;
+};
+
 void
 alert_v2_query_init(struct alert_v2_query *q)
 {
@@ -36,6 +43,9 @@ alert_v2_query_done(struct alert_v2_query *q)
 {
 	matchers_done(&q->matchers);
 	expression_free(&q->receiver);
+	for (size_t i = 0; i < q->nknown; i++)
+		free(q->known[i].name);
+	free(q->known);
 }
 
 /* As Go's swag.ConvertBool(): what is not one of these is false. */
@@ -70,6 +80,7 @@ v2_query_filter(struct alert_v2_query *q, struct arena *arena,
 	r = matcher_parse(value, arena, &m->v[m->n], &why);
 	if (r == 0) {
 		m->n++;
+		matchers_are_asked(m);
 		return 0;
 	}
 	*ret_why = xasprintf("bad matcher format: %s (%s)", value, why);
@@ -85,8 +96,10 @@ v2_query_receiver(struct alert_v2_query *q, const char *value, char **ret_why)
 
 	expression_free(&q->receiver);
 	r = expression_new(value, EXPRESSION_WHOLE, &q->receiver, &why);
-	if (r == 0)
+	if (r == 0) {
+		expression_is_asked(q->receiver);
 		return 0;
+	}
 	*ret_why = xasprintf("failed to parse receiver param: %s", why);
 	free(why);
 	return r;
@@ -131,17 +144,28 @@ v2_is_suppressed(const struct incident_view *v)
 }
 
 bool
-alert_v2_query_has_receiver(const struct alert_v2_query *q,
-			    const char *receiver)
+alert_v2_query_has_receiver(struct alert_v2_query *q, const char *receiver)
 {
-	return q->receiver == NULL ||
-	       expression_match(q->receiver, receiver, strlen(receiver),
-				NULL) != EXPRESSION_NO;
+	enum expression_result result;
+
+	if (q->receiver == NULL)
+		return true;
+	for (size_t i = 0; i < q->nknown; i++)
+		if (strcmp(q->known[i].name, receiver) == 0)
+			return q->known[i].has;
+	result =
+		expression_match(q->receiver, receiver, strlen(receiver), NULL);
+	q->limits += result == EXPRESSION_LIMIT;
+	q->known = xreallocarray(q->known, q->nknown + 1, sizeof(q->known[0]));
+	q->known[q->nknown] = (struct v2_known){
+		.name = xstrdup(receiver),
+		.has = result != EXPRESSION_NO,
+	};
+	return q->known[q->nknown++].has;
 }
 
 bool
-alert_v2_query_has(const struct alert_v2_query *q,
-		   const struct incident_view *v)
+alert_v2_query_has(struct alert_v2_query *q, const struct incident_view *v)
 {
 	bool known = q->receiver == NULL;
 
@@ -152,7 +176,7 @@ alert_v2_query_has(const struct alert_v2_query *q,
 		return false;
 	for (size_t i = 0; !known && i < v->nreceivers; i++)
 		known = alert_v2_query_has_receiver(q, v->receivers[i]);
-	return known && matchers_match(&q->matchers, v->labels, NULL);
+	return known && matchers_match(&q->matchers, v->labels, &q->limits);
 }
 
 static json_t *
@@ -182,7 +206,7 @@ v2_compare_names(const void *a, const void *b)
 }
 
 static json_t *
-v2_receivers(const struct incident_view *v, const struct alert_v2_query *q,
+v2_receivers(const struct incident_view *v, struct alert_v2_query *q,
 	     bool grouped)
 {
 	const char **names = xcalloc(v->nreceivers + 1, sizeof(names[0]));
@@ -217,7 +241,7 @@ v2_status(const struct incident_view *v)
 }
 
 json_t *
-alert_v2_alert(const struct incident_view *v, const struct alert_v2_query *q,
+alert_v2_alert(const struct incident_view *v, struct alert_v2_query *q,
 	       bool grouped)
 {
 	char fingerprint[17];

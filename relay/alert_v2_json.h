@@ -17,6 +17,10 @@ struct alert_v2_query {
 	bool active, silenced, inhibited;
 	struct matchers matchers;
 	struct expression *receiver; /* NULL: any */
+	/* Receivers that were looked at. */
+	size_t nknown;
+	struct v2_known *known; /* owned */
+	unsigned limits;        /* expressions that took too much to know */
 };
 
 void alert_v2_query_init(struct alert_v2_query *q);
@@ -27,16 +31,17 @@ int alert_v2_query_set(struct alert_v2_query *q, struct arena *arena,
 void alert_v2_query_done(struct alert_v2_query *q);
 
 /* Is it one of those that the query means? What is over is none; what is no
- * longer reported is not over. */
-bool alert_v2_query_has(const struct alert_v2_query *q,
+ * longer reported is not over. Where an expression takes too much to know, yes,
+ * and it is counted. */
+bool alert_v2_query_has(struct alert_v2_query *q,
 			const struct incident_view *v);
-bool alert_v2_query_has_receiver(const struct alert_v2_query *q,
+bool alert_v2_query_has_receiver(struct alert_v2_query *q,
 				 const char *receiver);
 
 /* A gettable alert; with GROUPED, its receivers as a group of Alertmanager lists
  * them: those that Q names, by name. */
-json_t *alert_v2_alert(const struct incident_view *v,
-		       const struct alert_v2_query *q, bool grouped);
+json_t *alert_v2_alert(const struct incident_view *v, struct alert_v2_query *q,
+		       bool grouped);
 /* {"name": "value", ...} */
 json_t *alert_v2_labels(const struct labels *l);
 

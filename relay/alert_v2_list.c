@@ -2,8 +2,8 @@
  * alert_v2_list - the listings of alerts and of their groups.
  *
  * There may be 100,000 of them, so that nothing is done in one go: first the ids
- * are gathered, then each alert is looked up and written, some in a turn of the
- * loop, and what came or went meanwhile is there or not.
+ * are gathered, then each alert is looked up and written, as many in a turn of
+ * the loop as its time allows, and what came or went meanwhile is there or not.
  *
  *	gather -> (again) -> sort -> (again) -> write -> (again) -> answered
  */
@@ -17,11 +17,9 @@
 #include "relay/alert_v2_json.h"
 #include "relay/alerts.h"
 #include "relay/api.h"
+#include "relay/look_turn.h"
 
-#define LIST_GATHER    4000 /* in a turn */
-#define LIST_GROUPS    2000
-#define LIST_WRITE     200
-#define LIST_AT_ONCE   4
+#define LIST_GROUPS    2000 /* in a turn */
 #define LIST_BYTES_MAX (256 * 1024 * 1024)
 
 struct v2_group {
@@ -44,6 +42,8 @@ struct v2_list {
 	uint64_t from; /* to gather from */
 	bool gathered;
 	struct run_sort sort;
+	struct look_turn turn;
+	bool paused; /* TURN was over before all were seen */
 	size_t nrows, row_room;
 	struct v2_row *rows; /* owned */
 	size_t ngroups, group_room;
@@ -91,7 +91,9 @@ list_see(void *arg, const struct incident_view *v)
 			.id = v->id,
 			.fingerprint = labels_fingerprint(v->labels),
 		};
-	return true;
+	l->from = v->id + 1;
+	l->paused = look_turn_is_over(&l->turn);
+	return !l->paused;
 }
 
 static bool
@@ -165,13 +167,14 @@ list_gather(struct v2_list *l)
 {
 	struct engine *e = relay_engine(l->relay);
 
-	if (l->grouped)
+	l->paused = false;
+	if (l->grouped) {
 		l->from = engine_each_group(e, l->from, LIST_GROUPS,
 					    list_see_group, l);
-	else
-		l->from = engine_each(e, &list_not_over, l->from, LIST_GATHER,
-				      list_see, l);
-	return l->from == 0;
+		return l->from == 0;
+	}
+	engine_each(e, &list_not_over, l->from, SIZE_MAX, list_see, l);
+	return !l->paused;
 }
 
 static void
@@ -280,7 +283,7 @@ list_write_some(struct v2_list *l)
 {
 	struct engine *e = relay_engine(l->relay);
 
-	for (int i = 0; i < LIST_WRITE && !l->full; i++) {
+	while (!l->full && !look_turn_is_over(&l->turn)) {
 		const struct v2_row *row = list_next_row(l);
 
 		if (row == NULL) {
@@ -294,10 +297,18 @@ list_write_some(struct v2_list *l)
 
 /* --- turns --------------------------------------------------------------------- */
 
+static bool
+list_costs_too_much(const struct v2_list *l)
+{
+	return l->query.limits > LOOK_LIMITS_MAX;
+}
+
 static void
 list_answer(struct v2_list *l)
 {
-	if (l->full)
+	if (list_costs_too_much(l))
+		alert_v2_refuse(l->http, 400, LOOK_LIMITS_WHY);
+	else if (l->full)
 		alert_v2_refuse(l->http, 500,
 				"too many alerts for one answer; filter them");
 	else
@@ -317,6 +328,7 @@ list_turn(void *arg)
 		list_free(l);
 		return;
 	}
+	look_turn_begin(&l->turn);
 	if (l->out.len > 0) {
 		done = list_write_some(l);
 	} else if (l->gathered) {
@@ -325,7 +337,7 @@ list_turn(void *arg)
 	} else if (list_gather(l)) {
 		list_begin_sort(l);
 	}
-	if (done)
+	if (done || list_costs_too_much(l))
 		list_answer(l);
 	else
 		loop_post(relay_home(l->relay), &l->post, list_turn, l);
@@ -354,7 +366,7 @@ alert_v2_list(struct relay *r, struct http_request *http, bool grouped)
 	struct v2_params params = {0};
 	struct v2_list *l;
 
-	if (r->alert_lists == LIST_AT_ONCE) {
+	if (r->alert_lists == LOOK_AT_ONCE) {
 		alert_v2_busy(http);
 		return;
 	}

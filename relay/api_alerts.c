@@ -10,6 +10,7 @@
 #include "base/xalloc.h"
 #include "relay/alerts.h"
 #include "relay/api.h"
+#include "relay/look_turn.h"
 
 #define ALERTS_DEFAULT  100
 #define ALERTS_MAX      1000
@@ -97,18 +98,27 @@ al_incident(const struct relay *r, const struct incident_view *v)
 /* --- a listing --------------------------------------------------------------------- */
 
 struct al_list {
+	struct relay *relay;   /* borrowed */
 	struct api_call *call; /* owned until it is answered */
 	struct arena arena;
 	struct matchers match;
 	struct engine_filter filter;
 	int64_t past, limit;
 	uint64_t from;
-	json_t *alerts; /* owned */
+	uint64_t next;   /* id of the first that is on the next page; 0: none */
+	json_t *alerts;  /* owned */
+	unsigned limits; /* expressions that took too much to know */
+	struct look_turn turn;
+	bool paused; /* TURN was over before all were seen */
+	bool waits;  /* it is one of relay's alert_lists */
+	struct post post;
 };
 
 static void
 al_list_free(struct al_list *l)
 {
+	if (l->waits)
+		l->relay->alert_lists--;
 	matchers_done(&l->match);
 	arena_done(&l->arena);
 	json_decref(l->alerts);
@@ -130,15 +140,78 @@ al_list_answer(struct al_list *l, uint64_t next_id)
 	al_list_free(l);
 }
 
+/* False: enough for this turn. */
 static bool
-al_list_see(void *arg, const struct incident_view *v)
+al_list_look(struct al_list *l, const struct incident_view *v)
+{
+	if (matchers_match(&l->match, v->labels, &l->limits))
+		json_array_append_new(l->alerts, al_incident(l->relay, v));
+	l->from = v->id + 1;
+	l->paused = look_turn_is_over(&l->turn);
+	return !l->paused;
+}
+
+/* One of those that are kept. A page of them is shorter where it would take
+ * long. */
+static bool
+al_list_see_past(void *arg, const struct incident_view *v)
 {
 	struct al_list *l = arg;
 
-	if (l->past == 0 || matchers_match(&l->match, v->labels, NULL))
-		json_array_append_new(l->alerts,
-				      al_incident(l->call->relay, v));
+	if (l->turn.ends_ms == 0)
+		look_turn_begin(&l->turn);
+	return al_list_look(l, v);
+}
+
+/* One of those in memory: as many as fit on the page, and into the turn. */
+static bool
+al_list_see_open(void *arg, const struct incident_view *v)
+{
+	struct al_list *l = arg;
+
+	if ((int64_t)json_array_size(l->alerts) == l->limit) {
+		l->next = v->id;
+		return false;
+	}
+	return al_list_look(l, v);
+}
+
+/* True: it was answered. */
+static bool
+al_list_costs_too_much(struct al_list *l)
+{
+	if (l->limits <= LOOK_LIMITS_MAX)
+		return false;
+	api_error(l->call, 400, "`match` costs too much", LOOK_LIMITS_WHY);
 	return true;
+}
+
+static void
+al_list_turn(void *arg)
+{
+	struct al_list *l = arg;
+	struct engine *e = api_engine(l->call);
+
+	if (e == NULL) { /* answered */
+		al_list_free(l);
+		return;
+	}
+	l->paused = false;
+	look_turn_begin(&l->turn);
+	engine_each(e, &l->filter, l->from, SIZE_MAX, al_list_see_open, l);
+	if (al_list_costs_too_much(l)) {
+		al_list_free(l);
+	} else if (!l->paused) {
+		al_list_answer(l, l->next);
+	} else if (!l->waits && l->relay->alert_lists == LOOK_AT_ONCE) {
+		api_error(l->call, 503, "too many listings at once",
+			  "try again");
+		al_list_free(l);
+	} else {
+		l->relay->alert_lists += !l->waits;
+		l->waits = true;
+		loop_post(relay_home(l->relay), &l->post, al_list_turn, l);
+	}
 }
 
 static void
@@ -146,11 +219,12 @@ al_list_past_done(void *arg, int result, uint64_t next)
 {
 	struct al_list *l = arg;
 
-	if (result == 0) {
-		al_list_answer(l, next);
+	if (result == 0 && !al_list_costs_too_much(l)) {
+		al_list_answer(l, l->paused ? l->from : next);
 		return;
 	}
-	api_error(l->call, 503, strerror(-result), "try again");
+	if (result < 0)
+		api_error(l->call, 503, strerror(-result), "try again");
 	al_list_free(l);
 }
 
@@ -188,7 +262,7 @@ al_list_match(struct al_list *l)
 
 	if (text == NULL ||
 	    matchers_parse(text, &l->arena, &l->match, &why) == 0) {
-		l->filter.matchers = &l->match;
+		matchers_are_asked(&l->match);
 		return true;
 	}
 	error = xasprintf("bad matchers in `match`: %s", why);
@@ -228,6 +302,7 @@ api_alerts_list(struct api_call *call)
 	if (e == NULL)
 		return;
 	l = xcalloc(1, sizeof(*l));
+	l->relay = call->relay;
 	l->call = call;
 	l->limit = ALERTS_DEFAULT;
 	l->alerts = json_array();
@@ -235,12 +310,10 @@ api_alerts_list(struct api_call *call)
 	if (!al_list_read(l))
 		al_list_free(l);
 	else if (l->past == 1)
-		engine_each_past(e, l->from, (size_t)l->limit, al_list_see,
+		engine_each_past(e, l->from, (size_t)l->limit, al_list_see_past,
 				 al_list_past_done, l);
 	else
-		al_list_answer(l,
-			       engine_each(e, &l->filter, l->from,
-					   (size_t)l->limit, al_list_see, l));
+		al_list_turn(l);
 }
 
 /* --- one ----------------------------------------------------------------------------- */

@@ -5,6 +5,8 @@ import http.client
 import json
 import re
 import threading
+import time
+import urllib.parse
 
 import alertmanager
 import harness
@@ -497,6 +499,51 @@ class Many(harness.Case):
         self.assertEqual(api.post("alerts", alerts + alerts[:1])[0], 400)
         self.assertEqual(api.ask("POST", "/api/v2/alerts", None, {
             "Content-Length": str((8 << 20) + 1)})[0], 413)
+
+    def test_costly_filters(self):
+        """Expressions that never end are refused, and hold nobody up."""
+        self.start(alertmanager.ALERTS)
+        api = alertmanager.Api(self.belfryd.http)
+        for source in range(4):
+            self.assertEqual(api.post("alerts", [{"labels": {
+                "alertname": "N", "host": "a" * 40, "n": f"{source}-{n}"}}
+                for n in range(1000)])[0], 200)
+        costly = [f'host=~"((a|aa)+)+[bc]{{{n}}}"' for n in range(1, 9)]
+        stop, waits = threading.Event(), []
+
+        def look():
+            while not stop.wait(0.01):
+                began = time.monotonic()
+                self.belfryd.get("/healthz")
+                waits.append(time.monotonic() - began)
+
+        looks = threading.Thread(target=look)
+        looks.start()
+        try:
+            for path in ("/api/v2/alerts?" + urllib.parse.urlencode(
+                            [("filter", text) for text in costly]),
+                         "/api/v2/alerts/groups?" + urllib.parse.urlencode(
+                             [("filter", text) for text in costly]),
+                         "/api/v1/alerts?" + urllib.parse.urlencode(
+                             {"match": ",".join(costly)})):
+                status, body = self.belfryd.get(path)
+                self.assertEqual(status, 400, path)
+                self.assertIn("take too much to compare", body)
+            self.assertEqual(self.belfryd.get("/api/v2/alerts?receiver="
+                                              "((d|de)*)*x")[0], 200)
+        finally:
+            stop.set()
+            looks.join()
+        self.assertGreater(len(waits), 1)
+        self.assertLess(max(waits), 1)
+        # What ends is answered, also where it takes several turns.
+        page = self.belfryd.get("/api/v1/alerts?limit=10&" +
+                                urllib.parse.urlencode({"match": ",".join(
+                                    ['n=~".*3.*-.*9.*9"'] * 64)}))
+        page = json.loads(page[1])
+        self.assertEqual(len(page["alerts"]), 10)
+        self.assertIsNotNone(page["next"])
+        self.assertEqual(len(api.alerts(filter='n=~".*3.*-.*9.*9"')), 19)
 
     def test_bodies_that_do_not_end(self):
         """All together they are held to a ceiling; then there is room again."""
