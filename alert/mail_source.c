@@ -174,6 +174,53 @@ ms_sentry_issue(const char *text, struct arena *a, const char **ret_url)
 	return "";
 }
 
+/* Is the line S, of LEN bytes, "jane marked COVE-1K as resolved", or "... as
+ * resolved in 1.2"? */
+static bool
+ms_sentry_says_over(const char *s, size_t len, struct arena *a)
+{
+	static const char marked[] = " marked ", as[] = " as resolved";
+	const char *line = arena_strndup(a, s, len), *at = line, *issue, *end;
+
+	while ((at = strstr(at, marked)) != NULL) {
+		issue = at + sizeof(marked) - 1;
+		end = issue + strcspn(issue, " ");
+		if (strncmp(issue, "an issue ", 9) == 0)
+			end = issue + 8;
+		if (at > line && end > issue &&
+		    strncmp(end, as, sizeof(as) - 1) == 0 &&
+		    strchr(" .", end[sizeof(as) - 1]) != NULL)
+			return true;
+		at = issue;
+	}
+	return false;
+}
+
+/* Sentry's own line is the first, or the one below its heading; below come the
+ * words of whatever failed. */
+static bool
+ms_sentry_is_over(const struct mail_intake *in, struct arena *a)
+{
+	static const char heading[] = "Resolved Issue";
+	const char *s = in->mail->text;
+
+	if (strncasecmp(in->mail->subject, "[resolved]", 10) == 0)
+		return true;
+	for (int lines = 0; lines < 2; lines++) {
+		size_t len;
+
+		s += strspn(s, " \t\r\n#*=-");
+		len = strcspn(s, "\r\n");
+		if (ms_sentry_says_over(s, len, a))
+			return true;
+		if (len != sizeof(heading) - 1 ||
+		    strncasecmp(s, heading, len) != 0)
+			return false;
+		s += len;
+	}
+	return false;
+}
+
 static bool
 ms_sentry(const struct mail_intake *in, struct intake *intake, struct maker *m)
 {
@@ -194,8 +241,7 @@ ms_sentry(const struct mail_intake *in, struct intake *intake, struct maker *m)
 	id = arena_printf(intake->arena, "issue/%s",
 			  intake_either(id, in->mail->subject));
 	m->key = clean_line(intake->arena, id, strlen(id), INTAKE_KEY_MAX);
-	if (strcasestr(text, "as resolved") != NULL ||
-	    strncasecmp(in->mail->subject, "[resolved]", 10) == 0)
+	if (ms_sentry_is_over(in, intake->arena))
 		m->status = ALERT_RESOLVED;
 	return true;
 }
@@ -205,14 +251,20 @@ ms_sentry(const struct mail_intake *in, struct intake *intake, struct maker *m)
 static const char *const ms_over[] = {"resolved", "recovery", "recovered",
 				      "ok",       "up",       "cleared",
 				      "normal",   "success",  NULL};
-static const char *const ms_on[] = {"re",       "firing",  "problem", "alert",
-				    "critical", "warning", "error",   "down",
-				    "failed",   "failure", "alarm",   NULL};
+static const char *const ms_on[] = {"firing", "problem", "error", "down",
+				    "failed", "failure", NULL};
+/* These say neither: "[CRITICAL] RESOLVED: the disk". */
+static const char *const ms_neither[] = {"re",      "alert", "critical",
+					 "warning", "alarm", NULL};
+
+struct ms_status {
+	bool over, on;
+};
 
 /* The word at the beginning that says how it is, "[OK] ", "RECOVERY: ": up to
  * what follows. 0: there is none. */
 static size_t
-ms_status_word(const char *s, bool *ret_over)
+ms_status_word(const char *s, struct ms_status *status)
 {
 	bool bracket = *s == '[';
 	size_t n = strcspn(s + bracket, bracket ? "]: " : ": "), len;
@@ -223,8 +275,11 @@ ms_status_word(const char *s, bool *ret_over)
 		return 0;
 	memcpy(word, s + bracket, n);
 	word[n] = '\0';
-	*ret_over = *ret_over || intake_is_one_of(word, ms_over);
-	if (!intake_is_one_of(word, ms_over) && !intake_is_one_of(word, ms_on))
+	if (intake_is_one_of(word, ms_over))
+		status->over = true;
+	else if (intake_is_one_of(word, ms_on))
+		status->on = true;
+	else if (!intake_is_one_of(word, ms_neither))
 		return 0;
 	len++;
 	return len + strspn(s + len, " ");
@@ -235,15 +290,16 @@ ms_by_subject(const struct mail_intake *in, struct intake *intake,
 	      struct maker *m)
 {
 	const char *rest = in->mail->subject;
-	bool over = false;
+	struct ms_status status = {0};
 	size_t n;
 
-	while ((n = ms_status_word(rest, &over)) > 0)
+	while ((n = ms_status_word(rest, &status)) > 0)
 		rest += n;
 	rest = intake_either(rest, in->mail->subject);
 	ms_begin(in, intake, m);
 	m->key = clean_line(intake->arena, rest, strlen(rest), INTAKE_KEY_MAX);
-	m->status = over ? ALERT_RESOLVED : ALERT_FIRING;
+	/* In doubt it is not over. */
+	m->status = status.over && !status.on ? ALERT_RESOLVED : ALERT_FIRING;
 }
 
 /* --- all of it ------------------------------------------------------------------- */

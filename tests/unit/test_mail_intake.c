@@ -503,6 +503,30 @@ static const struct {
 	 "alert nas resolved issue/1117540176 alertname=cove project=cove "
 	 "source=nas summary=Re: COVE-1K - OperationalError "
 	 "https://sentry.io/organizations/ocp/issues/1117540176"},
+	{"Sentry, with a heading and a release", BY_TOKEN_OF_NAS,
+	 "Subject: s\nX-Sentry-Project: cove\n\n# Resolved Issue\n\n"
+	 "jane marked COVE-1K as resolved in 1.2\n",
+	 "alert nas resolved issue/s alertname=cove project=cove source=nas "
+	 "summary=s"},
+	{"an exception that speaks of it", BY_TOKEN_OF_NAS,
+	 "Subject: s\nX-Sentry-Project: cove\n\n"
+	 "ValueError: ticket could not be marked as resolved\n"
+	 "jane marked COVE-1K as resolved\n",
+	 "alert nas firing issue/s alertname=cove project=cove source=nas "
+	 "summary=s"},
+	{"an exception that marked something", BY_TOKEN_OF_NAS,
+	 "Subject: s\nX-Sentry-Project: cove\n\n"
+	 "job marked 3 tickets as resolved too early\n",
+	 "alert nas firing issue/s alertname=cove project=cove source=nas "
+	 "summary=s"},
+	{"both words", BY_TOKEN_OF_CRON,
+	 "Subject: ERROR: success: 0 of 9\n\nx\n",
+	 "alert cron firing 0 of 9 alertname=cron source=cron "
+	 "summary=ERROR: success: 0 of 9"},
+	{"a severity, and its end", BY_TOKEN_OF_CRON,
+	 "Subject: [CRITICAL] RESOLVED: disk on db1\n\nx\n",
+	 "alert cron resolved disk on db1 alertname=cron "
+	 "source=cron summary=[CRITICAL] RESOLVED: disk on db1"},
 	{"Sentry without a link", BY_TOKEN_OF_NAS,
 	 "Subject: s\nX-Sentry-Project: cove\n\n/issues/x /issues/\n",
 	 "alert nas firing issue/s alertname=cove project=cove source=nas "
