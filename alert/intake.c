@@ -14,6 +14,8 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 
+#define YEAR_TWO_MS INT64_C(-62104060800000) /* 0002-01-01T00:00:00Z */
+
 const char *const intake_header_names[INTAKE_NHEADER] = {
 	[INTAKE_CONTENT_TYPE] = "Content-Type",
 	[INTAKE_GITHUB_EVENT] = "X-GitHub-Event",
@@ -91,6 +93,20 @@ maker_has(const struct labels_builder *b, const char *name)
 	return false;
 }
 
+/* What Alertmanager knows has the labels that it has there. */
+static void
+maker_name(struct maker *m)
+{
+	const struct rules_source *source = m->in->source;
+
+	if (source->kind == SOURCE_ALERTMANAGER)
+		return;
+	if (!maker_has(&m->labels, "alertname")) /* it would have no title */
+		maker_label(m, "alertname", source->name);
+	if (!maker_has(&m->labels, "source"))
+		maker_label(m, "source", source->name);
+}
+
 int
 maker_end(struct maker *m)
 {
@@ -98,12 +114,7 @@ maker_end(struct maker *m)
 	struct labels labels;
 	struct alert *alert;
 
-	if (!maker_has(&m->labels, "alertname")) /* it would have no title */
-		maker_label(m, "alertname", in->source->name);
-	/* What Alertmanager knows has the labels that it has there. */
-	if (in->source->kind != SOURCE_ALERTMANAGER &&
-	    !maker_has(&m->labels, "source"))
-		maker_label(m, "source", in->source->name);
+	maker_name(m);
 	if (labels_finish(&m->labels, &labels) < 0)
 		return intake_refuse(in, "labels of more than %d bytes",
 				     LABELS_BYTES_MAX);
@@ -155,6 +166,14 @@ intake_at(struct intake *in, const json_t *json, const char *pointer)
 }
 
 int64_t
+intake_time_of(int64_t wall_ms)
+{
+	if (wall_ms < YEAR_TWO_MS)
+		return 0;
+	return wall_ms > 0 ? wall_ms : 1;
+}
+
+int64_t
 intake_time(const char *text)
 {
 	int64_t ms;
@@ -162,7 +181,7 @@ intake_time(const char *text)
 	double s;
 
 	if (clock_rfc3339_parse(text, &ms) == 0)
-		return ms > 0 ? ms : 0;
+		return intake_time_of(ms);
 	if (*text < '0' || *text > '9')
 		return 0;
 	s = strtod(text, &end);

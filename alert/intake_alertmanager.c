@@ -137,11 +137,14 @@ am_time(struct intake *in, const json_t *alert, const char *name,
 	int64_t *ret_ms)
 {
 	const char *text = intake_get(in, alert, name);
-	int64_t ms = 0;
+	int64_t ms;
 
-	if (*text != '\0' && clock_rfc3339_parse(text, &ms) < 0)
+	*ret_ms = 0;
+	if (*text == '\0')
+		return 0;
+	if (clock_rfc3339_parse(text, &ms) < 0)
 		return intake_refuse(in, "%s is no time", name);
-	*ret_ms = ms > 0 ? ms : 0;
+	*ret_ms = intake_time_of(ms);
 	return 0;
 }
 

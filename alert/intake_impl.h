@@ -70,8 +70,11 @@ const char *intake_get(struct intake *in, const json_t *json, const char *name);
 /* The text at a pointer, likewise. */
 const char *intake_at(struct intake *in, const json_t *json,
 		      const char *pointer);
-/* A time of RFC 3339, or seconds since 1970; 0: none, or before 1970. */
+/* A time of RFC 3339, or seconds since 1970; 0: none. */
 int64_t intake_time(const char *text);
+/* A time that was said: 0 for what Go writes for none, of the year 1; 1 for
+ * anything else before 1970. */
+int64_t intake_time_of(int64_t wall_ms);
 /* The first that is not ""; the last. */
 const char *intake_either(const char *a, const char *b);
 /* LIST and one more, with BETWEEN between; none longer than a label. */

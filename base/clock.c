@@ -81,11 +81,24 @@ clock_mono_ms(struct clock *clock)
 			    : clock_read(CLOCK_MONOTONIC);
 }
 
+/* What can be written in four digits. */
+#define YEAR_ZERO_MS INT64_C(-62167219200000) /* 0000-01-01T00:00:00.000Z */
+#define YEAR_LAST_MS INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
+
+static int64_t
+clock_clamp(int64_t wall_ms)
+{
+	if (wall_ms < YEAR_ZERO_MS)
+		return YEAR_ZERO_MS;
+	return wall_ms > YEAR_LAST_MS ? YEAR_LAST_MS : wall_ms;
+}
+
 /* Floor division, so that times before 1970 come out right. */
 static time_t
 clock_seconds(int64_t wall_ms, int *ret_ms)
 {
-	int64_t s = wall_ms / 1000, ms = wall_ms % 1000;
+	int64_t clamped = clock_clamp(wall_ms);
+	int64_t s = clamped / 1000, ms = clamped % 1000;
 
 	if (ms < 0) {
 		ms += 1000;
@@ -106,10 +119,11 @@ clock_rfc5322(int64_t wall_ms, char ret_date[static CLOCK_RFC5322_LEN])
 
 	must(gmtime_r(&t, &tm) != NULL);
 	snprintf(ret_date, CLOCK_RFC5322_LEN,
-		 "%.3s, %u %.3s %u %02u:%02u:%02u +0000", day + tm.tm_wday * 3,
-		 (unsigned)tm.tm_mday % 100, month + tm.tm_mon * 3,
-		 (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour,
-		 (unsigned)tm.tm_min, (unsigned)tm.tm_sec);
+		 "%.3s, %u %.3s %04u %02u:%02u:%02u +0000",
+		 day + tm.tm_wday * 3, (unsigned)tm.tm_mday % 100,
+		 month + tm.tm_mon * 3, (unsigned)(tm.tm_year + 1900) % 10000,
+		 (unsigned)tm.tm_hour, (unsigned)tm.tm_min,
+		 (unsigned)tm.tm_sec);
 }
 
 void
@@ -250,6 +264,6 @@ clock_rfc3339_parse(const char *s, int64_t *ret_wall_ms)
 	if (clock_parse_time(&s, &ms) < 0 ||
 	    clock_parse_offset(&s, &offset_ms) < 0 || *s != '\0')
 		return -EINVAL;
-	*ret_wall_ms = days * INT64_C(86400000) + ms - offset_ms;
+	*ret_wall_ms = clock_clamp(days * INT64_C(86400000) + ms - offset_ms);
 	return 0;
 }

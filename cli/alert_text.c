@@ -84,7 +84,7 @@ static void
 title_add_labels(struct buf *title, const json_t *incident)
 {
 	const json_t *value;
-	const char *name, *sep = " ";
+	const char *name, *sep = title->len > 0 ? " " : "";
 
 	json_object_foreach(json_object_get(incident, "labels"), name, value)
 	{

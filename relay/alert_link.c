@@ -107,12 +107,15 @@ static void
 link_add_alert(struct link_call *call, const struct incident_view *v)
 {
 	struct arena *a = &call->arena;
+	const char *labels = link_labels_text(a, v->labels);
+	const char *name =
+		link_either(labels_get(v->labels, "alertname"), labels);
 
 	call->alerts[call->nalerts++] = (struct page_alert){
 		.summary = link_line(
 			a, link_either(labels_get(v->annotations, "summary"),
-				       labels_get(v->labels, "alertname"))),
-		.labels = link_labels_text(a, v->labels),
+				       name)),
+		.labels = labels,
 		.state = v->state,
 		.starts_ms = v->starts_ms,
 		.acked_by = link_line(a, v->acked_by),
