@@ -190,13 +190,24 @@ hook_is_near(struct relay *r, const struct http_request *req,
 {
 	if (http_who_is_page(req))
 		return false;
-	if ((who->rights & USER_POST) != 0 &&
-	    strcmp(http_request_method(req), "GET") != 0)
+	if ((who->rights & USER_POST) != 0)
 		return true;
 	return source->networks.n > 0 &&
 	       !alert_secrets_has_token(r->snapshot->alert_secrets,
 					source->name);
 }
+
+static bool
+hook_is_get(const struct http_request *req)
+{
+	return strcmp(http_request_method(req), "GET") == 0;
+}
+
+/* A page's <img> is a GET from wherever the browser is, and of plain HTTP no
+ * browser says whose it is. */
+#define GET_WHY                                                                \
+	"a GET needs a token in its path (/hooks/NAME/TOKEN) or a login; "     \
+	"without them POST it\n"
 
 /* A source that is configured may be known by its networks alone, or by what it
  * signs with. */
@@ -218,9 +229,11 @@ hook_may(struct relay *r, const struct http_request *req,
 			       ? 0
 			       : hook_refuse(r, source, &who->client, 429,
 					     "tries");
-	if (hook_is_near(r, req, source, who))
-		return 0;
-	return hook_refuse(r, source, &who->client, 401, "nobody");
+	if (!hook_is_near(r, req, source, who))
+		return hook_refuse(r, source, &who->client, 401, "nobody");
+	return hook_is_get(req)
+		       ? hook_refuse(r, source, &who->client, 403, "get")
+		       : 0;
 }
 
 /* What UptimeRobot and others put into the URL comes by GET, too. */
@@ -232,9 +245,8 @@ hook_has_method(const struct rules_source *source,
 
 	if (strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0)
 		return true;
-	return strcmp(method, "GET") == 0 &&
-	       (source->kind == SOURCE_UPTIMEROBOT ||
-		source->kind == SOURCE_GENERIC);
+	return hook_is_get(req) && (source->kind == SOURCE_UPTIMEROBOT ||
+				    source->kind == SOURCE_GENERIC);
 }
 
 int
@@ -251,7 +263,10 @@ hooks_gate(struct relay *r, struct http_request *req,
 		return 404;
 	if (!hook_has_method(source, req))
 		return 405;
-	status = hook_may(r, req, source, &path, who, login);
+	/* Who is refused for it is told why, by hooks_handle(). */
+	status = hook_is_get(req) && path.token[0] == '\0' && !login
+			 ? 0
+			 : hook_may(r, req, source, &path, who, login);
 	if (status != 0)
 		return status;
 	if (r->hooks_rates == NULL)
@@ -499,6 +514,14 @@ hook_begin(void *arg)
 	}
 }
 
+static void
+hook_answer_no(struct http_request *req, int status)
+{
+	const char *text = status == 403 && hook_is_get(req) ? GET_WHY : "no\n";
+
+	http_answer(req, status, TYPE_TEXT, text, strlen(text));
+}
+
 void
 hooks_handle(struct relay *r, struct http_request *req,
 	     const struct http_who *who)
@@ -513,7 +536,7 @@ hooks_handle(struct relay *r, struct http_request *req,
 	status = source != NULL ? hook_may(r, req, source, &path, who, false)
 				: 404;
 	if (status != 0) {
-		http_answer(req, status, TYPE_TEXT, "no\n", 3);
+		hook_answer_no(req, status);
 		return;
 	}
 	h = xcalloc(1, sizeof(*h));

@@ -234,8 +234,8 @@ class Hooks(HooksCase):
                 ("/hooks/generic/a/b", 404), ("/hooks/generic", 200)):
             self.assertEqual(self.status(path, {"title": "x"}), status, path)
         for method, path, status in (
-                ("GET", "/hooks/generic?title=x", 401),
-                ("GET", "/hooks/uptimerobot?monitorID=1&alertType=1", 401),
+                ("GET", "/hooks/generic?title=x", 403),
+                ("GET", "/hooks/uptimerobot?monitorID=1&alertType=1", 403),
                 ("PUT", "/hooks/generic?title=x", 200),
                 ("GET", "/hooks/sentry", 405),
                 ("DELETE", "/hooks/generic", 405)):
@@ -351,10 +351,13 @@ class Hooks(HooksCase):
                     "/hooks/near?title=x", method=method, **fields), 401,
                                  fields)
         # An <img> is a GET, and need not say where it comes from.
-        self.assertEqual(self.status("/hooks/generic?title=x", method="GET"),
-                         401)
-        self.assertEqual(self.status("/hooks/near?title=x", method="GET"),
-                         200)
+        for name in ("generic", "near"):
+            status, _, said = self.ask(f"/hooks/{name}?title=x", method="GET")
+            self.assertEqual(status, 403)
+            self.assertIn(f"/hooks/NAME/TOKEN", said)
+            self.refused(1, source=name, status="403", reason="get")
+            self.assertEqual(self.counted(name, "firing"), 0)
+        self.assertEqual(self.status("/hooks/near", {"title": "x"}), 200)
 
     # --- limits -----------------------------------------------------------------------
 
