@@ -284,8 +284,10 @@ static const struct conf_option source_options[] = {
 	{.name = "rate",
 	 .type = CONF_RATE,
 	 .offset = offsetof(struct alert_source_conf, rate),
-	 .dflt = "100/1s",
-	 .help = "How many posts are taken from it in a time.",
+	 .dflt = "\"\"",
+	 .help = "How many posts are taken from it in a time; empty: 100/1s, "
+		 "and any number from an `alertmanager`, since Prometheus "
+		 "sends nothing again that was refused.",
 	 .example = "10/1s"},
 	{.name = "body",
 	 .type = CONF_SIZE,

@@ -4,11 +4,10 @@
 
 #include "alert/rules_impl.h"
 
-#define DAY_MS          (INT64_C(24) * 3600 * 1000)
-#define RESEND_MS       (INT64_C(5) * 60 * 1000)
-#define BUILTIN_BODY    (1 << 20)
-#define BUILTIN_RATE    100
-#define BUILTIN_RATE_MS 1000
+#define DAY_MS       (INT64_C(24) * 3600 * 1000)
+#define RESEND_MS    (INT64_C(5) * 60 * 1000)
+#define BUILTIN_BODY (1 << 20)
+#define DEFAULT_RATE 100 /* a second */
 
 /* For who says the same again and again five minutes, for who tells of events
  * only a day, and for who says when it is over until then. */
@@ -33,6 +32,17 @@ default_timeout(enum source_kind kind)
 		break;
 	}
 	return 0;
+}
+
+/* Prometheus drops what is answered with anything but 2xx, and what it posts at
+ * once, after an outage, is no fault of its. */
+static struct conf_rate
+default_rate(enum source_kind kind)
+{
+	const struct conf_rate any = {.n = 0},
+			       some = {.n = DEFAULT_RATE, .period_ms = 1000};
+
+	return kind == SOURCE_ALERTMANAGER ? any : some;
 }
 
 /* --- mail ---------------------------------------------------------------------- */
@@ -174,7 +184,8 @@ rs_configured(struct rules_maker *m, const struct alert_source_conf *c)
 				? c->resolve_timeout_ms
 				: default_timeout((enum source_kind)c->kind),
 		.networks = {.n = c->allowed.n, .v = networks},
-		.rate = c->rate,
+		.rate = c->rate.n > 0 ? c->rate
+				      : default_rate((enum source_kind)c->kind),
 		.body_max = c->body_max,
 		.ndomains = c->domains.n,
 		.domains = rules_copy_strings(m, &c->domains),
@@ -196,7 +207,7 @@ rs_builtin(struct rules_maker *m, enum source_kind kind)
 		.kind = kind,
 		.resend_ms = RESEND_MS,
 		.resolve_timeout_ms = default_timeout(kind),
-		.rate = {.n = BUILTIN_RATE, .period_ms = BUILTIN_RATE_MS},
+		.rate = default_rate(kind),
 		.body_max = BUILTIN_BODY,
 		.map = {.dedup_key = "",
 			.title = "",

@@ -107,6 +107,18 @@ class Beside(harness.Case):
         self.same_answer("receivers")
 
     @alertmanager.ALERTMANAGER
+    def test_no_name(self):
+        """Labels stay as they came: nobody adds one."""
+        for api in self.with_peer():
+            self.assertEqual(api.post("alerts", [
+                {"labels": {"instance": "db9"}}])[0], 200)
+            self.assertEqual(api.post("alerts", [
+                {"labels": {"a": "past"}, "startsAt": "1969-01-01T00:00:00Z",
+                 "endsAt": "1969-12-31T23:59:59Z"}])[0], 200)
+            lab.wait_for(lambda api=api: len(api.alerts()) == 1, "the alert")
+        self.same_answer("alerts")
+
+    @alertmanager.ALERTMANAGER
     def test_empty(self):
         self.with_peer()
         for path in ("alerts", "alerts/groups", "receivers", "silences"):
@@ -499,6 +511,21 @@ class Many(harness.Case):
         self.assertEqual(api.post("alerts", alerts + alerts[:1])[0], 400)
         self.assertEqual(api.ask("POST", "/api/v2/alerts", None, {
             "Content-Length": str((8 << 20) + 1)})[0], 413)
+
+    def test_storm(self):
+        """Prometheus sends no batch again: all of them are taken."""
+        self.start(alertmanager.ALERTS)
+        client = http.client.HTTPConnection("127.0.0.1", self.belfryd.http,
+                                            timeout=60)
+        self.addCleanup(client.close)
+        for batch in range(300):
+            client.request("POST", "/api/v2/alerts", json.dumps([{"labels": {
+                "alertname": "N", "n": f"{batch}-{n}"}} for n in range(64)]),
+                           {"Content-Type": "application/json"})
+            answer = client.getresponse()
+            self.assertEqual((answer.status, answer.read()), (200, b""))
+        self.assertEqual(len(alertmanager.Api(self.belfryd.http).alerts()),
+                         300 * 64)
 
     def test_costly_filters(self):
         """Expressions that never end are refused, and hold nobody up."""
