@@ -3,6 +3,7 @@ badly. A step is what one request gets; the last one is for all that follow."""
 import socketserver
 import ssl
 import threading
+import time
 
 import lab
 
@@ -20,6 +21,7 @@ CLOSE = b""                             # no answer
 CUT_IN_HEAD = b"HTTP/1.1 200 OK\r\nConte"
 CUT_IN_BODY = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf"
 SILENT = "silent"                       # until the client goes
+DRIP = "drip"                           # a head without end, slowly
 GIANT = "giant"                         # a body without end
 
 
@@ -27,6 +29,7 @@ class Request:
     def __init__(self, method, path, fields, body):
         self.method, self.path, self.body = method, path, body
         self.fields = fields            # names in lower case
+        self.time = time.monotonic()
 
 
 class Session(socketserver.StreamRequestHandler):
@@ -49,6 +52,11 @@ class Session(socketserver.StreamRequestHandler):
         if step == SILENT:
             self.rfile.read()
             return False
+        if step == DRIP:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+            while True:
+                self.wfile.write(b"x")
+                time.sleep(0.5)
         if step == GIANT:
             self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
             while True:

@@ -5,26 +5,29 @@ import json
 import os
 import shutil
 import stat
-import time
+import typing
 
 import harness  # first: it knows where lab is
 import bad_http
 import ca
 import lab
-from bad_http import (CLOSE, CUT_IN_BODY, CUT_IN_HEAD, GIANT, OK, SILENT,
-                      say)
+from bad_http import (CLOSE, CUT_IN_BODY, CUT_IN_HEAD, DRIP, GIANT, OK,
+                      SILENT, say)
 
 WEB = ("slack", "webhook", "pagerduty", "ntfy", "teams")
 ROUTING_KEY = "R0UT1NGKEY"
 
 
-def alert(name, **labels):
-    return json.dumps([{"labels": {"alertname": name, "severity": "critical",
-                                   **labels},
-                        "annotations": {"summary": f"{name} is there"}}])
+def one(name, **labels):
+    return {"labels": {"alertname": name, "severity": "critical", **labels},
+            "annotations": {"summary": f"{name} is there"}}
 
 
-class Channels(harness.Case):
+def alert(name):
+    return json.dumps([one(name)])
+
+
+class Case(harness.Case):
     def secret(self, name, text):
         path = os.path.join(self.folder, name)
         with open(path, "w", encoding="ascii") as file:
@@ -34,24 +37,31 @@ class Channels(harness.Case):
             shutil.chown(path, "nobody")
         return path
 
-    def receiver(self, bad):
-        """A receiver of all channels of WEB, each at its own path of BAD."""
-        return {
-            "name": "team",
-            "slack": [{"url_file": self.secret("slack", bad.url("/slack"))}],
-            "webhook": [{"url": bad.url("/webhook"),
-                         "secret_file": self.secret("key", "s3cret"),
-                         "token_file": self.secret("token", "t0ken")}],
-            "pagerduty": [{"url": bad.url("/pagerduty"), "routing_key_file":
-                           self.secret("pagerduty", ROUTING_KEY)}],
-            "ntfy": [{"url": bad.url("/ntfy")}],
-            "teams": [{"url_file": self.secret("teams", bad.url("/teams"))}]}
+    def receiver(self, bad, name="team", at=""):
+        """A receiver of all channels of WEB, each at its own path of BAD, below
+        AT."""
+        def url(channel):
+            return bad.url(f"{at}/{channel}")
 
-    def start(self, receivers):
+        def file(channel, text):
+            return self.secret(f"{name}-{channel}", text)
+
+        return {
+            "name": name,
+            "slack": [{"url_file": file("slack", url("slack"))}],
+            "webhook": [{"url": url("webhook"),
+                         "secret_file": file("key", "s3cret"),
+                         "token_file": file("token", "t0ken")}],
+            "pagerduty": [{"url": url("pagerduty"), "routing_key_file":
+                           file("pagerduty", ROUTING_KEY)}],
+            "ntfy": [{"url": url("ntfy")}],
+            "teams": [{"url_file": file("teams", url("teams"))}]}
+
+    def start(self, receivers, **route):
         belfryd = self.prepare(lab.merge(harness.SOON, {"alerts": {
             "receivers": receivers,
             "route": {"receiver": receivers[0]["name"],
-                      "group_wait": "1s"}}}))
+                      "group_wait": "1s", **route}}}))
         belfryd.config["http"] = [{"address": f"127.0.0.1:{belfryd.http}",
                                    "serve": ["api", "metrics", "alerts"]}]
         belfryd.write_config()
@@ -77,24 +87,148 @@ class Channels(harness.Case):
         finally:
             client.close()
 
-    def all_meet(self, steps, requests):
-        """Each channel meets STEPS, and it takes so many REQUESTS."""
-        bad = self.serve({f"/{name}": steps for name in WEB})
-        self.start([self.receiver(bad)])
-        self.post(alert("Disk"))
-        for name in WEB:
-            with self.subTest(channel=name):
-                bad.wait(f"/{name}", requests)
-        self.wait_empty()
-        for name in WEB:
-            self.assertEqual(len(bad.of(f"/{name}")), requests, name)
-        return bad
-
     def delivered(self, count):
         self.wait_events(count, "deliver", status="delivered")
 
+
+def each(count, **other):
+    """How often each channel of WEB is asked."""
+    return {**dict.fromkeys(WEB, count), **other}
+
+
+class Bad(typing.NamedTuple):
+    """What a channel meets, and what follows."""
+    steps: list
+    asked: dict            # how often, for one alert
+    says: str = ""         # is in the log
+    pause: float = 0       # seconds between the first and the second request
+    fate: str = "delivered"
+    gone: tuple = ()       # no second alert goes there
+
+
+BAD = {
+    "error": Bad([say(500, b"rollup_error"), OK], each(2),
+                 "500: rollup_error"),
+    "late": Bad([say(408), OK], each(2), "408"),
+    "gateway": Bad([say(502), OK], each(2), "502"),
+    "away": Bad([say(503, Retry_After="1"), OK], each(2), "503", 1),
+    "too_many": Bad([say(429, Retry_After="4"), OK], each(2), "429", 4),
+    # At the end of a kept connection libcurl asks once more by itself.
+    "no_answer": Bad([CLOSE, OK], each(2)),
+    "cut_in_head": Bad([CUT_IN_HEAD, OK], each(2), "4.4.2"),
+    "silent": Bad([SILENT, OK], each(2), "no answer within 15 s", 15),
+    "drip": Bad([DRIP, OK], each(2), "no answer within 15 s", 15),
+    # It was said to have arrived.
+    "cut_in_body": Bad([CUT_IN_BODY, OK], each(1), "200"),
+    "giant": Bad([GIANT, OK], each(1), "200"),
+    "redirect": Bad([say(302, Location="/elsewhere"), OK], each(1),
+                    "which is not followed", fate="waits"),
+    # Slack's text goes once more, without blocks.
+    "form": Bad([say(400, b"invalid_blocks")], each(1, slack=2),
+                "400: invalid_blocks", fate="bounced"),
+    "forbidden": Bad([say(403)], each(1), "403", fate="bounced",
+                     gone=("slack", "teams")),
+    "no_hook": Bad([say(404, b"no_service")], each(1), "404: no_service",
+                   fate="bounced", gone=("slack", "teams")),
+    "gone": Bad([say(410)], each(1), "410", fate="bounced",
+                gone=("slack", "teams", "webhook")),
+    "too_large": Bad([say(413)], each(1), "5.3.4 413", fate="bounced"),
+}
+
+
+class Misbehaves(Case):
+    """Every channel meets every row, all at once."""
+
+    def begin(self):
+        self.bad = self.serve({f"/{row}/{name}": bad.steps
+                               for row, bad in BAD.items() for name in WEB})
+        hook = {"webhook": [{"url": self.bad.url("/boss")}]}
+        self.start(
+            [{"name": "own", "ntfy": [{"url": self.bad.url("/own")}]},
+             {"name": "boss", **hook},
+             *({**self.receiver(self.bad, row, f"/{row}"),
+                "fallback": {"receiver": "boss"}} for row in BAD)],
+            group_by=["alertname", "row"],
+            routes=[{"receiver": row, "matchers": [f'row="{row}"']}
+                    for row in BAD])
+
+    def fire(self, name, rows):
+        self.post(json.dumps([one(name, row=row) for row in rows]))
+
+    def all_asked(self, times):
+        """TIMES: {row: {channel: requests}}."""
+        for row, channels in times.items():
+            for name, count in channels.items():
+                self.bad.wait(f"/{row}/{name}", count)
+
+    def check(self, row, name):
+        bad, to = BAD[row], f"{row}/{name}/0"
+        first, *more = self.bad.of(f"/{row}/{name}")
+        if bad.pause:
+            self.assertGreater(more[0].time - first.time, bad.pause - 0.1)
+        for other in more[:bad.asked[name] - 1]:
+            self.assertEqual(other.fields.get("idempotency-key"),
+                             first.fields.get("idempotency-key"))
+        said = [event.get("reply", "") for event in
+                self.belfryd.events("deliver", to=to) +
+                self.belfryd.events("destination_down", dest=to)]
+        self.assertTrue(any(bad.says in reply for reply in said), said)
+
+    def fates(self):
+        """{row: {channel: [status, ...]}}; what is only later is left out."""
+        found = {row: {name: [] for name in WEB} for row in BAD}
+        for event in self.belfryd.events("deliver"):
+            row, name, *_ = event["to"].split("/")
+            if row in BAD and event["status"] != "deferred":
+                found[row][name].append(event["status"])
+        return found
+
+    def test_all(self):
+        refused = [row for row, bad in BAD.items() if bad.fate == "bounced"]
+        asked = {row: dict(bad.asked) for row, bad in BAD.items()}
+        fates = {row: {name: [bad.fate] for name in WEB}
+                 for row, bad in BAD.items()}
+        fates["redirect"] = each([])
+        self.begin()
+        self.fire("First", BAD)
+        self.all_asked({row: asked[row] for row in refused})
+        lab.wait_for(lambda: all(self.fates()[row] == fates[row]
+                                 for row in refused), "what is refused")
+        self.fire("Second", refused)
+        for row in refused:
+            for name in set(WEB) - set(BAD[row].gone):
+                asked[row][name] *= 2
+                fates[row][name] *= 2
+        self.all_asked(asked)
+        lab.wait_for(lambda: self.fates() == fates,
+                     lambda: f"{fates}, not {self.fates()}")
+        for row in BAD:
+            for name in WEB:
+                with self.subTest(row=row, channel=name):
+                    self.check(row, name)
+                    self.assertEqual(len(self.bad.of(f"/{row}/{name}")),
+                                     asked[row][name])
+        self.assertEqual(self.bad.of("/elsewhere"), [])
+        # Somebody else hears of what can't arrive, and of nothing else.
+        self.bad.wait("/boss", 2 * len(refused))
+        self.assertEqual(
+            sorted((a["labels"]["alertname"], a["labels"]["row"])
+                   for request in self.bad.of("/boss")
+                   for a in json.loads(request.body)["alerts"]),
+            sorted((name, row) for name in ("First", "Second")
+                   for row in refused))
+        # When the URL is mended all arrives.
+        self.assertEqual(len(self.queue()), len(WEB))
+        self.belfryd.cli("queue", "flush", "--all")
+        self.all_asked({"redirect": each(2)})
+        self.wait_empty()
+
+
+class Channels(Case):
     def test_well(self):
-        bad = self.all_meet([OK], 1)
+        bad = self.serve()
+        self.start([self.receiver(bad)])
+        self.post(alert("Disk"))
         self.delivered(len(WEB))
         for name in WEB:
             (request,) = bad.of(f"/{name}")
@@ -114,56 +248,6 @@ class Channels(harness.Case):
         for secret in (ROUTING_KEY, "t0ken", "/slack"):
             self.assertNotIn(secret, self.belfryd.log().replace(
                 "team/slack", ""))
-
-    def test_500(self):
-        self.all_meet([say(500, b"rollup_error"), OK], 2)
-        self.delivered(len(WEB))
-
-    def test_503_with_a_time(self):
-        self.all_meet([say(503, Retry_After="1"), OK], 2)
-        self.delivered(len(WEB))
-
-    def test_429(self):
-        """None comes before the time that was asked for."""
-        bad = self.serve({"/slack": [say(429, Retry_After="5"), OK]})
-        receiver = self.receiver(bad)
-        self.start([{"name": "team", "slack": receiver["slack"]}])
-        self.post(alert("Disk"))
-        bad.wait("/slack", 1)
-        self.post(alert("Load"))
-        began = time.monotonic()
-        bad.wait("/slack", 3)
-        self.assertGreater(time.monotonic() - began, 3)
-        self.wait_empty()
-        self.delivered(2)
-
-    def test_redirect(self):
-        """It is not followed; when it is mended all arrives."""
-        bad = self.serve({"/slack": [say(302, Location="/elsewhere")]})
-        receiver = self.receiver(bad)
-        self.start([{"name": "team", "slack": receiver["slack"]}])
-        self.post(alert("Disk"))
-        bad.wait("/slack", 1)
-        self.wait_events(1, "destination_down")
-        self.assertEqual(bad.of("/elsewhere"), [])
-        self.assertEqual(len(self.queue()), 1)
-
-    def test_cut_off_in_the_head(self):
-        self.all_meet([CUT_IN_HEAD, OK], 2)
-        self.delivered(len(WEB))
-
-    def test_no_answer(self):
-        self.all_meet([CLOSE, OK], 2)
-        self.delivered(len(WEB))
-
-    def test_cut_off_in_the_body(self):
-        """It was said to have arrived."""
-        self.all_meet([CUT_IN_BODY, OK], 1)
-        self.delivered(len(WEB))
-
-    def test_giant(self):
-        self.all_meet([GIANT, OK], 1)
-        self.delivered(len(WEB))
 
     def test_slow(self):
         """A stop waits for none that hangs."""
@@ -194,20 +278,6 @@ class Channels(harness.Case):
         self.wait_empty()
         for name in WEB:
             self.assertEqual(len(up.of(f"/{name}")), 1)
-
-    def test_dead_hook(self):
-        """It is tried once, and the fallback is told."""
-        bad = self.serve({"/slack": [say(404, b"no_service")]})
-        receiver = self.receiver(bad)
-        self.start([{"name": "team", "slack": receiver["slack"],
-                     "fallback": {"receiver": "boss"}},
-                    {"name": "boss", "ntfy": receiver["ntfy"]}])
-        self.post(alert("Disk"))
-        bad.wait("/ntfy", 1)
-        self.assertEqual(len(bad.of("/slack")), 1)
-        (told,) = self.wait_events(1, "deliver", status="bounced")
-        self.assertIn("404", told["reply"])
-        self.assertIn("no_service", told["reply"])
 
     def test_slack_without_blocks(self):
         """What Slack finds wrong in a message's form costs nobody the alert."""
