@@ -19,7 +19,7 @@ set_tests_properties(unit.verify PROPERTIES LABELS threads)
 
 # Its queue is a fake.
 foreach(name deliver deliver_bounce deliver_exec deliver_lmtp deliver_mail
-        deliver_maildir deliver_pipe deliver_tls deliver_web)
+        deliver_maildir deliver_pipe deliver_tls deliver_web whole)
   belfry_unit_test(${name} belfry_agent_rig)
   target_sources(test_${name} PRIVATE unit/fake_queue.c unit/fake_rig.c)
   set_tests_properties(unit.${name} PROPERTIES LABELS threads)

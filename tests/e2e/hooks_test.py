@@ -443,6 +443,41 @@ class Hooks(HooksCase):
 
     # --- what lasts ----------------------------------------------------------------------
 
+    def test_full_store(self):
+        """What there is no room for is answered with 503, and comes again;
+        what was taken is there, also after a sudden end."""
+        belfryd = self.begin_with(route={"group_wait": "10m"})
+        belfryd.stop()
+        belfryd.config["store"]["max_size"] = "16M"
+        belfryd.config["limits"] = {"message_size": "5M"}
+        belfryd.write_config()
+        belfryd.start()
+
+        def batch(n):
+            return [{"labels": {"alertname": f"A{n}", "n": str(k)},
+                     "annotations": {"description": "x" * 15000}}
+                    for k in range(50)]
+
+        def known():
+            return len(json.loads(self.ask("/api/v2/alerts", method="GET")[2]))
+
+        for taken in range(60):
+            status, fields, text = self.ask("/api/v2/alerts", batch(taken))
+            if status != 200:
+                break
+        self.assertEqual(status, 503, text)
+        self.assertIn("full", text)
+        self.assertIn("Retry-After", fields)
+        self.assertGreater(taken, 3)
+        self.assertEqual(self.counted("alertmanager", "later"), 50)
+        self.assertEqual(known(), 50 * taken)
+        belfryd.kill()
+        belfryd.config["store"]["max_size"] = "64M"
+        belfryd.write_config()
+        belfryd.start()
+        self.assertEqual(self.status("/api/v2/alerts", batch(taken)), 200)
+        self.assertEqual(known(), 50 * taken + 50)
+
     def test_answered_is_durable(self):
         belfryd = self.begin_with(route=QUICK)
         self.assertEqual(self.status("/hooks/generic", {

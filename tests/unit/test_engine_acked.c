@@ -318,6 +318,27 @@ test_acked_failed(void **state)
 	assert_true((int)er->written <= written + 2);
 }
 
+/* PagerDuty keeps a state of its own: it is told by whomever it was that somebody
+ * acknowledged, also where it alone was told, and that nobody does any more. */
+static void
+test_acked_pagerduty(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, "own: []\nreceivers:\n"
+			     "- {name: desk, pagerduty: [{routing_key_env: "
+			     "K}]}\nroute: {receiver: desk}\n");
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	assert_told(er, "desk/pagerduty/0 firing Disk: +a\n");
+	ack(er, A, "anna");
+	assert_told(er, "desk/pagerduty/0 acked Disk: +a on it by anna\n");
+	/* Its incident there ends with the recovery. */
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 6 * MINUTE, SECOND);
+	assert_told(er, "desk/pagerduty/0 recovery Disk: -a\n");
+}
+
 /* It is closed while another is open: that is not over. */
 static void
 test_closed_one(void **state)
@@ -341,11 +362,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ENGINE_TEST(test_escalation),   ENGINE_TEST(test_ack),
-		ENGINE_TEST(test_ack_group),    ENGINE_TEST(test_ack_all),
-		ENGINE_TEST(test_close),        ENGINE_TEST(test_acked),
-		ENGINE_TEST(test_acked_early),  ENGINE_TEST(test_unacked),
-		ENGINE_TEST(test_acked_failed), ENGINE_TEST(test_closed_one),
+		ENGINE_TEST(test_escalation),      ENGINE_TEST(test_ack),
+		ENGINE_TEST(test_ack_group),       ENGINE_TEST(test_ack_all),
+		ENGINE_TEST(test_close),           ENGINE_TEST(test_acked),
+		ENGINE_TEST(test_acked_early),     ENGINE_TEST(test_unacked),
+		ENGINE_TEST(test_acked_failed),    ENGINE_TEST(test_closed_one),
+		ENGINE_TEST(test_acked_pagerduty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

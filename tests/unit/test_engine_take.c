@@ -7,6 +7,7 @@
 
 #include "queue/queue_impl.h"
 #include "tests/unit/engine_rig.h"
+#include "tests/unit/store_fail.h"
 #include "tests/unit/store_kit.h"
 #include "tests/unit/test.h"
 
@@ -393,16 +394,65 @@ test_strange(void **state)
 		store_kit_run(queue_store(er->rig.q), has_strange, NULL), 0);
 }
 
+/* --- a full disk ------------------------------------------------------------------ */
+
+#define FULL_A "alertname=Disk host=a"
+#define FULL_B "alertname=Disk host=b"
+#define FULL_TWO                                                               \
+	"own: []\nmail: [anna@example.org, ben@example.org]\n"                 \
+	"route: {receiver: default}\n"
+
+/* What is posted while nothing can be written is answered so, and nothing of it is
+ * there; what was taken before stays, and what comes again is taken. */
+static void
+test_full_disk(void **state)
+{
+	static const int errors[] = {ENOSPC, EDQUOT};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		const struct store_fail full = {.n = 1,
+						.how = STORE_FAIL_ERRNO,
+						.error = errors[i],
+						.sticky = true,
+						.durable_only = true};
+		struct engine_status st;
+		struct engine_rig er;
+
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, FULL_TWO);
+		engine_rig_fire(&er, FULL_A);
+		store_fail_arm(&full);
+		engine_rig_fire(&er, FULL_B);
+		assert_true(store_fail_calls() > 0);
+		store_fail_disarm();
+		assert_true(er.result < 0);
+		engine_status(er.e, &st);
+		assert_int_equal(st.incidents[INCIDENT_OPEN], 1);
+		engine_rig_close(&er);
+		engine_rig_open(&er);
+		engine_status(er.e, &st);
+		assert_int_equal(st.incidents[INCIDENT_OPEN], 1);
+		engine_rig_fire(&er, FULL_B);
+		assert_int_equal(er.result, 0);
+		engine_rig_advance(&er, 31 * SECOND, SECOND);
+		assert_told(&er, "anna firing Disk: +a +b\n"
+				 "ben firing Disk: +a +b\n");
+		engine_rig_done(&er);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ENGINE_TEST(test_states),  ENGINE_TEST(test_keys),
-		ENGINE_TEST(test_restart), ENGINE_TEST(test_repost),
-		ENGINE_TEST(test_stale),   ENGINE_TEST(test_awake),
-		ENGINE_TEST(test_past),    ENGINE_TEST(test_busy),
-		ENGINE_TEST(test_strange), ENGINE_TEST(test_long),
-		ENGINE_TEST(test_version), cmocka_unit_test(test_room),
+		ENGINE_TEST(test_states),         ENGINE_TEST(test_keys),
+		ENGINE_TEST(test_restart),        ENGINE_TEST(test_repost),
+		ENGINE_TEST(test_stale),          ENGINE_TEST(test_awake),
+		ENGINE_TEST(test_past),           ENGINE_TEST(test_busy),
+		ENGINE_TEST(test_strange),        ENGINE_TEST(test_long),
+		ENGINE_TEST(test_version),        cmocka_unit_test(test_room),
+		cmocka_unit_test(test_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
