@@ -10,6 +10,7 @@ struct framing {
 	int lengths, encodings;
 	const char *length, *encoding;
 	bool odd; /* some field is read differently elsewhere */
+	bool packed;
 };
 
 /* Is NAME longer than WORD, and begins with it? */
@@ -51,6 +52,9 @@ framing_field(void *arg, enum MHD_ValueKind kind, const char *name,
 	} else if (strcasecmp(name, "Transfer-Encoding") == 0) {
 		f->encodings++;
 		f->encoding = value;
+	} else if (strcasecmp(name, "Content-Encoding") == 0) {
+		f->packed |= value != NULL && *value != '\0' &&
+			     strcasecmp(value, "identity") != 0;
 	}
 	return MHD_YES;
 }
@@ -70,6 +74,9 @@ http_framing_check(struct MHD_Connection *mhd, const char *version,
 	if (f.encodings > 0 &&
 	    (f.encoding == NULL || strcasecmp(f.encoding, "chunked") != 0))
 		return MHD_HTTP_NOT_IMPLEMENTED;
+	/* A ceiling of what came would be none of what is unpacked. */
+	if (f.packed)
+		return MHD_HTTP_UNSUPPORTED_MEDIA_TYPE;
 	/* The library has checked that these are digits and fit. */
 	*ret_length = f.length != NULL ? strtoull(f.length, NULL, 10) : 0;
 	return 0;

@@ -2,7 +2,8 @@
  * http_framing - where the body of a request ends.
  *
  * Where two readers could see two different ends there is a second request for
- * one of them (RFC 9112, 6.3): such a request is refused.
+ * one of them (RFC 9112, 6.3): such a request is refused. So is a body that is
+ * compressed (RFC 9110, 15.5.16).
  */
 #ifndef NET_HTTP_FRAMING_H
 #define NET_HTTP_FRAMING_H

@@ -152,9 +152,12 @@ conn_send(struct http_conn *c, int status, const char *type,
 static void
 conn_refuse(struct http_conn *c, int status)
 {
-	char text[64];
-	int n = snprintf(text, sizeof(text), "%.60s\n",
-			 MHD_get_reason_phrase_for((unsigned)status));
+	const char *more = status == MHD_HTTP_UNSUPPORTED_MEDIA_TYPE
+				   ? ": send it without a Content-Encoding"
+				   : "";
+	char text[128];
+	int n = snprintf(text, sizeof(text), "%.60s%s\n",
+			 MHD_get_reason_phrase_for((unsigned)status), more);
 
 	conn_send(c, status, "text/plain", NULL, text, (size_t)n);
 	request_free(c->request);

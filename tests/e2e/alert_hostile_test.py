@@ -67,6 +67,7 @@ GIANTS = {
     "a number": (V2, "[1e400]", 400, "no JSON"),
     "null": (V2, "[null]", 400, "without labels"),
     "nothing": (V2, "", 400, "empty"),
+    "fields": (HOOK, "&".join(["a=b"] * 1001), 400, "too many fields"),
     "parts": (HOOK, b"--x\r\n" * 10000, 400, "form-data"),
     "10 MB": (MANAGER, b" " * 10000000, 413, ""),
 }
@@ -122,6 +123,15 @@ class Hostile(HooksCase):
         for text in (os.urandom(4000), b"POST " + b"/" * 200000,
                      b"\r\n" * 10000 + b"x\r\n\r\n"):
             self.assertNotIn(b"HTTP/1.1 2", self.say(text))
+        for path, fields, status in (
+                ("/" + "a" * 100000, b"", 414),
+                (V2 + "?filter=" + "a" * 100000, b"", 414),
+                (V2, b"X: " + b"y" * 100000 + b"\r\n", 431),
+                (V2 + "?" + "filter=a=b&" * 65, b"", 400),
+                (V2, b"Content-Encoding: gzip\r\n", 415)):
+            said = self.say(f"GET {path} HTTP/1.1\r\nHost: x\r\n".encode() +
+                            fields + b"Connection: close\r\n\r\n")
+            self.assertRegex(said, f"^HTTP/1.[01] {status} ".encode(), path[:99])
         self.assertEqual(self.open_alerts(), [])
         self.alive()
 
@@ -138,7 +148,7 @@ class Hostile(HooksCase):
             self.assertEqual(got, status, name)
             self.assertIn(text, said, name)
             malformed += got == 400
-        for source, count in (("alertmanager", malformed - 3), ("generic", 3)):
+        for source, count in (("alertmanager", malformed - 4), ("generic", 4)):
             self.assertEqual(self.counted(source, "malformed"), count)
         self.assertEqual(self.counted("alertmanager", "large"), 1)
         kept = self.belfryd.api("GET", "malformed")["malformed"]

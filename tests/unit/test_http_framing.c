@@ -19,6 +19,17 @@ static const struct http_kit_row rows[] = {
 	{"unknown encoding",
 	 "POST /x" H "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501,
 	 NULL},
+	{"a compressed body",
+	 "POST /x" H "Content-Length: 3\r\ncontent-encoding: gzip\r\n\r\nabc",
+	 415, "without a Content-Encoding"},
+	{"one that is not",
+	 "POST /x" H "Content-Length: 3\r\nContent-Encoding: identity\r\n\r\n"
+	 "abc",
+	 200, "body=3:abc"},
+	{"compressed, and not",
+	 "POST /x" H "Content-Encoding: br\r\nContent-Encoding: identity\r\n"
+	 "Content-Length: 3\r\n\r\nabc",
+	 415, NULL},
 	{"length over the ceiling", "POST /x" H "Content-Length: 1001\r\n\r\n",
 	 413, NULL},
 	{"length that does not fit",
