@@ -33,16 +33,25 @@ route_group_labels(const struct rules_node *node, const struct labels *labels,
 	return ret;
 }
 
+/* The group at NODE of what has LABELS; NULL: there is none yet. */
+static struct alert_group *
+route_known(struct engine *e, const struct rules_node *node,
+	    const struct labels *labels, struct labels *ret_group,
+	    uint8_t ret_print[static GROUP_PRINT])
+{
+	*ret_group = route_group_labels(node, labels, &e->scratch);
+	group_print(node->receiver->name, ret_group, 0, ret_print);
+	return group_find_print(e, ret_print);
+}
+
 static struct alert_group *
 route_group(struct engine *e, const struct rules_node *node,
 	    const struct labels *labels)
 {
-	struct labels group = route_group_labels(node, labels, &e->scratch);
+	struct labels group;
 	uint8_t print[GROUP_PRINT];
-	struct alert_group *g;
+	struct alert_group *g = route_known(e, node, labels, &group, print);
 
-	group_print(node->receiver->name, &group, 0, print);
-	g = group_find_print(e, print);
 	if (g != NULL && g->edit != NULL && g->edit->ended)
 		g = group_find_fresh(e, print);
 	if (g == NULL)
@@ -259,15 +268,42 @@ struct reroute {
 	uint64_t v[];
 };
 
+/* What is over stays where it is, and its end is held as its route says. */
+static void
+reroute_over(struct engine *e, struct incident *in)
+{
+	const struct rules_node **node;
+	struct incident_text text;
+	size_t nodes;
+
+	if (in->nlinks == 0)
+		return;
+	incident_next_text(in, &e->scratch, &text);
+	nodes = rules_route(e->rules, &text.labels, &e->scratch, &node);
+	for (size_t i = 0; i < nodes; i++) {
+		struct labels group;
+		uint8_t print[GROUP_PRINT];
+		struct alert_group *g =
+			route_known(e, node[i], &text.labels, &group, print);
+
+		if (g != NULL && g->node == NULL)
+			g->node = node[i];
+	}
+}
+
 static void
 reroute_one(struct engine *e, struct incident *in)
 {
 	struct alert_group **v;
 	size_t n;
 
-	if (in == NULL || (job_core(in)->state == INCIDENT_RESOLVED &&
-			   !mute_waits_for(e, in)))
+	if (in == NULL)
 		return;
+	if (job_core(in)->state == INCIDENT_RESOLVED &&
+	    !mute_waits_for(e, in)) {
+		reroute_over(e, in);
+		return;
+	}
 	n = route_incident(e, in, &v);
 	if (job_core(in)->state != INCIDENT_OPEN)
 		return;
