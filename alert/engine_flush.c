@@ -28,11 +28,8 @@ group_plan(struct engine *e, struct alert_group *g)
 	}
 	flush_plan_first(&first, g->c.due_ms);
 	flush_plan_first(&first, g->c.repeat_ms);
-	if (g->node != NULL && g->c.clock_from_ms != 0 &&
-	    g->c.steps < g->node->nescalate)
-		flush_plan_first(
-			&first, g->c.clock_from_ms - g->c.clock_ms +
-					g->node->escalate[g->c.steps].after_ms);
+	flush_plan_first(&first, group_step_at(e, g, g->c.steps, g->c.clock_ms,
+					       g->c.clock_from_ms));
 	for (uint32_t i = 0; e->rules != NULL && i < g->nnotices; i++)
 		if (g->c.clock_from_ms != 0)
 			flush_plan_first(&first,

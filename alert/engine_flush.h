@@ -114,6 +114,10 @@ void mute_was_said(struct engine *e, int result);
 
 /* engine_look.c */
 void look_group(struct flush_group *fg);
+/* When the escalation comes to the step that follows STEPS, by its clock; 0:
+ * never. */
+int64_t group_step_at(const struct engine *e, const struct alert_group *g,
+		      uint8_t steps, int64_t clock_ms, int64_t clock_from_ms);
 /* Nobody has anything to hear of it any more. */
 bool slot_is_done(const struct flush_group *fg, uint32_t slot);
 bool slot_is_over(const struct flush_group *fg, uint32_t slot);

@@ -281,11 +281,9 @@ letter_next(struct letter *l)
 		return;
 	rn->next_ms = fg->flush->now + node->repeat_ms;
 	rn->next_what = "reminder";
-	if (fg->clock_from_ms == 0 || fg->steps >= node->nescalate)
-		return;
-	step = fg->clock_from_ms - fg->clock_ms +
-	       node->escalate[fg->steps].after_ms;
-	if (step >= rn->next_ms)
+	step = group_step_at(fg->flush->e, fg->g, fg->steps, fg->clock_ms,
+			     fg->clock_from_ms);
+	if (step == 0 || step >= rn->next_ms)
 		return;
 	rn->next_ms = step;
 	rn->next_what = arena_printf(&l->l.arena, "escalation to %s",

@@ -47,12 +47,16 @@ look_marks(struct flush_group *fg)
 
 /* Open, and nobody has said that he sees to it. */
 static bool
-slot_is_open(const struct flush_group *fg, uint32_t slot)
+member_is_open(const struct member *m)
 {
-	const struct member *m = fg_member(fg, slot);
-
 	return m->incident->c.state == INCIDENT_OPEN &&
 	       m->incident->c.acked_ms == 0 && !(m->flags & MEMBER_LEFT);
+}
+
+static bool
+slot_is_open(const struct flush_group *fg, uint32_t slot)
+{
+	return member_is_open(fg_member(fg, slot));
 }
 
 /* A recovery that has lasted, or that somebody said. */
@@ -71,13 +75,64 @@ slot_is_over(const struct flush_group *fg, uint32_t slot)
 
 /* --- the escalation's clock ------------------------------------------------------ */
 
+/* AT, or when one that is open has opened since we are awake, or its source has
+ * had the time to say that it is over. */
+static int64_t
+group_awake_at(const struct engine *e, const struct alert_group *g, int64_t at)
+{
+	int64_t first = INT64_MAX;
+
+	for (uint32_t i = 0; i < g->n && first > at; i++) {
+		const struct incident *in = g->v[i].incident;
+		int64_t when = e->awake_since_ms;
+
+		if (!member_is_open(&g->v[i]))
+			continue;
+		if (in->c.changed_ms < e->awake_since_ms)
+			when += engine_resend(e, in->source->name);
+		if (when < first)
+			first = when;
+	}
+	return first == INT64_MAX || first < at ? at : first;
+}
+
+int64_t
+group_step_at(const struct engine *e, const struct alert_group *g,
+	      uint8_t steps, int64_t clock_ms, int64_t clock_from_ms)
+{
+	if (g->node == NULL || clock_from_ms == 0 ||
+	    steps >= g->node->nescalate)
+		return 0;
+	return group_awake_at(e, g,
+			      clock_from_ms - clock_ms +
+				      g->node->escalate[steps].after_ms);
+}
+
+/* However late a step comes, those after it keep their distance. */
+static void
+look_steps(struct flush_group *fg)
+{
+	const struct rules_node *node = fg->g->node;
+	int64_t at = group_step_at(fg->flush->e, fg->g, fg->steps, fg->clock_ms,
+				   fg->clock_from_ms);
+
+	if (at == 0 || at > fg->flush->now)
+		return;
+	fg->clock_ms = node->escalate[fg->steps].after_ms;
+	fg->clock_from_ms = fg->flush->now;
+	fg->why |= WHY_STEP;
+	while (fg->steps < node->nescalate &&
+	       node->escalate[fg->steps].after_ms <= fg->clock_ms)
+		fg->steps++;
+}
+
 /* It runs from the first notice while somebody is to see to it, stands while
  * nobody is told, and begins anew once all is acknowledged or over. */
 static void
 look_clock(struct flush_group *fg)
 {
 	const struct rules_node *node = fg->g->node;
-	int64_t now = fg->flush->now, elapsed;
+	int64_t now = fg->flush->now;
 	bool open = false;
 
 	fg->loud = false;
@@ -101,14 +156,8 @@ look_clock(struct flush_group *fg)
 	/* A reload may have left fewer of them. */
 	if (fg->steps > node->nescalate)
 		fg->steps = (uint8_t)node->nescalate;
-	if (!fg->loud || fg->clock_from_ms == 0)
-		return;
-	elapsed = fg->clock_ms + now - fg->clock_from_ms;
-	while (fg->steps < node->nescalate &&
-	       node->escalate[fg->steps].after_ms <= elapsed) {
-		fg->steps++;
-		fg->why |= WHY_STEP;
-	}
+	if (fg->loud)
+		look_steps(fg);
 }
 
 /* --- reasons --------------------------------------------------------------------- */
@@ -208,6 +257,7 @@ int64_t
 notice_fallback_at(const struct engine *e, const struct notice *n)
 {
 	const struct rules_receiver *r = notice_receiver(e, n);
+	int64_t since;
 
 	if (r == NULL || r->fallback == NULL ||
 	    (n->c.flags & NOTICE_FELL_BACK) || n->group->c.flags & GROUP_OWN)
@@ -216,9 +266,13 @@ notice_fallback_at(const struct engine *e, const struct notice *n)
 		return 1;
 	if (n->c.message == 0)
 		return 0;
-	return engine_since(e, n->c.published_ms) +
-	       (n->c.flags & NOTICE_CRITICAL ? r->fallback_after_critical_ms
-					     : r->fallback_after_ms);
+	since = engine_since(e, n->c.published_ms);
+	/* While we were away nobody could be told. */
+	if (since < e->awake_since_ms)
+		since = e->awake_since_ms;
+	return since + (n->c.flags & NOTICE_CRITICAL
+				? r->fallback_after_critical_ms
+				: r->fallback_after_ms);
 }
 
 static void

@@ -233,27 +233,65 @@ engine_since(const struct engine *e, int64_t past_ms)
 						       : past_ms;
 }
 
-/* The clock was set back by MOVED: what was due in a while still is. */
 static void
-clock_went_back(struct engine *e, int64_t moved)
+times_move(int64_t *const *v, size_t n, int64_t moved)
+{
+	for (size_t i = 0; i < n; i++)
+		if (*v[i] > 0 && *v[i] + moved > 0)
+			*v[i] += moved;
+}
+
+static void
+core_move(struct group_core *c, int64_t moved)
+{
+	int64_t *const times[] = {&c->due_ms, &c->flushed_ms, &c->repeat_ms,
+				  &c->clock_from_ms};
+
+	times_move(times, sizeof(times) / sizeof(times[0]), moved);
+}
+
+static void
+flushed_move(struct flush_group *fg, int64_t moved)
+{
+	int64_t *const times[] = {&fg->due_ms, &fg->had_due_ms, &fg->repeat_ms,
+				  &fg->clock_from_ms};
+
+	times_move(times, sizeof(times) / sizeof(times[0]), moved);
+}
+
+/* With what a flush or a job is about to make of it. */
+static void
+group_move(struct alert_group *g, int64_t moved)
+{
+	int64_t *const times[] = {&g->look_ms, &g->later_ms};
+
+	core_move(&g->c, moved);
+	if (g->edit != NULL)
+		core_move(&g->edit->c, moved);
+	if (g->flushed != NULL)
+		flushed_move(g->flushed, moved);
+	times_move(times, sizeof(times) / sizeof(times[0]), moved);
+}
+
+/* The clock was set by MOVED, or went on while we slept: what was due in a while
+ * still is. */
+static void
+clock_moved(struct engine *e, int64_t moved)
 {
 	struct alert_group *g, *next;
 
-	if (e->mute.until_ms != 0) {
+	/* Its end is a time that a person chose: no sleep puts it off. */
+	if (e->mute.until_ms != 0 && moved < 0) {
 		e->mute.since_ms += moved;
 		e->mute.until_ms += moved;
 	}
 	HASH_ITER(by_id, e->groups, g, next)
 	{
-		int64_t *const times[] = {&g->c.due_ms,    &g->c.flushed_ms,
-					  &g->c.repeat_ms, &g->c.clock_from_ms,
-					  &g->look_ms,     &g->later_ms};
-
-		for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
-			if (*times[i] > -moved)
-				*times[i] += moved;
+		group_move(g, moved);
 		group_plan(e, g);
 	}
+	HASH_ITER(by_print, e->fresh_groups, g, next)
+	group_move(g, moved);
 }
 
 /* Nothing expires while the clock is doubted. */
@@ -272,8 +310,7 @@ own_look_at_clock(struct engine *e)
 	if (moved < -CLOCK_BACK_MS || moved > CLOCK_JUMP_MS) {
 		e->wall_minus_mono_ms = wall - mono;
 		e->awake_since_ms = wall;
-		if (moved < 0)
-			clock_went_back(e, moved);
+		clock_moved(e, moved);
 		if (moved < 0 || moved > CLOCK_DOUBT_MS) {
 			e->doubt_mono_ms = mono;
 			if (!e->clock_doubt && !clock_is_synced(e))

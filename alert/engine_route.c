@@ -152,21 +152,29 @@ group_want(struct engine *e, struct alert_group *g, int64_t when)
 		job_group(e, g)->c.due_ms = when;
 }
 
+/* From when G tells again what can wait; 0: at any time. What it told in the
+ * future it told before the clock was set back. */
+static int64_t
+group_interval_ends(const struct alert_group *g, int64_t now)
+{
+	int64_t flushed = job_group_core(g)->flushed_ms;
+
+	if (flushed == 0)
+		return 0;
+	return (flushed < now ? flushed : now) + g->node->group_interval_ms;
+}
+
 /* A new one waits for company: the first time for the group's wait, later until
  * its interval is over; a critical one never that long. */
 int64_t
 group_due_for_new(const struct alert_group *g, bool critical, int64_t now)
 {
-	const struct group_core *c = job_group_core(g);
 	const struct rules_node *node = g->node;
 	int64_t wait =
 		critical ? node->group_wait_critical_ms : node->group_wait_ms;
-	int64_t when = now + wait;
+	int64_t when = now + wait, ends = group_interval_ends(g, now);
 
-	if (!critical && c->flushed_ms > 0 &&
-	    c->flushed_ms + node->group_interval_ms > when)
-		when = c->flushed_ms + node->group_interval_ms;
-	return when;
+	return !critical && ends > when ? ends : when;
 }
 
 bool
@@ -251,10 +259,8 @@ engine_incident_over(struct engine *e, struct incident *in, bool holds)
 		int64_t when = now + hold;
 
 		if (g->node != NULL && group_has_open(g, in) &&
-		    job_group_core(g)->flushed_ms + g->node->group_interval_ms >
-			    when)
-			when = job_group_core(g)->flushed_ms +
-			       g->node->group_interval_ms;
+		    group_interval_ends(g, now) > when)
+			when = group_interval_ends(g, now);
 		group_want(e, g, when);
 	}
 }
@@ -329,6 +335,46 @@ reroute_prepare(struct engine *e, struct work *w)
 }
 
 static void
+bound(int64_t *at, int64_t most)
+{
+	if (*at > most)
+		*at = most;
+}
+
+/* Nothing is due later than it ever is: the clock may have been set back while
+ * we were stopped. */
+static void
+group_bound(struct alert_group *g, int64_t now)
+{
+	const struct rules_node *node = g->node;
+	int64_t later = ENGINE_MINUTE;
+
+	if (node != NULL) {
+		const int64_t v[] = {
+			node->group_wait_ms, node->group_interval_ms,
+			node->resolve_hold_ms,
+			node->receiver->limit.n > 0 ? node->receiver->digest_ms
+						    : 0};
+
+		for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++)
+			if (v[i] > later)
+				later = v[i];
+		bound(&g->c.repeat_ms, now + node->repeat_ms);
+	}
+	bound(&g->c.due_ms, now + later);
+	bound(&g->c.clock_from_ms, now);
+}
+
+static void
+groups_bound(struct engine *e)
+{
+	struct alert_group *g, *next;
+
+	HASH_ITER(by_id, e->groups, g, next)
+	group_bound(g, engine_now(e));
+}
+
+static void
 reroute_done(struct engine *e, struct work *w, int result)
 {
 	struct reroute *r = (struct reroute *)w;
@@ -341,6 +387,7 @@ reroute_done(struct engine *e, struct work *w, int result)
 	}
 	free(r);
 	e->nreroutes--;
+	groups_bound(e);
 	engine_look_all(e);
 	engine_turn_soon(e);
 }

@@ -95,7 +95,8 @@ throttle_look(struct flush_group *fg)
 		t->left -= 1;
 		return;
 	}
-	if (t->digest_ms <= now)
+	/* The clock may have been set back. */
+	if (t->digest_ms <= now || t->digest_ms > now + r->digest_ms)
 		t->digest_ms = now + r->digest_ms;
 	intents_drop(fg);
 	fg->g->held = true;
