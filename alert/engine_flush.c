@@ -116,8 +116,9 @@ intent_done(struct intent *it, int result)
 			it->notice->deferred = true;
 		return;
 	}
-	if (it->notice->c.message != 0)
-		it->notice->deferred = false;
+	if (it->notice->c.message == 0)
+		return;
+	it->notice->deferred = false;
 	if (it->lead != it && it->tells)
 		notice_share(it->lead->notice, it->notice);
 	for (uint32_t i = 0; i < it->n; i++)

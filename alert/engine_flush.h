@@ -139,7 +139,10 @@ void throttle_look(struct flush_group *fg);
 /* engine_intent.c */
 void intents_make(struct flush_group *fg);
 void intents_announce(struct flush_group *fg, const struct rules_receiver *r);
-void intents_drop(struct flush_group *fg);
+/* Nothing is published. What each was to hear is pending without a message, so
+ * that what ends before the digest is told there; who has a message in the queue
+ * keeps that. */
+void intents_hold(struct flush_group *fg);
 /* N's message, which tells others, too, is to be taken back: FG, its group's,
  * says anew what it said. */
 bool intent_join_recall(struct flush_group *fg, struct notice *n);

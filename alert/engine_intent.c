@@ -18,7 +18,7 @@ struct wanted {
 	const struct flush_group *fg;
 	const struct notice *notice;
 	uint32_t slot;
-	uint8_t both; /* told, and pending if there is a message */
+	uint8_t both; /* told, and pending: see intents_hold() */
 	bool current; /* it is one that the group tells now */
 	bool send_resolved;
 	bool again; /* only since the outcome of its message came */
@@ -30,18 +30,25 @@ wanted_core(const struct wanted *w)
 	return &w->fg->g->v[w->slot].incident->c;
 }
 
+/* By the message that is in the queue. */
+static enum told
+wanted_said(const struct wanted *w)
+{
+	return w->notice->c.message != 0 ? told_pending(w->both) : TOLD_NOTHING;
+}
+
 static int
 want_open(const struct wanted *w)
 {
 	const struct incident_core *c = wanted_core(w);
 	enum told told = told_of(w->both);
-	enum told pending = told_pending(w->both);
+	enum told said = wanted_said(w);
 	bool held = w->both & TOLD_HELD;
 
 	if (slot_says_acked(w->fg, w->notice, w->slot))
 		return TOLD_ACKED;
 	if ((w->fg->g->v[w->slot].flags & MEMBER_LEFT) || !w->current)
-		return pending == TOLD_LESS ? TOLD_FIRING : (int)pending;
+		return said == TOLD_LESS ? TOLD_FIRING : (int)said;
 	if (w->fg->v[w->slot].quiet != QUIET_NOT || c->acked_ms != 0)
 		return TOLD_NOTHING;
 	/* Who joined since the group told last waits for its turn. */
@@ -69,8 +76,8 @@ want_stale(const struct wanted *w)
 		       : TOLD_NOTHING;
 }
 
-/* Nobody heard that it began: whose message is taken back gets one line in its
- * place. */
+/* Nobody heard that it began: whose message is taken back, or was held back by
+ * the rate, gets one line in its place. */
 static int
 want_never_told(const struct wanted *w)
 {
@@ -78,7 +85,7 @@ want_never_told(const struct wanted *w)
 
 	if (pending == TOLD_NOTHING || pending == TOLD_OVER)
 		return TOLD_NOTHING;
-	if (!slot_is_over(w->fg, w->slot))
+	if (!slot_is_over(w->fg, w->slot) && wanted_said(w) != TOLD_NOTHING)
 		return (int)pending;
 	return w->send_resolved ? TOLD_DOWN : TOLD_NOTHING;
 }
@@ -119,7 +126,7 @@ want(const struct wanted *w)
 
 struct sum {
 	bool changed; /* against what the message in the queue says */
-	bool marked;  /* held anew */
+	bool marked;  /* silently */
 	bool forgets;
 	size_t firing, over, down, stale, flapping, acked;
 	size_t closed; /* of those that are over: by a person */
@@ -144,7 +151,8 @@ sum_slot(const struct wanted *w, bool may, struct sum *s, struct intent *it)
 		s->forgets = true;
 		return 0;
 	}
-	s->changed |= to != (int)pending;
+	s->changed |= may && to != (int)wanted_said(w);
+	s->marked |= to != (int)pending;
 	s->firing += to == TOLD_FIRING;
 	s->over += to == TOLD_OVER;
 	s->closed += to == TOLD_OVER && (c->flags & INCIDENT_CLOSED);
@@ -500,16 +508,21 @@ intents_announce(struct flush_group *fg, const struct rules_receiver *r)
 }
 
 void
-intents_drop(struct flush_group *fg)
+intents_hold(struct flush_group *fg)
 {
+	size_t n = 0;
+
 	for (size_t i = 0; i < fg->nintents; i++) {
 		struct intent *it = fg->intents[i];
 
-		if (it->is_new)
-			notice_free(it->notice);
-		intent_free(fg->flush->e, it);
+		if (it->tells && it->old_message != 0) {
+			intent_free(fg->flush->e, it);
+			continue;
+		}
+		it->tells = false;
+		fg->intents[n++] = it;
 	}
-	fg->nintents = 0;
+	fg->nintents = n;
 	fg->tells = false;
 }
 

@@ -263,7 +263,7 @@ flushed_move(struct flush_group *fg, int64_t moved)
 static void
 group_move(struct alert_group *g, int64_t moved)
 {
-	int64_t *const times[] = {&g->look_ms, &g->later_ms};
+	int64_t *const times[] = {&g->look_ms, &g->later_ms, &g->held_ms};
 
 	core_move(&g->c, moved);
 	if (g->edit != NULL)

@@ -196,7 +196,8 @@ pack_entries(const struct notice_edit *ed, struct buf *out)
 			.seq = g->v[i].seq,
 		};
 
-		if (entry.seq == 0 && told_pending(entry.both) != 0)
+		if (entry.seq == 0 && ed->c.message != 0 &&
+		    told_pending(entry.both) != 0)
 			entry.seq = ed->c.seq;
 		if (entry.both != 0)
 			notice_entry_pack(&entry, out);

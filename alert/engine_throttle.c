@@ -71,35 +71,44 @@ throttle_is_critical(const struct flush_group *fg)
 	return false;
 }
 
-void
-throttle_look(struct flush_group *fg)
+/* When FG's receiver hears of it; 0: now. */
+static int64_t
+throttle_digest_at(struct flush_group *fg, const struct rules_receiver *r)
 {
-	struct engine *e = fg->flush->e;
-	const struct rules_receiver *r =
-		fg->g->node != NULL ? fg->g->node->receiver : NULL;
+	struct throttle *t = throttle_of(fg->flush->e, r->name);
 	int64_t now = fg->flush->now;
-	struct throttle *t;
 
-	if (r == NULL || r->limit.n == 0)
-		return;
-	if (fg->g->held) {
-		fg->g->held = false;
-		fg->digest = true;
-		return;
-	}
-	if (throttle_is_critical(fg))
-		return;
-	t = throttle_of(e, r->name);
 	throttle_fill(t, r, now);
 	if (t->left >= 1) {
 		t->left -= 1;
-		return;
+		return 0;
 	}
 	/* The clock may have been set back. */
 	if (t->digest_ms <= now || t->digest_ms > now + r->digest_ms)
 		t->digest_ms = now + r->digest_ms;
-	intents_drop(fg);
-	fg->g->held = true;
-	fg->due_ms = t->digest_ms;
+	return t->digest_ms;
+}
+
+void
+throttle_look(struct flush_group *fg)
+{
+	struct alert_group *g = fg->g;
+	const struct rules_receiver *r =
+		g->node != NULL ? g->node->receiver : NULL;
+
+	if (r == NULL || r->limit.n == 0)
+		return;
+	if (throttle_is_critical(fg)) {
+		g->held_ms = 0;
+	} else if (g->held_ms == 0) {
+		g->held_ms = throttle_digest_at(fg, r);
+	} else if (g->held_ms <= fg->flush->now) {
+		g->held_ms = 0;
+		fg->digest = true;
+	}
+	if (g->held_ms == 0)
+		return;
+	intents_hold(fg);
+	fg->due_ms = g->held_ms;
 	fg->why = 0;
 }
