@@ -422,7 +422,7 @@ look_holds(struct flush_group *fg)
 	const struct rules_node *node = fg->g->node;
 	int64_t soonest = fg->flush->now;
 
-	if (node == NULL || !(fg->why & WHY_DUE))
+	if (node == NULL || (fg->due_ms != 0 && !(fg->why & WHY_DUE)))
 		return;
 	if (fg->loud)
 		soonest += node->group_interval_ms;
