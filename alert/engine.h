@@ -133,7 +133,8 @@ extern const char *const engine_act_names[]; /* "ack", "unack", ... */
 void engine_act(struct engine *e, enum engine_act act, uint64_t incident,
 		const char *who, const char *note, engine_done_fn *done,
 		void *arg);
-/* On those that had been told by the notice SEQ of a group. */
+/* On those that had been told by the notice SEQ of a group, and by those of
+ * other groups that stood in the same mail to WHO. */
 void engine_act_group(struct engine *e, enum engine_act act, uint64_t group,
 		      uint32_t seq, const char *who, const char *note,
 		      engine_done_fn *done, void *arg);
@@ -254,6 +255,10 @@ uint64_t engine_each_group(struct engine *e, uint64_t from, size_t max,
 /* One of them by its id; false: none. */
 bool engine_find_group(struct engine *e, uint64_t id, engine_see_group_fn *fn,
 		       void *arg);
+/* The groups that the notice SEQ of GROUP to RECIPIENT told; *RET in ARENA. */
+size_t engine_mail_groups(struct engine *e, uint64_t group, uint32_t seq,
+			  const char *recipient, struct arena *arena,
+			  uint64_t **ret);
 /* One incident of memory by its id; false: none. */
 bool engine_find(struct engine *e, uint64_t id, engine_see_fn *fn, void *arg);
 /* Is it resolved, or forgotten since? Much cheaper than a look at it. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alert/engine_flush.h"
+#include "alert/engine_mail.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
 
@@ -126,27 +127,39 @@ act_note_looks(struct act *a, const struct incident *in)
 /* --- those of a notice --------------------------------------------------------------- */
 
 /* Acts on those that had been told by then; one that joined later is not meant.
- * The answer is the best of theirs. */
+ * BEST is the answer so far: the best of theirs. */
 static int
-act_group(struct engine *e, struct act *a)
+act_told(struct engine *e, struct act *a, const struct told_group *told,
+	 int best)
 {
-	struct alert_group *g = group_find_id(e, a->group);
-	int result = -ENOENT;
+	const struct alert_group *g = told->group;
 
-	for (uint32_t i = 0; g != NULL && i < g->n; i++) {
+	for (uint32_t i = 0; i < g->n; i++) {
 		struct incident *in = g->v[i].incident;
 		int r;
 
-		if (g->v[i].seq == 0 || g->v[i].seq > a->seq ||
+		if (g->v[i].seq == 0 || g->v[i].seq > told->seq ||
 		    job_core(in)->state == INCIDENT_RESOLVED)
 			continue;
 		r = act_one(e, in, a);
 		if (r == 0)
 			act_note_looks(a, in);
-		if (r == 0 || result == -ENOENT)
-			result = r;
+		if (r == 0 || best == -ENOENT)
+			best = r;
 	}
-	return result;
+	return best;
+}
+
+static int
+act_group(struct engine *e, struct act *a)
+{
+	struct told_group *v;
+	size_t n = mail_groups(e, a->group, a->seq, a->who, &e->job.arena, &v);
+	int best = -ENOENT;
+
+	for (size_t i = 0; i < n; i++)
+		best = act_told(e, a, &v[i], best);
+	return best;
 }
 
 static int

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alert/engine_flush.h"
+#include "alert/engine_mail.h"
 #include "base/utf8.h"
 
 #define FLUSH_HISTORY ENGINE_LISTED_MAX
@@ -116,6 +117,8 @@ intent_edit(struct engine *e, struct intent *it, uint32_t seq)
 	c->kind = it->kind;
 	c->lead = it->lead->group->g->id;
 	c->lead_seq = it->lead->letter->seq;
+	if (it->lead != it)
+		notice_note_joined(c, c->lead, c->lead_seq);
 	if (c->root_seq == 0)
 		utf8_copy(it->lead->letter->notice->group_subject, c->subject,
 			  sizeof(c->subject));

@@ -151,6 +151,20 @@ labels_equal(const struct labels *a, const struct labels *b)
 }
 
 void
+labels_keep_common(struct labels *a, const struct labels *b)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n; i++) {
+		const char *value = labels_get(b, a->v[i].name);
+
+		if (value != NULL && strcmp(value, a->v[i].value) == 0)
+			a->v[n++] = a->v[i];
+	}
+	a->n = n;
+}
+
+void
 labels_copy(struct arena *arena, const struct labels *from, struct labels *to)
 {
 	struct labels copy = {

@@ -53,6 +53,8 @@ void labels_finish_annotations(const struct labels_builder *b,
 /* NULL: none. */
 const char *labels_get(const struct labels *l, const char *name);
 bool labels_equal(const struct labels *a, const struct labels *b);
+/* What of A is in B, too, stays. */
+void labels_keep_common(struct labels *a, const struct labels *b);
 void labels_copy(struct arena *arena, const struct labels *from,
 		 struct labels *to);
 /* As Alertmanager's: FNV-1a of 64 bits over name, 0xff, value, 0xff of each. */

@@ -6,7 +6,7 @@
 #include "base/pack.h"
 #include "base/utf8.h"
 
-#define NOTICE_FORMAT 1
+#define NOTICE_FORMAT 2
 
 void
 notice_encode(const struct notice_core *c, const struct notice_names *n,
@@ -29,6 +29,11 @@ notice_encode(const struct notice_core *c, const struct notice_names *n,
 	pack_u32(&p, c->lead_seq);
 	pack_u64(&p, c->root_group);
 	pack_u32(&p, c->root_seq);
+	for (size_t i = 0; i < NOTICE_JOINED_MAX; i++) {
+		pack_u64(&p, c->joined[i].lead);
+		pack_u32(&p, c->joined[i].lead_seq);
+		pack_u32(&p, c->joined[i].seq);
+	}
 	pack_str(&p, c->subject);
 	pack_str(&p, n->channel);
 	pack_str(&p, n->address);
@@ -89,6 +94,11 @@ notice_decode(const void *value, size_t len, struct arena *arena,
 	c.lead_seq = unpack_u32(&u);
 	c.root_group = unpack_u64(&u);
 	c.root_seq = unpack_u32(&u);
+	for (size_t i = 0; i < NOTICE_JOINED_MAX; i++) {
+		c.joined[i].lead = unpack_u64(&u);
+		c.joined[i].lead_seq = unpack_u32(&u);
+		c.joined[i].seq = unpack_u32(&u);
+	}
 	utf8_copy(unpack_str(&u, arena), c.subject, sizeof(c.subject));
 	ret_names->channel = unpack_str(&u, arena);
 	ret_names->address = unpack_str(&u, arena);

@@ -59,6 +59,15 @@ enum notice_flag {
 	NOTICE_CRITICAL = 1 << 2,  /* MESSAGE tells of something critical */
 };
 
+#define NOTICE_JOINED_MAX 4 /* remembered */
+
+/* A mail of another group, that this one's news were in. */
+struct notice_joined {
+	uint64_t lead;     /* whose; 0: none */
+	uint32_t lead_seq; /* its number there */
+	uint32_t seq;      /* ... and here */
+};
+
 struct notice_core {
 	uint8_t flags;
 	uint8_t origin;       /* enum notice_origin */
@@ -74,6 +83,7 @@ struct notice_core {
 	uint32_t lead_seq;    /* ... and the number there */
 	uint64_t root_group;  /* the first message: whose, and its number */
 	uint32_t root_seq;    /* 0: none yet */
+	struct notice_joined joined[NOTICE_JOINED_MAX]; /* the newest first */
 	char subject[NOTICE_SUBJECT_MAX]; /* of the first, and so of all */
 };
 

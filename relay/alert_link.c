@@ -28,11 +28,12 @@ struct link_call {
 	struct alert_token token;
 	const char *recipient; /* in ARENA */
 	enum page_act act;
-	/* What there is of the group now; in ARENA. */
-	const char *receiver;
+	/* What there is now of the groups that the mail told; in ARENA. */
+	const char *receiver; /* of one; NULL: there is nothing */
 	size_t nincidents;
-	const uint64_t *incidents;
-	struct labels group;  /* what all of them have in common, by its rule */
+	uint64_t *incidents; /* owned */
+	struct labels
+		group; /* what all of them have in common, by their rule */
 	struct labels common; /* of those that are not over */
 	size_t nopen;
 	struct page_alert alerts[ALERT_PAGE_ALERTS_MAX];
@@ -43,6 +44,7 @@ static void
 link_free(struct link_call *call)
 {
 	arena_done(&call->arena);
+	free(call->incidents);
 	free(call);
 }
 
@@ -52,30 +54,20 @@ static bool
 link_see_group(void *arg, const struct group_view *v)
 {
 	struct link_call *call = arg;
-	uint64_t *ids;
 
-	ids = arena_alloc(&call->arena, (v->nincidents + 1) * sizeof(ids[0]));
-	memcpy(ids, v->incidents, v->nincidents * sizeof(ids[0]));
-	call->receiver = arena_strdup(&call->arena, v->receiver);
-	call->nincidents = v->nincidents;
-	call->incidents = ids;
-	labels_copy(&call->arena, v->labels, &call->group);
-	return false;
-}
-
-/* What of A is in B, too, stays. */
-static void
-link_keep_common(struct labels *a, const struct labels *b)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < a->n; i++) {
-		const char *value = labels_get(b, a->v[i].name);
-
-		if (value != NULL && strcmp(value, a->v[i].value) == 0)
-			a->v[n++] = a->v[i];
+	call->incidents = xreallocarray(call->incidents,
+					call->nincidents + v->nincidents + 1,
+					sizeof(call->incidents[0]));
+	memcpy(call->incidents + call->nincidents, v->incidents,
+	       v->nincidents * sizeof(call->incidents[0]));
+	call->nincidents += v->nincidents;
+	if (call->receiver == NULL) {
+		call->receiver = arena_strdup(&call->arena, v->receiver);
+		labels_copy(&call->arena, v->labels, &call->group);
+	} else {
+		labels_keep_common(&call->group, v->labels);
 	}
-	a->n = n;
+	return false;
 }
 
 static const char *
@@ -132,7 +124,7 @@ link_see(void *arg, const struct incident_view *v)
 	if (call->nopen == 1)
 		labels_copy(&call->arena, v->labels, &call->common);
 	else
-		link_keep_common(&call->common, v->labels);
+		labels_keep_common(&call->common, v->labels);
 	if (call->nalerts < ALERT_PAGE_ALERTS_MAX)
 		link_add_alert(call, v);
 	return false;
@@ -143,10 +135,16 @@ static void
 link_look(struct link_call *call)
 {
 	struct engine *e = relay_engine(call->relay);
+	uint64_t *groups;
+	size_t n;
 
 	call->nopen = call->nalerts = call->nincidents = 0;
 	call->group = call->common = (struct labels){0};
-	engine_find_group(e, call->token.group, link_see_group, call);
+	call->receiver = NULL;
+	n = engine_mail_groups(e, call->token.group, call->token.seq,
+			       call->recipient, &call->arena, &groups);
+	for (size_t i = 0; i < n; i++)
+		engine_find_group(e, groups[i], link_see_group, call);
 	for (size_t i = 0; i < call->nincidents; i++)
 		if (!engine_is_over(e, call->incidents[i]) &&
 		    ++call->nopen <= LINK_LOOK)

@@ -127,60 +127,61 @@ static bool
 am_intersect(void *arg, const struct incident_view *v)
 {
 	struct am_common *c = arg;
-	size_t n = 0;
 
 	if (!c->any) {
 		labels_copy(c->arena, v->labels, &c->labels);
 		c->any = true;
 		return true;
 	}
-	for (size_t i = 0; i < c->labels.n; i++) {
-		const struct label *l = &c->labels.v[i];
-		const char *other = labels_get(v->labels, l->name);
-
-		if (other != NULL && strcmp(other, l->value) == 0)
-			c->labels.v[n++] = *l;
-	}
-	c->labels.n = n;
+	labels_keep_common(&c->labels, v->labels);
 	return true;
 }
 
 /* Views are borrowed while they are seen, and one may not look for others. */
-struct am_group {
+struct am_groups {
 	struct arena *arena;
-	struct labels labels;
+	struct labels labels; /* in common */
+	size_t ngroups;
 	size_t n;
-	uint64_t *incidents;
+	uint64_t *incidents; /* owned */
 };
 
 static bool
 am_group_see(void *arg, const struct group_view *v)
 {
-	struct am_group *g = arg;
+	struct am_groups *g = arg;
 
-	labels_copy(g->arena, v->labels, &g->labels);
-	g->n = v->nincidents;
-	g->incidents = arena_alloc(g->arena, (g->n + 1) * sizeof(uint64_t));
-	for (size_t i = 0; i < g->n; i++)
-		g->incidents[i] = v->incidents[i];
+	if (g->ngroups++ == 0)
+		labels_copy(g->arena, v->labels, &g->labels);
+	else
+		labels_keep_common(&g->labels, v->labels);
+	g->incidents = xreallocarray(g->incidents, g->n + v->nincidents + 1,
+				     sizeof(g->incidents[0]));
+	memcpy(g->incidents + g->n, v->incidents,
+	       v->nincidents * sizeof(g->incidents[0]));
+	g->n += v->nincidents;
 	return false;
 }
 
-/* What the group is about: its labels, or, where it is about everything, what
- * its incidents have in common. */
+/* What the mail is about: the labels of its groups, or, where these say nothing,
+ * what their incidents have in common. */
 static struct labels
 am_labels(struct alert_mail *m)
 {
+	const struct mail_meaning *what = &m->meaning;
 	struct engine *e = alerts_engine(m->relay->alerts);
 	struct am_common common = {.arena = &m->arena};
-	struct am_group group = {.arena = &m->arena};
+	struct am_groups groups = {.arena = &m->arena};
+	uint64_t *ids;
+	size_t n = engine_mail_groups(e, what->token.group, what->token.seq,
+				      what->address, &m->arena, &ids);
 
-	engine_find_group(e, m->meaning.token.group, am_group_see, &group);
-	if (group.labels.n > 0)
-		return group.labels;
-	for (size_t i = 0; i < group.n; i++)
-		engine_find(e, group.incidents[i], am_intersect, &common);
-	return common.labels;
+	for (size_t i = 0; i < n; i++)
+		engine_find_group(e, ids[i], am_group_see, &groups);
+	for (size_t i = 0; groups.labels.n == 0 && i < groups.n; i++)
+		engine_find(e, groups.incidents[i], am_intersect, &common);
+	free(groups.incidents);
+	return groups.labels.n > 0 ? groups.labels : common.labels;
 }
 
 static int

@@ -115,7 +115,12 @@ read_group(const void *v, size_t len, struct arena *arena)
 static void
 write_notice(struct arena *arena, struct buf *out)
 {
-	struct notice_core c = {.id = 1, .message = 2, .root_seq = 3};
+	struct notice_core c = {
+		.id = 1,
+		.message = 2,
+		.root_seq = 3,
+		.joined = {{.lead = 4, .lead_seq = 5, .seq = 6}},
+	};
 	struct notice_names names = {"mail", "a@x.org", "anna", "UTC",
 				     "oncall"};
 	struct notice_entry e = {.incident = 7, .both = 0x41, .seq = 9};
@@ -144,6 +149,9 @@ read_notice(const void *v, size_t len, struct arena *arena)
 		return r;
 	assert_int_equal(c.message, 2);
 	assert_int_equal(c.root_seq, 3);
+	assert_int_equal(c.joined[0].lead, 4);
+	assert_int_equal(c.joined[0].lead_seq, 5);
+	assert_int_equal(c.joined[0].seq, 6);
 	assert_string_equal(names.receiver, "oncall");
 	assert_int_equal(n, 2 * NOTICE_ENTRY_LEN);
 	notice_entry_unpack(at + NOTICE_ENTRY_LEN, &e);

@@ -110,6 +110,85 @@ test_ack_group(void **state)
 	assert_int_equal(er->result, -ENOENT);
 }
 
+static void
+ack_mail(struct engine_rig *er, const struct engine_mail *m)
+{
+	engine_act_group(er->e, ENGINE_ACK, m->group, m->seq,
+			 "anna@example.org", "", engine_rig_answered, er);
+	engine_rig_settle(er);
+}
+
+/* One mail tells of both groups. */
+static void
+joined(struct engine_rig *er, struct engine_mail *ret)
+{
+	char group[14];
+
+	const struct engine_alert v[] = {{.labels = A}, {.labels = C}};
+
+	engine_rig_rules(er, STEPS);
+	assert_int_equal(engine_rig_take(er, v, 2), 0);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_int_equal(er->nmails, 1);
+	*ret = er->mails[0];
+	snprintf(group, sizeof(group), "%.13s", ret->id + 2);
+	assert_int_equal(queue_id_parse(group, &ret->group), 0);
+	ret->seq = 1;
+	engine_rig_mails(er);
+}
+
+/* Those of the groups that came with the same mail, too. */
+static void
+test_ack_joined(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_mail m;
+	struct engine_status st;
+	struct arena arena;
+	uint64_t *groups;
+
+	joined(er, &m);
+	arena_init(&arena);
+	assert_int_equal(engine_mail_groups(er->e, m.group, m.seq,
+					    "anna@example.org", &arena,
+					    &groups),
+			 2);
+	assert_int_equal(engine_mail_groups(er->e, m.group, m.seq,
+					    "boss@example.org", &arena,
+					    &groups),
+			 1);
+	arena_done(&arena);
+	ack_mail(er, &m);
+	assert_int_equal(er->result, 0);
+	engine_status(er->e, &st);
+	assert_int_equal(st.acked, 2);
+	engine_rig_advance(er, HOUR, 10 * SECOND);
+	assert_told(er, "");
+}
+
+/* By the first mail, after others, in another life. */
+static void
+test_ack_joined_later(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_mail m;
+	struct engine_status st;
+
+	joined(er, &m);
+	engine_rig_advance(er, 5 * HOUR, MINUTE);
+	engine_rig_fire(er, "alertname=Load host=d");
+	engine_rig_advance(er, MINUTE, SECOND);
+	engine_rig_close(er);
+	engine_rig_open(er);
+	ack_mail(er, &m);
+	assert_int_equal(er->result, 0);
+	engine_status(er->e, &st);
+	/* What joined since is not meant. */
+	assert_int_equal(st.acked, 2);
+	ack_mail(er, &m);
+	assert_int_equal(er->result, -EALREADY);
+}
+
 /* Acknowledged by one notice, an incident is so in all of its groups. */
 static void
 test_ack_all(void **state)
@@ -362,11 +441,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ENGINE_TEST(test_escalation),      ENGINE_TEST(test_ack),
-		ENGINE_TEST(test_ack_group),       ENGINE_TEST(test_ack_all),
-		ENGINE_TEST(test_close),           ENGINE_TEST(test_acked),
-		ENGINE_TEST(test_acked_early),     ENGINE_TEST(test_unacked),
-		ENGINE_TEST(test_acked_failed),    ENGINE_TEST(test_closed_one),
+		ENGINE_TEST(test_escalation),
+		ENGINE_TEST(test_ack),
+		ENGINE_TEST(test_ack_group),
+		ENGINE_TEST(test_ack_all),
+		ENGINE_TEST(test_close),
+		ENGINE_TEST(test_acked),
+		ENGINE_TEST(test_acked_early),
+		ENGINE_TEST(test_unacked),
+		ENGINE_TEST(test_acked_failed),
+		ENGINE_TEST(test_closed_one),
+		ENGINE_TEST(test_ack_joined),
+		ENGINE_TEST(test_ack_joined_later),
 		ENGINE_TEST(test_acked_pagerduty),
 	};
 
