@@ -394,7 +394,7 @@ engine_adopt_rules(struct engine *e)
 	e->limits_hit = 0;
 	if (e->loaded) {
 		HASH_ITER(by_id, e->groups, g, next)
-		g->node = NULL;
+		group_forget_nodes(g);
 		inhibit_rebuild(e);
 		engine_replan_all(e);
 		own_rules(e);

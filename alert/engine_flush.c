@@ -31,7 +31,7 @@ group_plan(struct engine *e, struct alert_group *g)
 	flush_plan_first(&first, group_step_at(e, g, g->c.steps, g->c.clock_ms,
 					       g->c.clock_from_ms));
 	for (uint32_t i = 0; e->rules != NULL && i < g->nnotices; i++)
-		if (g->c.clock_from_ms != 0)
+		if (g->c.repeat_ms != 0) /* somebody is to see to something */
 			flush_plan_first(&first,
 					 notice_fallback_at(e, g->notices[i]));
 	if (first != 0 && first < g->later_ms)

@@ -67,6 +67,7 @@ struct flush_group {
 	bool tells, ended, digest;
 	bool is_gone; /* with the job */
 	int64_t had_due_ms;
+	int64_t remind_ms; /* how often; 0: there is nothing to remind of */
 	/* What the group will be. */
 	uint8_t steps;
 	int64_t clock_ms, clock_from_ms, due_ms, repeat_ms;
@@ -131,6 +132,14 @@ bool notice_hears_of_act(const struct flush_group *fg, const struct notice *n);
 
 /* 0: never. */
 int64_t notice_fallback_at(const struct engine *e, const struct notice *n);
+
+/* engine_route.c */
+/* One that leads to G what has LABELS, and tells it at NOW; NULL: none. */
+const struct rules_node *route_awake(struct engine *e,
+				     const struct alert_group *g,
+				     const struct labels *labels, int64_t now);
+/* Is what comes by A told sooner, and to more people, than by B? */
+bool node_presses(const struct rules_node *a, const struct rules_node *b);
 
 /* engine_throttle.c: the receiver's rate. What is above it waits for the
  * digest. */

@@ -114,16 +114,26 @@ group_remove_member(struct alert_group *g, uint32_t slot)
 }
 
 void
-incident_apply_routes(struct incident *in, struct alert_group *const *v,
-		      size_t n)
+group_forget_nodes(struct alert_group *g)
+{
+	g->node = NULL;
+	for (uint32_t i = 0; i < g->n; i++)
+		g->v[i].node = NULL;
+}
+
+void
+incident_apply_routes(struct incident *in, const struct route *v, size_t n)
 {
 	for (size_t i = 0; i < in->nlinks; i++) {
 		struct link *link = &in->links[i];
 
 		link->group->v[link->slot].flags |= MEMBER_LEFT;
 	}
-	for (size_t i = 0; i < n; i++)
-		(void)group_add_member(v[i], in);
+	for (size_t i = 0; i < n; i++) {
+		const struct link *link = group_add_member(v[i].group, in);
+
+		v[i].group->v[link->slot].node = v[i].node;
+	}
 }
 
 /* --- notices ------------------------------------------------------------- */

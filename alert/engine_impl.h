@@ -97,6 +97,7 @@ enum member_flag {
 
 struct member {
 	struct incident *incident;
+	const struct rules_node *node; /* by which it came; NULL: not known */
 	uint32_t seq; /* of the notice that told it first; 0: none did */
 	uint8_t flags;
 };
@@ -122,7 +123,9 @@ struct alert_group {
 	const char *receiver; /* a name */
 	uint8_t *labels;      /* owned, packed */
 	uint32_t labels_len;
-	const struct rules_node *node; /* NULL: routing has no more for it */
+	/* Of the most pressing of its members, by whose times it escalates;
+	 * NULL: routing has no more for it. */
+	const struct rules_node *node;
 	uint32_t n, cap;
 	struct member *v; /* owned */
 	uint32_t open_at; /* where one that is open was found last */
@@ -191,6 +194,12 @@ struct work {
 };
 STAILQ_HEAD(work_list, work);
 
+/* A group, and the node that leads there. */
+struct route {
+	struct alert_group *group;
+	const struct rules_node *node;
+};
+
 struct incident_edit {
 	STAILQ_ENTRY(incident_edit) link;
 	struct incident *incident;
@@ -200,7 +209,7 @@ struct incident_edit {
 	uint32_t text_len;
 	bool is_new, past; /* PAST: it leaves memory */
 	/* Where it belongs from now on; NULL: as before. In the job's arena. */
-	struct alert_group **routes;
+	struct route *routes;
 	uint32_t nroutes;
 	bool idle; /* only ROUTES change, which are no part of the record */
 };
@@ -447,8 +456,10 @@ struct link *incident_link(const struct incident *in,
 			   const struct alert_group *g);
 struct link *group_add_member(struct alert_group *g, struct incident *in);
 /* Its groups are those of V; those that it was in before, it has left. */
-void incident_apply_routes(struct incident *in, struct alert_group *const *v,
+void incident_apply_routes(struct incident *in, const struct route *v,
 			   size_t n);
+/* They are of rules that go. */
+void group_forget_nodes(struct alert_group *g);
 void group_remove_member(struct alert_group *g, uint32_t slot);
 void notice_free(struct notice *n);
 void notice_apply(struct engine *e, struct notice_edit *ed);
@@ -488,8 +499,7 @@ void engine_plan(struct engine *e, struct incident *in);
 
 /* While a job is prepared. */
 void group_want(struct engine *e, struct alert_group *g, int64_t when);
-int64_t group_due_for_new(const struct alert_group *g, bool critical,
-			  int64_t now);
+int64_t group_due_for_new(const struct route *r, bool critical, int64_t now);
 void engine_incident_opened(struct engine *e, struct incident *in);
 /* It stays where it is, and is as new to who has not been told. */
 void engine_incident_anew(struct engine *e, struct incident *in);

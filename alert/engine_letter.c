@@ -277,9 +277,9 @@ letter_next(struct letter *l)
 	struct render_notice *rn = &l->notice;
 	int64_t step;
 
-	if (node == NULL || !fg->loud)
+	if (fg->remind_ms == 0)
 		return;
-	rn->next_ms = fg->flush->now + node->repeat_ms;
+	rn->next_ms = fg->flush->now + fg->remind_ms;
 	rn->next_what = "reminder";
 	step = group_step_at(fg->flush->e, fg->g, fg->steps, fg->clock_ms,
 			     fg->clock_from_ms);

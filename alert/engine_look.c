@@ -18,6 +18,25 @@ fg_member(const struct flush_group *fg, uint32_t slot)
 	return &fg->g->v[slot];
 }
 
+/* By which of its routes it is told now, if they are not of all times. */
+static enum quiet
+look_quiet(struct flush_group *fg, uint32_t slot, const struct labels *labels)
+{
+	struct engine *e = fg->flush->e;
+	struct member *m = &fg->g->v[slot];
+	int64_t now = fg->flush->now;
+	const struct rules_node *other;
+	enum quiet quiet = engine_quiet(e, m->incident, labels, m->node, now);
+
+	if (quiet != QUIET_INTERVAL)
+		return quiet;
+	other = route_awake(e, fg->g, labels, now);
+	if (other == NULL)
+		return quiet;
+	m->node = other;
+	return engine_quiet(e, m->incident, labels, other, now);
+}
+
 static void
 look_marks(struct flush_group *fg)
 {
@@ -30,8 +49,7 @@ look_marks(struct flush_group *fg)
 		struct incident *in = fg_member(fg, i)->incident;
 
 		incident_get_text(in, &e->scratch, &text);
-		fg->v[i].quiet = engine_quiet(e, in, &text.labels, fg->g->node,
-					      fg->flush->now);
+		fg->v[i].quiet = look_quiet(fg, i, &text.labels);
 		fg->v[i].rises = in->rises;
 		fg->v[i].critical = rules_is_critical(e->rules, &text.labels);
 		fg->quiet |= fg->v[i].quiet != QUIET_NOT;
@@ -64,7 +82,8 @@ bool
 slot_is_over(const struct flush_group *fg, uint32_t slot)
 {
 	const struct incident_core *c = &fg_member(fg, slot)->incident->c;
-	int64_t hold = fg->g->node != NULL ? fg->g->node->resolve_hold_ms : 0;
+	const struct rules_node *node = fg_member(fg, slot)->node;
+	int64_t hold = node != NULL ? node->resolve_hold_ms : 0;
 
 	if (c->state != INCIDENT_RESOLVED)
 		return false;
@@ -74,6 +93,38 @@ slot_is_over(const struct flush_group *fg, uint32_t slot)
 }
 
 /* --- the escalation's clock ------------------------------------------------------ */
+
+/* Members come by several routes: that of the most pressing one rules their
+ * escalation, also while nobody is told of it. */
+static void
+look_rule(struct flush_group *fg)
+{
+	const struct rules_node *rule = NULL;
+
+	for (uint32_t i = 0; i < fg->n; i++) {
+		const struct rules_node *node = fg_member(fg, i)->node;
+
+		if (node != NULL && slot_is_open(fg, i) &&
+		    (rule == NULL || node_presses(node, rule)))
+			rule = node;
+	}
+	if (rule != NULL)
+		fg->g->node = rule;
+}
+
+static bool
+slot_is_loud(const struct flush_group *fg, uint32_t slot)
+{
+	return slot_is_open(fg, slot) && fg->v[slot].quiet == QUIET_NOT;
+}
+
+static bool
+slot_escalates(const struct flush_group *fg, uint32_t slot)
+{
+	const struct rules_node *node = fg_member(fg, slot)->node;
+
+	return slot_is_loud(fg, slot) && node != NULL && node->nescalate > 0;
+}
 
 /* AT, or when one that is open has opened since we are awake, or its source has
  * had the time to say that it is over. */
@@ -126,38 +177,54 @@ look_steps(struct flush_group *fg)
 		fg->steps++;
 }
 
-/* It runs from the first notice while somebody is to see to it, stands while
- * nobody is told, and begins anew once all is acknowledged or over. */
+/* It runs from the first notice while somebody is to see to what escalates,
+ * stands while nobody is told of that, and begins anew once all is acknowledged
+ * or over. */
 static void
 look_clock(struct flush_group *fg)
 {
 	const struct rules_node *node = fg->g->node;
 	int64_t now = fg->flush->now;
-	bool open = false;
+	bool open = false, escalates = false;
 
 	fg->loud = false;
 	for (uint32_t i = 0; i < fg->n; i++) {
 		open |= slot_is_open(fg, i);
-		fg->loud |= slot_is_open(fg, i) && fg->v[i].quiet == QUIET_NOT;
+		fg->loud |= slot_is_loud(fg, i);
+		escalates |= slot_escalates(fg, i);
 	}
 	fg->unseen = open;
-	if (!open || node == NULL) {
+	if (!open || node == NULL || node->nescalate == 0) {
 		fg->clock_ms = fg->clock_from_ms = 0;
 		fg->steps = 0;
 		return;
 	}
-	if (fg->loud && fg->clock_from_ms == 0 &&
+	if (escalates && fg->clock_from_ms == 0 &&
 	    (fg->g->c.seq > 0 || fg->why & WHY_DUE))
 		fg->clock_from_ms = now;
-	if (!fg->loud && fg->clock_from_ms != 0) {
+	if (!escalates && fg->clock_from_ms != 0) {
 		fg->clock_ms += now - fg->clock_from_ms;
 		fg->clock_from_ms = 0;
 	}
 	/* A reload may have left fewer of them. */
 	if (fg->steps > node->nescalate)
 		fg->steps = (uint8_t)node->nescalate;
-	if (fg->loud)
+	if (escalates)
 		look_steps(fg);
+}
+
+/* How often people are reminded: as the most impatient route says. */
+static void
+look_remind(struct flush_group *fg)
+{
+	fg->remind_ms = 0;
+	for (uint32_t i = 0; i < fg->n; i++) {
+		const struct rules_node *node = fg_member(fg, i)->node;
+
+		if (node != NULL && slot_is_loud(fg, i) &&
+		    (fg->remind_ms == 0 || node->repeat_ms < fg->remind_ms))
+			fg->remind_ms = node->repeat_ms;
+	}
 }
 
 /* --- reasons --------------------------------------------------------------------- */
@@ -234,10 +301,10 @@ look_release(struct flush_group *fg, uint32_t slot)
 			fg->why |= WHY_DUE;
 		return;
 	}
-	if (slot_is_open(fg, slot) && fg->g->node != NULL &&
+	if (slot_is_open(fg, slot) && m->node != NULL &&
 	    (held || (!told && fg->due_ms == 0 && !(fg->why & WHY_DUE)))) {
 		if (m->flags & MEMBER_INHIBITED)
-			when += fg->g->node->group_wait_ms;
+			when += m->node->group_wait_ms;
 		if (fg->due_ms == 0 || when < fg->due_ms)
 			fg->due_ms = when;
 	}
@@ -428,8 +495,9 @@ look_holds(struct flush_group *fg)
 		soonest += node->group_interval_ms;
 	for (uint32_t i = 0; i < fg->n; i++) {
 		const struct incident_core *c = &fg_member(fg, i)->incident->c;
+		const struct rules_node *by = fg_member(fg, i)->node;
 		int64_t when = engine_since(fg->flush->e, c->changed_ms) +
-			       node->resolve_hold_ms;
+			       (by != NULL ? by->resolve_hold_ms : 0);
 
 		if (when < soonest)
 			when = soonest;
@@ -457,6 +525,7 @@ look_group(struct flush_group *fg)
 	if (fg->repeat_ms != 0 && fg->repeat_ms <= now)
 		fg->why |= WHY_REPEAT;
 	look_marks(fg);
+	look_rule(fg);
 	for (uint32_t i = 0; i < fg->n; i++)
 		look_release(fg, i);
 	if (fg->due_ms != 0 && fg->due_ms <= now) {
@@ -464,6 +533,7 @@ look_group(struct flush_group *fg)
 		fg->due_ms = 0;
 	}
 	look_clock(fg);
+	look_remind(fg);
 	look_notices(fg);
 	/* Most that are looked at have nothing to say. */
 	if (fg->why != 0 || fg->quiet) {
@@ -474,8 +544,8 @@ look_group(struct flush_group *fg)
 		throttle_look(fg);
 	look_holds(fg);
 	fg->ended = !fg->tells && look_is_ended(fg);
-	if (!fg->loud || g->node == NULL)
+	if (fg->remind_ms == 0)
 		fg->repeat_ms = 0;
 	else if (fg->tells || fg->repeat_ms == 0 || fg->repeat_ms <= now)
-		fg->repeat_ms = now + g->node->repeat_ms;
+		fg->repeat_ms = now + fg->remind_ms;
 }

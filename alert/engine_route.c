@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alert/engine_impl.h"
+#include "alert/engine_flush.h"
 #include "alert/engine_own.h"
 #include "base/must.h"
 #include "base/xalloc.h"
@@ -56,17 +56,48 @@ route_group(struct engine *e, const struct rules_node *node,
 		g = group_find_fresh(e, print);
 	if (g == NULL)
 		g = job_new_group(e, node->receiver->name, &group, 0, print);
-	g->node = node;
+	if (g->node == NULL)
+		g->node = node;
 	return g;
 }
 
-static bool
-route_is_in(struct alert_group *const *v, size_t n, const struct alert_group *g)
+static struct route *
+route_to(struct route *v, size_t n, const struct alert_group *g)
 {
 	for (size_t i = 0; i < n; i++)
-		if (v[i] == g)
-			return true;
-	return false;
+		if (v[i].group == g)
+			return &v[i];
+	return NULL;
+}
+
+static int64_t
+node_first_step(const struct rules_node *node)
+{
+	return node->nescalate > 0 ? node->escalate[0].after_ms : INT64_MAX;
+}
+
+bool
+node_presses(const struct rules_node *a, const struct rules_node *b)
+{
+	if (node_first_step(a) != node_first_step(b))
+		return node_first_step(a) < node_first_step(b);
+	return a->repeat_ms < b->repeat_ms;
+}
+
+const struct rules_node *
+route_awake(struct engine *e, const struct alert_group *g,
+	    const struct labels *labels, int64_t now)
+{
+	const struct rules_node **node;
+	size_t n = rules_route(e->rules, labels, &e->scratch, &node);
+	struct labels group;
+	uint8_t print[GROUP_PRINT];
+
+	for (size_t i = 0; i < n; i++)
+		if (!rules_node_muted(node[i], now) &&
+		    route_known(e, node[i], labels, &group, print) == g)
+			return node[i];
+	return NULL;
 }
 
 /* An alert about a delivery never goes to the receiver that failed. */
@@ -82,12 +113,13 @@ route_is_failed(const struct incident *in, const struct labels *labels,
 	return failed != NULL && strcmp(failed, node->receiver->name) == 0;
 }
 
-/* The groups of IN, in the job's arena; those that are missing are made. */
+/* The groups of IN, in the job's arena; those that are missing are made. Where
+ * several nodes lead to one, it is told there once, by what presses most. */
 static size_t
-route_find(struct engine *e, struct incident *in, struct alert_group ***ret)
+route_find(struct engine *e, struct incident *in, struct route **ret)
 {
 	const struct rules_node **node;
-	struct alert_group **v;
+	struct route *v, *there;
 	struct incident_text text;
 	size_t n = 0, nodes;
 
@@ -100,15 +132,18 @@ route_find(struct engine *e, struct incident *in, struct alert_group ***ret)
 		if (route_is_failed(in, &text.labels, node[i]))
 			continue;
 		g = route_group(e, node[i], &text.labels);
-		if (!route_is_in(v, n, g))
-			v[n++] = g;
+		there = route_to(v, n, g);
+		if (there == NULL)
+			v[n++] = (struct route){.group = g, .node = node[i]};
+		else if (node_presses(node[i], there->node))
+			there->node = node[i];
 	}
 	*ret = v;
 	return n;
 }
 
 static bool
-route_is_same(const struct incident *in, struct alert_group *const *v, size_t n)
+route_is_same(const struct incident *in, struct route *v, size_t n)
 {
 	size_t there = 0;
 
@@ -117,27 +152,41 @@ route_is_same(const struct incident *in, struct alert_group *const *v, size_t n)
 
 		if (link->group->v[link->slot].flags & MEMBER_LEFT)
 			continue;
-		if (!route_is_in(v, n, link->group))
+		if (route_to(v, n, link->group) == NULL)
 			return false;
 		there++;
 	}
 	return there == n;
 }
 
+/* IN is in G by NODE. */
+static void
+route_note(const struct incident *in, const struct alert_group *g,
+	   const struct rules_node *node)
+{
+	const struct link *link = incident_link(in, g);
+
+	if (link != NULL)
+		g->v[link->slot].node = node;
+}
+
 /* IN is to stand where routing says; *RET: its groups. */
 static size_t
-route_incident(struct engine *e, struct incident *in, struct alert_group ***ret)
+route_incident(struct engine *e, struct incident *in, struct route **ret)
 {
 	size_t n = route_find(e, in, ret);
+	struct route *v = *ret;
+	struct incident_edit *ed;
 
-	if (!route_is_same(in, *ret, n)) {
-		struct incident_edit *ed = job_incident_routes(e, in);
-
-		ed->routes = *ret;
-		ed->nroutes = (uint32_t)n;
-		for (size_t i = 0; i < n; i++)
-			(*ret)[i]->joining = true;
-	}
+	for (size_t i = 0; i < n; i++)
+		route_note(in, v[i].group, v[i].node);
+	if (route_is_same(in, v, n))
+		return n;
+	ed = job_incident_routes(e, in);
+	ed->routes = v;
+	ed->nroutes = (uint32_t)n;
+	for (size_t i = 0; i < n; i++)
+		v[i].group->joining = true;
 	return n;
 }
 
@@ -155,24 +204,23 @@ group_want(struct engine *e, struct alert_group *g, int64_t when)
 /* From when G tells again what can wait; 0: at any time. What it told in the
  * future it told before the clock was set back. */
 static int64_t
-group_interval_ends(const struct alert_group *g, int64_t now)
+route_interval_ends(const struct route *r, int64_t now)
 {
-	int64_t flushed = job_group_core(g)->flushed_ms;
+	int64_t flushed = job_group_core(r->group)->flushed_ms;
 
 	if (flushed == 0)
 		return 0;
-	return (flushed < now ? flushed : now) + g->node->group_interval_ms;
+	return (flushed < now ? flushed : now) + r->node->group_interval_ms;
 }
 
 /* A new one waits for company: the first time for the group's wait, later until
  * its interval is over; a critical one never that long. */
 int64_t
-group_due_for_new(const struct alert_group *g, bool critical, int64_t now)
+group_due_for_new(const struct route *r, bool critical, int64_t now)
 {
-	const struct rules_node *node = g->node;
-	int64_t wait =
-		critical ? node->group_wait_critical_ms : node->group_wait_ms;
-	int64_t when = now + wait, ends = group_interval_ends(g, now);
+	int64_t wait = critical ? r->node->group_wait_critical_ms
+				: r->node->group_wait_ms;
+	int64_t when = now + wait, ends = route_interval_ends(r, now);
 
 	return !critical && ends > when ? ends : when;
 }
@@ -190,12 +238,22 @@ void
 engine_incident_opened(struct engine *e, struct incident *in)
 {
 	bool critical = incident_is_critical(e, in);
-	struct alert_group **v;
+	struct route *v;
 	size_t n = route_incident(e, in, &v);
 
 	for (size_t i = 0; i < n; i++)
-		group_want(e, v[i],
-			   group_due_for_new(v[i], critical, engine_now(e)));
+		group_want(e, v[i].group,
+			   group_due_for_new(&v[i], critical, engine_now(e)));
+}
+
+/* By which IN came to the group of LINK. */
+static struct route
+link_route(const struct link *link)
+{
+	return (struct route){
+		.group = link->group,
+		.node = link->group->v[link->slot].node,
+	};
 }
 
 void
@@ -204,12 +262,12 @@ engine_incident_anew(struct engine *e, struct incident *in)
 	bool critical = incident_is_critical(e, in);
 
 	for (size_t i = 0; i < in->nlinks; i++) {
-		struct alert_group *g = in->links[i].group;
+		struct route r = link_route(&in->links[i]);
 
-		if (g->node != NULL)
+		if (r.node != NULL)
 			group_want(
-				e, g,
-				group_due_for_new(g, critical, engine_now(e)));
+				e, r.group,
+				group_due_for_new(&r, critical, engine_now(e)));
 	}
 }
 
@@ -253,15 +311,15 @@ engine_incident_over(struct engine *e, struct incident *in, bool holds)
 	int64_t now = engine_now(e);
 
 	for (size_t i = 0; i < in->nlinks; i++) {
-		struct alert_group *g = in->links[i].group;
+		struct route r = link_route(&in->links[i]);
 		int64_t hold =
-			holds && g->node != NULL ? g->node->resolve_hold_ms : 0;
+			holds && r.node != NULL ? r.node->resolve_hold_ms : 0;
 		int64_t when = now + hold;
 
-		if (g->node != NULL && group_has_open(g, in) &&
-		    group_interval_ends(g, now) > when)
-			when = group_interval_ends(g, now);
-		group_want(e, g, when);
+		if (r.node != NULL && group_has_open(r.group, in) &&
+		    route_interval_ends(&r, now) > when)
+			when = route_interval_ends(&r, now);
+		group_want(e, r.group, when);
 	}
 }
 
@@ -292,15 +350,18 @@ reroute_over(struct engine *e, struct incident *in)
 		struct alert_group *g =
 			route_known(e, node[i], &text.labels, &group, print);
 
-		if (g != NULL && g->node == NULL)
+		if (g == NULL)
+			continue;
+		if (g->node == NULL)
 			g->node = node[i];
+		route_note(in, g, node[i]);
 	}
 }
 
 static void
 reroute_one(struct engine *e, struct incident *in)
 {
-	struct alert_group **v;
+	struct route *v;
 	size_t n;
 
 	if (in == NULL)
@@ -314,10 +375,10 @@ reroute_one(struct engine *e, struct incident *in)
 	if (job_core(in)->state != INCIDENT_OPEN)
 		return;
 	for (size_t i = 0; i < n; i++)
-		if (incident_link(in, v[i]) == NULL)
-			group_want(e, v[i],
+		if (incident_link(in, v[i].group) == NULL)
+			group_want(e, v[i].group,
 				   group_due_for_new(
-					   v[i], incident_is_critical(e, in),
+					   &v[i], incident_is_critical(e, in),
 					   engine_now(e)));
 }
 
@@ -346,10 +407,13 @@ bound(int64_t *at, int64_t most)
 static void
 group_bound(struct alert_group *g, int64_t now)
 {
-	const struct rules_node *node = g->node;
-	int64_t later = ENGINE_MINUTE;
+	int64_t later = ENGINE_MINUTE, repeat = 0;
 
-	if (node != NULL) {
+	for (uint32_t k = 0; k < g->n; k++) {
+		const struct rules_node *node = g->v[k].node;
+
+		if (node == NULL)
+			continue;
 		const int64_t v[] = {
 			node->group_wait_ms, node->group_interval_ms,
 			node->resolve_hold_ms,
@@ -359,8 +423,11 @@ group_bound(struct alert_group *g, int64_t now)
 		for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++)
 			if (v[i] > later)
 				later = v[i];
-		bound(&g->c.repeat_ms, now + node->repeat_ms);
+		if (node->repeat_ms > repeat)
+			repeat = node->repeat_ms;
 	}
+	if (repeat > 0)
+		bound(&g->c.repeat_ms, now + repeat);
 	bound(&g->c.due_ms, now + later);
 	bound(&g->c.clock_from_ms, now);
 }

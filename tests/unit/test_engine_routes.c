@@ -76,12 +76,137 @@ test_reload_job_twice(void **state)
 	assert_told(er, "db firing Disk: +Disk\n");
 }
 
+/* --- routes that share a receiver ---------------------------------------------- */
+
+#define BOSS "- {name: boss, mail: [boss@example.org]}\n"
+#define NIGHTS                                                                 \
+	"time_intervals:\n"                                                    \
+	"- {name: nights, time_intervals: [{times: [{start_time: '00:00', "    \
+	"end_time: '24:00'}]}]}\n"
+#define PAGED                                                                  \
+	"  - {matchers: ['severity=\"critical\"'], "                           \
+	"escalate: [{after: 10m, receiver: boss}]}\n"
+#define MUTED                                                                  \
+	"  - {matchers: ['severity=\"warning\"'], "                            \
+	"mute_time_intervals: [nights]}\n"
+#define ROUTES(routes)                                                         \
+	"own: []\nreceivers:\n" OPS BOSS NIGHTS                                \
+	"route:\n  receiver: ops\n  group_by: [alertname]\n  routes:\n" routes
+
+#define CRITICAL "alertname=Disk host=a severity=critical"
+#define WARNING  "alertname=Disk host=b severity=warning"
+
+/* What is muted by its route mutes nothing else, and takes no escalation. */
+static void
+test_shared(void **state)
+{
+	static const char *const orders[][2] = {
+		{CRITICAL, WARNING},
+		{WARNING, CRITICAL},
+	};
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, ROUTES(PAGED MUTED));
+	for (size_t i = 0; i < 2; i++) {
+		engine_rig_fire(er, orders[i][0]);
+		engine_rig_fire(er, orders[i][1]);
+		engine_rig_advance(er, MINUTE, SECOND);
+		assert_told(er, "ops firing Disk: +a\n");
+		engine_rig_advance(er, 11 * MINUTE, 10 * SECOND);
+		assert_told(er, "boss escalation Disk: +a\n");
+		engine_rig_resolve(er, CRITICAL);
+		engine_rig_resolve(er, WARNING);
+		engine_rig_advance(er, 2 * HOUR, MINUTE);
+		assert_told(er, "boss recovery Disk: -a\n"
+				"ops recovery Disk: -a\n");
+	}
+}
+
+#define UNPAGED                                                                \
+	"  - {matchers: ['severity=\"warning\"'], repeat_interval: 1d}\n"
+
+/* What does not escalate starts no clock for what does. */
+static void
+test_shared_clock(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, ROUTES(PAGED UNPAGED));
+	engine_rig_fire(er, WARNING);
+	engine_rig_advance(er, 6 * HOUR, MINUTE);
+	assert_told(er, "ops firing Disk: +b\n");
+	engine_rig_fire(er, CRITICAL);
+	engine_rig_advance(er, 9 * MINUTE, SECOND);
+	assert_told(er, "ops more Disk: +a b\n");
+	engine_rig_advance(er, 2 * MINUTE, SECOND);
+	assert_told(er, "boss escalation Disk: +a +b\n");
+	/* It is over, and with it the reminders that are its own. */
+	engine_rig_resolve(er, CRITICAL);
+	engine_rig_advance(er, 6 * HOUR, MINUTE);
+	assert_told(er, "boss partly Disk: -a b\nops partly Disk: -a b\n");
+}
+
+#define TWICE                                                                  \
+	"  - {matchers: ['team=\"db\"'], continue: true}\n"                    \
+	"  - {matchers: ['alertname=\"Disk\"'], "                              \
+	"mute_time_intervals: [nights]}\n"
+#define TWICE_BACK                                                             \
+	"  - {matchers: ['alertname=\"Disk\"'], "                              \
+	"mute_time_intervals: [nights], continue: true}\n"                     \
+	"  - {matchers: ['team=\"db\"']}\n"
+
+/* By two routes to one group: told once, and if any of them tells. */
+static void
+test_twice(void **state)
+{
+	static const char *const rules[] = {ROUTES(TWICE), ROUTES(TWICE_BACK)};
+	struct engine_rig *er = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		engine_rig_rules(er, rules[i]);
+		engine_rig_fire(er, DISK);
+		engine_rig_advance(er, HOUR, 10 * SECOND);
+		assert_told(er, "ops firing Disk: +Disk\n");
+		engine_rig_resolve(er, DISK);
+		engine_rig_advance(er, 2 * HOUR, MINUTE);
+		assert_told(er, "ops recovery Disk: -Disk\n");
+	}
+}
+
+/* Other routes to the same receiver are no news. */
+static void
+test_reload_routes(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, ROUTES(UNPAGED));
+	engine_rig_fire(er, CRITICAL);
+	engine_rig_fire(er, WARNING);
+	engine_rig_advance(er, MINUTE, SECOND);
+	assert_told(er, "ops firing Disk: +a +b\n");
+	engine_rig_rules(er, ROUTES(MUTED PAGED));
+	engine_rig_advance(er, 9 * MINUTE, 10 * SECOND);
+	assert_told(er, "");
+	/* They are what counts from now on. */
+	engine_rig_advance(er, 2 * MINUTE, 10 * SECOND);
+	assert_told(er, "boss escalation Disk: +a\n");
+	engine_rig_resolve(er, CRITICAL);
+	engine_rig_resolve(er, WARNING);
+	engine_rig_advance(er, 10 * MINUTE, 10 * SECOND);
+	assert_told(er, "boss recovery Disk: -a\n"
+			"ops recovery Disk: -a -b\n");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ENGINE_TEST(test_reload_job),
 		ENGINE_TEST(test_reload_job_twice),
+		ENGINE_TEST(test_shared),
+		ENGINE_TEST(test_shared_clock),
+		ENGINE_TEST(test_twice),
+		ENGINE_TEST(test_reload_routes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
