@@ -37,6 +37,7 @@ struct alert_link_key;
 #define ENGINE_MALFORMED_MAX 100
 #define ENGINE_BODY_MAX      (64 * 1024) /* kept of a malformed one */
 #define ENGINE_LISTED_MAX    50          /* alerts shown in one notice */
+#define ENGINE_TOLD_MAX      1000        /* whose history says that it came */
 
 /*
  * A message to be written, for one recipient. The writer may work anywhere and

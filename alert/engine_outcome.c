@@ -65,7 +65,7 @@ outcome_history(struct engine *e, const struct notice *n, bool accepted,
 	const struct alert_group *g = n->group;
 	size_t lines = 0;
 
-	for (uint32_t i = 0; i < n->n && lines < ENGINE_LISTED_MAX; i++) {
+	for (uint32_t i = 0; i < n->n && lines < ENGINE_TOLD_MAX; i++) {
 		if (told_pending(n->both[i]) == TOLD_NOTHING)
 			continue;
 		lines++;

@@ -223,13 +223,32 @@ test_pages(void **state)
 		      "test Load: 1 of 1, 0 acked, 0 flapping, 0 noise");
 }
 
+/* Of one message, more than it lists. */
+static void
+test_unlisted(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_alert v[2 * ENGINE_LISTED_MAX];
+	char labels[2 * ENGINE_LISTED_MAX][64];
+
+	for (size_t i = 0; i < 2 * ENGINE_LISTED_MAX; i++) {
+		snprintf(labels[i], sizeof(labels[i]),
+			 "alertname=Disk host=h%zu", i);
+		v[i] = (struct engine_alert){.labels = labels[i]};
+	}
+	assert_int_equal(engine_rig_take(er, v, 2 * ENGINE_LISTED_MAX), 0);
+	engine_rig_advance(er, 2 * MINUTE, SECOND);
+	assert_report(er, 0,
+		      "test Disk: 1 of 100, 0 acked, 0 flapping, 0 noise");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ENGINE_TEST(test_empty), ENGINE_TEST(test_counts),
 		ENGINE_TEST(test_past),  ENGINE_TEST(test_marked_later),
-		ENGINE_TEST(test_pages),
+		ENGINE_TEST(test_pages), ENGINE_TEST(test_unlisted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
