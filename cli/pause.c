@@ -83,7 +83,9 @@ cli_resume(const struct cli *cli, int argc, char **argv)
 		return cli_usage(cli);
 	r = api_call(cli, "POST", "resume", NULL, NULL, &answer);
 	if (r == CLI_OK)
-		puts("Mail is delivered again.");
+		puts(api_true(answer, "alerts")
+			     ? "Mail is delivered again, and alerts are told."
+			     : "Mail is delivered again.");
 	json_decref(answer);
 	return r;
 }

@@ -109,22 +109,41 @@ api_paused_json(const struct queue_paused *p)
 			 (json_int_t)p->until_ms);
 }
 
+/* False: answered, or nobody waits for it. */
+static bool
+api_pause_worked(struct api_call *call, int result)
+{
+	if (api_is_over(call))
+		return false;
+	/* A resume that finds no pause has what it wants. */
+	if (result == 0 || result == -EALREADY)
+		return true;
+	api_error(call, 503, strerror(-result),
+		  "the store did not take it; try again");
+	return false;
+}
+
 static void
 api_paused_done(void *arg, int result)
 {
 	struct api_call *call = arg;
 	struct queue_paused now;
 
-	if (api_is_over(call))
+	if (!api_pause_worked(call, result))
 		return;
-	/* A resume that finds no pause has what it wants. */
-	if (result < 0 && result != -EALREADY) {
-		api_error(call, 503, strerror(-result),
-			  "the store did not take it; try again");
-		return;
-	}
 	queue_get_paused(call->relay->queue, &now);
 	api_answer(call, 200, api_paused_json(&now));
+}
+
+/* Alerts had been paused, too. */
+static void
+api_all_resumed(void *arg, int result)
+{
+	struct api_call *call = arg;
+
+	if (api_pause_worked(call, result))
+		api_answer(call, 200,
+			   json_pack("{s:b, s:b}", "paused", 0, "alerts", 1));
 }
 
 int
@@ -184,9 +203,13 @@ api_pause(struct api_call *call)
 static void
 api_resume(struct api_call *call)
 {
+	struct queue_paused p;
+
+	queue_get_paused(call->relay->queue, &p);
 	api_log(call, "resume", NULL);
 	queue_resume(call->relay->queue, relay_home(call->relay),
-		     api_paused_done, call);
+		     p.paused && p.alerts ? api_all_resumed : api_paused_done,
+		     call);
 }
 
 /* --- the table of paths ------------------------------------------------------------ */

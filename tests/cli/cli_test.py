@@ -449,6 +449,10 @@ class Operate(Case):
         self.api.answers = {("POST", "resume"): (200, {"paused": False})}
         self.assertEqual(self.belfry("resume").stdout,
                          "Mail is delivered again.\n")
+        self.api.answers = {("POST", "resume"): (200, {"paused": False,
+                                                       "alerts": True})}
+        self.assertEqual(self.belfry("resume").stdout,
+                         "Mail is delivered again, and alerts are told.\n")
 
     def test_refusals(self):
         for status, exit in ((400, 64), (403, 77), (404, 66), (409, 75),
