@@ -456,7 +456,8 @@ static const struct conf_option alerts_options[] = {
 	 .type = CONF_LIST,
 	 .offset = offsetof(struct alerts_conf, receivers),
 	 .dflt = "[]",
-	 .help = "Whom routes can name. One without any address tells nobody.",
+	 .help = "Whom routes can name. One without any address tells nobody; "
+		 "where all are so, it has to be called `nobody`.",
 	 .table = &alert_receiver_table,
 	 .example = "[{name: oncall, schedules: [primary]}]"},
 	{.name = "route",

@@ -297,6 +297,25 @@ rt_root(struct rules_maker *m)
 	rt_children(m, c, root);
 }
 
+/* Whoever wants nobody to be told says so by the name. */
+static void
+rt_somebody(struct rules_maker *m)
+{
+	const struct conf_text *name = &m->conf->route.receiver;
+	const struct rules *r = m->rules;
+
+	for (size_t i = 0; i < r->nreceivers; i++)
+		if (!r->receivers[i].nobody ||
+		    strcmp(r->receivers[i].name, "nobody") == 0)
+			return;
+	if (r->root.receiver != NULL)
+		conf_error(m->errors, &name->mark,
+			   "`alerts` tells nobody: no receiver has an address; "
+			   "give `%s` for example `mail: [anna@example.org]`, "
+			   "or call it `nobody`",
+			   r->root.receiver->name);
+}
+
 /* --- inhibition ----------------------------------------------------------------- */
 
 static void
@@ -401,6 +420,7 @@ rules_make_tree(struct rules_maker *m)
 {
 	rt_intervals(m);
 	rt_root(m);
+	rt_somebody(m);
 	rt_inhibit(m);
 	rt_maintenance(m);
 }

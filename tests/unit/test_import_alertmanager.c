@@ -339,7 +339,8 @@ try_tree(const char *path)
 	assert_non_null(f);
 	buf_init(&b, 1 << 20);
 	import_put(&b, "receivers: [{name: r0}, {name: r1}, {name: r2}, "
-		       "{name: r3}, {name: r4}, {name: r5}]\nroute: ");
+		       "{name: r3}, {name: r4}, {name: r5}, "
+		       "{name: nobody}]\nroute: ");
 	make_route(&b, 0);
 	import_put(&b, "\n");
 	fputs(buf_str(&b), f);

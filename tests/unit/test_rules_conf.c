@@ -37,6 +37,16 @@ static const struct {
 	 "receivers: [{name: a}]\n",
 	 "t:1:1: `alerts` tells nobody: write `mail: [anna@example.org]`, or "
 	 "name a `receiver` in `route`\n"},
+	{"nobody to tell, a receiver without an address",
+	 "route: {receiver: a}\nreceivers: [{name: a}, {name: b}]\n",
+	 "t:1:19: `alerts` tells nobody: no receiver has an address; give `a` "
+	 "for example `mail: [anna@example.org]`, or call it `nobody`\n"},
+	{"nobody to tell, as one wants",
+	 "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n", ""},
+	{"nobody at the top",
+	 "route: {receiver: a, routes: [{matchers: ['a=b'], receiver: b}]}\n"
+	 "receivers: [{name: a}, {name: b, mail: [b@example.org]}]\n",
+	 ""},
 	{"nobody to tell, sources", "sources: [{name: a, kind: generic}]\n",
 	 "t:1:1: `alerts` tells nobody: write `mail: [anna@example.org]`, or "
 	 "name a `receiver` in `route`\n"},
