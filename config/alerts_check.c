@@ -136,6 +136,33 @@ ca_route_is_used(const struct ca *ca, const struct rules *rules)
 	return true;
 }
 
+static bool
+ca_only_by_mail(const struct conf_list *sources)
+{
+	const struct alert_source_conf *s = sources->v;
+	bool mail = sources->n > 0;
+
+	for (size_t i = 0; mail && i < sources->n; i++)
+		mail = s[i].kind == SOURCE_MAIL;
+	return mail;
+}
+
+/* Listeners, and none takes what is posted. */
+static void
+ca_warn_unserved(struct ca *ca)
+{
+	const struct config *c = ca->config;
+
+	if (c->http.n == 0 || ca_only_by_mail(&c->alerts.sources))
+		return;
+	for (size_t i = 0; i < c->http.n; i++)
+		if (config_http(c, i)->serves & CONFIG_SERVE_ALERTS)
+			return;
+	conf_warning(ca->errors, &config_http(c, 0)->mark,
+		     "nobody can post alerts: no entry of `http` has `alerts` "
+		     "in its `serve`");
+}
+
 bool
 config_resolve_alerts(struct config *c, struct arena *arena,
 		      struct conf_errors *errors)
@@ -150,6 +177,8 @@ config_resolve_alerts(struct config *c, struct arena *arena,
 	ok = ca_reply(&ca);
 	ok = ca_delimiter(&ca) && ok;
 	ok = ca_route_is_used(&ca, rules) && ok;
+	if (rules_is_on(rules))
+		ca_warn_unserved(&ca);
 	rules_unref(&rules);
 	return ok;
 }

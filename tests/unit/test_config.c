@@ -221,6 +221,12 @@ static const struct {
 	 HOST OUT "http: [{address: '127.0.0.1:8025'}, "
 		  "{address: 'unix:/run/x', serve: [metrics]}]\n",
 	 ""},
+	{"nobody may post alerts",
+	 HOST OUT "alerts: {mail: [anna@example.org]}\nhttp:\n"
+		  "- {address: '127.0.0.1:80', serve: [api]}\n"
+		  "- {address: '127.0.0.1:81', serve: [metrics]}\n",
+	 "t:5:3: warning: nobody can post alerts: no entry of `http` has "
+	 "`alerts` in its `serve`\n"},
 	{"serve", HOST OUT "http: [{address: '[::1]:80', serve: [mail]}]\n",
 	 "t:3:38: `serve` lists api, metrics and alerts, not `mail`\n"},
 

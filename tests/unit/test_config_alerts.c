@@ -16,6 +16,17 @@ static const struct {
 } rows[] = {
 	{"five lines",
 	 HOST "alerts: {" MAIL "}\nhttp: [{address: '127.0.0.1:80'}]\n", NULL},
+	{"one may post",
+	 HOST "alerts: {" MAIL "}\n"
+	      "http: [{address: '127.0.0.1:80', serve: [api]}, "
+	      "{address: '127.0.0.1:81', serve: [alerts]}]\n",
+	 NULL},
+	{"nobody may post, by mail only",
+	 HOST OURS "alerts: {" MAIL
+		   ", sources: [{name: a, kind: mail, token_file: /x}]}\n"
+		   "routes: [{match: alert@example.org, deliver: alert}]\n"
+		   "http: [{address: '127.0.0.1:80', serve: [api]}]\n",
+	 NULL},
 	{"what rules say", HOST "alerts: {" MAIL ", route: {receiver: x}}\n",
 	 "t:3:54: there is no receiver `x`\n"},
 	{"source, network",
