@@ -141,11 +141,11 @@ alert_times(struct fields *f, const struct render_scope *s,
 	bool over = a->state == INCIDENT_RESOLVED;
 	int64_t until =
 		over && a->ends_ms != 0 ? a->ends_ms : s->notice->now_ms;
+	int64_t since = over && until < a->starts_ms ? until : a->starts_ms;
 
-	fields_text(f, "since", render_when(s, a->starts_ms));
-	fields_text(f, "since_at", render_rfc3339(s, a->starts_ms));
-	fields_text(f, "duration",
-		    render_duration(s->arena, until - a->starts_ms));
+	fields_text(f, "since", render_when(s, since));
+	fields_text(f, "since_at", render_rfc3339(s, since));
+	fields_text(f, "duration", render_duration(s->arena, until - since));
 	fields_text(f, "ended", over ? render_when(s, until) : "");
 	fields_text(f, "ended_at",
 		    over ? render_rfc3339(s, until) : "0001-01-01T00:00:00Z");

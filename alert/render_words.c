@@ -201,6 +201,10 @@ after(const struct render_scope *s)
 
 	if (n->since_ms == 0)
 		return "";
+	/* It was over before its source had told of it. */
+	if (until <= n->since_ms)
+		return arena_printf(s->arena, ", over since %s",
+				    render_when(s, until));
 	return arena_printf(s->arena, " after %s (%s)",
 			    render_duration(s->arena, until - n->since_ms),
 			    render_span(s, n->since_ms, until));
@@ -231,6 +235,9 @@ headline_was_down(const struct render_scope *s)
 	const struct render_notice *n = s->notice;
 	int64_t until = n->until_ms != 0 ? n->until_ms : n->now_ms;
 
+	if (until <= n->since_ms)
+		return arena_printf(s->arena, "WAS DOWN, over since %s",
+				    render_when(s, until));
 	return arena_printf(s->arena, "WAS DOWN %s (%s), and is over",
 			    render_span(s, n->since_ms, until),
 			    render_duration(s->arena, until - n->since_ms));

@@ -105,6 +105,16 @@ static const struct render_alert resolved[] = {
 	 .incident = 17},
 };
 
+static const struct render_alert ended_before[] = {
+	{.labels = &disk,
+	 .annotations = &disk_note,
+	 .state = INCIDENT_RESOLVED,
+	 .starts_ms = NOW,
+	 .ends_ms = NOW - 10 * MIN,
+	 .is_new = true,
+	 .incident = 17},
+};
+
 static const struct render_alert stale[] = {
 	{.labels = &disk,
 	 .annotations = &disk_note,
@@ -187,6 +197,13 @@ const struct kit_row kit_rows[] = {
 	  .critical = true,
 	  .since_ms = NOW - 100 * MIN,
 	  .until_ms = NOW - 93 * MIN}},
+	{"ended_before",
+	 {.kind = NOTICE_RECOVERY,
+	  .seq = 4,
+	  .nresolved = 1,
+	  ALERTS(ended_before),
+	  .since_ms = NOW,
+	  .until_ms = NOW - 10 * MIN}},
 	{"stale",
 	 {.kind = NOTICE_STALE,
 	  .seq = 5,
