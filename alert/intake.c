@@ -84,11 +84,11 @@ maker_url(struct maker *m, const char *url)
 	m->url = intake_url(m->in->arena, url, ALERT_URL_MAX);
 }
 
-static bool
-maker_has(const struct labels_builder *b, const char *name)
+bool
+maker_has_label(const struct maker *m, const char *name)
 {
-	for (size_t i = 0; i < b->n; i++)
-		if (strcmp(b->v[i].name, name) == 0)
+	for (size_t i = 0; i < m->labels.n; i++)
+		if (strcmp(m->labels.v[i].name, name) == 0)
 			return true;
 	return false;
 }
@@ -101,9 +101,9 @@ maker_name(struct maker *m)
 
 	if (source->kind == SOURCE_ALERTMANAGER)
 		return;
-	if (!maker_has(&m->labels, "alertname")) /* it would have no title */
+	if (!maker_has_label(m, "alertname")) /* it would have no title */
 		maker_label(m, "alertname", source->name);
-	if (!maker_has(&m->labels, "source"))
+	if (!maker_has_label(m, "source"))
 		maker_label(m, "source", source->name);
 }
 

@@ -9,7 +9,8 @@
  *	severity    severity, priority, level
  *	url         url, link
  *
- * An array is as many alerts. What has no status fires.
+ * An array is as many alerts. What has no status fires. Without an `alertname`
+ * among the labels, it is the key, or else the title.
  */
 #include "alert/intake_impl.h"
 
@@ -75,6 +76,17 @@ gen_labels(struct intake *in, struct maker *m, const struct doc *d)
 			    doc_at(d, map->labels[i].at, in->arena));
 }
 
+/* What it is known by, and has a thread of its own by: its key, since a title may
+ * say something else each time. */
+static void
+gen_name(struct maker *m, const char *key, const char *title)
+{
+	if (!maker_has_label(m, "alertname"))
+		maker_label(m, "alertname", intake_either(key, title));
+	else if (*key == '\0')
+		maker_label(m, "title", title);
+}
+
 static int
 gen_alert(struct intake *in, const struct doc *d)
 {
@@ -104,8 +116,7 @@ gen_alert(struct intake *in, const struct doc *d)
 	if (gen_is_resolved(map, status))
 		m.status = ALERT_RESOLVED;
 	maker_url(&m, gen_find(in, d, map->url, gen_urls));
-	if (*key == '\0')
-		maker_label(&m, "title", title); /* what it is known by */
+	gen_name(&m, key, title);
 	return maker_end(&m);
 }
 

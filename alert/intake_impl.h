@@ -52,6 +52,7 @@ struct maker {
 void maker_begin(struct maker *m, struct intake *in);
 /* One line of at most INTAKE_LABEL_MAX; NULL and "" are no label. */
 void maker_label(struct maker *m, const char *name, const char *value);
+bool maker_has_label(const struct maker *m, const char *name);
 /* The same for annotations; "summary" is one line. */
 void maker_note(struct maker *m, const char *name, const char *value);
 /* Labels as the source has them, not one octet other. 0, -EINVAL or -E2BIG. */
