@@ -183,32 +183,41 @@ server_thread(void *arg)
 		p->fd = accept(s->fd, NULL, NULL);
 		must(p->fd >= 0);
 		buf_init(&p->in, REQUEST_MAX);
-		must(pthread_create(&p->thread, NULL, peer_thread, p) == 0);
+		/* It counts before anything is said on it. */
 		pthread_mutex_lock(&s->lock);
 		s->npeers++;
 		pthread_mutex_unlock(&s->lock);
+		must(pthread_create(&p->thread, NULL, peer_thread, p) == 0);
 	}
 	return NULL;
+}
+
+int
+http_bad_nobody(int *ret_port)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t len = sizeof(addr);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	must(bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0);
+	must(getsockname(fd, (struct sockaddr *)&addr, &len) == 0);
+	*ret_port = ntohs(addr.sin_port);
+	return fd;
 }
 
 static struct http_bad *
 server_start(const struct http_bad_step *steps, size_t n, SSL_CTX *tls)
 {
 	struct http_bad *s = xcalloc(1, sizeof(*s));
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t len = sizeof(addr);
 
 	s->steps = steps;
 	s->nsteps = n;
 	s->tls = tls;
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	must(bind(s->fd, (struct sockaddr *)&addr, sizeof(addr)) == 0);
+	s->fd = http_bad_nobody(&s->port);
 	must(listen(s->fd, 1000) == 0);
-	must(getsockname(s->fd, (struct sockaddr *)&addr, &len) == 0);
-	s->port = ntohs(addr.sin_port);
 	must(pipe(s->wake) == 0);
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
 	must(pthread_create(&s->thread, NULL, server_thread, s) == 0);

@@ -30,6 +30,9 @@ struct http_bad;
 struct http_bad *http_bad_start(const struct http_bad_step *steps, size_t n);
 struct http_bad *http_bad_start_tls(const struct http_bad_step *steps, size_t n,
 				    const char *certificate, const char *key);
+/* A socket of the caller's at a port where nobody listens, and nobody else can
+ * meanwhile. */
+int http_bad_nobody(int *ret_port);
 /* NULL is fine. */
 void http_bad_stop(struct http_bad **s);
 int http_bad_port(const struct http_bad *s);
