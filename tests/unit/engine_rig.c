@@ -173,6 +173,7 @@ rig_read(void *arg, const char *data, ssize_t len)
 		attempt_read(r->a, rig_read, r);
 		return;
 	}
+	r->er->reading--;
 	rig_keep(r->er, r->a, buf_str(&r->text));
 	rig_give(r->er, r->a, FAR_TAKES);
 	buf_done(&r->text);
@@ -184,9 +185,9 @@ rig_take_mail(struct engine_rig *er, struct attempt *a)
 {
 	struct rig_reading *r = xcalloc(1, sizeof(*r));
 
-	r->er = er;
-	r->a = a;
+	*r = (struct rig_reading){.er = er, .a = a};
 	buf_init(&r->text, 1 << 20);
+	er->reading++;
 	attempt_read(a, rig_read, r);
 }
 
@@ -401,16 +402,15 @@ engine_rig_done(struct engine_rig *er)
 void
 engine_rig_settle(struct engine_rig *er)
 {
-	int quiet = 0;
-
-	while (quiet++ < 2) {
+	for (int quiet = 0; quiet < 2; quiet++) {
 		size_t given = er->rig.given;
 
 		if (!er->unturned)
 			engine_turn(er->e);
 		rig_settle(&er->rig);
-		if (engine_is_busy(er->e) || er->rig.given != given)
-			quiet = 0;
+		if (engine_is_busy(er->e) || er->rig.given != given ||
+		    er->reading > 0)
+			quiet = -1;
 	}
 }
 

@@ -55,6 +55,7 @@ struct engine_rig {
 	size_t nmails;
 	struct attempt *out[64];
 	size_t nout;
+	int reading;           /* a thread reads what was taken */
 	int written;           /* letters */
 	const char *unwritten; /* letters to this address fail; NULL: none do */
 	int unwritten_why;     /* -errno; 0: -EMSGSIZE */
