@@ -6,6 +6,7 @@
 #include "alert/alert_secrets.h"
 #include "alert/endpoints.h"
 #include "deliver/endpoint.h"
+#include "tests/unit/conf_kit.h"
 #include "tests/unit/rules_kit.h"
 #include "tests/unit/test.h"
 
@@ -23,8 +24,6 @@ static int
 fixture_init(struct fixture *f, const char *text)
 {
 	struct alerts_conf conf;
-	size_t len;
-	FILE *to;
 	int r;
 
 	memset(f, 0, sizeof(*f));
@@ -40,9 +39,7 @@ fixture_init(struct fixture *f, const char *text)
 			 0);
 	r = alert_endpoints_new(f->rules, f->secrets, &f->errors,
 				&f->endpoints);
-	to = open_memstream(&f->says, &len);
-	conf_errors_print(&f->errors, to);
-	fclose(to);
+	f->says = conf_kit_says(&f->errors);
 	return r;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alert/alert_secrets.h"
+#include "tests/unit/conf_kit.h"
 #include "tests/unit/test.h"
 
 static const char text[] =
@@ -44,16 +45,6 @@ fixture_init(struct fixture *f)
 	setenv("U1", "https://one.example/x?y", 1);
 	setenv("U2", "http://two.example", 1);
 	setenv("B1", "bearer", 1);
-}
-
-static void
-fixture_say(struct fixture *f)
-{
-	size_t len;
-	FILE *to = open_memstream(&f->says, &len);
-
-	conf_errors_print(&f->errors, to);
-	fclose(to);
 }
 
 static void
@@ -153,7 +144,7 @@ test_wrong(void **state)
 						    &f.errors, &s),
 				 -EINVAL);
 		assert_null(s);
-		fixture_say(&f);
+		f.says = conf_kit_says(&f.errors);
 		print_message("%s", f.says);
 		assert_non_null(strstr(f.says, rows[i].says));
 		if (rows[i].value != NULL)

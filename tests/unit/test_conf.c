@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/conf.h"
+#include "tests/unit/conf_kit.h"
 #include "base/xalloc.h"
 
 /* --- a configuration of our own ---------------------------------------------- */
@@ -109,16 +110,6 @@ struct fixture {
 };
 
 static void
-fixture_say(struct fixture *f)
-{
-	size_t len;
-	FILE *to = open_memstream(&f->says, &len);
-
-	conf_errors_print(&f->errors, to);
-	fclose(to);
-}
-
-static void
 fixture_load(struct fixture *f, const char *text, size_t len)
 {
 	int r;
@@ -129,7 +120,7 @@ fixture_load(struct fixture *f, const char *text, size_t len)
 	r = conf_load_text("t", text, len, &outer_table, &f->arena, &f->errors,
 			   &f->out);
 	assert_int_equal(r, f->errors.total > 0 ? -EINVAL : 0);
-	fixture_say(f);
+	f->says = conf_kit_says(&f->errors);
 }
 
 static void
@@ -439,7 +430,7 @@ fixture_load_file(struct fixture *f, const char *dir, const char *name)
 	conf_errors_init(&f->errors);
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	conf_load(path, &outer_table, &f->arena, &f->errors, &f->out);
-	fixture_say(f);
+	f->says = conf_kit_says(&f->errors);
 	len = strlen(dir) + 1;
 	snprintf(path, sizeof(path), "%s/", dir);
 	while ((at = strstr(f->says, path)) != NULL)

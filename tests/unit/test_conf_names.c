@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "base/conf.h"
+#include "tests/unit/conf_kit.h"
 
 /* A tree: each of them may have more of them. */
 struct branch {
-	char *name; /* "" in a list */
+	char *name; /* NULL in a list */
 	int64_t wait_ms, count;
 	struct conf_strings words;
 	struct conf_list more;
@@ -93,17 +94,12 @@ struct fixture {
 static void
 fixture_load(struct fixture *f, const char *text)
 {
-	size_t len;
-	FILE *to;
-
 	memset(f, 0, sizeof(*f));
 	arena_init(&f->arena);
 	conf_errors_init(&f->errors);
 	conf_load_text("t", text, strlen(text), &outer_table, &f->arena,
 		       &f->errors, &f->out);
-	to = open_memstream(&f->says, &len);
-	conf_errors_print(&f->errors, to);
-	fclose(to);
+	f->says = conf_kit_says(&f->errors);
 }
 
 static void
@@ -136,6 +132,34 @@ test_pairs(void **state)
 	fixture_done(&f);
 }
 
+/* What a branch has; -1: nothing was said of it. */
+struct expected {
+	const char *name;
+	int64_t wait_ms, count;
+	int words, more;
+};
+
+static void
+branches_are(const struct conf_list *list, const struct expected *want,
+	     size_t n)
+{
+	const struct branch *v = list->v;
+
+	assert_int_equal(list->n, n);
+	for (size_t i = 0; i < n; i++) {
+		if (want[i].name == NULL)
+			assert_null(v[i].name);
+		else
+			assert_string_equal(v[i].name, want[i].name);
+		assert_int_equal(v[i].wait_ms, want[i].wait_ms);
+		assert_int_equal(v[i].count, want[i].count);
+		assert_int_equal(v[i].words.v ? (int)v[i].words.n : -1,
+				 want[i].words);
+		assert_int_equal(v[i].more.v ? (int)v[i].more.n : -1,
+				 want[i].more);
+	}
+}
+
 static void
 test_named(void **state)
 {
@@ -143,28 +167,17 @@ test_named(void **state)
 		"named:\n"
 		"  x: {wait: 0s, count: 4, words: [], more: [{wait: 2s}, {}]}\n"
 		"  y: {}\n";
-	const struct branch *b, *more;
+	static const struct expected named[] = {{"x", 0, 4, 0, 2},
+						{"y", -1, -1, -1, -1}};
+	static const struct expected more[] = {{NULL, 2000, -1, -1, -1},
+					       {NULL, -1, -1, -1, -1}};
 	struct fixture f;
 
 	(void)state;
 	fixture_load(&f, text);
 	assert_string_equal(f.says, "");
-	assert_int_equal(f.out.named.n, 2);
-	b = f.out.named.v;
-	assert_string_equal(b[0].name, "x");
-	assert_int_equal(b[0].wait_ms, 0);
-	assert_int_equal(b[0].count, 4);
-	assert_int_equal(b[0].words.n, 0);
-	assert_non_null(b[0].words.v);
-	assert_int_equal(b[0].more.n, 2);
-	more = b[0].more.v;
-	assert_int_equal(more[0].wait_ms, 2000);
-	assert_int_equal(more[1].wait_ms, -1);
-	assert_string_equal(b[1].name, "y");
-	assert_int_equal(b[1].wait_ms, -1);
-	assert_int_equal(b[1].count, -1);
-	assert_null(b[1].words.v);
-	assert_null(b[1].more.v);
+	branches_are(&f.out.named, named, 2);
+	branches_are(&((const struct branch *)f.out.named.v)->more, more, 2);
 	fixture_done(&f);
 }
 

@@ -167,23 +167,73 @@ compile(const char *name, const char *text)
 	return m;
 }
 
+/* At most MAX bytes of TEXT with ROOT's values into OUT, which is the caller's. */
+static int
+render(const char *name, const char *text, const struct mustache_value *values,
+       enum mustache_escape escape, size_t max, struct buf *out)
+{
+	struct mustache *m = compile(name, text);
+	int r;
+
+	buf_init(out, max);
+	r = mustache_render(m, values, escape, out);
+	mustache_free(&m);
+	assert_null(m);
+	return r;
+}
+
 static void
 test_render(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ROWS(rows); i++) {
-		struct mustache *m = compile(rows[i].name, rows[i].text);
 		struct buf out;
 
-		buf_init(&out, 1000);
-		assert_int_equal(
-			mustache_render(m, &root, rows[i].escape, &out), 0);
+		assert_int_equal(render(rows[i].name, rows[i].text, &root,
+					rows[i].escape, 1000, &out),
+				 0);
 		if (strcmp(buf_str(&out), rows[i].out) != 0)
 			fail_msg("%s: \"%s\", not \"%s\"", rows[i].name,
 				 buf_str(&out), rows[i].out);
 		buf_done(&out);
-		mustache_free(&m);
-		assert_null(m);
+	}
+}
+
+static const struct mustache_value hundred[100];
+static const struct mustache_field hundred_field[] = {{"w", LIST(hundred)}};
+static const struct mustache_value many = OBJECT(hundred_field);
+
+static const struct {
+	const char *name, *text;
+	const struct mustache_value *values;
+	size_t max;
+	int r;
+} too_much[] = {
+	{"just enough", "{{x}}{{x}}", &root, 10, 0},
+	{"more than the ceiling", "{{x}}{{x}}", &root, 9, -EMSGSIZE},
+	{"a hundred, thrice: a million rounds",
+	 "{{#w}}{{#w}}{{#w}}{{/w}}"
+	 "{{/w}}{{/w}}",
+	 &many, 10, -E2BIG},
+	{"a hundred, six times: 10^12 rounds",
+	 "{{#w}}{{#w}}{{#w}}{{#w}}{{#w}}{{#w}}"
+	 "{{/w}}{{/w}}{{/w}}{{/w}}{{/w}}{{/w}}",
+	 &many, 10, -E2BIG},
+};
+
+static void
+test_too_much(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(too_much); i++) {
+		struct buf out;
+		int r = render(too_much[i].name, too_much[i].text,
+			       too_much[i].values, MUSTACHE_PLAIN,
+			       too_much[i].max, &out);
+
+		if (r != too_much[i].r)
+			fail_msg("%s: %d", too_much[i].name, r);
+		buf_done(&out);
 	}
 }
 
@@ -259,41 +309,6 @@ test_limits(void **state)
 	free(big);
 }
 
-static void
-test_ceiling(void **state)
-{
-	struct mustache *m = compile("ceiling", "{{x}}{{x}}");
-	struct buf out;
-
-	(void)state;
-	buf_init(&out, 9);
-	assert_int_equal(mustache_render(m, &root, MUSTACHE_PLAIN, &out),
-			 -EMSGSIZE);
-	buf_done(&out);
-	mustache_free(&m);
-}
-
-/* A hundred words within each other six times would take 10^12 rounds. */
-static void
-test_steps(void **state)
-{
-	static struct mustache_value hundred[100];
-	const struct mustache_field field = {"w", LIST(hundred)};
-	const struct mustache_value many = {
-		.kind = MUSTACHE_OBJECT, .n = 1, .fields = &field};
-	struct mustache *m = compile("steps", "{{#w}}{{#w}}{{#w}}{{#w}}{{#w}}"
-					      "{{#w}}{{/w}}{{/w}}{{/w}}{{/w}}"
-					      "{{/w}}{{/w}}");
-	struct buf out;
-
-	(void)state;
-	buf_init(&out, 10);
-	assert_int_equal(mustache_render(m, &many, MUSTACHE_PLAIN, &out),
-			 -E2BIG);
-	buf_done(&out);
-	mustache_free(&m);
-}
-
 static bool
 name_join(void *arg, const char *name, int line)
 {
@@ -306,6 +321,13 @@ name_join(void *arg, const char *name, int line)
 static void
 test_names(void **state)
 {
+	static const struct {
+		const char *name;
+		bool used;
+	} uses[] = {
+		{"a", true},  {"b", true},  {"b.c", true},  {"g", true},
+		{"c", false}, {"f", false}, {"sto", false},
+	};
 	struct mustache *m =
 		compile("names", "text{{a}}\n{{#b.c}}{{{d}}}\n{{/b.c}}{{^e}}"
 				 "{{/e}}{{! f }}{{stop}}{{g}}");
@@ -315,13 +337,9 @@ test_names(void **state)
 	buf_init(&names, 100);
 	mustache_each_name(m, name_join, &names);
 	assert_string_equal(buf_str(&names), "1:a 2:b.c 2:d 3:e 3:stop ");
-	assert_true(mustache_uses(m, "a"));
-	assert_true(mustache_uses(m, "b"));
-	assert_true(mustache_uses(m, "b.c"));
-	assert_true(mustache_uses(m, "g"));
-	assert_false(mustache_uses(m, "c"));
-	assert_false(mustache_uses(m, "f"));
-	assert_false(mustache_uses(m, "sto"));
+	for (size_t i = 0; i < ROWS(uses); i++)
+		if (mustache_uses(m, uses[i].name) != uses[i].used)
+			fail_msg("%s", uses[i].name);
 	assert_int_equal(mustache_fixed_len(m), 4);
 	buf_done(&names);
 	mustache_free(&m);
@@ -331,9 +349,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_render), cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_limits), cmocka_unit_test(test_ceiling),
-		cmocka_unit_test(test_steps),  cmocka_unit_test(test_names),
+		cmocka_unit_test(test_render), cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_errors), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
