@@ -118,6 +118,8 @@ maker_end(struct maker *m)
 	if (labels_finish(&m->labels, &labels) < 0)
 		return intake_refuse(in, "labels of more than %d bytes",
 				     LABELS_BYTES_MAX);
+	if (labels.n == 0)
+		return intake_refuse(in, "an alert without labels");
 	alert = alert_batch_add(in->batch);
 	if (alert == NULL)
 		return intake_refuse(in, "more than %d alerts",

@@ -37,11 +37,13 @@ sum_values(const struct labels *l)
 }
 
 static void
-check_alert(const struct alert *a)
+check_alert(const struct alert *a, enum source_kind kind)
 {
 	const char *summary = labels_get(&a->annotations, "summary");
 
-	must(labels_get(&a->labels, "alertname") != NULL);
+	must(a->labels.n > 0);
+	must(kind == SOURCE_ALERTMANAGER ||
+	     labels_get(&a->labels, "alertname") != NULL);
 	check_labels(&a->labels);
 	check_labels(&a->annotations);
 	must(sum_values(&a->labels) <= LABELS_BYTES_MAX);
@@ -113,7 +115,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	must(batch.n == 0 || r == 0 || r == -EINVAL);
 	must(batch.n <= ALERT_BATCH_MAX);
 	for (size_t i = 0; i < batch.n; i++)
-		check_alert(&batch.v[i]);
+		check_alert(&batch.v[i], source.kind);
 	free(why);
 	alert_batch_done(&batch);
 	secret_free(&secret);

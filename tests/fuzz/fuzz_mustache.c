@@ -37,6 +37,21 @@ check_output(const struct buf *out, enum mustache_escape escape)
 	}
 }
 
+/* No control character but the tab, no line end, nothing that turns text. */
+static void
+check_line(const char *s)
+{
+	size_t len = strlen(s), n;
+	uint32_t c;
+
+	for (; len > 0; s += n, len -= n) {
+		n = utf8_next(s, len, &c);
+		must(n > 0 && !utf8_is_turn(c));
+		must((c >= ' ' || c == '\t') && (c < 0x7f || c > 0x9f));
+		must(c != 0x2028 && c != 0x2029);
+	}
+}
+
 static void
 check_value(const char *text)
 {
@@ -45,6 +60,12 @@ check_value(const char *text)
 
 		buf_init(&out, OUT_MAX * 8);
 		must(mustache_write(text, (enum mustache_escape)e, &out) == 0);
+		check_output(&out, (enum mustache_escape)e);
+		check_line(buf_str(&out));
+		buf_done(&out);
+		buf_init(&out, OUT_MAX * 8);
+		must(mustache_write_lines(text, (enum mustache_escape)e,
+					  &out) == 0);
 		check_output(&out, (enum mustache_escape)e);
 		buf_done(&out);
 	}
