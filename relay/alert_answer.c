@@ -1,6 +1,5 @@
 #include "relay/alert_answer.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,16 +7,12 @@
 #include "base/tally.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
-#include "deliver/expand.h"
 #include "relay/alerts.h"
-#include "relay/notify.h"
-#include "verdict/dkim_sign.h"
+#include "relay/own_mail.h"
 
-#define ANSWER_MAX        ((size_t)4 * 1024)
-#define ANSWER_SIGNED_MAX ((size_t)16 * 1024)
-#define ANSWER_ID_MAX     250
-#define ADDRESSES_KEPT    1000
-#define MARK_MS           (INT64_C(30) * 24 * 3600 * 1000)
+#define ANSWER_ID_MAX  250
+#define ADDRESSES_KEPT 1000
+#define MARK_MS        (INT64_C(30) * 24 * 3600 * 1000)
 
 static const struct conf_rate answer_rate = {1, INT64_C(3600) * 1000};
 
@@ -119,65 +114,7 @@ answer_text(struct answering *a, const struct alert_answer_conf *conf,
 		host, conf->to, conf->asked, date, id, thread, mark, conf->why);
 }
 
-/* As all mail of ours: signed where there is a key, and without where that
- * fails. */
-static int
-answer_write(const struct answering *a, struct draft *draft, const char *text)
-{
-	time_t now = (time_t)(loop_wall_ms(relay_home(a->relay)) / 1000);
-	size_t len = strlen(text);
-	struct buf fields;
-	int result = 0;
-
-	buf_init(&fields, ANSWER_SIGNED_MAX);
-	if (dkim_sign_message(a->relay->snapshot->keys, text, len, now,
-			      &fields) == 0 &&
-	    fields.len > 0)
-		result = draft_write(draft, fields.data, fields.len);
-	buf_done(&fields);
-	return result < 0 ? result : draft_write(draft, text, len);
-}
-
-static void
-answer_commit(struct answering *a, struct draft **draft, const char *id,
-	      const struct expansion *to)
-{
-	struct envelope_rcpt *rcpt =
-		arena_alloc(&a->arena, to->n * sizeof(*rcpt));
-	const struct envelope env = {
-		.sender = "",
-		.class = QUEUE_ALERT,
-		.flow = queue_flow("alert", NULL),
-		.message_id = id,
-		.teller = NOTIFY_TELLER,
-		.nrcpt = to->n,
-		.rcpt = rcpt,
-	};
-
-	for (size_t i = 0; i < to->n; i++)
-		rcpt[i] = (struct envelope_rcpt){
-			.address = to->v[i].address,
-			.copy = to->v[i].copy,
-			.agent = to->v[i].route.agent,
-			.dest = to->v[i].route.dest,
-			.route = to->v[i].route.rule,
-		};
-	draft_commit(draft, &env, answer_committed);
-}
-
 /* --- who gets one -------------------------------------------------------------- */
-
-static bool
-answer_find(struct answering *a, struct expansion *ret)
-{
-	struct address to;
-	const char *why;
-
-	return address_parse(a->to, &a->arena, &to, &why) == 0 &&
-	       utf8_is_ascii(a->to) &&
-	       expand_rcpt(a->relay->snapshot->routing, "", &to, true,
-			   &a->arena, ret) == EXPAND_OK;
-}
 
 static bool
 answer_is_due(struct relay *r, const char *to)
@@ -188,37 +125,31 @@ answer_is_due(struct relay *r, const char *to)
 			      loop_mono_ms(relay_home(r)));
 }
 
-static void
+/* 0: answer_committed() follows; else it is over, and what DONE gets. */
+static int
 answer_send(struct answering *a, const struct alert_answer_conf *conf)
 {
-	struct loop *home = relay_home(a->relay);
-	char name[QUEUE_ID_LEN];
-	struct expansion to;
-	struct draft *draft;
-	const char *id;
+	struct address to;
+	struct own_mail mail = {
+		.relay = a->relay,
+		.arena = &a->arena,
+		.to = &to,
+		.class = QUEUE_ALERT,
+		.flow = "alert",
+		.handle = a->handle,
+	};
+	const char *why, *text;
 	int result;
 
 	/* There is no way to them: nothing would be gained by trying again. */
-	if (!answer_is_due(a->relay, a->to) || !answer_find(a, &to)) {
-		answer_end(a, 0);
-		return;
-	}
-	result = draft_open(a->relay->queue, ANSWER_MAX + ANSWER_SIGNED_MAX,
-			    STORE_NEED_NOTICE, home, a->handle, NULL, &draft);
-	if (result < 0) {
-		answer_end(a, result);
-		return;
-	}
-	queue_id_text(draft_id(draft), name);
-	id = arena_printf(&a->arena, "%s@%s", name,
-			  relay_config(a->relay)->hostname);
-	result = answer_write(a, draft, answer_text(a, conf, id));
-	if (result < 0) {
-		draft_abandon(&draft);
-		answer_end(a, result);
-		return;
-	}
-	answer_commit(a, &draft, id, &to);
+	if (!answer_is_due(a->relay, a->to) || !utf8_is_ascii(a->to) ||
+	    address_parse(a->to, &a->arena, &to, &why) < 0)
+		return 1;
+	result = own_mail_begin(&mail);
+	if (result != 0)
+		return result;
+	text = answer_text(a, conf, mail.message_id);
+	return own_mail_send(&mail, text, strlen(text), answer_committed);
 }
 
 void
@@ -226,6 +157,7 @@ alert_answer(struct relay *r, const struct alert_answer_conf *conf,
 	     alert_answer_fn *done, void *arg)
 {
 	struct answering *a = xcalloc(1, sizeof(*a));
+	int result;
 
 	a->relay = r;
 	a->handle = loop_handle_new(relay_home(r), a);
@@ -233,5 +165,7 @@ alert_answer(struct relay *r, const struct alert_answer_conf *conf,
 	a->to = arena_strdup(&a->arena, conf->to);
 	a->done = done;
 	a->arg = arg;
-	answer_send(a, conf);
+	result = answer_send(a, conf);
+	if (result != 0)
+		answer_end(a, result);
 }

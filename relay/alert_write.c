@@ -8,8 +8,8 @@
 #include "alert/rules.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
-#include "deliver/expand.h"
 #include "mail/header.h"
+#include "relay/own_mail.h"
 #include "verdict/dkim_pool.h"
 
 /* A notice travels with the records that it changes: within a draft's memory. */
@@ -137,7 +137,6 @@ static void
 aw_recipients(const struct alert_writing *w)
 {
 	struct engine_letter *l = w->letter;
-	struct envelope_rcpt *rcpt;
 	struct expansion to;
 	struct address a;
 	const char *why;
@@ -148,17 +147,7 @@ aw_recipients(const struct alert_writing *w)
 		aw_nowhere(l);
 		return;
 	}
-	rcpt = arena_alloc(&l->arena, to.n * sizeof(*rcpt));
-	for (size_t i = 0; i < to.n; i++)
-		rcpt[i] = (struct envelope_rcpt){
-			.address = to.v[i].address,
-			.original = to.v[i].copy ? NULL : l->to->address,
-			.copy = to.v[i].copy,
-			.agent = to.v[i].route.agent,
-			.dest = to.v[i].route.dest,
-			.route = to.v[i].route.rule,
-		};
-	l->rcpt = rcpt;
+	l->rcpt = own_mail_rcpts(&to, l->to->address, &l->arena);
 	l->nrcpt = to.n;
 }
 

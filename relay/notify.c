@@ -6,17 +6,14 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "deliver/expand.h"
 #include "queue/teller.h"
-#include "verdict/dkim_sign.h"
+#include "relay/own_mail.h"
 
-#define NT_TICK_MS    2000
-#define NT_AGAIN_MS   (INT64_C(60) * 1000)
-#define NT_HOUR_MS    (INT64_C(60) * 60 * 1000)
-#define NT_LINES      10
-#define NT_LINE_MAX   600
-#define NT_MAIL_MAX   ((size_t)16 * 1024)
-#define NT_SIGNED_MAX ((size_t)16 * 1024)
+#define NT_TICK_MS  2000
+#define NT_AGAIN_MS (INT64_C(60) * 1000)
+#define NT_HOUR_MS  (INT64_C(60) * 60 * 1000)
+#define NT_LINES    10
+#define NT_LINE_MAX 600
 
 struct nt_kind {
 	uint64_t total, told; /* heard; of those, before the last mail */
@@ -148,25 +145,26 @@ nt_put_line(struct buf *mail, const char *line)
 
 static void
 nt_put_header(struct notify *n, enum config_notify k,
-	      const struct nt_kind *kind, const char *to, const char *id,
-	      struct buf *mail)
+	      const struct nt_kind *kind, const struct own_mail *mail,
+	      struct buf *text)
 {
 	const char *host = relay_config(n->relay)->hostname;
-	char date[CLOCK_RFC5322_LEN], *text;
+	char date[CLOCK_RFC5322_LEN], *header;
 
 	clock_rfc5322(clock_wall_ms(n->relay->clock), date);
-	text = xasprintf("From: Belfry <MAILER-DAEMON@%s>\r\n"
-			 "To: %s\r\n"
-			 "Subject: Belfry at %s: %s (%llu)\r\n"
-			 "Date: %s\r\n"
-			 "Message-ID: <%s>\r\n"
-			 "Auto-Submitted: auto-generated\r\n"
-			 "MIME-Version: 1.0\r\n"
-			 "Content-Type: text/plain; charset=us-ascii\r\n\r\n",
-			 host, to, host, nt_words[k].subject,
-			 (unsigned long long)nt_count(kind), date, id);
-	buf_append_str(mail, text);
-	free(text);
+	header = xasprintf(
+		"From: Belfry <MAILER-DAEMON@%s>\r\n"
+		"To: %s\r\n"
+		"Subject: Belfry at %s: %s (%llu)\r\n"
+		"Date: %s\r\n"
+		"Message-ID: <%s>\r\n"
+		"Auto-Submitted: auto-generated\r\n"
+		"MIME-Version: 1.0\r\n"
+		"Content-Type: text/plain; charset=us-ascii\r\n\r\n",
+		host, mail->way.v[0].address, host, nt_words[k].subject,
+		(unsigned long long)nt_count(kind), date, mail->message_id);
+	buf_append_str(text, header);
+	free(header);
 }
 
 static void
@@ -218,91 +216,33 @@ nt_committed(void *object, int result, uint64_t id)
 	}
 }
 
-static void
-nt_commit(struct draft **draft, const char *id, const struct expansion *to,
-	  struct arena *arena)
-{
-	struct envelope_rcpt *rcpt = arena_alloc(arena, to->n * sizeof(*rcpt));
-	struct envelope env = {
-		.sender = "",
-		.class = QUEUE_NORMAL,
-		.flow = queue_flow("notify", NULL),
-		.message_id = id,
-		.teller = NOTIFY_TELLER,
-		.nrcpt = to->n,
-		.rcpt = rcpt,
-	};
-
-	for (size_t i = 0; i < to->n; i++)
-		rcpt[i] = (struct envelope_rcpt){
-			.address = to->v[i].address,
-			.copy = to->v[i].copy,
-			.agent = to->v[i].route.agent,
-			.dest = to->v[i].route.dest,
-			.route = to->v[i].route.rule,
-		};
-	draft_commit(draft, &env, nt_committed);
-}
-
-/* With our signature, where there is a key; without, where it fails. One an hour
- * need not go through the pool. */
-static int
-nt_write(struct notify *n, struct draft *draft, const struct buf *mail)
-{
-	time_t now = (time_t)(clock_wall_ms(n->relay->clock) / 1000);
-	struct buf fields;
-	int result = 0;
-
-	buf_init(&fields, NT_SIGNED_MAX);
-	if (dkim_sign_message(n->relay->snapshot->keys, mail->data, mail->len,
-			      now, &fields) == 0 &&
-	    fields.len > 0)
-		result = draft_write(draft, fields.data, fields.len);
-	buf_done(&fields);
-	return result < 0 ? result : draft_write(draft, mail->data, mail->len);
-}
-
-/* Its end is nt_committed(); when it can't begin, the next tick tries again. */
+/* To whoever is postmaster. Its end is nt_committed(); when it can't begin, the
+ * next tick tries again. */
 static void
 nt_send(struct notify *n, enum config_notify k, const struct nt_kind *kind,
-	const struct expansion *to, struct arena *arena)
-{
-	struct relay *r = n->relay;
-	char text[QUEUE_ID_LEN], *id;
-	struct draft *draft;
-	struct buf mail;
-	int result;
-
-	result = draft_open(r->queue, NT_MAIL_MAX + NT_SIGNED_MAX,
-			    STORE_NEED_NOTICE, relay_home(r), n->handle, NULL,
-			    &draft);
-	if (result < 0)
-		return;
-	queue_id_text(draft_id(draft), text);
-	id = xasprintf("%s@%s", text, relay_config(r)->hostname);
-	buf_init(&mail, NT_MAIL_MAX);
-	nt_put_header(n, k, kind, to->v[0].address, id, &mail);
-	nt_put_text(kind, k, &mail);
-	result = nt_write(n, draft, &mail);
-	if (result >= 0) {
-		n->kind[k].mail_id = draft_id(draft);
-		n->kind[k].mail_told = kind->total;
-		nt_commit(&draft, id, to, arena);
-	} else {
-		draft_abandon(&draft);
-	}
-	buf_done(&mail);
-	free(id);
-}
-
-/* Whoever is postmaster, through aliases and routes. */
-static bool
-nt_find(struct notify *n, struct arena *arena, struct expansion *ret)
+	struct arena *arena)
 {
 	const struct address postmaster = {"postmaster", ""};
+	struct own_mail mail = {
+		.relay = n->relay,
+		.arena = arena,
+		.to = &postmaster,
+		.class = QUEUE_NORMAL,
+		.flow = "notify",
+		.handle = n->handle,
+	};
+	struct buf text;
 
-	return expand_rcpt(n->relay->snapshot->routing, "", &postmaster, true,
-			   arena, ret) == EXPAND_OK;
+	if (own_mail_begin(&mail) != 0)
+		return;
+	buf_init(&text, OWN_MAIL_MAX);
+	nt_put_header(n, k, kind, &mail, &text);
+	nt_put_text(kind, k, &text);
+	if (own_mail_send(&mail, text.data, text.len, nt_committed) == 0) {
+		n->kind[k].mail_id = mail.id;
+		n->kind[k].mail_told = kind->total;
+	}
+	buf_done(&text);
 }
 
 static bool
@@ -323,7 +263,6 @@ nt_look(struct notify *n, enum config_notify k, int64_t now)
 {
 	struct nt_kind kind;
 	struct arena arena;
-	struct expansion to;
 	bool due;
 
 	pthread_mutex_lock(&n->mutex);
@@ -333,8 +272,7 @@ nt_look(struct notify *n, enum config_notify k, int64_t now)
 	if (!due)
 		return;
 	arena_init(&arena);
-	if (nt_find(n, &arena, &to))
-		nt_send(n, k, &kind, &to, &arena);
+	nt_send(n, k, &kind, &arena);
 	arena_done(&arena);
 }
 
