@@ -195,7 +195,7 @@ se_verify(struct session *s, SMFICTX *ctx)
 	struct verdict *v = s->mail->verdict;
 	const struct verdict_result *r = verdict_end(v);
 
-	verdict_log(&s->log, v, r,
+	verdict_log(&s->log, v, r, verdict_message(v)->sender,
 		    (const struct log_field[]){
 			    LOG_STR("mta_id", session_mta_id(ctx)),
 			    {0, LOG_END, 0, 0}});

@@ -466,6 +466,8 @@ void watch_done(struct queue *q);
 void stats_init(struct queue *q);
 void stats_turn(struct queue *q, struct store_txn *txn, int64_t now_mono_ms);
 void stats_count_turn(struct queue *q);
+/* ADDRESS as the log may have it; its domain where it is a SECRET one's. */
+const char *log_name(const char *address, bool secret);
 void log_deliver(const struct log_context *log, uint64_t id, bool secret,
 		 const struct rcpt *r, const char *relay,
 		 const struct attempt_tls *tls, const char *status,

@@ -87,7 +87,7 @@ const char *const queue_tls_names[] = {
 
 /* --- the log line -------------------------------------------------------- */
 
-static const char *
+const char *
 log_name(const char *address, bool secret)
 {
 	const char *at = secret ? strrchr(address, '@') : address;

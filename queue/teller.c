@@ -81,12 +81,14 @@ tell_what(const struct rcpt *r)
 }
 
 static void
-tell_fill_rcpt(struct tell *t, struct tell_rcpt *tr, uint32_t n,
-	       const struct rcpt *r)
+tell_fill_rcpt(struct tell_impl *ti, uint32_t n, const struct rcpt *r)
 {
-	(void)t;
+	const struct queue_agent *agent = queue_find_agent(ti->q, r->agent);
+	struct tell_rcpt *tr = &ti->t.rcpt[ti->t.nrcpt++];
+
 	tr->n = n;
 	tr->address = r->address;
+	tr->shown = log_name(r->address, agent != NULL && agent->secret);
 	tr->original = r->original[0] != '\0' ? r->original : r->address;
 	tr->orcpt = r->orcpt[0] != '\0' ? r->orcpt : NULL;
 	tr->notify = r->notify;
@@ -116,7 +118,7 @@ tell_read_late(struct tell_impl *ti, struct store_txn *txn,
 		if (r > 0 && t->nrcpt < m->nrcpt &&
 		    wish_is_late(&look, txn, &t->arena, m, &rcpt) &&
 		    rcpt.last_ms > 0)
-			tell_fill_rcpt(t, &t->rcpt[t->nrcpt++], n, &rcpt);
+			tell_fill_rcpt(ti, n, &rcpt);
 	}
 	return 0;
 }
@@ -139,7 +141,7 @@ tell_read_rcpts(struct tell_impl *ti, struct store_txn *txn,
 			return r;
 		if (r > 0 && t->nrcpt < m->nrcpt &&
 		    (rcpt.state == RCPT_FAILED || rcpt.state == RCPT_SERVED))
-			tell_fill_rcpt(t, &t->rcpt[t->nrcpt++], n, &rcpt);
+			tell_fill_rcpt(ti, n, &rcpt);
 		else
 			left += r < 0 || !rcpt.copy;
 	}
@@ -441,7 +443,7 @@ tell_log_double(struct tell_impl *ti)
 		reply_line(&ti->t.rcpt[i].reply, reply, sizeof(reply));
 		log_event(ti->q->log, LOG_WARNING, "double_bounce",
 			  LOG_STR("id", id), LOG_ADDR("from", ti->t.sender),
-			  LOG_ADDR("to", ti->t.rcpt[i].address),
+			  LOG_ADDR("to", ti->t.rcpt[i].shown),
 			  LOG_STR("reply", reply));
 	}
 	if (ti->q->metric.double_bounces != NULL)

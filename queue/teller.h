@@ -27,6 +27,7 @@ enum tell_what {
 struct tell_rcpt {
 	uint32_t n;
 	const char *address, *original;
+	const char *shown; /* the address as the log may have it */
 	const char *orcpt; /* RFC 3461, decoded; NULL: none */
 	uint8_t notify;    /* enum dsn_notify; 0: not said */
 	enum tell_what what;

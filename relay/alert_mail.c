@@ -570,7 +570,7 @@ alert_mail_shown(const struct snapshot *s, const char *address, struct arena *a)
 	struct route route;
 	const char *why;
 
-	if (address_parse(address, a, &to, &why) == 0 &&
+	if (address != NULL && address_parse(address, a, &to, &why) == 0 &&
 	    route_find(s->routing, "", &to, &route) == 0 &&
 	    am_is_agents(&route, address))
 		return mail_intake_shown(address, a);

@@ -18,8 +18,8 @@ void alert_mail_init(struct relay *r);
 /* Are all recipients TO such as the agent may know, if they are its at all? From
  * any thread. */
 bool alert_mail_takes(const struct snapshot *s, const struct expansion *to);
-/* ADDRESS, of whose mail it may be said in the log who it was for: without the
- * token where it is the agent's. From any thread; in A, or itself. */
+/* ADDRESS as the log may have it: without the token where it is the agent's. NULL
+ * is fine. From any thread; in A, or itself. */
 const char *alert_mail_shown(const struct snapshot *s, const char *address,
 			     struct arena *a);
 

@@ -301,7 +301,7 @@ nt_told(void *ctx, struct loop *loop, struct tell *tell)
 	for (size_t i = 0; i < tell->nrcpt; i++)
 		log_event(&n->relay->log_root, LOG_WARNING, "notify_failed",
 			  LOG_STR("id", id),
-			  LOG_ADDR("to", tell->rcpt[i].address));
+			  LOG_ADDR("to", tell->rcpt[i].shown));
 	tell_commit(&tell, NULL, NULL, NULL, NULL);
 }
 

@@ -287,7 +287,9 @@ session_accepted(void *arg, uint64_t id, const struct envelope *env,
 	struct session *s = arg;
 	const struct xclient *x = s->smtp.forward;
 	char text[QUEUE_ID_LEN], origin[SESSION_ORIGIN_MAX];
+	struct arena scratch;
 
+	arena_init(&scratch);
 	s->last_id = id;
 	queue_id_text(id, text);
 	metric_add(s->service->accepted[env->class], 1);
@@ -295,14 +297,17 @@ session_accepted(void *arg, uint64_t id, const struct envelope *env,
 		&s->log, LOG_INFO, "accept", LOG_STR("id", text),
 		LOG_STR("client", s->client_text),
 		LOG_ADDR("user", session_user(s)),
-		LOG_ADDR("from", env->sender), LOG_INT("nrcpt", env->nrcpt),
-		LOG_INT("size", size), LOG_EXACT("msgid", env->message_id),
+		LOG_ADDR("from",
+			 alert_mail_shown(s->snapshot, env->sender, &scratch)),
+		LOG_INT("nrcpt", env->nrcpt), LOG_INT("size", size),
+		LOG_EXACT("msgid", env->message_id),
 		LOG_STR("origin", session_origin(s, origin, sizeof(origin))),
 		LOG_STR("origin_id",
 			x != NULL ? x->value[XCLIENT_IDENT] : NULL),
 		LOG_STR("listener", s->service->name),
 		LOG_STR("tls", s->tls != NULL ? s->tls->info.version : NULL),
 		LOG_STR("cipher", s->tls != NULL ? s->tls->info.cipher : NULL));
+	arena_done(&scratch);
 }
 
 static void
@@ -319,11 +324,10 @@ session_refused(void *arg, const struct smtp_in_refused *r)
 		  LOG_STR("verb", smtp_verb_names[r->verb]),
 		  LOG_INT("code", r->code), LOG_STR("dsn", r->dsn),
 		  LOG_STR("reason", smtp_in_refusals[r->no].reason),
-		  LOG_ADDR("from", r->from),
-		  LOG_ADDR("to", r->rcpt != NULL
-					 ? alert_mail_shown(s->snapshot,
-							    r->rcpt, &scratch)
-					 : NULL),
+		  LOG_ADDR("from",
+			   alert_mail_shown(s->snapshot, r->from, &scratch)),
+		  LOG_ADDR("to",
+			   alert_mail_shown(s->snapshot, r->rcpt, &scratch)),
 		  LOG_STR("origin", session_origin(s, origin, sizeof(origin))),
 		  LOG_STR("listener", s->service->name));
 	arena_done(&scratch);

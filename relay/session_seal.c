@@ -10,6 +10,7 @@
 
 #include "base/xalloc.h"
 #include "net/io.h"
+#include "relay/alert_mail.h"
 #include "relay/session_impl.h"
 #include "relay/smtp_in_seal.h"
 #include "verdict/dkim_pool.h"
@@ -110,6 +111,8 @@ session_judged(void *arg, uint64_t id, struct verdict *v,
 			       verdict_disposition_names[r->disposition], NULL),
 		   1);
 	verdict_log(&s->log, v, r,
+		    alert_mail_shown(s->snapshot, verdict_message(v)->sender,
+				     arena),
 		    (const struct log_field[]){
 			    LOG_STR("id", text),
 			    LOG_STR("listener", s->service->name),

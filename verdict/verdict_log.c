@@ -35,7 +35,8 @@ vl_text(const char *s)
 
 void
 verdict_log(const struct log_context *log, struct verdict *v,
-	    const struct verdict_result *r, const struct log_field *more)
+	    const struct verdict_result *r, const char *from,
+	    const struct log_field *more)
 {
 	const struct verdict_message *m = verdict_message(v);
 	const struct spf_verdict *spf =
@@ -53,7 +54,7 @@ verdict_log(const struct log_context *log, struct verdict *v,
 	}
 	fields[n++] = LOG_STR("client", ip);
 	fields[n++] = LOG_STR("helo", m->helo);
-	fields[n++] = LOG_ADDR("from", m->sender);
+	fields[n++] = LOG_ADDR("from", from);
 	fields[n++] = LOG_STR("author",
 			      dmarc != NULL ? vl_text(dmarc->author) : NULL);
 	fields[n++] = LOG_STR(

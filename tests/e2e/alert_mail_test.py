@@ -107,7 +107,7 @@ class AlertMail(harness.Case):
         belfryd.write_config()
         belfryd.start()
         client = self.client()
-        client.mail("root@nas.example")
+        client.mail("alert+b.abc@in.example")
         for token in ("rubbish", "b." + "a" * 48, TOKEN):
             code, said = client.rcpt(f"alert+{token}@in.example")
             if token == TOKEN:
@@ -128,6 +128,8 @@ class AlertMail(harness.Case):
         self.assertEqual({e["to"] for e in belfryd.events("refuse")
                           if "to" in e}, {"alert+*@in.example",
                                           "alert+b.*@in.example"})
+        self.assertEqual({e["from"] for e in belfryd.events("refuse")},
+                         {"alert+b.*@in.example"})
 
     def test_tokens_are_not_listed(self):
         belfryd = self.begin()
@@ -144,6 +146,8 @@ class AlertMail(harness.Case):
         said = belfryd.cli("queue", "list").stdout
         self.assertIn("alert+b.*@in.example", said)
         self.assertEqual(len(belfryd.queue()), 2)
+        self.assertEqual({e["from"] for e in belfryd.events("accept")},
+                         {"root@nas.example", "alert+b.*@in.example"})
         # What can be put into the queue again has it.
         out = belfryd.folder + "/out"
         belfryd.cli("queue", "export", out, "--to", "in.example")

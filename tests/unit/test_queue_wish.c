@@ -277,6 +277,26 @@ test_expiry_unwanted(void **state)
 	assert_int_equal(rig_logged(rig, "event=double_bounce"), 0);
 }
 
+/* Of whom nobody is told, the log has no more than of a delivery. */
+static void
+test_failure_of_secret(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_close(rig);
+	rig_open(rig);
+	queue_secret_agent(rig->q, "test");
+	rig_start(rig);
+	rig->report = true;
+	rig_send(rig, RIG_MAIL(.to = {"alert+token@x.org"}, .sender = ""));
+	rig_settle(rig);
+	rig_answer(rig, 0, ATTEMPT_NEVER, 550);
+	rig_settle(rig);
+	assert_int_equal(rig_logged(rig, "event=double_bounce"), 1);
+	assert_int_equal(rig_logged(rig, " to=@x.org reply="), 1);
+	assert_int_equal(rig_logged(rig, "token"), 0);
+}
+
 /* --- late ------------------------------------------------------------------ */
 
 static void
@@ -534,6 +554,7 @@ main(void)
 		RIG_TEST(test_gathered),
 		RIG_TEST(test_failure_unwanted),
 		RIG_TEST(test_expiry_unwanted),
+		RIG_TEST(test_failure_of_secret),
 		RIG_TEST(test_late_is_told_once),
 		RIG_TEST(test_who_hears_of_late),
 		RIG_TEST(test_late_at_a_dead_destination),

@@ -386,11 +386,11 @@ test_log(void **state)
 	court_init(&c);
 	zone_load(&k->zone, REJECT);
 	r = court_hear(&c, k, content_of(k, CHANGED));
-	verdict_log(&root, c.verdict, r, more);
+	verdict_log(&root, c.verdict, r, "ann*@example.org", more);
 	assert_memory_equal(
 		line,
 		"level=info event=verdict id=1F client=192.0.2.1 "
-		"helo=mail.example.org from=anna@example.org "
+		"helo=mail.example.org from=ann*@example.org "
 		"author=example.org spf=none dkim=example.org:fail dmarc=fail "
 		"policy=example.org disposition=mark "
 		"reason=\"example.org asks for reject",
