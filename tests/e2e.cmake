@@ -21,7 +21,9 @@ belfry_e2e_test(alert-hostile alert_hostile_test.py)
 belfry_e2e_test(alert-link alert_link_test.py)
 belfry_e2e_test(alert-loss alert_loss_test.py)
 belfry_e2e_test(alert-pages alert_pages_test.py)
-belfry_e2e_test(alert-prometheus alert_prometheus_test.py)
+belfry_e2e_test(alert-prometheus alert_prometheus_test.py Fires Relays)
+belfry_e2e_test(alert-prometheus-stopped alert_prometheus_test.py Away.test_stopped)
+belfry_e2e_test(alert-prometheus-frozen alert_prometheus_test.py Away.test_frozen)
 belfry_e2e_test(alert-mail alert_mail_test.py)
 belfry_e2e_test(alert-send alert_send_test.py)
 belfry_e2e_test(auth auth_test.py)
@@ -76,6 +78,8 @@ set_tests_properties(e2e.agents e2e.auth e2e.channels e2e.delivery e2e.drop e2e.
                      PROPERTIES LABELS "e2e;threads")
 set_tests_properties(e2e.agents-kill-50 e2e.kill-50
                      PROPERTIES LABELS "e2e;slow" TIMEOUT 1800)
+set_tests_properties(e2e.alert-prometheus-stopped e2e.alert-prometheus-frozen
+                     PROPERTIES LABELS "e2e;plain;slow" TIMEOUT 2400)
 set_tests_properties(e2e.paging-100000 PROPERTIES LABELS "e2e;plain;slow" TIMEOUT 1800)
 set_tests_properties(e2e.delayed e2e.drop-crash e2e.paging e2e.trace
                      PROPERTIES LABELS "e2e;plain")
