@@ -71,6 +71,7 @@ class FromAlertmanager(DocCase):
             file.write(ALERTMANAGER)
         self.names.append(("/etc/prometheus/alertmanager.yml", there))
         self.run_block(0)
+        self.belfryd.config["http"][0]["serve"].append("alerts")
         with open(os.path.join(folder, "alerts.yaml"),
                   encoding="utf-8") as file:
             self.belfryd.write_config(lab.yaml(self.belfryd.config) + "\n"
