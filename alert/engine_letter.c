@@ -217,7 +217,19 @@ alert_fill(struct engine *e, const struct intent *it, uint32_t slot,
 	};
 }
 
-/* The news first, what is critical before the rest. */
+/* The news first; of many, most of which are over, what still fires. */
+static bool
+alert_is_first(const struct render_notice *rn, const struct intent *it,
+	       uint32_t slot, bool is_new)
+{
+	if (rn->kind == NOTICE_PARTLY &&
+	    rn->nfiring + rn->nstale + rn->nresolved > ENGINE_LISTED_MAX)
+		return it->group->g->v[slot].incident->c.state !=
+		       INCIDENT_RESOLVED;
+	return is_new;
+}
+
+/* What is critical before the rest. */
 static void
 letter_alerts(struct letter *l, struct render_alert *v, int pass)
 {
@@ -233,7 +245,7 @@ letter_alerts(struct letter *l, struct render_alert *v, int pass)
 				return;
 			if (!alert_is_shown(it, i, &is_new))
 				continue;
-			rank = (is_new ? 0 : 2) +
+			rank = (alert_is_first(rn, it, i, is_new) ? 0 : 2) +
 			       (it->group->v[i].critical ? 0 : 1);
 			if (rank == pass)
 				alert_fill(e, it, i, is_new, &l->l.arena,
@@ -393,6 +405,8 @@ letter_fill(struct letter *l)
 	for (int pass = 0; pass < 4; pass++)
 		letter_alerts(l, v, pass);
 	rn->group_subject = letter_subject(lead, rn, arena);
+	if (lead->next != NULL) /* of several, those of one would mislead */
+		*labels = (struct labels){0};
 	letter_next(l);
 	if (fg->announce != NULL)
 		letter_announce(l, fg->announce);

@@ -539,6 +539,31 @@ test_crowd(void **state)
 	assert_non_null(strstr(engine_rig_mails(er), "(0 20000 0)"));
 }
 
+/* Of more than are shown, those that still fire are. */
+static void
+test_partly_many(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_alert v[ENGINE_LISTED_MAX + 10];
+	char labels[ENGINE_LISTED_MAX + 10][64];
+	size_t n = ENGINE_LISTED_MAX + 10;
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(labels[i], sizeof(labels[i]),
+			 "alertname=Disk host=h%zu", i);
+		v[i] = (struct engine_alert){.labels = labels[i]};
+	}
+	assert_int_equal(engine_rig_take(er, v, n), 0);
+	engine_rig_advance(er, 2 * MINUTE, SECOND);
+	for (size_t i = 0; i < n; i++)
+		v[i].resolved = true;
+	assert_int_equal(engine_rig_take(er, v, n - 5), 0);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_true(er->nmails >= 2);
+	assert_non_null(strstr(er->mails[er->nmails - 1].text, "partly"));
+	assert_non_null(strstr(er->mails[er->nmails - 1].text, "h59"));
+}
+
 int
 main(void)
 {
@@ -556,6 +581,7 @@ main(void)
 		cmocka_unit_test(test_reload_joined),
 		ENGINE_TEST(test_audience),
 		ENGINE_TEST(test_crowd),
+		ENGINE_TEST(test_partly_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
