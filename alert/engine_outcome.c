@@ -267,8 +267,9 @@ outcome_tell(void *ctx, struct loop *loop, struct tell *t)
 	o->delivered = t->delivered;
 	o->reached = t->reached;
 	o->over = t->over;
-	o->refused = t->nrcpt > 0;
-	if (o->refused) {
+	o->refused = t->nrcpt > 0 || (o->over && !o->reached);
+	reply_set(&o->reply, 554, "5.3.0", "the message was damaged");
+	if (t->nrcpt > 0) {
 		const struct tell_rcpt *r = &t->rcpt[0];
 
 		reply_copy(&o->reply, &r->reply);

@@ -235,6 +235,7 @@ message_set_aside(struct queue *q, struct store_txn *txn, uint64_t id,
 		if (m.flags & MESSAGE_CORRUPT)
 			return 0;
 		m.flags |= MESSAGE_CORRUPT | MESSAGE_FAILED;
+		m.tell_ms = m.teller != 'm' ? clock_wall_ms(q->clock) : 0;
 		r = queue_put_message(q, txn, id, &m, &rec);
 		if (r < 0)
 			return r;

@@ -109,8 +109,11 @@ message_place(const struct message *m)
 {
 	enum store_class class = store_class_of(m->class);
 
+	/* Whoever published it hears of its end all the same. */
 	if (m->flags & MESSAGE_CORRUPT)
-		return store_place_none();
+		return m->tell_ms > 0 && m->teller != 'm'
+			       ? store_place_time(class, 't', m->tell_ms)
+			       : store_place_none();
 	if (m->flags & MESSAGE_KEPT)
 		return store_place_time(STORE_CLASS_OTHER, 'p', m->expires_ms);
 	if (m->tell_ms > 0)

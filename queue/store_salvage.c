@@ -270,17 +270,6 @@ sv_has_content(struct salvage *x, const struct store_rec *rec)
 	return true;
 }
 
-static void
-sv_put_aside(struct salvage *x, const struct store_key *key,
-	     struct store_rec *rec, struct buf *value)
-{
-	rec->place = store_place_none();
-	rec->value = value->data;
-	rec->len = value->len;
-	rec->version = ++x->version;
-	sv_put(x, key, rec);
-}
-
 /* The message, or a recipient of one that is set aside. */
 static void
 sv_set_aside(struct salvage *x, const struct store_key *key, uint32_t n,
@@ -290,17 +279,26 @@ sv_set_aside(struct salvage *x, const struct store_key *key, uint32_t n,
 	struct buf value;
 	struct message m;
 	struct rcpt rcpt;
+	int r = -EBADMSG;
 
 	arena_init(&a);
 	buf_init(&value, STORE_VALUE_MAX);
 	if (n == 0 && message_decode(rec->value, rec->len, &a, &m) == 0) {
 		m.flags |= MESSAGE_CORRUPT | MESSAGE_FAILED;
-		if (message_encode(&m, &value) == 0)
-			sv_put_aside(x, key, rec, &value);
+		/* Whoever published it hears of that, at once. */
+		m.tell_ms = m.teller != 'm';
+		rec->place = message_place(&m);
+		r = message_encode(&m, &value);
 	} else if (n > 0 && rcpt_decode(rec->value, rec->len, &a, &rcpt) == 0) {
 		rcpt.state = RCPT_ASIDE;
-		if (rcpt_encode(&rcpt, &value) == 0)
-			sv_put_aside(x, key, rec, &value);
+		rec->place = store_place_none();
+		r = rcpt_encode(&rcpt, &value);
+	}
+	if (r == 0) {
+		rec->value = value.data;
+		rec->len = value.len;
+		rec->version = ++x->version;
+		sv_put(x, key, rec);
 	}
 	buf_done(&value);
 	arena_done(&a);

@@ -145,7 +145,7 @@ tell_read_rcpts(struct tell_impl *ti, struct store_txn *txn,
 		else
 			left += r < 0 || !rcpt.copy;
 	}
-	t->over = left == 0;
+	t->over = left == 0 || m->flags & MESSAGE_CORRUPT;
 	t->reached = m->flags & MESSAGE_SERVED;
 	t->delivered =
 		t->nrcpt == 0 && left == 0 && !(m->flags & MESSAGE_FAILED);

@@ -52,7 +52,8 @@ struct tell {
 	/* Of kinds but 'm', who are told once more when all is over. */
 	bool delivered; /* all recipients were served */
 	bool reached;   /* some were, so far */
-	bool over;      /* nobody is tried any more */
+	bool over;      /* nobody is tried any more; with nobody reached and no
+			 * RCPT the message was damaged */
 	size_t nrcpt;   /* the untold ones; a teller whose report can't hold
 			 * them all lowers it, and may bring others to the
 			 * front: the rest is due at once */

@@ -1,0 +1,69 @@
+/*
+ * Messages that never come to their recipients, for no fault of these.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "alert/engine_impl.h"
+#include "queue/queue_impl.h"
+#include "tests/unit/engine_rig.h"
+#include "tests/unit/store_kit.h"
+#include "tests/unit/test.h"
+
+#define A "alertname=Disk host=a"
+
+static const char boss[] = "own: []\n"
+			   "receivers:\n"
+			   "- {name: oncall, mail: [anna@example.org],\n"
+			   "   fallback: {receiver: boss, after: 1h}}\n"
+			   "- {name: boss, mail: [boss@example.org]}\n"
+			   "route: {receiver: oncall}\n";
+
+struct aside {
+	struct queue *q;
+	uint64_t id;
+};
+
+static int
+set_aside(struct store_txn *txn, void *arg)
+{
+	const struct aside *a = arg;
+	struct effects effects;
+	int r;
+
+	effects_init(&effects);
+	r = message_set_aside(a->q, txn, a->id, &effects);
+	effects_done(&effects);
+	return r;
+}
+
+/* A message in which the store found damage: somebody else is told. */
+static void
+test_damaged(void **state)
+{
+	struct engine_rig *er = *state;
+	struct aside a = {.q = er->rig.q};
+
+	engine_rig_rules(er, boss);
+	er->far = FAR_DOWN;
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	a.id = er->e->groups->notices[0]->c.message;
+	assert_int_equal(store_kit_run(queue_store(er->rig.q), set_aside, &a),
+			 0);
+	er->far = FAR_TAKES;
+	engine_rig_advance(er, 2 * MINUTE, SECOND);
+	assert_told(er, "boss fallback Disk: +a\n");
+	engine_rig_advance(er, 4 * HOUR, MINUTE);
+	assert_told(er, "anna firing Disk: +a\nboss reminder Disk: a\n");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ENGINE_TEST(test_damaged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
