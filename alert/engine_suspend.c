@@ -19,6 +19,7 @@
 
 #define SUSPEND_FORMAT 1
 #define SUSPEND_MS     ENGINE_DAY
+#define BOUNCED_AGAIN  (5 * ENGINE_MINUTE)
 #define SUSPEND_PROBE  ENGINE_HOUR /* a probe that nothing was heard of */
 
 struct suspended {
@@ -347,6 +348,21 @@ bounced_told(const struct bounced *b, const struct notice *n)
 		(c->root_group == b->group && c->root_seq == b->seq));
 }
 
+/* Where nobody else is told in their place it is tried again, ever later: it may
+ * come back every time. */
+static void
+bounced_again(struct engine *e, struct notice *n)
+{
+	const struct rules_receiver *r = rules_receiver(e->rules, n->receiver);
+	int64_t now = engine_now(e), wait = now - n->group->c.created_ms;
+
+	if (r == NULL || r->fallback != NULL)
+		return;
+	if (wait < BOUNCED_AGAIN)
+		wait = BOUNCED_AGAIN;
+	group_want(e, n->group, now + wait);
+}
+
 /* They were told nothing of that. What the message says that is in the queue
  * now is another matter. */
 static void
@@ -364,6 +380,7 @@ bounced_forget(struct engine *e, struct bounced *b, struct notice *n)
 	ed->c.flags |= NOTICE_FAILED;
 	metric_outcome(e, n, false);
 	suspend_failed(e, n, b->dsn, b->words);
+	bounced_again(e, n);
 	b->looks = xreallocarray(b->looks, b->nlooks + 1, sizeof(b->looks[0]));
 	b->looks[b->nlooks++] = n->group->id;
 }

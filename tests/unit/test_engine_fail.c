@@ -449,6 +449,40 @@ test_bounced(void **state)
 	assert_told(er, "boss fallback Disk: +a\n");
 }
 
+/* Where nobody is told instead it is tried again, ever later; the end of what
+ * they never heard of is none to them. */
+static void
+test_bounced_again(void **state)
+{
+	struct engine_rig *er = *state;
+	int64_t began = clock_wall_ms(er->rig.clock);
+	uint64_t group;
+
+	engine_rig_rules(er, "own: []\nmail: [anna@example.org]\n");
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	group = group_of(er, 0);
+	assert_told(er, "anna firing Disk: +a\n");
+	for (int i = 0; i < 4; i++) {
+		int64_t wait = clock_wall_ms(er->rig.clock) - began;
+
+		if (wait < 5 * MINUTE)
+			wait = 5 * MINUTE;
+		engine_bounced(er->e, group, 1, "anna@example.org", "4.4.1",
+			       "no", engine_rig_answered, er);
+		engine_rig_advance(er, wait - SECOND, SECOND);
+		assert_told(er, "");
+		engine_rig_advance(er, MINUTE, SECOND);
+		assert_told(er, "anna firing Disk: +a\n");
+	}
+	engine_bounced(er->e, group, 1, "anna@example.org", "4.4.1", "no",
+		       engine_rig_answered, er);
+	engine_rig_settle(er);
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 3 * HOUR, MINUTE);
+	assert_told(er, "");
+}
+
 /* One mail that told two groups: neither was told. */
 static void
 test_bounced_joined(void **state)
@@ -554,6 +588,7 @@ main(void)
 		ENGINE_TEST(test_own_nobody),
 		cmocka_unit_test(test_alias),
 		ENGINE_TEST(test_bounced),
+		ENGINE_TEST(test_bounced_again),
 		ENGINE_TEST(test_bounced_joined),
 		ENGINE_TEST(test_bounced_later),
 		ENGINE_TEST(test_outage),
