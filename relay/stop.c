@@ -104,12 +104,13 @@ relay_release(struct relay *r)
 	watchdog_stop(r->watchdog);
 	drop_end(r->drop);
 	certificates_free(&r->certificates);
+	/* A hook that is being worked at borrows from its connection. */
+	pool_end(r->cpu);
 	http_server_free(&r->http);
 	/* No read may be under way when the store closes, and its thread may
 	 * ask for one up to then. With both gone nobody posts any more;
 	 * deliver_free() runs what was posted, so what that may name is still
 	 * there. */
-	pool_end(r->cpu);
 	pool_end(r->disk);
 	queue_close(&r->queue);
 	pool_free(&r->disk);
