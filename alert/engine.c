@@ -197,7 +197,8 @@ bool
 engine_is_busy(const struct engine *e)
 {
 	return e->load != NULL || e->job.out || e->step_posted ||
-	       e->turn_posted || e->nflushes > 0 || e->nreroutes > 0 ||
+	       e->turn_posted || e->nflushes > 0 ||
+	       (e->nreroutes > 0 && STAILQ_EMPTY(&e->reroutes)) ||
 	       !STAILQ_EMPTY(&e->waiting);
 }
 
@@ -265,6 +266,7 @@ engine_new(const struct engine_deps *deps, struct engine **ret)
 	e->hostname = xstrdup(deps->hostname);
 	e->store = queue_store(deps->queue);
 	STAILQ_INIT(&e->waiting);
+	STAILQ_INIT(&e->reroutes);
 	STAILQ_INIT(&e->early);
 	arena_init(&e->scratch);
 	e->inhibit = inhibit_new();
@@ -438,6 +440,7 @@ engine_free(struct engine **ep)
 	*ep = NULL;
 	(void)loop_run_rest(e->deps.loop);
 	outcomes_drop(e);
+	reroutes_free(e);
 	engine_load_free(e);
 	loop_timer_done(&e->timer);
 	silences_free(e);

@@ -38,6 +38,8 @@
 #define ENGINE_COARSE_MS (10 * ENGINE_MINUTE)
 /* What is resolved stays in memory for so long at least. */
 #define ENGINE_LINGER_MS ENGINE_HOUR
+/* The last millisecond of the year 9999: no time that a person chooses is later. */
+#define ENGINE_TIME_MAX INT64_C(253402300799999)
 /* What the store would not take is tried again. */
 #define ENGINE_AGAIN_MS (5 * ENGINE_SECOND)
 
@@ -359,6 +361,8 @@ struct engine {
 
 	struct job job;
 	struct work_list waiting;
+	struct work_list reroutes; /* those that the store would not take ... */
+	int64_t reroute_ms;        /* ... are tried again then, monotonic */
 	size_t nwaiting, waiting_text; /* alerts; bytes */
 	size_t held_bytes;             /* of all incidents ... */
 	size_t fresh_bytes;            /* ... and that a job adds to them */
@@ -510,6 +514,8 @@ void engine_incident_over(struct engine *e, struct incident *in, bool holds);
 void incident_is_worse(struct engine *e, struct incident *in);
 bool incident_is_critical(struct engine *e, const struct incident *in);
 void engine_reroute(struct engine *e);
+void reroute_turn(struct engine *e);
+void reroutes_free(struct engine *e);
 
 /* --- engine_marks.c: who is kept quiet ---------------------------------------- */
 

@@ -338,9 +338,8 @@ job_unjoin(struct job *j)
 }
 
 static void
-job_committed(void *arg, int result)
+job_over(struct engine *e, int result)
 {
-	struct engine *e = arg;
 	struct job *j = &e->job;
 	struct work_list works;
 
@@ -355,19 +354,20 @@ job_committed(void *arg, int result)
 	STAILQ_INIT(&works);
 	STAILQ_CONCAT(&works, &j->works);
 	works_answer(e, &works, result);
+}
+
+static void
+job_committed(void *arg, int result)
+{
+	struct engine *e = arg;
+
+	job_over(e, result);
 	job_step(e);
 	/* What it made may be due at once, or before anything else is. */
 	engine_turn_soon(e);
 }
 
 /* --- prepared -------------------------------------------------------------- */
-
-static bool
-job_is_empty(const struct job *j)
-{
-	return j->n == 0 && j->nintents == 0 && STAILQ_EMPTY(&j->incidents) &&
-	       STAILQ_EMPTY(&j->groups) && STAILQ_EMPTY(&j->notices);
-}
 
 /* What it will write, roughly: values, texts in pages, messages. */
 static size_t
@@ -421,21 +421,18 @@ job_step(struct engine *e)
 	if (!j->out)
 		engine_adopt_rules(e);
 	while (!j->out && !STAILQ_EMPTY(&e->waiting)) {
-		struct work_list works;
-
 		job_prepare(e);
 		job_seal(e);
 		arena_done(&e->scratch);
-		if (!job_is_empty(j)) {
+		if (j->n > 0 || j->nintents > 0) {
 			j->out = true;
 			j->store.bytes = job_bytes(j);
 			store_run(e->store, &j->store);
 			return;
 		}
-		/* Memory knew it all. */
-		STAILQ_INIT(&works);
-		STAILQ_CONCAT(&works, &j->works);
-		works_answer(e, &works, 0);
+		/* Memory knew it all, or only where something belongs changes:
+		 * that needs no room. */
+		job_over(e, 0);
 	}
 }
 

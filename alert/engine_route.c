@@ -441,6 +441,38 @@ groups_bound(struct engine *e)
 	group_bound(g, engine_now(e));
 }
 
+/* The store would not take it: not at once again. */
+static void
+reroute_later(struct engine *e, struct work *w)
+{
+	e->reroute_ms = clock_mono_ms(e->deps.clock) + ENGINE_AGAIN_MS;
+	STAILQ_INSERT_TAIL(&e->reroutes, w, link);
+}
+
+void
+reroute_turn(struct engine *e)
+{
+	struct work *w;
+
+	if (clock_mono_ms(e->deps.clock) < e->reroute_ms)
+		return;
+	while ((w = STAILQ_FIRST(&e->reroutes)) != NULL) {
+		STAILQ_REMOVE_HEAD(&e->reroutes, link);
+		engine_submit(e, w);
+	}
+}
+
+void
+reroutes_free(struct engine *e)
+{
+	struct work *w;
+
+	while ((w = STAILQ_FIRST(&e->reroutes)) != NULL) {
+		STAILQ_REMOVE_HEAD(&e->reroutes, link);
+		free(w);
+	}
+}
+
 static void
 reroute_done(struct engine *e, struct work *w, int result)
 {
@@ -449,7 +481,10 @@ reroute_done(struct engine *e, struct work *w, int result)
 	if (result == 0)
 		r->at += ROUTE_CHUNK;
 	if (result != -ESHUTDOWN && r->at < r->n) {
-		engine_submit(e, w);
+		if (result == 0)
+			engine_submit(e, w);
+		else
+			reroute_later(e, w);
 		return;
 	}
 	free(r);

@@ -330,6 +330,7 @@ engine_turn(struct engine *e)
 		return;
 	own_look_at_clock(e);
 	turn_limits(e);
+	reroute_turn(e);
 	mute_turn(e, now);
 	own_turn(e);
 	turn_dues(e, now);
