@@ -154,7 +154,8 @@ struct engine_silence {
 };
 /* ID is that of the silence that is now in force: changing the matchers of an
  * active one, or its past, makes a new one, as Alertmanager does. -EINVAL: it
- * would end before it starts, or in the past, or has no matchers. */
+ * would end before it starts, in the past or after the year 9999, or has no
+ * matchers. */
 typedef void engine_silence_done_fn(void *arg, int result, const char *id);
 void engine_silence_set(struct engine *e, const struct engine_silence *s,
 			engine_silence_done_fn *done, void *arg);

@@ -23,7 +23,7 @@ silences_of(const struct engine *e, const struct labels *labels, int64_t now,
 		const struct silence *s = e->silences[i];
 
 		if (silence_state_at(&s->s, now) == SILENCE_ACTIVE &&
-		    matchers_match(&s->s.matchers, labels, NULL))
+		    rules_match_surely(e->rules, &s->s.matchers, labels))
 			ret[n++] = s->s.id;
 	}
 	return n;

@@ -181,7 +181,7 @@ silencing_set(struct engine *e, struct silencing *g)
 	    (old == NULL || s->starts_ms != old->s.starts_ms))
 		s->starts_ms = g->now;
 	if (s->ends_ms <= s->starts_ms || s->ends_ms < g->now ||
-	    s->matchers.n == 0)
+	    s->ends_ms > ENGINE_TIME_MAX || s->matchers.n == 0)
 		return -EINVAL;
 	s->updated_ms = g->now;
 	g->replaces = old != NULL && silence_can_update(&old->s, s, g->now);

@@ -6,7 +6,8 @@
  * is in it (see alert/alert_secrets.h).
  *
  * Whatever is matched goes through PCRE2 within limits; an expression that hits
- * one counts as a match, and is counted in rules_limits_hit().
+ * one counts as a match, unless that would keep somebody quiet, and is counted
+ * in rules_limits_hit().
  */
 #ifndef ALERT_RULES_H
 #define ALERT_RULES_H
@@ -142,6 +143,10 @@ void rules_unref(struct rules **r);
 /* Is there anybody to tell? Without, nothing may be taken. */
 bool rules_is_on(const struct rules *r);
 const struct rules_settings *rules_settings(const struct rules *r);
+/* Does M, which would keep it quiet, match what has LABELS? An expression that
+ * hits a limit does not: whoever chooses a label's value must not silence it. */
+bool rules_match_surely(const struct rules *r, const struct matchers *m,
+			const struct labels *labels);
 /* How often an expression hit a limit, so far. */
 uint64_t rules_limits_hit(const struct rules *r);
 

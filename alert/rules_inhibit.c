@@ -17,9 +17,9 @@ rules_inhibit_sides(const struct rules *r, const struct labels *labels)
 	struct rules_sides s = {0, 0};
 
 	for (size_t i = 0; i < r->ninhibit; i++) {
-		if (rules_match(r, &r->inhibit[i].source, labels))
+		if (rules_match_surely(r, &r->inhibit[i].source, labels))
 			s.source |= UINT64_C(1) << i;
-		if (rules_match(r, &r->inhibit[i].target, labels))
+		if (rules_match_surely(r, &r->inhibit[i].target, labels))
 			s.target |= UINT64_C(1) << i;
 	}
 	return s;

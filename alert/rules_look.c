@@ -17,6 +17,18 @@ rules_match(const struct rules *r, const struct matchers *m,
 }
 
 bool
+rules_match_surely(const struct rules *r, const struct matchers *m,
+		   const struct labels *labels)
+{
+	unsigned limits = 0;
+	bool match = matchers_match(m, labels, &limits);
+
+	if (limits > 0)
+		atomic_fetch_add(r->limits, limits);
+	return match && limits == 0;
+}
+
+bool
 rules_is_critical(const struct rules *r, const struct labels *labels)
 {
 	return r->critical.n > 0 && rules_match(r, &r->critical, labels);
@@ -116,7 +128,7 @@ rules_maintenance(const struct rules *r, const struct labels *labels,
 				? contain(m->intervals, m->nintervals, now_ms)
 				: now_ms >= m->from_ms && now_ms < m->until_ms;
 
-		if (now && rules_match(r, &m->matchers, labels))
+		if (now && rules_match_surely(r, &m->matchers, labels))
 			return m->name;
 	}
 	return NULL;

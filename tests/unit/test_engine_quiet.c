@@ -384,6 +384,58 @@ test_flap(void **state)
 	assert_told(er, "anna recovery Disk: -a\n");
 }
 
+/* --- expressions that take too long -------------------------------------------- */
+
+static const struct {
+	const char *name, *yaml, *silence;
+} limit_rows[] = {
+	{"a silence", "own: []\nmail: [anna@example.org]\n", "x=~\"(a+)+\""},
+	{"inhibition",
+	 "own: []\nmail: [anna@example.org]\n"
+	 "inhibit_rules: [{source_matchers: ['host=b'], "
+	 "target_matchers: ['x=~\"(a+)+\"']}]\n",
+	 NULL},
+};
+
+/* Whoever chooses a label's value keeps nobody quiet by it; it is logged. */
+static void
+test_limit(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(limit_rows) / sizeof(limit_rows[0]);
+	     i++) {
+		struct engine_rig er;
+
+		print_message("%s\n", limit_rows[i].name);
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, limit_rows[i].yaml);
+		engine_rig_fire(&er, B);
+		engine_rig_advance(&er, MINUTE, SECOND);
+		assert_told(&er, "anna firing Disk: +b\n");
+		if (limit_rows[i].silence != NULL)
+			assert_int_equal(
+				silence(&er, "", limit_rows[i].silence, 0, DAY),
+				0);
+		engine_rig_fire(&er, "alertname=Load host=c x="
+				     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab");
+		engine_rig_advance(&er, MINUTE, SECOND);
+		assert_told(&er, "anna firing Load: +c\n");
+		assert_true(rig_logged(&er.rig, "event=alert_limit") > 0);
+		engine_rig_done(&er);
+	}
+}
+
+/* Nor for ever. */
+static void
+test_silence_far(void **state)
+{
+	struct engine_rig *er = *state;
+
+	assert_int_equal(silence(er, "", "host=a", 0,
+				 INT64_MAX - clock_wall_ms(er->rig.clock)),
+			 -EINVAL);
+}
+
 /* --- a receiver's rate -------------------------------------------------------------- */
 
 static void
@@ -500,6 +552,8 @@ main(void)
 		ENGINE_TEST(test_maintenance),
 		ENGINE_TEST(test_interval),
 		ENGINE_TEST(test_flap),
+		cmocka_unit_test(test_limit),
+		ENGINE_TEST(test_silence_far),
 		ENGINE_TEST(test_rate),
 		cmocka_unit_test(test_rate_ended),
 		ENGINE_TEST(test_rate_joined),
