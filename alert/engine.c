@@ -196,7 +196,7 @@ engine_is_loaded(const struct engine *e)
 bool
 engine_is_busy(const struct engine *e)
 {
-	return e->load != NULL || e->job.out || e->step_posted ||
+	return e->load != NULL || e->losing || e->job.out || e->step_posted ||
 	       e->turn_posted || e->nflushes > 0 ||
 	       (e->nreroutes > 0 && STAILQ_EMPTY(&e->reroutes)) ||
 	       !STAILQ_EMPTY(&e->waiting);
@@ -379,6 +379,7 @@ engine_loaded(struct engine *e)
 		engine_make_secret(e);
 	engine_reroute(e);
 	outcomes_early(e);
+	lost_begin(e);
 	engine_turn_soon(e);
 	job_step(e);
 }

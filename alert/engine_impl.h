@@ -38,8 +38,6 @@
 #define ENGINE_COARSE_MS (10 * ENGINE_MINUTE)
 /* What is resolved stays in memory for so long at least. */
 #define ENGINE_LINGER_MS ENGINE_HOUR
-/* The last millisecond of the year 9999: no time that a person chooses is later. */
-#define ENGINE_TIME_MAX INT64_C(253402300799999)
 /* What the store would not take is tried again. */
 #define ENGINE_AGAIN_MS (5 * ENGINE_SECOND)
 
@@ -303,7 +301,7 @@ struct engine {
 	/* A reference; NULL: none. What is under way was prepared by the others
 	 * and points into them. */
 	struct rules *next_rules;
-	bool started, loaded, stopping;
+	bool started, loaded, stopping, losing;
 	struct load *load;
 
 	struct incident *incidents, *incidents_by_print;
@@ -357,12 +355,11 @@ struct engine {
 	struct loop_timer timer;
 	struct post turn_post;
 	bool turn_posted;
-	int64_t awake_since_ms, wall_minus_mono_ms;
+	int64_t awake_since_ms, wall_minus_mono_ms, reroute_ms;
 
 	struct job job;
 	struct work_list waiting;
-	struct work_list reroutes; /* those that the store would not take ... */
-	int64_t reroute_ms;        /* ... are tried again then, monotonic */
+	struct work_list reroutes;     /* again at REROUTE_MS, monotonic */
 	size_t nwaiting, waiting_text; /* alerts; bytes */
 	size_t held_bytes;             /* of all incidents ... */
 	size_t fresh_bytes;            /* ... and that a job adds to them */
@@ -494,11 +491,6 @@ int incident_read(struct store_txn *txn, const struct store_rec *rec,
 void past_mark_noise(struct engine *e, uint64_t id, const char *who,
 		     const char *note, engine_done_fn *done, void *arg);
 
-/* --- engine_time.c ------------------------------------------------------------ */
-
-/* When something happens to IN by itself. */
-void engine_plan(struct engine *e, struct incident *in);
-
 /* --- engine_route.c: where, and when ---------------------------------------- */
 
 /* While a job is prepared. */
@@ -549,6 +541,8 @@ void intent_after(struct intent *lead, int result);
 
 /* --- engine_time.c ------------------------------------------------------------- */
 
+/* When something happens to IN by itself. */
+void engine_plan(struct engine *e, struct incident *in);
 void engine_replan_all(struct engine *e);
 /* While a job is prepared: its state changes. */
 void engine_note_change(struct engine *e, struct incident *in);
@@ -557,6 +551,9 @@ void engine_note_change(struct engine *e, struct incident *in);
 
 queue_teller_fn outcome_tell;
 void outcomes_early(struct engine *e);
+/* MESSAGE is no more, and nobody says what became of it. */
+void outcome_lost(struct engine *e, uint64_t message);
+void lost_begin(struct engine *e);
 void outcomes_drop(struct engine *e);
 /* Is ADDRESS left alone at NOW? */
 bool suspend_skips(const struct engine *e, enum channel channel,

@@ -17,7 +17,7 @@ struct outcome {
 	struct work work;
 	struct engine *e;
 	struct post post;
-	struct tell *tell; /* owned */
+	struct tell *tell; /* owned; NULL: nobody told it */
 	uint64_t message, group, notice;
 	bool delivered; /* to all that the address stands for */
 	bool reached;   /* to some of them */
@@ -206,9 +206,9 @@ outcome_done(struct engine *e, struct work *w, int result)
 			group_look_soon(e, g);
 	}
 	/* The queue has nothing more to tell, or tells again. */
-	if (result < 0)
+	if (o->tell != NULL && result < 0)
 		tell_drop(&o->tell);
-	else
+	else if (o->tell != NULL)
 		tell_commit(&o->tell, NULL, NULL, NULL, NULL);
 	outcome_free(o);
 }
@@ -250,6 +250,28 @@ outcome_came(void *arg)
 		STAILQ_INSERT_TAIL(&e->early, o, early);
 }
 
+static void
+outcome_init(struct outcome *o)
+{
+	o->work.prepare = outcome_prepare;
+	o->work.done = outcome_done;
+	o->work.need = STORE_NEED_RESULT;
+	o->work.bytes = 2048;
+}
+
+void
+outcome_lost(struct engine *e, uint64_t message)
+{
+	struct outcome *o = xcalloc(1, sizeof(*o));
+
+	o->e = e;
+	o->message = message;
+	o->over = o->refused = true;
+	reply_set(&o->reply, 554, "5.3.0", "the message is gone");
+	outcome_init(o);
+	engine_submit(e, &o->work);
+}
+
 /* On whatever loop the queue chose. */
 void
 outcome_tell(void *ctx, struct loop *loop, struct tell *t)
@@ -280,9 +302,6 @@ outcome_tell(void *ctx, struct loop *loop, struct tell *t)
 			snprintf(o->dsn, sizeof(o->dsn), "%s",
 				 reply_dsn(&o->reply, dsn));
 	}
-	o->work.prepare = outcome_prepare;
-	o->work.done = outcome_done;
-	o->work.need = STORE_NEED_RESULT;
-	o->work.bytes = 2048;
+	outcome_init(o);
 	loop_post(e->deps.loop, &o->post, outcome_came, o);
 }

@@ -9,8 +9,10 @@
 #include "base/must.h"
 #include "base/xalloc.h"
 
-#define SILENCES_MAX  10000
-#define SILENCES_KEPT (5 * ENGINE_DAY) /* after their end */
+/* The last millisecond of the year 9999. */
+#define SILENCE_ENDS_MAX INT64_C(253402300799999)
+#define SILENCES_MAX     10000
+#define SILENCES_KEPT    (5 * ENGINE_DAY) /* after their end */
 
 struct silencing {
 	struct work work;
@@ -181,7 +183,7 @@ silencing_set(struct engine *e, struct silencing *g)
 	    (old == NULL || s->starts_ms != old->s.starts_ms))
 		s->starts_ms = g->now;
 	if (s->ends_ms <= s->starts_ms || s->ends_ms < g->now ||
-	    s->ends_ms > ENGINE_TIME_MAX || s->matchers.n == 0)
+	    s->ends_ms > SILENCE_ENDS_MAX || s->matchers.n == 0)
 		return -EINVAL;
 	s->updated_ms = g->now;
 	g->replaces = old != NULL && silence_can_update(&old->s, s, g->now);

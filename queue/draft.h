@@ -119,6 +119,8 @@ void publish_after(struct publish **p, int result);
 /* Is an attempt of it out, or has it an outcome that the teller is still to
  * hear? */
 bool publish_is_out_in(struct store_txn *txn, struct queue *q, uint64_t id);
+/* Is there no such message? */
+bool publish_is_gone_in(struct store_txn *txn, uint64_t id);
 /* Take back a message that is not out: 0, -ENOENT, -EBUSY (it is: its outcome
  * will come to the teller). */
 int publish_withdraw_in(struct store_txn *txn, struct queue *q, uint64_t id);

@@ -82,16 +82,23 @@ publish_is_out_in(struct store_txn *txn, struct queue *q, uint64_t id)
 	return tells;
 }
 
-int
-publish_withdraw_in(struct store_txn *txn, struct queue *q, uint64_t id)
+bool
+publish_is_gone_in(struct store_txn *txn, uint64_t id)
 {
 	struct store_key key = key_message(id, 0);
 	struct store_rec rec;
+
+	return store_get(txn, &key, &rec) == -ENOENT;
+}
+
+int
+publish_withdraw_in(struct store_txn *txn, struct queue *q, uint64_t id)
+{
 	struct withdraw *w;
 
 	if (publish_is_out_in(txn, q, id))
 		return -EBUSY;
-	if (store_get(txn, &key, &rec) == -ENOENT)
+	if (publish_is_gone_in(txn, id))
 		return -ENOENT;
 	w = withdraw_enter(q, id);
 	return message_del_all(q, txn, id, &w->effects,

@@ -58,11 +58,46 @@ test_damaged(void **state)
 	assert_told(er, "anna firing Disk: +a\nboss reminder Disk: a\n");
 }
 
+static int
+remove_it(struct store_txn *txn, void *arg)
+{
+	const struct aside *a = arg;
+	struct effects effects;
+	int r;
+
+	effects_init(&effects);
+	r = message_del_all(a->q, txn, a->id, &effects, 0);
+	effects_done(&effects);
+	return r;
+}
+
+/* One that a store put back, or an operator's hand, made vanish. */
+static void
+test_gone(void **state)
+{
+	struct engine_rig *er = *state;
+	struct aside a = {.q = er->rig.q};
+
+	engine_rig_rules(er, boss);
+	er->far = FAR_DOWN;
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	a.id = er->e->groups->notices[0]->c.message;
+	assert_int_equal(store_kit_run(queue_store(er->rig.q), remove_it, &a),
+			 0);
+	engine_rig_close(er);
+	er->far = FAR_TAKES;
+	engine_rig_open(er);
+	engine_rig_advance(er, 10 * SECOND, SECOND);
+	assert_told(er, "boss fallback Disk: +a\n");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ENGINE_TEST(test_damaged),
+		ENGINE_TEST(test_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
