@@ -257,16 +257,16 @@ static const char *const ms_on[] = {"firing", "problem", "error", "down",
 static const char *const ms_neither[] = {"re",      "alert", "critical",
 					 "warning", "alarm", NULL};
 
-struct ms_status {
-	bool over, on;
-};
+enum ms_status { MS_UNSAID, MS_OVER, MS_ON };
 
 /* The word at the beginning that says how it is, "[OK] ", "RECOVERY: ": up to
- * what follows. 0: there is none. */
+ * what follows. The first that says it counts: what is behind it is of what
+ * was wrong, "[RESOLVED] Error: backup of db1". 0: there is none. */
 static size_t
-ms_status_word(const char *s, struct ms_status *status)
+ms_status_word(const char *s, enum ms_status *status)
 {
 	bool bracket = *s == '[';
+	enum ms_status says = MS_UNSAID;
 	size_t n = strcspn(s + bracket, bracket ? "]: " : ": "), len;
 	char word[16];
 
@@ -276,11 +276,13 @@ ms_status_word(const char *s, struct ms_status *status)
 	memcpy(word, s + bracket, n);
 	word[n] = '\0';
 	if (intake_is_one_of(word, ms_over))
-		status->over = true;
+		says = MS_OVER;
 	else if (intake_is_one_of(word, ms_on))
-		status->on = true;
+		says = MS_ON;
 	else if (!intake_is_one_of(word, ms_neither))
 		return 0;
+	if (*status == MS_UNSAID)
+		*status = says;
 	len++;
 	return len + strspn(s + len, " ");
 }
@@ -290,7 +292,7 @@ ms_by_subject(const struct mail_intake *in, struct intake *intake,
 	      struct maker *m)
 {
 	const char *rest = in->mail->subject;
-	struct ms_status status = {0};
+	enum ms_status status = MS_UNSAID;
 	size_t n;
 
 	while ((n = ms_status_word(rest, &status)) > 0)
@@ -298,8 +300,7 @@ ms_by_subject(const struct mail_intake *in, struct intake *intake,
 	rest = intake_either(rest, in->mail->subject);
 	ms_begin(in, intake, m);
 	m->key = clean_line(intake->arena, rest, strlen(rest), INTAKE_KEY_MAX);
-	/* In doubt it is not over. */
-	m->status = status.over && !status.on ? ALERT_RESOLVED : ALERT_FIRING;
+	m->status = status == MS_OVER ? ALERT_RESOLVED : ALERT_FIRING;
 }
 
 /* --- all of it ------------------------------------------------------------------- */

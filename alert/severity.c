@@ -11,11 +11,12 @@ static const struct {
 	enum severity is;
 } words[] = {
 	{"critical", SEVERITY_CRITICAL}, {"page", SEVERITY_CRITICAL},
-	{"error", SEVERITY_ERROR},       {"major", SEVERITY_ERROR},
-	{"high", SEVERITY_ERROR},        {"warning", SEVERITY_WARNING},
-	{"warn", SEVERITY_WARNING},      {"minor", SEVERITY_WARNING},
-	{"info", SEVERITY_INFO},         {"none", SEVERITY_INFO},
-	{"low", SEVERITY_INFO},
+	{"fatal", SEVERITY_CRITICAL},    {"error", SEVERITY_ERROR},
+	{"major", SEVERITY_ERROR},       {"high", SEVERITY_ERROR},
+	{"warning", SEVERITY_WARNING},   {"warn", SEVERITY_WARNING},
+	{"minor", SEVERITY_WARNING},     {"info", SEVERITY_INFO},
+	{"none", SEVERITY_INFO},         {"low", SEVERITY_INFO},
+	{"debug", SEVERITY_INFO},
 };
 
 enum severity

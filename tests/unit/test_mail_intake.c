@@ -519,14 +519,6 @@ static const struct {
 	 "job marked 3 tickets as resolved too early\n",
 	 "alert nas firing issue/s alertname=cove project=cove source=nas "
 	 "summary=s"},
-	{"both words", BY_TOKEN_OF_CRON,
-	 "Subject: ERROR: success: 0 of 9\n\nx\n",
-	 "alert cron firing 0 of 9 alertname=cron source=cron "
-	 "summary=ERROR: success: 0 of 9"},
-	{"a severity, and its end", BY_TOKEN_OF_CRON,
-	 "Subject: [CRITICAL] RESOLVED: disk on db1\n\nx\n",
-	 "alert cron resolved disk on db1 alertname=cron "
-	 "source=cron summary=[CRITICAL] RESOLVED: disk on db1"},
 	{"Sentry without a link", BY_TOKEN_OF_NAS,
 	 "Subject: s\nX-Sentry-Project: cove\n\n/issues/x /issues/\n",
 	 "alert nas firing issue/s alertname=cove project=cove source=nas "
