@@ -341,6 +341,9 @@ muting_prepare(struct engine *e, struct work *w)
 		return -EINVAL;
 	if (!g->begins && (now->until_ms == 0 || now->ended))
 		return -EALREADY;
+	/* It was prolonged meanwhile. */
+	if (g->by_time && now->until_ms > engine_now(e))
+		return 1;
 	if (g->begins) {
 		g->mute.since_ms =
 			now->until_ms != 0 ? now->since_ms : engine_now(e);

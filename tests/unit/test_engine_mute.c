@@ -239,6 +239,30 @@ test_at_once(void **state)
 	assert_non_null(strstr(engine_rig_mails(er), "anna mute_end"));
 }
 
+/* It is prolonged in the moment in which it would end: it goes on. */
+static void
+test_prolonged(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_status st;
+	int64_t now;
+
+	mute(er, HOUR);
+	engine_rig_mails(er);
+	clock_advance(er->rig.clock, HOUR);
+	now = clock_wall_ms(er->rig.clock);
+	engine_mute(er->e, now + HOUR, "storm", "anna", engine_rig_answered,
+		    er);
+	engine_rig_settle(er);
+	assert_int_equal(er->result, 0);
+	engine_rig_advance(er, 10 * MINUTE, MINUTE);
+	engine_status(er->e, &st);
+	assert_int_equal(st.muted_until_ms, now + HOUR);
+	assert_null(strstr(engine_rig_mails(er), "mute_end"));
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "anna mute_end Mute of alerts: storm\n");
+}
+
 /* --- who was missed ------------------------------------------------------------- */
 
 /* It began before the mute, which took its mail back, and is over in it. */
@@ -394,6 +418,7 @@ main(void)
 		ENGINE_TEST(test_ended_while_queued),
 		ENGINE_TEST(test_begun_while_queued),
 		ENGINE_TEST(test_at_once),
+		ENGINE_TEST(test_prolonged),
 		ENGINE_TEST(test_taken_back),
 		ENGINE_TEST(test_stale),
 		ENGINE_TEST(test_reload),
