@@ -7,6 +7,7 @@
 
 #include "alert/engine_flush.h"
 #include "alert/engine_mail.h"
+#include "alert/severity.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
 
@@ -48,6 +49,7 @@ act_ack(struct engine *e, struct incident *in, const struct act *a)
 		return -EALREADY;
 	ed = job_incident(e, in);
 	ed->c.acked_ms = engine_now(e);
+	ed->c.worst = SEVERITY_UNKNOWN;
 	act_sign(ed, a->who, a->note);
 	job_history(e, in, HISTORY_ACKED, a->who, "%s", a->note);
 	return 0;

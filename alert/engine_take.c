@@ -118,18 +118,31 @@ taken_expires(const struct engine *e, const struct taken *a, int64_t now)
 	return timeout > 0 ? now + timeout : 0;
 }
 
-/* Do NEW say what is more urgent than OLD? */
-static bool
-labels_are_worse(const struct engine *e, const struct labels *old,
-		 const struct labels *new)
+/* How bad is what has LABELS? What the rules call critical is above all. */
+static uint8_t
+labels_level(const struct engine *e, const struct labels *labels)
 {
-	enum severity was = severity_of(labels_get(old, "severity"));
+	if (rules_is_critical(e->rules, labels))
+		return SEVERITY_NSEVERITY;
+	return (uint8_t)severity_of(labels_get(labels, "severity"));
+}
 
-	if (rules_is_critical(e->rules, old))
-		return false;
-	return rules_is_critical(e->rules, new) ||
-	       (was != SEVERITY_UNKNOWN &&
-		severity_of(labels_get(new, "severity")) > was);
+/* Does it say by TO what is more urgent than ever? Somebody's own words are no
+ * less than any but the worst. */
+static bool
+taken_is_worse(struct engine *e, struct incident *in, const struct labels *from,
+	       const struct labels *to)
+{
+	struct incident_core *c = &job_incident(e, in)->c;
+	uint8_t was = labels_level(e, from), is = labels_level(e, to);
+
+	if (c->worst > was)
+		was = c->worst;
+	/* While nobody is told, nobody hears of the worst either. */
+	if (!in->suppressed)
+		c->worst = is > was ? is : was;
+	return is > was &&
+	       (was != SEVERITY_UNKNOWN || is == SEVERITY_NSEVERITY);
 }
 
 /* True: the labels changed, so that it is routed anew. */
@@ -148,7 +161,7 @@ taken_set_text(struct engine *e, struct incident *in, struct taken *a,
 	else
 		incident_get_text(in, &e->scratch, &old);
 	moved = !labels_equal(&old.labels, &new.labels);
-	*ret_worse = labels_are_worse(e, &old.labels, &new.labels);
+	*ret_worse = taken_is_worse(e, in, &old.labels, &new.labels);
 	free(ed->text);
 	ed->text = a->text;
 	ed->text_len = a->len;
@@ -229,6 +242,7 @@ take_reopen(struct engine *e, struct incident *in, const struct taken *a,
 	ed->c.changed_ms = now;
 	ed->c.ends_ms = 0;
 	if (!was_stale) {
+		ed->c.worst = SEVERITY_UNKNOWN;
 		ed->c.opened_ms = now;
 		ed->c.starts_ms = a->starts_ms > 0 ? a->starts_ms : now;
 		engine_note_change(e, in);

@@ -75,7 +75,7 @@ static void
 incident_pack_core(struct pack *p, const struct incident_core *c)
 {
 	pack_u8(p, (uint8_t)c->state);
-	pack_u8(p, c->flags);
+	pack_u8(p, (uint8_t)(c->flags | c->worst << INCIDENT_FLAGS));
 	pack_u64(p, (uint64_t)c->starts_ms);
 	pack_u64(p, (uint64_t)c->changed_ms);
 	pack_u64(p, (uint64_t)c->ends_ms);
@@ -108,14 +108,16 @@ incident_encode(const struct incident_core *c, const char *who,
 static void
 incident_unpack_core(struct unpack *u, struct incident_core *c)
 {
-	uint8_t state = unpack_u8(u);
+	uint8_t state = unpack_u8(u), flags;
 	const void *print;
 	size_t len;
 
 	if (state >= INCIDENT_NSTATE)
 		u->bad = true;
 	c->state = state;
-	c->flags = unpack_u8(u);
+	flags = unpack_u8(u);
+	c->flags = flags & ((1 << INCIDENT_FLAGS) - 1);
+	c->worst = flags >> INCIDENT_FLAGS;
 	c->starts_ms = (int64_t)unpack_u64(u);
 	c->changed_ms = (int64_t)unpack_u64(u);
 	c->ends_ms = (int64_t)unpack_u64(u);

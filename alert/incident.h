@@ -30,9 +30,15 @@ enum incident_flag {
 	INCIDENT_ENDED = 1 << 4,  /* ... and its source says so by now */
 };
 
+#define INCIDENT_FLAGS 5 /* so many bits; WORST is in the others of a record */
+
 struct incident_core {
 	enum incident_state state;
 	uint8_t flags;
+	/* How bad it was since it opened or was acknowledged, an enum
+	 * severity, or SEVERITY_NSEVERITY where the rules call it critical; with
+	 * what it says now only once that changes. */
+	uint8_t worst;
 	int64_t starts_ms, changed_ms, ends_ms;
 	int64_t opened_ms; /* since when it is open without a break */
 	int64_t updated_ms, expires_ms;       /* coarse in a record; 0: never */

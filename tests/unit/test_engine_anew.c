@@ -160,6 +160,7 @@ test_worse(void **state)
 }
 
 #define WARNING  "alertname=Disk host=k severity=warning"
+#define ERROR    "alertname=Disk host=k severity=error"
 #define CRITICAL "alertname=Disk host=k severity=critical"
 
 /* Nobody has seen to that. */
@@ -177,6 +178,131 @@ test_worse_acked(void **state)
 	say(er, CRITICAL);
 	engine_rig_advance(er, MINUTE, SECOND);
 	assert_told(er, "ops more Disk: +k\n");
+}
+
+enum then { THEN_SAY, THEN_ACK, THEN_RESOLVE, THEN_SILENCE };
+
+static const struct cycle {
+	const char *name;
+	struct {
+		enum then then;
+		const char *labels, *told;
+	} steps[8];
+} cycles[] = {
+	{"up and down: only the first is news",
+	 {{THEN_SAY, WARNING, "ops firing Disk: +k\n"},
+	  {THEN_SAY, CRITICAL, "ops more Disk: +k\n"},
+	  {THEN_SAY, WARNING, ""},
+	  {THEN_SAY, CRITICAL, ""},
+	  {THEN_SAY, WARNING, ""},
+	  {THEN_SAY, CRITICAL, ""}}},
+	{"it began with the worst",
+	 {{THEN_SAY, CRITICAL, "ops firing Disk: +k\n"},
+	  {THEN_SAY, WARNING, ""},
+	  {THEN_SAY, CRITICAL, ""}}},
+	{"acknowledged as the worst: so it stays",
+	 {{THEN_SAY, WARNING, "ops firing Disk: +k\n"},
+	  {THEN_SAY, CRITICAL, "ops more Disk: +k\n"},
+	  {THEN_ACK, CRITICAL, "ops acked Disk: +k by anna\n"},
+	  {THEN_SAY, WARNING, ""},
+	  {THEN_SAY, CRITICAL, ""}}},
+	{"acknowledged as the less: the worse is news, once",
+	 {{THEN_SAY, CRITICAL, "ops firing Disk: +k\n"},
+	  {THEN_SAY, WARNING, ""},
+	  {THEN_ACK, WARNING, "ops acked Disk: +k by anna\n"},
+	  {THEN_SAY, CRITICAL, "ops more Disk: +k\n"},
+	  {THEN_SAY, WARNING, ""},
+	  {THEN_SAY, CRITICAL, ""}}},
+	{"it opened anew",
+	 {{THEN_SAY, CRITICAL, "ops firing Disk: +k\n"},
+	  {THEN_RESOLVE, CRITICAL, "ops recovery Disk: -k\n"},
+	  {THEN_SAY, WARNING, "ops firing Disk: +k\n"},
+	  {THEN_SAY, CRITICAL, "ops more Disk: +k\n"}}},
+	{"above the worst",
+	 {{THEN_SAY, WARNING, "ops firing Disk: +k\n"},
+	  {THEN_SAY, ERROR, "ops more Disk: +k\n"},
+	  {THEN_SAY, WARNING, ""},
+	  {THEN_SAY, ERROR, ""},
+	  {THEN_SAY, CRITICAL, "ops more Disk: +k\n"}}},
+	{"worse while nobody was told",
+	 {{THEN_SAY, WARNING, "ops firing Disk: +k\n"},
+	  {THEN_SILENCE, WARNING, ""},
+	  {THEN_SAY, CRITICAL, ""},
+	  {THEN_SAY, WARNING, "ops more Disk: +k\n"},
+	  {THEN_SAY, CRITICAL, "ops more Disk: +k\n"},
+	  {THEN_SAY, WARNING, ""},
+	  {THEN_SAY, CRITICAL, ""}}},
+};
+
+static void
+silenced(void *arg, int result, const char *id)
+{
+	(void)id;
+	engine_rig_answered(arg, result);
+}
+
+/* For 50 minutes: over before the next but one. */
+static void
+silence(struct engine_rig *er)
+{
+	int64_t now = clock_wall_ms(er->rig.clock);
+	char *why;
+	struct engine_silence s = {
+		.starts_ms = now,
+		.ends_ms = now + 50 * MINUTE,
+		.created_by = "anna",
+		.comment = "",
+	};
+	struct arena arena;
+
+	arena_init(&arena);
+	assert_int_equal(matchers_parse("host=k", &arena, &s.matchers, &why),
+			 0);
+	engine_silence_set(er->e, &s, silenced, er);
+	engine_rig_settle(er);
+	assert_int_equal(er->result, 0);
+	matchers_done(&s.matchers);
+	arena_done(&arena);
+}
+
+static void
+cycle_step(struct engine_rig *er, enum then then, const char *labels)
+{
+	struct engine_alert v = {.key = "k", .labels = labels};
+
+	v.resolved = then == THEN_RESOLVE;
+	if (then == THEN_ACK)
+		ack(er, labels);
+	else if (then == THEN_SILENCE)
+		silence(er);
+	else
+		assert_int_equal(engine_rig_take(er, &v, 1), 0);
+	engine_rig_advance(er, 20 * MINUTE, 10 * SECOND);
+}
+
+/* Whoever was told of the worst is told no more when it comes and goes; a start
+ * forgets nothing of that. */
+static void
+test_worse_again(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(cycles) / sizeof(cycles[0]); i++) {
+		const struct cycle *c = &cycles[i / 2];
+		struct engine_rig er;
+
+		print_message("%s%s\n", c->name, i % 2 ? ", with starts" : "");
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, ops);
+		for (size_t k = 0; c->steps[k].labels != NULL; k++) {
+			cycle_step(&er, c->steps[k].then, c->steps[k].labels);
+			assert_told(&er, c->steps[k].told);
+			if (i % 2 == 0)
+				continue;
+			engine_rig_close(&er);
+			engine_rig_open(&er);
+		}
+		engine_rig_done(&er);
+	}
 }
 
 /* What says the less is taken back. */
@@ -225,6 +351,7 @@ main(void)
 		ENGINE_TEST(test_acked_stale),
 		ENGINE_TEST(test_worse),
 		ENGINE_TEST(test_worse_acked),
+		cmocka_unit_test(test_worse_again),
 		ENGINE_TEST(test_worse_queued),
 		ENGINE_TEST(test_worse_out),
 	};
