@@ -120,13 +120,32 @@ incident_is_of_delivery(struct engine *e, const struct incident *in)
 	return labels_are_of_delivery(in->source->name, &text.labels);
 }
 
+static char *
+delivery_key(const struct notice *n)
+{
+	return xasprintf("delivery %s %s", channel_names[n->channel],
+			 n->address);
+}
+
+bool
+own_says_delivery(struct engine *e, const struct notice *n)
+{
+	char *key = delivery_key(n);
+	uint8_t print[INCIDENT_PRINT];
+	const struct incident *in;
+
+	incident_print(source_kind_names[SOURCE_OWN], key, print);
+	in = engine_find_print(e, print);
+	free(key);
+	return in != NULL && job_core(in)->state != INCIDENT_RESOLVED;
+}
+
 /* One incident per address; RECEIVER as a label keeps it away from there. */
 void
 own_delivery(struct engine *e, const struct notice *n, bool firing,
 	     const char *words)
 {
-	char *key = xasprintf("delivery %s %s", channel_names[n->channel],
-			      n->address);
+	char *key = delivery_key(n);
 	char *summary = xasprintf("%s %s of receiver %s could not be told: %s",
 				  channel_names[n->channel], n->address,
 				  n->receiver, words);

@@ -13,6 +13,9 @@ bool engine_source_silent(struct engine *e, struct source *s, size_t n);
 void engine_source_heard(struct engine *e, struct source *s, int64_t now);
 bool labels_are_of_delivery(const char *source, const struct labels *labels);
 bool incident_is_of_delivery(struct engine *e, const struct incident *in);
+/* Is it said that N's address can't be told? By N, or by another notice, whose
+ * group may be over. */
+bool own_says_delivery(struct engine *e, const struct notice *n);
 void own_delivery(struct engine *e, const struct notice *n, bool firing,
 		  const char *words);
 void own_look_at_clock(struct engine *e);

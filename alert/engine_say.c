@@ -45,15 +45,16 @@ own_said(void *arg, int result)
 	struct engine *e = w->e;
 
 	w->out = false;
-	if (result == -ESHUTDOWN)
+	/* It is too long, as it will be again. */
+	if (result == -EMSGSIZE)
+		result = 0;
+	if (result == -ESHUTDOWN || (result == 0 && !w->newer))
 		own_drop(w);
-	else if (result == -EAGAIN || result == -ENOSPC)
-		w->again_mono_ms =
-			clock_mono_ms(e->deps.clock) + ENGINE_AGAIN_MS;
-	else if (w->newer)
+	else if (result == 0)
 		own_send(w);
 	else
-		own_drop(w);
+		w->again_mono_ms =
+			clock_mono_ms(e->deps.clock) + ENGINE_AGAIN_MS;
 }
 
 void

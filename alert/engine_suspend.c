@@ -284,10 +284,10 @@ suspend_worked(struct engine *e, struct notice *n)
 {
 	struct suspended *s = suspend_find(e, n->channel, n->address);
 
-	if (n->c.flags & NOTICE_RAISED || s != NULL) {
+	if (n->c.flags & NOTICE_RAISED)
 		job_notice(e, n, 0)->c.flags &= (uint8_t)~NOTICE_RAISED;
+	if (n->c.flags & NOTICE_RAISED || s != NULL || own_says_delivery(e, n))
 		own_delivery(e, n, false, "");
-	}
 	if (s != NULL)
 		suspend_forget(e, s);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/unit/engine_rig.h"
+#include "tests/unit/store_kit.h"
 #include "tests/unit/test.h"
 
 #define A    "alertname=Disk host=a"
@@ -329,6 +330,61 @@ test_own_early(void **state)
 		"anna recovery BelfryHeartbeat: silent: -BelfryHeartbeat\n");
 }
 
+/* It ends when that address works, whatever was sent there: what failed may be
+ * over, and its group with it. */
+static void
+test_own_elsewhere(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, OWN);
+	er->far = FAR_REFUSES;
+	er->only = "anna@example.org";
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 2 * MINUTE, SECOND);
+	assert_told(er, "boss firing BelfryAlertNotDelivered: " NOT_TOLD
+			"+BelfryAlertNotDelivered\n");
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 20 * MINUTE, 10 * SECOND);
+	assert_told(er, "");
+	er->far = FAR_TAKES;
+	engine_rig_fire(er, C);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "anna firing Load: +c\n"
+			"boss recovery BelfryAlertNotDelivered: " NOT_TOLD
+			"-BelfryAlertNotDelivered\n");
+}
+
+/* Somebody else changes the record of an incident. */
+static int
+touch(struct store_txn *txn, void *arg)
+{
+	struct store_key from = {.kind = 'i'}, at;
+	struct store_rec rec;
+	int r = store_next(txn, &from, &at, &rec);
+
+	(void)arg;
+	return r > 0 ? store_put(txn, &at, &rec) : -ENOENT;
+}
+
+/* The store could not take it, for the sake of what came with it: it is said
+ * again. */
+static void
+test_own_unstored(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, MINUTE, SECOND);
+	engine_rig_mails(er);
+	assert_int_equal(store_kit_run(queue_store(er->rig.q), touch, NULL), 0);
+	say(er, "a", true);
+	assert_int_equal(engine_rig_resolve(er, A), -ESTALE);
+	engine_rig_advance(er, MINUTE, SECOND);
+	assert_told(er,
+		    "anna firing BelfryHeartbeat: silent: +BelfryHeartbeat\n");
+}
+
 /* With nobody else to tell, nobody is. */
 static void
 test_own_nobody(void **state)
@@ -585,6 +641,8 @@ main(void)
 		ENGINE_TEST(test_own),
 		ENGINE_TEST(test_own_fails),
 		ENGINE_TEST(test_own_early),
+		ENGINE_TEST(test_own_elsewhere),
+		ENGINE_TEST(test_own_unstored),
 		ENGINE_TEST(test_own_nobody),
 		cmocka_unit_test(test_alias),
 		ENGINE_TEST(test_bounced),
