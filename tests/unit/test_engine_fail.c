@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "tests/unit/engine_rig.h"
-#include "tests/unit/store_kit.h"
 #include "tests/unit/test.h"
 
 #define A    "alertname=Disk host=a"
@@ -243,159 +242,6 @@ test_last(void **state)
 	engine_status(er->e, &st);
 	assert_int_equal(st.suspended, 1);
 	assert_int_equal(st.failed, 2);
-}
-
-/* --- alerts about deliveries ------------------------------------------------------ */
-
-#define OWN                                                                    \
-	"receivers:\n"                                                         \
-	"- {name: oncall, mail: [anna@example.org]}\n"                         \
-	"- {name: boss, mail: [boss@example.org]}\n"                           \
-	"route: {receiver: oncall, routes: [{matchers: [source=\"own\"], "     \
-	"receiver: boss, continue: true}, {receiver: oncall}]}\n"
-
-#define NOT_TOLD                                                               \
-	"mail anna@example.org of receiver oncall could not be told: 550 "     \
-	"5.7.1 no: "
-
-/* It never goes to the receiver that failed; it ends when that works again. */
-static void
-test_own(void **state)
-{
-	struct engine_rig *er = *state;
-
-	engine_rig_rules(er, OWN);
-	er->far = FAR_REFUSES;
-	er->only = "anna@example.org";
-	engine_rig_fire(er, A);
-	engine_rig_fire(er, C);
-	engine_rig_advance(er, 2 * MINUTE, SECOND);
-	assert_told(er, "boss firing BelfryAlertNotDelivered: " NOT_TOLD
-			"+BelfryAlertNotDelivered\n");
-	er->far = FAR_TAKES;
-	engine_rig_fire(er, B);
-	engine_rig_advance(er, 10 * MINUTE, SECOND);
-	assert_told(er, "anna firing Disk: +a +b\n"
-			"boss recovery BelfryAlertNotDelivered: " NOT_TOLD
-			"-BelfryAlertNotDelivered\n");
-}
-
-/* Its own failure is only logged, counted and shown. */
-static void
-test_own_fails(void **state)
-{
-	struct engine_rig *er = *state;
-	struct engine_status st;
-
-	engine_rig_rules(er, OWN);
-	er->far = FAR_REFUSES;
-	engine_rig_fire(er, A);
-	engine_rig_advance(er, HOUR, 10 * SECOND);
-	assert_told(er, "");
-	assert_int_equal(er->written, 2);
-	assert_int_equal(rig_logged(&er->rig, "event=alert_failed"), 2);
-	engine_status(er->e, &st);
-	assert_int_equal(st.failed, 2);
-	assert_int_equal(st.incidents[INCIDENT_OPEN], 2);
-}
-
-static void
-say(struct engine_rig *er, const char *key, bool firing)
-{
-	engine_own(er->e, "heartbeat", key, firing, "silent", "warning");
-}
-
-/* It was said before the records were read, and once. */
-static void
-test_own_early(void **state)
-{
-	struct engine_rig *er = *state;
-
-	engine_rig_close(er);
-	engine_rig_start(er);
-	assert_false(engine_is_loaded(er->e));
-	say(er, "a", true);
-	say(er, "b", true);
-	say(er, "b", false);
-	engine_rig_advance(er, MINUTE, SECOND);
-	assert_told(er,
-		    "anna firing BelfryHeartbeat: silent: +BelfryHeartbeat\n");
-	/* One after the other, in one moment. */
-	say(er, "a", false);
-	say(er, "a", true);
-	say(er, "a", false);
-	engine_rig_advance(er, 10 * MINUTE, SECOND);
-	assert_told(
-		er,
-		"anna recovery BelfryHeartbeat: silent: -BelfryHeartbeat\n");
-}
-
-/* It ends when that address works, whatever was sent there: what failed may be
- * over, and its group with it. */
-static void
-test_own_elsewhere(void **state)
-{
-	struct engine_rig *er = *state;
-
-	engine_rig_rules(er, OWN);
-	er->far = FAR_REFUSES;
-	er->only = "anna@example.org";
-	engine_rig_fire(er, A);
-	engine_rig_advance(er, 2 * MINUTE, SECOND);
-	assert_told(er, "boss firing BelfryAlertNotDelivered: " NOT_TOLD
-			"+BelfryAlertNotDelivered\n");
-	engine_rig_resolve(er, A);
-	engine_rig_advance(er, 20 * MINUTE, 10 * SECOND);
-	assert_told(er, "");
-	er->far = FAR_TAKES;
-	engine_rig_fire(er, C);
-	engine_rig_advance(er, 10 * MINUTE, SECOND);
-	assert_told(er, "anna firing Load: +c\n"
-			"boss recovery BelfryAlertNotDelivered: " NOT_TOLD
-			"-BelfryAlertNotDelivered\n");
-}
-
-/* Somebody else changes the record of an incident. */
-static int
-touch(struct store_txn *txn, void *arg)
-{
-	struct store_key from = {.kind = 'i'}, at;
-	struct store_rec rec;
-	int r = store_next(txn, &from, &at, &rec);
-
-	(void)arg;
-	return r > 0 ? store_put(txn, &at, &rec) : -ENOENT;
-}
-
-/* The store could not take it, for the sake of what came with it: it is said
- * again. */
-static void
-test_own_unstored(void **state)
-{
-	struct engine_rig *er = *state;
-
-	engine_rig_fire(er, A);
-	engine_rig_advance(er, MINUTE, SECOND);
-	engine_rig_mails(er);
-	assert_int_equal(store_kit_run(queue_store(er->rig.q), touch, NULL), 0);
-	say(er, "a", true);
-	assert_int_equal(engine_rig_resolve(er, A), -ESTALE);
-	engine_rig_advance(er, MINUTE, SECOND);
-	assert_told(er,
-		    "anna firing BelfryHeartbeat: silent: +BelfryHeartbeat\n");
-}
-
-/* With nobody else to tell, nobody is. */
-static void
-test_own_nobody(void **state)
-{
-	struct engine_rig *er = *state;
-
-	engine_rig_rules(er, "mail: [anna@example.org]\n");
-	er->far = FAR_REFUSES;
-	engine_rig_fire(er, A);
-	engine_rig_advance(er, HOUR, 10 * SECOND);
-	assert_int_equal(er->written, 1);
 }
 
 /* --- who stands behind an address ------------------------------------------------ */
@@ -638,12 +484,6 @@ main(void)
 		ENGINE_TEST(test_probe),
 		cmocka_unit_test(test_gone),
 		ENGINE_TEST(test_last),
-		ENGINE_TEST(test_own),
-		ENGINE_TEST(test_own_fails),
-		ENGINE_TEST(test_own_early),
-		ENGINE_TEST(test_own_elsewhere),
-		ENGINE_TEST(test_own_unstored),
-		ENGINE_TEST(test_own_nobody),
 		cmocka_unit_test(test_alias),
 		ENGINE_TEST(test_bounced),
 		ENGINE_TEST(test_bounced_again),
