@@ -22,7 +22,8 @@ target_compile_definitions(test_intake PRIVATE
   BELFRY_CONFORMANCE="${PROJECT_SOURCE_DIR}/../shared/conformance")
 
 # An engine on a queue of its own, with a clock that is moved by hand.
-add_library(belfry_engine_rig STATIC unit/engine_rig.c unit/rules_kit.c)
+add_library(belfry_engine_rig STATIC unit/engine_rig.c unit/engine_rig_alerts.c
+  unit/rules_kit.c)
 target_link_libraries(belfry_engine_rig PUBLIC belfry_queue_rig belfry_alert)
 
 belfry_unit_test(engine_take belfry_engine_rig)
