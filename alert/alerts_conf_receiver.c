@@ -5,6 +5,7 @@
 
 #include "alert/alerts_conf_impl.h"
 #include "base/spawn.h"
+#include "net/fetch.h"
 
 #define DAY_MS     (INT64_C(24) * 3600 * 1000)
 #define HEADER_MAX 4096 /* bytes of a value */
@@ -101,31 +102,15 @@ static const struct conf_table teams_table = {
 
 /* --- webhook ------------------------------------------------------------------- */
 
-/* A token of RFC 9110 that is not the request's own. */
-static bool
-is_header_name(const char *name)
+/* The host is that of the URL: what is secret goes nowhere else. */
+static const char *
+webhook_header_wrong(const char *name, const char *value)
 {
-	static const char *const ours[] = {
-		"Content-Length", "Host",   "Transfer-Encoding",
-		"Connection",     "Expect", NULL};
-	static const char chars[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "!#$%&'*+-.^_`|~";
-	size_t len = strlen(name);
-
-	for (size_t i = 0; ours[i] != NULL; i++)
-		if (strcasecmp(name, ours[i]) == 0)
-			return false;
-	return len > 0 && len <= ALERT_NAME_MAX && strspn(name, chars) == len;
-}
-
-static bool
-is_one_line(const char *s)
-{
-	for (; *s != '\0'; s++)
-		if (((unsigned char)*s < ' ' && *s != '\t') || *s == 127)
-			return false;
-	return true;
+	if (strcasecmp(name, "Host") == 0)
+		return "it is the URL's";
+	if (strlen(name) > ALERT_NAME_MAX || strlen(value) > HEADER_MAX)
+		return "it is too long";
+	return fetch_check_header(name, value);
 }
 
 static bool
@@ -137,13 +122,14 @@ webhook_check_headers(void *field, const struct conf_mark *mark,
 
 	(void)mark;
 	for (size_t i = 0; i < p->n; i++) {
-		if (is_header_name(p->names[i]) && is_one_line(p->v[i].text) &&
-		    strlen(p->v[i].text) <= HEADER_MAX)
+		const char *why =
+			webhook_header_wrong(p->names[i], p->v[i].text);
+
+		if (why == NULL)
 			continue;
 		conf_error(errors, &p->v[i].mark,
-			   "`%s` is no field that can be given to a request, "
-			   "or its value is more than a line",
-			   p->names[i]);
+			   "`%s` can't be given to a request: %s", p->names[i],
+			   why);
 		ok = false;
 	}
 	return ok;
@@ -212,7 +198,7 @@ webhook_check_authorization(void *field, const struct conf_mark *mark,
 {
 	const char *word = *(char **)field;
 
-	if (is_header_name(word))
+	if (fetch_check_header(word, "") == NULL)
 		return true;
 	conf_error(errors, mark, "`authorization` is one word, not `%s`", word);
 	return false;

@@ -106,6 +106,5 @@ endpoint_try_abort(struct endpoint_try *t)
 	if (t->over)
 		return;
 	fetch_cancel(&t->fetch);
-	endpoint_try_fail(t, ATTEMPT_LATER, 451, "4.3.2",
-			  "stopped before it answered");
+	endpoint_try_finish(t); /* as it came: first thing after the start */
 }

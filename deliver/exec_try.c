@@ -72,9 +72,12 @@ endpoint_try_run(struct endpoint_try *t)
 	if (r < 0) {
 		program_fate_unstarted(t->a, &plan, -r);
 		endpoint_try_finish(t);
-	} else if (c->body_len > 0) {
-		program_write(t->program, c->body, c->body_len);
-	} else {
-		program_write_end(t->program);
+		return;
 	}
+	/* Who has paged somebody is not run again for what it says of it. */
+	program_drop_more(t->program);
+	if (c->body_len > 0)
+		program_write(t->program, c->body, c->body_len);
+	else
+		program_write_end(t->program);
 }

@@ -221,7 +221,8 @@ program_fate_unstarted(struct attempt *a, const struct program_plan *plan,
 	    (error == ENOENT || error == ECONNREFUSED || error == EACCES))
 		pf_runner_failed(a, plan, error);
 	else if (error == E2BIG)
-		program_fate_set(a, plan, ATTEMPT_LATER, 451, "4.3.5",
+		/* as they are at the next try */
+		program_fate_set(a, plan, ATTEMPT_NEVER, 554, "5.3.4",
 				 "the arguments of %s are too long",
 				 program_plan_name(plan));
 	else /* no descriptors, or a spawner that is busy or gone */

@@ -5,6 +5,7 @@
  *	exit status of <sysexits.h>   done, later or never, as it means
  *	another one, a signal, too
  *	long, too much said           later
+ *	its arguments are too long    never
  *	it can't be run at all        the destination failed
  */
 #ifndef DELIVER_PROGRAM_FATE_H

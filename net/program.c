@@ -10,7 +10,8 @@
 #include "base/must.h"
 #include "base/xalloc.h"
 
-#define PROGRAM_READ ((size_t)16 * 1024)
+#define PROGRAM_READ  ((size_t)16 * 1024)
+#define PROGRAM_READS 16 /* in one turn of the loop */
 
 struct program {
 	struct loop *loop; /* borrowed */
@@ -21,7 +22,7 @@ struct program {
 	const char *data;                      /* borrowed; to be written */
 	size_t len;
 	struct buf output;
-	bool too_much;
+	bool drop_more, too_much;
 	struct spawn_report report;
 };
 
@@ -78,6 +79,12 @@ program_is_deaf(const struct program *p)
 }
 
 void
+program_drop_more(struct program *p)
+{
+	p->drop_more = true;
+}
+
+void
 program_write_end(struct program *p)
 {
 	must(p->len == 0);
@@ -87,24 +94,42 @@ program_write_end(struct program *p)
 
 /* --- its output -------------------------------------------------------------- */
 
-/* What is there now. False when no more will come. */
+/* False: that is too much. */
+static bool
+pg_hear(struct program *p, const char *data, size_t len)
+{
+	size_t max = p->output.max, room;
+
+	if (p->drop_more && len > max) {
+		data += len - max;
+		len = max;
+	}
+	room = max - p->output.len;
+	if (p->drop_more && len > room) {
+		buf_consume(&p->output, len - room);
+		room = len;
+	}
+	p->too_much = len > room;
+	must(buf_append(&p->output, data, len < room ? len : room) == 0);
+	return !p->too_much;
+}
+
+/* What is there now, of one that never pauses some. False when no more will
+ * come. */
 static bool
 pg_listen(struct program *p)
 {
 	char data[PROGRAM_READ];
-	ssize_t n;
 
-	while ((n = read(p->out, data, sizeof(data))) > 0) {
-		size_t room = p->output.max - p->output.len;
+	for (int i = 0; i < PROGRAM_READS; i++) {
+		ssize_t n = read(p->out, data, sizeof(data));
 
-		must(buf_append(&p->output, data,
-				(size_t)n < room ? (size_t)n : room) == 0);
-		if ((size_t)n > room) {
-			p->too_much = true;
+		if (n <= 0)
+			return n < 0 && (errno == EAGAIN || errno == EINTR);
+		if (!pg_hear(p, data, (size_t)n))
 			return false;
-		}
 	}
-	return n < 0 && (errno == EAGAIN || errno == EINTR);
+	return true;
 }
 
 static void

@@ -2,7 +2,8 @@
  * program - a program that the spawner runs, seen from a loop.
  *
  * What is written goes to its standard input; what it says on output and error
- * output is kept up to a ceiling, and one that says more is ended. When it ends
+ * output is kept up to a ceiling, and one that says more is ended, unless what is
+ * more may be dropped. When it ends
  * there is one PROGRAM_ENDED, after which the owner frees it. A program that
  * does not read its input to the end is none the worse for it.
  */
@@ -35,6 +36,8 @@ int program_start(struct loop *loop, struct spawner *spawner,
 void program_write(struct program *p, const char *data, size_t len);
 /* It closed its input: nothing more is read. */
 bool program_is_deaf(const struct program *p);
+/* It may say any amount: the last OUTPUT_MAX bytes are kept. */
+void program_drop_more(struct program *p);
 /* The input is complete. Whoever frees a program before, or dies, ends it
  * before it sees the end of its input. */
 void program_write_end(struct program *p);

@@ -172,7 +172,8 @@ ar_done(struct ar *x, const struct attempt_rcpt *ar, struct rcpt *r)
 static int
 ar_later(struct ar *x, uint32_t n, struct rcpt *r)
 {
-	int64_t when = x->ai->now_ms + queue_backoff(x->ai->q, r->tries);
+	int64_t when =
+		x->ai->now_ms + queue_backoff(x->ai->q, x->m.class, r->tries);
 
 	if (x->m.flags & MESSAGE_HELD)
 		return ar_hold(x, n, r);

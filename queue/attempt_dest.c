@@ -84,7 +84,7 @@ ar_dest_fails(struct attempt_impl *ai, struct store_txn *txn)
 	dr.probe_lane = ai->lane;
 	dr.probe_flow = ai->flow;
 	dr.asked_ms = ai->a.dest_not_before_ms;
-	dr.not_before_ms = ai->now_ms + queue_backoff(q, dr.fails);
+	dr.not_before_ms = ai->now_ms + queue_backoff(q, ai->a.class, dr.fails);
 	pace = dest_alert_pace(txn, ai->dest->key, dr.first_ms, ai->now_ms);
 	if (pace < INT64_MAX)
 		class = STORE_CLASS_ALERT;

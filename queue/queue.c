@@ -179,15 +179,17 @@ queue_random(struct queue *q)
 }
 
 int64_t
-queue_backoff(struct queue *q, uint32_t tries)
+queue_backoff(struct queue *q, enum queue_class class, uint32_t tries)
 {
 	const struct queue_retry_conf *c = &q->conf.retry;
+	bool soon = class == QUEUE_ALERT && c->max_ms > QUEUE_ALERT_RETRY_MAX;
+	double max = (double)(soon ? QUEUE_ALERT_RETRY_MAX : c->max_ms);
 	double ms = (double)c->first_ms;
 
-	for (uint32_t i = 1; i < tries && ms < (double)c->max_ms; i++)
+	for (uint32_t i = 1; i < tries && ms < max; i++)
 		ms *= c->factor;
-	if (ms > (double)c->max_ms)
-		ms = (double)c->max_ms;
+	if (ms > max)
+		ms = max;
 	ms *= 1.0 + c->jitter * (2.0 * queue_random(q) - 1.0);
 	return ms < 1.0 ? 1 : (int64_t)ms;
 }

@@ -35,6 +35,9 @@ extern const struct conf_table queue_store_conf_table;
 /* RESERVE in bytes; a percentage is one of MAX_SIZE. */
 int64_t queue_store_reserve(const struct queue_store_conf *conf);
 
+/* Alerts wait no longer between two tries, whatever is configured. */
+#define QUEUE_ALERT_RETRY_MAX INT64_C(120000)
+
 struct queue_retry_conf {
 	int64_t first_ms, max_ms;
 	double factor, jitter;

@@ -158,7 +158,8 @@ static const struct conf_option queue_retry_options[] = {
 	 .type = CONF_TIME,
 	 .offset = offsetof(struct queue_retry_conf, max_ms),
 	 .dflt = "1h",
-	 .help = "The longest wait between two tries.",
+	 .help = "The longest wait between two tries; alerts wait 2 minutes at "
+		 "most.",
 	 .min = 10,
 	 .max = 7LL * 86400000},
 	{.name = "jitter",

@@ -258,8 +258,9 @@ int queue_read(struct queue *q, struct store_job *job);
 /* Have the turn run soon; store thread. */
 void queue_poke(struct queue *q);
 struct loop *queue_any_loop(struct queue *q);
-/* FIRST * FACTOR^(TRIES-1), at most MAX, with jitter. */
-int64_t queue_backoff(struct queue *q, uint32_t tries);
+/* FIRST * FACTOR^(TRIES-1), at most MAX, of alerts QUEUE_ALERT_RETRY_MAX, with
+ * jitter. */
+int64_t queue_backoff(struct queue *q, enum queue_class class, uint32_t tries);
 /* Encode and put; the record's place is set. */
 int queue_put_message(struct queue *q, struct store_txn *txn, uint64_t id,
 		      const struct message *m, struct store_rec *rec);

@@ -105,12 +105,19 @@ test_programs(void **state)
 		 ATTEMPT_DEST_OK,
 		 "sleep took longer than 1 seconds and was "
 		 "ended"},
-		{"too loud",
+		{"loud",
+		 {"/bin/sh", "-c",
+		  "head -c 200000 /dev/zero; echo; echo paged"},
+		 "\n",
+		 ATTEMPT_DONE,
+		 ATTEMPT_DEST_OK,
+		 "sh: status 0, delivered: paged"},
+		{"loud without end",
 		 {"/usr/bin/yes"},
 		 "\n",
 		 ATTEMPT_LATER,
 		 ATTEMPT_DEST_OK,
-		 "yes said more than 4096 bytes and was ended"},
+		 "yes took longer than 1 seconds and was ended"},
 		{"not there",
 		 {"/nowhere/page"},
 		 "\n",
@@ -140,11 +147,33 @@ test_programs(void **state)
 	}
 }
 
+static void
+test_too_long(void **state)
+{
+	static char more[70000];
+	const char *argv[] = {"/bin/echo", more, NULL};
+	const struct endpoint ep = {.name = NAME,
+				    .kind = ENDPOINT_EXEC,
+				    .argv = argv,
+				    .time_ms = 1000,
+				    .output_max = 4096};
+	struct fake_result *r;
+
+	(void)state;
+	memset(more, 'a', sizeof(more) - 1);
+	r = send_to(&ep, "\n");
+	assert_int_equal(r->rcpt[0].outcome, ATTEMPT_NEVER);
+	assert_string_equal(r->rcpt[0].reply.text,
+			    "the arguments of echo are too long");
+	free(r);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

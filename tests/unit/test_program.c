@@ -24,7 +24,7 @@ struct rig {
 	size_t to_write; /* pieces still to be written */
 	char *piece;
 	unsigned written, ended;
-	bool late;
+	bool late, drop_more;
 };
 
 static void
@@ -104,6 +104,8 @@ rig_begin(struct rig *g, const char *script, size_t pieces)
 	g->to_write = pieces;
 	e = program_start(g->loop, g->spawner, &r, OUTPUT_MAX, rig_event, g,
 			  &g->p);
+	if (e == 0 && g->drop_more)
+		program_drop_more(g->p);
 	if (e == 0)
 		rig_next(g);
 	return e;
@@ -180,6 +182,23 @@ test_says_too_much(void **state)
 	rig_expect_end(g, SPAWN_EXITED, 0);
 }
 
+/* What is dropped is the beginning, and it ends by itself. */
+static void
+test_more_is_dropped(void **state)
+{
+	struct rig *g = *state;
+	const char *said;
+	size_t len;
+
+	g->drop_more = true;
+	rig_run(g, "yes | head -c 1000000; printf end; exit 3", 0);
+	said = program_output(g->p, &len);
+	assert_int_equal(len, OUTPUT_MAX);
+	assert_string_equal(said + len - 5, "y\nend");
+	assert_false(program_said_too_much(g->p));
+	rig_expect_end(g, SPAWN_EXITED, 3);
+}
+
 static void
 test_closes_its_output(void **state)
 {
@@ -226,6 +245,7 @@ main(void)
 		PROGRAM_TEST(test_in_and_out),
 		PROGRAM_TEST(test_does_not_read),
 		PROGRAM_TEST(test_says_too_much),
+		PROGRAM_TEST(test_more_is_dropped),
 		PROGRAM_TEST(test_closes_its_output),
 		PROGRAM_TEST(test_no_such_program),
 		PROGRAM_TEST(test_freed_while_it_runs),

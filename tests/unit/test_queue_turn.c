@@ -182,14 +182,12 @@ test_an_agent_that_takes_one_at_a_time(void **state)
 }
 
 static void
-test_retry_backs_off(void **state)
+check_backs_off(struct rig *rig, bool alert, const int64_t *wait, size_t n)
 {
-	static const int64_t wait[] = {1, 2, 4, 8, 16, 32, 60, 60};
-	struct rig *rig = *state;
-
-	assert_int_equal(rig_send(rig, RIG_MAIL(.to = {"b@x.org"})), 0);
+	assert_int_equal(
+		rig_send(rig, RIG_MAIL(.to = {"b@x.org"}, .alert = alert)), 0);
 	rig_settle(rig);
-	for (size_t i = 0; i < sizeof(wait) / sizeof(wait[0]); i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct queue_message_info *mi;
 
 		assert_int_equal(rig->nout, 1);
@@ -204,6 +202,23 @@ test_retry_backs_off(void **state)
 		rig_advance(rig, 1);
 	}
 	rig_deliver_rest(rig);
+}
+
+static void
+test_retry_backs_off(void **state)
+{
+	static const int64_t wait[] = {1, 2, 4, 8, 16, 32, 60, 60};
+
+	check_backs_off(*state, false, wait, 8);
+}
+
+/* Whoever could not be paged for half an hour is not paged an hour later. */
+static void
+test_alerts_back_off_less(void **state)
+{
+	static const int64_t wait[] = {1, 2, 2, 2, 2, 2, 2, 2};
+
+	check_backs_off(*state, true, wait, 8);
 }
 
 /* Down: one probe at a time, each time another message; up: all drain. */
@@ -568,6 +583,7 @@ main(void)
 		RIG_TEST(test_neighbours_travel_together),
 		RIG_TEST(test_an_agent_that_takes_one_at_a_time),
 		RIG_TEST(test_retry_backs_off),
+		RIG_TEST(test_alerts_back_off_less),
 		RIG_TEST(test_a_destination_fails_and_returns),
 		RIG_TEST(test_a_probe_without_reached_is_enough),
 		RIG_TEST(test_three_drops_are_the_destinations),

@@ -154,10 +154,16 @@ static const struct {
 	{"webhook, fields",
 	 MAIL "receivers: [{name: a, webhook: [{url: \"http://x\", headers: "
 	      "{Host: x, A: \"b\\nc\"}}]}]\n",
-	 "t:2:67: `Host` is no field that can be given to a request, or its "
-	 "value is more than a line\n"
-	 "t:2:73: `A` is no field that can be given to a request, or its "
-	 "value is more than a line\n"},
+	 "t:2:67: `Host` can't be given to a request: it is the URL's\n"
+	 "t:2:73: `A` can't be given to a request: its value has a control "
+	 "character\n"},
+	{"webhook, fields of the connection",
+	 MAIL "receivers: [{name: a, webhook: [{url: \"http://x\", headers: "
+	      "{Keep-Alive: x, te: y}}]}]\n",
+	 "t:2:73: `Keep-Alive` can't be given to a request: it is the "
+	 "connection's\n"
+	 "t:2:80: `te` can't be given to a request: it is the "
+	 "connection's\n"},
 	{"webhook, codes",
 	 MAIL "receivers: [{name: a, webhook: [{url: \"http://x\", success: "
 	      "[2xx, 99, 6xx]}]}]\n",
