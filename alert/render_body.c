@@ -8,6 +8,7 @@
 #include "alert/render_impl.h"
 #include "base/must.h"
 #include "mail/encoded_word.h"
+#include "net/fetch.h"
 
 struct request {
 	const struct render *render;
@@ -44,11 +45,14 @@ static void
 put_template(struct request *q, const char *name, const struct mustache *m,
 	     enum mustache_escape escape)
 {
+	struct render_limits limits = field_limits;
 	struct buf value;
 
-	buf_init(&value, field_limits.max);
-	failed(q, render_fit(q->render, q->notice, &field_limits, m, escape,
-			     &value));
+	limits.escape = escape;
+	if (escape == MUSTACHE_URL)
+		limits.max = FETCH_URL_MAX;
+	buf_init(&value, limits.max);
+	failed(q, render_fit(q->render, q->notice, &limits, m, escape, &value));
 	put_field(q, name, buf_str(&value));
 	buf_done(&value);
 }

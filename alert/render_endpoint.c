@@ -3,11 +3,14 @@
  * and compiled.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "alert/render_impl.h"
+#include "alert/render_names.h"
 #include "base/must.h"
+#include "net/fetch.h"
 
 struct adding {
 	struct render *render;
@@ -33,6 +36,8 @@ line_compile(const struct adding *a, const char *text,
 	struct mustache *m = render_compile(text, strlen(text), a->mark, a->e);
 
 	limits.escape = escape;
+	if (escape == MUSTACHE_URL)
+		limits.max = FETCH_URL_MAX;
 	if (m != NULL && !render_check(a->render, m, &limits, a->mark, a->e))
 		mustache_free(&m);
 	return m;
@@ -178,6 +183,29 @@ arg_translate(const char *arg, struct buf *out)
 	}
 }
 
+/* "{{name}}" is how all else has it: here the name would be printed. */
+static void
+arg_check(const struct adding *a, const char *arg)
+{
+	for (const char *at = strstr(arg, "{{"); at != NULL;
+	     at = strstr(at + 2, "{{")) {
+		const char *name = at + 2 + strspn(at + 2, "#^/&");
+		size_t len = strcspn(name, "{}");
+		char copy[64];
+
+		if (len == 0 || len >= sizeof(copy) ||
+		    strncmp(name + len, "}}", 2) != 0)
+			continue;
+		snprintf(copy, sizeof(copy), "%.*s", (int)len, name);
+		if (render_name_is_known(copy))
+			conf_error(a->e, a->mark,
+				   "in arguments a variable has one brace: "
+				   "write `{%.*s}`, not `{{%.*s}}`",
+				   (int)(name + len - at - 2), at + 2,
+				   (int)(name + len - at - 2), at + 2);
+	}
+}
+
 static void
 add_args(const struct adding *a, const struct render_endpoint *ep)
 {
@@ -189,6 +217,7 @@ add_args(const struct adding *a, const struct render_endpoint *ep)
 	for (size_t i = 0; i < ep->nargs; i++) {
 		struct buf text;
 
+		arg_check(a, ep->args[i]);
 		buf_init(&text, MUSTACHE_TEXT_MAX);
 		arg_translate(ep->args[i], &text);
 		own_add(a, &a->entry->args, NULL,

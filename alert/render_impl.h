@@ -67,6 +67,7 @@ struct render_scope {
 	const struct render_limits *limits;
 	struct zone *zone;
 	size_t shown;        /* alerts */
+	unsigned halved;     /* so many times what values may have */
 	struct arena *arena; /* of all that comes out */
 };
 
@@ -113,8 +114,8 @@ int render_one(struct render_scope *s, const struct mustache *m,
 	       enum mustache_escape escape, struct buf *out);
 /* False: none is left. */
 bool render_show_fewer(struct render_scope *s);
-/* Append M with as many alerts as OUT's ceiling and LIMITS allow. 0 or
- * -EMSGSIZE; OUT is as it was then. */
+/* Append M with as many alerts as OUT's ceiling and LIMITS allow, and with its
+ * values cut further where it is too long without any. 0 or -EMSGSIZE; OUT is as it was then. */
 int render_fit(const struct render *r, const struct render_notice *n,
 	       const struct render_limits *limits, const struct mustache *m,
 	       enum mustache_escape escape, struct buf *out);

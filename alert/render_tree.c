@@ -17,6 +17,7 @@
 #define KEY_MAX     255
 #define MESSAGE_MAX 1000 /* bytes */
 #define TEXT_MAX    15000
+#define HALVED_MAX  5
 
 /* --- the notice ---------------------------------------------------------------- */
 
@@ -206,12 +207,14 @@ add_links(struct fields *f, const struct render_scope *s)
 static const char *
 short_key(const struct render_scope *s, const char *key)
 {
+	struct render_scope whole = *s;
 	size_t len = strlen(key);
 
 	if (len <= KEY_MAX)
 		return key;
+	whole.halved = 0; /* the same each time */
 	return arena_printf(s->arena, "%.*s~%08x",
-			    (int)strlen(render_cut(s, key, 60)) - 3, key,
+			    (int)strlen(render_cut(&whole, key, 60)) - 3, key,
 			    crc32c(0, key, len));
 }
 
@@ -285,6 +288,8 @@ add_rendered(struct fields *f, const struct render_scope *s, const char *name,
 	const struct render *r = s->render;
 	struct buf out;
 
+	if (max > s->limits->max / 4) /* percent-encoded it is up to 3 times */
+		max = s->limits->max / 4;
 	buf_init(&out, max);
 	if (render_fit(r, s->notice, &render_limits[which], r->texts[which],
 		       MUSTACHE_PLAIN, &out) == 0)
@@ -360,6 +365,16 @@ render_show_fewer(struct render_scope *s)
 	return true;
 }
 
+/* Once no alert is listed any more: shorter values. */
+static bool
+render_say_less(struct render_scope *s)
+{
+	if (s->halved == HALVED_MAX)
+		return false;
+	s->halved++;
+	return true;
+}
+
 int
 render_fit(const struct render *r, const struct render_notice *n,
 	   const struct render_limits *limits, const struct mustache *m,
@@ -371,6 +386,7 @@ render_fit(const struct render *r, const struct render_notice *n,
 	render_scope_init(&s, r, n, limits);
 	do
 		err = render_one(&s, m, escape, out);
-	while (err == -EMSGSIZE && render_show_fewer(&s));
+	while (err == -EMSGSIZE &&
+	       (render_show_fewer(&s) || render_say_less(&s)));
 	return err;
 }

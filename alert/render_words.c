@@ -84,6 +84,7 @@ render_cut(const struct render_scope *s, const char *text, size_t max)
 {
 	size_t len = strlen(text), at = 0, used = 0, keep = 0, n;
 
+	max >>= s->halved;
 	for (; at < len; at += n) {
 		uint32_t c = 0;
 
@@ -124,7 +125,7 @@ render_url(const struct render_scope *s, const char *url)
 			at += snprintf(at, 4, "%%%02X", c);
 	}
 	/* A piece of one leads nowhere. */
-	return (size_t)(at - out) <= s->limits->url ? out : "";
+	return (size_t)(at - out) <= s->limits->url >> s->halved ? out : "";
 }
 
 const char *

@@ -346,7 +346,8 @@ static const struct conf_option delivery_options[] = {
 	 .dflt = "[]",
 	 .help = "For a staging server: patterns of the only recipients that "
 		 "mail goes out to; all others are refused, but those of "
-		 "`routes`. Empty: everybody.",
+		 "`routes`. Endpoints of receivers are held back, too. Empty: "
+		 "everybody.",
 	 .check = delivery_check_only,
 	 .example = "[example.org]"},
 	{.name = "bind",

@@ -90,6 +90,11 @@ endpoint_try_start(struct deliver_loop *dl, struct attempt *a,
 				  "any more");
 		return;
 	}
+	if (route_is_endpoint_held(t->routing, t->ep->name)) {
+		endpoint_try_fail(t, ATTEMPT_LATER, 451, "4.7.1",
+				  "delivery.only_recipients does not list it");
+		return;
+	}
 	t->reading = true;
 	content_read(&t->reader, a, et_read, t);
 }

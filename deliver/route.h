@@ -213,5 +213,7 @@ struct route {
  * only_recipients. */
 int route_find(const struct routing *r, const char *sender,
 	       const struct address *rcpt, struct route *ret_route);
+/* Is the endpoint NAME of a receiver not in only_recipients? */
+bool route_is_endpoint_held(const struct routing *r, const char *name);
 
 #endif

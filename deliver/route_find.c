@@ -86,6 +86,14 @@ rt_is_listed(const struct routing *r, const struct address *rcpt)
 	return r->nonly == 0;
 }
 
+bool
+route_is_endpoint_held(const struct routing *r, const char *name)
+{
+	const struct address endpoint = {name, ""};
+
+	return !rt_is_listed(r, &endpoint);
+}
+
 int
 route_find(const struct routing *r, const char *sender,
 	   const struct address *rcpt, struct route *ret_route)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/fetch.h"
 #include "tests/unit/render_kit.h"
 
 static const struct render_field form[] = {
@@ -19,6 +20,7 @@ static const struct render_field our_name[] = {{"Belfry-URL", "a"}};
 static const char *const args[] = {"/usr/local/bin/page", "{title}",
 				   "--level={severity}", "{{x}", "{note}"};
 static const char *const bad_args[] = {"/bin/{title}"};
+static const char *const doubled_args[] = {"/bin/page", "-t {{#over}}"};
 static const char *const unknown_args[] = {"/bin/page", "{titel}"};
 
 #define ONLY_BEHIND                                                            \
@@ -202,6 +204,14 @@ static const struct own_row {
 	 0,
 	 NULL,
 	 "no variable is called `titel`"},
+	{"an argument as all else has it",
+	 {.channel = CHANNEL_EXEC, .args = doubled_args, .nargs = 2},
+	 NULL,
+	 NULL,
+	 0,
+	 NULL,
+	 "in arguments a variable has one brace: write `{#over}`, not "
+	 "`{{#over}}`"},
 };
 
 static void
@@ -242,11 +252,55 @@ test_own(void **state)
 		check_own(&own_rows[i]);
 }
 
+/* Whatever an alert holds, what comes out can be asked for. */
+static void
+test_long_url(void **state)
+{
+	static const char *const url[] = {
+		"https://example.net/{{note}}/{{note}}/{{note}}/{{note}}",
+		"https://example.net/{{title}}/{{title}}/{{note}}",
+		"https://example.net/{{text}}",
+		"https://example.net/{{message}}",
+		"https://example.net/{{#alerts}}{{title}}{{summary}}{{/"
+		"alerts}}",
+	};
+	const struct conf_mark mark = {.file = "c", .line = 7, .column = 3};
+	struct render_notice n = kit_notice(&kit_rows[0]);
+	char value[8192], note[601];
+
+	(void)state;
+	for (size_t i = 0; i < 600; i += 2)
+		memcpy(note + i, "\xc3\xbc", 2);
+	note[600] = '\0';
+	n.note = n.group_subject = note;
+	for (size_t i = 0; i < ROWS(url); i++) {
+		const struct render_endpoint ep = {.channel = CHANNEL_WEBHOOK,
+						   .url = url[i]};
+		struct render *r = kit_render("");
+		struct conf_errors e;
+		struct buf out;
+
+		print_message("%s\n", url[i]);
+		conf_errors_init(&e);
+		assert_int_equal(
+			render_add_endpoint(r, "oncall/x/0", &ep, &mark, &e),
+			0);
+		kit_send(r, CHANNEL_WEBHOOK, &n, &out);
+		kit_field(&out, "Belfry-URL", 0, value);
+		assert_true(strlen(value) > 40);
+		assert_null(fetch_check_url(value));
+		buf_done(&out);
+		conf_errors_done(&e);
+		render_unref(&r);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_own),
+		cmocka_unit_test(test_long_url),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
