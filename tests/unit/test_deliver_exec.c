@@ -11,9 +11,11 @@
 
 #define NAME "oncall/exec/0"
 
+/* ONLY: what delivery.only_recipients lists; NULL: nothing. */
 static struct fake_result *
-send_to(const struct endpoint *ep, const char *content)
+send_only(const struct endpoint *ep, const char *content, char *only)
 {
+	struct conf_mark mark = {.file = "t"};
 	struct fake_rig fake;
 	struct fake_result *r;
 	struct spawner *spawner;
@@ -26,6 +28,9 @@ send_to(const struct endpoint *ep, const char *content)
 	fake.mail.dest = fake.mail.rcpt[0] = NAME;
 	fake.mail.content = content;
 	fake.mail.len = strlen(content);
+	if (only != NULL)
+		fake.agent.conf.only_recipients =
+			(struct conf_strings){1, &only, &mark};
 	agent_rig_open(&fake.agent, fake.queue, NULL);
 	assert_int_equal(deliver_web(fake.agent.deliver), 0);
 	deliver_set_endpoints(fake.agent.deliver, e);
@@ -35,6 +40,12 @@ send_to(const struct endpoint *ep, const char *content)
 	fake_rig_done(&fake);
 	spawner_free(&spawner);
 	return r;
+}
+
+static struct fake_result *
+send_to(const struct endpoint *ep, const char *content)
+{
+	return send_only(ep, content, NULL);
 }
 
 static void
@@ -147,6 +158,39 @@ test_programs(void **state)
 	}
 }
 
+/* A staging server tells nobody who is not listed. */
+static void
+test_staging(void **state)
+{
+	static const struct {
+		const char *pattern;
+		enum attempt_outcome outcome;
+	} row[] = {
+		{"example.org", ATTEMPT_LATER},
+		{"/^oncall\\/slack\\//", ATTEMPT_LATER},
+		{"/^oncall\\/exec\\//", ATTEMPT_DONE},
+		{"/^./", ATTEMPT_DONE},
+	};
+	const char *argv[] = {"/bin/true", NULL};
+	const struct endpoint ep = {.name = NAME,
+				    .kind = ENDPOINT_EXEC,
+				    .argv = argv,
+				    .time_ms = 1000,
+				    .output_max = 4096};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct fake_result *r =
+			send_only(&ep, "\n", TEXT(row[i].pattern));
+
+		print_message("%s\n", row[i].pattern);
+		assert_int_equal(r->rcpt[0].outcome, row[i].outcome);
+		if (row[i].outcome == ATTEMPT_LATER)
+			assert_string_equal(r->rcpt[0].reply.dsn, "4.7.1");
+		free(r);
+	}
+}
+
 static void
 test_too_long(void **state)
 {
@@ -174,6 +218,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_programs),
 		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_staging),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

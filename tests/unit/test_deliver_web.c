@@ -513,44 +513,6 @@ test_refused(void **state)
 	}
 }
 
-/* A staging server tells nobody who is not listed. */
-static void
-test_staging(void **state)
-{
-	static const struct http_bad_step ok = {HTTP_BAD_OK, HTTP_BAD_KEEP,
-						NULL};
-	static const struct {
-		const char *pattern;
-		bool goes;
-	} row[] = {
-		{"example.org", false},
-		{"/^oncall\\/slack\\//", false},
-		{"/^oncall\\/webhook\\//", true},
-		{"/^./", true},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-		struct conf_mark mark = {.file = "t"};
-		char *pattern = xstrdup(row[i].pattern);
-		struct web_rig g;
-
-		print_message("%s\n", row[i].pattern);
-		web_rig_init(&g, &ok, 1);
-		g.fake.agent.conf.only_recipients =
-			(struct conf_strings){1, &pattern, &mark};
-		web_rig_start(&g);
-		if (row[i].goes)
-			fake_rig_expect_done(&g.fake);
-		else
-			fake_rig_expect(&g.fake, ATTEMPT_LATER,
-					ATTEMPT_DEST_UNKNOWN, "4.7.1");
-		assert_int_equal(http_bad_requests(g.server), row[i].goes);
-		web_rig_done(&g);
-		free(pattern);
-	}
-}
-
 /* A reload changes where the next one goes. */
 static void
 test_reload(void **state)
@@ -612,7 +574,6 @@ main(void)
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_nobody_there),
 		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_staging),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_stop),
 	};
