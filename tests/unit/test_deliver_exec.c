@@ -118,7 +118,7 @@ test_programs(void **state)
 		 "ended"},
 		{"loud",
 		 {"/bin/sh", "-c",
-		  "head -c 200000 /dev/zero; echo; echo paged"},
+		  "head -c 200000 /dev/zero | tr '\\0' x; echo; echo paged"},
 		 "\n",
 		 ATTEMPT_DONE,
 		 ATTEMPT_DEST_OK,
