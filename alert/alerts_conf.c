@@ -18,6 +18,7 @@ const char *const alert_own_names[] = {
 	[ALERT_OWN_STORE] = "store",
 	[ALERT_OWN_SOURCE_SILENT] = "source_silent",
 	[ALERT_OWN_PAUSED] = "paused",
+	[ALERT_OWN_REFUSED] = "refused",
 	[ALERT_NOWN] = NULL,
 };
 
@@ -211,8 +212,8 @@ ac_resolve_own(struct alerts_conf *a, struct conf_errors *errors)
 			continue;
 		conf_error(errors, &a->own.marks[i],
 			   "`own` lists queue_stuck, double_bounce, "
-			   "certificate, store, source_silent and paused, not "
-			   "`%s`",
+			   "certificate, store, source_silent, paused and "
+			   "refused, not `%s`",
 			   a->own.v[i]);
 		ok = false;
 	}
@@ -512,11 +513,12 @@ static const struct conf_option alerts_options[] = {
 	 .type = CONF_STRINGS,
 	 .offset = offsetof(struct alerts_conf, own),
 	 .dflt = "[queue_stuck, double_bounce, certificate, store, "
-		 "source_silent, paused]",
+		 "source_silent, paused, refused]",
 	 .help = "What Belfry raises alerts of by itself: a queue that does "
 		 "not move, a bounce that can't be delivered, a certificate "
 		 "that ends soon, a store that is nearly full, a source that "
-		 "fell silent, a queue that is paused.",
+		 "fell silent, a queue that is paused, a source whose posts "
+		 "are refused since they can't be understood.",
 	 .example = "[queue_stuck, store]"},
 	{.name = "heartbeat",
 	 .type = CONF_TABLE,

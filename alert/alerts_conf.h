@@ -150,8 +150,9 @@ enum alert_own {
 	ALERT_OWN_STORE,
 	ALERT_OWN_SOURCE_SILENT,
 	ALERT_OWN_PAUSED,
+	ALERT_OWN_REFUSED,
 };
-#define ALERT_NOWN 6
+#define ALERT_NOWN 7
 extern const char *const alert_own_names[]; /* NULL ends */
 
 struct alerts_conf {

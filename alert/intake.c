@@ -1,6 +1,7 @@
 #include "alert/intake.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -31,6 +32,7 @@ maker_begin(struct maker *m, struct intake *in)
 {
 	m->in = in;
 	labels_builder_init(&m->labels, in->arena);
+	m->labels.most = LABELS_TOLD_MAX;
 	labels_builder_init(&m->annotations, in->arena);
 	m->key = NULL;
 	m->status = ALERT_FIRING;
@@ -107,17 +109,27 @@ maker_name(struct maker *m)
 		maker_label(m, "source", source->name);
 }
 
+/* What is known by its labels is so by all of them, before they were cut. */
+static const char *
+maker_key(const struct maker *m, const struct labels *labels, uint64_t print)
+{
+	if (m->key != NULL && *m->key != '\0')
+		return m->key;
+	if (labels_fingerprint(labels) == print)
+		return NULL;
+	return arena_printf(m->in->arena, "%016" PRIx64, print);
+}
+
 int
 maker_end(struct maker *m)
 {
 	struct intake *in = m->in;
 	struct labels labels;
 	struct alert *alert;
+	uint64_t print;
 
 	maker_name(m);
-	if (labels_finish(&m->labels, &labels) < 0)
-		return intake_refuse(in, "labels of more than %d bytes",
-				     LABELS_BYTES_MAX);
+	print = labels_finish_cut(&m->labels, &labels);
 	if (labels.n == 0)
 		return intake_refuse(in, "an alert without labels");
 	alert = alert_batch_add(in->batch);
@@ -125,7 +137,7 @@ maker_end(struct maker *m)
 		return intake_refuse(in, "more than %d alerts",
 				     ALERT_BATCH_MAX);
 	alert->source = in->source->name;
-	alert->key = m->key != NULL && *m->key != '\0' ? m->key : NULL;
+	alert->key = maker_key(m, &labels, print);
 	alert->status = m->status;
 	alert->labels = labels;
 	labels_finish_annotations(&m->annotations, &alert->annotations);

@@ -123,7 +123,7 @@ am_exact_labels(struct intake *in, struct maker *m, const json_t *json)
 
 		if (r == -E2BIG)
 			return intake_refuse(in, "more than %d labels",
-					     LABELS_MAX);
+					     LABELS_TOLD_MAX);
 		if (r < 0)
 			return intake_refuse(in, "bad label %.100s", name);
 	}

@@ -1,12 +1,14 @@
 #include "alert/labels.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
 
 #define FNV_OFFSET UINT64_C(14695981039346656037)
 #define FNV_PRIME  UINT64_C(1099511628211)
+#define CUT        "..."
 
 static bool
 is_letter(char c)
@@ -37,7 +39,9 @@ label_name_is_valid(const char *name)
 void
 labels_builder_init(struct labels_builder *b, struct arena *arena)
 {
-	*b = (struct labels_builder){.arena = arena};
+	b->arena = arena;
+	b->most = LABELS_MAX;
+	b->n = 0;
 }
 
 /* Where NAME is among the N of V, or belongs. */
@@ -73,7 +77,7 @@ lb_remove(struct labels_builder *b, size_t at)
 static int
 lb_insert(struct labels_builder *b, size_t at, const char *name)
 {
-	if (b->n == LABELS_MAX)
+	if (b->n == b->most)
 		return -E2BIG;
 	memmove(b->v + at + 1, b->v + at, (b->n - at) * sizeof(b->v[0]));
 	b->v[at] = (struct label){.name = arena_strdup(b->arena, name)};
@@ -101,14 +105,20 @@ labels_set(struct labels_builder *b, const char *name, const char *value)
 	return 0;
 }
 
+/* Of a label whose value is cut behind MOST, as labels_pack() has it. */
 static size_t
-packed_size(const struct labels_builder *b)
+packed_label(const struct label *l, size_t most)
+{
+	return 2 * sizeof(uint16_t) + strlen(l->name) + strnlen(l->value, most);
+}
+
+static size_t
+packed_size(const struct label *v, size_t n, size_t most)
 {
 	size_t size = sizeof(uint16_t);
 
-	for (size_t i = 0; i < b->n; i++)
-		size += 2 * sizeof(uint16_t) + strlen(b->v[i].name) +
-			strlen(b->v[i].value);
+	for (size_t i = 0; i < n; i++)
+		size += packed_label(&v[i], most);
 	return size;
 }
 
@@ -123,11 +133,128 @@ labels_finish_annotations(const struct labels_builder *b, struct labels *ret)
 int
 labels_finish(const struct labels_builder *b, struct labels *ret)
 {
-	if (packed_size(b) > LABELS_BYTES_MAX)
+	if (packed_size(b->v, b->n, SIZE_MAX) > LABELS_BYTES_MAX)
 		return -E2BIG;
 	labels_finish_annotations(b, ret);
 	return 0;
 }
+
+/* --- cutting ---------------------------------------------------------------- */
+
+static size_t
+values_len(const struct labels *l, size_t most)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		sum += strnlen(l->v[i].value, most);
+	return sum;
+}
+
+/* The most that a value may be long so that all of them are SUM. */
+static size_t
+fitting_len(const struct labels *l, size_t sum)
+{
+	size_t low = sum / l->n, high = sum;
+
+	while (low < high) {
+		size_t mid = low + (high - low + 1) / 2;
+
+		if (values_len(l, mid) <= sum)
+			low = mid;
+		else
+			high = mid - 1;
+	}
+	return low;
+}
+
+/* At most MOST bytes of S, which is longer. */
+static const char *
+cut_value(const char *s, size_t most, struct arena *arena)
+{
+	size_t len = most - strlen(CUT);
+
+	while (len > 0 && ((unsigned char)s[len] & 0xc0) == 0x80)
+		len--;
+	return arena_printf(arena, "%.*s" CUT, (int)len, s);
+}
+
+void
+labels_cut_values(struct labels *l, size_t sum, struct arena *arena)
+{
+	struct label *v;
+	size_t most;
+
+	if (values_len(l, SIZE_MAX) <= sum)
+		return;
+	most = fitting_len(l, sum);
+	v = arena_alloc(arena, l->n * sizeof(*v));
+	for (size_t i = 0; i < l->n; i++) {
+		v[i] = l->v[i];
+		if (strlen(v[i].value) > most)
+			v[i].value = cut_value(v[i].value, most, arena);
+	}
+	l->v = v;
+}
+
+static bool
+is_kept(const struct label *l)
+{
+	return strcmp(l->name, "alertname") == 0 ||
+	       strcmp(l->name, "severity") == 0;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct label *)a)->name,
+		      ((const struct label *)b)->name);
+}
+
+/* What has to stay, then the shortest. */
+static int
+by_length(const void *a, const void *b)
+{
+	size_t a_len = is_kept(a) ? 0 : packed_label(a, SIZE_MAX);
+	size_t b_len = is_kept(b) ? 0 : packed_label(b, SIZE_MAX);
+
+	if (a_len != b_len)
+		return a_len < b_len ? -1 : 1;
+	return by_name(a, b);
+}
+
+/* The longest go. */
+static void
+leave_out(struct labels *l)
+{
+	size_t size = sizeof(uint16_t), n = 0;
+
+	if (l->n <= LABELS_MAX &&
+	    packed_size(l->v, l->n, LABEL_CUT_MIN) <= LABELS_BYTES_MAX)
+		return;
+	qsort(l->v, l->n, sizeof(l->v[0]), by_length);
+	while (n < l->n && n < LABELS_MAX &&
+	       size + packed_label(&l->v[n], LABEL_CUT_MIN) <= LABELS_BYTES_MAX)
+		size += packed_label(&l->v[n++], LABEL_CUT_MIN);
+	l->n = n;
+	qsort(l->v, l->n, sizeof(l->v[0]), by_name);
+}
+
+uint64_t
+labels_finish_cut(const struct labels_builder *b, struct labels *ret)
+{
+	uint64_t print;
+
+	labels_finish_annotations(b, ret);
+	print = labels_fingerprint(ret);
+	leave_out(ret);
+	labels_cut_values(ret,
+			  LABELS_BYTES_MAX - packed_size(ret->v, ret->n, 0),
+			  b->arena);
+	return print;
+}
+
+/* --- looking ---------------------------------------------------------------- */
 
 const char *
 labels_get(const struct labels *l, const char *name)

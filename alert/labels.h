@@ -17,8 +17,10 @@
 #include "base/pack.h"
 
 #define LABELS_MAX       64   /* of an alert */
+#define LABELS_TOLD_MAX  256  /* of what a source says */
 #define LABEL_NAME_MAX   128  /* bytes */
 #define LABELS_BYTES_MAX 2000 /* of an alert, as labels_pack() has them */
+#define LABEL_CUT_MIN    16   /* bytes of a value, with the "..." */
 
 struct label {
 	const char *name;  /* [a-zA-Z_][a-zA-Z0-9_]* */
@@ -33,8 +35,9 @@ struct labels {
 /* Labels that are being gathered, in any order. */
 struct labels_builder {
 	struct arena *arena; /* borrowed */
+	size_t most;         /* LABELS_MAX unless its owner says otherwise */
 	size_t n;
-	struct label v[LABELS_MAX]; /* sorted by name */
+	struct label v[LABELS_TOLD_MAX]; /* sorted by name */
 };
 
 bool label_name_is_valid(const char *name);
@@ -42,11 +45,18 @@ bool label_name_is_valid(const char *name);
 void labels_builder_init(struct labels_builder *b, struct arena *arena);
 /* NAME becomes VALUE, whatever it was; an empty VALUE takes it away. Both are
  * copied. 0; -EINVAL: no name, or a value that is no UTF-8; -E2BIG: it would be
- * one more than LABELS_MAX. */
+ * one more than MOST. */
 int labels_set(struct labels_builder *b, const char *name, const char *value);
 /* 0, or -E2BIG above LABELS_BYTES_MAX. */
 int labels_finish(const struct labels_builder *b, struct labels *ret);
-/* The same without that ceiling: for annotations, see alert_trim(). */
+/* What is too much is cut: the longest values at a character, with "..." behind;
+ * and the longest labels go, but `alertname` and `severity`, until there are no
+ * more than LABELS_MAX and none has to be shorter than LABEL_CUT_MIN. Returns
+ * the fingerprint of what was gathered, by which it is known all the same. */
+uint64_t labels_finish_cut(const struct labels_builder *b, struct labels *ret);
+/* Cut the longest values of L so until they are SUM bytes. */
+void labels_cut_values(struct labels *l, size_t sum, struct arena *arena);
+/* As labels_finish() without that ceiling: for annotations, see alert_trim(). */
 void labels_finish_annotations(const struct labels_builder *b,
 			       struct labels *ret);
 

@@ -82,7 +82,9 @@ alert_take_malformed(struct relay *r, const struct rules_source *source,
 		     const char *why, const void *body, size_t len)
 {
 	alert_take_count(r, source->name, ALERT_EVENT_MALFORMED, 1);
-	if (r->alerts != NULL && !r->stopping)
-		engine_keep_malformed(alerts_engine(r->alerts), source->name,
-				      why, body, len);
+	if (r->alerts == NULL || r->stopping)
+		return;
+	alerts_refused(r->alerts, source->name, why);
+	engine_keep_malformed(alerts_engine(r->alerts), source->name, why, body,
+			      len);
 }

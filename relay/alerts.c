@@ -124,6 +124,13 @@ alerts_reload(struct alerts *a)
 }
 
 void
+alerts_refused(struct alerts *a, const char *source, const char *why)
+{
+	if (a->own != NULL)
+		own_alerts_refused(a->own, source, why);
+}
+
+void
 alerts_stop(struct alerts *a)
 {
 	if (a == NULL)

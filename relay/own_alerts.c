@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "alert/rules.h"
 #include "base/xalloc.h"
 #include "config/tls_load.h"
 #include "relay/notify.h"
@@ -55,6 +56,7 @@ oa_judge(struct own_alerts *o, struct queue_stats *stats)
 					       CONFIG_NOTIFY_DOUBLE_BOUNCE),
 	};
 
+	f.nsources = rules_sources(s->rules, &f.sources);
 	f.certificates = oa_certificates(s, &stats->arena, &f.ncertificates);
 	own_judge_look(&o->judge, &f, oa_say, o);
 }
@@ -84,6 +86,13 @@ own_alerts_look(struct own_alerts *o)
 		return;
 	o->asking = true;
 	queue_stats(o->relay->queue, relay_home(o->relay), oa_got, o);
+}
+
+void
+own_alerts_refused(struct own_alerts *o, const char *source, const char *why)
+{
+	own_judge_refused(&o->judge, source, why,
+			  clock_wall_ms(o->relay->clock));
 }
 
 static void

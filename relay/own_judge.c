@@ -6,6 +6,7 @@
 
 #include "alert/alerts_conf.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 
 #define OJ_HOUR_MS       (INT64_C(60) * 60 * 1000)
@@ -25,6 +26,14 @@ struct own_entry {
 	char *key, *summary; /* owned */
 	const char *severity;
 	bool seen;
+};
+
+#define OJ_WHY_MAX 200
+struct own_refused {
+	LIST_ENTRY(own_refused) link;
+	char *source; /* owned */
+	char why[OJ_WHY_MAX];
+	int64_t at_ms; /* the last */
 };
 
 /* One look. */
@@ -179,22 +188,97 @@ oj_certificate(struct oj *o, const struct own_certificate *c)
 		 left < OJ_VERY_SOON_MS ? "critical" : "warning", summary);
 }
 
+/* What this look has not seen is configured no more. */
 static void
-oj_certificates(struct oj *o)
+oj_gone(struct oj *o, enum alert_own kind)
 {
 	struct own_entry *e, *next;
 
-	LIST_FOREACH (e, &o->j->open, link)
-		e->seen = false;
-	for (size_t i = 0; i < o->f->ncertificates; i++)
-		oj_certificate(o, &o->f->certificates[i]);
-	/* Those that are configured no more. */
 	for (e = LIST_FIRST(&o->j->open); e != NULL; e = next) {
 		next = LIST_NEXT(e, link);
-		if (e->kind == ALERT_OWN_CERTIFICATE && !e->seen)
+		if (e->kind == kind && !e->seen)
 			oj_over(o, e->kind, e->key);
 	}
 }
+
+static void
+oj_certificates(struct oj *o)
+{
+	for (size_t i = 0; i < o->f->ncertificates; i++)
+		oj_certificate(o, &o->f->certificates[i]);
+	oj_gone(o, ALERT_OWN_CERTIFICATE);
+}
+
+/* --- sources ----------------------------------------------------------------------- */
+
+static struct own_refused *
+oj_refused_of(struct own_judge *j, const char *source)
+{
+	struct own_refused *r;
+
+	LIST_FOREACH (r, &j->refused, link)
+		if (strcmp(r->source, source) == 0)
+			return r;
+	return NULL;
+}
+
+static void
+oj_forget(struct own_refused *r)
+{
+	LIST_REMOVE(r, link);
+	free(r->source);
+	free(r);
+}
+
+void
+own_judge_refused(struct own_judge *j, const char *source, const char *why,
+		  int64_t now_ms)
+{
+	struct own_refused *r = oj_refused_of(j, source);
+
+	if (r == NULL) {
+		r = xcalloc(1, sizeof(*r));
+		r->source = xstrdup(source);
+		LIST_INSERT_HEAD(&j->refused, r, link);
+	}
+	utf8_copy(why, r->why, sizeof(r->why));
+	r->at_ms = now_ms;
+}
+
+static void
+oj_source(struct oj *o, const char *name)
+{
+	const struct own_refused *r = oj_refused_of(o->j, name);
+	char *summary;
+
+	if (r == NULL) {
+		oj_over(o, ALERT_OWN_REFUSED, name);
+		return;
+	}
+	summary =
+		xasprintf("Alerts of the source %s were refused and are lost: "
+			  "%s; see `belfry alert malformed`",
+			  name, r->why);
+	oj_fires(o, ALERT_OWN_REFUSED, name, "warning", summary);
+	free(summary);
+}
+
+static void
+oj_refused(struct oj *o)
+{
+	struct own_refused *r, *next;
+
+	for (r = LIST_FIRST(&o->j->refused); r != NULL; r = next) {
+		next = LIST_NEXT(r, link);
+		if (o->f->now_ms - r->at_ms >= OJ_HOUR_MS)
+			oj_forget(r);
+	}
+	for (size_t i = 0; i < o->f->nsources; i++)
+		oj_source(o, o->f->sources[i].name);
+	oj_gone(o, ALERT_OWN_REFUSED);
+}
+
+/* --- the store --------------------------------------------------------------------- */
 
 static void
 oj_store(struct oj *o)
@@ -239,12 +323,16 @@ own_judge_look(struct own_judge *j, const struct own_facts *f, own_say_fn *say,
 	       void *ctx)
 {
 	struct oj o = {j, f, say, ctx};
+	struct own_entry *e;
 
+	LIST_FOREACH (e, &j->open, link)
+		e->seen = false;
 	oj_queue(&o);
 	oj_bounces(&o);
 	oj_certificates(&o);
 	oj_store(&o);
 	oj_paused(&o);
+	oj_refused(&o);
 	j->looked = true;
 }
 
@@ -253,6 +341,7 @@ own_judge_init(struct own_judge *j, int64_t now_ms)
 {
 	*j = (struct own_judge){.bounce_ms = now_ms};
 	LIST_INIT(&j->open);
+	LIST_INIT(&j->refused);
 }
 
 void
@@ -260,4 +349,6 @@ own_judge_done(struct own_judge *j)
 {
 	while (!LIST_EMPTY(&j->open))
 		oj_drop(LIST_FIRST(&j->open));
+	while (!LIST_EMPTY(&j->refused))
+		oj_forget(LIST_FIRST(&j->refused));
 }

@@ -8,6 +8,7 @@
  *	certificate    one ends within 14 days, critical within 3
  *	store          it is nearly full, critical when mail is refused soon
  *	paused         for a quarter of an hour
+ *	refused        what a source said in the last hour was not understood
  *
  * The endpoints of alerts are left out of the first: that one can't be told is
  * an alert of the engine's own, and must not feed another.
@@ -22,6 +23,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "alert/source.h"
 #include "queue/queue.h"
 
 /* As engine_own(). */
@@ -41,11 +43,15 @@ struct own_facts {
 	uint64_t double_bounces;
 	size_t ncertificates;
 	const struct own_certificate *certificates;
+	size_t nsources;
+	const struct rules_source *sources;
 };
 
 struct own_entry;
+struct own_refused;
 struct own_judge {
-	LIST_HEAD(, own_entry) open; /* owned */
+	LIST_HEAD(, own_entry) open;      /* owned */
+	LIST_HEAD(, own_refused) refused; /* owned; of the last hour */
 	bool looked;
 	uint64_t bounces;
 	int64_t bounce_ms; /* when there were more last */
@@ -53,6 +59,9 @@ struct own_judge {
 
 void own_judge_init(struct own_judge *j, int64_t now_ms);
 void own_judge_done(struct own_judge *j);
+/* What SOURCE said was refused at NOW_MS, for WHY: the next looks know. */
+void own_judge_refused(struct own_judge *j, const char *source, const char *why,
+		       int64_t now_ms);
 /* Say what is so, again too, and once what is no more; at the first look of all
  * kinds, since an earlier life may have said otherwise. */
 void own_judge_look(struct own_judge *j, const struct own_facts *f,

@@ -151,6 +151,25 @@ class Hooks(HooksCase):
         self.assertEqual(self.counted("alertmanager", "firing"), 2)
         self.assertEqual(self.counted("alertmanager", "malformed"), 1)
 
+    def test_labels_that_are_too_many_or_too_long(self):
+        """Each is known by all that was said of it, and so is its end."""
+        self.begin_with(route={**QUICK, "resolve_hold": "0s"})
+
+        def post(**times):
+            return self.status("/hooks/alertmanager/api/v2/alerts", json.dumps([
+                {"labels": {"alertname": "Long", "query": "x" * 3000 + end},
+                 **times} for end in "ab"] + [
+                {"labels": {"alertname": "Many", **{
+                    f"l{i}": "v" * 40 for i in range(200)}}, **times}]))
+
+        self.assertEqual(post(), 200)
+        (mail,) = self.sink.wait(1, 60)
+        self.assertIn("and 2 more", mail.header("Subject"))
+        self.assertEqual(post(endsAt="2026-01-01T00:00:00Z",
+                              startsAt="2025-01-01T00:00:00Z"), 200)
+        self.sink.wait(2, 60)
+        self.assertEqual(self.counted("alertmanager", "malformed"), 0)
+
     def test_malformed_is_kept(self):
         self.begin_with()
         status, _, text = self.ask("/hooks/uptimerobot", '{"a": ')

@@ -191,6 +191,16 @@ class Mailed(harness.Case):
         self.assertEqual(len([m for m in self.sink.messages
                               if m.recipients != [ANNA]]), 1)
 
+    def test_refused(self):
+        self.start()
+        api = alertmanager.Api(self.belfryd.http)
+        status, _, said = api.post("alerts", [
+            {"labels": {"alertname": "Disk", "ho-st": "db1"}}])
+        self.assertEqual(status, 400, said)
+        self.look()
+        self.assertIn("alertmanager were refused and are lost: bad label",
+                      self.told("BelfryRefused"))
+
     @unittest.skipUnless(FAST_CLOCK, "libfaketime is not installed")
     def test_paused(self):
         """A quarter of an hour is short by a fast clock."""

@@ -415,8 +415,6 @@ test_limits(void **state)
 		{"alerts", "[", "{\"labels\":{\"a\":\"b\"}},",
 		 "{\"labels\":{\"a\":\"b\"}}]", ALERT_BATCH_MAX,
 		 "more than 10000 alerts"},
-		{"labels", "[{\"labels\":{\"a\":\"", "0123456789", "\"}}]", 200,
-		 "labels of more than 2000 bytes"},
 	};
 
 	(void)state;

@@ -141,6 +141,75 @@ test_limits(void **state)
 	arena_done(&arena);
 }
 
+/* N labels of LEN bytes each beside alertname and severity; LAST is the last
+ * byte of the last. */
+static uint64_t
+cut(struct arena *arena, size_t n, size_t len, char last, struct labels *ret)
+{
+	char *value = arena_alloc(arena, len + 1), name[24];
+	struct labels_builder b;
+
+	labels_builder_init(&b, arena);
+	b.most = LABELS_TOLD_MAX;
+	memset(value, 'x', len);
+	value[len] = '\0';
+	assert_int_equal(labels_set(&b, "alertname", value), 0);
+	assert_int_equal(labels_set(&b, "severity", "critical"), 0);
+	for (size_t i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "l%03zu", i);
+		if (i + 1 == n)
+			value[len - 1] = last;
+		assert_int_equal(labels_set(&b, name, value), 0);
+	}
+	return labels_finish_cut(&b, ret);
+}
+
+static void
+test_cut(void **state)
+{
+	static const struct {
+		size_t n, len, left;
+		const char *severity;
+	} row[] = {
+		{1, 10, 3, "critical"},     {1, 2000, 3, "critical"},
+		{60, 2000, 62, "critical"}, {254, 3, 64, "critical"},
+		{254, 500, 64, "critical"},
+	};
+	struct arena arena;
+	struct buf packed;
+	struct labels l, other;
+
+	(void)state;
+	arena_init(&arena);
+	for (size_t i = 0; i < ROWS(row); i++) {
+		uint64_t print = cut(&arena, row[i].n, row[i].len, 'y', &l);
+		struct pack p = {.out = &packed};
+
+		print_message("%zu of %zu\n", row[i].n, row[i].len);
+		assert_int_equal(l.n, row[i].left);
+		assert_string_equal(labels_get(&l, "severity"),
+				    row[i].severity);
+		assert_non_null(labels_get(&l, "alertname"));
+		for (size_t k = 1; k < l.n; k++)
+			assert_true(strcmp(l.v[k - 1].name, l.v[k].name) < 0);
+		buf_init(&packed, 10000);
+		labels_pack(&p, &l);
+		assert_true(packed.len <= LABELS_BYTES_MAX);
+		buf_done(&packed);
+		/* The same each time; and another where only what was cut is. */
+		assert_true(cut(&arena, row[i].n, row[i].len, 'y', &other) ==
+			    print);
+		assert_true(labels_equal(&l, &other));
+		assert_true(cut(&arena, row[i].n, row[i].len, 'z', &other) !=
+			    print);
+	}
+	cut(&arena, 1, 2000, 'y', &l);
+	assert_string_equal(labels_get(&l, "l000") +
+				    strlen(labels_get(&l, "l000")) - 3,
+			    "...");
+	arena_done(&arena);
+}
+
 /* What Alertmanager 0.25 says of them in its webhook. */
 static void
 test_fingerprint(void **state)
@@ -240,6 +309,7 @@ main(void)
 		cmocka_unit_test(test_name_len),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_fingerprint),
 		cmocka_unit_test(test_pack),
 		cmocka_unit_test(test_unpack_bad),

@@ -238,6 +238,32 @@ test_paused(void **state)
 	       "paused since 2026-11-22T10:00:00.000Z, a leak\n");
 }
 
+/* One for each source, until an hour after the last. */
+static void
+test_refused(void **state)
+{
+#define REFUSED(why)                                                           \
+	"refused prom warning: Alerts of the source prom were refused and "    \
+	"are lost: " why "; see `belfry alert malformed`\n"
+	static const struct rules_source sources[] = {{.name = "prom"},
+						      {.name = "gen"}};
+	struct fixture *f = *state;
+
+	f->facts.sources = sources;
+	f->facts.nsources = 2;
+	expect(f, 0, AT_FIRST "refused prom over\nrefused gen over\n");
+	own_judge_refused(&f->judge, "prom", "bad label", f->facts.now_ms);
+	expect(f, MINUTE, REFUSED("bad label"));
+	own_judge_refused(&f->judge, "prom", "no JSON", f->facts.now_ms);
+	expect(f, HOUR - 1, REFUSED("bad label"));
+	expect(f, 1, "refused prom over\n");
+	expect(f, HOUR, "");
+	own_judge_refused(&f->judge, "prom", "no JSON", f->facts.now_ms);
+	expect(f, 0, REFUSED("no JSON"));
+	f->facts.nsources = 0;
+	expect(f, 0, "refused prom over\n");
+}
+
 #define JUDGE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -247,6 +273,7 @@ main(void)
 		JUDGE_TEST(test_first),   JUDGE_TEST(test_queue),
 		JUDGE_TEST(test_bounces), JUDGE_TEST(test_certificates),
 		JUDGE_TEST(test_store),   JUDGE_TEST(test_paused),
+		JUDGE_TEST(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,7 +72,7 @@ test_five_lines(void **state)
 	assert_true(rules_is_critical(r, &l));
 	s = rules_settings(r);
 	assert_string_equal(s->from, "Belfry <alerts@mx.example.org>");
-	assert_int_equal(s->own, 63);
+	assert_int_equal(s->own, 127);
 	assert_int_equal(s->expect.n, 0);
 	source = rules_source(r, "prometheus");
 	assert_null(source);

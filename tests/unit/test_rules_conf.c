@@ -28,7 +28,7 @@ static const struct {
 	 "t:2:8: `reply` is a domain, not `a@example.org`\n"},
 	{"own", MAIL "own: [queue]\n",
 	 "t:2:7: `own` lists queue_stuck, double_bounce, certificate, store, "
-	 "source_silent and paused, not `queue`\n"},
+	 "source_silent, paused and refused, not `queue`\n"},
 	{"critical, no matcher", MAIL "critical: [severity]\n",
 	 "t:2:12: `critical`: \"severity\" is no matcher: write "
 	 "name=\"value\", or with != =~ !~\n"},
