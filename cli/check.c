@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/xalloc.h"
 #include "cli/check_milter.h"
+#include "cli/check_words.h"
 #include "cli/command.h"
 #include "config/config.h"
 #include "config/dkim_load.h"
@@ -129,20 +130,26 @@ check_secrets(const struct config *c, bool become, struct conf_errors *e)
 	routing_unref(&routing);
 }
 
-/* The same of alerts; and the words in which people are told. */
-static void
-check_alerts(const struct config *c, bool become, struct conf_errors *e)
+void
+check_words(const struct config *c, struct conf_errors *e)
 {
 	struct render *render = NULL;
 	struct rules *rules;
 
-	alert_secrets_check(&c->alerts, (enum secrets_mode)c->secrets.mode,
-			    become, e);
 	if (rules_new(&c->alerts, c->hostname, e, &rules) < 0)
 		return;
 	if (render_new_by_rules(rules, e, &render) == 0)
 		render_unref(&render);
 	rules_unref(&rules);
+}
+
+/* The same of alerts; and the words in which people are told. */
+static void
+check_alerts(const struct config *c, bool become, struct conf_errors *e)
+{
+	alert_secrets_check(&c->alerts, (enum secrets_mode)c->secrets.mode,
+			    become, e);
+	check_words(c, e);
 }
 
 static void

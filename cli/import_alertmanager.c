@@ -61,6 +61,14 @@ import_am_advice(const char *key)
 }
 
 void
+import_am_mapping(struct import_am *ia, const yaml_node_t *node,
+		  const char *key)
+{
+	if (node->type != YAML_MAPPING_NODE)
+		import_am_note(ia, node, key, "an entry has no keys");
+}
+
+void
 import_am_unknown(struct import_am *ia, yaml_node_t *node,
 		  const char *const *known)
 {
@@ -410,14 +418,15 @@ int
 import_alertmanager(struct import_am *ia, const char *text, size_t len,
 		    struct buf *ret_yaml)
 {
-	yaml_node_t *root;
+	yaml_node_t *root, *route;
 
 	if (am_yaml_read(&ia->yaml, text, len, &ia->why, &ia->line) < 0)
 		return -EINVAL;
 	root = am_yaml_root(&ia->yaml);
-	if (root == NULL || am_get(&ia->yaml, root, "route") == NULL) {
+	route = root != NULL ? am_get(&ia->yaml, root, "route") : NULL;
+	if (route == NULL || route->type != YAML_MAPPING_NODE) {
 		ia->why = xstrdup("this is no configuration of Alertmanager: "
-				  "it has no `route`");
+				  "it has no `route` with keys");
 		ia->line = 1;
 		return -EINVAL;
 	}

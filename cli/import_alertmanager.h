@@ -40,6 +40,9 @@ int import_alertmanager(struct import_am *ia, const char *text, size_t len,
 void import_am_note(struct import_am *ia, const yaml_node_t *node,
 		    const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* NODE, an entry of KEY, is noted where it is no mapping. */
+void import_am_mapping(struct import_am *ia, const yaml_node_t *node,
+		       const char *key);
 /* Keys of the mapping NODE that are not in KNOWN (NULL ends) are noted. */
 void import_am_unknown(struct import_am *ia, yaml_node_t *node,
 		       const char *const *known);

@@ -365,6 +365,7 @@ im_receiver(struct import_am *ia, yaml_node_t *receiver)
 					    NULL};
 	const char *name = am_get_text(&ia->yaml, receiver, "name");
 
+	import_am_mapping(ia, receiver, "receivers");
 	if (name == NULL)
 		return;
 	import_am_unknown(ia, receiver, known);

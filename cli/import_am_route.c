@@ -27,6 +27,7 @@ ir_keys(struct import_am *ia, int depth, yaml_node_t *route)
 					    NULL};
 	const char *receiver = am_get_text(&ia->yaml, route, "receiver");
 
+	import_am_mapping(ia, route, "routes");
 	import_am_unknown(ia, route, known);
 	if (receiver != NULL)
 		import_am_put(ia, depth, "receiver: %s",

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/check_words.h"
 #include "cli/command.h"
 #include "cli/import_alertmanager.h"
 #include "cli/import_opendkim.h"
@@ -45,7 +46,9 @@ import_check(const struct buf *yaml)
 
 	conf_errors_init(&errors);
 	if (config_load_text("belfry.yaml", buf_str(yaml), yaml->len, &config,
-			     &errors) < 0)
+			     &errors) == 0)
+		check_words(config, &errors);
+	if (errors.total > 0)
 		r = CLI_WRONG;
 	if (errors.n > 0)
 		fputs("\nOf what was written `belfry check` says:\n\n", stderr);

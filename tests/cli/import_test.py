@@ -537,6 +537,13 @@ class Import(unittest.TestCase):
                                text="route: {receiver: nobody}\n")
         self.assertEqual(done.returncode, 1)
         self.assertIn("there is no receiver `nobody`", done.stderr)
+        # What `belfry check` would refuse is said at once.
+        done = self.run_belfry(
+            "import", "alertmanager", "-",
+            text="route: {receiver: a}\nreceivers: [{name: a, "
+                 "webhook_configs: [{url: 'http://x/{{a}}'}]}]\n")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("`belfry check` says", done.stderr)
         done = self.run_belfry("import", "alertmanager", "-", text="a: [\n")
         self.assertEqual(done.returncode, 78)
         self.assertIn("belfry: -:2: this is no YAML", done.stderr)

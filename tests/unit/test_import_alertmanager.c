@@ -45,6 +45,12 @@ static const struct {
 } rows[] = {
 	{"no YAML", "route: [", "this is no YAML", NULL},
 	{"nothing of it", "a: b\n", "1: this is no configuration of", NULL},
+	{"a route that is a list", "route: [1]\n",
+	 "1: this is no configuration of", NULL},
+	{"a route below that is a word", "route: {routes: [x]}\n", "alerts:\n",
+	 "- line 1, routes: an entry has no keys\n"},
+	{"a receiver that is a word", "route: {}\nreceivers: [x]\n",
+	 "alerts:\n", "- line 2, receivers: an entry has no keys\n"},
 	{"one group of all", "route: {receiver: a}\n" RECEIVERS,
 	 "    receiver: a\n", NULL},
 	{"one group of all, written", "route: {receiver: a}\n" RECEIVERS,
