@@ -9,6 +9,7 @@
 
 #include "alert/alerts_conf_impl.h"
 #include "alert/channel.h"
+#include "alert/endpoint_name.h"
 #include "alert/source.h"
 #include "base/ascii.h"
 #include "base/must.h"
@@ -173,14 +174,13 @@ sl_sources(struct sl *sl)
 
 static struct endpoint_secrets *
 sl_endpoint(struct sl *sl, const struct alert_receiver_conf *r,
-	    enum channel channel, size_t at)
+	    enum channel channel, const void *entry)
 {
 	struct alert_secrets *to = sl->to;
 	struct endpoint_secrets *e = &to->endpoints[to->nendpoints++];
 
 	*e = (struct endpoint_secrets){
-		.name = arena_printf(&to->arena, "%s/%s/%zu", r->name,
-				     channel_names[channel], at)};
+		.name = endpoint_name(&to->arena, r->name, channel, entry)};
 	return e;
 }
 
@@ -214,28 +214,28 @@ sl_receiver(struct sl *sl, const struct alert_receiver_conf *r)
 	struct endpoint_secrets *e;
 
 	for (size_t i = 0; i < r->slack.n; i++) {
-		sl_endpoint(sl, r, CHANNEL_SLACK, i)->url =
+		sl_endpoint(sl, r, CHANNEL_SLACK, &slack[i])->url =
 			sl_read(sl, &slack[i].url, "url", SL_URL);
 		sl_ca_file(sl, &slack[i].ca_file);
 	}
 	for (size_t i = 0; i < r->webhook.n; i++) {
-		e = sl_endpoint(sl, r, CHANNEL_WEBHOOK, i);
+		e = sl_endpoint(sl, r, CHANNEL_WEBHOOK, &webhook[i]);
 		e->url = sl_read(sl, &webhook[i].url_secret, "url", SL_URL);
 		e->key = sl_read(sl, &webhook[i].secret, "secret", SL_KEY);
 		e->token = sl_read(sl, &webhook[i].token, "token", SL_BEARER);
 		sl_ca_file(sl, &webhook[i].ca_file);
 	}
 	for (size_t i = 0; i < r->pagerduty.n; i++)
-		sl_endpoint(sl, r, CHANNEL_PAGERDUTY, i)->key =
+		sl_endpoint(sl, r, CHANNEL_PAGERDUTY, &pagerduty[i])->key =
 			sl_read(sl, &pagerduty[i].routing_key, "routing_key",
 				SL_BEARER);
 	for (size_t i = 0; i < r->ntfy.n; i++) {
-		sl_endpoint(sl, r, CHANNEL_NTFY, i)->token =
+		sl_endpoint(sl, r, CHANNEL_NTFY, &ntfy[i])->token =
 			sl_read(sl, &ntfy[i].token, "token", SL_BEARER);
 		sl_ca_file(sl, &ntfy[i].ca_file);
 	}
 	for (size_t i = 0; i < r->teams.n; i++)
-		sl_endpoint(sl, r, CHANNEL_TEAMS, i)->url =
+		sl_endpoint(sl, r, CHANNEL_TEAMS, &teams[i])->url =
 			sl_read(sl, &teams[i].url, "url", SL_URL);
 }
 

@@ -55,11 +55,13 @@ struct alert_person_conf {
 
 /* A way to reach somebody that is no mail: only what its channel has. */
 struct alert_slack_conf {
+	char *name; /* "": by what it is; first in all of them */
 	struct secret_conf url;
 	struct conf_text ca_file; /* "": the system's; of the others, too */
 	struct conf_mark mark;
 };
 struct alert_webhook_conf {
+	char *name;
 	char *url; /* "": that of URL_SECRET */
 	struct secret_conf url_secret, secret, token;
 	char *authorization;
@@ -73,21 +75,25 @@ struct alert_webhook_conf {
 enum alert_method { ALERT_POST, ALERT_PUT, ALERT_PATCH };
 extern const char *const alert_method_names[];
 struct alert_pagerduty_conf {
+	char *name;
 	struct secret_conf routing_key;
 	char *url;
 	struct conf_mark mark;
 };
 struct alert_ntfy_conf {
+	char *name;
 	char *url;
 	struct secret_conf token;
 	struct conf_text ca_file;
 	struct conf_mark mark;
 };
 struct alert_teams_conf {
+	char *name;
 	struct secret_conf url;
 	struct conf_mark mark;
 };
 struct alert_exec_conf {
+	char *name;
 	struct conf_strings command;
 	int64_t time_ms;
 	struct conf_mark mark;

@@ -43,6 +43,25 @@ ar_needs(const struct secret_conf *secret, const char *key,
 		.check = ar_check_path, .example = "/etc/belfry/our-ca.pem"    \
 	}
 
+/* Of TYPE. */
+#define NAME_OPTION(type_)                                                     \
+	{                                                                      \
+		.name = "name", .type = CONF_STRING,                           \
+		.offset = offsetof(type_, name), .dflt = "\"\"",               \
+		.help = "What it is called in listings, and by which it is "   \
+			"known again when what it is changes; empty: by a "    \
+			"sum of that.",                                        \
+		.check = ar_check_name_or_none, .example = "ops"               \
+	}
+
+static bool
+ar_check_name_or_none(void *field, const struct conf_mark *mark,
+		      struct conf_errors *errors)
+{
+	return **(char **)field == '\0' ||
+	       alert_check_name(field, mark, errors);
+}
+
 static bool
 ar_check_path(void *field, const struct conf_mark *mark,
 	      struct conf_errors *errors)
@@ -65,6 +84,7 @@ slack_check(void *field, const struct conf_mark *mark,
 }
 
 static const struct conf_option slack_options[] = {
+	NAME_OPTION(struct alert_slack_conf),
 	SECRET_OPTIONS("url", struct alert_slack_conf, url,
 		       "the URL of the incoming webhook", "/etc/belfry/slack"),
 	CA_OPTION(struct alert_slack_conf),
@@ -88,6 +108,7 @@ teams_check(void *field, const struct conf_mark *mark,
 }
 
 static const struct conf_option teams_options[] = {
+	NAME_OPTION(struct alert_teams_conf),
 	SECRET_OPTIONS("url", struct alert_teams_conf, url,
 		       "the URL of the workflow", "/etc/belfry/teams"),
 	{.name = NULL},
@@ -205,6 +226,7 @@ webhook_check_authorization(void *field, const struct conf_mark *mark,
 }
 
 static const struct conf_option webhook_options[] = {
+	NAME_OPTION(struct alert_webhook_conf),
 	{.name = "url",
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct alert_webhook_conf, url),
@@ -278,6 +300,7 @@ pagerduty_check(void *field, const struct conf_mark *mark,
 }
 
 static const struct conf_option pagerduty_options[] = {
+	NAME_OPTION(struct alert_pagerduty_conf),
 	SECRET_OPTIONS("routing_key", struct alert_pagerduty_conf, routing_key,
 		       "the integration key", "/etc/belfry/pagerduty"),
 	{.name = "url",
@@ -308,6 +331,7 @@ ntfy_check(void *field, const struct conf_mark *mark,
 }
 
 static const struct conf_option ntfy_options[] = {
+	NAME_OPTION(struct alert_ntfy_conf),
 	{.name = "url",
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct alert_ntfy_conf, url),
@@ -345,6 +369,7 @@ exec_check_command(void *field, const struct conf_mark *mark,
 }
 
 static const struct conf_option exec_options[] = {
+	NAME_OPTION(struct alert_exec_conf),
 	{.name = "command",
 	 .type = CONF_STRINGS,
 	 .offset = offsetof(struct alert_exec_conf, command),

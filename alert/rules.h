@@ -47,7 +47,7 @@ struct rules_codes {
 	int from, until; /* both count */
 };
 
-/* An address that is not mail: RECEIVER/CHANNEL/N. Strings are "" where the
+/* An address that is not mail, by its endpoint_name(). Strings are "" where the
  * channel has none of it, or where it is a secret. */
 struct rules_endpoint {
 	const char *name;

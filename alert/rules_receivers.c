@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "alert/alerts_conf_impl.h"
+#include "alert/endpoint_name.h"
 #include "alert/rules_impl.h"
 
 /* --- people -------------------------------------------------------------------- */
@@ -187,14 +188,13 @@ rr_receiver_mail(struct rules_maker *m, const struct conf_strings *people,
 /* The next of TO's, with nothing but its name, and whom it believes. */
 static struct rules_endpoint *
 rr_endpoint(struct rules_maker *m, struct rules_receiver *to,
-	    struct rules_endpoint *v, enum channel channel, size_t at,
+	    struct rules_endpoint *v, enum channel channel, const void *entry,
 	    const struct conf_mark *mark, const struct conf_text *ca_file)
 {
 	struct rules_endpoint *e = &v[to->nendpoints++];
 
 	*e = (struct rules_endpoint){
-		.name = arena_printf(m->arena, "%s/%s/%zu", to->name,
-				     channel_names[channel], at),
+		.name = endpoint_name(m->arena, to->name, channel, entry),
 		.channel = channel,
 		.mark = rules_copy_mark(m, mark),
 		.url = "",
@@ -205,6 +205,12 @@ rr_endpoint(struct rules_maker *m, struct rules_receiver *to,
 				   ? arena_strdup(m->arena, ca_file->text)
 				   : NULL,
 	};
+	for (struct rules_endpoint *o = v; o < e; o++)
+		if (strcmp(o->name, e->name) == 0)
+			conf_error(m->errors, mark,
+				   "the receiver `%s` has the same of `%s` "
+				   "twice: give each a `name` of its own",
+				   to->name, channel_names[channel]);
 	return e;
 }
 
@@ -261,27 +267,29 @@ rr_receiver_endpoints(struct rules_maker *m,
 
 	to->endpoints = v;
 	for (size_t i = 0; i < c->slack.n; i++)
-		rr_endpoint(m, to, v, CHANNEL_SLACK, i, &slack[i].mark,
+		rr_endpoint(m, to, v, CHANNEL_SLACK, &slack[i], &slack[i].mark,
 			    &slack[i].ca_file);
 	for (size_t i = 0; i < c->webhook.n; i++) {
-		e = rr_endpoint(m, to, v, CHANNEL_WEBHOOK, i, &webhook[i].mark,
-				&webhook[i].ca_file);
+		e = rr_endpoint(m, to, v, CHANNEL_WEBHOOK, &webhook[i],
+				&webhook[i].mark, &webhook[i].ca_file);
 		rr_webhook(m, &webhook[i], e);
 	}
 	for (size_t i = 0; i < c->pagerduty.n; i++) {
-		e = rr_endpoint(m, to, v, CHANNEL_PAGERDUTY, i,
+		e = rr_endpoint(m, to, v, CHANNEL_PAGERDUTY, &pagerduty[i],
 				&pagerduty[i].mark, NULL);
 		e->url = arena_strdup(m->arena, pagerduty[i].url);
 	}
 	for (size_t i = 0; i < c->ntfy.n; i++) {
-		e = rr_endpoint(m, to, v, CHANNEL_NTFY, i, &ntfy[i].mark,
+		e = rr_endpoint(m, to, v, CHANNEL_NTFY, &ntfy[i], &ntfy[i].mark,
 				&ntfy[i].ca_file);
 		e->url = arena_strdup(m->arena, ntfy[i].url);
 	}
 	for (size_t i = 0; i < c->teams.n; i++)
-		rr_endpoint(m, to, v, CHANNEL_TEAMS, i, &teams[i].mark, NULL);
+		rr_endpoint(m, to, v, CHANNEL_TEAMS, &teams[i], &teams[i].mark,
+			    NULL);
 	for (size_t i = 0; i < c->exec.n; i++) {
-		e = rr_endpoint(m, to, v, CHANNEL_EXEC, i, &exec[i].mark, NULL);
+		e = rr_endpoint(m, to, v, CHANNEL_EXEC, &exec[i], &exec[i].mark,
+				NULL);
 		e->ncommand = exec[i].command.n;
 		e->command = rules_copy_strings(m, &exec[i].command);
 		e->time_ms = exec[i].time_ms;

@@ -24,7 +24,7 @@ alerts:
     - {name: office, time_zone: Europe/Berlin, rotate: weekly,
        start: 2026-01-05T09:00, people: [ben], hours: ["mon-fri 08:00-20:00"]}
   receivers:
-    - {name: oncall, schedules: [primary], slack: [{url_file: /nowhere}],
+    - {name: oncall, schedules: [primary], slack: [{name: ops, url_file: /nowhere}],
        fallback: {receiver: all, after: 10m},
        rate: {limit: 20/1h, burst: 10, digest: 15m}}
     - {name: all, people: [anna, ben]}
@@ -77,7 +77,7 @@ class RouteTest(Case):
                 "  receiver     oncall:",
                 "                 mail      ben@example.org (ben, on call by "
                 "primary until 2026-11-23 09:00 CET)",
-                "                 slack     oncall/slack/0",
+                "                 slack     oncall/slack/ops",
                 '  group        alertname="Disk?"',
                 "  first told   after 5s, at 12:00, with what has joined by "
                 "then",

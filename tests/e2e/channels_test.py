@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import stat
 import typing
 
@@ -38,16 +39,15 @@ class Case(harness.Case):
         return path
 
     def receiver(self, bad, name="team", at=""):
-        """A receiver of all channels of WEB, each at its own path of BAD, below
-        AT."""
+        """A receiver of all channels of WEB, each called "0" and at its own path
+        of BAD, below AT."""
         def url(channel):
             return bad.url(f"{at}/{channel}")
 
         def file(channel, text):
             return self.secret(f"{name}-{channel}", text)
 
-        return {
-            "name": name,
+        channels = {
             "slack": [{"url_file": file("slack", url("slack"))}],
             "webhook": [{"url": url("webhook"),
                          "secret_file": file("key", "s3cret"),
@@ -56,6 +56,8 @@ class Case(harness.Case):
                            file("pagerduty", ROUTING_KEY)}],
             "ntfy": [{"url": url("ntfy")}],
             "teams": [{"url_file": file("teams", url("teams"))}]}
+        return {"name": name, **{key: [{"name": "0", **entry[0]}]
+                                 for key, entry in channels.items()}}
 
     def start(self, receivers, **route):
         belfryd = self.prepare(lab.merge(harness.SOON, {"alerts": {
@@ -364,16 +366,60 @@ class Channels(Case):
         with open(f"{out}/input", encoding="utf-8") as file:
             self.assertEqual(json.load(file)["version"], "4")
 
+    def reload(self, channels):
+        self.belfryd.config["alerts"]["receivers"][0] = {
+            "name": "team", "fallback": {"receiver": "boss"}, **channels}
+        self.belfryd.write_config()
+        self.belfryd.signal(signal.SIGHUP)
+        self.wait_events(1, "reload")
+
+    def begin(self, bad, path):
+        self.start([
+            {"name": "team", "webhook": [{"url": bad.url(path)}],
+             "fallback": {"receiver": "boss"}},
+            {"name": "boss", "webhook": [{"url": bad.url("/boss")}]}],
+            group_interval="1s", resolve_hold="0s")
+        self.post(alert("Disk"))
+        bad.wait(path, 1)
+
+    def test_another_in_front(self):
+        """Who heard of it hears of its end, wherever it stands now."""
+        bad = self.serve({path: [OK] for path in ("/a", "/new", "/boss")})
+        self.begin(bad, "/a")
+        self.delivered(1)
+        self.reload({"webhook": [{"url": bad.url("/new")},
+                                 {"url": bad.url("/a")}]})
+        self.post(json.dumps([{**one("Disk"),
+                               "endsAt": "2020-01-01T00:00:00Z"}]))
+        bad.wait("/a", 2)
+        self.wait_empty()
+        self.assertEqual([json.loads(request.body)["status"]
+                          for request in bad.of("/a")],
+                         ["firing", "resolved"])
+        self.assertNotIn("resolved", [json.loads(request.body)["status"]
+                                      for request in bad.of("/new")])
+        self.assertEqual(bad.of("/boss"), [])
+
+    def test_gone(self):
+        """What waits for one that is no more is told to another."""
+        bad = self.serve({"/a": [say(500)], "/new": [OK], "/boss": [OK]})
+        self.begin(bad, "/a")
+        self.wait_events(1, "deliver", status="deferred")
+        self.reload({"webhook": [{"url": bad.url("/new")}]})
+        bad.wait("/boss", 1)
+        self.wait_events(1, "deliver", status="bounced")
+        self.wait_empty()
+
     def test_secret_is_no_url(self):
         """That is said with the place in the configuration."""
         self.prepare({"alerts": {"receivers": [
-            {"name": "team", "slack": [{"url_file": self.secret(
+            {"name": "team", "slack": [{"name": "ops", "url_file": self.secret(
                 "slack", "https://hooks.example:99999/x")}]}],
             "route": {"receiver": "team"}}})
         with self.assertRaises(lab.Failed) as failed:
             self.belfryd.start()
         self.belfryd.process = None # it has ended, as it should
-        self.assertIn("team/slack/0", str(failed.exception))
+        self.assertIn("team/slack/ops", str(failed.exception))
         self.assertNotIn("99999", str(failed.exception))
 
 

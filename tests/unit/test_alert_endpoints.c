@@ -57,17 +57,18 @@ fixture_done(struct fixture *f)
 static const char good[] =
 	"receivers:\n"
 	"- name: on call\n"
-	"  slack: [{url_env: URL}]\n"
+	"  slack: [{name: \"0\", url_env: URL}]\n"
 	"  webhook:\n"
-	"  - {url: \"https://w.example/{{receiver}}\", secret_env: KEY, "
+	"  - {name: \"0\", url: \"https://w.example/{{receiver}}\", "
+	"secret_env: KEY, "
 	"token_env: TOKEN, authorization: GenieKey, method: PUT, "
 	"headers: {X-A: b}, success: [200, 3xx]}\n"
-	"  - {url_env: URL}\n"
-	"  pagerduty: [{routing_key_env: KEY}]\n"
-	"  ntfy: [{url: \"https://n.example/t\"}, "
-	"{url: \"https://n.example/t\", token_env: TOKEN}]\n"
-	"  teams: [{url_env: URL}]\n"
-	"  exec: [{command: [/bin/page, \"{title}\"], time: 7s}]\n"
+	"  - {name: \"1\", url_env: URL}\n"
+	"  pagerduty: [{name: \"0\", routing_key_env: KEY}]\n"
+	"  ntfy: [{name: \"0\", url: \"https://n.example/t\"}, "
+	"{name: \"1\", url: \"https://n.example/t\", token_env: TOKEN}]\n"
+	"  teams: [{name: \"0\", url_env: URL}]\n"
+	"  exec: [{name: \"0\", command: [/bin/page, \"{title}\"], time: 7s}]\n"
 	"- {name: mail only, mail: [a@example.org]}\n"
 	"route: {receiver: on call}\n";
 
@@ -157,17 +158,21 @@ test_errors(void **state)
 	static const struct {
 		const char *entry, *says;
 	} row[] = {
-		{"ntfy: [{url: \"http://w.example:99999/\"}]",
+		{"ntfy: [{name: \"0\", url: \"http://w.example:99999/\"}]",
 		 "r/ntfy/0: what it has as its URL can't be asked for"},
-		{"slack: [{url_env: BAD}]", "r/slack/0: what it has as its "
-					    "URL can't be asked for"},
-		{"teams: [{url_env: BAD}]", "r/teams/0: what it has as its "
-					    "URL can't be asked for"},
-		{"webhook: [{url_env: BAD}]", "r/webhook/0: what it has as "
-					      "its URL can't be asked for"},
-		{"webhook: [{url: \"http://w/\", token_env: LONG}]",
+		{"slack: [{name: \"0\", url_env: BAD}]",
+		 "r/slack/0: what it has as its "
+		 "URL can't be asked for"},
+		{"teams: [{name: \"0\", url_env: BAD}]",
+		 "r/teams/0: what it has as its "
+		 "URL can't be asked for"},
+		{"webhook: [{name: \"0\", url_env: BAD}]",
+		 "r/webhook/0: what it has as "
+		 "its URL can't be asked for"},
+		{"webhook: [{name: \"0\", url: \"http://w/\", token_env: "
+		 "LONG}]",
 		 "r/webhook/0: its token is too long"},
-		{"pagerduty: [{routing_key_env: QUOTE}]",
+		{"pagerduty: [{name: \"0\", routing_key_env: QUOTE}]",
 		 "r/pagerduty/0: its routing key is not one word"},
 	};
 

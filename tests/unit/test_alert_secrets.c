@@ -7,20 +7,23 @@
 #include "tests/unit/conf_kit.h"
 #include "tests/unit/test.h"
 
-static const char text[] =
-	"mail: [a@example.org]\n"
-	"sources:\n"
-	"- {name: sentry, kind: sentry, secret_env: S1}\n"
-	"- {name: robot, kind: uptimerobot, token_env: T1}\n"
-	"- {name: nas, kind: mail, token_env: T2}\n"
-	"- {name: plain, kind: generic}\n"
-	"receivers:\n"
-	"- {name: a, slack: [{url_env: U1}, {url_env: U2}], ntfy: [{url: "
-	"\"http://n/t\"}, {url: \"http://n/t\", token_env: B1}]}\n"
-	"- {name: b c, webhook: [{url: \"http://w/\", secret_env: S1, "
-	"token_env: B1}, {url_env: U1}], pagerduty: [{routing_key_env: B1}], "
-	"teams: [{url_env: U2}]}\n"
-	"heartbeat: {ping_url_env: U2}\n";
+static const char text[] = "mail: [a@example.org]\n"
+			   "sources:\n"
+			   "- {name: sentry, kind: sentry, secret_env: S1}\n"
+			   "- {name: robot, kind: uptimerobot, token_env: T1}\n"
+			   "- {name: nas, kind: mail, token_env: T2}\n"
+			   "- {name: plain, kind: generic}\n"
+			   "receivers:\n"
+			   "- {name: a, slack: [{name: \"0\", url_env: U1}, "
+			   "{name: \"1\", url_env: U2}], ntfy: "
+			   "[{name: \"0\", url: \"http://n/t\"}, {name: \"1\", "
+			   "url: \"http://n/t\", token_env: B1}]}\n"
+			   "- {name: b c, webhook: [{name: \"0\", url: "
+			   "\"http://w/\", secret_env: S1, "
+			   "token_env: B1}, {name: \"1\", url_env: U1}], "
+			   "pagerduty: [{name: \"0\", routing_key_env: B1}], "
+			   "teams: [{name: \"0\", url_env: U2}]}\n"
+			   "heartbeat: {ping_url_env: U2}\n";
 
 struct fixture {
 	struct arena arena;

@@ -219,27 +219,27 @@ check_program(const struct buf *out, const struct render_notice *n)
 }
 
 static const struct service {
-	const char *heading, *endpoint;
+	const char *heading;
 	enum channel channel;
 	void (*check)(const struct buf *out, const struct render_notice *n);
 } services[] = {
-	{"Telegram", "telegram/webhook/0", CHANNEL_WEBHOOK, check_telegram},
-	{"Discord", "discord/webhook/0", CHANNEL_WEBHOOK, check_discord},
-	{"Matrix", "matrix/webhook/0", CHANNEL_WEBHOOK, check_matrix},
-	{"Pushover", "pushover/webhook/0", CHANNEL_WEBHOOK, check_pushover},
-	{"Opsgenie", "opsgenie/webhook/0", CHANNEL_WEBHOOK, check_opsgenie},
-	{"A program", "pager/exec/0", CHANNEL_EXEC, check_program},
+	{"Telegram", CHANNEL_WEBHOOK, check_telegram},
+	{"Discord", CHANNEL_WEBHOOK, check_discord},
+	{"Matrix", CHANNEL_WEBHOOK, check_matrix},
+	{"Pushover", CHANNEL_WEBHOOK, check_pushover},
+	{"Opsgenie", CHANNEL_WEBHOOK, check_opsgenie},
+	{"A program", CHANNEL_EXEC, check_program},
 };
 
 static void
 check_notice(const struct service *s, const struct render *r,
-	     const struct render_notice *n)
+	     const char *endpoint, const struct render_notice *n)
 {
 	struct buf out;
 	char url[8192];
 
 	buf_init(&out, RENDER_BODY_MAX + 10000);
-	assert_int_equal(render_body(r, s->channel, s->endpoint, n, &out), 0);
+	assert_int_equal(render_body(r, s->channel, endpoint, n, &out), 0);
 	if (kit_field(&out, "Belfry-URL", 0, url)[0] != '\0')
 		assert_null(fetch_check_url(url));
 	s->check(&out, n);
@@ -251,7 +251,8 @@ check_notice(const struct service *s, const struct render *r,
 
 /* Every kind, and one whose texts are long and would break out. */
 static void
-check_service(const struct service *s, const struct render *r)
+check_service(const struct service *s, const struct render *r,
+	      const char *endpoint)
 {
 	static struct label notes[] = {{"description", FIVE(FIVE(FIVE(EVIL)))},
 				       {"summary", FIVE(FIVE(EVIL))}};
@@ -262,7 +263,7 @@ check_service(const struct service *s, const struct render *r)
 
 	for (const struct kit_row *row = kit_rows; row->name != NULL; row++) {
 		n = kit_notice(row);
-		check_notice(s, r, &n);
+		check_notice(s, r, endpoint, &n);
 	}
 	n = kit_notice(&kit_rows[0]);
 	for (size_t i = 0; i < ROWS(v); i++) {
@@ -273,7 +274,7 @@ check_service(const struct service *s, const struct render *r)
 	n.v = v;
 	n.n = ROWS(v);
 	n.group_subject = "[bad] " FIVE(FIVE(EVIL));
-	check_notice(s, r, &n);
+	check_notice(s, r, endpoint, &n);
 }
 
 static void
@@ -288,10 +289,13 @@ test_examples(void **state)
 		char *yaml = example(page, services[i].heading);
 		struct rules *rules = rules_kit_new(yaml);
 		struct render *r = NULL;
-		const char *url =
-			rules_endpoint(rules, services[i].endpoint)->url;
+		const struct rules_receiver *v;
+		const char *url, *name;
 		struct conf_errors e;
 
+		assert_int_equal(rules_receivers(rules, &v), 1);
+		url = v[0].endpoints[0].url;
+		name = v[0].endpoints[0].name;
 		/* As whoever delivers has it: with its tags. */
 		assert_true(url[0] == '\0' || fetch_check_url(url) == NULL);
 		conf_errors_init(&e);
@@ -299,7 +303,7 @@ test_examples(void **state)
 			conf_errors_print(&e, stderr);
 			fail_msg("%s", services[i].heading);
 		}
-		check_service(&services[i], r);
+		check_service(&services[i], r, name);
 		render_unref(&r);
 		conf_errors_done(&e);
 		rules_unref(&rules);

@@ -404,18 +404,40 @@ test_acked_pagerduty(void **state)
 {
 	struct engine_rig *er = *state;
 
-	engine_rig_rules(er, "own: []\nreceivers:\n"
-			     "- {name: desk, pagerduty: [{routing_key_env: "
-			     "K}]}\nroute: {receiver: desk}\n");
+	engine_rig_rules(
+		er, "own: []\nreceivers:\n"
+		    "- {name: desk, pagerduty: [{name: pd, routing_key_env: "
+		    "K}]}\nroute: {receiver: desk}\n");
 	engine_rig_fire(er, A);
 	engine_rig_advance(er, 31 * SECOND, SECOND);
-	assert_told(er, "desk/pagerduty/0 firing Disk: +a\n");
+	assert_told(er, "desk/pagerduty/pd firing Disk: +a\n");
 	ack(er, A, "anna");
-	assert_told(er, "desk/pagerduty/0 acked Disk: +a on it by anna\n");
+	assert_told(er, "desk/pagerduty/pd acked Disk: +a on it by anna\n");
 	/* Its incident there ends with the recovery. */
 	engine_rig_resolve(er, A);
 	engine_rig_advance(er, 6 * MINUTE, SECOND);
-	assert_told(er, "desk/pagerduty/0 recovery Disk: -a\n");
+	assert_told(er, "desk/pagerduty/pd recovery Disk: -a\n");
+}
+
+#define HOOKS_OF(v)                                                            \
+	"own: []\nreceivers:\n"                                                \
+	"- {name: oncall, webhook: [" v "]}\nroute: {receiver: oncall}\n"
+#define HOOK(n) "{name: " n ", url: 'https://" n ".example.org/'}"
+
+/* Another one in front of it: each hears of what it was told. */
+static void
+test_reload_inserted(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, HOOKS_OF(HOOK("a")));
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 35 * SECOND, SECOND);
+	assert_told(er, "oncall/webhook/a firing Disk: +a\n");
+	engine_rig_rules(er, HOOKS_OF(HOOK("new") ", " HOOK("a")));
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 20 * MINUTE, 10 * SECOND);
+	assert_told(er, "oncall/webhook/a recovery Disk: -a\n");
 }
 
 /* It is closed while another is open: that is not over. */
@@ -450,6 +472,7 @@ main(void)
 		ENGINE_TEST(test_acked_early),
 		ENGINE_TEST(test_unacked),
 		ENGINE_TEST(test_acked_failed),
+		ENGINE_TEST(test_reload_inserted),
 		ENGINE_TEST(test_closed_one),
 		ENGINE_TEST(test_ack_joined),
 		ENGINE_TEST(test_ack_joined_later),

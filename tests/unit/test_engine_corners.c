@@ -96,7 +96,7 @@ test_reload_steps(void **state)
 	"receivers:\n"                                                         \
 	"- name: oncall\n"                                                     \
 	"  mail: [anna@example.org]\n"                                         \
-	"  ntfy: [{url: 'https://ntfy.example.org/x'}]\n"                      \
+	"  ntfy: [{name: x, url: 'https://ntfy.example.org/x'}]\n"             \
 	"route: {receiver: oncall}\n"
 #define NO_HOOKS                                                               \
 	"own: []\n"                                                            \
@@ -115,9 +115,9 @@ test_reload_endpoint(void **state)
 	engine_rig_fire(er, A);
 	engine_rig_advance(er, 35 * SECOND, SECOND);
 	assert_told(er, "anna firing Disk: +a\n"
-			"oncall/ntfy/0 firing Disk: +a\n");
+			"oncall/ntfy/x firing Disk: +a\n");
 	engine_rig_rules(er, NO_HOOKS);
-	er->unwritten = "oncall/ntfy/0";
+	er->unwritten = "oncall/ntfy/x";
 	written = er->written;
 	engine_rig_resolve(er, A);
 	engine_rig_advance(er, 20 * MINUTE, 10 * SECOND);

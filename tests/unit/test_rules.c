@@ -288,8 +288,10 @@ static const char people[] =
 	"receivers:\n"
 	"- {name: duty, schedules: [day]}\n"
 	"- {name: all, schedules: [day], people: [anna], mail: "
-	"[Ben@example.org, x@example.org, ANNA@example.org], slack: [{url_env: "
-	"X}, {url_env: Y}], exec: [{command: [/bin/true]}]}\n"
+	"[Ben@example.org, x@example.org, ANNA@example.org], slack: [{name: "
+	"\"0\", url_env: "
+	"X}, {name: \"1\", url_env: Y}], exec: [{name: \"0\", command: "
+	"[/bin/true]}]}\n"
 	"- {name: none}\n"
 	"route: {receiver: all}\n";
 
@@ -349,20 +351,22 @@ test_targets(void **state)
 static void
 test_endpoints(void **state)
 {
-	struct rules *r = rules_kit_new(
-		"mail: [a@example.org]\n"
-		"receivers:\n"
-		"- {name: a, mail: [b@example.org]}\n"
-		"- name: a b\n"
-		"  webhook: [{url: \"http://x/\", headers: {A: b}, success: "
-		"[2xx, 404], method: PUT, body: hello}]\n"
-		"  pagerduty: [{routing_key_env: X}]\n"
-		"  ntfy: [{url: \"http://y/z\"}]\n"
-		"  teams: [{url_env: X}]\n"
-		"  exec: [{command: [/bin/page, \"{title}\"], time: 5s}]\n"
-		"  fallback: {receiver: a}\n"
-		"  rate: {limit: 20/1h}\n");
-	const struct rules_endpoint *e = rules_endpoint(r, "a b/webhook/0");
+	struct rules *r =
+		rules_kit_new("mail: [a@example.org]\n"
+			      "receivers:\n"
+			      "- {name: a, mail: [b@example.org]}\n"
+			      "- name: a b\n"
+			      "  webhook: [{name: w, url: \"http://x/\", "
+			      "headers: {A: b}, success: "
+			      "[2xx, 404], method: PUT, body: hello}]\n"
+			      "  pagerduty: [{name: p, routing_key_env: X}]\n"
+			      "  ntfy: [{name: n, url: \"http://y/z\"}]\n"
+			      "  teams: [{name: t, url_env: X}]\n"
+			      "  exec: [{name: x, command: [/bin/page, "
+			      "\"{title}\"], time: 5s}]\n"
+			      "  fallback: {receiver: a}\n"
+			      "  rate: {limit: 20/1h}\n");
+	const struct rules_endpoint *e = rules_endpoint(r, "a b/webhook/w");
 	const struct rules_receiver *all;
 
 	(void)state;
@@ -379,15 +383,15 @@ test_endpoints(void **state)
 	assert_int_equal(e->codes[1].from, 404);
 	assert_int_equal(e->codes[1].until, 404);
 	assert_int_equal(e->mark->line, 5);
-	e = rules_endpoint(r, "a b/exec/0");
+	e = rules_endpoint(r, "a b/exec/x");
 	assert_int_equal(e->ncommand, 2);
 	assert_int_equal(e->time_ms, 5000);
-	assert_string_equal(rules_endpoint(r, "a b/pagerduty/0")->url,
+	assert_string_equal(rules_endpoint(r, "a b/pagerduty/p")->url,
 			    "https://events.pagerduty.com/v2/enqueue");
-	assert_non_null(rules_endpoint(r, "a b/ntfy/0"));
-	assert_non_null(rules_endpoint(r, "a b/teams/0"));
-	assert_null(rules_endpoint(r, "a b/teams/1"));
-	assert_null(rules_endpoint(r, "a/teams/0"));
+	assert_non_null(rules_endpoint(r, "a b/ntfy/n"));
+	assert_non_null(rules_endpoint(r, "a b/teams/t"));
+	assert_null(rules_endpoint(r, "a b/teams/0"));
+	assert_null(rules_endpoint(r, "a/teams/t"));
 	assert_null(rules_endpoint(r, "a b"));
 	rules_unref(&r);
 }

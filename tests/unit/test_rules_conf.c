@@ -1,4 +1,5 @@
 /* What is refused in the section `alerts`, and in which words. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,6 +165,21 @@ static const struct {
 	 "connection's\n"
 	 "t:2:80: `te` can't be given to a request: it is the "
 	 "connection's\n"},
+	{"webhook, twice",
+	 MAIL "receivers: [{name: a, webhook: [{url: \"http://x\"}, {url: "
+	      "\"http://x\", body: y}]}]\n",
+	 "t:2:52: the receiver `a` has the same of `webhook` twice: give each "
+	 "a `name` of its own\n"},
+	{"slack, one name",
+	 MAIL "receivers: [{name: a, slack: [{name: n, url_env: X}, {name: n, "
+	      "url_env: Y}]}]\n",
+	 "t:2:54: the receiver `a` has the same of `slack` twice: give each "
+	 "a `name` of its own\n"},
+	{"ntfy, a name with a slash",
+	 MAIL "receivers: [{name: a, ntfy: [{name: x/y, url: "
+	      "\"http://x/t\"}]}]\n",
+	 "t:2:37: a name has 1 to 64 bytes of UTF-8, no slash and no control "
+	 "characters: `x/y`\n"},
 	{"webhook, codes",
 	 MAIL "receivers: [{name: a, webhook: [{url: \"http://x\", success: "
 	      "[2xx, 99, 6xx]}]}]\n",
@@ -310,12 +326,75 @@ test_many_inhibit_rules(void **state)
 	free(says);
 }
 
+/* What an endpoint is called depends on nothing but what it is. */
+static void
+test_endpoint_names(void **state)
+{
+	static const struct {
+		const char *one, *other; /* the entries of a receiver */
+		bool same;               /* is the last the same in both? */
+	} row[] = {
+		{"webhook: [{url: 'http://a/'}]",
+		 "webhook: [{url: 'http://new/'}, {url: 'http://a/'}]", true},
+		{"webhook: [{url: 'http://a/'}]",
+		 "webhook: [{url: 'http://a/', body: '{}', method: PUT}]",
+		 true},
+		{"webhook: [{url: 'http://a/'}]",
+		 "webhook: [{url: 'http://b/'}]", false},
+		{"webhook: [{name: a, url: 'http://a/'}]",
+		 "webhook: [{name: a, url: 'http://b/'}]", true},
+		{"slack: [{url_file: /etc/a}]",
+		 "slack: [{url_file: /etc/b}, {url_file: /etc/a}]", true},
+		{"slack: [{url_file: /etc/a}]", "slack: [{url_file: /etc/b}]",
+		 false},
+		{"slack: [{url_file: a}]", "slack: [{url_env: a}]", false},
+		{"slack: [{url_file: a}]", "teams: [{url_file: a}]", false},
+		{"pagerduty: [{routing_key_env: A}]",
+		 "pagerduty: [{routing_key_env: B}, {routing_key_env: A}]",
+		 true},
+		{"ntfy: [{url: 'http://a/t'}]",
+		 "ntfy: [{url: 'http://a/t', token_env: T}]", true},
+		{"ntfy: [{url: 'http://a/t'}]", "ntfy: [{url: 'http://a/u'}]",
+		 false},
+		{"exec: [{command: [/bin/page, a, b]}]",
+		 "exec: [{command: [/bin/page, a, b], time: 5s}]", true},
+		{"exec: [{command: [/bin/page, a, b]}]",
+		 "exec: [{command: [/bin/page, 'a b']}]", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct rules *r[2];
+		const char *name[2];
+
+		print_message("%s\n", row[i].other);
+		for (int k = 0; k < 2; k++) {
+			const struct rules_receiver *v;
+			char text[300];
+
+			snprintf(text, sizeof(text),
+				 "receivers:\n- {name: r, %s}\n"
+				 "route: {receiver: r}\n",
+				 k == 0 ? row[i].one : row[i].other);
+			r[k] = rules_kit_new(text);
+			assert_int_equal(rules_receivers(r[k], &v), 1);
+			name[k] = v[0].endpoints[v[0].nendpoints - 1].name;
+			assert_null(strstr(name[k], "http"));
+			assert_null(strstr(name[k], "etc"));
+		}
+		assert_int_equal(strcmp(name[0], name[1]) == 0, row[i].same);
+		rules_unref(&r[0]);
+		rules_unref(&r[1]);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_says),
 		cmocka_unit_test(test_many_inhibit_rules),
+		cmocka_unit_test(test_endpoint_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
