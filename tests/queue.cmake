@@ -75,3 +75,7 @@ foreach(story "accept" "three recipients" "dead for a day" "round a dead host"
   set_tests_properties(${name} PROPERTIES LABELS slow TIMEOUT 1800
                        ENVIRONMENT "STORY=${story};STORY_POINTS=600")
 endforeach()
+# Each point writes fifty megabytes.
+set_tests_properties(unit.queue_story_all.fifty_megabytes_cut_off PROPERTIES
+                     ENVIRONMENT
+                     "STORY=fifty megabytes cut off;STORY_POINTS=150")

@@ -33,6 +33,7 @@ struct seen {
 	bool rerouted;   /* round what is dead */
 	bool over;
 	long calls; /* that made something durable, when it is over */
+	long alike; /* of these, the first, each of which adds a like page */
 };
 
 static struct seen *seen; /* shared with the children */
@@ -263,6 +264,7 @@ tell_large(struct rig *rig, bool again)
 	if (!again) {
 		struct draft *d = rig_draft(rig, RIG_MAIL(.size = 50 << 20));
 
+		seen->alike = store_fail_calls();
 		rig_settle(rig);
 		draft_abandon(&d);
 		send(rig, RIG_MAIL(.nrcpt = 1, .size = 300000));
@@ -515,17 +517,27 @@ run_once(const struct story *story, long n)
 	return killed;
 }
 
-/* Every point, or POINTS of them where there are more. */
+/* From one of POINTS to the next, of CALLS. */
+static long
+step_of(long calls, long points)
+{
+	return calls > points ? calls / points : 1;
+}
+
+/* Every point, or POINTS of them where there are more, and some of those that
+ * are alike. */
 static void
 run(const struct story *story)
 {
 	const char *env = getenv("STORY_POINTS");
-	long points = env != NULL ? atol(env) : 12, calls, step, n, killed = 0;
+	long points = env != NULL ? atol(env) : 12, calls, alike, n, killed = 0;
 
 	assert_false(run_once(story, 0));
 	calls = seen->calls;
-	step = calls > points ? calls / points : 1;
-	for (n = 1; n <= calls; n += step)
+	alike = seen->alike;
+	for (n = 1; n <= alike; n += step_of(alike, points / 4 + 1))
+		killed += run_once(story, n);
+	for (n = alike + 1; n <= calls; n += step_of(calls - alike, points))
 		killed += run_once(story, n);
 	print_message("%s: %ld points, killed at %ld\n", story->name, calls,
 		      killed);
