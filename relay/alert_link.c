@@ -11,6 +11,7 @@
 #include "base/clean.h"
 #include "base/xalloc.h"
 #include "relay/alert_page.h"
+#include "relay/alert_silence.h"
 #include "relay/alerts.h"
 
 #define TYPE_HTML "text/html; charset=utf-8"
@@ -36,6 +37,8 @@ struct link_call {
 		group; /* what all of them have in common, by their rule */
 	struct labels common; /* of those that are not over */
 	size_t nopen;
+	struct labels *silences; /* by which they would be silenced */
+	size_t nsilences;
 	struct page_alert alerts[ALERT_PAGE_ALERTS_MAX];
 	size_t nalerts;
 };
@@ -151,6 +154,8 @@ link_look(struct link_call *call)
 			engine_find(e, call->incidents[i], link_see, call);
 	if (call->nopen > LINK_LOOK)
 		call->common = call->group;
+	call->nsilences = alert_silence_labels(e, groups, n, &call->arena,
+					       &call->silences);
 }
 
 /* --- answers ------------------------------------------------------------------------- */
@@ -239,7 +244,7 @@ link_show(struct link_call *call, int status, const char *said,
 		.more = call->nopen - call->nalerts,
 		.v = call->alerts,
 		.form = call->nopen > 0,
-		.silence = call->common.n > 0,
+		.silence = call->nsilences > 0,
 		.first = call->token.action == ALERT_LINK_SILENCE
 				 ? PAGE_SILENCE_1H
 				 : PAGE_ACK,
@@ -298,45 +303,24 @@ link_done(void *arg, int result)
 }
 
 static void
-link_silenced(void *arg, int result, const char *id)
-{
-	(void)id;
-	link_done(arg, result);
-}
-
-/* What all that are listed have in common; what joins them and is like them is
- * silenced, too. */
-static void
 link_silence(struct link_call *call, const char *note)
 {
 	int64_t now_ms = loop_wall_ms(relay_home(call->relay));
-	struct engine_silence s = {
+	const struct engine_silence s = {
 		.starts_ms = now_ms,
 		.ends_ms = alert_page_silence_until(call->act, link_zone(call),
 						    now_ms),
 		.created_by = call->recipient,
 		.comment = note,
 	};
-	const struct labels *l = &call->common;
-	char *why;
 
-	s.matchers.v =
-		arena_alloc(&call->arena, (l->n + 1) * sizeof(s.matchers.v[0]));
-	for (size_t i = 0; i < l->n; i++)
-		if (matcher_set(MATCHER_EQUAL, l->v[i].name, l->v[i].value,
-				&call->arena, &s.matchers.v[s.matchers.n],
-				&why) == 0)
-			s.matchers.n++;
-		else
-			free(why);
-	if (s.matchers.n == 0)
+	if (call->nsilences == 0)
 		link_show(call, 422, "",
 			  "These alerts have nothing in common by which they "
 			  "could be silenced.");
 	else
-		engine_silence_set(relay_engine(call->relay), &s, link_silenced,
-				   call);
-	matchers_done(&s.matchers);
+		alert_silence_set(relay_engine(call->relay), &s, call->silences,
+				  call->nsilences, link_done, call);
 }
 
 static void

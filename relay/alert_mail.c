@@ -9,11 +9,11 @@
 #include "alert/intake.h"
 #include "alert/mail_intake.h"
 #include "alert/rules.h"
-#include "base/must.h"
 #include "base/xalloc.h"
 #include "deliver/whole.h"
 #include "mail/header.h"
 #include "relay/alert_answer.h"
+#include "relay/alert_silence.h"
 #include "relay/alert_take.h"
 #include "relay/alerts.h"
 #include "relay/login.h"
@@ -91,13 +91,6 @@ am_taken(void *arg, int result)
 }
 
 static void
-am_silenced(void *arg, int result, const char *id)
-{
-	(void)id;
-	am_taken(arg, result);
-}
-
-static void
 am_log(struct alert_mail *m, enum log_level level)
 {
 	const struct mail_meaning *what = &m->meaning;
@@ -116,104 +109,24 @@ am_log(struct alert_mail *m, enum log_level level)
 
 /* --- what a person wants -------------------------------------------------------- */
 
-/* The labels that all incidents of a group have in common. */
-struct am_common {
-	struct arena *arena;
-	struct labels labels;
-	bool any;
-};
-
-static bool
-am_intersect(void *arg, const struct incident_view *v)
-{
-	struct am_common *c = arg;
-
-	if (!c->any) {
-		labels_copy(c->arena, v->labels, &c->labels);
-		c->any = true;
-		return true;
-	}
-	labels_keep_common(&c->labels, v->labels);
-	return true;
-}
-
-/* Views are borrowed while they are seen, and one may not look for others. */
-struct am_groups {
-	struct arena *arena;
-	struct labels labels; /* in common */
-	size_t ngroups;
-	size_t n;
-	uint64_t *incidents; /* owned */
-};
-
-static bool
-am_group_see(void *arg, const struct group_view *v)
-{
-	struct am_groups *g = arg;
-
-	if (g->ngroups++ == 0)
-		labels_copy(g->arena, v->labels, &g->labels);
-	else
-		labels_keep_common(&g->labels, v->labels);
-	g->incidents = xreallocarray(g->incidents, g->n + v->nincidents + 1,
-				     sizeof(g->incidents[0]));
-	memcpy(g->incidents + g->n, v->incidents,
-	       v->nincidents * sizeof(g->incidents[0]));
-	g->n += v->nincidents;
-	return false;
-}
-
-/* What the mail is about: the labels of its groups, or, where these say nothing,
- * what their incidents have in common. */
-static struct labels
-am_labels(struct alert_mail *m)
-{
-	const struct mail_meaning *what = &m->meaning;
-	struct engine *e = alerts_engine(m->relay->alerts);
-	struct am_common common = {.arena = &m->arena};
-	struct am_groups groups = {.arena = &m->arena};
-	uint64_t *ids;
-	size_t n = engine_mail_groups(e, what->token.group, what->token.seq,
-				      what->address, &m->arena, &ids);
-
-	for (size_t i = 0; i < n; i++)
-		engine_find_group(e, ids[i], am_group_see, &groups);
-	for (size_t i = 0; groups.labels.n == 0 && i < groups.n; i++)
-		engine_find(e, groups.incidents[i], am_intersect, &common);
-	free(groups.incidents);
-	return groups.labels.n > 0 ? groups.labels : common.labels;
-}
-
-static int
-am_matchers(struct alert_mail *m, struct matchers *ret)
-{
-	struct labels l = am_labels(m);
-	char *why = NULL;
-
-	*ret = (struct matchers){
-		.v = arena_alloc(&m->arena, (l.n + 1) * sizeof(*ret->v)),
-	};
-	for (size_t i = 0; i < l.n; i++)
-		must(matcher_set(MATCHER_EQUAL, l.v[i].name, l.v[i].value,
-				 &m->arena, &ret->v[ret->n++], &why) == 0);
-	return ret->n > 0 ? 0 : -ENOENT;
-}
-
 static void
 am_silence(struct alert_mail *m, struct engine *e)
 {
+	const struct mail_meaning *what = &m->meaning;
 	int64_t now = loop_wall_ms(relay_home(m->relay));
-	struct engine_silence s = {
+	const struct engine_silence s = {
 		.starts_ms = now,
-		.ends_ms = now + m->meaning.silence_ms,
-		.created_by = m->meaning.address,
+		.ends_ms = now + what->silence_ms,
+		.created_by = what->address,
 		.comment = "by mail",
 	};
+	struct labels *labels;
+	uint64_t *groups;
+	size_t n = engine_mail_groups(e, what->token.group, what->token.seq,
+				      what->address, &m->arena, &groups);
 
-	if (am_matchers(m, &s.matchers) < 0)
-		am_taken(m, -ENOENT);
-	else
-		engine_silence_set(e, &s, am_silenced, m);
+	n = alert_silence_labels(e, groups, n, &m->arena, &labels);
+	alert_silence_set(e, &s, labels, n, am_taken, m);
 }
 
 static void

@@ -128,6 +128,27 @@ class Links(harness.Case):
         self.press(link, "silence-monday")
         self.assertEqual(len(self.incidents()["db2"]["silences"]), 4)
 
+    def test_silence_of_two(self):
+        """Each group of a mail by itself; what they have in common is no reason
+        to silence a third one."""
+        self.begin(route={"group_by": ["alertname"], "group_wait": "1s"})
+
+        def fire(*names):
+            status, _, said = self.api.ask("POST", "/api/v2/alerts", json.dumps(
+                [{"labels": {"alertname": name, "cluster": "prod"}}
+                 for name in names]), self.token)
+            self.assertEqual(status, 200, said)
+
+        fire("Disk", "Load")
+        self.assertIn("Silenced.", self.press(self.links()[-1], "silence-1h"))
+        self.assertEqual(
+            sorted(s["matchers"] for s in
+                   self.belfryd.api("GET", "silences")["silences"]),
+            [['alertname="Disk"', 'cluster="prod"'],
+             ['alertname="Load"', 'cluster="prod"']])
+        fire("Down")
+        self.assertIn("Down", self.sink.wait(2, 60)[1].content.decode())
+
     def test_close(self):
         self.begin()
         self.fire("db1")

@@ -4,6 +4,7 @@ import email.policy
 import os
 import smtplib
 
+import alertmanager
 import harness
 import lab
 
@@ -183,6 +184,34 @@ class AlertMail(harness.Case):
         self.answer(down, "close")
         self.came(result="reply", command="close")
         lab.wait_for(lambda: not self.belfryd.queue(), "an empty queue")
+
+    def test_silence_of_two(self):
+        """One mail told two groups: what they have in common is no reason to
+        silence a third one."""
+        self.begin(sources=[{"name": "alertmanager", "kind": "alertmanager"}])
+        api = alertmanager.Api(self.belfryd.http)
+
+        def fire(**severities):
+            self.assertEqual(api.post("alerts", [{"labels": {
+                "alertname": name, "cluster": "prod", "severity": severity}}
+                for name, severity in severities.items()])[0], 200)
+
+        fire(DiskFull="warning", CertExpiring="info")
+        (both,) = self.sink.wait(1, 60)
+        for name in ("DiskFull", "CertExpiring"):
+            self.assertIn(name, both.content.decode())
+        self.answer(both, "silence 2h")
+        self.came(result="reply", command="silence")
+        lab.wait_for(lambda: not self.belfryd.queue(), "an empty queue")
+        self.assertEqual(
+            sorted(s["matchers"] for s in
+                   self.belfryd.api("GET", "silences")["silences"]),
+            [[f'alertname="{name}"', 'cluster="prod"', f'severity="{severity}"']
+             for name, severity in (("CertExpiring", "info"),
+                                    ("DiskFull", "warning"))])
+        fire(DatabaseDown="critical")
+        _, down = self.sink.wait(2, 60)
+        self.assertIn("DatabaseDown", down.content.decode())
 
     def test_answer_in_vain(self):
         """Who answered with what is no command hears of it, once an hour; what
