@@ -54,7 +54,8 @@ intent_is_outdated(const struct intent *it)
 	if (it->cancelled || fg_is_outdated(it->group))
 		return true;
 	return it->group->announce == NULL && !it->is_new &&
-	       (n->edit != NULL || n->c.message != it->seen_message);
+	       (n->edit != NULL || n->c.message != it->seen_message ||
+		notice_waits(n) != it->seen_waiting);
 }
 
 /* No letter, as if it had been refused: somebody else may be told instead, and
@@ -73,6 +74,7 @@ intent_edit_unwritten(struct engine *e, struct intent *it)
 	ed->intent = it->lead;
 	it->edited = true;
 	ed->c.message = 0;
+	ed->c.flags &= (uint8_t)~NOTICE_REACHED;
 	for (uint32_t i = 0; i < it->n; i++)
 		ed->both[i] = it->both[i] & (TOLD_MASK | TOLD_HELD);
 	memset(it->both, 0, it->n);
@@ -104,8 +106,10 @@ intent_edit(struct engine *e, struct intent *it, uint32_t seq)
 	c = &ed->c;
 	if (it->falls_back)
 		c->flags |= NOTICE_FELL_BACK;
-	if (it->old_message != 0)
+	if (it->old_message != 0) {
 		c->message = 0;
+		c->flags &= (uint8_t)~NOTICE_REACHED;
+	}
 	if (!it->tells)
 		return;
 	c->flags &= (uint8_t) ~(NOTICE_FAILED | NOTICE_CRITICAL);

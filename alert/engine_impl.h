@@ -106,6 +106,13 @@ struct notice {
 	struct notice_edit *edit;
 };
 
+/* Is it not known yet whether anybody hears what its message says? */
+static inline bool
+notice_waits(const struct notice *n)
+{
+	return n->c.message != 0 && !(n->c.flags & NOTICE_REACHED);
+}
+
 struct alert_group {
 	UT_hash_handle by_id, by_print;
 	uint64_t id;

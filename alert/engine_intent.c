@@ -34,7 +34,7 @@ wanted_core(const struct wanted *w)
 static enum told
 wanted_said(const struct wanted *w)
 {
-	return w->notice->c.message != 0 ? told_pending(w->both) : TOLD_NOTHING;
+	return notice_waits(w->notice) ? told_pending(w->both) : TOLD_NOTHING;
 }
 
 static int
@@ -253,6 +253,7 @@ intent_new(struct flush_group *fg, struct notice *n, bool is_new)
 	it->is_new = is_new;
 	it->lead = it;
 	it->seen_message = n->c.message;
+	it->seen_waiting = notice_waits(n);
 	it->n = fg->n;
 	it->both = xcalloc(fg->n + 1u, 1);
 	return it;
@@ -285,7 +286,7 @@ intent_make(struct flush_group *fg, struct notice *n, bool is_new, bool current)
 	struct intent *it = intent_new(fg, n, is_new);
 	bool turn = fg_has_turn(fg, n, current);
 	/* Its message was accepted, and what that said may be over. */
-	bool again = !turn && n->deferred && n->c.message == 0;
+	bool again = !turn && n->deferred && !notice_waits(n);
 	bool act = !turn && fg->why & WHY_ACT && notice_hears_of_act(fg, n);
 	struct sum s = {.changed = false};
 	bool falls_back = !is_new && fg->why & WHY_INSTEAD &&
@@ -311,9 +312,10 @@ intent_make(struct flush_group *fg, struct notice *n, bool is_new, bool current)
 		it->tells = sum_told(&s) > 0;
 		it->old_message = n->c.message;
 		it->kind = sum_kind(fg, &s, n->c.origin);
-	} else if (fg->why & WHY_REPEAT && current && n->c.message == 0 &&
+	} else if (fg->why & WHY_REPEAT && current && !notice_waits(n) &&
 		   intent_reminds(fg, it)) {
 		it->tells = true;
+		it->old_message = n->c.message;
 		it->kind = NOTICE_REMINDER;
 	} else if (!s.marked && !s.forgets && !falls_back) {
 		if (again)
@@ -397,14 +399,17 @@ fg_is_target(const struct flush_group *fg, const struct notice *n)
 	return false;
 }
 
-/* N's message is taken back for others' sake: what it says is said anew. */
+/* N's message is taken back for others' sake: what it says is said anew, unless
+ * somebody has heard it. */
 static void
 intent_renew(struct flush_group *fg, struct intent *it)
 {
 	const struct notice *n = it->notice;
 
-	it->tells = true;
 	it->old_message = n->c.message;
+	if (!notice_waits(n))
+		return;
+	it->tells = true;
 	it->kind = n->c.kind;
 	it->critical = n->c.flags & NOTICE_CRITICAL;
 	it->event_ms = n->c.event_ms;
@@ -515,10 +520,12 @@ intents_hold(struct flush_group *fg)
 	for (size_t i = 0; i < fg->nintents; i++) {
 		struct intent *it = fg->intents[i];
 
-		if (it->tells && it->old_message != 0) {
+		if (it->tells && notice_waits(it->notice)) {
 			intent_free(fg->flush->e, it);
 			continue;
 		}
+		if (it->tells)
+			it->old_message = 0;
 		it->tells = false;
 		fg->intents[n++] = it;
 	}

@@ -102,7 +102,8 @@ struct intent {
 	bool falls_back;         /* somebody else is told instead */
 	bool cancelled;          /* those whose mail it is can't come along */
 	bool edited;             /* the notice's next state is in the job */
-	uint64_t seen_message;   /* the notice's, when this was made */
+	uint64_t seen_message;   /* the notice's, when this was made ... */
+	bool seen_waiting;       /* ... and whether somebody had heard it */
 	bool critical;
 	struct engine_letter *letter; /* the lead's; owned */
 };

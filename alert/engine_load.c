@@ -229,7 +229,7 @@ load_entries(struct engine *e, struct notice *n, const uint8_t *at, size_t len)
 		}
 		n->both[link->slot] = entry.both;
 		/* What was accepted last may be over since before the start. */
-		if (n->c.message == 0 && told_of(entry.both) != TOLD_NOTHING &&
+		if (!notice_waits(n) && told_of(entry.both) != TOLD_NOTHING &&
 		    (in->c.state != INCIDENT_OPEN || entry.both != TOLD_FIRING))
 			n->deferred = true;
 	}

@@ -275,7 +275,7 @@ slot_owes_end(const struct flush_group *fg, uint32_t slot)
 		const struct notice *n = fg->g->notices[i];
 		enum told told = told_of(notice_both(n, slot));
 
-		if (n->c.message == 0 && !(n->c.flags & NOTICE_FAILED) &&
+		if (!notice_waits(n) && !(n->c.flags & NOTICE_FAILED) &&
 		    told != TOLD_NOTHING && !(stale && told == TOLD_STALE))
 			return true;
 	}
@@ -331,7 +331,7 @@ notice_fallback_at(const struct engine *e, const struct notice *n)
 		return 0;
 	if (n->c.flags & NOTICE_FAILED)
 		return 1;
-	if (n->c.message == 0)
+	if (!notice_waits(n))
 		return 0;
 	since = engine_since(e, n->c.published_ms);
 	/* While we were away nobody could be told. */
@@ -351,7 +351,7 @@ look_notices(struct flush_group *fg)
 
 		if (at != 0 && at <= fg->flush->now && fg->loud)
 			fg->why |= WHY_INSTEAD;
-		if (n->deferred && n->c.message == 0)
+		if (n->deferred && !notice_waits(n))
 			fg->why |= WHY_AGAIN;
 		if (notice_hears_of_act(fg, n))
 			fg->why |= WHY_ACT;

@@ -66,7 +66,9 @@ outcome_history(struct engine *e, const struct notice *n, bool accepted,
 	size_t lines = 0;
 
 	for (uint32_t i = 0; i < n->n && lines < ENGINE_TOLD_MAX; i++) {
-		if (told_pending(n->both[i]) == TOLD_NOTHING)
+		/* Once somebody was reached, what it says is told. */
+		if (told_pending(n->both[i]) == TOLD_NOTHING &&
+		    !(n->c.flags & NOTICE_REACHED && n->both[i] != 0))
 			continue;
 		lines++;
 		job_history(e, g->v[i].incident,
@@ -91,13 +93,15 @@ outcome_told(struct notice_edit *ed)
 }
 
 static void
-outcome_accepted(struct engine *e, struct notice *n)
+outcome_reached(struct engine *e, struct notice *n)
 {
 	struct notice_edit *ed = job_notice(e, n, 0);
 	struct notice_core *c = &ed->c;
 
+	if (!notice_waits(n))
+		return;
 	outcome_told(ed);
-	c->message = 0;
+	c->flags |= NOTICE_REACHED;
 	c->told_ms = c->published_ms;
 	c->told_seq = c->seq;
 	c->flags &= (uint8_t) ~(NOTICE_FAILED | NOTICE_FELL_BACK);
@@ -106,6 +110,18 @@ outcome_accepted(struct engine *e, struct notice *n)
 		c->root_seq = c->lead_seq;
 	}
 	outcome_history(e, n, true, "");
+	n->deferred = true; /* what it said may be over already */
+}
+
+static void
+outcome_accepted(struct engine *e, struct notice *n)
+{
+	struct notice_core *c;
+
+	outcome_reached(e, n);
+	c = &job_notice(e, n, 0)->c;
+	c->message = 0;
+	c->flags &= (uint8_t)~NOTICE_REACHED;
 }
 
 /* Nobody was reached. */
@@ -146,12 +162,12 @@ outcome_one(struct engine *e, struct outcome *o, struct notice *n)
 {
 	if (o->refused)
 		outcome_refused(e, o, n);
-	if (o->over && o->reached) {
+	if (o->over && o->reached)
 		outcome_accepted(e, n);
-		n->deferred = true; /* what it said may be over already */
-	} else if (o->over) {
+	else if (o->reached)
+		outcome_reached(e, n);
+	else if (o->over)
 		outcome_failed(e, n);
-	}
 	if (o->over)
 		metric_outcome(e, n, o->reached);
 	if (o->delivered)

@@ -158,9 +158,10 @@ ar_done(struct ar *x, const struct attempt_rcpt *ar, struct rcpt *r)
 	struct store_key key = key_message(x->ai->a.id, ar->n);
 
 	r->relayed = ar->reach == ATTEMPT_RELAYED;
-	if (x->m.teller != 'm' && !r->copy) {
-		x->message_changed |= !(x->m.flags & MESSAGE_SERVED);
+	/* Whoever published it may not believe any more that nobody has it. */
+	if (x->m.teller != 'm' && !r->copy && !(x->m.flags & MESSAGE_SERVED)) {
 		x->m.flags |= MESSAGE_SERVED;
+		ar_tell(x, x->ai->now_ms);
 	}
 	if (ar->reach != ATTEMPT_PASSED_ON && wish_success(&x->m, r->notify))
 		return ar_served(x, ar->n, r);

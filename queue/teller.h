@@ -49,7 +49,8 @@ struct tell {
 	enum dsn_ret ret;
 	const char *envid; /* decoded; NULL: none */
 	enum queue_class class;
-	/* Of kinds but 'm', who are told once more when all is over. */
+	/* Of kinds but 'm', who are told of the first that is served, and once
+	 * more when all is over. */
 	bool delivered; /* all recipients were served */
 	bool reached;   /* some were, so far */
 	bool over;      /* nobody is tried any more; with nobody reached and no

@@ -320,6 +320,61 @@ test_alias(void **state)
 	}
 }
 
+/* One was reached, and the other is tried on: what one was told they know, and
+ * nobody else is told instead. */
+static void
+test_alias_waits(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, ALIAS);
+	er->alias = "team@example.org";
+	er->down = "y@example.org";
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 20 * MINUTE, SECOND);
+	assert_told(er, "x firing Disk: +a\n");
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, 20 * MINUTE, SECOND);
+	assert_told(er, "x more Disk: +b a\n");
+	/* A start forgets nothing of that. */
+	engine_rig_close(er);
+	engine_rig_open(er);
+	engine_rig_resolve(er, B);
+	engine_rig_advance(er, 20 * MINUTE, SECOND);
+	assert_told(er, "x partly Disk: -b a\n");
+	engine_rig_advance(er, 4 * HOUR, MINUTE);
+	assert_told(er, "x reminder Disk: a\n");
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 20 * MINUTE, SECOND);
+	assert_told(er, "x recovery Disk: -a\n");
+	er->down = NULL;
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "y recovery Disk: -a\n");
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_int_equal(engine_rig_rows(er, "gs"), 0);
+}
+
+/* ... and what joined a mail with it. */
+static void
+test_alias_waits_joined(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, ALIAS);
+	er->alias = "team@example.org";
+	er->down = "y@example.org";
+	engine_rig_fire(er, A);
+	engine_rig_fire(er, C);
+	engine_rig_advance(er, 20 * MINUTE, SECOND);
+	assert_told(er, "x firing Disk and 1 more: +a +c\n");
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, 20 * MINUTE, SECOND);
+	assert_told(er, "x more Disk and 1 more: +b a\n");
+	engine_rig_resolve(er, C);
+	engine_rig_advance(er, 20 * MINUTE, SECOND);
+	assert_told(er, "x recovery Disk and 1 more: -c\n");
+}
+
 /* --- what was accepted comes back --------------------------------------------------- */
 
 /* The group of the mail AT. */
@@ -485,6 +540,8 @@ main(void)
 		cmocka_unit_test(test_gone),
 		ENGINE_TEST(test_last),
 		cmocka_unit_test(test_alias),
+		ENGINE_TEST(test_alias_waits),
+		ENGINE_TEST(test_alias_waits_joined),
 		ENGINE_TEST(test_bounced),
 		ENGINE_TEST(test_bounced_again),
 		ENGINE_TEST(test_bounced_joined),

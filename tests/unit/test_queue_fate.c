@@ -534,7 +534,7 @@ test_copies_and_remove(void **state)
 		size_t told, nrcpt; /* ... of which the last has so many */
 		bool delivered;
 	} row[] = {
-		{"only the copy is left", ATTEMPT_DONE, 1, 0, true},
+		{"only the copy is left", ATTEMPT_DONE, 2, 0, true},
 		{"it was told of the failure", ATTEMPT_NEVER, 1, 1, false},
 		{"both wait", ATTEMPT_LATER, 1, 1, false},
 	};
