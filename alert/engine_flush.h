@@ -95,10 +95,19 @@ flush_plan_first(int64_t *first, int64_t when)
 		*first = when;
 }
 
+/* Is it not known yet whether anybody hears what its message says? */
+static inline bool
+notice_waits(const struct notice *n)
+{
+	return n->c.message != 0 && !(n->c.flags & NOTICE_REACHED);
+}
+
 /* engine_commit.c */
 int flush_prepare(struct engine *e, struct work *w);
 
 /* engine_flush.c */
+/* Is one open besides IN? */
+bool group_has_open(struct alert_group *g, const struct incident *in);
 struct flush *flush_new(struct engine *e, int64_t now);
 /* G is busy from now on. */
 struct flush_group *flush_add(struct flush *f, struct alert_group *g);

@@ -106,13 +106,6 @@ struct notice {
 	struct notice_edit *edit;
 };
 
-/* Is it not known yet whether anybody hears what its message says? */
-static inline bool
-notice_waits(const struct notice *n)
-{
-	return n->c.message != 0 && !(n->c.flags & NOTICE_REACHED);
-}
-
 struct alert_group {
 	UT_hash_handle by_id, by_print;
 	uint64_t id;
@@ -369,8 +362,6 @@ struct flush;
 void engine_look_all(struct engine *e);
 void group_look_soon(struct engine *e, struct alert_group *g);
 void throttle_free(struct engine *e);
-/* Is one open besides IN? */
-bool group_has_open(struct alert_group *g, const struct incident *in);
 /* Groups that are due, until there are enough letters. */
 void flush_begin(struct engine *e, int64_t now);
 int intent_run(struct engine *e, struct store_txn *txn, struct intent *lead);

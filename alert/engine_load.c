@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alert/engine_impl.h"
+#include "alert/engine_flush.h"
 #include "base/log.h"
 #include "base/must.h"
 #include "base/xalloc.h"

@@ -57,9 +57,7 @@ enum notice_flag {
 	NOTICE_FAILED = 1 << 1,    /* it took nothing last time */
 	NOTICE_RAISED = 1 << 3,    /* an alert of Belfry's own says so */
 	NOTICE_CRITICAL = 1 << 2,  /* MESSAGE tells of something critical */
-	NOTICE_REACHED = 1 << 4, /* MESSAGE was accepted for some of those that
-				    * the address stands for: what it says is
-				    * told */
+	NOTICE_REACHED = 1 << 4,   /* some heard what MESSAGE says */
 };
 
 #define NOTICE_JOINED_MAX 4 /* remembered */
