@@ -285,8 +285,9 @@ static const struct conf_option source_options[] = {
 	 .type = CONF_RATE,
 	 .offset = offsetof(struct alert_source_conf, rate),
 	 .dflt = "\"\"",
-	 .help = "How many posts are taken from it in a time; empty: 100/1s, "
-		 "and any number from an `alertmanager`, since Prometheus "
+	 .help = "How many posts are taken from it in a time; `none`: any "
+		 "number; empty: 100/1s, and any number from an "
+		 "`alertmanager`, since Prometheus "
 		 "sends nothing again that was refused.",
 	 .example = "10/1s"},
 	{.name = "body",

@@ -184,8 +184,9 @@ rs_configured(struct rules_maker *m, const struct alert_source_conf *c)
 				? c->resolve_timeout_ms
 				: default_timeout((enum source_kind)c->kind),
 		.networks = {.n = c->allowed.n, .v = networks},
-		.rate = c->rate.n > 0 ? c->rate
-				      : default_rate((enum source_kind)c->kind),
+		.rate = c->rate.n > 0 || c->rate.none
+				? c->rate
+				: default_rate((enum source_kind)c->kind),
 		.body_max = c->body_max,
 		.ndomains = c->domains.n,
 		.domains = rules_copy_strings(m, &c->domains),

@@ -37,7 +37,7 @@ enum conf_type {
 	CONF_FLOAT,   /* double */
 	CONF_SIZE,    /* int64_t, bytes */
 	CONF_TIME,    /* int64_t, milliseconds */
-	CONF_RATE,    /* struct conf_rate: N/TIME, or empty */
+	CONF_RATE,    /* struct conf_rate: N/TIME, none or empty */
 	CONF_ENUM,    /* int, an index into NAMES */
 	CONF_STRINGS, /* struct conf_strings: a list */
 	CONF_TABLE,   /* an embedded struct, described by TABLE */
@@ -51,6 +51,7 @@ enum conf_type {
 /* At most N in any time of PERIOD_MS; N 0: as many as there are. */
 struct conf_rate {
 	int64_t n, period_ms;
+	bool none; /* that there is no limit was said, by "none" */
 };
 #define CONF_RATE_MAX           INT64_C(1000000000)
 #define CONF_RATE_PERIOD_MAX_MS (INT64_C(366) * 86400000)
@@ -185,7 +186,7 @@ int conf_load_named(const char *name, const char *text, size_t len,
 /* "30s", "1h30m", "500ms" to milliseconds; "50M" to bytes. 0 or -EINVAL. */
 int conf_parse_time(const char *s, int64_t *ret_ms);
 int conf_parse_size(const char *s, int64_t *ret_bytes);
-/* "100/1m"; "" is no rate. From 1 to CONF_RATE_MAX in 1 ms to
+/* "100/1m"; "none"; "" is none, too, where nothing is the default. From 1 to CONF_RATE_MAX in 1 ms to
  * CONF_RATE_PERIOD_MAX_MS. 0 or -EINVAL. */
 int conf_parse_rate(const char *s, struct conf_rate *ret);
 /* As these two read it back; in ARENA. */

@@ -119,11 +119,9 @@ cf_rate(struct cf *cf, const struct conf_option *o,
 {
 	if (conf_parse_rate(node->text, field) == 0)
 		return true;
-	conf_error(
-		cf->errors, &node->mark,
-		"`%s` is a rate, like 10/1s or 100/1m, or \"\" for none, not "
-		"`%s`",
-		o->name, node->text);
+	conf_error(cf->errors, &node->mark,
+		   "`%s` is a rate, like 10/1s or 100/1m, or `none`, not `%s`",
+		   o->name, node->text);
 	return false;
 }
 

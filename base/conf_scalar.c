@@ -139,7 +139,8 @@ conf_parse_rate(const char *s, struct conf_rate *ret)
 	struct conf_rate rate = {0};
 	size_t digits = conf_digits(s, &rate.n);
 
-	if (s[0] == '\0') {
+	rate.none = strcmp(s, "none") == 0;
+	if (s[0] == '\0' || rate.none) {
 		*ret = rate;
 		return 0;
 	}

@@ -14,7 +14,8 @@
 #define ADDRESSES_KEPT 1000
 #define MARK_MS        (INT64_C(30) * 24 * 3600 * 1000)
 
-static const struct conf_rate answer_rate = {1, INT64_C(3600) * 1000};
+static const struct conf_rate answer_rate = {.n = 1,
+					     .period_ms = INT64_C(3600) * 1000};
 
 /* Until it is durable. */
 struct answering {

@@ -196,7 +196,7 @@ test_trusted(void **state)
 	struct fixture *f = *state;
 	struct guest *idle;
 
-	f->limits.rate_per_ip = (struct conf_rate){1, 60000};
+	f->limits.rate_per_ip = (struct conf_rate){.n = 1, .period_ms = 60000};
 	counts_set_limits(f->counts, &f->limits);
 	for (int i = 0; i < 15; i++)
 		assert_non_null(come(f, "10.0.0.1", ACCEPTOR_TRUSTED));
@@ -309,8 +309,9 @@ test_rates(void **state)
 {
 	struct fixture *f = *state;
 
-	f->limits.rate_per_ip = (struct conf_rate){2, 60000};
-	f->limits.rate_per_network = (struct conf_rate){3, 60000};
+	f->limits.rate_per_ip = (struct conf_rate){.n = 2, .period_ms = 60000};
+	f->limits.rate_per_network =
+		(struct conf_rate){.n = 3, .period_ms = 60000};
 	counts_set_limits(f->counts, &f->limits);
 	for (int i = 0; i < 2; i++) {
 		struct guest *g = come(f, "192.0.2.1", ACCEPTOR_ANYBODY);

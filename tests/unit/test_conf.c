@@ -225,7 +225,7 @@ static const struct {
 	{"time without unit", ONE "time: 30\n",
 	 "t:2:7: `time` is a time, like 500ms, 30s, 1h30m or 5d, not `30`\n"},
 #define RATE_SAYS                                                              \
-	"t:2:7: `rate` is a rate, like 10/1s or 100/1m, or \"\" for none, "    \
+	"t:2:7: `rate` is a rate, like 10/1s or 100/1m, or `none`, "           \
 	"not "
 	{"rate without a time", ONE "rate: 100\n", RATE_SAYS "`100`\n"},
 	{"rate of nothing", ONE "rate: 0/1m\n", RATE_SAYS "`0/1m`\n"},

@@ -8,7 +8,8 @@
 static void
 set_rate(struct rig *rig, int64_t n, int64_t period_ms)
 {
-	rig->conf.destination.rate = (struct conf_rate){n, period_ms};
+	rig->conf.destination.rate =
+		(struct conf_rate){.n = n, .period_ms = period_ms};
 	queue_set_conf(rig->q, &rig->conf);
 }
 
@@ -213,7 +214,8 @@ test_an_agent_without_a_rate(void **state)
 	struct rig *rig = *state;
 
 	rig_close(rig);
-	rig->conf.destination.rate = (struct conf_rate){1, HOUR};
+	rig->conf.destination.rate =
+		(struct conf_rate){.n = 1, .period_ms = HOUR};
 	rig_open(rig);
 	queue_unrated_agent(rig->q, "test");
 	rig_start(rig);

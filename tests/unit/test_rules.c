@@ -99,11 +99,13 @@ test_sources(void **state)
 		"- {name: nas, kind: mail, domains: [nas.example], rules: "
 		"[{sender: nas.example, subject: \"/FAILED (.*)/\", dedup_key: "
 		"\"$1\"}, {subject: \"/OK/\", resolved: true}]}\n"
-		"- {name: prom, kind: alertmanager, resolve_timeout: 0s}\n");
+		"- {name: prom, kind: alertmanager, resolve_timeout: 0s}\n"
+		"- {name: any, kind: generic, rate: none}\n"
+		"- {name: some, kind: generic}\n");
 	const struct rules_source *all, *s = rules_source(r, "grafana");
 
 	(void)state;
-	assert_int_equal(rules_sources(r, &all), 3 + SOURCE_MAIL - 1 + 2);
+	assert_int_equal(rules_sources(r, &all), 5 + SOURCE_MAIL - 1 + 2);
 	assert_int_equal(s->kind, SOURCE_GENERIC);
 	assert_false(s->builtin);
 	assert_string_equal(s->map.title, "/t");
@@ -112,6 +114,8 @@ test_sources(void **state)
 	assert_string_equal(s->map.labels[0].at, "/h");
 	assert_int_equal(s->map.nresolved, 1);
 	assert_int_equal(s->rate.n, 5);
+	assert_int_equal(rules_source(r, "any")->rate.n, 0);
+	assert_int_equal(rules_source(r, "some")->rate.n, 100);
 	assert_int_equal(s->body_max, 2 << 20);
 	assert_int_equal(s->resolve_timeout_ms, 0);
 	s = rules_source(r, "nas");
