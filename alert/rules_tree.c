@@ -119,6 +119,25 @@ rt_receiver(struct rules_maker *m, const struct conf_text *name)
 	return to;
 }
 
+/* That nobody is to be told is said by the name. */
+static bool
+rt_is_silent_by_mistake(const struct rules_receiver *to)
+{
+	return to->nobody && strcmp(to->name, "nobody") != 0;
+}
+
+static void
+rt_warn_silent(struct rules_maker *m, const struct conf_text *name,
+	       const struct rules_receiver *to)
+{
+	if (to != NULL && rt_is_silent_by_mistake(to))
+		conf_warning(m->errors, &name->mark,
+			     "the receiver `%s` has no address: nobody is told "
+			     "of what comes here; call it `nobody` if that is "
+			     "meant",
+			     to->name);
+}
+
 static int
 by_after(const void *a, const void *b)
 {
@@ -218,6 +237,8 @@ rt_child(struct rules_maker *m, const struct alert_route_conf *c,
 	rules_matchers(m, "matchers", &c->matchers, &node->matchers);
 	node->path = rt_path(m, above, &node->matchers);
 	rt_fill(m, c, node);
+	if (c->receiver.text[0] != '\0')
+		rt_warn_silent(m, &c->receiver, node->receiver);
 	node->mute = rt_named_intervals(m, &c->mute, &node->nmute);
 	node->active = rt_named_intervals(m, &c->active, &node->nactive);
 	rt_children(m, c, node);
@@ -297,18 +318,18 @@ rt_root(struct rules_maker *m)
 	rt_children(m, c, root);
 }
 
-/* Whoever wants nobody to be told says so by the name. */
 static void
 rt_somebody(struct rules_maker *m)
 {
 	const struct conf_text *name = &m->conf->route.receiver;
 	const struct rules *r = m->rules;
+	bool somebody = r->root.receiver == NULL;
 
-	for (size_t i = 0; i < r->nreceivers; i++)
-		if (!r->receivers[i].nobody ||
-		    strcmp(r->receivers[i].name, "nobody") == 0)
-			return;
-	if (r->root.receiver != NULL)
+	for (size_t i = 0; !somebody && i < r->nreceivers; i++)
+		somebody = !rt_is_silent_by_mistake(&r->receivers[i]);
+	if (somebody)
+		rt_warn_silent(m, name, r->root.receiver);
+	else
 		conf_error(m->errors, &name->mark,
 			   "`alerts` tells nobody: no receiver has an address; "
 			   "give `%s` for example `mail: [anna@example.org]`, "
