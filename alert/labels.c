@@ -197,11 +197,17 @@ labels_cut_values(struct labels *l, size_t sum, struct arena *arena)
 	l->v = v;
 }
 
+/* What it is, how bad, from where and whose. */
 static bool
 is_kept(const struct label *l)
 {
-	return strcmp(l->name, "alertname") == 0 ||
-	       strcmp(l->name, "severity") == 0;
+	static const char *const names[] = {"alertname", "severity", "source",
+					    "uid", "user"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(l->name, names[i]) == 0)
+			return true;
+	return false;
 }
 
 static int

@@ -50,8 +50,8 @@ int labels_set(struct labels_builder *b, const char *name, const char *value);
 /* 0, or -E2BIG above LABELS_BYTES_MAX. */
 int labels_finish(const struct labels_builder *b, struct labels *ret);
 /* What is too much is cut: the longest values at a character, with "..." behind;
- * and the longest labels go, but `alertname` and `severity`, until there are no
- * more than LABELS_MAX and none has to be shorter than LABEL_CUT_MIN. Returns
+ * and the longest labels go, but those that say what it is, how bad, from where
+ * and whose, until there are no more than LABELS_MAX and none has to be shorter than LABEL_CUT_MIN. Returns
  * the fingerprint of what was gathered, by which it is known all the same. */
 uint64_t labels_finish_cut(const struct labels_builder *b, struct labels *ret);
 /* Cut the longest values of L so until they are SUM bytes. */
