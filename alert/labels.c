@@ -105,6 +105,8 @@ labels_set(struct labels_builder *b, const char *name, const char *value)
 	return 0;
 }
 
+#define UNCUT PTRDIFF_MAX /* longer than any value */
+
 /* Of a label whose value is cut behind MOST, as labels_pack() has it. */
 static size_t
 packed_label(const struct label *l, size_t most)
@@ -133,7 +135,7 @@ labels_finish_annotations(const struct labels_builder *b, struct labels *ret)
 int
 labels_finish(const struct labels_builder *b, struct labels *ret)
 {
-	if (packed_size(b->v, b->n, SIZE_MAX) > LABELS_BYTES_MAX)
+	if (packed_size(b->v, b->n, UNCUT) > LABELS_BYTES_MAX)
 		return -E2BIG;
 	labels_finish_annotations(b, ret);
 	return 0;
@@ -185,7 +187,7 @@ labels_cut_values(struct labels *l, size_t sum, struct arena *arena)
 	struct label *v;
 	size_t most;
 
-	if (values_len(l, SIZE_MAX) <= sum)
+	if (values_len(l, UNCUT) <= sum)
 		return;
 	most = fitting_len(l, sum);
 	v = arena_alloc(arena, l->n * sizeof(*v));
@@ -221,8 +223,8 @@ by_name(const void *a, const void *b)
 static int
 by_length(const void *a, const void *b)
 {
-	size_t a_len = is_kept(a) ? 0 : packed_label(a, SIZE_MAX);
-	size_t b_len = is_kept(b) ? 0 : packed_label(b, SIZE_MAX);
+	size_t a_len = is_kept(a) ? 0 : packed_label(a, UNCUT);
+	size_t b_len = is_kept(b) ? 0 : packed_label(b, UNCUT);
 
 	if (a_len != b_len)
 		return a_len < b_len ? -1 : 1;
