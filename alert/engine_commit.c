@@ -58,52 +58,42 @@ intent_is_outdated(const struct intent *it)
 		notice_waits(n) != it->seen_waiting);
 }
 
+/* What its notice becomes, in the job. */
+static struct notice_edit *
+intent_begin(struct engine *e, struct intent *it)
+{
+	struct notice_edit *ed = job_notice(e, it->notice, it->n);
+
+	ed->is_new = it->is_new;
+	ed->intent = it->lead;
+	it->edited = true;
+	return ed;
+}
+
 /* No letter, as if it had been refused: somebody else may be told instead, and
  * it is tried again. */
 static void
 intent_edit_unwritten(struct engine *e, struct intent *it)
 {
-	struct notice *n = it->notice;
-	struct notice_edit *ed;
+	struct notice_edit *ed = intent_begin(e, it);
 
-	it->dropped = intent_is_outdated(it);
-	if (it->dropped)
-		return;
-	ed = job_notice(e, n, it->n);
-	ed->is_new = it->is_new;
-	ed->intent = it->lead;
-	it->edited = true;
 	ed->c.message = 0;
 	ed->c.flags &= (uint8_t)~NOTICE_REACHED;
 	for (uint32_t i = 0; i < it->n; i++)
 		ed->both[i] = it->both[i] & (TOLD_MASK | TOLD_HELD);
 	memset(it->both, 0, it->n);
 	ed->c.flags |= NOTICE_FAILED;
-	suspend_failed(e, n, "", "it could not be written");
+	suspend_failed(e, it->notice, "", "it could not be written");
 }
 
 static void
-intent_edit(struct engine *e, struct intent *it, uint32_t seq)
+intent_edit_written(struct engine *e, struct intent *it, uint32_t seq)
 {
-	struct notice *n = it->notice;
-	struct notice_edit *ed;
-	struct notice_core *c;
+	struct notice_edit *ed = intent_begin(e, it);
+	struct notice_core *c = &ed->c;
 
-	if (it->lead->unwritten) {
-		intent_edit_unwritten(e, it);
-		return;
-	}
-
-	it->dropped = intent_is_outdated(it);
-	if (it->dropped)
-		return;
-	ed = job_notice(e, n, it->n);
-	ed->is_new = it->is_new;
-	ed->intent = it->lead;
-	it->edited = true;
 	memset(ed->both, 0, ed->n);
 	memcpy(ed->both, it->both, it->n);
-	c = &ed->c;
 	if (it->falls_back)
 		c->flags |= NOTICE_FELL_BACK;
 	if (it->old_message != 0) {
@@ -126,8 +116,20 @@ intent_edit(struct engine *e, struct intent *it, uint32_t seq)
 	if (c->root_seq == 0)
 		utf8_copy(it->lead->letter->notice->group_subject, c->subject,
 			  sizeof(c->subject));
-	suspend_probes(e, n);
+	suspend_probes(e, it->notice);
 	flush_history(e, it);
+}
+
+static void
+intent_edit(struct engine *e, struct intent *it, uint32_t seq)
+{
+	it->dropped = intent_is_outdated(it);
+	if (it->dropped)
+		return;
+	if (it->lead->unwritten)
+		intent_edit_unwritten(e, it);
+	else
+		intent_edit_written(e, it, seq);
 }
 
 static int
