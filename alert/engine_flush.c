@@ -137,6 +137,28 @@ fg_was_skipped(const struct flush_group *fg)
 	return false;
 }
 
+static bool
+fg_has_told(const struct flush_group *fg)
+{
+	for (size_t k = 0; k < fg->nintents; k++)
+		if (fg->intents[k]->tells && fg->intents[k]->lead->published)
+			return true;
+	return false;
+}
+
+/* Some could not be told, since an attempt was out; it may come back without an
+ * outcome. A reminder that reached nobody is due again with it. */
+static void
+flush_again(struct engine *e, struct flush_group *fg)
+{
+	struct group_core *c = &fg->g->c;
+	int64_t when = engine_now(e) + FLUSH_RETRY_MS;
+
+	flush_plan_first(&c->due_ms, when);
+	if (fg->why & WHY_REPEAT && c->repeat_ms != 0 && !fg_has_told(fg))
+		flush_plan_first(&c->repeat_ms, when);
+}
+
 static void
 flush_group_done(struct engine *e, struct flush_group *fg, int result)
 {
@@ -156,10 +178,8 @@ flush_group_done(struct engine *e, struct flush_group *fg, int result)
 		flush_plan_first(&g->c.due_ms, g->later_ms);
 	} else {
 		g->later_ms = 0;
-		/* An attempt may come back without an outcome. */
 		if (fg_was_skipped(fg))
-			flush_plan_first(&g->c.due_ms,
-					 engine_now(e) + FLUSH_RETRY_MS);
+			flush_again(e, fg);
 		group_drop_done(e, fg);
 		/* The last has left: it ends. */
 		if (g->n == 0 && !(g->c.flags & GROUP_OWN))

@@ -342,6 +342,8 @@ test_alias_waits(void **state)
 	engine_rig_resolve(er, B);
 	engine_rig_advance(er, 20 * MINUTE, SECOND);
 	assert_told(er, "x partly Disk: -b a\n");
+	engine_rig_advance(er, 4 * HOUR, MINUTE);
+	assert_told(er, "x reminder Disk: a\n");
 	engine_rig_resolve(er, A);
 	engine_rig_advance(er, 20 * MINUTE, SECOND);
 	assert_told(er, "x recovery Disk: -a\n");
