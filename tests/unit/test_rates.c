@@ -3,9 +3,9 @@
 #include "tests/unit/test.h"
 
 static const struct rates_conf conf = {
-	.messages_per_ip = {2, 60000},
-	.messages_per_network = {4, 60000},
-	.recipients_per_user = {3, 60000},
+	.messages_per_ip = {.n = 2, .period_ms = 60000},
+	.messages_per_network = {.n = 4, .period_ms = 60000},
+	.recipients_per_user = {.n = 3, .period_ms = 60000},
 };
 
 /* "": it is counted. */

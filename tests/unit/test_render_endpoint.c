@@ -261,8 +261,7 @@ test_long_url(void **state)
 		"https://example.net/{{title}}/{{title}}/{{note}}",
 		"https://example.net/{{text}}",
 		"https://example.net/{{message}}",
-		"https://example.net/{{#alerts}}{{title}}{{summary}}{{/"
-		"alerts}}",
+		"https://example.net/{{#alerts}}{{title}}{{text}}{{/alerts}}",
 	};
 	const struct conf_mark mark = {.file = "c", .line = 7, .column = 3};
 	struct render_notice n = kit_notice(&kit_rows[0]);
