@@ -74,6 +74,7 @@ own_name(const char *kind, char *ret, size_t size)
 	ret[n] = '\0';
 }
 
+/* What fires from before its kind was left out ends all the same. */
 static bool
 own_is_wanted(const struct engine *e, const char *kind)
 {
@@ -91,7 +92,7 @@ engine_own(struct engine *e, const char *kind, const char *key, bool firing,
 {
 	char name[64], *full;
 
-	if (!e->started || !own_is_wanted(e, kind))
+	if (!e->started || (firing && !own_is_wanted(e, kind)))
 		return;
 	own_name(kind, name, sizeof(name));
 	full = xasprintf("%s %s", kind, key);
@@ -150,7 +151,8 @@ own_delivery(struct engine *e, const struct notice *n, bool firing,
 				  channel_names[n->channel], n->address,
 				  n->receiver, words);
 
-	if (own_is_wanted(e, alert_own_names[ALERT_OWN_DOUBLE_BOUNCE]))
+	if (!firing ||
+	    own_is_wanted(e, alert_own_names[ALERT_OWN_DOUBLE_BOUNCE]))
 		own_alert(e, "Belfry" OWN_DELIVERY, key, firing, summary,
 			  "warning", "receiver", n->receiver);
 	free(key);
@@ -393,13 +395,15 @@ engine_clock_accept(struct engine *e, engine_done_fn *done, void *arg)
 static bool
 delivery_is_gone(const struct engine *e, const char *key)
 {
-	char channel[16], address[1024];
+	char channel[16];
+	int at = 0, number;
 
-	if (sscanf(key, "delivery %15s %1023s", channel, address) != 2 ||
-	    engine_channel(channel) < 0)
+	/* An address may have spaces. */
+	if (sscanf(key, "delivery %15s %n", channel, &at) != 1 || at == 0)
 		return false;
-	return !rules_has_target(
-		e->rules, (enum channel)engine_channel(channel), address);
+	number = engine_channel(channel);
+	return number >= 0 &&
+	       !rules_has_target(e->rules, (enum channel)number, key + at);
 }
 
 typedef void own_see_fn(struct engine *e, const char *name,

@@ -121,6 +121,58 @@ test_own_elsewhere(void **state)
 			"-BelfryAlertNotDelivered\n");
 }
 
+#define SPACE                                                                  \
+	"receivers:\n"                                                         \
+	"- {name: on call, ntfy: [{name: x, url: "                             \
+	"'https://ntfy.example.org/x'}]}\n"                                    \
+	"- {name: boss, mail: [boss@example.org]}\n"                           \
+	"route: {receiver: on call, routes: [{matchers: [source=\"own\"], "    \
+	"receiver: boss}]}\n"
+
+/* A reload ends what was said of addresses that are no more: not this one. */
+static void
+test_own_reload(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, SPACE);
+	er->far = FAR_REFUSES;
+	er->only = "on call/ntfy/x";
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 2 * MINUTE, SECOND);
+	assert_non_null(strstr(engine_rig_mails(er), "boss firing"));
+	engine_rig_rules(er, SPACE);
+	engine_rig_advance(er, 20 * MINUTE, 10 * SECOND);
+	assert_told(er, "");
+}
+
+/* What is not to be said any more ends all the same. */
+static void
+test_own_unwanted(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, OWN);
+	engine_own(er->e, "paused", "", true, "paused", "warning");
+	er->far = FAR_REFUSES;
+	er->only = "anna@example.org";
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 2 * MINUTE, SECOND);
+	assert_told(er, "boss firing BelfryAlertNotDelivered: " NOT_TOLD
+			"+BelfryAlertNotDelivered\n"
+			"boss firing BelfryPaused: paused: +BelfryPaused\n");
+	engine_rig_rules(er, "own: []\n" OWN);
+	er->far = FAR_TAKES;
+	engine_own(er->e, "paused", "", false, "paused", "warning");
+	engine_own(er->e, "store", "", true, "full", "warning");
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, 20 * MINUTE, 10 * SECOND);
+	assert_told(er, "anna firing Disk: +a +b\n"
+			"boss recovery BelfryAlertNotDelivered: " NOT_TOLD
+			"-BelfryAlertNotDelivered\n"
+			"boss recovery BelfryPaused: paused: -BelfryPaused\n");
+}
+
 /* Somebody else changes the record of an incident. */
 static int
 touch(struct store_txn *txn, void *arg)
@@ -171,6 +223,7 @@ main(void)
 		ENGINE_TEST(test_own),          ENGINE_TEST(test_own_fails),
 		ENGINE_TEST(test_own_early),    ENGINE_TEST(test_own_elsewhere),
 		ENGINE_TEST(test_own_unstored), ENGINE_TEST(test_own_nobody),
+		ENGINE_TEST(test_own_reload),   ENGINE_TEST(test_own_unwanted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
