@@ -160,16 +160,19 @@ outcome_refused(struct engine *e, const struct outcome *o, struct notice *n)
 static void
 outcome_one(struct engine *e, struct outcome *o, struct notice *n)
 {
+	/* Also when the message was lost after that. */
+	bool reached = o->reached || n->c.flags & NOTICE_REACHED;
+
 	if (o->refused)
 		outcome_refused(e, o, n);
-	if (o->over && o->reached)
+	if (o->over && reached)
 		outcome_accepted(e, n);
-	else if (o->reached)
+	else if (reached)
 		outcome_reached(e, n);
 	else if (o->over)
 		outcome_failed(e, n);
 	if (o->over)
-		metric_outcome(e, n, o->reached);
+		metric_outcome(e, n, reached);
 	if (o->delivered)
 		suspend_worked(e, n);
 	o->looks[o->nlooks++] = n->group->id;

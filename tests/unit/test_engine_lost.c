@@ -92,12 +92,34 @@ test_gone(void **state)
 	assert_told(er, "boss fallback Disk: +a\n");
 }
 
+/* ... when one of those that an address stands for had it: they know. */
+static void
+test_gone_reached(void **state)
+{
+	struct engine_rig *er = *state;
+
+	er->alias = "anna@example.org";
+	er->only = er->down = "y@example.org";
+	begin(er, remove_it);
+	assert_told(er, "x firing Disk: +a\n");
+	engine_rig_close(er);
+	er->far = FAR_TAKES;
+	er->only = er->down = NULL;
+	engine_rig_open(er);
+	engine_rig_advance(er, HOUR, 10 * SECOND);
+	assert_told(er, "");
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, HOUR, 10 * SECOND);
+	assert_told(er, "x recovery Disk: -a\ny recovery Disk: -a\n");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ENGINE_TEST(test_damaged),
 		ENGINE_TEST(test_gone),
+		ENGINE_TEST(test_gone_reached),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
