@@ -127,6 +127,35 @@ labels_level(const struct engine *e, const struct labels *labels)
 	return (uint8_t)severity_of(labels_get(labels, "severity"));
 }
 
+/* Does somebody know by N how bad what stands in SLOT is, or soon? */
+static bool
+notice_says_level(const struct notice *n, uint32_t slot)
+{
+	uint8_t both = notice_both(n, slot);
+	enum told told = told_of(both), to = told_pending(both);
+
+	if (both & TOLD_HELD)
+		return false;
+	return told == TOLD_FIRING || told == TOLD_FLAPPING ||
+	       told == TOLD_ACKED ||
+	       (n->c.message != 0 &&
+		(to == TOLD_FIRING || to == TOLD_FLAPPING));
+}
+
+/* A silence, a night, a rate or its group's wait may be why nobody does. */
+static bool
+incident_is_heard(const struct incident *in)
+{
+	for (size_t i = 0; i < in->nlinks && !in->suppressed; i++) {
+		const struct alert_group *g = in->links[i].group;
+
+		for (uint32_t k = 0; k < g->nnotices; k++)
+			if (notice_says_level(g->notices[k], in->links[i].slot))
+				return true;
+	}
+	return false;
+}
+
 /* Does it say by TO what is more urgent than ever? Somebody's own words are no
  * less than any but the worst. */
 static bool
@@ -138,9 +167,9 @@ taken_is_worse(struct engine *e, struct incident *in, const struct labels *from,
 
 	if (c->worst > was)
 		was = c->worst;
-	/* While nobody is told, nobody hears of the worst either. */
-	if (!in->suppressed)
-		c->worst = is > was ? is : was;
+	/* The worst that nobody knows of counts for nothing. */
+	if (c->acked_ms != 0 || incident_is_heard(in))
+		c->worst = was;
 	return is > was &&
 	       (was != SEVERITY_UNKNOWN || is == SEVERITY_NSEVERITY);
 }

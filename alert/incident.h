@@ -35,9 +35,9 @@ enum incident_flag {
 struct incident_core {
 	enum incident_state state;
 	uint8_t flags;
-	/* How bad it was since it opened or was acknowledged, an enum
-	 * severity, or SEVERITY_NSEVERITY where the rules call it critical; with
-	 * what it says now only once that changes. */
+	/* How bad somebody heard that it was, since it opened or was
+	 * acknowledged: an enum severity, or SEVERITY_NSEVERITY where the rules
+	 * call it critical; with what it says now only once that changes. */
 	uint8_t worst;
 	int64_t starts_ms, changed_ms, ends_ms;
 	int64_t opened_ms; /* since when it is open without a break */

@@ -305,6 +305,45 @@ test_worse_again(void **state)
 	}
 }
 
+#define NIGHT                                                                  \
+	"own: []\n"                                                            \
+	"time_intervals:\n- {name: night, time_intervals: [{times: "           \
+	"[{start_time: \"01:00\", end_time: \"06:00\"}]}]}\n"                  \
+	"receivers:\n- {name: ops, mail: [ops@example.org]}\n"                 \
+	"route: {receiver: ops, repeat_interval: 30d, routes: [{matchers: "    \
+	"[alertname=\"Disk\"], mute_time_intervals: [night]}]}\n"
+
+/* What was so only while nobody was told is no worst that was told: at night,
+ * before there was a first mail, while a rate held it back. */
+static void
+test_worse_unheard(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, NIGHT);
+	say(er, CRITICAL);
+	engine_rig_advance(er, SECOND, SECOND);
+	say(er, WARNING);
+	engine_rig_advance(er, HOUR - MINUTE, 10 * SECOND);
+	assert_told(er, "ops firing Disk: +k\n");
+	engine_rig_advance(er, HOUR, 10 * SECOND);
+	say(er, CRITICAL);
+	engine_rig_advance(er, HOUR, 10 * SECOND);
+	say(er, WARNING);
+	engine_rig_advance(er, HOUR, 10 * SECOND);
+	assert_told(er, "");
+	engine_rig_advance(er, 3 * HOUR, 10 * SECOND);
+	assert_told(er, "ops more Disk: +k\n");
+	say(er, CRITICAL);
+	engine_rig_advance(er, HOUR, 10 * SECOND);
+	assert_told(er, "ops more Disk: +k\n");
+	say(er, WARNING);
+	engine_rig_advance(er, HOUR, 10 * SECOND);
+	say(er, CRITICAL);
+	engine_rig_advance(er, HOUR, 10 * SECOND);
+	assert_told(er, "");
+}
+
 /* What says the less is taken back. */
 static void
 test_worse_queued(void **state)
@@ -352,6 +391,7 @@ main(void)
 		ENGINE_TEST(test_worse),
 		ENGINE_TEST(test_worse_acked),
 		cmocka_unit_test(test_worse_again),
+		ENGINE_TEST(test_worse_unheard),
 		ENGINE_TEST(test_worse_queued),
 		ENGINE_TEST(test_worse_out),
 	};
