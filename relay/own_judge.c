@@ -85,13 +85,25 @@ oj_fires(struct oj *o, enum alert_own kind, const char *key,
 	o->say(o->ctx, alert_own_names[kind], key, true, e->summary, severity);
 }
 
+/* Of a life before this one: what goes on for an hour after the last is not
+ * known to be over any sooner. */
+static bool
+oj_is_over_since_before(const struct oj *o, enum alert_own kind)
+{
+	const struct own_judge *j = o->j;
+
+	if (kind == ALERT_OWN_DOUBLE_BOUNCE || kind == ALERT_OWN_REFUSED)
+		return !j->rested && o->f->now_ms - j->born_ms >= OJ_HOUR_MS;
+	return !j->looked;
+}
+
 static void
 oj_over(struct oj *o, enum alert_own kind, const char *key)
 {
 	struct own_entry *e = oj_find(o->j, kind, key);
 	const char *summary = e != NULL ? e->summary : "";
 
-	if (e != NULL || !o->j->looked)
+	if (e != NULL || oj_is_over_since_before(o, kind))
 		o->say(o->ctx, alert_own_names[kind], key, false, summary,
 		       e != NULL ? e->severity : "warning");
 	if (e != NULL)
@@ -164,7 +176,6 @@ oj_bounces(struct oj *o)
 			 "Mail failed, and its sender could not be told "
 			 "either: see event=double_bounce in the log");
 	else if (f->now_ms - j->bounce_ms >= OJ_HOUR_MS)
-		/* Of a life before this one, too, but no sooner. */
 		oj_over(o, ALERT_OWN_DOUBLE_BOUNCE, "");
 }
 
@@ -334,12 +345,13 @@ own_judge_look(struct own_judge *j, const struct own_facts *f, own_say_fn *say,
 	oj_paused(&o);
 	oj_refused(&o);
 	j->looked = true;
+	j->rested |= f->now_ms - j->born_ms >= OJ_HOUR_MS;
 }
 
 void
 own_judge_init(struct own_judge *j, int64_t now_ms)
 {
-	*j = (struct own_judge){.bounce_ms = now_ms};
+	*j = (struct own_judge){.born_ms = now_ms, .bounce_ms = now_ms};
 	LIST_INIT(&j->open);
 	LIST_INIT(&j->refused);
 }

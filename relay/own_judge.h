@@ -52,7 +52,8 @@ struct own_refused;
 struct own_judge {
 	LIST_HEAD(, own_entry) open;      /* owned */
 	LIST_HEAD(, own_refused) refused; /* owned; of the last hour */
-	bool looked;
+	int64_t born_ms;
+	bool looked, rested; /* ... and that for an hour */
 	uint64_t bounces;
 	int64_t bounce_ms; /* when there were more last */
 };
@@ -63,7 +64,8 @@ void own_judge_done(struct own_judge *j);
 void own_judge_refused(struct own_judge *j, const char *source, const char *why,
 		       int64_t now_ms);
 /* Say what is so, again too, and once what is no more; at the first look of all
- * kinds, since an earlier life may have said otherwise. */
+ * kinds, since an earlier life may have said otherwise: of what goes on for an
+ * hour after the last, an hour later. */
 void own_judge_look(struct own_judge *j, const struct own_facts *f,
 		    own_say_fn *say, void *ctx);
 

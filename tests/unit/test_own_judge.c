@@ -81,14 +81,16 @@ expect(struct fixture *f, int64_t ms, const char *want)
 }
 
 /* What an earlier life may have said. */
-#define AT_FIRST "queue_stuck over\nstore over\npaused over\n"
+#define AT_FIRST     "queue_stuck over\nstore over\npaused over\n"
+#define BOUNCES_OVER "double_bounce over\n" /* an hour later */
 
 static void
 test_first(void **state)
 {
 	expect(*state, 0, AT_FIRST);
 	expect(*state, 0, "");
-	/* Of a life before, an hour later. */
+	expect(*state, HOUR - 1, "");
+	expect(*state, 1, BOUNCES_OVER);
 	expect(*state, HOUR, "");
 }
 
@@ -124,7 +126,7 @@ test_queue(void **state)
 	/* The same words while it lasts. */
 	f->dest[0].last_reply = "452 still not";
 	f->dest[0].waiting = 9;
-	expect(f, HOUR, STUCK);
+	expect(f, HOUR, STUCK BOUNCES_OVER);
 	f->facts.warn_after_ms = 0;
 	expect(f, 0, "queue_stuck over\n");
 	f->facts.warn_after_ms = 4 * HOUR;
@@ -180,7 +182,8 @@ test_certificates(void **state)
 	       "queue_stuck over\ncertificate /etc/x.pem over\nstore over\n"
 	       "paused over\n");
 	expect(f, 1, "certificate /etc/x.pem warning: " ENDS);
-	expect(f, 11 * DAY - 1, "certificate /etc/x.pem warning: " ENDS);
+	expect(f, 11 * DAY - 1,
+	       BOUNCES_OVER "certificate /etc/x.pem warning: " ENDS);
 	expect(f, 1, "certificate /etc/x.pem critical: " ENDS);
 	expect(f, 3 * DAY, "certificate /etc/x.pem critical: " ENDS);
 	f->cert.not_after_ms += 90 * DAY;
@@ -251,11 +254,13 @@ test_refused(void **state)
 
 	f->facts.sources = sources;
 	f->facts.nsources = 2;
-	expect(f, 0, AT_FIRST "refused prom over\nrefused gen over\n");
+	expect(f, 0, AT_FIRST);
 	own_judge_refused(&f->judge, "prom", "bad label", f->facts.now_ms);
 	expect(f, MINUTE, REFUSED("bad label"));
 	own_judge_refused(&f->judge, "prom", "no JSON", f->facts.now_ms);
-	expect(f, HOUR - 1, REFUSED("bad label"));
+	/* That of the other was of a life before. */
+	expect(f, HOUR - 1,
+	       BOUNCES_OVER REFUSED("bad label") "refused gen over\n");
 	expect(f, 1, "refused prom over\n");
 	expect(f, HOUR, "");
 	own_judge_refused(&f->judge, "prom", "no JSON", f->facts.now_ms);
