@@ -262,6 +262,7 @@ struct queue_dest_info {
 	uint32_t active;   /* attempts out */
 	uint32_t window;   /* so many at the same time */
 	int64_t oldest_ms; /* wall time of arrival; 0: none */
+	int64_t idle_ms;   /* the same of what is not being tried now */
 	bool down;         /* it failed and is being probed */
 	int64_t not_before_ms;
 	uint32_t fails;

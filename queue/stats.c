@@ -13,7 +13,7 @@
 #define STATS_TOP         50
 #define STATS_COUNT_ROWS  200  /* a turn */
 #define STATS_SNAPSHOT_MS 2000 /* figures for a scrape are at most so old */
-#define STATS_OLDEST_ROWS 16   /* looked at for a destination's oldest */
+#define STATS_OLDEST_ROWS 64   /* looked at for a destination's oldest */
 
 static const double stats_latency_buckets[] = {
 	0.01, 0.03, 0.1, 0.3, 1, 3, 10, 60, 300, 1800, 3600, 21600, 86400, 0};
@@ -315,42 +315,74 @@ struct stats {
 	struct store_job job;
 };
 
-/* The oldest that is ready: the first of its flows, not all of them. */
-static int64_t
-stats_oldest_at(struct store_txn *txn, uint64_t dest, struct arena *a)
+/* Is something of this message being tried there? */
+static bool
+stats_is_out(struct queue *q, uint64_t dest, uint64_t id)
 {
-	struct store_place at = store_place_ready(dest, 0, 0), place;
-	struct store_key key;
-	struct store_rec rec;
-	struct rcpt rcpt;
-	int64_t oldest = 0;
-
-	for (int i = 0; i < STATS_OLDEST_ROWS; i++) {
-		if (store_next_waiting(txn, &at, NULL, PLACE_PREFIX_DEST,
-				       &place, &key) <= 0)
-			break;
-		if (store_get(txn, &key, &rec) == 0 &&
-		    rcpt_decode(rec.value, rec.len, a, &rcpt) == 0 &&
-		    (oldest == 0 || rcpt.arrival_ms < oldest))
-			oldest = rcpt.arrival_ms;
-		if (place_flow(&place) == UINT32_MAX)
-			at = store_place_ready(dest, place_lane(&place) + 1, 0);
-		else
-			at = store_place_ready(dest, place_lane(&place),
-					       place_flow(&place) + 1);
-	}
-	return oldest;
+	for (struct attempt_impl *ai = out_find(q, id); ai; ai = ai->same)
+		if (ai->dest->key == dest)
+			return true;
+	return false;
 }
 
 static void
-stats_read_dest(struct store_txn *txn, struct queue_stats *s,
+stats_older(int64_t *oldest_ms, int64_t arrival_ms)
+{
+	if (*oldest_ms == 0 || arrival_ms < *oldest_ms)
+		*oldest_ms = arrival_ms;
+}
+
+static struct store_place
+stats_next_flow(uint64_t dest, const struct store_place *at)
+{
+	return place_flow(at) == UINT32_MAX
+		       ? store_place_ready(dest, place_lane(at) + 1, 0)
+		       : store_place_ready(dest, place_lane(at),
+					   place_flow(at) + 1);
+}
+
+/* The oldest that is ready: the first of its flows, not all of them; and the
+ * first of each that is not out. */
+static void
+stats_read_oldest(struct queue *q, struct store_txn *txn, uint64_t dest,
+		  struct arena *a, struct queue_dest_info *di)
+{
+	struct store_place at = store_place_ready(dest, 0, 0), place;
+	struct store_key key, from, *behind = NULL;
+	struct store_rec rec;
+	struct rcpt rcpt;
+	uint64_t id = 0;
+	uint32_t n;
+
+	for (int i = 0; i < STATS_OLDEST_ROWS; i++) {
+		bool out;
+
+		if (store_next_waiting(txn, &at, behind, PLACE_PREFIX_DEST,
+				       &place, &key) <= 0)
+			break;
+		out = key_message_parse(&key, &id, &n) &&
+		      stats_is_out(q, dest, id);
+		if (store_get(txn, &key, &rec) == 0 &&
+		    rcpt_decode(rec.value, rec.len, a, &rcpt) == 0) {
+			stats_older(&di->oldest_ms, rcpt.arrival_ms);
+			if (!out)
+				stats_older(&di->idle_ms, rcpt.arrival_ms);
+		}
+		at = out ? place : stats_next_flow(dest, &place);
+		behind = out ? &from : NULL;
+		from = key_message(id + 1, 0);
+	}
+}
+
+static void
+stats_read_dest(struct queue *q, struct store_txn *txn, struct queue_stats *s,
 		struct queue_dest_info *di)
 {
 	uint64_t key = queue_dest_key(di->agent, di->name);
 	char line[REPLY_TEXT_MAX + 32];
 	struct dest_rec dr;
 
-	di->oldest_ms = stats_oldest_at(txn, key, &s->arena);
+	stats_read_oldest(q, txn, key, &s->arena, di);
 	if (dest_get(txn, key, &s->arena, &dr) < 0)
 		return;
 	di->down = true;
@@ -361,10 +393,10 @@ stats_read_dest(struct store_txn *txn, struct queue_stats *s,
 }
 
 static void
-stats_read(struct store_txn *txn, struct queue_stats *s)
+stats_read(struct queue *q, struct store_txn *txn, struct queue_stats *s)
 {
 	for (size_t i = 0; i < s->n; i++)
-		stats_read_dest(txn, s, &s->v[i]);
+		stats_read_dest(q, txn, s, &s->v[i]);
 }
 
 /* A job, so that memory and store are seen at one moment; it writes nothing. */
@@ -375,7 +407,7 @@ stats_job(struct store_txn *txn, void *arg)
 
 	queue_stats_free(&x->s);
 	x->s = stats_take(x->q);
-	stats_read(txn, x->s);
+	stats_read(x->q, txn, x->s);
 	return 0;
 }
 
@@ -422,7 +454,7 @@ stats_turn(struct queue *q, struct store_txn *txn, int64_t now_mono_ms)
 	atomic_store(&q->scraped, false);
 	q->snapshot_mono_ms = now_mono_ms;
 	s = stats_take(q);
-	stats_read(txn, s);
+	stats_read(q, txn, s);
 	pthread_mutex_lock(&q->lock);
 	old = q->snapshot;
 	q->snapshot = s;

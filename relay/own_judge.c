@@ -86,12 +86,14 @@ oj_fires(struct oj *o, enum alert_own kind, const char *key,
 }
 
 /* Of a life before this one: what goes on for an hour after the last is not
- * known to be over any sooner. */
+ * known to be over any sooner, and of the queue the first look may say nothing. */
 static bool
 oj_is_over_since_before(const struct oj *o, enum alert_own kind)
 {
 	const struct own_judge *j = o->j;
 
+	if (kind == ALERT_OWN_QUEUE_STUCK)
+		return !j->queue_known;
 	if (kind == ALERT_OWN_DOUBLE_BOUNCE || kind == ALERT_OWN_REFUSED)
 		return !j->rested && o->f->now_ms - j->born_ms >= OJ_HOUR_MS;
 	return !j->looked;
@@ -112,12 +114,22 @@ oj_over(struct oj *o, enum alert_own kind, const char *key)
 
 /* --- the queue ------------------------------------------------------------------- */
 
+/* Since when what could go does not. What was deferred often is old, and ready
+ * while it is tried; but a destination that is down is only probed. */
+static int64_t
+oj_idle(const struct queue_dest_info *d)
+{
+	return d->down ? d->oldest_ms : d->idle_ms;
+}
+
 static bool
 oj_is_stuck(const struct own_facts *f, const struct queue_dest_info *d)
 {
+	int64_t since = oj_idle(d);
+
 	if (strcmp(d->agent, "web") == 0 || strcmp(d->agent, "exec") == 0)
 		return false;
-	if (d->oldest_ms == 0 || f->now_ms - d->oldest_ms < f->warn_after_ms)
+	if (since == 0 || f->now_ms - since < f->warn_after_ms)
 		return false;
 	return f->smarthost || strcmp(d->agent, "smtp") != 0 ||
 	       d->waiting >= OJ_MUCH;
@@ -133,7 +145,7 @@ oj_stuck(const struct own_facts *f)
 		const struct queue_dest_info *d = &f->stats->v[i];
 
 		if (oj_is_stuck(f, d) &&
-		    (worst == NULL || d->oldest_ms < worst->oldest_ms))
+		    (worst == NULL || oj_idle(d) < oj_idle(worst)))
 			worst = d;
 	}
 	return worst;
@@ -145,14 +157,20 @@ oj_queue(struct oj *o)
 	const struct own_facts *f = o->f;
 	const struct queue_dest_info *d = NULL;
 	char summary[OJ_SUMMARY_MAX], since[CLOCK_RFC3339_LEN];
+	bool before = o->j->stuck;
 
 	if (f->warn_after_ms > 0 && !f->stats->paused.paused)
 		d = oj_stuck(f);
+	o->j->stuck = d != NULL;
 	if (d == NULL) {
 		oj_over(o, ALERT_OWN_QUEUE_STUCK, "");
+		o->j->queue_known = true;
 		return;
 	}
-	clock_rfc3339(d->oldest_ms, since);
+	if (!before)
+		return; /* after a start or a pause all is ready at once */
+	o->j->queue_known = true;
+	clock_rfc3339(oj_idle(d), since);
 	snprintf(summary, sizeof(summary),
 		 "%llu deliveries to %s wait, the oldest since %s%s%.200s",
 		 (unsigned long long)d->waiting, d->name, since,

@@ -2,8 +2,9 @@
  * own_judge - which alerts Belfry raises of itself, by what it knows.
  *
  *	queue_stuck    something that could be delivered waits for longer than
- *	               `delivery.warn_after`; at a domain's own hosts only when
- *	               much does, since some of them are always down
+ *	               `delivery.warn_after`, at two looks in a row: not what is
+ *	               being tried; at a domain's own hosts only when much
+ *	               does, since some of them are always down
  *	double_bounce  mail could not be returned in the last hour
  *	certificate    one ends within 14 days, critical within 3
  *	store          it is nearly full, critical when mail is refused soon
@@ -54,6 +55,8 @@ struct own_judge {
 	LIST_HEAD(, own_refused) refused; /* owned; of the last hour */
 	int64_t born_ms;
 	bool looked, rested; /* ... and that for an hour */
+	bool stuck;          /* at the look before */
+	bool queue_known;    /* something was said of it in this life */
 	uint64_t bounces;
 	int64_t bounce_ms; /* when there were more last */
 };

@@ -117,11 +117,12 @@ test_queue(void **state)
 
 	expect(f, 0, AT_FIRST);
 	f->stats.n = 2;
-	f->dest[0].oldest_ms = NOW - 4 * HOUR + 1;
-	f->dest[1].oldest_ms = NOW - HOUR;
+	f->dest[0].idle_ms = NOW - 4 * HOUR + 1;
+	f->dest[1].idle_ms = NOW - HOUR;
 	f->dest[0].last_reply = "451 no";
 	expect(f, 0, "");
-	f->dest[0].oldest_ms--;
+	f->dest[0].idle_ms--;
+	expect(f, 0, "");
 	expect(f, 0, STUCK);
 	/* The same words while it lasts. */
 	f->dest[0].last_reply = "452 still not";
@@ -138,8 +139,10 @@ test_queue(void **state)
 		f->facts.smarthost = row[i].smarthost;
 		f->stats.paused.paused = row[i].paused;
 		f->stats.paused.since_ms = f->facts.now_ms;
-		buf_clear(&f->said);
-		own_judge_look(&f->judge, &f->facts, on_say, f);
+		for (int k = 0; k < 2; k++) {
+			buf_clear(&f->said);
+			own_judge_look(&f->judge, &f->facts, on_say, f);
+		}
 		if (row[i].stuck)
 			assert_non_null(strstr(buf_str(&f->said),
 					       "queue_stuck warning"));
@@ -147,6 +150,48 @@ test_queue(void **state)
 			assert_null(strstr(buf_str(&f->said),
 					   "queue_stuck warning"));
 	}
+}
+
+/* What is old and ready only since it is being tried does not wait. */
+static void
+test_tried(void **state)
+{
+	struct fixture *f = *state;
+
+	expect(f, 0, AT_FIRST);
+	f->stats.n = 1;
+	f->dest[0].last_reply = "451 no";
+	f->dest[0].oldest_ms = NOW - 4 * HOUR;
+	expect(f, 0, "");
+	expect(f, 0, "");
+	/* Now it waits for longer than a moment. */
+	f->dest[0].idle_ms = NOW - 4 * HOUR;
+	expect(f, 0, "");
+	f->dest[0].idle_ms = 0;
+	expect(f, 0, "");
+	f->dest[0].idle_ms = NOW - 4 * HOUR;
+	expect(f, 0, "");
+	expect(f, 0, STUCK);
+	/* A probe is out. */
+	f->dest[0].idle_ms = 0;
+	f->dest[0].down = true;
+	expect(f, 0, STUCK);
+	f->dest[0].down = false;
+	expect(f, 0, "queue_stuck over\n");
+}
+
+/* An earlier life said that it is stuck: it is told neither twice nor over. */
+static void
+test_still_stuck(void **state)
+{
+	struct fixture *f = *state;
+
+	f->stats.n = 1;
+	f->dest[0].last_reply = "451 no";
+	f->dest[0].idle_ms = NOW - 4 * HOUR;
+	expect(f, 0, "store over\npaused over\n");
+	f->dest[0].idle_ms = 0;
+	expect(f, 0, "queue_stuck over\n");
 }
 
 static void
@@ -276,6 +321,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		JUDGE_TEST(test_first),   JUDGE_TEST(test_queue),
+		JUDGE_TEST(test_tried),   JUDGE_TEST(test_still_stuck),
 		JUDGE_TEST(test_bounces), JUDGE_TEST(test_certificates),
 		JUDGE_TEST(test_store),   JUDGE_TEST(test_paused),
 		JUDGE_TEST(test_refused),

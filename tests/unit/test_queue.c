@@ -81,6 +81,32 @@ test_age_of_the_oldest(void **state)
 			 clock_wall_ms(rig->clock));
 }
 
+/* At a destination what is being tried is ready, and does not wait. */
+static void
+test_age_of_what_is_not_tried(void **state)
+{
+	struct rig *rig = *state;
+	const struct queue_dest_info *d;
+	int64_t first = clock_wall_ms(rig->clock);
+
+	rig->conf.destination.connections = 1;
+	queue_set_conf(rig->q, &rig->conf);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.nrcpt = 3)), 0);
+	rig_settle(rig);
+	assert_int_equal(rig->nout, 1);
+	d = &rig_stats(rig)->v[0];
+	assert_int_equal(d->oldest_ms, first);
+	assert_int_equal(d->idle_ms, 0);
+	rig_advance(rig, 1000);
+	assert_int_equal(rig_send(rig, RIG_MAIL(.to = {"c@x.org"})), 0);
+	d = &rig_stats(rig)->v[0];
+	assert_int_equal(d->oldest_ms, first);
+	assert_int_equal(d->idle_ms, first + 1000);
+	rig_answer(rig, 0, ATTEMPT_DONE, 250);
+	rig_settle(rig);
+	rig_deliver_rest(rig);
+}
+
 struct reading {
 	struct rig *rig;
 	char data[70000];
@@ -200,6 +226,8 @@ main(void)
 						rig_teardown),
 		cmocka_unit_test(test_ids_sort_as_texts),
 		cmocka_unit_test_setup_teardown(test_age_of_the_oldest,
+						rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_age_of_what_is_not_tried,
 						rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_accepted_and_delivered,
 						rig_setup, rig_teardown),
