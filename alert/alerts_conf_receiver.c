@@ -189,6 +189,34 @@ webhook_check_success(void *field, const struct conf_mark *mark,
 	return false;
 }
 
+/* The field Authorization is the token's where there is one. */
+static bool
+webhook_check_token(const struct alert_webhook_conf *w,
+		    const struct conf_mark *mark, struct conf_errors *errors)
+{
+	const struct conf_pairs *p = &w->headers;
+	bool ok = true;
+
+	if (!secret_is_given(&w->token)) {
+		if (strcmp(w->authorization, "Bearer") == 0)
+			return true;
+		conf_error(errors, mark,
+			   "`authorization` stands before a token: give "
+			   "`token_file`");
+		return false;
+	}
+	for (size_t i = 0; i < p->n; i++) {
+		if (strcasecmp(p->names[i], "Authorization") != 0)
+			continue;
+		conf_error(errors, &p->v[i].mark,
+			   "a webhook has one of `token_file` and `%s` among "
+			   "its `headers`",
+			   p->names[i]);
+		ok = false;
+	}
+	return ok;
+}
+
 static bool
 webhook_check(void *field, const struct conf_mark *mark,
 	      struct conf_errors *errors)
@@ -201,14 +229,8 @@ webhook_check(void *field, const struct conf_mark *mark,
 			   "a webhook has one of `url` and `url_file`");
 		return false;
 	}
-	if (w->token.file.text[0] == '\0' && w->token.env.text[0] == '\0' &&
-	    strcmp(w->authorization, "Bearer") != 0) {
-		conf_error(errors, mark,
-			   "`authorization` stands before a token: give "
-			   "`token_file`");
-		return false;
-	}
-	return secret_check(&w->url_secret, "url", errors) &&
+	return webhook_check_token(w, mark, errors) &&
+	       secret_check(&w->url_secret, "url", errors) &&
 	       secret_check(&w->secret, "secret", errors) &&
 	       secret_check(&w->token, "token", errors);
 }

@@ -192,6 +192,11 @@ static const struct {
 	 MAIL "receivers: [{name: a, webhook: [{url: \"http://x\", "
 	      "authorization: GenieKey}]}]\n",
 	 "t:2:33: `authorization` stands before a token: give `token_file`\n"},
+	{"webhook, two fields for who it is",
+	 MAIL "receivers: [{name: a, webhook: [{url: \"http://x\", "
+	      "token_file: /t, headers: {authorization: x}}]}]\n",
+	 "t:2:92: a webhook has one of `token_file` and `authorization` among "
+	 "its `headers`\n"},
 	{"exec, no path",
 	 MAIL "receivers: [{name: a, exec: [{command: [x]}]}]\n",
 	 "t:2:41: `command` begins with the whole path of a program, not "
