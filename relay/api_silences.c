@@ -60,11 +60,23 @@ api_silences_list(struct api_call *call)
 /* --- making one ---------------------------------------------------------------------- */
 
 static void
+si_bad_times(struct api_call *call)
+{
+	api_error(call, 400, "bad times",
+		  "give `ends_ms` or `for_ms`, and `starts_ms` or nothing for "
+		  "now, in milliseconds; it must end after it starts, later "
+		  "than now, and in the year 9999 at the latest");
+}
+
+static void
 si_set_done(void *arg, int result, const char *id)
 {
 	struct api_call *call = arg;
 
-	if (api_alerts_did(call, result))
+	/* Its matchers were looked at. */
+	if (result == -EINVAL)
+		si_bad_times(call);
+	else if (api_alerts_did(call, result))
 		api_answer(call, 200, json_pack("{s:s}", "id", id));
 }
 
@@ -147,9 +159,7 @@ si_set(struct api_call *call, struct engine *e, struct arena *arena,
 		return;
 	}
 	if (si_read_times(call, s) < 0) {
-		api_error(call, 400, "bad times",
-			  "give `ends_ms` or `for_ms`, and `starts_ms` or "
-			  "nothing for now");
+		si_bad_times(call);
 		return;
 	}
 	if ((comment != NULL && !json_is_string(comment)) ||

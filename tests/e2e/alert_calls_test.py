@@ -34,6 +34,7 @@ class Calls(harness.Case):
                                      body and json.dumps(body))
         self.assertEqual(got, status, said)
         self.assertIn("help", said)
+        return said
 
     def test_list(self):
         self.post("A", severity="critical", team="db")
@@ -215,6 +216,13 @@ class Calls(harness.Case):
                        {"matchers": [f'a{n}="{"x" * 90}"'
                                      for n in range(64)]}):
             self.refused(400, "POST", "silences", {**good, **change})
+        for times in ({"ends_ms": 5}, {"ends_ms": 253402300800000},
+                      {"for_ms": 253402300800000}, {"for_ms": (1 << 63) - 1},
+                      {"starts_ms": 9, "ends_ms": 8}):
+            said = self.refused(400, "POST", "silences", {
+                "matchers": good["matchers"], **times})
+            self.assertEqual(said["error"], "bad times")
+            self.assertIn("in the year 9999 at the latest", said["help"])
         for body in ({}, {"reason": ""}, {"reason": "x" * 256},
                      {"reason": "x", "for_ms": 0},
                      {"reason": "x", "for_ms": 8 * 86400000},
