@@ -12,6 +12,7 @@
 
 /* Told as over without a word. */
 #define WANT_FORGET (TOLD_MASK + 1)
+#define WANT_LATER  (TOLD_MASK + 2) /* when people are told again */
 
 /* What N's recipient is to be told of one member. */
 struct wanted {
@@ -76,6 +77,16 @@ want_stale(const struct wanted *w)
 		       : TOLD_NOTHING;
 }
 
+/* It is over, and nobody heard that it began. */
+static bool
+want_is_unsaid(const struct wanted *w)
+{
+	return wanted_core(w)->state == INCIDENT_RESOLVED &&
+	       told_of(w->both) == TOLD_NOTHING &&
+	       told_pending(w->both) != TOLD_NOTHING &&
+	       told_pending(w->both) != TOLD_OVER;
+}
+
 /* Nobody heard that it began: whose message is taken back, or was held back by
  * the rate, gets one line in its place. */
 static int
@@ -83,7 +94,7 @@ want_never_told(const struct wanted *w)
 {
 	enum told pending = told_pending(w->both);
 
-	if (pending == TOLD_NOTHING || pending == TOLD_OVER)
+	if (!want_is_unsaid(w))
 		return TOLD_NOTHING;
 	if (!slot_is_over(w->fg, w->slot) && wanted_said(w) != TOLD_NOTHING)
 		return (int)pending;
@@ -110,7 +121,7 @@ want(const struct wanted *w)
 {
 	/* Not even a recovery. */
 	if (w->fg->v[w->slot].quiet == QUIET_MUTE)
-		return TOLD_NOTHING;
+		return want_is_unsaid(w) ? WANT_LATER : TOLD_NOTHING;
 	switch (wanted_core(w)->state) {
 	case INCIDENT_OPEN:
 		return want_open(w);
@@ -150,6 +161,11 @@ sum_slot(const struct wanted *w, bool may, struct sum *s, struct intent *it)
 	if (to == WANT_FORGET) {
 		s->forgets = true;
 		return 0;
+	}
+	if (to == WANT_LATER) {
+		s->changed |= wanted_said(w) != TOLD_NOTHING;
+		s->marked |= pending != TOLD_FIRING;
+		return (uint8_t)(told | TOLD_FIRING << 4);
 	}
 	s->changed |= may && to != (int)wanted_said(w);
 	s->marked |= to != (int)pending;

@@ -405,6 +405,70 @@ test_too_long(void **state)
 	assert_int_equal(rig_logged(&er->rig, "event=alert_failed"), 1);
 }
 
+#define RATED                                                                  \
+	"own: []\n"                                                            \
+	"receivers:\n"                                                         \
+	"- {name: ops, mail: [anna@example.org],\n"                            \
+	"   rate: {limit: 1/10m, burst: 1, digest: 5m}}\n"                     \
+	"route: {receiver: ops, group_by: [host]}\n"
+#define MUTE_END "anna mute_end Mute of alerts: (1 0 0) storm\n"
+#define UNRATED  "own: []\nmail: [anna@example.org]\n"
+
+static const struct {
+	const char *name, *yaml;
+	int64_t muted_at_ms; /* after it ended */
+	bool restart;
+	const char *after; /* what is told after the mute */
+} unsaid_rows[] = {
+	{"held back by the rate", RATED, 30 * SECOND, false,
+	 "anna digest Disk: -a\nanna more Load: +c\n" MUTE_END},
+	{"held back, and a start", RATED, 30 * SECOND, true,
+	 "anna digest Disk: -a\nanna more Load: +c\n" MUTE_END},
+	{"held back, and it has lasted", RATED, 150 * SECOND, false,
+	 "anna digest Disk: -a\nanna more Load: +c\n" MUTE_END},
+	{"in the queue", UNRATED, 30 * SECOND, false,
+	 "anna digest Load: +c -a\n" MUTE_END},
+	{"in the queue, and a start", UNRATED, 30 * SECOND, true,
+	 "anna digest Load: +c -a\n" MUTE_END},
+};
+
+/* What came and went before the mute, and nobody had heard of by then, is told
+ * after it. */
+static void
+test_unsaid(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(unsaid_rows) / sizeof(unsaid_rows[0]);
+	     i++) {
+		struct engine_rig er;
+
+		print_message("%s\n", unsaid_rows[i].name);
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, unsaid_rows[i].yaml);
+		engine_rig_fire(&er, C);
+		engine_rig_advance(&er, 40 * SECOND, SECOND);
+		assert_told(&er, "anna firing Load: +c\n");
+		er.far = FAR_DOWN;
+		engine_rig_fire(&er, A);
+		engine_rig_advance(&er, 40 * SECOND, SECOND);
+		engine_rig_resolve(&er, A);
+		engine_rig_advance(&er, unsaid_rows[i].muted_at_ms, SECOND);
+		mute(&er, HOUR);
+		engine_rig_advance(&er, 5 * MINUTE, SECOND);
+		er.far = FAR_TAKES;
+		if (unsaid_rows[i].restart) {
+			engine_rig_close(&er);
+			engine_rig_open(&er);
+		}
+		engine_rig_advance(&er, 54 * MINUTE, 10 * SECOND);
+		assert_told(&er, "anna mute_begin Mute of alerts: storm\n");
+		engine_rig_advance(&er, 10 * MINUTE, 10 * SECOND);
+		/* C is as new. */
+		assert_told(&er, unsaid_rows[i].after);
+		engine_rig_done(&er);
+	}
+}
+
 int
 main(void)
 {
@@ -414,6 +478,7 @@ main(void)
 		ENGINE_TEST(test_unmute),
 		ENGINE_TEST(test_mute_recovery),
 		ENGINE_TEST(test_mute_digest_restart),
+		cmocka_unit_test(test_unsaid),
 		ENGINE_TEST(test_ended_while_out),
 		ENGINE_TEST(test_ended_while_queued),
 		ENGINE_TEST(test_begun_while_queued),
