@@ -150,6 +150,19 @@ const struct rules_node *route_awake(struct engine *e,
 /* Is what comes by A told sooner, and to more people, than by B? */
 bool node_presses(const struct rules_node *a, const struct rules_node *b);
 
+/* The group at NODE of what has LABELS; NULL: there is none yet. */
+struct alert_group *route_known(struct engine *e, const struct rules_node *node,
+				const struct labels *labels,
+				struct labels *ret_group,
+				uint8_t ret_print[static GROUP_PRINT]);
+
+/* engine_move.c: while all are routed anew, the group of IN that comes to NODE,
+ * as GROUP, with all that was told there; NULL: none does. */
+struct alert_group *route_moved(struct engine *e, const struct incident *in,
+				const struct rules_node *node,
+				const struct labels *group,
+				const uint8_t *print);
+
 /* engine_throttle.c: the receiver's rate. What is above it waits for the
  * digest. */
 void throttle_look(struct flush_group *fg);

@@ -236,6 +236,8 @@ notice_apply(struct engine *e, struct notice_edit *ed)
 		notice_unshare(n);
 	notice_uncount(e, n);
 	n->c = ed->c;
+	if (ed->receiver != NULL)
+		n->receiver = ed->receiver;
 	notice_count(e, n);
 	free(n->both);
 	n->both = ed->both;
@@ -278,10 +280,14 @@ group_apply(struct engine *e, struct group_edit *ed)
 	struct alert_group *g = ed->group;
 
 	g->c = ed->c;
+	if (ed->receiver != NULL)
+		g->receiver = ed->receiver;
+	if (ed->is_new || ed->receiver != NULL) {
+		HASH_DELETE(by_print, e->fresh_groups, g);
+		HASH_ADD(by_print, e->groups_by_print, print, GROUP_PRINT, g);
+	}
 	if (!ed->is_new)
 		return;
-	HASH_DELETE(by_print, e->fresh_groups, g);
-	HASH_ADD(by_print, e->groups_by_print, print, GROUP_PRINT, g);
 	HASH_ADD(by_id, e->groups, id, sizeof(g->id), g);
 	id_index_add(&e->groups_in_order, g->id, g);
 }

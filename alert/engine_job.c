@@ -133,6 +133,32 @@ job_new_group(struct engine *e, const char *receiver,
 	return g;
 }
 
+void
+job_move_group(struct engine *e, struct alert_group *g, const char *receiver,
+	       const uint8_t *print)
+{
+	struct group_edit *ed = job_group(e, g);
+
+	must(!ed->is_new && !ed->ended && ed->receiver == NULL);
+	ed->receiver = engine_name(e, receiver);
+	memcpy(ed->old_print, g->print, GROUP_PRINT);
+	/* Where others find it. */
+	HASH_DELETE(by_print, e->groups_by_print, g);
+	memcpy(g->print, print, GROUP_PRINT);
+	HASH_ADD(by_print, e->fresh_groups, print, GROUP_PRINT, g);
+}
+
+/* It stays where it was. */
+static void
+undo_move(struct engine *e, struct group_edit *ed)
+{
+	struct alert_group *g = ed->group;
+
+	HASH_DELETE(by_print, e->fresh_groups, g);
+	memcpy(g->print, ed->old_print, GROUP_PRINT);
+	HASH_ADD(by_print, e->groups_by_print, print, GROUP_PRINT, g);
+}
+
 struct notice_edit *
 job_notice(struct engine *e, struct notice *n, uint32_t slots)
 {
@@ -251,6 +277,8 @@ job_undo(struct engine *e)
 			HASH_DELETE(by_print, e->fresh_groups, g->group);
 			group_free(g->group);
 			g->group = NULL;
+		} else if (g->receiver != NULL) {
+			undo_move(e, g);
 		}
 	STAILQ_FOREACH (n, &e->job.notices, link)
 		if (n->is_new) {

@@ -65,6 +65,8 @@ struct group_edit {
 	struct alert_group *group;
 	struct group_core c;
 	bool is_new, ended;
+	const char *receiver; /* a name: it goes there; NULL: as before */
+	uint8_t old_print[GROUP_PRINT]; /* what it had when it goes */
 };
 
 struct notice_edit {
@@ -74,6 +76,7 @@ struct notice_edit {
 	uint8_t *both; /* owned */
 	uint32_t n;
 	bool is_new, ended;
+	const char *receiver;  /* a name; NULL: as before */
 	struct intent *intent; /* it is written only if this comes to pass */
 };
 
@@ -163,6 +166,9 @@ void job_intent(struct engine *e, struct intent *lead);
 struct alert_group *job_new_group(struct engine *e, const char *receiver,
 				  const struct labels *labels, uint8_t flags,
 				  const uint8_t *print);
+/* G, with all that was told there, is RECEIVER's from now on. */
+void job_move_group(struct engine *e, struct alert_group *g,
+		    const char *receiver, const uint8_t *print);
 
 /* --- engine_put.c: records -------------------------------------------------- */
 

@@ -177,8 +177,8 @@ seal_group(struct engine *e, struct group_edit *ed)
 		p->what = PUT_DELETE;
 		return;
 	}
-	group_encode(&ed->c, g->receiver, g->labels, g->labels_len,
-		     &e->job.bytes);
+	group_encode(&ed->c, ed->receiver != NULL ? ed->receiver : g->receiver,
+		     g->labels, g->labels_len, &e->job.bytes);
 	p->ret_version = &g->version;
 	put_seal(e, p);
 }
@@ -213,7 +213,7 @@ seal_notice(struct engine *e, struct notice_edit *ed)
 		.address = n->address,
 		.person = n->person,
 		.time_zone = n->time_zone,
-		.receiver = n->receiver,
+		.receiver = ed->receiver != NULL ? ed->receiver : n->receiver,
 	};
 	struct buf entries;
 	struct put *p;

@@ -33,8 +33,7 @@ route_group_labels(const struct rules_node *node, const struct labels *labels,
 	return ret;
 }
 
-/* The group at NODE of what has LABELS; NULL: there is none yet. */
-static struct alert_group *
+struct alert_group *
 route_known(struct engine *e, const struct rules_node *node,
 	    const struct labels *labels, struct labels *ret_group,
 	    uint8_t ret_print[static GROUP_PRINT])
@@ -45,13 +44,15 @@ route_known(struct engine *e, const struct rules_node *node,
 }
 
 static struct alert_group *
-route_group(struct engine *e, const struct rules_node *node,
-	    const struct labels *labels)
+route_group(struct engine *e, const struct incident *in,
+	    const struct rules_node *node, const struct labels *labels)
 {
 	struct labels group;
 	uint8_t print[GROUP_PRINT];
 	struct alert_group *g = route_known(e, node, labels, &group, print);
 
+	if (g == NULL)
+		g = route_moved(e, in, node, &group, print);
 	if (g != NULL && g->edit != NULL && g->edit->ended)
 		g = group_find_fresh(e, print);
 	if (g == NULL)
@@ -131,7 +132,7 @@ route_find(struct engine *e, struct incident *in, struct route **ret)
 
 		if (route_is_failed(in, &text.labels, node[i]))
 			continue;
-		g = route_group(e, node[i], &text.labels);
+		g = route_group(e, in, node[i], &text.labels);
 		there = route_to(v, n, g);
 		if (there == NULL)
 			v[n++] = (struct route){.group = g, .node = node[i]};
@@ -350,6 +351,8 @@ reroute_over(struct engine *e, struct incident *in)
 		struct alert_group *g =
 			route_known(e, node[i], &text.labels, &group, print);
 
+		if (g == NULL)
+			g = route_moved(e, in, node[i], &group, print);
 		if (g == NULL)
 			continue;
 		if (g->node == NULL)

@@ -36,7 +36,7 @@ add_test(NAME unit.engine_many_100000 COMMAND test_engine_many)
 set_tests_properties(unit.engine_many_100000 PROPERTIES LABELS "slow;plain"
                      TIMEOUT 600 ENVIRONMENT ENGINE_MANY=100000)
 # The same at every point.
-foreach(story one two acknowledged refused quiet mute)
+foreach(story one two acknowledged refused quiet mute moved)
   add_test(NAME unit.engine_crash_all.${story} COMMAND test_engine_crash)
   set_tests_properties(unit.engine_crash_all.${story} PROPERTIES LABELS slow
                        TIMEOUT 1800
@@ -52,6 +52,7 @@ belfry_unit_test(engine_view belfry_engine_rig)
 belfry_unit_test(engine_corners belfry_engine_rig)
 belfry_unit_test(engine_anew belfry_engine_rig)
 belfry_unit_test(engine_routes belfry_engine_rig)
+belfry_unit_test(engine_moved belfry_engine_rig)
 belfry_unit_test(engine_time belfry_engine_rig)
 belfry_unit_test(engine_rest belfry_engine_rig)
 belfry_unit_test(engine_lost belfry_engine_rig)

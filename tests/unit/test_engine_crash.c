@@ -25,6 +25,11 @@
 #define B "alertname=Disk host=b"
 #define C "alertname=Load host=c"
 
+#define MOVED(name)                                                            \
+	"retention: 1d\nown: []\nreceivers:\n"                                 \
+	"- {name: " name ", mail: [anna@example.org]}\n"                       \
+	"route: {receiver: " name "}\n"
+
 /* What the world saw; outlives every child. */
 struct seen {
 	int fired, resolved, acked; /* answers of 0 */
@@ -305,6 +310,37 @@ judge_mute(const struct seen *s)
 		assert_in_range(s->over[1], 1, 2);
 }
 
+/* Its receiver is called otherwise. */
+static void
+tell_moved(struct engine_rig *er, bool again)
+{
+	if (!again) {
+		fire(er, A);
+		fire(er, C);
+	}
+	go_on(er, 40 * SECOND, 10 * SECOND);
+	engine_rig_rules(er, MOVED("team"));
+	go_on(er, MINUTE, 10 * SECOND);
+	if (seen->resolved == 0)
+		resolve(er, A);
+	go_on(er, 6 * MINUTE, 30 * SECOND);
+	if (seen->resolved == 1)
+		resolve(er, C);
+	go_on(er, 6 * MINUTE, 30 * SECOND);
+}
+
+static void
+judge_moved(const struct seen *s)
+{
+	judge_one(s);
+	if (!s->finished)
+		return;
+	assert_int_equal(s->firing[0], 1);
+	assert_int_equal(s->firing[2], 1);
+	assert_int_equal(s->over[0], 1);
+	assert_int_equal(s->over[2], 1);
+}
+
 static const struct story stories[] = {
 	{"one", "mail: [anna@example.org]\nretention: 1d\n", tell_one,
 	 judge_one, 15, FAR_TAKES, NULL, NULL},
@@ -324,6 +360,8 @@ static const struct story stories[] = {
 	 judge_one, 15, FAR_TAKES, NULL, NULL},
 	{"mute", "mail: [anna@example.org]\nretention: 1d\n", tell_mute,
 	 judge_mute, 15, FAR_DOWN, NULL, NULL},
+	{"moved", MOVED("ops"), tell_moved, judge_moved, 15, FAR_TAKES, NULL,
+	 NULL},
 };
 
 /* --- lives --------------------------------------------------------------------------- */
