@@ -518,7 +518,8 @@ static const struct conf_option alerts_options[] = {
 		 "not move, a bounce that can't be delivered, a certificate "
 		 "that ends soon, a store that is nearly full, a source that "
 		 "fell silent, a queue that is paused, a source whose posts "
-		 "are refused since they can't be understood.",
+		 "are refused since they can't be understood, are too large or "
+		 "come too often.",
 	 .example = "[queue_stuck, store]"},
 	{.name = "heartbeat",
 	 .type = CONF_TABLE,

@@ -78,13 +78,31 @@ alert_take(struct relay *r, const struct rules_source *source,
 }
 
 void
+alert_take_lost(struct relay *r, const struct rules_source *source,
+		enum alert_event event)
+{
+	if (r->alerts == NULL || r->stopping)
+		return;
+	if (event == ALERT_EVENT_LARGE)
+		alerts_refused(r->alerts, source->name, "a post was too large",
+			       "give the source a larger `body`, or let it "
+			       "post less at once");
+	else if (event == ALERT_EVENT_LIMITED)
+		alerts_refused(r->alerts, source->name,
+			       "more posts came than its `rate`",
+			       "give the source a higher `rate`, or let it "
+			       "post less often");
+}
+
+void
 alert_take_malformed(struct relay *r, const struct rules_source *source,
 		     const char *why, const void *body, size_t len)
 {
 	alert_take_count(r, source->name, ALERT_EVENT_MALFORMED, 1);
 	if (r->alerts == NULL || r->stopping)
 		return;
-	alerts_refused(r->alerts, source->name, why);
+	alerts_refused(r->alerts, source->name, why,
+		       "see `belfry alert malformed`");
 	engine_keep_malformed(alerts_engine(r->alerts), source->name, why, body,
 			      len);
 }

@@ -34,6 +34,10 @@ void alert_take_count(struct relay *r, const char *source,
 void alert_take(struct relay *r, const struct rules_source *source,
 		const struct alert_batch *batch, engine_done_fn *done,
 		void *arg);
+/* It was refused unread, being too large or coming too often; whose it was is
+ * known. Most sources don't come again with it, so people are told. */
+void alert_take_lost(struct relay *r, const struct rules_source *source,
+		     enum alert_event event);
 /* It was not understood: counted, and kept for people to look at. */
 void alert_take_malformed(struct relay *r, const struct rules_source *source,
 			  const char *why, const void *body, size_t len);

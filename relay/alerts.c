@@ -124,10 +124,11 @@ alerts_reload(struct alerts *a)
 }
 
 void
-alerts_refused(struct alerts *a, const char *source, const char *why)
+alerts_refused(struct alerts *a, const char *source, const char *why,
+	       const char *help)
 {
 	if (a->own != NULL)
-		own_alerts_refused(a->own, source, why);
+		own_alerts_refused(a->own, source, why, help);
 }
 
 void

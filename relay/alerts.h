@@ -18,8 +18,10 @@ int alerts_new(struct relay *r, struct alerts **ret);
 void alerts_start(struct alerts *a);
 /* The snapshot is another one. */
 void alerts_reload(struct alerts *a);
-/* What SOURCE said was not understood, for WHY: that is an alert, too. */
-void alerts_refused(struct alerts *a, const char *source, const char *why);
+/* What SOURCE said was refused, for WHY: that is an alert, too. HELP is a
+ * constant. */
+void alerts_refused(struct alerts *a, const char *source, const char *why,
+		    const char *help);
 /* Before the queue stops: nothing new is begun. NULL is fine. */
 void alerts_stop(struct alerts *a);
 /* When the queue is closed and before the loops are freed. NULL is fine. */

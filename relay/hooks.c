@@ -272,8 +272,11 @@ hooks_gate(struct relay *r, struct http_request *req,
 	if (r->hooks_rates == NULL)
 		r->hooks_rates = tally_new(SOURCES_KEPT);
 	if (!tally_has_room(r->hooks_rates, source->name, strlen(source->name),
-			    &source->rate, now))
+			    &source->rate, now)) {
+		/* Only who may has used it up. */
+		alert_take_lost(r, source, ALERT_EVENT_LIMITED);
 		return hook_refuse(r, source, &who->client, 429, "rate");
+	}
 	http_request_set_body_max(req, source->builtin && path.postable
 					       ? HOOKS_POSTABLE_MAX
 					       : (size_t)source->body_max);
@@ -299,22 +302,38 @@ hook_reason(int status)
 	}
 }
 
+/* Is it the source itself that the gate let pass? A signature or a login is
+ * looked at only when all is there. */
+static bool
+hook_is_known(struct relay *r, const struct http_request *req,
+	      const struct rules_source *source, const struct hook_path *path,
+	      const struct http_who *who)
+{
+	if (path->token[0] != '\0' || hook_is_near(r, req, source, who))
+		return true;
+	return source->networks.n > 0 && !http_who_is_page(req);
+}
+
 void
 hooks_refused(struct relay *r, struct http_request *req, int status)
 {
 	const struct http_conf *conf =
 		http_conf_of(r, http_request_listener(req));
 	const struct rules_source *source;
-	struct sockaddr_any client;
+	struct http_who who = {.user = NULL};
 	struct hook_path path;
 
 	source = hook_find(r, req, &path);
 	if (source == NULL || !hook_has_method(source, req))
 		return;
-	client = *http_request_peer(req);
-	if (conf != NULL && !http_who_client(r, conf, req, &client))
-		client = *http_request_peer(req);
-	hook_refuse(r, source, &client, status, hook_reason(status));
+	who.client = *http_request_peer(req);
+	if (conf != NULL && http_who_client(r, conf, req, &who.client))
+		who.rights = http_who_trusted(conf, &who.client);
+	else
+		who.client = *http_request_peer(req);
+	hook_refuse(r, source, &who.client, status, hook_reason(status));
+	if (status == 413 && hook_is_known(r, req, source, &path, &who))
+		alert_take_lost(r, source, ALERT_EVENT_LARGE);
 }
 
 /* --- a request under way ----------------------------------------------------------- */

@@ -89,9 +89,10 @@ own_alerts_look(struct own_alerts *o)
 }
 
 void
-own_alerts_refused(struct own_alerts *o, const char *source, const char *why)
+own_alerts_refused(struct own_alerts *o, const char *source, const char *why,
+		   const char *help)
 {
-	own_judge_refused(&o->judge, source, why,
+	own_judge_refused(&o->judge, source, why, help,
 			  clock_wall_ms(o->relay->clock));
 }
 

@@ -17,9 +17,10 @@ struct own_alerts;
 struct own_alerts *own_alerts_new(struct relay *r, struct engine *engine);
 /* There is another snapshot: look now. */
 void own_alerts_look(struct own_alerts *o);
-/* What SOURCE said was not understood, for WHY: the next look tells. */
+/* What SOURCE said was refused, for WHY: the next look tells. HELP is a
+ * constant. */
 void own_alerts_refused(struct own_alerts *o, const char *source,
-			const char *why);
+			const char *why, const char *help);
 /* No more looks; before the engine stops. NULL is fine. */
 void own_alerts_stop(struct own_alerts *o);
 /* When what was posted to the home loop has run. NULL is fine. */

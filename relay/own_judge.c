@@ -33,6 +33,7 @@ struct own_refused {
 	LIST_ENTRY(own_refused) link;
 	char *source; /* owned */
 	char why[OJ_WHY_MAX];
+	const char *help;
 	int64_t at_ms; /* the last */
 };
 
@@ -261,7 +262,7 @@ oj_forget(struct own_refused *r)
 
 void
 own_judge_refused(struct own_judge *j, const char *source, const char *why,
-		  int64_t now_ms)
+		  const char *help, int64_t now_ms)
 {
 	struct own_refused *r = oj_refused_of(j, source);
 
@@ -271,6 +272,7 @@ own_judge_refused(struct own_judge *j, const char *source, const char *why,
 		LIST_INSERT_HEAD(&j->refused, r, link);
 	}
 	utf8_copy(why, r->why, sizeof(r->why));
+	r->help = help;
 	r->at_ms = now_ms;
 }
 
@@ -286,8 +288,8 @@ oj_source(struct oj *o, const char *name)
 	}
 	summary =
 		xasprintf("Alerts of the source %s were refused and are lost: "
-			  "%s; see `belfry alert malformed`",
-			  name, r->why);
+			  "%s; %s",
+			  name, r->why, r->help);
 	oj_fires(o, ALERT_OWN_REFUSED, name, "warning", summary);
 	free(summary);
 }

@@ -9,7 +9,8 @@
  *	certificate    one ends within 14 days, critical within 3
  *	store          it is nearly full, critical when mail is refused soon
  *	paused         for a quarter of an hour
- *	refused        what a source said in the last hour was not understood
+ *	refused        what a source said in the last hour was not understood,
+ *	               was too large or came too often
  *
  * The endpoints of alerts are left out of the first: that one can't be told is
  * an alert of the engine's own, and must not feed another.
@@ -63,9 +64,10 @@ struct own_judge {
 
 void own_judge_init(struct own_judge *j, int64_t now_ms);
 void own_judge_done(struct own_judge *j);
-/* What SOURCE said was refused at NOW_MS, for WHY: the next looks know. */
+/* What SOURCE said was refused at NOW_MS, for WHY: the next looks know. HELP, for
+ * who mends it, is a constant. */
 void own_judge_refused(struct own_judge *j, const char *source, const char *why,
-		       int64_t now_ms);
+		       const char *help, int64_t now_ms);
 /* Say what is so, again too, and once what is no more; at the first look of all
  * kinds, since an earlier life may have said otherwise: of what goes on for an
  * hour after the last, an hour later. */

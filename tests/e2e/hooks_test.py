@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import socket
 import threading
 import time
@@ -391,6 +392,37 @@ class Hooks(HooksCase):
         self.assertEqual(self.status("/hooks/few", {"title": "x"}), 429)
         self.assertEqual(self.counted("few", "limited"), 1)
         self.assertEqual(self.status("/hooks/generic", {"title": "x"}), 200)
+
+    def test_lost(self):
+        """What is refused unread is told of, where it is known whose it is."""
+        belfryd = self.prepare()
+        belfryd.config["alerts"] = {
+            "mail": ["anna@example.org"],
+            "sources": [
+                {"name": "big", "kind": "generic", "body": "2K",
+                 "token_file": self.secret("token", TOKEN)},
+                {"name": "fast", "kind": "generic", "rate": "1/1h",
+                 "networks": ["loopback"]},
+                {"name": "signed", "kind": "github", "body": "2K",
+                 "secret_file": self.secret("secret", SECRET)}]}
+        belfryd.config["http"][0].update(serve=["metrics", "alerts"], trust=[])
+        belfryd.write_config()
+        belfryd.start()
+        large = {"title": "x" * 4000, "state": "resolved"}
+        for path, status in (("signed", 413), (f"big/{TOKEN}", 413),
+                             ("fast", 200), ("fast", 429), ("fast", 429)):
+            body = large if status == 413 else {"title": "x", "status": "ok"}
+            self.assertEqual(self.status("/hooks/" + path, body), status)
+        belfryd.signal(signal.SIGHUP)
+
+        def told():
+            return {alert["labels"]["of"]: alert["annotations"]["summary"]
+                    for alert in belfryd.api("GET", "alerts")["alerts"]
+                    if alert["labels"]["alertname"] == "BelfryRefused"}
+        lab.wait_for(lambda: len(told()) >= 2, "what was lost")
+        self.assertEqual(set(told()), {"big", "fast"})
+        self.assertIn("a post was too large; ", told()["big"])
+        self.assertIn("more posts came than its `rate`; ", told()["fast"])
 
     def test_rate_is_for_who_may(self):
         """Who may not post uses up nothing of what is for who may."""

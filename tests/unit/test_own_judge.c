@@ -290,9 +290,10 @@ test_paused(void **state)
 static void
 test_refused(void **state)
 {
-#define REFUSED(why)                                                           \
+#define LOST(why)                                                              \
 	"refused prom warning: Alerts of the source prom were refused and "    \
-	"are lost: " why "; see `belfry alert malformed`\n"
+	"are lost: " why "\n"
+#define REFUSED(why) LOST(why "; look there")
 	static const struct rules_source sources[] = {{.name = "prom"},
 						      {.name = "gen"}};
 	struct fixture *f = *state;
@@ -300,16 +301,27 @@ test_refused(void **state)
 	f->facts.sources = sources;
 	f->facts.nsources = 2;
 	expect(f, 0, AT_FIRST);
-	own_judge_refused(&f->judge, "prom", "bad label", f->facts.now_ms);
+	own_judge_refused(&f->judge, "prom", "bad label", "look there",
+			  f->facts.now_ms);
 	expect(f, MINUTE, REFUSED("bad label"));
-	own_judge_refused(&f->judge, "prom", "no JSON", f->facts.now_ms);
+	own_judge_refused(&f->judge, "prom", "no JSON", "look there",
+			  f->facts.now_ms);
 	/* That of the other was of a life before. */
 	expect(f, HOUR - 1,
 	       BOUNCES_OVER REFUSED("bad label") "refused gen over\n");
 	expect(f, 1, "refused prom over\n");
 	expect(f, HOUR, "");
-	own_judge_refused(&f->judge, "prom", "no JSON", f->facts.now_ms);
+	own_judge_refused(&f->judge, "prom", "no JSON", "look there",
+			  f->facts.now_ms);
 	expect(f, 0, REFUSED("no JSON"));
+	/* The same alert, whatever else is refused meanwhile. */
+	own_judge_refused(&f->judge, "prom", "too large", "post less",
+			  f->facts.now_ms);
+	expect(f, 0, REFUSED("no JSON"));
+	expect(f, HOUR, "refused prom over\n");
+	own_judge_refused(&f->judge, "prom", "too large", "post less",
+			  f->facts.now_ms);
+	expect(f, 0, LOST("too large; post less"));
 	f->facts.nsources = 0;
 	expect(f, 0, "refused prom over\n");
 }
