@@ -60,12 +60,42 @@ import_am_advice(const char *key)
 		       : "nothing here is like it; see what you used it for";
 }
 
-void
-import_am_mapping(struct import_am *ia, const yaml_node_t *node,
-		  const char *key)
+/* What is written for nothing: "KEY:", or a word of YAML's own. */
+static bool
+ia_is_nothing(const yaml_node_t *node)
 {
-	if (node->type != YAML_MAPPING_NODE)
-		import_am_note(ia, node, key, "an entry has no keys");
+	static const char *const words[] = {"", "~", "null", "Null", "NULL"};
+	const char *text = am_text(node);
+
+	if (text == NULL || node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+		return false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(text, words[i]) == 0)
+			return true;
+	return false;
+}
+
+yaml_node_t *
+import_am_get_list(struct import_am *ia, yaml_node_t *node, const char *key)
+{
+	yaml_node_t *list = am_get(&ia->yaml, node, key);
+
+	if (list == NULL || list->type == YAML_SEQUENCE_NODE)
+		return list;
+	if (!ia_is_nothing(list))
+		import_am_note(ia, list, key, "is no list");
+	return NULL;
+}
+
+yaml_node_t *
+import_am_entry(struct import_am *ia, yaml_node_t *list, size_t at,
+		const char *key)
+{
+	yaml_node_t *entry = am_item(&ia->yaml, list, at);
+
+	if (entry != NULL && entry->type != YAML_MAPPING_NODE)
+		import_am_note(ia, entry, key, "an entry has no keys");
+	return entry;
 }
 
 void
@@ -123,13 +153,13 @@ import_am_name(struct import_am *ia, const char *name)
 	return import_am_quote(ia, ours);
 }
 
-/* The texts of a sequence as one of ours; NULL: it has none. */
+/* The texts of the list KEY as one of ours; NULL: it has none. */
 static const char *
-ia_texts(struct import_am *ia, yaml_node_t *list)
+ia_texts(struct import_am *ia, yaml_node_t *node, const char *key)
 {
+	yaml_node_t *list = import_am_get_list(ia, node, key), *item;
 	struct buf b;
 	const char *text;
-	yaml_node_t *item;
 
 	if (am_item(&ia->yaml, list, 0) == NULL)
 		return NULL;
@@ -138,6 +168,8 @@ ia_texts(struct import_am *ia, yaml_node_t *list)
 		if (am_text(item) != NULL)
 			import_put(&b, "%s%s", b.len > 0 ? ", " : "",
 				   import_am_quote(ia, am_text(item)));
+		else
+			import_am_note(ia, item, key, "an entry is no word");
 	text = arena_strdup(ia->im.arena, buf_str(&b));
 	buf_done(&b);
 	return text;
@@ -147,7 +179,7 @@ void
 import_am_list(struct import_am *ia, int depth, yaml_node_t *node,
 	       const char *key)
 {
-	const char *texts = ia_texts(ia, am_get(&ia->yaml, node, key));
+	const char *texts = ia_texts(ia, node, key);
 
 	if (texts != NULL)
 		import_am_put(ia, depth, "%s: [%s]", key, texts);
@@ -221,11 +253,14 @@ ia_add_matcher(struct import_am *ia, struct buf *b, const char *name,
 }
 
 static void
-ia_add_pairs(struct import_am *ia, struct buf *b, yaml_node_t *map,
-	     const char *op)
+ia_add_pairs(struct import_am *ia, struct buf *b, yaml_node_t *node,
+	     const char *pairs, const char *op)
 {
-	yaml_node_t *key, *value;
+	yaml_node_t *map = am_get(&ia->yaml, node, pairs), *key, *value;
 
+	if (map != NULL && map->type != YAML_MAPPING_NODE &&
+	    !ia_is_nothing(map))
+		import_am_note(ia, map, pairs, "has no keys");
 	for (size_t i = 0; am_pair(&ia->yaml, map, i, &key, &value); i++)
 		if (am_text(key) != NULL && am_text(value) != NULL)
 			ia_add_matcher(ia, b, am_text(key), op, am_text(value));
@@ -236,12 +271,12 @@ import_am_matchers(struct import_am *ia, int depth, yaml_node_t *node,
 		   const char *ours, const char *match, const char *match_re,
 		   const char *matchers)
 {
-	const char *texts = ia_texts(ia, am_get(&ia->yaml, node, matchers));
+	const char *texts = ia_texts(ia, node, matchers);
 	struct buf b;
 
 	buf_init(&b, IMPORT_TEXT_MAX);
-	ia_add_pairs(ia, &b, am_get(&ia->yaml, node, match), "=");
-	ia_add_pairs(ia, &b, am_get(&ia->yaml, node, match_re), "=~");
+	ia_add_pairs(ia, &b, node, match, "=");
+	ia_add_pairs(ia, &b, node, match_re, "=~");
 	if (texts != NULL)
 		import_put(&b, "%s%s", b.len > 0 ? ", " : "", texts);
 	if (b.len > 0)
@@ -263,7 +298,9 @@ ia_inhibit(struct import_am *ia, yaml_node_t *list)
 
 	if (am_item(&ia->yaml, list, 0) != NULL)
 		import_am_put(ia, 1, "inhibit_rules:");
-	for (size_t i = 0; (rule = am_item(&ia->yaml, list, i)) != NULL; i++) {
+	for (size_t i = 0;
+	     (rule = import_am_entry(ia, list, i, "inhibit_rules")) != NULL;
+	     i++) {
 		import_am_unknown(ia, rule, known);
 		import_am_put(ia, 2, "-");
 		import_am_matchers(ia, 3, rule, "source_matchers",
@@ -283,7 +320,8 @@ ia_times(struct import_am *ia, yaml_node_t *list)
 
 	if (am_item(&ia->yaml, list, 0) != NULL)
 		import_am_put(ia, 5, "times:");
-	for (size_t i = 0; (range = am_item(&ia->yaml, list, i)) != NULL; i++) {
+	for (size_t i = 0;
+	     (range = import_am_entry(ia, list, i, "times")) != NULL; i++) {
 		const char *start = am_get_text(&ia->yaml, range, "start_time");
 		const char *end = am_get_text(&ia->yaml, range, "end_time");
 
@@ -306,7 +344,7 @@ ia_interval(struct import_am *ia, yaml_node_t *interval)
 	/* There must be a key: UTC is what it is without one. */
 	import_am_put(ia, 4, "- location: %s",
 		      location != NULL ? import_am_quote(ia, location) : "UTC");
-	ia_times(ia, am_get(&ia->yaml, interval, "times"));
+	ia_times(ia, import_am_get_list(ia, interval, "times"));
 	import_am_list(ia, 5, interval, "weekdays");
 	import_am_list(ia, 5, interval, "days_of_month");
 	import_am_list(ia, 5, interval, "months");
@@ -314,23 +352,26 @@ ia_interval(struct import_am *ia, yaml_node_t *interval)
 }
 
 static void
-ia_intervals(struct import_am *ia, yaml_node_t *list)
+ia_intervals(struct import_am *ia, yaml_node_t *list, const char *key)
 {
+	static const char spans_key[] = "time_intervals";
 	yaml_node_t *entry, *spans, *span;
 
-	for (size_t i = 0; (entry = am_item(&ia->yaml, list, i)) != NULL; i++) {
+	for (size_t i = 0; (entry = import_am_entry(ia, list, i, key)) != NULL;
+	     i++) {
 		const char *name = am_get_text(&ia->yaml, entry, "name");
 
-		spans = am_get(&ia->yaml, entry, "time_intervals");
 		if (name == NULL)
 			continue;
+		spans = import_am_get_list(ia, entry, spans_key);
 		import_am_put(ia, 2, "- name: %s", import_am_quote(ia, name));
 		import_am_put(ia, 3,
 			      am_item(&ia->yaml, spans, 0) != NULL
 				      ? "time_intervals:"
 				      : "time_intervals: []");
 		for (size_t k = 0;
-		     (span = am_item(&ia->yaml, spans, k)) != NULL; k++)
+		     (span = import_am_entry(ia, spans, k, spans_key)) != NULL;
+		     k++)
 			ia_interval(ia, span);
 	}
 }
@@ -380,21 +421,22 @@ ia_all(struct import_am *ia, yaml_node_t *root)
 					    "templates",
 					    "mute_time_intervals",
 					    NULL};
-	yaml_node_t *old = am_get(&ia->yaml, root, "mute_time_intervals");
-	yaml_node_t *new = am_get(&ia->yaml, root, "time_intervals");
-	yaml_node_t *templates = am_get(&ia->yaml, root, "templates");
+	yaml_node_t *old, *new, *templates;
 
 	import_am_unknown(ia, root, known);
 	ia->global = am_get(&ia->yaml, root, "global");
 	ia_global(ia);
-	import_am_receivers(ia, am_get(&ia->yaml, root, "receivers"));
+	import_am_receivers(ia, import_am_get_list(ia, root, "receivers"));
 	import_am_route(ia, am_get(&ia->yaml, root, "route"));
-	ia_inhibit(ia, am_get(&ia->yaml, root, "inhibit_rules"));
+	ia_inhibit(ia, import_am_get_list(ia, root, "inhibit_rules"));
+	old = import_am_get_list(ia, root, "mute_time_intervals");
+	new = import_am_get_list(ia, root, "time_intervals");
+	templates = import_am_get_list(ia, root, "templates");
 	if (am_item(&ia->yaml, old, 0) != NULL ||
 	    am_item(&ia->yaml, new, 0) != NULL)
 		import_am_put(ia, 1, "time_intervals:");
-	ia_intervals(ia, old);
-	ia_intervals(ia, new);
+	ia_intervals(ia, old, "mute_time_intervals");
+	ia_intervals(ia, new, "time_intervals");
 	if (am_item(&ia->yaml, templates, 0) != NULL)
 		import_am_note(ia, templates, "templates",
 			       "templates of Go are not read; see `templates` "

@@ -40,9 +40,14 @@ int import_alertmanager(struct import_am *ia, const char *text, size_t len,
 void import_am_note(struct import_am *ia, const yaml_node_t *node,
 		    const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-/* NODE, an entry of KEY, is noted where it is no mapping. */
-void import_am_mapping(struct import_am *ia, const yaml_node_t *node,
-		       const char *key);
+/* The list that KEY of NODE is; NULL: none, which is noted where something else
+ * stands there. */
+yaml_node_t *import_am_get_list(struct import_am *ia, yaml_node_t *node,
+				const char *key);
+/* As am_item(), of a list of mappings that KEY is: an entry that is none is
+ * noted. */
+yaml_node_t *import_am_entry(struct import_am *ia, yaml_node_t *list, size_t at,
+			     const char *key);
 /* Keys of the mapping NODE that are not in KNOWN (NULL ends) are noted. */
 void import_am_unknown(struct import_am *ia, yaml_node_t *node,
 		       const char *const *known);

@@ -112,7 +112,8 @@ im_mail(struct import_am *ia, yaml_node_t *list)
 	struct buf out;
 
 	buf_init(&out, IMPORT_TEXT_MAX);
-	for (size_t i = 0; (config = am_item(&ia->yaml, list, i)) != NULL;
+	for (size_t i = 0;
+	     (config = import_am_entry(ia, list, i, "email_configs")) != NULL;
 	     i++) {
 		import_am_unknown(ia, config, known);
 		im_texts(ia, config, texts);
@@ -169,7 +170,8 @@ im_slack(struct import_am *ia, yaml_node_t *list, const char *receiver)
 
 	if (am_item(&ia->yaml, list, 0) != NULL)
 		import_am_put(ia, 3, "slack:");
-	for (size_t i = 0; (config = am_item(&ia->yaml, list, i)) != NULL;
+	for (size_t i = 0;
+	     (config = import_am_entry(ia, list, i, "slack_configs")) != NULL;
 	     i++) {
 		const char *file =
 			im_secret(ia, config, "api_url", "slack_api_url",
@@ -211,7 +213,9 @@ im_pagerduty(struct import_am *ia, yaml_node_t *list, const char *receiver)
 
 	if (am_item(&ia->yaml, list, 0) != NULL)
 		import_am_put(ia, 3, "pagerduty:");
-	for (size_t i = 0; (config = am_item(&ia->yaml, list, i)) != NULL;
+	for (size_t i = 0;
+	     (config = import_am_entry(ia, list, i, "pagerduty_configs")) !=
+	     NULL;
 	     i++) {
 		const char *file = im_secret(ia, config, "routing_key", NULL,
 					     receiver, "pagerduty", i);
@@ -283,7 +287,8 @@ im_webhook(struct import_am *ia, yaml_node_t *list, const char *receiver)
 
 	if (am_item(&ia->yaml, list, 0) != NULL)
 		import_am_put(ia, 3, "webhook:");
-	for (size_t i = 0; (config = am_item(&ia->yaml, list, i)) != NULL;
+	for (size_t i = 0;
+	     (config = import_am_entry(ia, list, i, "webhook_configs")) != NULL;
 	     i++) {
 		const char *url = am_get_text(&ia->yaml, config, "url");
 		const char *file = am_get_text(&ia->yaml, config, "url_file");
@@ -365,15 +370,15 @@ im_receiver(struct import_am *ia, yaml_node_t *receiver)
 					    NULL};
 	const char *name = am_get_text(&ia->yaml, receiver, "name");
 
-	import_am_mapping(ia, receiver, "receivers");
 	if (name == NULL)
 		return;
 	import_am_unknown(ia, receiver, known);
 	import_am_put(ia, 2, "- name: %s", import_am_name(ia, name));
-	im_mail(ia, am_get(&ia->yaml, receiver, "email_configs"));
-	im_slack(ia, am_get(&ia->yaml, receiver, "slack_configs"), name);
-	im_webhook(ia, am_get(&ia->yaml, receiver, "webhook_configs"), name);
-	im_pagerduty(ia, am_get(&ia->yaml, receiver, "pagerduty_configs"),
+	im_mail(ia, import_am_get_list(ia, receiver, "email_configs"));
+	im_slack(ia, import_am_get_list(ia, receiver, "slack_configs"), name);
+	im_webhook(ia, import_am_get_list(ia, receiver, "webhook_configs"),
+		   name);
+	im_pagerduty(ia, import_am_get_list(ia, receiver, "pagerduty_configs"),
 		     name);
 	im_send_resolved(ia, receiver);
 }
@@ -385,7 +390,8 @@ import_am_receivers(struct import_am *ia, yaml_node_t *receivers)
 
 	if (am_item(&ia->yaml, receivers, 0) != NULL)
 		import_am_put(ia, 1, "receivers:");
-	for (size_t i = 0;
-	     (receiver = am_item(&ia->yaml, receivers, i)) != NULL; i++)
+	for (size_t i = 0; (receiver = import_am_entry(ia, receivers, i,
+						       "receivers")) != NULL;
+	     i++)
 		im_receiver(ia, receiver);
 }

@@ -27,7 +27,6 @@ ir_keys(struct import_am *ia, int depth, yaml_node_t *route)
 					    NULL};
 	const char *receiver = am_get_text(&ia->yaml, route, "receiver");
 
-	import_am_mapping(ia, route, "routes");
 	import_am_unknown(ia, route, known);
 	if (receiver != NULL)
 		import_am_put(ia, depth, "receiver: %s",
@@ -38,7 +37,7 @@ ir_keys(struct import_am *ia, int depth, yaml_node_t *route)
 	import_am_time(ia, depth, route, "repeat_interval", 60000, YEAR_MS);
 	import_am_list(ia, depth, route, "mute_time_intervals");
 	import_am_list(ia, depth, route, "active_time_intervals");
-	ir_children(ia, depth, am_get(&ia->yaml, route, "routes"));
+	ir_children(ia, depth, import_am_get_list(ia, route, "routes"));
 }
 
 static void
@@ -69,8 +68,9 @@ ir_children(struct import_am *ia, int depth, yaml_node_t *list)
 	}
 	import_am_put(ia, depth, "routes:");
 	/* Aliases may make more of them than anybody can write. */
-	for (size_t i = 0; (route = am_item(&ia->yaml, list, i)) != NULL &&
-			   ia->lines <= IMPORT_AM_LINES_MAX;
+	for (size_t i = 0;
+	     (route = import_am_entry(ia, list, i, "routes")) != NULL &&
+	     ia->lines <= IMPORT_AM_LINES_MAX;
 	     i++)
 		ir_child(ia, depth + 1, route);
 }

@@ -51,6 +51,52 @@ static const struct {
 	 "- line 1, routes: an entry has no keys\n"},
 	{"a receiver that is a word", "route: {}\nreceivers: [x]\n",
 	 "alerts:\n", "- line 2, receivers: an entry has no keys\n"},
+	{"a word where a list belongs",
+	 "route: {group_by: a, routes: b, mute_time_intervals: c}\n"
+	 "receivers: d\n"
+	 "inhibit_rules: e\ntime_intervals: f\n",
+	 "    group_by: []\n",
+	 "- line 2, receivers: is no list\n"
+	 "- line 1, group_by: is no list\n"
+	 "- line 1, mute_time_intervals: is no list\n"
+	 "- line 1, routes: is no list\n"
+	 "- line 3, inhibit_rules: is no list\n"
+	 "- line 4, time_intervals: is no list\n"},
+	{"... of a receiver",
+	 "route: {}\nreceivers: [{name: a, email_configs: b, slack_configs: "
+	 "{}, webhook_configs: c, pagerduty_configs: d}]\n",
+	 "    - name: a\n",
+	 "- line 2, email_configs: is no list\n"
+	 "- line 2, slack_configs: is no list\n"
+	 "- line 2, webhook_configs: is no list\n"
+	 "- line 2, pagerduty_configs: is no list\n"},
+	{"... of matchers and labels",
+	 "route: {routes: [{match: g, matchers: a=b}]}\ninhibit_rules: "
+	 "[{equal: c, "
+	 "source_matchers: d=e, target_matchers: [[f]]}]\n",
+	 "alerts:\n",
+	 "- line 1, matchers: is no list\n"
+	 "- line 1, match: has no keys\n"
+	 "- line 2, source_matchers: is no list\n"
+	 "- line 2, target_matchers: an entry is no word\n"
+	 "- line 2, equal: is no list\n"},
+	{"... of an interval",
+	 "route: {}\ntime_intervals: [{name: n, time_intervals: x}, {name: m, "
+	 "time_intervals: [{times: y, months: z}]}]\n",
+	 "    - name: n\n      time_intervals: []\n",
+	 "- line 2, time_intervals: is no list\n"
+	 "- line 2, times: is no list\n"
+	 "- line 2, months: is no list\n"},
+	{"a word where keys belong",
+	 "route: {}\nreceivers: [{name: a, email_configs: [b]}]\n"
+	 "inhibit_rules: [c]\ntime_intervals: [d]\n",
+	 "    - name: a\n",
+	 "- line 2, email_configs: an entry has no keys\n"
+	 "- line 3, inhibit_rules: an entry has no keys\n"
+	 "- line 4, time_intervals: an entry has no keys\n"},
+	{"nothing where a list belongs",
+	 "route: {routes: , group_by: ~}\nreceivers:\ntime_intervals: null\n",
+	 "    group_by: []\n", NULL},
 	{"one group of all", "route: {receiver: a}\n" RECEIVERS,
 	 "    receiver: a\n", NULL},
 	{"one group of all, written", "route: {receiver: a}\n" RECEIVERS,
