@@ -63,6 +63,38 @@ im_texts(struct import_am *ia, yaml_node_t *config, const char *const *keys)
 	}
 }
 
+/* What the entries of a list so far lead to. */
+struct im_seen {
+	const char **v; /* room for all of the list */
+	size_t n;
+};
+
+static struct im_seen
+im_seen(struct import_am *ia, yaml_node_t *list)
+{
+	size_t n = 0;
+
+	while (am_item(&ia->yaml, list, n) != NULL)
+		n++;
+	return (struct im_seen){
+		arena_alloc(ia->im.arena, (n + 1) * sizeof(const char *)), 0};
+}
+
+/* The entry that was written last, of CHANNEL, leads to TO. Where another of the
+ * receiver does, too, only a name tells them apart here. */
+static void
+im_tell_apart(struct import_am *ia, struct im_seen *seen, const char *channel,
+	      const char *to)
+{
+	size_t at = 0;
+
+	while (at < seen->n && strcmp(seen->v[at], to) != 0)
+		at++;
+	if (at < seen->n)
+		import_am_put(ia, 5, "name: %s-%zu", channel, seen->n + 1);
+	seen->v[seen->n++] = to;
+}
+
 /* --- mail ---------------------------------------------------------------------------- */
 
 /* The addresses of TO behind those in OUT. */
@@ -166,6 +198,7 @@ im_slack(struct import_am *ia, yaml_node_t *list, const char *receiver)
 	static const char *const texts[] = {"title",      "text",     "pretext",
 					    "title_link", "fallback", "fields",
 					    "footer",     "actions",  NULL};
+	struct im_seen seen = im_seen(ia, list);
 	yaml_node_t *config, *channel;
 
 	if (am_item(&ia->yaml, list, 0) != NULL)
@@ -179,12 +212,11 @@ im_slack(struct import_am *ia, yaml_node_t *list, const char *receiver)
 
 		import_am_unknown(ia, config, known);
 		im_texts(ia, config, texts);
-		import_am_put(
-			ia, 4, "- url_file: %s",
-			import_am_quote(
-				ia, file != NULL ? file
-						 : im_secret_file(ia, receiver,
-								  "slack", i)));
+		if (file == NULL)
+			file = im_secret_file(ia, receiver, "slack", i);
+		import_am_put(ia, 4, "- url_file: %s",
+			      import_am_quote(ia, file));
+		im_tell_apart(ia, &seen, "slack", file);
 		channel = am_get(&ia->yaml, config, "channel");
 		if (am_text(channel) != NULL)
 			import_am_note(ia, channel, "channel",
@@ -208,6 +240,7 @@ im_pagerduty(struct import_am *ia, yaml_node_t *list, const char *receiver)
 					    NULL};
 	static const char *const texts[] = {"description", "details", "images",
 					    "links", NULL};
+	struct im_seen seen = im_seen(ia, list);
 	yaml_node_t *config;
 	const char *url;
 
@@ -231,6 +264,7 @@ im_pagerduty(struct import_am *ia, yaml_node_t *list, const char *receiver)
 		}
 		import_am_put(ia, 4, "- routing_key_file: %s",
 			      import_am_quote(ia, file));
+		im_tell_apart(ia, &seen, "pagerduty", file);
 		url = am_get_text(&ia->yaml, config, "url");
 		if (url == NULL)
 			url = am_get_text(&ia->yaml, ia->global,
@@ -283,6 +317,7 @@ im_webhook(struct import_am *ia, yaml_node_t *list, const char *receiver)
 	static const char *const known[] = {"url",         "url_file",
 					    "max_alerts",  "send_resolved",
 					    "http_config", NULL};
+	struct im_seen seen = im_seen(ia, list);
 	yaml_node_t *config;
 
 	if (am_item(&ia->yaml, list, 0) != NULL)
@@ -292,14 +327,14 @@ im_webhook(struct import_am *ia, yaml_node_t *list, const char *receiver)
 	     i++) {
 		const char *url = am_get_text(&ia->yaml, config, "url");
 		const char *file = am_get_text(&ia->yaml, config, "url_file");
+		const char *to = url != NULL ? url : file != NULL ? file : "";
 		yaml_node_t *most = am_get(&ia->yaml, config, "max_alerts");
 
 		import_am_unknown(ia, config, known);
 		import_am_put(ia, 4, "- %s: %s",
 			      url != NULL ? "url" : "url_file",
-			      import_am_quote(ia, url != NULL    ? url
-						  : file != NULL ? file
-								 : ""));
+			      import_am_quote(ia, to));
+		im_tell_apart(ia, &seen, "webhook", to);
 		im_http(ia, am_get(&ia->yaml, config, "http_config"), receiver,
 			i);
 		if (most != NULL)

@@ -155,6 +155,28 @@ static const struct {
 	 "insecure_skip_verify: true}}}]}]\n",
 	 "        - url: \"https://x\"\n          ca_file: /x/ca.pem\n",
 	 "- line 2, insecure_skip_verify: nothing here is like it"},
+	{"webhooks of one URL",
+	 "route: {}\nreceivers: [{name: a, webhook_configs: [{url: "
+	 "'http://x'}, {url: 'http://y'}, {url: 'http://x', http_config: "
+	 "{bearer_token_file: /t}}]}]\n",
+	 "        - url: \"http://x\"\n"
+	 "        - url: \"http://y\"\n"
+	 "        - url: \"http://x\"\n"
+	 "          name: webhook-3\n"
+	 "          token_file: /t\n",
+	 NULL},
+	{"Slack and PagerDuty, one file",
+	 "global: {slack_api_url_file: /x}\nroute: {}\nreceivers: [{name: a, "
+	 "slack_configs: [{}, {}], pagerduty_configs: [{routing_key_file: /y},"
+	 " {routing_key_file: /y}]}]\n",
+	 "        - url_file: /x\n"
+	 "        - url_file: /x\n"
+	 "          name: slack-2\n"
+	 "      pagerduty:\n"
+	 "        - routing_key_file: /y\n"
+	 "        - routing_key_file: /y\n"
+	 "          name: pagerduty-2\n",
+	 "- line 3, send_resolved: is one for all"},
 	{"recoveries, none",
 	 "route: {}\nreceivers: [{name: a, webhook_configs: [{url: "
 	 "'http://x', send_resolved: false}]}]\n",
@@ -380,6 +402,26 @@ rules_of(const char *text)
 	return r;
 }
 
+/* What leads to the same twice is taken here, too. */
+static void
+test_twice(void **state)
+{
+	struct rules *r = rules_of(
+		"global: {slack_api_url_file: /x}\n"
+		"route: {receiver: a}\n"
+		"receivers:\n"
+		"- name: a\n"
+		"  slack_configs: [{send_resolved: true}, {send_resolved: "
+		"true}]\n"
+		"  webhook_configs: [{url: 'http://x'}, {url: 'http://x'}, "
+		"{url_file: /u}, {url_file: /u}, {url: 'http://x'}]\n"
+		"  pagerduty_configs: [{routing_key_file: /y}, "
+		"{routing_key_file: /y}]\n");
+
+	(void)state;
+	rules_unref(&r);
+}
+
 static void
 try_tree(const char *path)
 {
@@ -435,6 +477,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_laughs),
+		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_tool),
 	};
 
