@@ -118,11 +118,15 @@ void engine_take(struct engine *e, const struct alert *v, size_t n,
  * ENGINE_MALFORMED_MAX. */
 void engine_keep_malformed(struct engine *e, const char *source,
 			   const char *why, const void *body, size_t len);
-/* An alert of Belfry's own: of KIND (see `own`), one incident per KEY. Does
- * nothing when the rules leave KIND out. What can't be taken now is kept until
+/* An alert of Belfry's own: of KIND (see `own`), one incident per KEY. FIRING
+ * does nothing when the rules leave KIND out. What can't be taken now is kept until
  * it can; the last that is said of a KEY counts. After engine_start(). */
 void engine_own(struct engine *e, const char *kind, const char *key,
 		bool firing, const char *summary, const char *severity);
+/* Those that are not over, of an earlier life, too, each as "KIND KEY"; borrowed
+ * during the call. Once it is loaded. */
+typedef void engine_see_own_fn(void *arg, const char *key, const char *summary);
+void engine_each_own(struct engine *e, engine_see_own_fn *fn, void *arg);
 
 /* --- what people do --------------------------------------------------------- */
 

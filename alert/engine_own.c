@@ -406,12 +406,12 @@ delivery_is_gone(const struct engine *e, const char *key)
 	       !rules_has_target(e->rules, (enum channel)number, key + at);
 }
 
-typedef void own_see_fn(struct engine *e, const char *name,
+typedef void own_see_fn(struct engine *e, void *arg, const char *name,
 			const struct incident_text *text);
 
 /* Those of Belfry's own that are not over. */
 static void
-own_each(struct engine *e, own_see_fn *fn)
+own_each(struct engine *e, own_see_fn *fn, void *arg)
 {
 	struct incident *in, *next;
 
@@ -427,16 +427,17 @@ own_each(struct engine *e, own_see_fn *fn)
 		incident_get_text(in, &e->scratch, &text);
 		name = labels_get(&text.labels, "alertname");
 		if (name != NULL)
-			fn(e, name, &text);
+			fn(e, arg, name, &text);
 	}
 }
 
 static void
-own_see_loaded(struct engine *e, const char *name,
+own_see_loaded(struct engine *e, void *arg, const char *name,
 	       const struct incident_text *text)
 {
 	const char *of = labels_get(&text->labels, "of");
 
+	(void)arg;
 	if (strcmp(name, "Belfry" OWN_SILENT) == 0 && of != NULL)
 		engine_source(e, of)->silent = true;
 	/* A start is a new look at the clock. */
@@ -445,9 +446,10 @@ own_see_loaded(struct engine *e, const char *name,
 }
 
 static void
-own_see_rules(struct engine *e, const char *name,
+own_see_rules(struct engine *e, void *arg, const char *name,
 	      const struct incident_text *text)
 {
+	(void)arg;
 	if (strcmp(name, "Belfry" OWN_DELIVERY) == 0 &&
 	    delivery_is_gone(e, text->key))
 		own_alert(e, name, text->key, false, "", "warning", NULL, NULL);
@@ -456,11 +458,37 @@ own_see_rules(struct engine *e, const char *name,
 void
 own_loaded(struct engine *e)
 {
-	own_each(e, own_see_loaded);
+	own_each(e, own_see_loaded, NULL);
 }
 
 void
 own_rules(struct engine *e)
 {
-	own_each(e, own_see_rules);
+	own_each(e, own_see_rules, NULL);
+}
+
+struct own_seeing {
+	engine_see_own_fn *fn;
+	void *arg;
+};
+
+static void
+own_see(struct engine *e, void *arg, const char *name,
+	const struct incident_text *text)
+{
+	const struct own_seeing *s = arg;
+	const char *summary = labels_get(&text->annotations, "summary");
+
+	(void)e;
+	(void)name;
+	s->fn(s->arg, text->key, summary != NULL ? summary : "");
+}
+
+void
+engine_each_own(struct engine *e, engine_see_own_fn *fn, void *arg)
+{
+	struct own_seeing s = {fn, arg};
+
+	own_each(e, own_see, &s);
+	arena_done(&e->scratch);
 }

@@ -17,6 +17,7 @@ struct own_alerts {
 	struct own_judge judge;
 	struct loop_timer timer;
 	bool asking; /* queue_stats() is under way */
+	bool looked;
 	bool stopped;
 };
 
@@ -44,6 +45,14 @@ oa_certificates(const struct snapshot *s, struct arena *arena, size_t *ret_n)
 }
 
 static void
+oa_said(void *arg, const char *key, const char *summary)
+{
+	struct own_alerts *o = arg;
+
+	own_judge_said(&o->judge, key, summary, clock_wall_ms(o->relay->clock));
+}
+
+static void
 oa_judge(struct own_alerts *o, struct queue_stats *stats)
 {
 	const struct snapshot *s = o->relay->snapshot;
@@ -56,6 +65,9 @@ oa_judge(struct own_alerts *o, struct queue_stats *stats)
 					       CONFIG_NOTIFY_DOUBLE_BOUNCE),
 	};
 
+	if (!o->looked)
+		engine_each_own(o->engine, oa_said, o);
+	o->looked = true;
 	f.nsources = rules_sources(s->rules, &f.sources);
 	f.certificates = oa_certificates(s, &stats->arena, &f.ncertificates);
 	own_judge_look(&o->judge, &f, oa_say, o);

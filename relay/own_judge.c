@@ -56,6 +56,17 @@ oj_find(struct own_judge *j, enum alert_own kind, const char *key)
 	return NULL;
 }
 
+static struct own_entry *
+oj_add(struct own_judge *j, enum alert_own kind, const char *key)
+{
+	struct own_entry *e = xcalloc(1, sizeof(*e));
+
+	e->kind = kind;
+	e->key = xstrdup(key);
+	LIST_INSERT_HEAD(&j->open, e, link);
+	return e;
+}
+
 static void
 oj_drop(struct own_entry *e)
 {
@@ -71,12 +82,8 @@ oj_fires(struct oj *o, enum alert_own kind, const char *key,
 {
 	struct own_entry *e = oj_find(o->j, kind, key);
 
-	if (e == NULL) {
-		e = xcalloc(1, sizeof(*e));
-		e->kind = kind;
-		e->key = xstrdup(key);
-		LIST_INSERT_HEAD(&o->j->open, e, link);
-	}
+	if (e == NULL)
+		e = oj_add(o->j, kind, key);
 	if (e->severity != severity) {
 		free(e->summary);
 		e->summary = xstrdup(summary);
@@ -86,31 +93,16 @@ oj_fires(struct oj *o, enum alert_own kind, const char *key,
 	o->say(o->ctx, alert_own_names[kind], key, true, e->summary, severity);
 }
 
-/* Of a life before this one: what goes on for an hour after the last is not
- * known to be over any sooner, and of the queue the first look may say nothing. */
-static bool
-oj_is_over_since_before(const struct oj *o, enum alert_own kind)
-{
-	const struct own_judge *j = o->j;
-
-	if (kind == ALERT_OWN_QUEUE_STUCK)
-		return !j->queue_known;
-	if (kind == ALERT_OWN_DOUBLE_BOUNCE || kind == ALERT_OWN_REFUSED)
-		return !j->rested && o->f->now_ms - j->born_ms >= OJ_HOUR_MS;
-	return !j->looked;
-}
-
 static void
 oj_over(struct oj *o, enum alert_own kind, const char *key)
 {
 	struct own_entry *e = oj_find(o->j, kind, key);
-	const char *summary = e != NULL ? e->summary : "";
 
-	if (e != NULL || oj_is_over_since_before(o, kind))
-		o->say(o->ctx, alert_own_names[kind], key, false, summary,
-		       e != NULL ? e->severity : "warning");
-	if (e != NULL)
-		oj_drop(e);
+	if (e == NULL)
+		return;
+	o->say(o->ctx, alert_own_names[kind], key, false, e->summary,
+	       e->severity);
+	oj_drop(e);
 }
 
 /* --- the queue ------------------------------------------------------------------- */
@@ -165,12 +157,10 @@ oj_queue(struct oj *o)
 	o->j->stuck = d != NULL;
 	if (d == NULL) {
 		oj_over(o, ALERT_OWN_QUEUE_STUCK, "");
-		o->j->queue_known = true;
 		return;
 	}
 	if (!before)
 		return; /* after a start or a pause all is ready at once */
-	o->j->queue_known = true;
 	clock_rfc3339(oj_idle(d), since);
 	snprintf(summary, sizeof(summary),
 		 "%llu deliveries to %s wait, the oldest since %s%s%.200s",
@@ -364,16 +354,45 @@ own_judge_look(struct own_judge *j, const struct own_facts *f, own_say_fn *say,
 	oj_store(&o);
 	oj_paused(&o);
 	oj_refused(&o);
-	j->looked = true;
-	j->rested |= f->now_ms - j->born_ms >= OJ_HOUR_MS;
 }
 
 void
 own_judge_init(struct own_judge *j, int64_t now_ms)
 {
-	*j = (struct own_judge){.born_ms = now_ms, .bounce_ms = now_ms};
+	*j = (struct own_judge){.bounce_ms = now_ms};
 	LIST_INIT(&j->open);
 	LIST_INIT(&j->refused);
+}
+
+/* What was refused last is not known: an hour is enough in any case. */
+static void
+oj_said(struct own_judge *j, enum alert_own kind, const char *key,
+	const char *summary, int64_t now_ms)
+{
+	struct own_entry *e = oj_find(j, kind, key);
+
+	if (e != NULL)
+		return;
+	e = oj_add(j, kind, key);
+	e->severity = "warning";
+	e->summary = xstrdup(summary);
+	if (kind == ALERT_OWN_REFUSED && oj_refused_of(j, key) == NULL)
+		own_judge_refused(j, key, "", "", now_ms);
+}
+
+void
+own_judge_said(struct own_judge *j, const char *key, const char *summary,
+	       int64_t now_ms)
+{
+	for (int kind = 0; kind < ALERT_NOWN; kind++) {
+		size_t len = strlen(alert_own_names[kind]);
+
+		if (kind != ALERT_OWN_SOURCE_SILENT && /* the engine's */
+		    strncmp(key, alert_own_names[kind], len) == 0 &&
+		    key[len] == ' ')
+			oj_said(j, (enum alert_own)kind, key + len + 1, summary,
+				now_ms);
+	}
 }
 
 void

@@ -54,10 +54,7 @@ struct own_refused;
 struct own_judge {
 	LIST_HEAD(, own_entry) open;      /* owned */
 	LIST_HEAD(, own_refused) refused; /* owned; of the last hour */
-	int64_t born_ms;
-	bool looked, rested; /* ... and that for an hour */
-	bool stuck;          /* at the look before */
-	bool queue_known;    /* something was said of it in this life */
+	bool stuck;                       /* the queue was at the look before */
 	uint64_t bounces;
 	int64_t bounce_ms; /* when there were more last */
 };
@@ -68,9 +65,10 @@ void own_judge_done(struct own_judge *j);
  * who mends it, is a constant. */
 void own_judge_refused(struct own_judge *j, const char *source, const char *why,
 		       const char *help, int64_t now_ms);
-/* Say what is so, again too, and once what is no more; at the first look of all
- * kinds, since an earlier life may have said otherwise: of what goes on for an
- * hour after the last, an hour later. */
+/* That an earlier life said SUMMARY, by its "KIND KEY": before the first look. */
+void own_judge_said(struct own_judge *j, const char *key, const char *summary,
+		    int64_t now_ms);
+/* Say what is so, again too, and once what is no more. */
 void own_judge_look(struct own_judge *j, const struct own_facts *f,
 		    own_say_fn *say, void *ctx);
 

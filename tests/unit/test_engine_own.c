@@ -96,6 +96,41 @@ test_own_early(void **state)
 		"anna recovery BelfryHeartbeat: silent: -BelfryHeartbeat\n");
 }
 
+static void
+see_own(void *arg, const char *key, const char *summary)
+{
+	assert_int_equal(buf_printf(arg, "%s: %s\n", key, summary), 0);
+}
+
+/* What is not over, after a start, too. */
+static void
+test_own_seen(void **state)
+{
+	struct engine_rig *er = *state;
+	struct buf seen;
+
+	buf_init(&seen, 1000);
+	engine_rig_fire(er, A);
+	say(er, "a", true);
+	say(er, "b", true);
+	engine_own(er->e, "store", "", true, "full", "warning");
+	engine_rig_advance(er, MINUTE, SECOND);
+	say(er, "a", false);
+	engine_rig_advance(er, MINUTE, SECOND);
+	for (int i = 0; i < 2; i++) {
+		buf_clear(&seen);
+		engine_each_own(er->e, see_own, &seen);
+		if (strcmp(buf_str(&seen), "heartbeat b: silent\n"
+					   "store : full\n") != 0)
+			assert_string_equal(buf_str(&seen),
+					    "store : full\n"
+					    "heartbeat b: silent\n");
+		engine_rig_close(er);
+		engine_rig_open(er);
+	}
+	buf_done(&seen);
+}
+
 /* It ends when that address works, whatever was sent there: what failed may be
  * over, and its group with it. */
 static void
@@ -224,6 +259,7 @@ main(void)
 		ENGINE_TEST(test_own_early),    ENGINE_TEST(test_own_elsewhere),
 		ENGINE_TEST(test_own_unstored), ENGINE_TEST(test_own_nobody),
 		ENGINE_TEST(test_own_reload),   ENGINE_TEST(test_own_unwanted),
+		ENGINE_TEST(test_own_seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
