@@ -152,6 +152,49 @@ class Loss(harness.Case):
             killer.join()
         self.all_arrive()
 
+    def test_stopped_while_posted(self):
+        """Stopped amid posts, which nobody repeats: what was answered with 200
+        is there after the start and told once; nothing is told twice."""
+        self.start(CONFIG)
+        taken, ending = [], threading.Event()
+        numbers = iter(range(0, 1000 * ALERTS, 10)) # shared by the posters
+
+        def keep_posting():
+            while not ending.wait(0.01):
+                first = next(numbers)
+                if self.posted(first):
+                    taken.extend(range(first, first + 10))
+
+        posters = [threading.Thread(target=keep_posting) for _ in range(3)]
+        for poster in posters:
+            poster.start()
+        try:
+            for n in range(3):
+                some = len(taken) + ALERTS // 4
+                lab.wait_for(lambda some=some: len(taken) >= some,
+                             "some of the posts")
+                self.assertEqual(self.belfryd.stop(), 0)
+                answered = set(taken)
+                self.belfryd.start()
+                self.assertLessEqual(answered, self.held())
+        finally:
+            ending.set()
+            for poster in posters:
+                poster.join()
+        lab.wait_for(lambda: set(taken) <= set(self.arrived()),
+                     lambda: f"{len(taken)} alerts at the sink, which has "
+                     f"{len(self.arrived())}", 120)
+        self.wait_empty()
+        self.assertEqual([n for n, count in self.arrived().items()
+                          if count > 1], [])
+
+    def held(self):
+        """The numbers of those that belfryd has."""
+        status, said = self.belfryd.get("/api/v2/alerts")
+        self.assertEqual(status, 200)
+        return {int(alert["labels"]["alertname"][1:-1])
+                for alert in json.loads(said)}
+
     def posted(self, first):
         try:
             status, _ = alert_test.post(self.belfryd, "/api/v2/alerts",
