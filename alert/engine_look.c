@@ -540,8 +540,7 @@ look_group(struct flush_group *fg)
 		look_targets(fg);
 		intents_make(fg);
 	}
-	if (fg->tells && fg->why == WHY_DUE)
-		throttle_look(fg);
+	throttle_look(fg);
 	look_holds(fg);
 	fg->ended = !fg->tells && look_is_ended(fg);
 	if (fg->remind_ms == 0)

@@ -62,13 +62,25 @@ throttle_fill(struct throttle *t, const struct rules_receiver *r, int64_t now)
 	t->at_ms = now;
 }
 
+/* Is the reminder one of something critical? */
+static bool
+throttle_reminds(const struct flush_group *fg)
+{
+	for (uint32_t i = 0; fg->why & WHY_REPEAT && i < fg->n; i++)
+		if (fg->v[i].critical && fg->v[i].quiet == QUIET_NOT &&
+		    fg->g->v[i].incident->c.state == INCIDENT_OPEN &&
+		    fg->g->v[i].incident->c.acked_ms == 0)
+			return true;
+	return false;
+}
+
 static bool
 throttle_is_critical(const struct flush_group *fg)
 {
 	for (size_t i = 0; i < fg->nintents; i++)
 		if (fg->intents[i]->tells && fg->intents[i]->critical)
 			return true;
-	return false;
+	return throttle_reminds(fg);
 }
 
 /* When FG's receiver hears of it; 0: now. */
@@ -89,6 +101,27 @@ throttle_digest_at(struct flush_group *fg, const struct rules_receiver *r)
 	return t->digest_ms;
 }
 
+static bool
+throttle_has_news(const struct flush_group *fg)
+{
+	for (size_t i = 0; i < fg->nintents; i++)
+		if (fg->intents[i]->tells &&
+		    fg->intents[i]->kind != NOTICE_REMINDER)
+			return true;
+	return false;
+}
+
+/* Is what FG tells subject to the rate? A reminder is not counted, but brings
+ * nothing that waits for the digest. */
+static bool
+throttle_counts(const struct flush_group *fg)
+{
+	if (fg->why & ~(unsigned)(WHY_DUE | WHY_REPEAT) ||
+	    !throttle_has_news(fg))
+		return false;
+	return fg->why & WHY_DUE || fg->g->held_ms != 0;
+}
+
 void
 throttle_look(struct flush_group *fg)
 {
@@ -96,7 +129,10 @@ throttle_look(struct flush_group *fg)
 	const struct rules_receiver *r =
 		g->node != NULL ? g->node->receiver : NULL;
 
-	if (r == NULL || r->limit.n == 0)
+	/* Of what was to be in a digest, nothing is to be said any more. */
+	if (!fg->tells && g->held_ms <= fg->flush->now)
+		g->held_ms = 0;
+	if (r == NULL || r->limit.n == 0 || !throttle_counts(fg))
 		return;
 	if (throttle_is_critical(fg)) {
 		g->held_ms = 0;

@@ -1,0 +1,164 @@
+/*
+ * A receiver's rate, and what else falls due while something waits for its
+ * digest.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/engine_rig.h"
+#include "tests/unit/test.h"
+
+#define A "alertname=Disk host=a"
+#define B "alertname=Disk host=b"
+#define C "alertname=Disk host=c"
+#define K "alertname=Load host=a severity=critical"
+
+#define RATE(limit, more)                                                      \
+	"own: []\n"                                                            \
+	"receivers:\n"                                                         \
+	"- {name: ops, mail: [anna@example.org],\n"                            \
+	"   rate: {limit: " limit ", burst: 1, digest: 30m}}\n"                \
+	"route: {receiver: ops, group_by: [host]" more "}\n"
+
+static const struct {
+	const char *name, *first, *told;
+} storm_rows[] = {
+	/* One is told at once, whichever is first. */
+	{"the rate is not used up", NULL,
+	 "anna digest Storm1 and 1 more: +Storm1 +Storm2\n"
+	 "anna firing Storm0: +Storm0\n"},
+	{"it is used up", C,
+	 "anna digest Storm0 and 2 more: +Storm0 +Storm1 +Storm2\n"
+	 "anna firing Disk: +c\n"},
+};
+
+/* What the rate has room for comes by itself, the rest in the digest. */
+static void
+test_storm(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(storm_rows) / sizeof(storm_rows[0]);
+	     i++) {
+		struct engine_rig er;
+		char labels[64];
+
+		print_message("%s\n", storm_rows[i].name);
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er,
+				 "own: []\n"
+				 "receivers:\n"
+				 "- {name: ops, mail: [anna@example.org],\n"
+				 "   rate: {limit: 1/1d, burst: 1, digest: "
+				 "30m}}\n"
+				 "route: {receiver: ops, group_by: "
+				 "['...']}\n");
+		if (storm_rows[i].first != NULL)
+			engine_rig_fire(&er, storm_rows[i].first);
+		engine_rig_advance(&er, 40 * SECOND, SECOND);
+		for (int k = 0; k < 3; k++) {
+			snprintf(labels, sizeof(labels), "alertname=Storm%d",
+				 k);
+			engine_rig_fire(&er, labels);
+			engine_rig_advance(&er, SECOND, SECOND);
+		}
+		engine_rig_advance(&er, HOUR, 10 * SECOND);
+		assert_told(&er, storm_rows[i].told);
+		engine_rig_done(&er);
+	}
+}
+
+/* A reminder that falls due meanwhile brings none of it before its time. */
+static void
+test_reminder(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, RATE("1/1d", ", repeat_interval: 10m"));
+	engine_rig_fire(er, C);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +c\n");
+	engine_rig_resolve(er, C);
+	engine_rig_fire(er, A);
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, 29 * MINUTE, SECOND);
+	assert_told(er, "");
+	engine_rig_advance(er, 3 * MINUTE, SECOND);
+	assert_told(er, "anna digest Disk: -c +a +b\n");
+}
+
+/* One of what is critical is not held back, and brings what it has. */
+static void
+test_reminder_critical(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, RATE("1/1d", ", repeat_interval: 10m"));
+	engine_rig_fire(er, C);
+	engine_rig_fire(er, K);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +c\nanna firing Load: +a\n");
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 8 * MINUTE, SECOND);
+	assert_told(er, "");
+	engine_rig_advance(er, 2 * MINUTE, SECOND);
+	assert_told(er, "anna more Load: +a a\nanna reminder Disk: c\n");
+}
+
+static void
+silence_done(void *arg, int result, const char *id)
+{
+	(void)id;
+	engine_rig_answered(arg, result);
+}
+
+static void
+silence(struct engine_rig *er, const char *text, int64_t ms)
+{
+	int64_t now = clock_wall_ms(er->rig.clock);
+	struct engine_silence s = {.starts_ms = now,
+				   .ends_ms = now + ms,
+				   .created_by = "anna",
+				   .comment = ""};
+	struct arena arena;
+	char *why = NULL;
+
+	arena_init(&arena);
+	assert_int_equal(matchers_parse(text, &arena, &s.matchers, &why), 0);
+	engine_silence_set(er->e, &s, silence_done, er);
+	engine_rig_settle(er);
+	assert_int_equal(er->result, 0);
+	matchers_done(&s.matchers);
+	arena_done(&arena);
+}
+
+/* Nothing was to be said when the digest was due: what comes long after it is
+ * told by itself. */
+static void
+test_digest_past(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, RATE("2/1h", ""));
+	engine_rig_fire(er, C);
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +c\n");
+	silence(er, "host=a", 3 * HOUR);
+	engine_rig_advance(er, 179 * MINUTE, 10 * SECOND);
+	assert_told(er, "");
+	engine_rig_advance(er, 10 * MINUTE, 10 * SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_storm),
+		ENGINE_TEST(test_reminder),
+		ENGINE_TEST(test_reminder_critical),
+		ENGINE_TEST(test_digest_past),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
