@@ -311,8 +311,10 @@ clock_moved(struct engine *e, int64_t moved)
 		group_move(g, moved);
 		group_plan(e, g);
 	}
+	/* One that goes to another receiver is in both. */
 	HASH_ITER(by_print, e->fresh_groups, g, next)
-	group_move(g, moved);
+	if (g->edit->is_new)
+		group_move(g, moved);
 }
 
 /* Nothing expires while the clock is doubted. */
