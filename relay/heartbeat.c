@@ -120,28 +120,21 @@ hb_ping(void *arg)
 
 /* --- in --------------------------------------------------------------------------- */
 
-static bool
-hb_find_open(void *arg, const struct incident_view *v)
+static void
+hb_see_own(void *arg, const char *key, const char *summary)
 {
 	bool *found = arg;
-	const char *name = labels_get(v->labels, "alertname");
 
-	*found |= strcmp(v->source, source_kind_names[SOURCE_OWN]) == 0 &&
-		  name != NULL && strcmp(name, "BelfryHeartbeat") == 0;
-	return !*found;
+	(void)summary;
+	*found |= strcmp(key, HEARTBEAT_KIND " ") == 0;
 }
 
 /* Was it told as silent before the start? */
 static void
 hb_remember(struct heartbeat *h)
 {
-	const struct engine_filter open = {
-		.states = 1u << INCIDENT_OPEN | 1u << INCIDENT_STALE,
-	};
-
 	h->remembered = true;
-	engine_each(h->engine, &open, 0, SIZE_MAX, hb_find_open,
-		    &h->deadman.silent);
+	engine_each_own(h->engine, hb_see_own, &h->deadman.silent);
 }
 
 void
