@@ -137,6 +137,17 @@ fg_was_skipped(const struct flush_group *fg)
 	return false;
 }
 
+/* Is something not told that was to be, and is due again for that? */
+static bool
+fg_is_untold(const struct flush_group *fg, int result)
+{
+	for (size_t k = 0; k < fg->nintents; k++)
+		if (fg->intents[k]->tells &&
+		    (result < 0 || !fg->intents[k]->lead->published))
+			return true;
+	return false;
+}
+
 static bool
 fg_has_told(const struct flush_group *fg)
 {
@@ -170,6 +181,8 @@ flush_group_done(struct engine *e, struct flush_group *fg, int result)
 	fg->is_gone = false;
 	for (size_t k = 0; k < fg->nintents; k++)
 		intent_done(fg->intents[k], result);
+	if (fg_is_untold(fg, result))
+		throttle_again(fg);
 	g->busy = false;
 	g->flushed = NULL;
 	g->alone = result < 0;

@@ -65,7 +65,8 @@ struct flush_group {
 	struct intent **intents;      /* in the arena */
 	size_t nintents;
 	bool tells, ended, digest;
-	bool is_gone; /* with the job */
+	bool is_gone;          /* with the job */
+	struct throttle *rate; /* it was counted by; NULL: by none */
 	int64_t had_due_ms;
 	int64_t remind_ms; /* how often; 0: there is nothing to remind of */
 	/* What the group will be. */
@@ -166,6 +167,8 @@ struct alert_group *route_moved(struct engine *e, const struct incident *in,
 /* engine_throttle.c: the receiver's rate. What is above it waits for the
  * digest. */
 void throttle_look(struct flush_group *fg);
+/* What it let FG tell did not come to pass: it lets it tell that again. */
+void throttle_again(struct flush_group *fg);
 
 /* engine_intent.c */
 void intents_make(struct flush_group *fg);

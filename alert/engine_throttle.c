@@ -93,6 +93,7 @@ throttle_digest_at(struct flush_group *fg, const struct rules_receiver *r)
 	throttle_fill(t, r, now);
 	if (t->left >= 1) {
 		t->left -= 1;
+		fg->rate = t;
 		return 0;
 	}
 	/* The clock may have been set back. */
@@ -147,4 +148,13 @@ throttle_look(struct flush_group *fg)
 	intents_hold(fg);
 	fg->due_ms = g->held_ms;
 	fg->why = 0;
+}
+
+void
+throttle_again(struct flush_group *fg)
+{
+	if (fg->digest)
+		fg->g->held_ms = engine_now(fg->flush->e);
+	if (fg->rate != NULL)
+		fg->rate->left += 1;
 }

@@ -150,6 +150,30 @@ test_digest_past(void **state)
 	assert_told(er, "anna firing Disk: +a\n");
 }
 
+/* The first of the rate, and a digest, can't be written: the next try is in a
+ * minute, and no digest later. */
+static void
+test_unwritten(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, RATE("1/1d", ""));
+	er->unwritten = "anna@example.org";
+	engine_rig_fire(er, C);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	er->unwritten = NULL;
+	engine_rig_advance(er, 2 * MINUTE, SECOND);
+	assert_told(er, "anna firing Disk: +c\n");
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 20 * MINUTE, SECOND);
+	er->unwritten = "anna@example.org";
+	engine_rig_advance(er, 11 * MINUTE, SECOND);
+	assert_told(er, "");
+	er->unwritten = NULL;
+	engine_rig_advance(er, 2 * MINUTE, SECOND);
+	assert_told(er, "anna digest Disk: +a\n");
+}
+
 int
 main(void)
 {
@@ -158,6 +182,7 @@ main(void)
 		ENGINE_TEST(test_reminder),
 		ENGINE_TEST(test_reminder_critical),
 		ENGINE_TEST(test_digest_past),
+		ENGINE_TEST(test_unwritten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
