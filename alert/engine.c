@@ -176,15 +176,30 @@ stopped_prepare(struct engine *e, struct work *w)
 }
 
 void
+engine_step_soon(struct engine *e)
+{
+	if (e->step_posted)
+		return;
+	e->step_posted = true;
+	loop_post(e->deps.loop, &e->step_post, engine_step, e);
+}
+
+void
 engine_submit(struct engine *e, struct work *w)
 {
 	if (e->stopping)
 		w->prepare = stopped_prepare;
 	STAILQ_INSERT_TAIL(&e->waiting, w, link);
-	if (e->step_posted)
-		return;
-	e->step_posted = true;
-	loop_post(e->deps.loop, &e->step_post, engine_step, e);
+	engine_step_soon(e);
+}
+
+void
+engine_submit_first(struct engine *e, struct work *w)
+{
+	if (e->stopping)
+		w->prepare = stopped_prepare;
+	STAILQ_INSERT_HEAD(&e->waiting, w, link);
+	engine_step_soon(e);
 }
 
 bool
@@ -369,9 +384,7 @@ void
 engine_loaded(struct engine *e)
 {
 	e->loaded = true;
-	inhibit_rebuild(e);
 	engine_spread(e);
-	engine_replan_all(e);
 	own_loaded(e);
 	own_rules(e);
 	suspend_rules(e);
@@ -398,8 +411,7 @@ engine_adopt_rules(struct engine *e)
 	if (e->loaded) {
 		HASH_ITER(by_id, e->groups, g, next)
 		group_forget_nodes(g);
-		inhibit_rebuild(e);
-		engine_replan_all(e);
+		inhibit_begin(e);
 		own_rules(e);
 		suspend_rules(e);
 		engine_reroute(e);

@@ -246,8 +246,12 @@ struct engine {
 
 const char *engine_name(struct engine *e, const char *text);
 int64_t engine_now(const struct engine *e);
+/* The next job is begun in a turn of its own. */
+void engine_step_soon(struct engine *e);
 /* W waits for the next job; it is answered. */
 void engine_submit(struct engine *e, struct work *w);
+/* The same, before what waits already. */
+void engine_submit_first(struct engine *e, struct work *w);
 struct source *engine_source(struct engine *e, const char *name);
 /* Of what is, or is about to be. */
 struct incident *engine_find_print(struct engine *e, const uint8_t *print);
@@ -354,7 +358,9 @@ void incident_look(struct engine *e, struct incident *in);
 void inhibit_set_sides(struct engine *e, struct incident *in);
 void inhibit_update(struct engine *e, struct incident *in);
 void inhibit_off(struct engine *e, struct incident *in);
-void inhibit_rebuild(struct engine *e);
+/* By other rules: nobody inhibits until looked at. */
+void inhibit_begin(struct engine *e);
+void inhibit_renew(struct engine *e, struct incident *in);
 
 /* --- engine_flush.c: who is told what ----------------------------------------- */
 

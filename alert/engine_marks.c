@@ -118,21 +118,24 @@ inhibit_update(struct engine *e, struct incident *in)
 	e->look_all = true;
 }
 
-/* After a reload: all of it. */
+/* After a reload. */
 void
-inhibit_rebuild(struct engine *e)
+inhibit_begin(struct engine *e)
 {
 	struct incident *in, *next;
-	size_t n = 0;
 
 	inhibit_free(&e->inhibit);
 	e->inhibit = inhibit_new();
 	HASH_ITER(by_id, e->incidents, in, next)
 	{
 		in->inhibits = false;
-		inhibit_set_sides(e, in);
-		inhibit_update(e, in);
-		if (++n % 64 == 0)
-			arena_done(&e->scratch);
+		in->sides = (struct rules_sides){0, 0};
 	}
+}
+
+void
+inhibit_renew(struct engine *e, struct incident *in)
+{
+	inhibit_set_sides(e, in);
+	inhibit_update(e, in);
 }

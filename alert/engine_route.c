@@ -326,7 +326,8 @@ engine_incident_over(struct engine *e, struct incident *in, bool holds)
 
 /* --- routed anew ----------------------------------------------------------------- */
 
-/* After a start or a reload, all that is not over, some at a time. */
+/* After a start or a reload, all that there are, some at a time: also what they
+ * inhibit, and when something happens to them. */
 struct reroute {
 	struct work work;
 	size_t n, at;
@@ -369,6 +370,8 @@ reroute_one(struct engine *e, struct incident *in)
 
 	if (in == NULL)
 		return;
+	inhibit_renew(e, in);
+	engine_plan(e, in);
 	if (job_core(in)->state == INCIDENT_RESOLVED &&
 	    !mute_waits_for(e, in)) {
 		reroute_over(e, in);
@@ -485,7 +488,7 @@ reroute_done(struct engine *e, struct work *w, int result)
 		r->at += ROUTE_CHUNK;
 	if (result != -ESHUTDOWN && r->at < r->n) {
 		if (result == 0)
-			engine_submit(e, w);
+			engine_submit_first(e, w);
 		else
 			reroute_later(e, w);
 		return;
@@ -511,6 +514,7 @@ engine_reroute(struct engine *e)
 	r->work.prepare = reroute_prepare;
 	r->work.done = reroute_done;
 	r->work.need = STORE_NEED_RESULT;
-	r->work.bytes = 1024 * 1024;
-	engine_submit(e, &r->work);
+	r->work.bytes = SIZE_MAX / 2; /* with nothing else */
+	/* What comes next finds all where it belongs. */
+	engine_submit_first(e, &r->work);
 }

@@ -335,9 +335,10 @@ engine_turn(struct engine *e)
 	own_turn(e);
 	turn_dues(e, now);
 	/* By the minute, or when an inhibitor came or went. */
-	if (e->look_all ||
-	    (rules_has_windows(e->rules) &&
-	     now / TURN_MARKS_MS != e->marks_ms / TURN_MARKS_MS)) {
+	if (e->nreroutes == 0 &&
+	    (e->look_all ||
+	     (rules_has_windows(e->rules) &&
+	      now / TURN_MARKS_MS != e->marks_ms / TURN_MARKS_MS))) {
 		e->marks_ms = now;
 		engine_look_all(e);
 	}

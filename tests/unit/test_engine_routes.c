@@ -2,11 +2,13 @@
  * By which route an alert came to its group, and what a reload makes of it.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "alert/engine_impl.h"
 #include "tests/unit/engine_rig.h"
+#include "tests/unit/rules_kit.h"
 #include "tests/unit/test.h"
 
 #define OPS "- {name: ops, mail: [ops@example.org]}\n"
@@ -197,6 +199,78 @@ test_reload_routes(void **state)
 			"ops recovery Disk: -a -b\n");
 }
 
+/* --- many ------------------------------------------------------------------------ */
+
+#define MANY 3000
+
+#define INHIBITING                                                             \
+	"own: []\nreceivers:\n" OPS "route: {receiver: ops}\n"                 \
+	"inhibit_rules: [{source_matchers: ['alertname=\"Last\"'], "           \
+	"target_matchers: ['alertname=\"N\"']}]\n"
+
+static void
+fire_many(struct engine_rig *er)
+{
+	static struct engine_alert v[MANY];
+	static char labels[MANY][40];
+
+	for (int i = 0; i < MANY; i++) {
+		snprintf(labels[i], sizeof(labels[i]), "alertname=%s host=h%d",
+			 i + 1 == MANY ? "Last" : "N", i);
+		v[i] = (struct engine_alert){.labels = labels[i]};
+	}
+	assert_int_equal(engine_rig_take(er, v, MANY), 0);
+}
+
+static bool
+see_inhibited(void *arg, const struct incident_view *v)
+{
+	int *n = arg;
+
+	*n += v->inhibited_by[0] != '\0';
+	return true;
+}
+
+static int
+inhibited(struct engine_rig *er)
+{
+	int n = 0;
+
+	engine_each(er->e, NULL, 0, MANY, see_inhibited, &n);
+	return n;
+}
+
+/* A reload keeps the loop for some of them at a time, and nobody is told by the
+ * half of the new rules. */
+static void
+test_reload_many(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, ONLY_OPS);
+	fire_many(er);
+	assert_int_equal(inhibited(er), 0);
+	rules_unref(&er->rules);
+	er->yaml = INHIBITING;
+	er->rules = rules_kit_new(INHIBITING);
+	engine_set_rules(er->e, er->rules);
+	for (int i = 0; i < 2; i++) {
+		loop_post(er->rig.loop, &stop_post, stop, er->rig.loop);
+		loop_run(er->rig.loop);
+		assert_int_equal(er->e->nreroutes, 1);
+	}
+	engine_rig_settle(er);
+	assert_int_equal(er->e->nreroutes, 0);
+	assert_int_equal(inhibited(er), MANY - 1);
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "ops firing Last: +h2999\n");
+	engine_rig_close(er);
+	engine_rig_open(er);
+	assert_int_equal(inhibited(er), MANY - 1);
+	engine_rig_rules(er, ONLY_OPS);
+	assert_int_equal(inhibited(er), 0);
+}
+
 int
 main(void)
 {
@@ -207,6 +281,7 @@ main(void)
 		ENGINE_TEST(test_shared_clock),
 		ENGINE_TEST(test_twice),
 		ENGINE_TEST(test_reload_routes),
+		ENGINE_TEST(test_reload_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
