@@ -239,8 +239,9 @@ group_edit_of(struct engine *e, struct flush_group *fg)
 		if (fg->why != WHY_ACT)
 			ed->c.flushed_ms = fg->flush->now;
 	}
-	/* Unless somebody came meanwhile. */
-	if (fg->ended && fg->g->n == fg->n && !fg->g->joining)
+	/* Unless somebody came meanwhile, or fires again. */
+	if (fg->ended && fg->g->n == fg->n && !fg->g->joining &&
+	    fg_is_ended(fg))
 		ed->ended = true;
 }
 

@@ -80,19 +80,36 @@ group_has_open(struct alert_group *g, const struct incident *in)
 
 /* --- committed ------------------------------------------------------------------------ */
 
-/* Slots of those that have nothing more to hear of here. */
+/* The job that is out has what was told by slot. */
+static bool
+group_keeps_slots(const struct alert_group *g)
+{
+	for (uint32_t i = 0; i < g->nnotices; i++)
+		if (g->notices[i]->edit != NULL)
+			return true;
+	return false;
+}
+
+/* Slots of those that have nothing more to hear of here. What a job changes may
+ * fire again by it, and stay. */
 static void
 group_drop_done(struct engine *e, struct flush_group *fg)
 {
 	struct alert_group *g = fg->g;
+	bool keeps = group_keeps_slots(g);
 
 	for (uint32_t i = fg->n; i-- > 0;) {
 		struct incident *in = g->v[i].incident;
 
-		if (slot_is_done(fg, i)) {
-			group_remove_member(g, i);
-			engine_plan(e, in);
+		if (!slot_is_done(fg, i))
+			continue;
+		if (keeps || in->edit != NULL) {
+			flush_plan_first(&g->look_ms,
+					 fg->flush->now + ENGINE_SECOND);
+			continue;
 		}
+		group_remove_member(g, i);
+		engine_plan(e, in);
 	}
 }
 

@@ -132,6 +132,8 @@ int64_t group_step_at(const struct engine *e, const struct alert_group *g,
 /* Nobody has anything to hear of it any more. */
 bool slot_is_done(const struct flush_group *fg, uint32_t slot);
 bool slot_is_over(const struct flush_group *fg, uint32_t slot);
+/* Nobody has anything to hear of any of those that were looked at. */
+bool fg_is_ended(const struct flush_group *fg);
 
 /* Who was told that it fires hears who sees to it, but for them. PagerDuty has
  * one incident for all of the group: somebody has to see to all. */

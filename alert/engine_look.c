@@ -467,8 +467,8 @@ slot_is_done(const struct flush_group *fg, uint32_t slot)
 	       (fg_member(fg, slot)->flags & MEMBER_LEFT);
 }
 
-static bool
-look_is_ended(const struct flush_group *fg)
+bool
+fg_is_ended(const struct flush_group *fg)
 {
 	/* Nobody can be told there any more. */
 	if (rules_receiver(fg->flush->e->rules, fg->g->receiver) == NULL)
@@ -542,7 +542,7 @@ look_group(struct flush_group *fg)
 	}
 	throttle_look(fg);
 	look_holds(fg);
-	fg->ended = !fg->tells && look_is_ended(fg);
+	fg->ended = !fg->tells && fg_is_ended(fg);
 	if (fg->remind_ms == 0)
 		fg->repeat_ms = 0;
 	else if (fg->tells || fg->repeat_ms == 0 || fg->repeat_ms <= now)

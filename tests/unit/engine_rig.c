@@ -213,13 +213,20 @@ rig_far(struct rig *rig, struct attempt *a)
 }
 
 void
-engine_rig_answer(struct engine_rig *er, bool delivered)
+engine_rig_hand(struct engine_rig *er)
 {
 	for (size_t i = 0; i < er->nout; i++)
-		if (delivered)
-			rig_take_mail(er, er->out[i]);
-		else
-			rig_give(er, er->out[i], FAR_REFUSES);
+		rig_take_mail(er, er->out[i]);
+	er->nout = 0;
+}
+
+void
+engine_rig_answer(struct engine_rig *er, bool delivered)
+{
+	for (size_t i = 0; i < er->nout && !delivered; i++)
+		rig_give(er, er->out[i], FAR_REFUSES);
+	if (delivered)
+		engine_rig_hand(er);
 	er->nout = 0;
 	engine_rig_settle(er);
 }

@@ -83,6 +83,8 @@ void engine_rig_told_is(struct engine_rig *er, const char *expected,
 int engine_rig_rows(struct engine_rig *er, const char *kinds);
 /* Those that are out: delivered, or refused with a code of 550. */
 void engine_rig_answer(struct engine_rig *er, bool delivered);
+/* Those that are out are taken; nobody waits for that. */
+void engine_rig_hand(struct engine_rig *er);
 
 /* DIR NULL: a new folder. */
 void engine_rig_init(struct engine_rig *er, const char *dir);
@@ -107,6 +109,9 @@ struct engine_alert {
 	bool resolved;
 	int64_t starts_ms, ends_ms;
 };
+/* Take, and don't wait. */
+void engine_rig_post(struct engine_rig *er, const struct engine_alert *v,
+		     size_t n);
 /* Take and wait; the result. */
 int engine_rig_take(struct engine_rig *er, const struct engine_alert *v,
 		    size_t n);

@@ -35,8 +35,8 @@ engine_rig_answered(void *arg, int result)
 	er->answers++;
 }
 
-int
-engine_rig_take(struct engine_rig *er, const struct engine_alert *v, size_t n)
+void
+engine_rig_post(struct engine_rig *er, const struct engine_alert *v, size_t n)
 {
 	struct alert *alerts = xcalloc(n, sizeof(*alerts));
 	struct arena arena;
@@ -60,6 +60,14 @@ engine_rig_take(struct engine_rig *er, const struct engine_alert *v, size_t n)
 	arena_done(&arena);
 	free(alerts);
 	must(er->answers == before); /* never within the call */
+}
+
+int
+engine_rig_take(struct engine_rig *er, const struct engine_alert *v, size_t n)
+{
+	int before = er->answers;
+
+	engine_rig_post(er, v, n);
 	engine_rig_settle(er);
 	must(er->answers == before + 1);
 	return er->result;

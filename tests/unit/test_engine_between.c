@@ -1,0 +1,205 @@
+/*
+ * What comes between a look at a group and its commit, or while a job is out:
+ * nobody is told twice, and nothing is lost.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "alert/engine_impl.h"
+#include "tests/unit/engine_rig.h"
+#include "tests/unit/rules_kit.h"
+#include "tests/unit/test.h"
+
+#define A "alertname=Disk host=a"
+#define B "alertname=Disk host=b"
+#define C "alertname=Disk host=c"
+
+#define TURNS 10000000 /* more than the store needs */
+
+/* --- one turn -------------------------------------------------------------------- */
+
+static struct post stop_post;
+
+static void
+stop(void *arg)
+{
+	loop_stop(arg);
+}
+
+static void
+turn(struct engine_rig *er)
+{
+	loop_post(er->rig.loop, &stop_post, stop, er->rig.loop);
+	loop_run(er->rig.loop);
+}
+
+static bool
+is_out(const struct engine *e)
+{
+	return e->job.out;
+}
+
+static bool
+is_flushing(const struct engine *e)
+{
+	return e->nflushes > 0;
+}
+
+static void
+turn_until(struct engine_rig *er, bool (*fn)(const struct engine *e))
+{
+	for (int i = 0; i < TURNS && !fn(er->e); i++)
+		turn(er);
+	assert_true(fn(er->e));
+}
+
+static void
+post(struct engine_rig *er, const char *labels)
+{
+	engine_rig_post(er, &(struct engine_alert){.labels = labels}, 1);
+}
+
+/* As engine_rig_rules(), and nothing is done yet. */
+static void
+set_rules(struct engine_rig *er, const char *yaml)
+{
+	rules_unref(&er->rules);
+	er->yaml = yaml;
+	er->rules = rules_kit_new(yaml);
+	engine_set_rules(er->e, er->rules);
+}
+
+/* Until the time of the only group has come. */
+static void
+advance_to_due(struct engine_rig *er)
+{
+	int64_t when = er->e->groups->due.when_ms;
+
+	assert_int_equal(HASH_CNT(by_id, er->e->groups), 1);
+	assert_true(when > clock_wall_ms(er->rig.clock));
+	clock_advance(er->rig.clock, when - clock_wall_ms(er->rig.clock));
+}
+
+/* --- it fires again --------------------------------------------------------------- */
+
+/* The group of what came and went is about to end. */
+static void
+test_ends(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_fire(er, A);
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	advance_to_due(er);
+	post(er, A);
+	engine_turn(er->e);
+	assert_int_equal(er->e->nflushes, 1);
+	engine_rig_settle(er);
+	engine_rig_advance(er, MINUTE, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+}
+
+/* Its recovery is accepted, and it is about to leave its group. */
+static void
+test_leaves(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_fire(er, A);
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a +b\n");
+	er->far = FAR_SLOW;
+	engine_rig_resolve(er, B);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_int_equal(er->nout, 1);
+	er->far = FAR_TAKES;
+	assert_false(is_out(er->e));
+	engine_rig_hand(er);
+	turn_until(er, is_out);
+	post(er, B);
+	engine_rig_settle(er);
+	assert_told(er, "anna partly Disk: -b a\n");
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "anna more Disk: +b a\n");
+}
+
+/* The same, while what was told of another is about to change. */
+static void
+test_leaves_beside(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_alert v[] = {
+		{.key = "b", .labels = B " severity=warning"},
+		{.key = "a", .labels = A " severity=warning"},
+	};
+
+	engine_rig_take(er, v, 2);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +b +a\n");
+	er->far = FAR_SLOW;
+	v[0].resolved = true;
+	engine_rig_take(er, v, 1);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_int_equal(er->nout, 1);
+	er->far = FAR_TAKES;
+	engine_rig_hand(er);
+	turn_until(er, is_out);
+	v[1].labels = A " severity=critical";
+	engine_rig_post(er, v + 1, 1);
+	engine_rig_settle(er);
+	assert_told(er, "anna partly Disk: -b a\n");
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "anna more Disk: +a\n");
+	assert_int_equal(er->e->groups->n, 1);
+}
+
+/* --- a reload --------------------------------------------------------------------- */
+
+#define OPS                                                                    \
+	"own: []\nreceivers:\n"                                                \
+	"- {name: ops, mail: [anna@example.org]}\n"                            \
+	"route: {receiver: ops}\n"
+#define OTHERS                                                                 \
+	"own: []\nreceivers:\n"                                                \
+	"- {name: team, mail: [carl@example.org]}\n"                           \
+	"route: {receiver: team}\n"
+
+/* The receiver of a group that is about to end is there again. */
+static void
+test_is_back(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, OPS);
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+	set_rules(er, OTHERS);
+	turn_until(er, is_flushing);
+	set_rules(er, OPS);
+	engine_rig_settle(er);
+	engine_rig_advance(er, MINUTE, SECOND);
+	engine_rig_mails(er);
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "anna more Disk: +b a\n");
+	engine_rig_resolve(er, A);
+	engine_rig_resolve(er, B);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "anna recovery Disk: -a -b\n");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ENGINE_TEST(test_ends),
+		ENGINE_TEST(test_leaves),
+		ENGINE_TEST(test_leaves_beside),
+		ENGINE_TEST(test_is_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
