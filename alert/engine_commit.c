@@ -64,6 +64,8 @@ intent_begin(struct engine *e, struct intent *it)
 {
 	struct notice_edit *ed = job_notice(e, it->notice, it->n);
 
+	if (it->is_new)
+		notice_follow(e, it->notice);
 	ed->is_new = it->is_new;
 	ed->intent = it->lead;
 	it->edited = true;

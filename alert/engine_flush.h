@@ -165,6 +165,8 @@ struct alert_group *route_moved(struct engine *e, const struct incident *in,
 				const struct rules_node *node,
 				const struct labels *group,
 				const uint8_t *print);
+/* N is about to be made, and its group went to another receiver meanwhile. */
+void notice_follow(struct engine *e, struct notice *n);
 
 /* engine_throttle.c: the receiver's rate. What is above it waits for the
  * digest. */

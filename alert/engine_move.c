@@ -59,6 +59,21 @@ notice_is_to(const struct notice *n, const struct target *v, size_t nv)
 	return false;
 }
 
+/* Also of those who are about to be told for the first time. */
+static bool
+group_tells(const struct alert_group *g, const struct target *v, size_t nv)
+{
+	const struct flush_group *fg = g->flushed;
+
+	for (uint32_t i = 0; i < g->nnotices; i++)
+		if (notice_is_to(g->notices[i], v, nv))
+			return true;
+	for (size_t i = 0; fg != NULL && i < fg->nintents; i++)
+		if (notice_is_to(fg->intents[i]->notice, v, nv))
+			return true;
+	return false;
+}
+
 /* G, and what was told there, goes to R with its incidents, where some are told
  * by both; false: they are others. */
 static bool
@@ -68,11 +83,8 @@ group_move(struct engine *e, struct alert_group *g,
 	struct target *to;
 	size_t nto =
 		rules_targets(e->rules, r, engine_now(e), &e->scratch, &to);
-	bool some = false;
 
-	for (uint32_t i = 0; i < g->nnotices; i++)
-		some |= notice_is_to(g->notices[i], to, nto);
-	if (!some)
+	if (!group_tells(g, to, nto))
 		return false;
 	job_move_group(e, g, r->name, print);
 	for (uint32_t i = 0; i < g->nnotices; i++) {
@@ -108,4 +120,20 @@ route_moved(struct engine *e, const struct incident *in,
 		}
 	}
 	return NULL;
+}
+
+void
+notice_follow(struct engine *e, struct notice *n)
+{
+	const struct rules_receiver *r =
+		rules_receiver(e->rules, n->group->receiver);
+	struct target *to;
+	size_t nto;
+
+	if (n->c.origin != NOTICE_ROUTE || r == NULL ||
+	    strcmp(n->receiver, r->name) == 0)
+		return;
+	nto = rules_targets(e->rules, r, engine_now(e), &e->scratch, &to);
+	if (notice_is_to(n, to, nto))
+		n->receiver = n->group->receiver;
 }

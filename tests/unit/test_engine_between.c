@@ -191,14 +191,47 @@ test_is_back(void **state)
 	assert_told(er, "anna recovery Disk: -a -b\n");
 }
 
+#define BACKED(name)                                                           \
+	"own: []\nreceivers:\n"                                                \
+	"- {name: " name ", mail: [anna@example.org], "                        \
+	"fallback: {receiver: boss, after: 20m}}\n"                            \
+	"- {name: boss, mail: [boss@example.org]}\n"                           \
+	"route: {receiver: " name "}\n"
+
+/* A receiver is called otherwise while its first message is written. */
+static void
+test_renamed(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, BACKED("ops"));
+	engine_rig_fire(er, A);
+	advance_to_due(er);
+	engine_turn(er->e);
+	assert_int_equal(er->e->nflushes, 1);
+	set_rules(er, BACKED("team"));
+	er->far = FAR_DOWN;
+	er->only = "anna@example.org";
+	engine_rig_settle(er);
+	engine_rig_advance(er, 19 * MINUTE, SECOND);
+	assert_told(er, "");
+	engine_rig_advance(er, 2 * MINUTE, SECOND);
+	assert_told(er, "boss fallback Disk: +a\n");
+	er->far = FAR_TAKES;
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "anna firing Disk: +a\n");
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "anna recovery Disk: -a\nboss recovery Disk: -a\n");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ENGINE_TEST(test_ends),
-		ENGINE_TEST(test_leaves),
-		ENGINE_TEST(test_leaves_beside),
-		ENGINE_TEST(test_is_back),
+		ENGINE_TEST(test_ends),          ENGINE_TEST(test_leaves),
+		ENGINE_TEST(test_leaves_beside), ENGINE_TEST(test_is_back),
+		ENGINE_TEST(test_renamed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
