@@ -84,7 +84,7 @@ oj_fires(struct oj *o, enum alert_own kind, const char *key,
 
 	if (e == NULL)
 		e = oj_add(o->j, kind, key);
-	if (e->severity != severity) {
+	if (e->severity == NULL || strcmp(e->severity, severity) != 0) {
 		free(e->summary);
 		e->summary = xstrdup(summary);
 		e->severity = severity;
