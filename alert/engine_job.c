@@ -441,6 +441,15 @@ job_prepare(struct engine *e)
 	};
 }
 
+/* Between the parts of what is long others are seen to. */
+static bool
+job_yields(const struct engine *e)
+{
+	const struct work *w = STAILQ_FIRST(&e->waiting);
+
+	return w != NULL && w->goes_on;
+}
+
 void
 job_step(struct engine *e)
 {
@@ -448,22 +457,24 @@ job_step(struct engine *e)
 
 	if (!j->out)
 		engine_adopt_rules(e);
-	if (j->out || STAILQ_EMPTY(&e->waiting))
-		return;
-	job_prepare(e);
-	job_seal(e);
-	arena_done(&e->scratch);
-	if (j->n > 0 || j->nintents > 0) {
-		j->out = true;
-		j->store.bytes = job_bytes(j);
-		store_run(e->store, &j->store);
-		return;
+	while (!j->out && !STAILQ_EMPTY(&e->waiting)) {
+		job_prepare(e);
+		job_seal(e);
+		arena_done(&e->scratch);
+		if (j->n > 0 || j->nintents > 0) {
+			j->out = true;
+			j->store.bytes = job_bytes(j);
+			store_run(e->store, &j->store);
+			return;
+		}
+		/* Memory knew it all, or only where something belongs changes:
+		 * that needs no room. */
+		job_over(e, 0);
+		if (job_yields(e)) {
+			engine_step_soon(e);
+			return;
+		}
 	}
-	/* Memory knew it all, or only where something belongs changes: that
-	 * needs no room. Others are seen to before the next. */
-	job_over(e, 0);
-	if (!STAILQ_EMPTY(&e->waiting))
-		engine_step_soon(e);
 }
 
 void

@@ -37,6 +37,7 @@ struct work {
 	enum store_need need;
 	size_t bytes; /* roughly */
 	int result;
+	bool goes_on; /* it is long, and part of it was done */
 };
 STAILQ_HEAD(work_list, work);
 

@@ -484,8 +484,10 @@ reroute_done(struct engine *e, struct work *w, int result)
 {
 	struct reroute *r = (struct reroute *)w;
 
-	if (result == 0)
+	if (result == 0) {
 		r->at += ROUTE_CHUNK;
+		w->goes_on = true;
+	}
 	if (result != -ESHUTDOWN && r->at < r->n) {
 		if (result == 0)
 			engine_submit_first(e, w);

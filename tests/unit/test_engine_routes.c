@@ -271,6 +271,23 @@ test_reload_many(void **state)
 	assert_int_equal(inhibited(er), 0);
 }
 
+/* What waits is not put off by one reload after the other. */
+static void
+test_reload_again(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, "receivers:\n" OPS "route: {receiver: ops}\n");
+	engine_own(er->e, "paused", "", true, "Paused", "warning");
+	for (int i = 0; i < 3; i++) {
+		engine_set_rules(er->e, er->rules);
+		loop_post(er->rig.loop, &stop_post, stop, er->rig.loop);
+		loop_run(er->rig.loop);
+	}
+	assert_true(er->e->job.out || HASH_CNT(by_id, er->e->incidents) == 1);
+	engine_rig_settle(er);
+}
+
 int
 main(void)
 {
@@ -282,6 +299,7 @@ main(void)
 		ENGINE_TEST(test_twice),
 		ENGINE_TEST(test_reload_routes),
 		ENGINE_TEST(test_reload_many),
+		ENGINE_TEST(test_reload_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
