@@ -44,8 +44,9 @@ fg_is_outdated(const struct flush_group *fg)
 	return false;
 }
 
-/* An outcome came meanwhile: what was made of the state before is not told. What
- * Belfry says itself was made of no such state. */
+/* An outcome or a bounce came meanwhile, or what it tells of became worse: what
+ * was made of the state before is not told. What Belfry says itself was made of
+ * no such state. */
 static bool
 intent_is_outdated(const struct intent *it)
 {
@@ -54,8 +55,7 @@ intent_is_outdated(const struct intent *it)
 	if (it->cancelled || fg_is_outdated(it->group))
 		return true;
 	return it->group->announce == NULL && !it->is_new &&
-	       (n->edit != NULL || n->c.message != it->seen_message ||
-		notice_waits(n) != it->seen_waiting);
+	       (n->edit != NULL || n->version != it->seen_version);
 }
 
 /* What its notice becomes, in the job. */

@@ -268,8 +268,7 @@ intent_new(struct flush_group *fg, struct notice *n, bool is_new)
 	it->notice = n;
 	it->is_new = is_new;
 	it->lead = it;
-	it->seen_message = n->c.message;
-	it->seen_waiting = notice_waits(n);
+	it->seen_version = n->version;
 	it->n = fg->n;
 	it->both = xcalloc(fg->n + 1u, 1);
 	return it;
@@ -521,7 +520,7 @@ intents_announce(struct flush_group *fg, const struct rules_receiver *r)
 		it->tells = true;
 		/* That it began is old news; what an end says is not. */
 		if (it->notice->c.kind == NOTICE_MUTE_BEGIN)
-			it->old_message = it->seen_message;
+			it->old_message = it->notice->c.message;
 		it->kind = (uint8_t)fg->announce->kind;
 		it->event_ms = fg->flush->now;
 		fg_add_intent(fg, it);

@@ -203,6 +203,7 @@ apply_incident(struct engine *e, struct incident_edit *ed)
 	if (new_text && in->inhibits)
 		inhibit_off(e, in);
 	in->c = ed->c;
+	in->rises += ed->worse;
 	free(in->acked_by);
 	free(in->note);
 	in->acked_by = ed->acked_by;

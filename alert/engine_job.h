@@ -55,6 +55,7 @@ struct incident_edit {
 	uint8_t *text;         /* owned; NULL: as before */
 	uint32_t text_len;
 	bool is_new, past; /* PAST: it leaves memory */
+	bool worse;
 	/* Where it belongs from now on; NULL: as before. In the job's arena. */
 	struct route *routes;
 	uint32_t nroutes;
@@ -106,8 +107,7 @@ struct intent {
 	bool falls_back;         /* somebody else is told instead */
 	bool cancelled;          /* those whose mail it is can't come along */
 	bool edited;             /* the notice's next state is in the job */
-	uint64_t seen_message;   /* the notice's, when this was made ... */
-	bool seen_waiting;       /* ... and whether somebody had heard it */
+	uint64_t seen_version;   /* the notice's, when this was made */
 	bool critical;
 	struct engine_letter *letter; /* the lead's; owned */
 };

@@ -288,7 +288,7 @@ both_of_less(uint8_t both)
 void
 incident_is_worse(struct engine *e, struct incident *in)
 {
-	in->rises++;
+	job_incident(e, in)->worse = true;
 	for (size_t i = 0; i < in->nlinks; i++) {
 		const struct link *link = &in->links[i];
 		const struct alert_group *g = link->group;

@@ -155,12 +155,65 @@ test_leaves_beside(void **state)
 	assert_int_equal(er->e->groups->n, 1);
 }
 
-/* --- a reload --------------------------------------------------------------------- */
+/* --- what was told changes -------------------------------------------------------- */
 
-#define OPS                                                                    \
+#define ONLY                                                                   \
 	"own: []\nreceivers:\n"                                                \
 	"- {name: ops, mail: [anna@example.org]}\n"                            \
 	"route: {receiver: ops}\n"
+
+/* A was told; now it is B's turn. */
+static void
+advance_to_second(struct engine_rig *er, struct engine_alert *a)
+{
+	engine_rig_rules(er, ONLY);
+	engine_rig_take(er, a, 1);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+	engine_rig_fire(er, B);
+	advance_to_due(er);
+}
+
+/* One becomes worse while another is about to be told. */
+static void
+test_worse(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_alert a = {.key = "a", .labels = A " severity=warning"};
+
+	advance_to_second(er, &a);
+	a.labels = A " severity=critical";
+	engine_rig_post(er, &a, 1);
+	job_step(er->e);
+	assert_true(is_out(er->e));
+	engine_turn(er->e);
+	assert_int_equal(er->e->nflushes, 1);
+	engine_rig_settle(er);
+	engine_rig_advance(er, MINUTE, SECOND);
+	assert_told(er, "anna more Disk: +a +b\n");
+}
+
+/* What was told comes back while another is about to be told. */
+static void
+test_bounced(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_alert a = {.labels = A};
+
+	advance_to_second(er, &a);
+	engine_bounced(er->e, er->e->groups->id, 1, "anna@example.org", "5.2.2",
+		       "full", engine_rig_answered, er);
+	job_step(er->e);
+	assert_true(is_out(er->e));
+	engine_turn(er->e);
+	assert_int_equal(er->e->nflushes, 1);
+	engine_rig_settle(er);
+	engine_rig_advance(er, MINUTE, SECOND);
+	assert_told(er, "anna firing Disk: +a +b\n");
+}
+
+/* --- a reload --------------------------------------------------------------------- */
+
 #define OTHERS                                                                 \
 	"own: []\nreceivers:\n"                                                \
 	"- {name: team, mail: [carl@example.org]}\n"                           \
@@ -172,13 +225,13 @@ test_is_back(void **state)
 {
 	struct engine_rig *er = *state;
 
-	engine_rig_rules(er, OPS);
+	engine_rig_rules(er, ONLY);
 	engine_rig_fire(er, A);
 	engine_rig_advance(er, 40 * SECOND, SECOND);
 	assert_told(er, "anna firing Disk: +a\n");
 	set_rules(er, OTHERS);
 	turn_until(er, is_flushing);
-	set_rules(er, OPS);
+	set_rules(er, ONLY);
 	engine_rig_settle(er);
 	engine_rig_advance(er, MINUTE, SECOND);
 	engine_rig_mails(er);
@@ -230,7 +283,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ENGINE_TEST(test_ends),          ENGINE_TEST(test_leaves),
-		ENGINE_TEST(test_leaves_beside), ENGINE_TEST(test_is_back),
+		ENGINE_TEST(test_leaves_beside), ENGINE_TEST(test_worse),
+		ENGINE_TEST(test_bounced),       ENGINE_TEST(test_is_back),
 		ENGINE_TEST(test_renamed),
 	};
 
