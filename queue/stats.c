@@ -11,9 +11,11 @@
 #include "queue/queue_impl.h"
 
 #define STATS_TOP         50
-#define STATS_COUNT_ROWS  200  /* a turn */
-#define STATS_SNAPSHOT_MS 2000 /* figures for a scrape are at most so old */
-#define STATS_OLDEST_ROWS 64   /* looked at for a destination's oldest */
+#define STATS_COUNT_ROWS  200 /* a turn */
+#define STATS_OLDEST_ROWS 64  /* looked at for a destination's oldest */
+/* A scrape waits for nobody: it shows what was so at the one before, and has it
+ * looked at anew, but no more often. */
+#define STATS_SNAPSHOT_MS 2000
 
 static const double stats_latency_buckets[] = {
 	0.01, 0.03, 0.1, 0.3, 1, 3, 10, 60, 300, 1800, 3600, 21600, 86400, 0};
