@@ -278,8 +278,15 @@ void
 group_apply(struct engine *e, struct group_edit *ed)
 {
 	struct alert_group *g = ed->group;
+	int64_t due = g->c.due_ms;
 
 	g->c = ed->c;
+	/* What was looked at meanwhile was not yet what it is now. */
+	if (due != ed->had_due_ms) {
+		g->c.due_ms = due;
+		if (ed->want_ms != 0 && (due == 0 || ed->want_ms < due))
+			g->c.due_ms = ed->want_ms;
+	}
 	if (ed->receiver != NULL)
 		g->receiver = ed->receiver;
 	if (ed->is_new || ed->receiver != NULL) {

@@ -327,8 +327,6 @@ void past_mark_noise(struct engine *e, uint64_t id, const char *who,
 
 /* --- engine_route.c: where, and when ---------------------------------------- */
 
-/* While a job is prepared. */
-void group_want(struct engine *e, struct alert_group *g, int64_t when);
 int64_t group_due_for_new(const struct route *r, bool critical, int64_t now);
 void engine_incident_opened(struct engine *e, struct incident *in);
 /* It stays where it is, and is as new to who has not been told. */

@@ -89,8 +89,8 @@ job_new_incident(struct engine *e, const uint8_t *print)
 	return in;
 }
 
-struct group_edit *
-job_group(struct engine *e, struct alert_group *g)
+static struct group_edit *
+job_group_idle(struct engine *e, struct alert_group *g)
 {
 	struct group_edit *ed = g->edit;
 
@@ -99,9 +99,33 @@ job_group(struct engine *e, struct alert_group *g)
 	ed = arena_alloc(&e->job.arena, sizeof(*ed));
 	ed->group = g;
 	ed->c = g->c;
+	ed->had_due_ms = g->c.due_ms;
+	ed->idle = true;
 	g->edit = ed;
 	STAILQ_INSERT_TAIL(&e->job.groups, ed, link);
 	return ed;
+}
+
+struct group_edit *
+job_group(struct engine *e, struct alert_group *g)
+{
+	struct group_edit *ed = job_group_idle(e, g);
+
+	ed->idle = false;
+	return ed;
+}
+
+void
+job_group_want(struct engine *e, struct alert_group *g, int64_t when)
+{
+	struct group_edit *ed = job_group_idle(e, g);
+
+	if (ed->want_ms == 0 || when < ed->want_ms)
+		ed->want_ms = when;
+	if (ed->c.due_ms != 0 && ed->c.due_ms <= when)
+		return;
+	ed->c.due_ms = when;
+	ed->idle = false;
 }
 
 const struct group_core *

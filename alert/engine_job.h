@@ -67,6 +67,10 @@ struct group_edit {
 	struct alert_group *group;
 	struct group_core c;
 	bool is_new, ended;
+	/* Before this, and what the job wants; it may be looked at while that
+	 * is out. */
+	int64_t had_due_ms, want_ms;
+	bool idle; /* what it wants comes no sooner than it was due */
 	const char *receiver; /* a name: it goes there; NULL: as before */
 	uint8_t old_print[GROUP_PRINT]; /* what it had when it goes */
 };
@@ -153,6 +157,8 @@ void job_done(struct engine *e);
 void job_step(struct engine *e);
 struct incident_edit *job_incident(struct engine *e, struct incident *in);
 struct group_edit *job_group(struct engine *e, struct alert_group *g);
+/* It is to be looked at, at WHEN at the latest. */
+void job_group_want(struct engine *e, struct alert_group *g, int64_t when);
 /* With at least SLOTS. */
 struct notice_edit *job_notice(struct engine *e, struct notice *n,
 			       uint32_t slots);

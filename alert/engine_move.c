@@ -113,9 +113,9 @@ route_moved(struct engine *e, const struct incident *in,
 		if (labels_equal(&labels, group) && group_is_left(e, g, in) &&
 		    group_move(e, g, node->receiver, print)) {
 			/* Who is told only there hears of it soon. */
-			group_want(e, g,
-				   engine_now(e) +
-					   node->group_wait_critical_ms);
+			job_group_want(e, g,
+				       engine_now(e) +
+					       node->group_wait_critical_ms);
 			return g;
 		}
 	}

@@ -272,6 +272,15 @@ core_move(struct group_core *c, int64_t moved)
 }
 
 static void
+edit_move(struct group_edit *ed, int64_t moved)
+{
+	int64_t *const times[] = {&ed->had_due_ms, &ed->want_ms};
+
+	core_move(&ed->c, moved);
+	times_move(times, sizeof(times) / sizeof(times[0]), moved);
+}
+
+static void
 flushed_move(struct flush_group *fg, int64_t moved)
 {
 	int64_t *const times[] = {&fg->due_ms, &fg->had_due_ms, &fg->repeat_ms,
@@ -288,7 +297,7 @@ group_move(struct alert_group *g, int64_t moved)
 
 	core_move(&g->c, moved);
 	if (g->edit != NULL)
-		core_move(&g->edit->c, moved);
+		edit_move(g->edit, moved);
 	if (g->flushed != NULL)
 		flushed_move(g->flushed, moved);
 	times_move(times, sizeof(times) / sizeof(times[0]), moved);

@@ -260,7 +260,8 @@ job_seal(struct engine *e)
 		if (!in->idle)
 			seal_incident(e, in);
 	STAILQ_FOREACH (g, &e->job.groups, link)
-		seal_group(e, g);
+		if (!g->idle)
+			seal_group(e, g);
 	STAILQ_FOREACH (n, &e->job.notices, link)
 		seal_notice(e, n);
 }

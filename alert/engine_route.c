@@ -193,15 +193,6 @@ route_incident(struct engine *e, struct incident *in, struct route **ret)
 
 /* --- when ---------------------------------------------------------------------- */
 
-void
-group_want(struct engine *e, struct alert_group *g, int64_t when)
-{
-	const struct group_core *c = job_group_core(g);
-
-	if (c->due_ms == 0 || when < c->due_ms)
-		job_group(e, g)->c.due_ms = when;
-}
-
 /* From when G tells again what can wait; 0: at any time. What it told in the
  * future it told before the clock was set back. */
 static int64_t
@@ -243,8 +234,9 @@ engine_incident_opened(struct engine *e, struct incident *in)
 	size_t n = route_incident(e, in, &v);
 
 	for (size_t i = 0; i < n; i++)
-		group_want(e, v[i].group,
-			   group_due_for_new(&v[i], critical, engine_now(e)));
+		job_group_want(
+			e, v[i].group,
+			group_due_for_new(&v[i], critical, engine_now(e)));
 }
 
 /* By which IN came to the group of LINK. */
@@ -266,7 +258,7 @@ engine_incident_anew(struct engine *e, struct incident *in)
 		struct route r = link_route(&in->links[i]);
 
 		if (r.node != NULL)
-			group_want(
+			job_group_want(
 				e, r.group,
 				group_due_for_new(&r, critical, engine_now(e)));
 	}
@@ -320,7 +312,7 @@ engine_incident_over(struct engine *e, struct incident *in, bool holds)
 		if (r.node != NULL && group_has_open(r.group, in) &&
 		    route_interval_ends(&r, now) > when)
 			when = route_interval_ends(&r, now);
-		group_want(e, r.group, when);
+		job_group_want(e, r.group, when);
 	}
 }
 
@@ -382,10 +374,11 @@ reroute_one(struct engine *e, struct incident *in)
 		return;
 	for (size_t i = 0; i < n; i++)
 		if (incident_link(in, v[i].group) == NULL)
-			group_want(e, v[i].group,
-				   group_due_for_new(
-					   &v[i], incident_is_critical(e, in),
-					   engine_now(e)));
+			job_group_want(
+				e, v[i].group,
+				group_due_for_new(&v[i],
+						  incident_is_critical(e, in),
+						  engine_now(e)));
 }
 
 static int

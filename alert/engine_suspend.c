@@ -360,7 +360,7 @@ bounced_again(struct engine *e, struct notice *n)
 		return;
 	if (wait < BOUNCED_AGAIN)
 		wait = BOUNCED_AGAIN;
-	group_want(e, n->group, now + wait);
+	job_group_want(e, n->group, now + wait);
 }
 
 /* They were told nothing of that. What the message says that is in the queue

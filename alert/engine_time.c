@@ -152,7 +152,7 @@ lapse_steady(struct engine *e, struct incident *in)
 	job_history(e, in, HISTORY_STEADY, "", "%s",
 		    incident_state_names[in->c.state]);
 	for (size_t i = 0; i < in->nlinks; i++)
-		group_want(e, in->links[i].group, now);
+		job_group_want(e, in->links[i].group, now);
 }
 
 static void

@@ -155,6 +155,54 @@ test_leaves_beside(void **state)
 	assert_int_equal(er->e->groups->n, 1);
 }
 
+/* --- one comes as its group is told ------------------------------------------------ */
+
+/* They have nothing to say, and it comes too late for that look. */
+static void
+test_joins(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_fire(er, A);
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	advance_to_due(er);
+	post(er, B);
+	job_step(er->e);
+	assert_true(is_out(er->e));
+	engine_turn(er->e);
+	assert_int_equal(er->e->nflushes, 1);
+	engine_rig_settle(er);
+	engine_rig_advance(er, 29 * SECOND, SECOND);
+	assert_told(er, "");
+	engine_rig_advance(er, 2 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +b\n");
+}
+
+/* The same of a recovery. */
+static void
+test_ends_meanwhile(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+	engine_rig_fire(er, B);
+	engine_rig_resolve(er, B);
+	engine_rig_advance(er, 30 * SECOND, SECOND);
+	advance_to_due(er);
+	engine_rig_post(
+		er, &(struct engine_alert){.labels = A, .resolved = true}, 1);
+	job_step(er->e);
+	assert_true(is_out(er->e));
+	engine_turn(er->e);
+	assert_int_equal(er->e->nflushes, 1);
+	engine_rig_settle(er);
+	engine_rig_advance(er, 3 * MINUTE, SECOND);
+	assert_told(er, "anna recovery Disk: -a\n");
+}
+
 /* --- what was told changes -------------------------------------------------------- */
 
 #define ONLY                                                                   \
@@ -282,9 +330,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ENGINE_TEST(test_ends),          ENGINE_TEST(test_leaves),
-		ENGINE_TEST(test_leaves_beside), ENGINE_TEST(test_worse),
-		ENGINE_TEST(test_bounced),       ENGINE_TEST(test_is_back),
+		ENGINE_TEST(test_ends),
+		ENGINE_TEST(test_leaves),
+		ENGINE_TEST(test_leaves_beside),
+		ENGINE_TEST(test_worse),
+		ENGINE_TEST(test_joins),
+		ENGINE_TEST(test_ends_meanwhile),
+		ENGINE_TEST(test_bounced),
+		ENGINE_TEST(test_is_back),
 		ENGINE_TEST(test_renamed),
 	};
 
