@@ -2,6 +2,8 @@
  * What comes between a look at a group and its commit, or while a job is out:
  * nobody is told twice, and nothing is lost.
  */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -326,6 +328,36 @@ test_renamed(void **state)
 	assert_told(er, "anna recovery Disk: -a\nboss recovery Disk: -a\n");
 }
 
+#define MANY 3000
+
+/* It is stopped between the pieces of a reload. */
+static void
+test_stops(void **state)
+{
+	struct engine_rig *er = *state;
+	static struct engine_alert v[MANY];
+	static char labels[MANY][40];
+
+	engine_rig_rules(er, ONLY);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(labels[i], sizeof(labels[i]), "alertname=N host=h%d",
+			 i);
+		v[i] = (struct engine_alert){.labels = labels[i]};
+	}
+	assert_int_equal(engine_rig_take(er, v, MANY), 0);
+	engine_rig_advance(er, 3 * MINUTE, SECOND);
+	assert_int_equal(er->nmails, 1);
+	er->nmails = 0;
+	set_rules(er, BACKED("team"));
+	turn_until(er, is_out);
+	engine_rig_post(er, &(struct engine_alert){.labels = A}, 1);
+	engine_rig_close(er);
+	assert_int_equal(er->result, -ESHUTDOWN);
+	engine_rig_open(er);
+	engine_rig_advance(er, 10 * MINUTE, 10 * SECOND);
+	assert_told(er, "");
+}
+
 int
 main(void)
 {
@@ -339,6 +371,7 @@ main(void)
 		ENGINE_TEST(test_bounced),
 		ENGINE_TEST(test_is_back),
 		ENGINE_TEST(test_renamed),
+		ENGINE_TEST(test_stops),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
