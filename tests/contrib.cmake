@@ -13,7 +13,7 @@ add_test(NAME contrib.container-chroot
          COMMAND ${Python3_EXECUTABLE} ${contrib}/container_test.py
                  ${CMAKE_BINARY_DIR} --slow)
 set_tests_properties(contrib.container-chroot PROPERTIES
-                     LABELS slow TIMEOUT 900 SKIP_RETURN_CODE 77)
+                     LABELS "slow;plain" TIMEOUT 900 SKIP_RETURN_CODE 77)
 set_tests_properties(contrib.container contrib.container-chroot PROPERTIES
   ENVIRONMENT "BELFRY_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
 # belfry_contrib_test(name script arguments...)
