@@ -125,6 +125,8 @@ void mute_was_said(struct engine *e, int result);
 
 /* engine_look.c */
 void look_group(struct flush_group *fg);
+/* Whom FG tells. */
+void look_targets(struct flush_group *fg);
 /* When the escalation comes to the step that follows STEPS, by its clock; 0:
  * never. */
 int64_t group_step_at(const struct engine *e, const struct alert_group *g,
@@ -165,6 +167,9 @@ struct alert_group *route_moved(struct engine *e, const struct incident *in,
 				const struct rules_node *node,
 				const struct labels *group,
 				const uint8_t *print);
+/* Whose receiver is no more, and who is told by another one now, is that one's;
+ * a start finds that out anew. */
+void look_followed(struct flush_group *fg);
 /* N is about to be made, and its group went to another receiver meanwhile. */
 void notice_follow(struct engine *e, struct notice *n);
 

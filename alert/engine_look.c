@@ -410,7 +410,7 @@ add_receiver(struct flush_group *fg, const struct rules_receiver *receiver,
 
 /* The receiver's own; those of the escalation's steps so far; and those who are
  * told instead of others, from when they are. */
-static void
+void
 look_targets(struct flush_group *fg)
 {
 	const struct rules_node *node = fg->g->node;
@@ -534,6 +534,7 @@ look_group(struct flush_group *fg)
 	}
 	look_clock(fg);
 	look_remind(fg);
+	look_followed(fg);
 	look_notices(fg);
 	/* Most that are looked at have nothing to say. */
 	if (fg->why != 0 || fg->quiet) {

@@ -122,6 +122,38 @@ route_moved(struct engine *e, const struct incident *in,
 	return NULL;
 }
 
+/* Is one told for a receiver that is no more? */
+static bool
+fg_has_lost(const struct flush_group *fg)
+{
+	const struct rules *rules = fg->flush->e->rules;
+
+	for (uint32_t i = 0; i < fg->g->nnotices; i++)
+		if (rules_receiver(rules, fg->g->notices[i]->receiver) == NULL)
+			return true;
+	return false;
+}
+
+void
+look_followed(struct flush_group *fg)
+{
+	struct engine *e = fg->flush->e;
+
+	if (!fg_has_lost(fg))
+		return;
+	look_targets(fg);
+	for (uint32_t i = 0; i < fg->g->nnotices; i++) {
+		struct notice *n = fg->g->notices[i];
+
+		if (rules_receiver(e->rules, n->receiver) != NULL)
+			continue;
+		for (size_t k = 0; k < fg->ntargets; k++)
+			if (notice_is_to(n, &fg->targets[k].to, 1))
+				n->receiver = engine_name(
+					e, fg->targets[k].receiver->name);
+	}
+}
+
 void
 notice_follow(struct engine *e, struct notice *n)
 {

@@ -198,6 +198,41 @@ test_goes_on(void **state)
 	assert_told(er, "boss fallback Load: +c\n");
 }
 
+#define STEP_BACKED(name)                                                      \
+	"own: []\nreceivers:\n"                                                \
+	"- {name: ops, mail: [anna@example.org]}\n"                            \
+	"- {name: " name ", mail: [boss@example.org], fallback: {receiver: "   \
+	"chief, after: 20m}}\n"                                                \
+	"- {name: chief, mail: [carl@example.org]}\n"                          \
+	"route: {receiver: ops, escalate: [{after: 1h, receiver: " name        \
+	"}]}\n"
+
+/* The receiver of a step is called otherwise: its fallback is as before. */
+static void
+test_step(void **state)
+{
+	(void)state;
+	for (enum how how = RELOADED; how < NHOW; how++) {
+		struct engine_rig er;
+
+		print_message("%s\n", hows[how]);
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, STEP_BACKED("boss"));
+		engine_rig_fire(&er, A);
+		engine_rig_advance(&er, 59 * MINUTE, 10 * SECOND);
+		assert_told(&er, "anna firing Disk: +a\n");
+		er.far = FAR_DOWN;
+		er.only = "boss@example.org";
+		engine_rig_advance(&er, 10 * MINUTE, 10 * SECOND);
+		reload(&er, STEP_BACKED("head"), how);
+		engine_rig_advance(&er, 5 * MINUTE, 10 * SECOND);
+		assert_told(&er, "");
+		engine_rig_advance(&er, 20 * MINUTE, 10 * SECOND);
+		assert_told(&er, "carl fallback Disk: +a\n");
+		engine_rig_done(&er);
+	}
+}
+
 /* --- a full disk ----------------------------------------------------------------- */
 
 static const struct {
@@ -266,11 +301,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_told),
-		cmocka_unit_test(test_on_its_way),
-		ENGINE_TEST(test_held),
-		ENGINE_TEST(test_goes_on),
-		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_told), cmocka_unit_test(test_on_its_way),
+		ENGINE_TEST(test_held),      ENGINE_TEST(test_goes_on),
+		cmocka_unit_test(test_step), cmocka_unit_test(test_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
