@@ -183,6 +183,14 @@ act_prepare(struct engine *e, struct work *w)
 	return r;
 }
 
+/* It is over, and has left memory: is that where it is to be marked? */
+static bool
+act_is_past(const struct engine *e, const struct act *a, int result)
+{
+	return result == -ENOENT && a->act == ENGINE_NOISE && a->group == 0 &&
+	       !e->stopping;
+}
+
 static void
 act_done(struct engine *e, struct work *w, int result)
 {
@@ -194,7 +202,10 @@ act_done(struct engine *e, struct work *w, int result)
 		if (g != NULL)
 			group_look_soon(e, g);
 	}
-	if (a->done != NULL)
+	if (act_is_past(e, a, result))
+		past_mark_noise(e, a->incident, a->who, a->note, a->done,
+				a->arg);
+	else if (a->done != NULL)
 		a->done(a->arg, result);
 	free(a->looks);
 	free(a->who);
@@ -228,11 +239,7 @@ void
 engine_act(struct engine *e, enum engine_act act, uint64_t incident,
 	   const char *who, const char *note, engine_done_fn *done, void *arg)
 {
-	if (act == ENGINE_NOISE && e->loaded && !e->stopping &&
-	    engine_find_id(e, incident) == NULL)
-		past_mark_noise(e, incident, who, note, done, arg);
-	else
-		act_submit(e, act, incident, 0, 0, who, note, done, arg);
+	act_submit(e, act, incident, 0, 0, who, note, done, arg);
 }
 
 void

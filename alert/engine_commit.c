@@ -67,6 +67,7 @@ intent_begin(struct engine *e, struct intent *it)
 	if (it->is_new)
 		notice_follow(e, it->notice);
 	ed->is_new = it->is_new;
+	ed->c.flags &= (uint8_t)~NOTICE_AGAIN;
 	ed->intent = it->lead;
 	it->edited = true;
 	return ed;
@@ -118,7 +119,6 @@ intent_edit_written(struct engine *e, struct intent *it, uint32_t seq)
 	if (c->root_seq == 0)
 		utf8_copy(it->lead->letter->notice->group_subject, c->subject,
 			  sizeof(c->subject));
-	suspend_probes(e, it->notice);
 	flush_history(e, it);
 }
 

@@ -136,6 +136,8 @@ intent_done(struct intent *it, int result)
 	if (it->notice->c.message == 0)
 		return;
 	it->notice->deferred = false;
+	if (it->tells)
+		suspend_probes(fg->flush->e, it->notice);
 	if (it->lead != it && it->tells)
 		notice_share(it->lead->notice, it->notice);
 	for (uint32_t i = 0; i < it->n; i++)
@@ -158,10 +160,13 @@ fg_was_skipped(const struct flush_group *fg)
 static bool
 fg_is_untold(const struct flush_group *fg, int result)
 {
-	for (size_t k = 0; k < fg->nintents; k++)
-		if (fg->intents[k]->tells &&
-		    (result < 0 || !fg->intents[k]->lead->published))
+	for (size_t k = 0; k < fg->nintents; k++) {
+		const struct intent *it = fg->intents[k];
+
+		if (it->untold ||
+		    (it->tells && (result < 0 || !it->lead->published)))
 			return true;
+	}
 	return false;
 }
 

@@ -396,6 +396,8 @@ void suspend_probes(struct engine *e, const struct notice *n);
 void suspend_failed(struct engine *e, struct notice *n, const char *dsn,
 		    const char *words);
 void suspend_worked(struct engine *e, struct notice *n);
+/* The job where one of them worked is over. */
+void suspends_done(struct engine *e, int result);
 int suspend_load(struct engine *e, uint64_t id, const void *value, size_t len);
 size_t suspend_count(const struct engine *e);
 /* The rules are new: those that are in no receiver any more go. */

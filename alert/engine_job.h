@@ -110,6 +110,7 @@ struct intent {
 	bool published;          /* the lead's PUBLISH was written */
 	bool falls_back;         /* somebody else is told instead */
 	bool cancelled;          /* those whose mail it is can't come along */
+	bool untold;             /* ... and it was to tell something */
 	bool edited;             /* the notice's next state is in the job */
 	uint64_t seen_version;   /* the notice's, when this was made */
 	bool critical;

@@ -101,7 +101,7 @@ outcome_reached(struct engine *e, struct notice *n)
 	if (!notice_waits(n))
 		return;
 	outcome_told(ed);
-	c->flags |= NOTICE_REACHED;
+	c->flags |= NOTICE_REACHED | NOTICE_AGAIN;
 	c->told_ms = c->published_ms;
 	c->told_seq = c->seq;
 	c->flags &= (uint8_t) ~(NOTICE_FAILED | NOTICE_FELL_BACK);
@@ -137,6 +137,7 @@ outcome_failed(struct engine *e, struct notice *n)
 		ed->both[i] &= TOLD_MASK | TOLD_HELD;
 	}
 	ed->c.message = 0;
+	ed->c.flags &= (uint8_t)~NOTICE_AGAIN;
 	ed->c.flags |= NOTICE_FAILED;
 }
 
@@ -218,6 +219,7 @@ outcome_done(struct engine *e, struct work *w, int result)
 {
 	struct outcome *o = (struct outcome *)w;
 
+	suspends_done(e, result);
 	for (size_t i = 0; i < o->nlooks; i++) {
 		struct alert_group *g = group_find_id(e, o->looks[i]);
 

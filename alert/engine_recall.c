@@ -32,6 +32,7 @@ static void
 recall_cancel(struct intent *it)
 {
 	it->cancelled = true;
+	it->untold |= it->tells;
 	it->tells = false;
 	it->old_message = 0;
 }

@@ -28,6 +28,7 @@ struct suspended {
 	uint8_t channel;
 	const char *address; /* a name */
 	int64_t until_ms, probed_ms;
+	bool going;  /* its record goes with the job, and it with that */
 	char *words; /* owned */
 	char key[];  /* channel and address */
 };
@@ -167,7 +168,19 @@ suspend_forget(struct engine *e, struct suspended *s)
 
 	p->what = PUT_DELETE;
 	p->any = true;
-	suspend_drop(e, s);
+	s->going = true;
+}
+
+void
+suspends_done(struct engine *e, int result)
+{
+	struct suspended *s, *next;
+
+	HASH_ITER(hh, e->suspended, s, next)
+	if (s->going && result == 0)
+		suspend_drop(e, s);
+	else
+		s->going = false;
 }
 
 static int
@@ -185,8 +198,7 @@ forget_prepare(struct engine *e, struct work *w)
 static void
 forget_done(struct engine *e, struct work *w, int result)
 {
-	(void)e;
-	(void)result;
+	suspends_done(e, result);
 	free(w);
 }
 
@@ -243,6 +255,7 @@ suspend_begin(struct engine *e, const struct notice *n, const char *words)
 	}
 	free(s->words);
 	s->words = xstrndup(words, HISTORY_TEXT_MAX);
+	s->going = false;
 	s->until_ms = engine_now(e) + SUSPEND_MS;
 	s->probed_ms = 0;
 	suspend_put(e, s);
@@ -377,6 +390,7 @@ bounced_forget(struct engine *e, struct bounced *b, struct notice *n)
 		job_history(e, n->group->v[i].incident, HISTORY_FAILED, "",
 			    "mail %s: it came back: %s", n->address, b->words);
 	}
+	ed->c.flags &= (uint8_t)~NOTICE_AGAIN;
 	ed->c.flags |= NOTICE_FAILED;
 	metric_outcome(e, n, false);
 	suspend_failed(e, n, b->dsn, b->words);

@@ -131,7 +131,7 @@ throttle_look(struct flush_group *fg)
 		g->node != NULL ? g->node->receiver : NULL;
 
 	/* Of what was to be in a digest, nothing is to be said any more. */
-	if (!fg->tells && g->held_ms <= fg->flush->now)
+	if (!fg->tells && fg->due_ms == 0 && g->held_ms <= fg->flush->now)
 		g->held_ms = 0;
 	if (r == NULL || r->limit.n == 0 || !throttle_counts(fg))
 		return;

@@ -58,6 +58,8 @@ enum notice_flag {
 	NOTICE_RAISED = 1 << 3,    /* an alert of Belfry's own says so */
 	NOTICE_CRITICAL = 1 << 2,  /* MESSAGE tells of something critical */
 	NOTICE_REACHED = 1 << 4,   /* some heard what MESSAGE says */
+	NOTICE_AGAIN = 1 << 5,     /* it was accepted, and since then nothing
+				    * was said */
 };
 
 #define NOTICE_JOINED_MAX 4 /* remembered */

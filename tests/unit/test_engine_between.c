@@ -71,6 +71,22 @@ set_rules(struct engine_rig *er, const char *yaml)
 	engine_set_rules(er->e, er->rules);
 }
 
+/* What waits is out. */
+static void
+begin_job(struct engine_rig *er)
+{
+	job_step(er->e);
+	assert_true(is_out(er->e));
+}
+
+/* The group that is due is being told. */
+static void
+begin_flush(struct engine_rig *er)
+{
+	engine_turn(er->e);
+	assert_int_equal(er->e->nflushes, 1);
+}
+
 /* Until the time of the only group has come. */
 static void
 advance_to_due(struct engine_rig *er)
@@ -95,8 +111,7 @@ test_ends(void **state)
 	engine_rig_advance(er, 30 * SECOND, SECOND);
 	advance_to_due(er);
 	post(er, A);
-	engine_turn(er->e);
-	assert_int_equal(er->e->nflushes, 1);
+	begin_flush(er);
 	engine_rig_settle(er);
 	engine_rig_advance(er, MINUTE, SECOND);
 	assert_told(er, "anna firing Disk: +a\n");
@@ -170,10 +185,8 @@ test_joins(void **state)
 	engine_rig_advance(er, 30 * SECOND, SECOND);
 	advance_to_due(er);
 	post(er, B);
-	job_step(er->e);
-	assert_true(is_out(er->e));
-	engine_turn(er->e);
-	assert_int_equal(er->e->nflushes, 1);
+	begin_job(er);
+	begin_flush(er);
 	engine_rig_settle(er);
 	engine_rig_advance(er, 29 * SECOND, SECOND);
 	assert_told(er, "");
@@ -196,10 +209,8 @@ test_ends_meanwhile(void **state)
 	advance_to_due(er);
 	engine_rig_post(
 		er, &(struct engine_alert){.labels = A, .resolved = true}, 1);
-	job_step(er->e);
-	assert_true(is_out(er->e));
-	engine_turn(er->e);
-	assert_int_equal(er->e->nflushes, 1);
+	begin_job(er);
+	begin_flush(er);
 	engine_rig_settle(er);
 	engine_rig_advance(er, 3 * MINUTE, SECOND);
 	assert_told(er, "anna recovery Disk: -a\n");
@@ -234,10 +245,8 @@ test_worse(void **state)
 	advance_to_second(er, &a);
 	a.labels = A " severity=critical";
 	engine_rig_post(er, &a, 1);
-	job_step(er->e);
-	assert_true(is_out(er->e));
-	engine_turn(er->e);
-	assert_int_equal(er->e->nflushes, 1);
+	begin_job(er);
+	begin_flush(er);
 	engine_rig_settle(er);
 	engine_rig_advance(er, MINUTE, SECOND);
 	assert_told(er, "anna more Disk: +a +b\n");
@@ -253,10 +262,8 @@ test_bounced(void **state)
 	advance_to_second(er, &a);
 	engine_bounced(er->e, er->e->groups->id, 1, "anna@example.org", "5.2.2",
 		       "full", engine_rig_answered, er);
-	job_step(er->e);
-	assert_true(is_out(er->e));
-	engine_turn(er->e);
-	assert_int_equal(er->e->nflushes, 1);
+	begin_job(er);
+	begin_flush(er);
 	engine_rig_settle(er);
 	engine_rig_advance(er, MINUTE, SECOND);
 	assert_told(er, "anna firing Disk: +a +b\n");
@@ -310,8 +317,7 @@ test_renamed(void **state)
 	engine_rig_rules(er, BACKED("ops"));
 	engine_rig_fire(er, A);
 	advance_to_due(er);
-	engine_turn(er->e);
-	assert_int_equal(er->e->nflushes, 1);
+	begin_flush(er);
 	set_rules(er, BACKED("team"));
 	er->far = FAR_DOWN;
 	er->only = "anna@example.org";
@@ -358,6 +364,61 @@ test_stops(void **state)
 	assert_told(er, "");
 }
 
+/* --- it leaves ------------------------------------------------------------------- */
+
+/* What was worth no message leaves memory while somebody says so. */
+static void
+test_noise(void **state)
+{
+	struct engine_rig *er = *state;
+	uint64_t id;
+
+	engine_rig_fire(er, A);
+	engine_rig_resolve(er, A);
+	id = engine_rig_id(er, A);
+	engine_rig_advance(er, 59 * MINUTE, SECOND);
+	while (!is_out(er->e)) {
+		clock_advance(er->rig.clock, SECOND);
+		engine_turn(er->e);
+		job_step(er->e);
+	}
+	assert_true(er->e->incidents->edit->past);
+	engine_act(er->e, ENGINE_NOISE, id, "anna", "", engine_rig_answered,
+		   er);
+	engine_rig_settle(er);
+	assert_int_equal(er->result, 0);
+	assert_int_equal(engine_rig_state(er, A), -1);
+	assert_non_null(strstr(engine_rig_history(er, id), "noise"));
+}
+
+/* It is stopped after an outcome came, before that is looked at: who was told of
+ * the first while the second joined hears of that, too. */
+static void
+test_stops_after_outcome(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, "own: []\nreceivers:\n"
+			     "- {name: ops, mail: [anna@example.org, "
+			     "ben@example.org]}\n"
+			     "route: {receiver: ops}\n");
+	er->far = FAR_SLOW;
+	er->only = "anna@example.org";
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_told(er, "ben firing Disk: +a\n");
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, 6 * MINUTE, SECOND);
+	assert_told(er, "ben more Disk: +b a\n");
+	er->far = FAR_TAKES;
+	engine_rig_hand(er);
+	turn_until(er, is_out);
+	engine_rig_close(er);
+	engine_rig_open(er);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "anna firing Disk: +a\nanna more Disk: +b a\n");
+}
+
 int
 main(void)
 {
@@ -372,6 +433,8 @@ main(void)
 		ENGINE_TEST(test_is_back),
 		ENGINE_TEST(test_renamed),
 		ENGINE_TEST(test_stops),
+		ENGINE_TEST(test_noise),
+		ENGINE_TEST(test_stops_after_outcome),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
