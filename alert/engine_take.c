@@ -302,6 +302,15 @@ take_ended(struct engine *e, struct incident *in)
 	job_history(e, in, HISTORY_RESOLVED, "", "said %s", in->source->name);
 }
 
+/* Is the expiry that the record of C has no longer good enough for the next
+ * life? AT is what it is now. */
+static bool
+taken_expires_otherwise(const struct incident_core *c, int64_t at)
+{
+	return (c->expires_ms == 0) != (at == 0) ||
+	       at - c->expires_ms > ENGINE_COARSE_MS;
+}
+
 /* False: it says something new, for which there is no room. That it still fires
  * is known then. */
 static bool
@@ -332,7 +341,8 @@ take_firing(struct engine *e, struct taken *a, int64_t now)
 		take_reopen(e, in, a, now);
 	else if (moved)
 		engine_incident_opened(e, in);
-	else if (now - c->updated_ms >= ENGINE_COARSE_MS)
+	else if (now - c->updated_ms >= ENGINE_COARSE_MS ||
+		 taken_expires_otherwise(c, in->expires_ms))
 		job_incident(e, in);
 	if (in->edit != NULL) {
 		in->edit->c.updated_ms = now;

@@ -327,6 +327,24 @@ test_doubt_ends(void **state)
 	}
 }
 
+/* What was to expire, and fires on without end, does so in the next life. */
+static void
+test_endless(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_alert a = {.labels = A};
+
+	a.ends_ms = clock_wall_ms(er->rig.clock) + 2 * MINUTE;
+	engine_rig_take(er, &a, 1);
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+	restart(er, 0);
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "");
+	assert_int_equal(engine_rig_state(er, A), INCIDENT_OPEN);
+}
+
 /* --- kept ---------------------------------------------------------------------------- */
 
 /* What is over, and its history, goes after `retention`: nothing is left. */
@@ -356,7 +374,7 @@ main(void)
 		ENGINE_TEST(test_same),          ENGINE_TEST(test_vanished),
 		ENGINE_TEST(test_vanished_down), ENGINE_TEST(test_clock),
 		ENGINE_TEST(test_doubt),         ENGINE_TEST(test_doubt_ends),
-		ENGINE_TEST(test_retention),
+		ENGINE_TEST(test_endless),       ENGINE_TEST(test_retention),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
