@@ -329,6 +329,9 @@ void past_mark_noise(struct engine *e, uint64_t id, const char *who,
 
 int64_t group_due_for_new(const struct route *r, bool critical, int64_t now);
 void engine_incident_opened(struct engine *e, struct incident *in);
+/* How long a recovery of M has to last: where routing has left its group, as in
+ * those that it leads to. */
+int64_t member_hold(const struct member *m);
 /* It stays where it is, and is as new to who has not been told. */
 void engine_incident_anew(struct engine *e, struct incident *in);
 /* HOLDS: it may come back soon. */

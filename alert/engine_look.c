@@ -77,13 +77,30 @@ slot_is_open(const struct flush_group *fg, uint32_t slot)
 	return member_is_open(fg_member(fg, slot));
 }
 
+int64_t
+member_hold(const struct member *m)
+{
+	const struct incident *in = m->incident;
+	int64_t hold = 0;
+
+	if (m->node != NULL)
+		return m->node->resolve_hold_ms;
+	for (uint32_t i = 0; i < in->nlinks; i++) {
+		const struct link *link = &in->links[i];
+		const struct rules_node *node = link->group->v[link->slot].node;
+
+		if (node != NULL && node->resolve_hold_ms > hold)
+			hold = node->resolve_hold_ms;
+	}
+	return hold;
+}
+
 /* A recovery that has lasted, or that somebody said. */
 bool
 slot_is_over(const struct flush_group *fg, uint32_t slot)
 {
 	const struct incident_core *c = &fg_member(fg, slot)->incident->c;
-	const struct rules_node *node = fg_member(fg, slot)->node;
-	int64_t hold = node != NULL ? node->resolve_hold_ms : 0;
+	int64_t hold = member_hold(fg_member(fg, slot));
 
 	if (c->state != INCIDENT_RESOLVED)
 		return false;
@@ -489,15 +506,14 @@ look_holds(struct flush_group *fg)
 	const struct rules_node *node = fg->g->node;
 	int64_t soonest = fg->flush->now;
 
-	if (node == NULL || (fg->due_ms != 0 && !(fg->why & WHY_DUE)))
+	if (fg->due_ms != 0 && !(fg->why & WHY_DUE))
 		return;
-	if (fg->loud)
+	if (fg->loud && node != NULL)
 		soonest += node->group_interval_ms;
 	for (uint32_t i = 0; i < fg->n; i++) {
 		const struct incident_core *c = &fg_member(fg, i)->incident->c;
-		const struct rules_node *by = fg_member(fg, i)->node;
 		int64_t when = engine_since(fg->flush->e, c->changed_ms) +
-			       (by != NULL ? by->resolve_hold_ms : 0);
+			       member_hold(fg_member(fg, i));
 
 		if (when < soonest)
 			when = soonest;

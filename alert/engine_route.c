@@ -305,8 +305,8 @@ engine_incident_over(struct engine *e, struct incident *in, bool holds)
 
 	for (size_t i = 0; i < in->nlinks; i++) {
 		struct route r = link_route(&in->links[i]);
-		int64_t hold =
-			holds && r.node != NULL ? r.node->resolve_hold_ms : 0;
+		uint32_t slot = in->links[i].slot;
+		int64_t hold = holds ? member_hold(&r.group->v[slot]) : 0;
 		int64_t when = now + hold;
 
 		if (r.node != NULL && group_has_open(r.group, in) &&

@@ -58,8 +58,7 @@ static const struct {
 	/* Some stay: who goes is told, and nobody hears less. */
 	{"some of them", BOTH("host=\"a\""),
 	 "anna firing Disk: +a\ncarl firing Disk: +a\n",
-	 "anna partly Disk: -a b\nanna recovery Disk: -a -b\n"
-	 "carl recovery Disk: -a\n"},
+	 "anna recovery Disk: -a -b\ncarl recovery Disk: -a\n"},
 	/* Grouped otherwise: it is told again, and ends for all. */
 	{"grouped otherwise", EACH, "anna firing Disk: +a +b\n",
 	 "anna recovery Disk: -a -b\n"},
@@ -297,13 +296,50 @@ test_full_disk(void **state)
 	}
 }
 
+#define OPS_EACH                                                               \
+	"own: []\nreceivers:\n"                                                \
+	"- {name: ops, mail: [anna@example.org]}\n"                            \
+	"route: {receiver: ops, group_by: [host]}\n"
+
+/* In the group that it left a recovery has to last, too. */
+static void
+test_lasts(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, OPS);
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+	engine_rig_rules(er, OPS_EACH);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 10 * SECOND, SECOND);
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "");
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 119 * SECOND, SECOND);
+	assert_told(er, "");
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "anna recovery Disk: -a\nanna recovery Disk: -a\n");
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "");
+	assert_int_equal(engine_rig_rows(er, "gs"), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_told), cmocka_unit_test(test_on_its_way),
-		ENGINE_TEST(test_held),      ENGINE_TEST(test_goes_on),
-		cmocka_unit_test(test_step), cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_on_its_way),
+		ENGINE_TEST(test_held),
+		ENGINE_TEST(test_lasts),
+		ENGINE_TEST(test_goes_on),
+		cmocka_unit_test(test_step),
+		cmocka_unit_test(test_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
