@@ -54,6 +54,12 @@ belfry_unit_test(engine_anew belfry_engine_rig)
 belfry_unit_test(engine_routes belfry_engine_rig)
 belfry_unit_test(engine_moved belfry_engine_rig)
 belfry_unit_test(engine_between belfry_engine_rig)
+belfry_unit_test(engine_random belfry_engine_rig)
+target_sources(test_engine_random PRIVATE unit/engine_turns.c)
+# More seeds.
+add_test(NAME unit.engine_random_many COMMAND test_engine_random)
+set_tests_properties(unit.engine_random_many PROPERTIES LABELS slow
+                     TIMEOUT 600 ENVIRONMENT ENGINE_RANDOM=500)
 belfry_unit_test(engine_undone belfry_engine_rig)
 belfry_unit_test(engine_rate belfry_engine_rig)
 belfry_unit_test(engine_time belfry_engine_rig)
