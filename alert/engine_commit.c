@@ -242,7 +242,7 @@ group_edit_of(struct engine *e, struct flush_group *fg)
 			ed->c.flushed_ms = fg->flush->now;
 	}
 	/* Unless somebody came meanwhile, or fires again. */
-	if (fg->ended && fg->g->n == fg->n && !fg->g->joining &&
+	if (fg->ended && fg->g->n == fg->n && fg->g->joining == 0 &&
 	    fg_is_ended(fg))
 		ed->ended = true;
 }

@@ -124,10 +124,10 @@ struct alert_group {
 	struct notice **notices; /* owned */
 	uint64_t version;
 	struct flush_group *flushed; /* where it is busy */
-	bool busy;       /* a flush of it is being written or committed */
-	bool alone;      /* its last flush failed: the next is without others */
-	bool joining;    /* somebody joins with the job */
-	int64_t look_ms; /* 0: no need to */
+	bool busy;  /* a flush of it is being written or committed */
+	bool alone; /* its last flush failed: the next is without others */
+	uint32_t joining; /* so many join, or stay, with the job */
+	int64_t look_ms;  /* 0: no need to */
 	int64_t later_ms; /* its last flush failed: not before then */
 	int64_t held_ms;  /* its receiver's rate is used up: the digest; 0 */
 	struct due_node due;

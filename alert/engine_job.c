@@ -387,7 +387,7 @@ job_unjoin(struct job *j)
 
 	STAILQ_FOREACH (in, &j->incidents, link)
 		for (uint32_t i = 0; i < in->nroutes; i++)
-			in->routes[i].group->joining = false;
+			in->routes[i].group->joining--;
 }
 
 static void

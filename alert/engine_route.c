@@ -171,6 +171,20 @@ route_note(const struct incident *in, const struct alert_group *g,
 		g->v[link->slot].node = node;
 }
 
+/* Where IN was to stand so far, as what came before in the job says. */
+static void
+route_drop(struct incident *in)
+{
+	struct incident_edit *ed = in->edit;
+
+	if (ed == NULL)
+		return;
+	for (size_t i = 0; i < ed->nroutes; i++)
+		ed->routes[i].group->joining--;
+	ed->routes = NULL;
+	ed->nroutes = 0;
+}
+
 /* IN is to stand where routing says; *RET: its groups. */
 static size_t
 route_incident(struct engine *e, struct incident *in, struct route **ret)
@@ -181,13 +195,14 @@ route_incident(struct engine *e, struct incident *in, struct route **ret)
 
 	for (size_t i = 0; i < n; i++)
 		route_note(in, v[i].group, v[i].node);
+	route_drop(in);
 	if (route_is_same(in, v, n))
 		return n;
 	ed = job_incident_routes(e, in);
 	ed->routes = v;
 	ed->nroutes = (uint32_t)n;
 	for (size_t i = 0; i < n; i++)
-		v[i].group->joining = true;
+		v[i].group->joining++;
 	return n;
 }
 

@@ -364,6 +364,61 @@ test_stops(void **state)
 	assert_told(er, "");
 }
 
+/* --- in one job ------------------------------------------------------------------- */
+
+#define BY_TEAM                                                                \
+	"own: []\nreceivers:\n"                                                \
+	"- {name: ops, mail: [anna@example.org]}\n"                            \
+	"- {name: team, mail: [carl@example.org]}\n"                           \
+	"route: {receiver: ops, routes: [{matchers: ['team=x'], "              \
+	"receiver: team}]}\n"
+
+static const struct {
+	const char *name;
+	bool told; /* before its labels change */
+	const char *then, *over;
+} label_rows[] = {
+	{"of a new one", false, "anna firing Disk: +a\n",
+	 "anna recovery Disk: -a\n"},
+	{"of one that was told", true, "", "anna recovery Disk: -a\n"},
+};
+
+/* Its labels are others, and the same again, in one job: it is nowhere else. */
+static void
+test_labels_back(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(label_rows) / sizeof(label_rows[0]);
+	     i++) {
+		struct engine_rig er;
+		struct engine_alert a = {.key = "a", .labels = A};
+
+		print_message("%s\n", label_rows[i].name);
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, BY_TEAM);
+		if (label_rows[i].told) {
+			engine_rig_take(&er, &a, 1);
+			engine_rig_advance(&er, 40 * SECOND, SECOND);
+			assert_told(&er, "anna firing Disk: +a\n");
+		}
+		engine_rig_post(&er, &a, 1);
+		a.labels = A " team=x";
+		engine_rig_post(&er, &a, 1);
+		a.labels = A;
+		engine_rig_post(&er, &a, 1);
+		engine_rig_settle(&er);
+		engine_rig_advance(&er, 10 * MINUTE, SECOND);
+		assert_told(&er, label_rows[i].then);
+		a.resolved = true;
+		engine_rig_take(&er, &a, 1);
+		engine_rig_advance(&er, 10 * MINUTE, SECOND);
+		assert_told(&er, label_rows[i].over);
+		engine_rig_advance(&er, 5 * HOUR, MINUTE);
+		assert_int_equal(engine_rig_rows(&er, "igs"), 0);
+		engine_rig_done(&er);
+	}
+}
+
 /* --- it leaves ------------------------------------------------------------------- */
 
 /* What was worth no message leaves memory while somebody says so. */
@@ -433,6 +488,7 @@ main(void)
 		ENGINE_TEST(test_is_back),
 		ENGINE_TEST(test_renamed),
 		ENGINE_TEST(test_stops),
+		cmocka_unit_test(test_labels_back),
 		ENGINE_TEST(test_noise),
 		ENGINE_TEST(test_stops_after_outcome),
 	};
