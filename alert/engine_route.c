@@ -369,6 +369,13 @@ reroute_over(struct engine *e, struct incident *in)
 	}
 }
 
+/* Who comes back may have become worse since. */
+static bool
+link_is_new(const struct link *link)
+{
+	return link == NULL || link->group->v[link->slot].flags & MEMBER_LEFT;
+}
+
 static void
 reroute_one(struct engine *e, struct incident *in)
 {
@@ -388,7 +395,7 @@ reroute_one(struct engine *e, struct incident *in)
 	if (job_core(in)->state != INCIDENT_OPEN)
 		return;
 	for (size_t i = 0; i < n; i++)
-		if (incident_link(in, v[i].group) == NULL)
+		if (link_is_new(incident_link(in, v[i].group)))
 			job_group_want(
 				e, v[i].group,
 				group_due_for_new(&v[i],

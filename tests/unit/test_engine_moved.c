@@ -329,17 +329,40 @@ test_lasts(void **state)
 	assert_int_equal(engine_rig_rows(er, "gs"), 0);
 }
 
+/* Worse than what was told there when it comes back. */
+static void
+test_comes_back(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_alert v[] = {
+		{.key = "a", .labels = A " severity=warning"},
+		{.key = "b", .labels = B " severity=warning"},
+	};
+
+	engine_rig_rules(er, OPS);
+	engine_rig_take(er, v, 2);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a +b\n");
+	engine_rig_rules(er, BOTH("host=\"a\""));
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	engine_rig_mails(er);
+	v[0].labels = A " severity=critical";
+	engine_rig_take(er, v, 1);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "anna more Disk: +a\ncarl more Disk: +a\n");
+	engine_rig_rules(er, OPS);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "anna more Disk: +a b\n");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_told),
-		cmocka_unit_test(test_on_its_way),
-		ENGINE_TEST(test_held),
-		ENGINE_TEST(test_lasts),
-		ENGINE_TEST(test_goes_on),
-		cmocka_unit_test(test_step),
-		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_told),  cmocka_unit_test(test_on_its_way),
+		ENGINE_TEST(test_held),       ENGINE_TEST(test_lasts),
+		ENGINE_TEST(test_comes_back), ENGINE_TEST(test_goes_on),
+		cmocka_unit_test(test_step),  cmocka_unit_test(test_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
