@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #define NALERTS 8
 
@@ -61,5 +62,24 @@ static const struct ruleset {
 };
 
 #define NRULESETS (sizeof(rulesets) / sizeof(rulesets[0]))
+
+enum heard { HEARD_NOTHING, HEARD_FIRING, HEARD_STALE, HEARD_OVER };
+
+static const char *const heard_names[] = {"nothing", "firing", "stale", "over"};
+
+/* Whom the rules AT tell of alert I. */
+static inline unsigned
+told_by(size_t at, size_t i)
+{
+	return alerts[i].team[0] == 'd' ? rulesets[at].db : rulesets[at].web;
+}
+
+/* RECEIVER is only in the rules LAST, and not in NEXT. */
+static inline bool
+is_gone(size_t last, size_t next, const char *receiver)
+{
+	return strstr(rulesets[last].yaml, receiver) != NULL &&
+	       strstr(rulesets[next].yaml, receiver) == NULL;
+}
 
 #endif

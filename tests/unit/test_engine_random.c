@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alert/engine_impl.h"
 #include "base/must.h"
 #include "base/xalloc.h"
 #include "tests/unit/engine_rig.h"
@@ -29,10 +30,6 @@
 #define NSTEPS   40
 
 /* --- what there is ---------------------------------------------------------------- */
-
-enum heard { HEARD_NOTHING, HEARD_FIRING, HEARD_STALE, HEARD_OVER };
-
-static const char *const heard_names[] = {"nothing", "firing", "stale", "over"};
 
 struct answer {
 	struct model *m;
@@ -58,6 +55,7 @@ struct model {
 	size_t nmails;
 	struct buf log;
 	bool failed;
+	bool mutes;
 };
 
 static struct model *model; /* whose mails arrive */
@@ -84,13 +82,6 @@ note(struct model *m, const char *format, ...)
 }
 
 /* --- what arrives ------------------------------------------------------------------ */
-
-/* Whom the rules AT tell of alert I. */
-static unsigned
-told_by(size_t at, size_t i)
-{
-	return alerts[i].team[0] == 'd' ? rulesets[at].db : rulesets[at].web;
-}
 
 static void
 hear_word(struct model *m, enum who who, const char *word)
@@ -232,13 +223,6 @@ do_rise(struct model *m)
 	post(m, i, true, 0);
 }
 
-static bool
-is_gone(size_t last, size_t next, const char *receiver)
-{
-	return strstr(rulesets[last].yaml, receiver) != NULL &&
-	       strstr(rulesets[next].yaml, receiver) == NULL;
-}
-
 /* Those of receivers that are gone need not hear of an end, unless these are
  * called otherwise, and nothing else is new. */
 static void
@@ -329,6 +313,7 @@ do_mute(struct model *m)
 {
 	if (draw(m, 2) == 0) {
 		note(m, "mute");
+		m->mutes = true;
 		engine_mute(m->er.e,
 			    clock_wall_ms(m->er.rig.clock) + 10 * MINUTE, "m",
 			    "anna", done, m);
@@ -503,17 +488,49 @@ calm(struct model *m)
 	advance(m, 8 * HOUR, 10 * MINUTE);
 }
 
+/* The next life knows all that, and has nothing to say. */
+static void
+check_restart(struct model *m)
+{
+	size_t told = m->nmails;
+
+	note(m, "restart");
+	engine_rig_close(&m->er);
+	engine_rig_open(&m->er);
+	advance(m, 30 * MINUTE, MINUTE);
+	if (m->nmails != told)
+		wrong(m, "told after a start");
+	check(m);
+}
+
+/* What is over and told leaves nothing; what is stale goes in a day. */
+static void
+check_rest(struct model *m)
+{
+	struct alert_group *g, *next;
+
+	advance(m, 26 * HOUR, HOUR);
+	if (!m->mutes && engine_rig_rows(&m->er, "gs") != 0)
+		wrong(m, "records are left");
+	/* Those of mutes stay. */
+	HASH_ITER(by_id, m->er.e->groups, g, next)
+	if (!(g->c.flags & GROUP_OWN))
+		wrong(m, "a group of %s is left", g->receiver);
+}
+
 static void
 finish(struct model *m)
 {
 	calm(m);
 	check(m);
+	check_restart(m);
 	note(m, "resolve all");
 	for (size_t i = 0; i < NALERTS; i++)
 		post(m, i, false, 0);
 	settle(m);
 	advance(m, 30 * MINUTE, MINUTE);
 	check(m);
+	check_rest(m);
 }
 
 static bool
