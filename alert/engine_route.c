@@ -369,11 +369,19 @@ reroute_over(struct engine *e, struct incident *in)
 	}
 }
 
-/* Who comes back may have become worse since. */
+/* Who comes back may have become worse than somebody was told. */
 static bool
 link_is_new(const struct link *link)
 {
-	return link == NULL || link->group->v[link->slot].flags & MEMBER_LEFT;
+	const struct alert_group *g = link != NULL ? link->group : NULL;
+
+	if (g == NULL)
+		return true;
+	for (uint32_t i = 0; i < g->nnotices; i++)
+		if (told_of(notice_both(g->notices[i], link->slot)) ==
+		    TOLD_LESS)
+			return g->v[link->slot].flags & MEMBER_LEFT;
+	return false;
 }
 
 static void
