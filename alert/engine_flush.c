@@ -228,7 +228,7 @@ flush_free(struct flush *f)
 {
 	for (size_t i = 0; i < f->ngroups; i++)
 		for (size_t k = 0; k < f->groups[i]->nintents; k++)
-			intent_free(f->e, f->groups[i]->intents[k]);
+			intent_free(f->groups[i]->intents[k]);
 	arena_done(&f->arena);
 	free(f->groups);
 	free(f);

@@ -189,7 +189,7 @@ void intents_hold(struct flush_group *fg);
 /* N's message, which tells others, too, is to be taken back: FG, its group's,
  * says anew what it said. */
 bool intent_join_recall(struct flush_group *fg, struct notice *n);
-void intent_free(struct engine *e, struct intent *it);
+void intent_free(struct intent *it);
 
 /* engine_recall.c: whose message is to be taken back, and tells others, too. */
 void flush_recall(struct flush *f);

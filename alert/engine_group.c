@@ -212,6 +212,12 @@ group_drop_notice(struct engine *e, struct alert_group *g,
 		}
 }
 
+bool
+notice_is_to(const struct notice *n, const struct target *t)
+{
+	return n->channel == t->channel && strcmp(n->address, t->address) == 0;
+}
+
 void
 notice_apply(struct engine *e, struct notice_edit *ed)
 {

@@ -277,6 +277,8 @@ int64_t engine_retention(const struct engine *e);
 /* --- engine_group.c: groups and notices in memory ---------------------------- */
 
 void group_free(struct alert_group *g);
+/* Is it T that N tells? */
+bool notice_is_to(const struct notice *n, const struct target *t);
 void group_forget(struct engine *e, struct alert_group *g);
 void group_apply(struct engine *e, struct group_edit *ed);
 /* When it is looked at next. */

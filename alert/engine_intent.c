@@ -275,9 +275,8 @@ intent_new(struct flush_group *fg, struct notice *n, bool is_new)
 }
 
 void
-intent_free(struct engine *e, struct intent *it)
+intent_free(struct intent *it)
 {
-	(void)e;
 	free(it->both);
 	must(it->publish == NULL);
 	if (it->letter != NULL)
@@ -335,11 +334,11 @@ intent_make(struct flush_group *fg, struct notice *n, bool is_new, bool current)
 	} else if (!s.marked && !s.forgets && !falls_back) {
 		if (again)
 			n->deferred = false;
-		intent_free(e, it);
+		intent_free(it);
 		return NULL;
 	}
 	if (is_new && !it->tells) {
-		intent_free(e, it);
+		intent_free(it);
 		return NULL;
 	}
 	return it;
@@ -362,8 +361,7 @@ fg_find_notice(const struct flush_group *fg, const struct target *t)
 	for (uint32_t i = 0; i < fg->g->nnotices; i++) {
 		struct notice *n = fg->g->notices[i];
 
-		if (n->channel == t->channel &&
-		    strcmp(n->address, t->address) == 0)
+		if (notice_is_to(n, t))
 			return n;
 	}
 	return NULL;
@@ -408,8 +406,7 @@ static bool
 fg_is_target(const struct flush_group *fg, const struct notice *n)
 {
 	for (size_t i = 0; i < fg->ntargets; i++)
-		if (fg->targets[i].to.channel == n->channel &&
-		    strcmp(fg->targets[i].to.address, n->address) == 0)
+		if (notice_is_to(n, &fg->targets[i].to))
 			return true;
 	return false;
 }
@@ -536,7 +533,7 @@ intents_hold(struct flush_group *fg)
 		struct intent *it = fg->intents[i];
 
 		if (it->tells && notice_waits(it->notice)) {
-			intent_free(fg->flush->e, it);
+			intent_free(it);
 			continue;
 		}
 		if (it->tells)

@@ -19,8 +19,6 @@
 #include "alert/notice.h"
 #include "queue/teller.h"
 
-struct alert_group;
-struct notice;
 struct rules_node;
 struct engine;
 

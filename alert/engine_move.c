@@ -50,11 +50,10 @@ group_is_left(struct engine *e, const struct alert_group *g,
 }
 
 static bool
-notice_is_to(const struct notice *n, const struct target *v, size_t nv)
+notice_is_among(const struct notice *n, const struct target *v, size_t nv)
 {
 	for (size_t i = 0; i < nv; i++)
-		if (v[i].channel == n->channel &&
-		    strcmp(v[i].address, n->address) == 0)
+		if (notice_is_to(n, &v[i]))
 			return true;
 	return false;
 }
@@ -66,10 +65,10 @@ group_tells(const struct alert_group *g, const struct target *v, size_t nv)
 	const struct flush_group *fg = g->flushed;
 
 	for (uint32_t i = 0; i < g->nnotices; i++)
-		if (notice_is_to(g->notices[i], v, nv))
+		if (notice_is_among(g->notices[i], v, nv))
 			return true;
 	for (size_t i = 0; fg != NULL && i < fg->nintents; i++)
-		if (notice_is_to(fg->intents[i]->notice, v, nv))
+		if (notice_is_among(fg->intents[i]->notice, v, nv))
 			return true;
 	return false;
 }
@@ -91,7 +90,7 @@ group_move(struct engine *e, struct alert_group *g,
 		struct notice *n = g->notices[i];
 
 		if (strcmp(n->receiver, g->receiver) == 0 &&
-		    notice_is_to(n, to, nto))
+		    notice_is_among(n, to, nto))
 			job_notice(e, n, 0)->receiver = g->edit->receiver;
 	}
 	return true;
@@ -148,7 +147,7 @@ look_followed(struct flush_group *fg)
 		if (rules_receiver(e->rules, n->receiver) != NULL)
 			continue;
 		for (size_t k = 0; k < fg->ntargets; k++)
-			if (notice_is_to(n, &fg->targets[k].to, 1))
+			if (notice_is_to(n, &fg->targets[k].to))
 				n->receiver = engine_name(
 					e, fg->targets[k].receiver->name);
 	}
@@ -166,6 +165,6 @@ notice_follow(struct engine *e, struct notice *n)
 	    strcmp(n->receiver, r->name) == 0)
 		return;
 	nto = rules_targets(e->rules, r, engine_now(e), &e->scratch, &to);
-	if (notice_is_to(n, to, nto))
+	if (notice_is_among(n, to, nto))
 		n->receiver = n->group->receiver;
 }

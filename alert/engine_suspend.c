@@ -235,8 +235,7 @@ receiver_has_other(struct engine *e, const struct notice *n)
 			      : 0;
 
 	for (size_t i = 0; i < many; i++)
-		if ((t[i].channel != n->channel ||
-		     strcmp(t[i].address, n->address) != 0) &&
+		if (!notice_is_to(n, &t[i]) &&
 		    !suspend_skips(e, t[i].channel, t[i].address, now))
 			return true;
 	return false;

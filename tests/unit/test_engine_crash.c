@@ -120,16 +120,23 @@ resolve(struct engine_rig *er, const char *labels)
 		seen->resolved++;
 }
 
-/* Posted once, told, over. A source says that it is over until it is heard. */
+/* A source says that it is over until it is heard. */
+static void
+end_one(struct engine_rig *er)
+{
+	if (seen->resolved == 0)
+		resolve(er, A);
+	go_on(er, 6 * MINUTE, 30 * SECOND);
+}
+
+/* Posted once, told, over. */
 static void
 tell_one(struct engine_rig *er, bool again)
 {
 	if (!again)
 		fire(er, A);
 	go_on(er, 40 * SECOND, 10 * SECOND);
-	if (seen->resolved == 0)
-		resolve(er, A);
-	go_on(er, 6 * MINUTE, 30 * SECOND);
+	end_one(er);
 }
 
 static void
@@ -321,9 +328,7 @@ tell_moved(struct engine_rig *er, bool again)
 	go_on(er, 40 * SECOND, 10 * SECOND);
 	engine_rig_rules(er, MOVED("team"));
 	go_on(er, MINUTE, 10 * SECOND);
-	if (seen->resolved == 0)
-		resolve(er, A);
-	go_on(er, 6 * MINUTE, 30 * SECOND);
+	end_one(er);
 	if (seen->resolved == 1)
 		resolve(er, C);
 	go_on(er, 6 * MINUTE, 30 * SECOND);
