@@ -39,6 +39,14 @@ def program(name, preset=None):
     return os.path.join(folder, name)
 
 
+def copy_program(name, path):
+    """The same, at PATH (a file or a folder), for all: not every account may
+    enter the clone."""
+    path = shutil.copy(program(name), path)
+    os.chmod(path, 0o755)
+    return path
+
+
 _ports_given = set()
 
 

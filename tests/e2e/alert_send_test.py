@@ -76,8 +76,9 @@ class AlertSend(harness.Case):
         """One user's end is not another's."""
         self.begin()
         self.send("--title", "x", "--key", "k", "--wait")
+        belfry = lab.copy_program("belfry", self.belfryd.folder)
         done = subprocess.run(
-            [lab.program("belfry"), "-c", self.belfryd.config_file, "alert",
+            [belfry, "-c", self.belfryd.config_file, "alert",
              "send", "--title", "x", "--key", "k", "--resolve", "--wait",
              "--label", "user=root"],
             user="nobody", group="nogroup", extra_groups=[], cwd="/",

@@ -35,6 +35,7 @@ class Runner:
     def __init__(self, folder):
         self.list = os.path.join(folder, "run-list")
         self.log_file = os.path.join(folder, "run.log")
+        self.program = lab.copy_program("belfry-run", folder)
         self.process = None
         os.makedirs(os.path.dirname(SOCKET), 0o755, exist_ok=True)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -55,7 +56,7 @@ class Runner:
             with open(self.log_file, "ab") as log:
                 self.process = subprocess.Popen(
                     [sys.executable, "-c", SERVICE, USER, str(fd),
-                     lab.program("belfry-run"), self.list],
+                     self.program, self.list],
                     pass_fds=[fd], stdin=subprocess.DEVNULL, stdout=log,
                     stderr=log, cwd="/")
         finally:

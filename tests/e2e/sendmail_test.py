@@ -18,9 +18,8 @@ USER = "games" # any account that may do nothing
 class SendmailCase(harness.Case):
     def prepare(self, config=None):
         belfryd = super().prepare(config)
-        self.program = os.path.join(belfryd.folder, "sendmail")
-        shutil.copy(lab.program("belfry"), self.program)
-        os.chmod(self.program, 0o755)
+        self.program = lab.copy_program(
+            "belfry", os.path.join(belfryd.folder, "sendmail"))
         self.conf = os.path.join(belfryd.folder, "sendmail.conf")
         self.write_conf(origin="home.example.org")
         return belfryd
