@@ -6,6 +6,7 @@
 
 #include "alert/rota.h"
 #include "alert/time_interval.h"
+#include "base/buf.h"
 #include "base/utf8.h"
 #include "mail/address.h"
 
@@ -196,6 +197,31 @@ ac_check_templates(void *field, const struct conf_mark *mark,
 	       conf_check_path(field, mark, errors);
 }
 
+/* "queue_stuck, double_bounce, ... and refused" */
+static const char *
+ac_own_words(struct buf *buf)
+{
+	for (size_t i = 0; i < ALERT_NOWN; i++)
+		(void)buf_printf(buf, "%s%s",
+				 i == 0               ? ""
+				 : i + 1 < ALERT_NOWN ? ", "
+						      : " and ",
+				 alert_own_names[i]);
+	return buf_str(buf);
+}
+
+static void
+ac_own_error(const struct conf_mark *mark, const char *word,
+	     struct conf_errors *errors)
+{
+	struct buf words;
+
+	buf_init(&words, 1024);
+	conf_error(errors, mark, "`own` lists %s, not `%s`",
+		   ac_own_words(&words), word);
+	buf_done(&words);
+}
+
 static bool
 ac_resolve_own(struct alerts_conf *a, struct conf_errors *errors)
 {
@@ -210,11 +236,7 @@ ac_resolve_own(struct alerts_conf *a, struct conf_errors *errors)
 		a->own_bits |= at < ALERT_NOWN ? 1u << at : 0;
 		if (at < ALERT_NOWN)
 			continue;
-		conf_error(errors, &a->own.marks[i],
-			   "`own` lists queue_stuck, double_bounce, "
-			   "certificate, store, source_silent, paused and "
-			   "refused, not `%s`",
-			   a->own.v[i]);
+		ac_own_error(&a->own.marks[i], a->own.v[i], errors);
 		ok = false;
 	}
 	return ok;

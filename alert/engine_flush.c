@@ -105,7 +105,7 @@ group_drop_done(struct engine *e, struct flush_group *fg)
 			continue;
 		if (keeps || in->edit != NULL) {
 			flush_plan_first(&g->look_ms,
-					 fg->flush->now + ENGINE_SECOND);
+					 engine_now(e) + ENGINE_SECOND);
 			continue;
 		}
 		group_remove_member(g, i);

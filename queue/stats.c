@@ -38,7 +38,7 @@ static const struct metric_desc stats_stored = {
 	.name = "belfry_queue_deliveries",
 	.type = METRIC_GAUGE,
 	.help = "Deliveries in the queue, by state (ready, deferred, held, "
-		"failed, set_aside) and class.",
+		"failed, served, set_aside) and class.",
 	.labels = {"state", "class"},
 };
 static const struct metric_desc stats_oldest = {
