@@ -38,18 +38,31 @@ wanted_said(const struct wanted *w)
 	return notice_waits(w->notice) ? told_pending(w->both) : TOLD_NOTHING;
 }
 
+/* Nothing is added to what its message says, as far as that is true: it
+ * fires. */
+static int
+want_said(const struct wanted *w)
+{
+	enum told said = wanted_said(w);
+
+	if (said == TOLD_LESS)
+		return TOLD_FIRING;
+	return said == TOLD_DOWN || said == TOLD_OVER || said == TOLD_STALE
+		       ? TOLD_NOTHING
+		       : (int)said;
+}
+
 static int
 want_open(const struct wanted *w)
 {
 	const struct incident_core *c = wanted_core(w);
 	enum told told = told_of(w->both);
-	enum told said = wanted_said(w);
 	bool held = w->both & TOLD_HELD;
 
 	if (slot_says_acked(w->fg, w->notice, w->slot))
 		return TOLD_ACKED;
 	if ((w->fg->g->v[w->slot].flags & MEMBER_LEFT) || !w->current)
-		return said == TOLD_LESS ? TOLD_FIRING : (int)said;
+		return want_said(w);
 	if (w->fg->v[w->slot].quiet != QUIET_NOT || c->acked_ms != 0)
 		return TOLD_NOTHING;
 	/* Who joined since the group told last waits for its turn. */
@@ -453,12 +466,14 @@ intent_join_recall(struct flush_group *fg, struct notice *n)
 	return !it->cancelled;
 }
 
-/* An endpoint that is in no rules any more: nothing can be written for it. */
+/* Its group's receiver is in no rules any more, or it is an endpoint that is
+ * not: nothing can be written for it. */
 static bool
 notice_is_gone(const struct engine *e, const struct notice *n)
 {
-	return n->channel != CHANNEL_MAIL &&
-	       rules_endpoint(e->rules, n->address) == NULL;
+	return rules_receiver(e->rules, n->group->receiver) == NULL ||
+	       (n->channel != CHANNEL_MAIL &&
+		rules_endpoint(e->rules, n->address) == NULL);
 }
 
 /* What N was told is forgotten, and its message taken back. */

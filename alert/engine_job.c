@@ -38,8 +38,6 @@ job_incident_routes(struct engine *e, struct incident *in)
 	ed = arena_alloc(&e->job.arena, sizeof(*ed));
 	ed->incident = in;
 	ed->c = in->c;
-	ed->c.updated_ms = in->heard_ms;
-	ed->c.expires_ms = in->expires_ms;
 	ed->acked_by = in->acked_by != NULL ? xstrdup(in->acked_by) : NULL;
 	ed->note = in->note != NULL ? xstrdup(in->note) : NULL;
 	ed->idle = true;
@@ -53,6 +51,11 @@ job_incident(struct engine *e, struct incident *in)
 {
 	struct incident_edit *ed = job_incident_routes(e, in);
 
+	if (ed->idle) {
+		/* As it is written anyhow. */
+		ed->c.updated_ms = in->heard_ms;
+		ed->c.expires_ms = in->expires_ms;
+	}
 	ed->idle = false;
 	return ed;
 }

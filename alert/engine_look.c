@@ -256,10 +256,11 @@ slot_was_told(const struct flush_group *fg, uint32_t slot, bool *ret_held,
 	for (uint32_t i = 0; i < fg->g->nnotices; i++) {
 		const struct notice *n = fg->g->notices[i];
 		uint8_t both = notice_both(n, slot);
+		bool failed = n->c.flags & NOTICE_FAILED;
 
-		told |= both != 0 || (n->c.flags & NOTICE_FAILED &&
-				      fg_member(fg, slot)->seq != 0);
-		*ret_held |= (both & TOLD_HELD) != 0;
+		told |= both != 0 || (failed && fg_member(fg, slot)->seq != 0);
+		/* Who refused it is told again with the others. */
+		*ret_held |= both & TOLD_HELD && !failed;
 		*ret_pending |= told_pending(both) != TOLD_NOTHING;
 	}
 	return told;
@@ -484,11 +485,17 @@ slot_is_done(const struct flush_group *fg, uint32_t slot)
 	       (fg_member(fg, slot)->flags & MEMBER_LEFT);
 }
 
+/* Nobody can be told there any more: its receiver is in no rules. */
+static bool
+fg_is_gone(const struct flush_group *fg)
+{
+	return rules_receiver(fg->flush->e->rules, fg->g->receiver) == NULL;
+}
+
 bool
 fg_is_ended(const struct flush_group *fg)
 {
-	/* Nobody can be told there any more. */
-	if (rules_receiver(fg->flush->e->rules, fg->g->receiver) == NULL)
+	if (fg_is_gone(fg))
 		return true;
 	for (uint32_t i = 0; i < fg->n; i++)
 		if (!slot_is_done(fg, i))
@@ -553,7 +560,7 @@ look_group(struct flush_group *fg)
 	look_followed(fg);
 	look_notices(fg);
 	/* Most that are looked at have nothing to say. */
-	if (fg->why != 0 || fg->quiet) {
+	if (fg->why != 0 || fg->quiet || fg_is_gone(fg)) {
 		look_targets(fg);
 		intents_make(fg);
 	}

@@ -344,7 +344,7 @@ take_firing(struct engine *e, struct taken *a, int64_t now)
 	else if (now - c->updated_ms >= ENGINE_COARSE_MS ||
 		 taken_expires_otherwise(c, in->expires_ms))
 		job_incident(e, in);
-	if (in->edit != NULL) {
+	if (in->edit != NULL && !in->edit->idle) {
 		in->edit->c.updated_ms = now;
 		in->edit->c.expires_ms = in->expires_ms;
 	} else {

@@ -55,7 +55,8 @@ belfry_unit_test(engine_routes belfry_engine_rig)
 belfry_unit_test(engine_moved belfry_engine_rig)
 belfry_unit_test(engine_between belfry_engine_rig)
 belfry_unit_test(engine_random belfry_engine_rig)
-target_sources(test_engine_random PRIVATE unit/engine_turns.c)
+target_sources(test_engine_random PRIVATE unit/engine_random_check.c
+	unit/engine_random_do.c unit/engine_random_rules.c unit/engine_turns.c)
 # More seeds.
 add_test(NAME unit.engine_random_many COMMAND test_engine_random)
 set_tests_properties(unit.engine_random_many PROPERTIES LABELS slow

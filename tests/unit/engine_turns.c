@@ -6,6 +6,8 @@
 #include "queue/queue_impl.h"
 #include "tests/unit/store_kit.h"
 
+#define TURNS_MAX 2000 /* until there is nothing to do */
+
 static int
 turns_look(struct store_txn *txn, void *arg)
 {
@@ -67,9 +69,11 @@ engine_turns_one(struct engine_rig *er)
 	engine_turns_still(er);
 }
 
-void
+bool
 engine_turns_settle(struct engine_rig *er)
 {
+	int turns = 0;
+
 	for (int quiet = 0; quiet < 3; quiet++) {
 		size_t given = er->rig.given;
 
@@ -80,14 +84,19 @@ engine_turns_settle(struct engine_rig *er)
 		if (engine_is_busy(er->e) || er->rig.given != given ||
 		    er->reading > 0 || er->rig.busy || er->rig.ntells > 0)
 			quiet = -1;
+		if (++turns == TURNS_MAX)
+			return false;
 	}
+	return true;
 }
 
-void
+bool
 engine_turns_advance(struct engine_rig *er, int64_t ms, int64_t step)
 {
 	for (; ms > 0; ms -= step) {
 		clock_advance(er->rig.clock, ms < step ? ms : step);
-		engine_turns_settle(er);
+		if (!engine_turns_settle(er))
+			return false;
 	}
+	return true;
 }

@@ -11,8 +11,9 @@
 void engine_turns_still(struct engine_rig *er);
 /* One turn, and that. */
 void engine_turns_one(struct engine_rig *er);
-/* As engine_rig_settle() and engine_rig_advance(). */
-void engine_turns_settle(struct engine_rig *er);
-void engine_turns_advance(struct engine_rig *er, int64_t ms, int64_t step);
+/* As engine_rig_settle() and engine_rig_advance(). False: it never comes to
+ * rest. */
+bool engine_turns_settle(struct engine_rig *er);
+bool engine_turns_advance(struct engine_rig *er, int64_t ms, int64_t step);
 
 #endif

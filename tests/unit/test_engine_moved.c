@@ -139,6 +139,33 @@ test_on_its_way(void **state)
 	}
 }
 
+/* Whose receiver is no more hears nothing that was on its way: they would not
+ * hear how it ends. */
+static void
+test_taken_back(void **state)
+{
+	(void)state;
+	for (enum how how = RELOADED; how < NHOW; how++) {
+		struct engine_rig er;
+
+		print_message("%s\n", hows[how]);
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, OPS);
+		er.far = FAR_DOWN;
+		engine_rig_fire(&er, A);
+		engine_rig_advance(&er, 40 * SECOND, SECOND);
+		reload(&er, TEAM_OF_OTHERS, how);
+		engine_rig_advance(&er, MINUTE, SECOND);
+		er.far = FAR_TAKES;
+		engine_rig_advance(&er, 2 * MINUTE, SECOND);
+		assert_told(&er, "carl firing Disk: +a\n");
+		engine_rig_resolve(&er, A);
+		engine_rig_advance(&er, 6 * MINUTE, SECOND);
+		assert_told(&er, "carl recovery Disk: -a\n");
+		engine_rig_done(&er);
+	}
+}
+
 /* A recovery that has not lasted yet lasts on, and is told in the same thread. */
 static void
 test_held(void **state)
@@ -359,10 +386,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_told),  cmocka_unit_test(test_on_its_way),
-		ENGINE_TEST(test_held),       ENGINE_TEST(test_lasts),
-		ENGINE_TEST(test_comes_back), ENGINE_TEST(test_goes_on),
-		cmocka_unit_test(test_step),  cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_on_its_way),
+		ENGINE_TEST(test_held),
+		ENGINE_TEST(test_lasts),
+		ENGINE_TEST(test_comes_back),
+		ENGINE_TEST(test_goes_on),
+		cmocka_unit_test(test_taken_back),
+		cmocka_unit_test(test_step),
+		cmocka_unit_test(test_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,31 @@ test_silence_queued(void **state)
 	assert_told(er, "");
 }
 
+/* Who refuses what comes after it hears it with the next reminder, not again
+ * and again. */
+static void
+test_silence_refused(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+	assert_int_equal(silence(er, "", "host=a", 0, HOUR), 0);
+	engine_rig_advance(er, 50 * MINUTE, MINUTE);
+	er->far = FAR_REFUSES;
+	er->written = 0;
+	for (int i = 0; i < 10; i++) {
+		clock_advance(er->rig.clock, 2 * MINUTE);
+		engine_turn(er->e);
+		rig_settle(&er->rig);
+	}
+	assert_int_equal(er->written, 1);
+	er->far = FAR_TAKES;
+	engine_rig_advance(er, 4 * HOUR, MINUTE);
+	assert_told(er, "anna more Disk: +a\n");
+}
+
 /* An acknowledgement survives a silence. */
 static void
 test_silence_ack(void **state)
@@ -542,6 +567,7 @@ main(void)
 		ENGINE_TEST(test_silence_recovery),
 		ENGINE_TEST(test_silence_between),
 		ENGINE_TEST(test_silence_queued),
+		ENGINE_TEST(test_silence_refused),
 		ENGINE_TEST(test_silence_ack),
 		ENGINE_TEST(test_silence_rows),
 		ENGINE_TEST(test_silence_update),
