@@ -212,7 +212,8 @@ fg_see_unwritten(struct flush_group *fg)
 	if (!unwritten)
 		return;
 	fg->tells = tells;
-	flush_plan_first(&fg->due_ms, engine_now(fg->flush->e) + FLUSH_LATER_MS);
+	flush_plan_first(&fg->due_ms,
+			 engine_now(fg->flush->e) + FLUSH_LATER_MS);
 	if (!tells && c->repeat_ms > fg->flush->now)
 		fg->repeat_ms = c->repeat_ms;
 }

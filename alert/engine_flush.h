@@ -2,8 +2,9 @@
  * engine_flush - groups that are looked at together, on their way to their
  * messages. Private to the engine.
  *
- *	looked at (engine_look.c) -> intents (engine_intent.c) -> letters
- *	(engine_letter.c) -> one job (engine_commit.c, engine_flush.c)
+ *	looked at (engine_look.c) -> what each wants (engine_want.c), intents
+ *	(engine_intent.c) -> letters (engine_letter.c) -> one job
+ *	(engine_commit.c, engine_flush.c)
  */
 #ifndef ALERT_ENGINE_FLUSH_H
 #define ALERT_ENGINE_FLUSH_H
@@ -178,6 +179,27 @@ void notice_follow(struct engine *e, struct notice *n);
 void throttle_look(struct flush_group *fg);
 /* What it let FG tell did not come to pass: it lets it tell that again. */
 void throttle_again(struct flush_group *fg);
+
+/* engine_want.c */
+/* Told as over without a word. */
+#define WANT_FORGET (TOLD_MASK + 1)
+#define WANT_LATER  (TOLD_MASK + 2) /* when people are told again */
+
+/* What N's recipient is to be told of one member. */
+struct wanted {
+	const struct flush_group *fg;
+	const struct notice *notice;
+	uint32_t slot;
+	uint8_t both; /* told, and pending: see intents_hold() */
+	bool current; /* it is one that the group tells now */
+	bool send_resolved;
+	bool again; /* only since the outcome of its message came */
+};
+
+/* What W's recipient is to be told: an enum told, or one of the above. */
+int want(const struct wanted *w);
+/* What the message says that is in the queue. */
+enum told wanted_said(const struct wanted *w);
 
 /* engine_intent.c */
 void intents_make(struct flush_group *fg);

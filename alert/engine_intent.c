@@ -1,6 +1,6 @@
 /*
- * engine_intent - what one recipient was told, what is true, and the
- * difference.
+ * engine_intent - what a flush does with one notice: the difference between
+ * what its recipient was told and what is true.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,142 +9,6 @@
 #include "alert/engine_flush.h"
 #include "base/must.h"
 #include "base/xalloc.h"
-
-/* Told as over without a word. */
-#define WANT_FORGET (TOLD_MASK + 1)
-#define WANT_LATER  (TOLD_MASK + 2) /* when people are told again */
-
-/* What N's recipient is to be told of one member. */
-struct wanted {
-	const struct flush_group *fg;
-	const struct notice *notice;
-	uint32_t slot;
-	uint8_t both; /* told, and pending: see intents_hold() */
-	bool current; /* it is one that the group tells now */
-	bool send_resolved;
-	bool again; /* only since the outcome of its message came */
-};
-
-static const struct incident_core *
-wanted_core(const struct wanted *w)
-{
-	return &w->fg->g->v[w->slot].incident->c;
-}
-
-/* By the message that is in the queue. */
-static enum told
-wanted_said(const struct wanted *w)
-{
-	return notice_waits(w->notice) ? told_pending(w->both) : TOLD_NOTHING;
-}
-
-/* Nothing is added to what its message says, as far as that is true: it
- * fires. */
-static int
-want_said(const struct wanted *w)
-{
-	enum told said = wanted_said(w);
-
-	if (said == TOLD_LESS)
-		return TOLD_FIRING;
-	return said == TOLD_DOWN || said == TOLD_OVER || said == TOLD_STALE
-		       ? TOLD_NOTHING
-		       : (int)said;
-}
-
-static int
-want_open(const struct wanted *w)
-{
-	const struct incident_core *c = wanted_core(w);
-	enum told told = told_of(w->both);
-	bool held = w->both & TOLD_HELD;
-
-	if (slot_says_acked(w->fg, w->notice, w->slot))
-		return TOLD_ACKED;
-	if ((w->fg->g->v[w->slot].flags & MEMBER_LEFT) || !w->current)
-		return want_said(w);
-	if (w->fg->v[w->slot].quiet != QUIET_NOT || c->acked_ms != 0)
-		return TOLD_NOTHING;
-	/* Who joined since the group told last waits for its turn. */
-	if (w->again && told == TOLD_NOTHING &&
-	    c->changed_ms > w->fg->g->c.flushed_ms)
-		return TOLD_NOTHING;
-	if (c->flags & INCIDENT_FLAPPING)
-		return told == TOLD_FLAPPING && !held ? TOLD_NOTHING
-						      : TOLD_FLAPPING;
-	return told == TOLD_FIRING && !held ? TOLD_NOTHING : TOLD_FIRING;
-}
-
-static int
-want_stale(const struct wanted *w)
-{
-	enum told told = told_of(w->both);
-
-	if (wanted_core(w)->flags & INCIDENT_QUIET)
-		return TOLD_NOTHING;
-	if (told == TOLD_FIRING || told == TOLD_FLAPPING ||
-	    told == TOLD_ACKED || told == TOLD_LESS)
-		return TOLD_STALE;
-	return told == TOLD_NOTHING && told_pending(w->both) != TOLD_NOTHING
-		       ? TOLD_STALE
-		       : TOLD_NOTHING;
-}
-
-/* It is over, and nobody heard that it began. */
-static bool
-want_is_unsaid(const struct wanted *w)
-{
-	return wanted_core(w)->state == INCIDENT_RESOLVED &&
-	       told_of(w->both) == TOLD_NOTHING &&
-	       told_pending(w->both) != TOLD_NOTHING &&
-	       told_pending(w->both) != TOLD_OVER;
-}
-
-/* Nobody heard that it began: whose message is taken back, or was held back by
- * the rate, gets one line in its place. */
-static int
-want_never_told(const struct wanted *w)
-{
-	enum told pending = told_pending(w->both);
-
-	if (!want_is_unsaid(w))
-		return TOLD_NOTHING;
-	if (!slot_is_over(w->fg, w->slot) && wanted_said(w) != TOLD_NOTHING)
-		return (int)pending;
-	return w->send_resolved ? TOLD_DOWN : TOLD_NOTHING;
-}
-
-static int
-want_resolved(const struct wanted *w)
-{
-	enum told told = told_of(w->both);
-
-	if (told == TOLD_NOTHING)
-		return want_never_told(w);
-	if (wanted_core(w)->flags & INCIDENT_FLAPPING &&
-	    !(wanted_core(w)->flags & INCIDENT_CLOSED))
-		return told == TOLD_FLAPPING ? TOLD_NOTHING : TOLD_FLAPPING;
-	if (!slot_is_over(w->fg, w->slot))
-		return TOLD_NOTHING;
-	return w->send_resolved ? TOLD_OVER : WANT_FORGET;
-}
-
-static int
-want(const struct wanted *w)
-{
-	/* Not even a recovery. */
-	if (w->fg->v[w->slot].quiet == QUIET_MUTE)
-		return want_is_unsaid(w) ? WANT_LATER : TOLD_NOTHING;
-	switch (wanted_core(w)->state) {
-	case INCIDENT_OPEN:
-		return want_open(w);
-	case INCIDENT_STALE:
-		return want_stale(w);
-	case INCIDENT_RESOLVED:
-		return want_resolved(w);
-	}
-	abort();
-}
 
 /* --- one notice ---------------------------------------------------------------- */
 
@@ -160,7 +24,7 @@ struct sum {
 static uint8_t
 sum_slot(const struct wanted *w, bool may, struct sum *s, struct intent *it)
 {
-	const struct incident_core *c = wanted_core(w);
+	const struct incident_core *c = &w->fg->g->v[w->slot].incident->c;
 	uint8_t told = w->both & (TOLD_MASK | TOLD_HELD);
 	enum told pending = told_pending(w->both);
 	int to = may ? want(w) : (int)pending;

@@ -40,7 +40,7 @@ struct model {
 	struct ruleset settled; /* those that were in force for certain */
 	bool open[NALERTS], may_expire[NALERTS], critical[NALERTS];
 	enum heard heard[NWHO][NALERTS];
-	enum form heard_by[NWHO][NALERTS]; /* the rules of that time */
+	enum form heard_by[NWHO][NALERTS]; /* rules; NFORM: some of two */
 	bool excused[NWHO][NALERTS];       /* they need not hear of its end */
 	bool lags[NWHO];    /* they may miss what others of an alias heard */
 	bool refused[NWHO]; /* something, for good */

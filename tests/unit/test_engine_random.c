@@ -82,7 +82,9 @@ hear_word(struct model *m, enum who who, const char *word)
 	for (size_t i = 0; i < NALERTS; i++)
 		if (strcmp(word, alerts[i].host) == 0) {
 			m->heard[who][i] = heard;
-			m->heard_by[who][i] = m->settled.form;
+			m->heard_by[who][i] = m->settled.form == m->rules.form
+						      ? m->rules.form
+						      : NFORM;
 			m->excused[who][i] &=
 				heard != HEARD_FIRING ||
 				!(told_by(&m->rules, i) & BIT(who));
