@@ -1,8 +1,6 @@
 #include "alert/engine.h"
 
 #include <errno.h>
-#include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -304,57 +302,6 @@ engine_start(struct engine *e, struct rules *rules)
 	engine_load_start(e);
 }
 
-/* --- the secret of links ------------------------------------------------------- */
-
-struct secret_work {
-	struct work work;
-	struct alert_link_key key;
-};
-
-static int
-secret_prepare(struct engine *e, struct work *w)
-{
-	struct secret_work *s = (struct secret_work *)w;
-	struct put *p = job_put(
-		e, (struct store_key){.kind = 'a', .len = 4, .bytes = "link"});
-
-	must(RAND_bytes(s->key.bytes, sizeof(s->key.bytes)) == 1);
-	must(buf_append(&e->job.bytes, s->key.bytes, sizeof(s->key.bytes)) ==
-	     0);
-	put_seal(e, p);
-	return 0;
-}
-
-static void
-secret_done(struct engine *e, struct work *w, int result)
-{
-	struct secret_work *s = (struct secret_work *)w;
-
-	if (result == 0) {
-		e->link_key = s->key;
-		e->has_link_key = true;
-	}
-	OPENSSL_cleanse(&s->key, sizeof(s->key));
-	free(s);
-}
-
-static void
-engine_make_secret(struct engine *e)
-{
-	struct secret_work *s = xcalloc(1, sizeof(*s));
-
-	s->work.prepare = secret_prepare;
-	s->work.done = secret_done;
-	s->work.need = STORE_NEED_RESULT;
-	engine_submit(e, &s->work);
-}
-
-const struct alert_link_key *
-engine_link_key(const struct engine *e)
-{
-	return e->has_link_key ? &e->link_key : NULL;
-}
-
 /* --- ready ---------------------------------------------------------------------- */
 
 /* Reminders that fell due while nobody was there don't come all at
@@ -388,8 +335,6 @@ engine_loaded(struct engine *e)
 	own_loaded(e);
 	own_rules(e);
 	suspend_rules(e);
-	if (!e->has_link_key)
-		engine_make_secret(e);
 	engine_reroute(e);
 	outcomes_early(e);
 	lost_begin(e);
@@ -480,7 +425,6 @@ engine_free(struct engine **ep)
 	id_index_done(&e->groups_in_order);
 	due_heap_done(&e->dues);
 	due_heap_done(&e->group_dues);
-	OPENSSL_cleanse(&e->link_key, sizeof(e->link_key));
 	rules_unref(&e->rules);
 	rules_unref(&e->next_rules);
 	free(e->hostname);

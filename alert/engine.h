@@ -30,7 +30,6 @@ struct envelope_rcpt;
 struct rules;
 struct render_notice;
 struct target;
-struct alert_link_key;
 
 #define ENGINE_WAITING_MAX   50000       /* alerts that wait for a commit ... */
 #define ENGINE_WAITING_TEXT  (64u << 20) /* ... and what they say, bytes */
@@ -94,9 +93,6 @@ void engine_stop(struct engine *e);
 /* After the queue was closed, and before the loop is freed; no letter may be
  * with the writer any more. */
 void engine_free(struct engine **e);
-/* The secret of links and addresses, made at first start; NULL before it is
- * known. */
-const struct alert_link_key *engine_link_key(const struct engine *e);
 bool engine_is_loaded(const struct engine *e);
 /* True while something waits for the store or for a writer. */
 bool engine_is_busy(const struct engine *e);

@@ -16,7 +16,6 @@
 #include "alert/id_index.h"
 #include "alert/incident.h"
 #include "alert/inhibit.h"
-#include "alert/link.h"
 #include "alert/notice.h"
 #include "alert/render.h"
 #include "alert/rules.h"
@@ -217,8 +216,6 @@ struct engine {
 	} malformed[ENGINE_MALFORMED_MAX];
 	unsigned next_malformed, nmalformed_waiting;
 	int64_t newest_malformed_ms;
-	bool has_link_key;
-	struct alert_link_key link_key;
 	bool clock_known, clock_doubt;
 	int64_t doubt_mono_ms, marks_ms;
 	uint64_t limits_hit; /* of RULES, as logged */

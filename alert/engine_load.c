@@ -299,17 +299,12 @@ load_own(struct engine *e, const struct load_row *row)
 
 	if (key->len == 4 && memcmp(key->bytes, "mute", 4) == 0)
 		return mute_load(e, row->value, row->len);
-	if (key->len == 4 && memcmp(key->bytes, "link", 4) == 0 &&
-	    row->len == sizeof(e->link_key.bytes)) {
-		memcpy(e->link_key.bytes, row->value, row->len);
-		e->has_link_key = true;
-	} else if (key->len == 2 && key->bytes[0] == 'M') {
+	if (key->len == 2 && key->bytes[0] == 'M')
 		malformed_load(e, key->bytes[1], row->blob, row->pages,
 			       row->value, row->len);
-	} else if (key->len == 9 && key->bytes[0] == 'S') {
+	else if (key->len == 9 && key->bytes[0] == 'S')
 		return suspend_load(e, engine_key_part(key, 1), row->value,
 				    row->len);
-	}
 	return 0;
 }
 

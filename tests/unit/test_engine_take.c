@@ -394,6 +394,32 @@ test_strange(void **state)
 		store_kit_run(queue_store(er->rig.q), has_strange, NULL), 0);
 }
 
+/* An earlier release kept a key that nobody used. */
+static int
+put_old_key(struct store_txn *txn, void *arg)
+{
+	struct store_key key = {.kind = 'a', .len = 4, .bytes = "link"};
+	struct store_rec rec = {.value = "an old key, of thirty-two octets",
+				.len = 32};
+
+	(void)arg;
+	return store_put(txn, &key, &rec);
+}
+
+static void
+test_old_key(void **state)
+{
+	struct engine_rig *er = *state;
+
+	assert_int_equal(engine_rig_rows(er, "a"), 0);
+	assert_int_equal(
+		store_kit_run(queue_store(er->rig.q), put_old_key, NULL), 0);
+	engine_rig_close(er);
+	engine_rig_open(er);
+	assert_true(engine_is_loaded(er->e));
+	assert_int_equal(rig_logged(&er->rig, "event=alert_record"), 0);
+}
+
 /* --- a full disk ------------------------------------------------------------------ */
 
 #define FULL_A "alertname=Disk host=a"
@@ -446,13 +472,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ENGINE_TEST(test_states),         ENGINE_TEST(test_keys),
-		ENGINE_TEST(test_restart),        ENGINE_TEST(test_repost),
-		ENGINE_TEST(test_stale),          ENGINE_TEST(test_awake),
-		ENGINE_TEST(test_past),           ENGINE_TEST(test_busy),
-		ENGINE_TEST(test_strange),        ENGINE_TEST(test_long),
-		ENGINE_TEST(test_version),        cmocka_unit_test(test_room),
-		cmocka_unit_test(test_full_disk),
+		ENGINE_TEST(test_states),    ENGINE_TEST(test_keys),
+		ENGINE_TEST(test_restart),   ENGINE_TEST(test_repost),
+		ENGINE_TEST(test_stale),     ENGINE_TEST(test_awake),
+		ENGINE_TEST(test_past),      ENGINE_TEST(test_busy),
+		ENGINE_TEST(test_strange),   ENGINE_TEST(test_old_key),
+		ENGINE_TEST(test_long),      ENGINE_TEST(test_version),
+		cmocka_unit_test(test_room), cmocka_unit_test(test_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
