@@ -20,6 +20,8 @@ import relay_page_test  # its commands count too
 from documented import DocCase, give_away
 from nsd import NSD, Nsd
 
+PROMETHEUS = "../contrib/prometheus/README.md"
+
 
 class RedButton(DocCase):
     HEADING = "The red button"
@@ -67,7 +69,13 @@ class Backup(DocCase):
         belfryd = self.waiting()
         make, put_back = range(2)
         self.assertIn("data.mdb", self.run_block(make))
+        path = os.path.join(self.state, "alert.secret")
+        with open(path, "rb") as file:
+            secret = file.read()
+        os.unlink(path)  # as on another machine
         self.run_block(put_back)
+        with open(path, "rb") as file:
+            self.assertEqual(file.read(), secret)
         # What is put back waits for a person.
         self.assertEqual(len(self.queue()), 3)
         status = belfryd.cli("status").stdout
@@ -448,7 +456,7 @@ class Configurations(unittest.TestCase):
     `alerts`, behind a hostname."""
     VARIABLES = {"PUSHOVER_TOKEN": "t", "PUSHOVER_USER": "u"}
 
-    def with_files(self, folder, text):
+    def with_files(self, folder, text, users):
         """TEXT with FOLDER in place of /etc/belfry, and its files there."""
         maker = ca.CA(folder)
         for certificate, key in re.findall(
@@ -464,20 +472,23 @@ class Configurations(unittest.TestCase):
             subprocess.run([lab.program("belfry"), "dkim", "genkey",
                             maker.path(name)], check=True,
                            capture_output=True)
-        for name in re.findall(r"/etc/belfry/([^\s,}\]]+)", text):
+        for name in re.findall(r"/etc/belfry/([^\s,}\]]+)", text + users):
             if not os.path.exists(maker.path(name)):
                 with open(maker.path(name), "w", encoding="utf-8") as file:
-                    file.write("{}\n")
+                    file.write(users.replace("/etc/belfry", folder)
+                               if name == "users.yaml" else "{}\n")
                 os.chmod(maker.path(name), 0o600)
         return text.replace("/etc/belfry", folder)
 
     def shown(self):
-        for page in [*documented.pages(), "../contrib/postfix/README.md"]:
+        for page in [*documented.pages(), "../contrib/postfix/README.md",
+                     PROMETHEUS]:
             for _, lines in documented.blocks(page, "yaml"):
                 text = "\n".join(lines) + "\n"
                 if lines[0].startswith("hostname: "):
                     yield page, text
-                elif "alerts:" in lines:
+                elif "alerts:" in lines or (
+                        page == PROMETHEUS and lines[0] == "http:"):
                     yield page, "hostname: mx.example.org\n" + text
 
     def test(self):
@@ -488,7 +499,8 @@ class Configurations(unittest.TestCase):
                     tempfile.TemporaryDirectory() as folder, \
                     tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
                 if "/etc/belfry" in text:
-                    text = self.with_files(folder, text)
+                    text = self.with_files(folder, text,
+                                           self.users_of(page))
                 file.write(text)
                 file.flush()
                 done = subprocess.run(
@@ -496,6 +508,15 @@ class Configurations(unittest.TestCase):
                     capture_output=True, text=True, timeout=60, check=False,
                     env=dict(os.environ, **self.VARIABLES))
                 self.assertEqual(done.returncode, 0, done.stderr)
+                if page == PROMETHEUS:
+                    self.assertNotIn("warning", done.stdout + done.stderr)
+
+    def users_of(self, page):
+        """What PAGE has as /etc/belfry/users.yaml."""
+        for _, lines in documented.blocks(page, "yaml"):
+            if lines[0] == "# /etc/belfry/users.yaml":
+                return "\n".join(lines) + "\n"
+        return "{}\n"
 
 
 class Complete(unittest.TestCase):
