@@ -9,14 +9,15 @@ import harness
 import lab
 
 # In no other word of the log.
-NAMES = ["qanna", "qben", "qcarl", "qdora", "qemil", "qfaul", "qbox"]
+NAMES = ["qanna", "qben", "qcarl", "qdora", "qemil", "qfaul", "qbox",
+         "qgina", "qhugo"]
 DEBUG = {"log": {"level": "debug"}}
 
 
 class Privacy(harness.Case):
     def script(self, verb, argument):
         """Every reply quotes what it is about."""
-        if verb == "RCPT" and "qcarl" in argument:
+        if verb == "RCPT" and ("qcarl" in argument or "qgina" in argument):
             return "550 5.1.1 " + argument.split(":", 1)[1] + ": no such user"
         if verb == "RCPT" and "qdora" in argument:
             return "451 4.2.1 mailbox of 'QDora@example.net' is full."
@@ -37,8 +38,12 @@ class Privacy(harness.Case):
             {"match": f"{name}.example", "deliver": "maildir",
              "path": os.path.join(path, "{local}")}
             for name, path in (("here", boxes), ("gone", boxes + "/none"))]
+        belfryd.config["alerts"] = {
+            "mail": ["qgina@example.net", "qhugo@example.net"],
+            "route": {"group_wait": "1s"}}
         belfryd.write_config()
         belfryd.start()
+        belfryd.cli("alert", "send", "--title", "a disk is full", "--key", "d")
         # Delivered, bounced to its sender, deferred; into Maildirs, one of
         # which can't be written.
         self.send(sender="qanna@example.org",
@@ -54,6 +59,8 @@ class Privacy(harness.Case):
         lab.wait_for(lambda: belfryd.events("double_bounce") and
                      belfryd.events("deliver", status="deferred") and
                      belfryd.events("maildir_failed") and
+                     belfryd.events("alert_failed") and
+                     belfryd.events("alert_suspended") and
                      len(belfryd.events("deliver", status="delivered")) >= 3,
                      lambda: "all that is told\n" + belfryd.log())
         belfryd.cli("queue", "hold", "--to", "qdora@example.net")
@@ -75,22 +82,26 @@ class Privacy(harness.Case):
         self.says_nothing(log)
         (bounced,) = [e for e in self.belfryd.events(
             "deliver", status="bounced") if e["tries"] == "1"][:1]
-        self.assertEqual(bounced["to"], "@example.net")
-        self.assertEqual(bounced["reply"],
-                         "550 5.1.1 <@example.net>: no such user")
+        for event in bounced, *self.belfryd.events("alert_failed")[:1], \
+                *self.belfryd.events("alert_suspended"):
+            self.assertEqual(event["to"], "@example.net")
+            self.assertEqual(event["reply"],
+                             "550 5.1.1 <@example.net>: no such user")
 
     def test_hash(self):
         log = self.live("hash")
         self.says_nothing(log)
         self.assertNotIn("@example.net", log)
-        accepted = self.belfryd.events("accept")[0]
         token = self.token("qcarl@example.net")
         bounced = self.belfryd.events("deliver", to=token)
         # The same address is the same token, whatever line it stands in.
         self.assertEqual(len(bounced), 2)
         self.assertEqual(bounced[0]["reply"],
                          f"550 5.1.1 <{token}>: no such user")
-        self.assertEqual(accepted["from"], self.token("qanna@example.org"))
+        (failed,) = self.belfryd.events("alert_suspended")
+        self.assertEqual(failed["to"], self.token("qgina@example.net"))
+        self.assertTrue(self.belfryd.events(
+            "accept", **{"from": self.token("qanna@example.org")}))
 
     def token(self, address):
         """As docs/privacy.md says to find it."""
@@ -107,7 +118,7 @@ class Privacy(harness.Case):
     def test_plain(self):
         """The other way round: what the two look for is there otherwise."""
         log = self.live("plain").lower()
-        for name in NAMES[:5]:
+        for name in NAMES[:5] + NAMES[7:9]:
             self.assertIn(name, log)
 
 
