@@ -109,6 +109,26 @@ class Links(harness.Case):
         self.press(link, "unack")
         self.assertEqual(self.incidents()["db1"]["acked_by"], "")
 
+    def test_after_a_restart(self):
+        """What a mail of before lets one do, it lets one do after a crash, and
+        after a stop."""
+        self.begin()
+        self.fire("db1")
+        link = self.links()[0]
+        self.belfryd.kill()
+        self.start_again()
+        self.assertEqual(self.ask("GET", link)[0], 200)
+        self.assertIn("Acknowledged.", self.press(link, "ack"))
+        self.assertEqual(self.incidents()["db1"]["acked_by"], ANNA)
+        self.assertEqual(self.belfryd.stop(), 0)
+        self.start_again()
+        self.press(link, "unack")
+        self.assertEqual(self.incidents()["db1"]["acked_by"], "")
+
+    def start_again(self):
+        self.belfryd.start()
+        lab.wait_for(lambda: self.incidents().get("db1"), "the records")
+
     def test_silence(self):
         """What is silenced is what all of the page have in common."""
         self.begin()
