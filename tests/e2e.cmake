@@ -26,6 +26,7 @@ belfry_e2e_test(alert-prometheus-stopped alert_prometheus_test.py Away.test_stop
 belfry_e2e_test(alert-prometheus-frozen alert_prometheus_test.py Away.test_frozen)
 belfry_e2e_test(alert-mail alert_mail_test.py)
 belfry_e2e_test(alert-send alert_send_test.py)
+belfry_e2e_test(alert-vouched alert_vouched_test.py)
 belfry_e2e_test(auth auth_test.py)
 belfry_e2e_test(bench bench_test.py)
 belfry_e2e_test(beside_page beside_page_test.py)

@@ -11,7 +11,9 @@ import lab
 TOKEN = "tokentokentoken1"
 
 
-class AlertMail(harness.Case):
+class AlertMailCase(harness.Case):
+    """A belfryd that mail makes alerts at, and answers to their notices."""
+
     def secret(self, name, text):
         path = os.path.join(self.belfryd.folder, name)
         with open(path, "w", encoding="utf-8") as file:
@@ -55,6 +57,14 @@ class AlertMail(harness.Case):
     def came(self, count=1, **fields):
         return self.wait_events(count, "alert_mail", **fields)
 
+    def answer(self, notice, line, sender="anna@example.org", more="",
+               author=None):
+        self.mail(notice.header("Reply-To").strip("<>"),
+                  f"From: Anna <{author or sender}>\nSubject: Re: x\n{more}\n"
+                  f"> all of it\n\n{line}\n", sender)
+
+
+class AlertMail(AlertMailCase):
     # --- sources --------------------------------------------------------------
 
     def test_by_token(self):
@@ -159,11 +169,6 @@ class AlertMail(harness.Case):
         self.sink.wait(2, 60)
 
     # --- answers ---------------------------------------------------------------
-
-    def answer(self, notice, line, sender="anna@example.org", more=""):
-        self.mail(notice.header("Reply-To").strip("<>"),
-                  f"From: Anna <{sender}>\nSubject: Re: x\n{more}\n"
-                  f"> all of it\n\n{line}\n", sender)
 
     def test_answers(self):
         self.begin()
