@@ -189,31 +189,44 @@ webhook_check_success(void *field, const struct conf_mark *mark,
 	return false;
 }
 
-/* The field Authorization is the token's where there is one. */
+/* FIELD is what KEY makes. */
 static bool
-webhook_check_token(const struct alert_webhook_conf *w,
-		    const struct conf_mark *mark, struct conf_errors *errors)
+webhook_check_field(const struct alert_webhook_conf *w, const char *field,
+		    const char *key, struct conf_errors *errors)
 {
 	const struct conf_pairs *p = &w->headers;
 	bool ok = true;
 
-	if (!secret_is_given(&w->token)) {
-		if (strcmp(w->authorization, "Bearer") == 0)
-			return true;
+	for (size_t i = 0; i < p->n; i++) {
+		if (strcasecmp(p->names[i], field) != 0)
+			continue;
+		conf_error(errors, &p->v[i].mark,
+			   "a webhook has one of `%s` and `%s` among its "
+			   "`headers`",
+			   key, p->names[i]);
+		ok = false;
+	}
+	return ok;
+}
+
+static bool
+webhook_check_fields(const struct alert_webhook_conf *w,
+		     const struct conf_mark *mark, struct conf_errors *errors)
+{
+	bool ok = true;
+
+	if (secret_is_given(&w->token)) {
+		ok = webhook_check_field(w, "Authorization", "token_file",
+					 errors);
+	} else if (strcmp(w->authorization, "Bearer") != 0) {
 		conf_error(errors, mark,
 			   "`authorization` stands before a token: give "
 			   "`token_file`");
-		return false;
-	}
-	for (size_t i = 0; i < p->n; i++) {
-		if (strcasecmp(p->names[i], "Authorization") != 0)
-			continue;
-		conf_error(errors, &p->v[i].mark,
-			   "a webhook has one of `token_file` and `%s` among "
-			   "its `headers`",
-			   p->names[i]);
 		ok = false;
 	}
+	if (secret_is_given(&w->secret))
+		ok &= webhook_check_field(w, "Belfry-Signature", "secret_file",
+					  errors);
 	return ok;
 }
 
@@ -229,7 +242,7 @@ webhook_check(void *field, const struct conf_mark *mark,
 			   "a webhook has one of `url` and `url_file`");
 		return false;
 	}
-	return webhook_check_token(w, mark, errors) &&
+	return webhook_check_fields(w, mark, errors) &&
 	       secret_check(&w->url_secret, "url", errors) &&
 	       secret_check(&w->secret, "secret", errors) &&
 	       secret_check(&w->token, "token", errors);

@@ -197,6 +197,11 @@ static const struct {
 	      "token_file: /t, headers: {authorization: x}}]}]\n",
 	 "t:2:92: a webhook has one of `token_file` and `authorization` among "
 	 "its `headers`\n"},
+	{"webhook, two signatures",
+	 MAIL "receivers: [{name: a, webhook: [{url: \"http://x\", "
+	      "secret_file: /s, headers: {belfry-signature: x}}]}]\n",
+	 "t:2:96: a webhook has one of `secret_file` and `belfry-signature` "
+	 "among its `headers`\n"},
 	{"exec, no path",
 	 MAIL "receivers: [{name: a, exec: [{command: [x]}]}]\n",
 	 "t:2:41: `command` begins with the whole path of a program, not "
