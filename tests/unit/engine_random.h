@@ -42,7 +42,9 @@ struct model {
 	enum heard heard[NWHO][NALERTS];
 	enum form heard_by[NWHO][NALERTS]; /* rules; NFORM: some of two */
 	bool excused[NWHO][NALERTS];       /* they need not hear of its end */
-	bool lags[NWHO];    /* they may miss what others of an alias heard */
+	/* They may miss what others of an alias heard, or hear what was out for a
+	 * receiver that is gone. */
+	bool lags[NWHO];
 	bool refused[NWHO]; /* something, for good */
 	char silence[ENGINE_SILENCE_ID];
 	struct answer answers[NANSWERS];

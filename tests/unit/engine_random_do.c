@@ -112,6 +112,9 @@ excuse(struct model *m, const struct ruleset *last, const struct ruleset *next)
 		gone |= OPS_ARE | OTHERS_ARE;
 	if (is_gone(last, next, "name: db"))
 		gone |= DB_ARE | OTHERS_ARE;
+	/* What is out can't be taken back. */
+	for (enum who w = 0; w < NWHO; w++)
+		m->lags[w] |= gone & BIT(w) && m->er.nout > 0;
 	for (size_t i = 0; i < NALERTS; i++)
 		for (enum who w = 0; w < NWHO; w++)
 			if (gone & BIT(w) &&
