@@ -263,7 +263,7 @@ group_end_notices(struct engine *e, struct alert_group *g)
 static void
 group_end_history(struct engine *e, struct alert_group *g)
 {
-	if (rules_receiver(e->rules, g->receiver) != NULL)
+	if (!group_is_gone(e, g))
 		return;
 	for (uint32_t i = 0; i < g->n && i < FLUSH_HISTORY; i++)
 		job_history(e, g->v[i].incident, HISTORY_ENDED, "",

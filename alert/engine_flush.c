@@ -216,9 +216,13 @@ flush_group_done(struct engine *e, struct flush_group *fg, int result)
 		if (fg_was_skipped(fg))
 			flush_again(e, fg);
 		group_drop_done(e, fg);
-		/* The last has left: it ends. */
+		/* The last has left, or its messages were taken back: it
+		 * ends. */
 		if (g->n == 0 && !(g->c.flags & GROUP_OWN))
 			g->look_ms = engine_now(e);
+		else if (group_is_gone(e, g))
+			flush_plan_first(&g->look_ms,
+					 engine_now(e) + ENGINE_SECOND);
 	}
 	group_plan(e, g);
 }

@@ -135,6 +135,8 @@ int64_t group_step_at(const struct engine *e, const struct alert_group *g,
 /* Nobody has anything to hear of it any more. */
 bool slot_is_done(const struct flush_group *fg, uint32_t slot);
 bool slot_is_over(const struct flush_group *fg, uint32_t slot);
+/* Nobody can be told there any more: its receiver is in no rules. */
+bool group_is_gone(const struct engine *e, const struct alert_group *g);
 /* Nobody has anything to hear of any of those that were looked at. */
 bool fg_is_ended(const struct flush_group *fg);
 
@@ -185,7 +187,7 @@ void throttle_again(struct flush_group *fg);
 #define WANT_FORGET (TOLD_MASK + 1)
 #define WANT_LATER  (TOLD_MASK + 2) /* when people are told again */
 
-/* What N's recipient is to be told of one member. */
+/* What a notice's recipient is to be told of one member. */
 struct wanted {
 	const struct flush_group *fg;
 	const struct notice *notice;

@@ -370,6 +370,9 @@ void group_look_soon(struct engine *e, struct alert_group *g);
 void throttle_free(struct engine *e);
 /* Groups that are due, until there are enough letters. */
 void flush_begin(struct engine *e, int64_t now);
+/* Which of them come to pass; then each is run. */
+void intents_check(struct engine *e, struct store_txn *txn,
+		   struct intent *const *v, size_t n);
 int intent_run(struct engine *e, struct store_txn *txn, struct intent *lead);
 void intent_after(struct intent *lead, int result);
 

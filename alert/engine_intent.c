@@ -330,14 +330,12 @@ intent_join_recall(struct flush_group *fg, struct notice *n)
 	return !it->cancelled;
 }
 
-/* Its group's receiver is in no rules any more, or it is an endpoint that is
- * not: nothing can be written for it. */
+/* An endpoint that is in no rules any more: nothing can be written for it. */
 static bool
 notice_is_gone(const struct engine *e, const struct notice *n)
 {
-	return rules_receiver(e->rules, n->group->receiver) == NULL ||
-	       (n->channel != CHANNEL_MAIL &&
-		rules_endpoint(e->rules, n->address) == NULL);
+	return n->channel != CHANNEL_MAIL &&
+	       rules_endpoint(e->rules, n->address) == NULL;
 }
 
 /* What N was told is forgotten, and its message taken back. */
@@ -356,6 +354,36 @@ intent_forget(struct flush_group *fg, struct notice *n)
 	return it;
 }
 
+/* Does its message say how something ended? */
+static bool
+notice_says_end(const struct notice *n)
+{
+	for (uint32_t i = 0; i < n->n; i++) {
+		enum told to = told_pending(n->both[i]);
+
+		if (to == TOLD_OVER || to == TOLD_DOWN || to == TOLD_STALE)
+			return true;
+	}
+	return false;
+}
+
+/* The receiver is in no rules any more, and who would hear by N that something
+ * fires would not hear how it ends. */
+static struct intent *
+intent_take_back(struct flush_group *fg, struct notice *n)
+{
+	struct intent *it;
+
+	if (!notice_waits(n) || fg->g->c.flags & GROUP_OWN ||
+	    notice_says_end(n))
+		return NULL;
+	it = intent_new(fg, n, false);
+	for (uint32_t i = 0; i < fg->n; i++)
+		it->both[i] = notice_both(n, i) & (TOLD_MASK | TOLD_HELD);
+	it->old_message = n->c.message;
+	return it;
+}
+
 void
 intents_make(struct flush_group *fg)
 {
@@ -369,7 +397,9 @@ intents_make(struct flush_group *fg)
 	for (uint32_t i = 0; i < fg->g->nnotices; i++) {
 		struct notice *n = fg->g->notices[i];
 
-		if (notice_is_gone(e, n))
+		if (group_is_gone(e, fg->g))
+			fg_add_intent(fg, intent_take_back(fg, n));
+		else if (notice_is_gone(e, n))
 			fg_add_intent(fg, intent_forget(fg, n));
 		else if (!fg_is_target(fg, n))
 			fg_add_intent(fg, intent_make(fg, n, false, false));
@@ -441,13 +471,51 @@ intent_check(struct engine *e, struct store_txn *txn, struct intent *lead)
 	}
 }
 
+/* Does LEAD take back a mail that another one can't? */
+static bool
+intent_follows(const struct intent *lead, struct intent *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!v[i]->skipped)
+			continue;
+		for (const struct intent *a = v[i]; a != NULL; a = a->next)
+			for (const struct intent *b = lead; b != NULL;
+			     b = b->next)
+				if (b->old_message != 0 &&
+				    a->old_message == b->old_message)
+					return true;
+	}
+	return false;
+}
+
+void
+intents_check(struct engine *e, struct store_txn *txn, struct intent *const *v,
+	      size_t n)
+{
+	bool skips = false;
+
+	for (size_t i = 0; i < n; i++) {
+		intent_check(e, txn, v[i]);
+		skips |= v[i]->skipped;
+	}
+	/* A mail that tells several groups is taken back for all of them. */
+	while (skips) {
+		skips = false;
+		for (size_t i = 0; i < n; i++) {
+			if (v[i]->skipped || !intent_follows(v[i], v, n))
+				continue;
+			v[i]->skipped = true;
+			skips = true;
+		}
+	}
+}
+
 int
 intent_run(struct engine *e, struct store_txn *txn, struct intent *lead)
 {
 	int r = 0;
 
 	lead->published = false;
-	intent_check(e, txn, lead);
 	if (lead->skipped)
 		return 0;
 	for (struct intent *it = lead; it != NULL; it = it->next) {

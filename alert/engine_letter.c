@@ -191,6 +191,18 @@ alert_is_shown(const struct intent *it, uint32_t slot, bool *ret_new)
 	return true;
 }
 
+/* As it is told: a recovery that may not last is none yet. */
+static enum incident_state
+alert_state(const struct intent *it, uint32_t slot)
+{
+	enum incident_state state = it->group->g->v[slot].incident->c.state;
+
+	if (state == INCIDENT_RESOLVED &&
+	    told_pending(it->both[slot]) == TOLD_FIRING)
+		return INCIDENT_OPEN;
+	return state;
+}
+
 static void
 alert_fill(struct engine *e, const struct intent *it, uint32_t slot,
 	   bool is_new, struct arena *arena, struct render_alert *ret)
@@ -203,7 +215,7 @@ alert_fill(struct engine *e, const struct intent *it, uint32_t slot,
 	*ret = (struct render_alert){
 		.labels = &text->labels,
 		.annotations = &text->annotations,
-		.state = in->c.state,
+		.state = alert_state(it, slot),
 		.url = text->url,
 		.starts_ms = in->c.starts_ms,
 		.ends_ms = in->c.ends_ms,
@@ -262,17 +274,18 @@ letter_count(struct letter *l)
 		for (uint32_t i = 0; i < it->n; i++) {
 			const struct incident_core *c =
 				&it->group->g->v[i].incident->c;
+			enum incident_state state = alert_state(it, i);
 			bool is_new;
 
 			if (!alert_is_shown(it, i, &is_new))
 				continue;
-			rn->nfiring += c->state == INCIDENT_OPEN;
-			rn->nstale += c->state == INCIDENT_STALE;
-			rn->nresolved += c->state == INCIDENT_RESOLVED;
+			rn->nfiring += state == INCIDENT_OPEN;
+			rn->nstale += state == INCIDENT_STALE;
+			rn->nresolved += state == INCIDENT_RESOLVED;
 			rn->critical |= it->group->v[i].critical;
 			if (rn->since_ms == 0 || c->starts_ms < rn->since_ms)
 				rn->since_ms = c->starts_ms;
-			if (c->state == INCIDENT_RESOLVED &&
+			if (state == INCIDENT_RESOLVED &&
 			    c->ends_ms > rn->until_ms)
 				rn->until_ms = c->ends_ms;
 		}

@@ -256,11 +256,10 @@ slot_was_told(const struct flush_group *fg, uint32_t slot, bool *ret_held,
 	for (uint32_t i = 0; i < fg->g->nnotices; i++) {
 		const struct notice *n = fg->g->notices[i];
 		uint8_t both = notice_both(n, slot);
-		bool failed = n->c.flags & NOTICE_FAILED;
 
-		told |= both != 0 || (failed && fg_member(fg, slot)->seq != 0);
-		/* Who refused it is told again with the others. */
-		*ret_held |= both & TOLD_HELD && !failed;
+		told |= both != 0 || (n->c.flags & NOTICE_FAILED &&
+				      fg_member(fg, slot)->seq != 0);
+		*ret_held |= (both & TOLD_HELD) != 0;
 		*ret_pending |= told_pending(both) != TOLD_NOTHING;
 	}
 	return told;
@@ -485,23 +484,22 @@ slot_is_done(const struct flush_group *fg, uint32_t slot)
 	       (fg_member(fg, slot)->flags & MEMBER_LEFT);
 }
 
-/* Nobody can be told there any more: its receiver is in no rules. */
-static bool
-fg_is_gone(const struct flush_group *fg)
+bool
+group_is_gone(const struct engine *e, const struct alert_group *g)
 {
-	return rules_receiver(fg->flush->e->rules, fg->g->receiver) == NULL;
+	return rules_receiver(e->rules, g->receiver) == NULL;
 }
 
 bool
 fg_is_ended(const struct flush_group *fg)
 {
-	if (fg_is_gone(fg))
+	for (uint32_t i = 0; i < fg->g->nnotices; i++)
+		if (fg->g->notices[i]->c.message != 0)
+			return false;
+	if (group_is_gone(fg->flush->e, fg->g))
 		return true;
 	for (uint32_t i = 0; i < fg->n; i++)
 		if (!slot_is_done(fg, i))
-			return false;
-	for (uint32_t i = 0; i < fg->g->nnotices; i++)
-		if (fg->g->notices[i]->c.message != 0)
 			return false;
 	return !(fg->g->c.flags & GROUP_OWN);
 }
@@ -560,7 +558,7 @@ look_group(struct flush_group *fg)
 	look_followed(fg);
 	look_notices(fg);
 	/* Most that are looked at have nothing to say. */
-	if (fg->why != 0 || fg->quiet || fg_is_gone(fg)) {
+	if (fg->why != 0 || fg->quiet || group_is_gone(fg->flush->e, g)) {
 		look_targets(fg);
 		intents_make(fg);
 	}

@@ -37,7 +37,7 @@ group_is_left(struct engine *e, const struct alert_group *g,
 {
 	bool left = job_core(in)->state != INCIDENT_RESOLVED;
 
-	if (rules_receiver(e->rules, g->receiver) == NULL)
+	if (group_is_gone(e, g))
 		return true;
 	for (uint32_t i = 0; left && i < g->n; i++) {
 		struct arena arena;

@@ -131,9 +131,14 @@ outcome_failed(struct engine *e, struct notice *n)
 	struct notice_edit *ed = job_notice(e, n, 0);
 
 	for (uint32_t i = 0; i < ed->n; i++) {
-		/* If it fires again, that is news after all. */
-		if (told_pending(ed->both[i]) == TOLD_OVER)
+		enum told pending = told_pending(ed->both[i]);
+
+		/* If it fires again, that is news after all; what they refuse
+		 * is none any more. */
+		if (pending == TOLD_OVER)
 			ed->both[i] |= TOLD_HELD;
+		else if (pending != TOLD_NOTHING)
+			ed->both[i] &= (uint8_t)~TOLD_HELD;
 		ed->both[i] &= TOLD_MASK | TOLD_HELD;
 	}
 	ed->c.message = 0;

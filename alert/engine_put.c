@@ -365,6 +365,7 @@ job_fn(struct store_txn *txn, void *arg)
 	if (j->store.need != STORE_NEED_RESULT &&
 	    !store_txn_has_room(txn, j->store.need))
 		return -ENOSPC;
+	intents_check(e, txn, j->intents, j->nintents);
 	for (size_t i = 0; r == 0 && i < j->nintents; i++)
 		r = intent_run(e, txn, j->intents[i]);
 	for (size_t i = 0; r == 0 && i < j->n; i++) {

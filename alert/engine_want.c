@@ -17,18 +17,30 @@ wanted_said(const struct wanted *w)
 	return notice_waits(w->notice) ? told_pending(w->both) : TOLD_NOTHING;
 }
 
-/* Nothing is added to what its message says, as far as that is true: it
- * fires. */
+/* Nothing is added to what its message says, as far as that is true. */
 static int
 want_said(const struct wanted *w)
 {
+	const struct incident_core *c = wanted_core(w);
 	enum told said = wanted_said(w);
 
-	if (said == TOLD_LESS)
+	switch (said) {
+	case TOLD_LESS:
 		return TOLD_FIRING;
-	return said == TOLD_DOWN || said == TOLD_OVER || said == TOLD_STALE
-		       ? TOLD_NOTHING
-		       : (int)said;
+	case TOLD_FLAPPING:
+		return c->flags & INCIDENT_FLAPPING ? TOLD_FLAPPING
+						    : TOLD_FIRING;
+	case TOLD_ACKED:
+		return c->acked_ms != 0 ? TOLD_ACKED : TOLD_NOTHING;
+	case TOLD_NOTHING:
+	case TOLD_FIRING:
+		return (int)said;
+	case TOLD_STALE:
+	case TOLD_DOWN:
+	case TOLD_OVER:
+		return TOLD_NOTHING;
+	}
+	abort();
 }
 
 static int

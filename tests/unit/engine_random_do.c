@@ -114,7 +114,8 @@ excuse(struct model *m, const struct ruleset *last, const struct ruleset *next)
 		gone |= DB_ARE | OTHERS_ARE;
 	/* What is out can't be taken back. */
 	for (enum who w = 0; w < NWHO; w++)
-		m->lags[w] |= gone & BIT(w) && m->er.nout > 0;
+		m->lags[w] |= gone & BIT(w) &&
+			      (m->er.e->nout > 0 || m->er.e->nflushes > 0);
 	for (size_t i = 0; i < NALERTS; i++)
 		for (enum who w = 0; w < NWHO; w++)
 			if (gone & BIT(w) &&

@@ -221,6 +221,14 @@ engine_rig_hand(struct engine_rig *er)
 }
 
 void
+engine_rig_fail(struct engine_rig *er)
+{
+	for (size_t i = 0; i < er->nout; i++)
+		rig_give(er, er->out[i], FAR_DOWN);
+	er->nout = 0;
+}
+
+void
 engine_rig_answer(struct engine_rig *er, bool delivered)
 {
 	for (size_t i = 0; i < er->nout && !delivered; i++)
@@ -388,9 +396,7 @@ engine_rig_close(struct engine_rig *er)
 	if (er->rig.q == NULL)
 		return;
 	rig_settle(&er->rig);
-	for (size_t i = 0; i < er->nout; i++)
-		rig_give(er, er->out[i], FAR_DOWN);
-	er->nout = 0;
+	engine_rig_fail(er);
 	queue_stop(er->rig.q);
 	rig_settle(&er->rig);
 	engine_free(&er->e);

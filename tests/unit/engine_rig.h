@@ -85,6 +85,8 @@ int engine_rig_rows(struct engine_rig *er, const char *kinds);
 void engine_rig_answer(struct engine_rig *er, bool delivered);
 /* Those that are out are taken; nobody waits for that. */
 void engine_rig_hand(struct engine_rig *er);
+/* ... come back: they could not be delivered. */
+void engine_rig_fail(struct engine_rig *er);
 
 /* DIR NULL: a new folder. */
 void engine_rig_init(struct engine_rig *er, const char *dir);

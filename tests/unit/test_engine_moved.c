@@ -166,6 +166,128 @@ test_taken_back(void **state)
 	}
 }
 
+/* ... also when it was out just then, and came back. */
+static void
+test_taken_back_later(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, OPS);
+	er->far = FAR_SLOW;
+	er->only = "anna@example.org";
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_int_equal(er->nout, 1);
+	engine_rig_rules(er, TEAM_OF_OTHERS);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_told(er, "carl firing Disk: +a\n");
+	engine_rig_fail(er);
+	er->far = FAR_DOWN;
+	engine_rig_advance(er, MINUTE, SECOND);
+	er->far = FAR_TAKES;
+	engine_rig_advance(er, HOUR, MINUTE);
+	assert_told(er, "");
+	/* Of carl's alone. */
+	assert_int_equal(engine_rig_rows(er, "gsm"), 2);
+}
+
+/* But how it ends is told, whatever becomes of the receiver. */
+static const struct {
+	const char *name, *yaml;
+} gone_rows[] = {
+	{"others", TEAM_OF_OTHERS},
+	{"grouped otherwise, and renamed", EACH},
+};
+
+static void
+test_end_is_told(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2 * NHOW; i++) {
+		struct engine_rig er;
+
+		print_message("%s, %s\n", gone_rows[i / NHOW].name,
+			      hows[i % NHOW]);
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, OPS);
+		engine_rig_fire(&er, A);
+		engine_rig_advance(&er, 40 * SECOND, SECOND);
+		assert_told(&er, "anna firing Disk: +a\n");
+		er.far = FAR_DOWN;
+		engine_rig_resolve(&er, A);
+		engine_rig_advance(&er, 6 * MINUTE, SECOND);
+		reload(&er, gone_rows[i / NHOW].yaml, (enum how)(i % NHOW));
+		engine_rig_advance(&er, MINUTE, SECOND);
+		er.far = FAR_TAKES;
+		engine_rig_advance(&er, 10 * MINUTE, SECOND);
+		assert_told(&er, "anna recovery Disk: -a\n");
+		engine_rig_advance(&er, HOUR, MINUTE);
+		assert_int_equal(engine_rig_rows(&er, "gsm"), 0);
+		engine_rig_done(&er);
+	}
+}
+
+/* So is what a mute kept back. */
+static void
+test_mute_is_told(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, OPS);
+	engine_mute(er->e, clock_wall_ms(er->rig.clock) + 20 * MINUTE, "storm",
+		    "anna", engine_rig_answered, er);
+	engine_rig_settle(er);
+	assert_told(er, "anna mute_begin Mute of alerts: storm\n");
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 5 * MINUTE, SECOND);
+	engine_rig_resolve(er, A);
+	er->far = FAR_DOWN;
+	engine_rig_advance(er, 20 * MINUTE, SECOND);
+	engine_rig_rules(er, TEAM);
+	engine_rig_advance(er, MINUTE, SECOND);
+	er->far = FAR_TAKES;
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "anna mute_end Mute of alerts: -a storm\n");
+}
+
+/* Host a has a receiver of its own, with the same reader. */
+#define OF_A(name, reader)                                                     \
+	"own: []\nreceivers:\n"                                                \
+	"- {name: " name ", mail: [" reader "@example.org]}\n"                 \
+	"- {name: all, mail: [anna@example.org]}\n"                            \
+	"route: {receiver: all, group_by: [host], group_interval: 1s, "        \
+	"routes: [{matchers: [host=\"a\"], receiver: " name "}]}\n"
+#define D "alertname=Disk host=d"
+
+/* A mail that tells two groups is taken back for both or for neither: what the
+ * other has to say goes with a mail of a third, whose old one is out. */
+static void
+test_shared(void **state)
+{
+	struct engine_rig *er = *state;
+	const struct engine_alert two[] = {{.labels = A}, {.labels = B}};
+
+	engine_rig_rules(er, OF_A("ops", "anna"));
+	er->far = FAR_SLOW;
+	er->only = "anna@example.org";
+	engine_rig_fire(er, D);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	assert_int_equal(er->nout, 1);
+	er->far = FAR_DOWN;
+	engine_rig_take(er, two, 2);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	assert_int_equal(er->written, 2);
+	engine_rig_resolve(er, D);
+	engine_rig_advance(er, 119 * SECOND, SECOND);
+	clock_advance(er->rig.clock, SECOND);
+	engine_rig_rules(er, OF_A("carl", "carl"));
+	engine_rig_advance(er, 20 * SECOND, SECOND);
+	er->far = FAR_TAKES;
+	engine_rig_answer(er, true);
+	engine_rig_advance(er, 30 * MINUTE, SECOND);
+	assert_non_null(strstr(engine_rig_mails(er), "anna firing Disk: +b"));
+}
+
 /* A recovery that has not lasted yet lasts on, and is told in the same thread. */
 static void
 test_held(void **state)
@@ -393,6 +515,10 @@ main(void)
 		ENGINE_TEST(test_comes_back),
 		ENGINE_TEST(test_goes_on),
 		cmocka_unit_test(test_taken_back),
+		ENGINE_TEST(test_taken_back_later),
+		cmocka_unit_test(test_end_is_told),
+		ENGINE_TEST(test_mute_is_told),
+		ENGINE_TEST(test_shared),
 		cmocka_unit_test(test_step),
 		cmocka_unit_test(test_full_disk),
 	};

@@ -139,7 +139,25 @@ test_silence_refused(void **state)
 	assert_int_equal(er->written, 1);
 	er->far = FAR_TAKES;
 	engine_rig_advance(er, 4 * HOUR, MINUTE);
-	assert_told(er, "anna more Disk: +a\n");
+	assert_told(er, "anna reminder Disk: a\n");
+}
+
+/* Whatever was refused before, the end of a silence is news. */
+static void
+test_silence_after_refusal(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	er->far = FAR_REFUSES;
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, 6 * MINUTE, SECOND);
+	er->far = FAR_TAKES;
+	assert_told(er, "anna firing Disk: +a\n");
+	assert_int_equal(silence(er, "", "host=a", 0, 20 * MINUTE), 0);
+	engine_rig_advance(er, 30 * MINUTE, MINUTE);
+	assert_told(er, "anna more Disk: +a +b\n");
 }
 
 /* An acknowledgement survives a silence. */
@@ -461,104 +479,6 @@ test_silence_far(void **state)
 			 -EINVAL);
 }
 
-/* --- a receiver's rate -------------------------------------------------------------- */
-
-static void
-test_rate(void **state)
-{
-	struct engine_rig *er = *state;
-	char labels[64];
-
-	engine_rig_rules(er,
-			 "receivers:\n- {name: all, mail: [anna@example.org], "
-			 "rate: {limit: 6/1h, burst: 2, digest: 15m}}\n"
-			 "route: {receiver: all, group_by: ['...']}\n");
-	for (int i = 0; i < 5; i++) {
-		snprintf(labels, sizeof(labels), "alertname=N%d", i);
-		engine_rig_fire(er, labels);
-		engine_rig_advance(er, SECOND, SECOND);
-	}
-	engine_rig_advance(er, MINUTE, SECOND);
-	assert_told(er, "anna firing N0: +N0\nanna firing N1: +N1\n");
-	/* Critical is never held back. */
-	engine_rig_fire(er, "alertname=Fire severity=critical");
-	engine_rig_advance(er, MINUTE, SECOND);
-	assert_told(er, "anna firing Fire: +Fire\n");
-	engine_rig_advance(er, 15 * MINUTE, SECOND);
-	assert_told(er, "anna digest N2 and 2 more: +N2 +N3 +N4\n");
-	engine_rig_advance(er, HOUR, MINUTE);
-	assert_told(er, "");
-}
-
-static const char slow[] = "own: []\n"
-			   "receivers:\n"
-			   "- {name: ops, mail: [anna@example.org],\n"
-			   "   rate: {limit: 1/10m, burst: 1, digest: 5m}}\n"
-			   "route: {receiver: ops, group_by: [host]}\n";
-
-static const struct {
-	const char *name;
-	bool restart;    /* before the digest */
-	int64_t back_ms; /* it fires again so long after its end; 0: never */
-	const char *told;
-} rate_rows[] = {
-	{"it ended before", false, 0, "anna digest Disk: +b -a\n"},
-	{"after a start", true, 0,
-	 "anna digest Disk: +b\nanna was_down Disk: -a\n"},
-	{"it is back", false, 3 * MINUTE, "anna digest Disk: +b +a\n"},
-};
-
-/* What is over the rate is in the digest, also if it is over by then. */
-static void
-test_rate_ended(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < sizeof(rate_rows) / sizeof(rate_rows[0]); i++) {
-		struct engine_rig er;
-
-		print_message("%s\n", rate_rows[i].name);
-		engine_rig_init(&er, NULL);
-		engine_rig_rules(&er, slow);
-		engine_rig_fire(&er, "alertname=Disk host=c");
-		engine_rig_advance(&er, 40 * SECOND, SECOND);
-		assert_told(&er, "anna firing Disk: +c\n");
-		engine_rig_fire(&er, A);
-		engine_rig_fire(&er, B);
-		engine_rig_advance(&er, MINUTE, SECOND);
-		engine_rig_resolve(&er, A);
-		if (rate_rows[i].restart) {
-			engine_rig_close(&er);
-			engine_rig_open(&er);
-		}
-		if (rate_rows[i].back_ms != 0) {
-			engine_rig_advance(&er, rate_rows[i].back_ms, SECOND);
-			assert_told(&er, "");
-			engine_rig_fire(&er, A);
-		}
-		engine_rig_advance(&er, 12 * MINUTE, SECOND);
-		assert_told(&er, rate_rows[i].told);
-		engine_rig_done(&er);
-	}
-}
-
-/* What joins a group that waits for the digest waits with it. */
-static void
-test_rate_joined(void **state)
-{
-	struct engine_rig *er = *state;
-
-	engine_rig_rules(er, slow);
-	engine_rig_fire(er, "alertname=Disk host=c");
-	engine_rig_fire(er, A);
-	engine_rig_advance(er, 40 * SECOND, SECOND);
-	assert_told(er, "anna firing Disk: +c\n");
-	engine_rig_fire(er, "alertname=Load host=a");
-	engine_rig_advance(er, 4 * MINUTE, SECOND);
-	assert_told(er, "");
-	engine_rig_advance(er, 2 * MINUTE, SECOND);
-	assert_told(er, "anna digest Disk: +a +a\n");
-}
-
 int
 main(void)
 {
@@ -568,6 +488,7 @@ main(void)
 		ENGINE_TEST(test_silence_between),
 		ENGINE_TEST(test_silence_queued),
 		ENGINE_TEST(test_silence_refused),
+		ENGINE_TEST(test_silence_after_refusal),
 		ENGINE_TEST(test_silence_ack),
 		ENGINE_TEST(test_silence_rows),
 		ENGINE_TEST(test_silence_update),
@@ -580,9 +501,6 @@ main(void)
 		ENGINE_TEST(test_flap),
 		cmocka_unit_test(test_limit),
 		ENGINE_TEST(test_silence_far),
-		ENGINE_TEST(test_rate),
-		cmocka_unit_test(test_rate_ended),
-		ENGINE_TEST(test_rate_joined),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
