@@ -21,6 +21,27 @@
 	"- {name: boss, mail: [boss@example.org]}\n"                           \
 	"route: {receiver: oncall}\n"
 
+/* What is written anew says what is told: a recovery that may not last is none
+ * yet. */
+static void
+test_written_anew(void **state)
+{
+	struct engine_rig *er = *state;
+
+	er->far = FAR_DOWN;
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	engine_rig_resolve(er, A);
+	engine_rig_advance(er, 10 * SECOND, SECOND);
+	engine_rig_fire(er, "alertname=Disk host=b severity=critical");
+	engine_rig_advance(er, 10 * SECOND, SECOND);
+	er->far = FAR_TAKES;
+	engine_rig_advance(er, 20 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +b +a\n");
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "anna partly Disk: -a b\n");
+}
+
 /* Any other 5xx sends that notification to the fallback. */
 static void
 test_refused(void **state)
@@ -533,6 +554,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		ENGINE_TEST(test_written_anew),
 		ENGINE_TEST(test_refused),
 		ENGINE_TEST(test_late),
 		ENGINE_TEST(test_suspended),
