@@ -371,24 +371,34 @@ test_bounces(void **state)
 	}
 }
 
+/* Only a mark that our key made. */
 static void
 test_our_own(void **state)
 {
-	static const bool expired[] = {false, true};
+	static const struct alert_link_key other = {.bytes = {1, 2, 4}};
+	static const struct {
+		const struct alert_link_key *key;
+		int64_t expires_ms;
+		enum mail_kind kind;
+	} row[] = {
+		{&key, NOW + HOUR, MAIL_DROPPED},
+		{&key, NOW - HOUR, MAIL_DROPPED},
+		{&other, NOW + HOUR, MAIL_ALERT},
+	};
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		char *text = xasprintf(
 			"From: cron@cron.example.org\nSubject: FAILED x\n"
 			"X-Incident: %s\n\nx\n",
-			token(ALERT_TOKEN_MARK, "",
-			      expired[i] ? NOW - HOUR : NOW + HOUR));
+			token(ALERT_TOKEN_MARK, "", row[i].expires_ms));
 		struct letter l;
 
 		letter_read(&l, text);
 		l.in.by_token = &sources[0];
+		l.in.key = row[i].key;
 		mail_intake(&l.in, &l.got);
-		assert_int_equal(l.got.kind, MAIL_DROPPED);
+		assert_int_equal(l.got.kind, row[i].kind);
 		letter_done(&l);
 		free(text);
 	}
