@@ -63,24 +63,6 @@ test_silence(void **state)
 	assert_told(er, "anna firing Disk: +a\n");
 }
 
-/* Whoever was told is told the recovery, also under a silence. */
-static void
-test_silence_recovery(void **state)
-{
-	struct engine_rig *er = *state;
-
-	engine_rig_fire(er, A);
-	engine_rig_advance(er, 31 * SECOND, SECOND);
-	assert_told(er, "anna firing Disk: +a\n");
-	assert_int_equal(silence(er, "", "host=a", 0, 10 * HOUR), 0);
-	/* No reminder. */
-	engine_rig_advance(er, 5 * HOUR, MINUTE);
-	assert_told(er, "");
-	engine_rig_resolve(er, A);
-	engine_rig_advance(er, 10 * MINUTE, 10 * SECOND);
-	assert_told(er, "anna recovery Disk: -a\n");
-}
-
 /* It was told, was silenced, and the silence ended: as new. */
 static void
 test_silence_between(void **state)
@@ -274,32 +256,6 @@ test_silence_kept(void **state)
 		engine_find_silence(er->e, silence_id, see_silence, &seen));
 }
 
-/* The clock of the escalation stands under a silence. */
-static void
-test_escalation_pauses(void **state)
-{
-	struct engine_rig *er = *state;
-
-	engine_rig_rules(
-		er, "mail: [anna@example.org]\n"
-		    "receivers:\n- {name: boss, mail: [boss@example.org]}\n"
-		    "route: {receiver: default, escalate: [{after: 15m, "
-		    "receiver: boss}]}\n");
-	engine_rig_fire(er, A);
-	engine_rig_advance(er, 30 * SECOND, SECOND);
-	engine_rig_advance(er, 10 * MINUTE, SECOND);
-	engine_rig_mails(er);
-	assert_int_equal(silence(er, "", "host=a", 0, HOUR), 0);
-	engine_rig_advance(er, HOUR - SECOND, 10 * SECOND);
-	assert_told(er, "");
-	engine_rig_advance(er, 2 * SECOND, SECOND);
-	assert_told(er, "anna more Disk: +a\n");
-	engine_rig_advance(er, 4 * MINUTE, SECOND);
-	assert_told(er, "");
-	engine_rig_advance(er, 70 * SECOND, SECOND);
-	assert_told(er, "boss escalation Disk: +a\n");
-}
-
 /* --- inhibition ----------------------------------------------------------------- */
 
 #define INHIBIT                                                                \
@@ -355,6 +311,127 @@ test_inhibit_silenced(void **state)
 	engine_rig_fire(er, BARE2);
 	engine_rig_advance(er, 30 * MINUTE, 10 * SECOND);
 	assert_told(er, "");
+}
+
+/* --- whatever it is that keeps it quiet ------------------------------------------ */
+
+#define Z "alertname=Down host=z"
+
+static const char boss[] =
+	"own: []\n"
+	"mail: [anna@example.org]\n"
+	"receivers:\n- {name: boss, mail: [boss@example.org]}\n"
+	"inhibit_rules: [{source_matchers: [host=z], target_matchers: "
+	"[host=a]}]\n"
+	"route: {receiver: default, escalate: [{after: 15m, receiver: "
+	"boss}]}\n";
+
+enum cause { BY_SILENCE, BY_INHIBITION, BY_MUTE };
+
+static void
+quiet_begins(struct engine_rig *er, enum cause cause)
+{
+	switch (cause) {
+	case BY_SILENCE:
+		assert_int_equal(silence(er, "", "host=a", 0, DAY), 0);
+		break;
+	case BY_INHIBITION: /* by one that nobody hears of */
+		assert_int_equal(silence(er, "", "host=z", 0, DAY), 0);
+		engine_rig_fire(er, Z);
+		break;
+	case BY_MUTE:
+		engine_mute(er->e, clock_wall_ms(er->rig.clock) + DAY, "storm",
+			    "anna", engine_rig_answered, er);
+		engine_rig_settle(er);
+		break;
+	}
+}
+
+static void
+quiet_ends(struct engine_rig *er, enum cause cause)
+{
+	switch (cause) {
+	case BY_SILENCE:
+		engine_silence_expire(er->e, silence_id, engine_rig_answered,
+				      er);
+		break;
+	case BY_INHIBITION:
+		engine_rig_resolve(er, Z);
+		break;
+	case BY_MUTE:
+		engine_unmute(er->e, "anna", engine_rig_answered, er);
+		break;
+	}
+	engine_rig_settle(er);
+}
+
+static const struct {
+	const char *name;
+	enum cause cause;
+	const char *begins, *ends;
+} pause_rows[] = {
+	{"a silence", BY_SILENCE, "", "anna more Disk: +a\n"},
+	{"inhibition", BY_INHIBITION, "", "anna more Disk: +a\n"},
+	{"a mute", BY_MUTE, "anna mute_begin Mute of alerts: storm\n",
+	 "anna more Disk: +a\n"
+	 "anna mute_end Mute of alerts: (1 0 0) storm\n"},
+};
+
+/* The clock of the escalation stands. */
+static void
+test_escalation_pauses(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(pause_rows) / sizeof(pause_rows[0]);
+	     i++) {
+		struct engine_rig er;
+
+		print_message("%s\n", pause_rows[i].name);
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, boss);
+		engine_rig_fire(&er, A);
+		engine_rig_advance(&er, 30 * SECOND, SECOND);
+		engine_rig_advance(&er, 10 * MINUTE, SECOND);
+		assert_told(&er, "anna firing Disk: +a\n");
+		quiet_begins(&er, pause_rows[i].cause);
+		engine_rig_advance(&er, HOUR, 10 * SECOND);
+		assert_told(&er, pause_rows[i].begins);
+		quiet_ends(&er, pause_rows[i].cause);
+		engine_rig_advance(&er, 31 * SECOND, SECOND);
+		assert_told(&er, pause_rows[i].ends);
+		engine_rig_advance(&er, 4 * MINUTE, SECOND);
+		assert_told(&er, "");
+		engine_rig_advance(&er, 70 * SECOND, SECOND);
+		assert_told(&er, "boss escalation Disk: +a\n");
+		engine_rig_done(&er);
+	}
+}
+
+/* Whoever was told is told the recovery all the same, and of nothing else. */
+static void
+test_recovery(void **state)
+{
+	static const enum cause causes[] = {BY_SILENCE, BY_INHIBITION};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
+		struct engine_rig er;
+
+		print_message("%s\n", pause_rows[causes[i]].name);
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, boss);
+		engine_rig_fire(&er, A);
+		engine_rig_advance(&er, 31 * SECOND, SECOND);
+		assert_told(&er, "anna firing Disk: +a\n");
+		quiet_begins(&er, causes[i]);
+		/* No reminder. */
+		engine_rig_advance(&er, 5 * HOUR, MINUTE);
+		assert_told(&er, "");
+		engine_rig_resolve(&er, A);
+		engine_rig_advance(&er, 10 * MINUTE, 10 * SECOND);
+		assert_told(&er, "anna recovery Disk: -a\n");
+		engine_rig_done(&er);
+	}
 }
 
 /* --- windows --------------------------------------------------------------------- */
@@ -438,6 +515,11 @@ static const struct {
 	 "inhibit_rules: [{source_matchers: ['host=b'], "
 	 "target_matchers: ['x=~\"(a+)+\"']}]\n",
 	 NULL},
+	{"maintenance",
+	 "own: []\nmail: [anna@example.org]\n"
+	 "maintenance: [{name: move, matchers: ['x=~\"(a+)+\"'], start: "
+	 "2026-01-01T00:00, end: 2026-01-02T00:00, time_zone: UTC}]\n",
+	 NULL},
 };
 
 /* Whoever chooses a label's value keeps nobody quiet by it; it is logged. */
@@ -484,7 +566,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ENGINE_TEST(test_silence),
-		ENGINE_TEST(test_silence_recovery),
 		ENGINE_TEST(test_silence_between),
 		ENGINE_TEST(test_silence_queued),
 		ENGINE_TEST(test_silence_refused),
@@ -493,9 +574,10 @@ main(void)
 		ENGINE_TEST(test_silence_rows),
 		ENGINE_TEST(test_silence_update),
 		ENGINE_TEST(test_silence_kept),
-		ENGINE_TEST(test_escalation_pauses),
 		ENGINE_TEST(test_inhibit),
 		ENGINE_TEST(test_inhibit_silenced),
+		cmocka_unit_test(test_escalation_pauses),
+		cmocka_unit_test(test_recovery),
 		ENGINE_TEST(test_maintenance),
 		ENGINE_TEST(test_interval),
 		ENGINE_TEST(test_flap),
