@@ -67,7 +67,7 @@ belfry_unit_test(engine_time belfry_engine_rig)
 belfry_unit_test(engine_rest belfry_engine_rig)
 belfry_unit_test(engine_lost belfry_engine_rig)
 belfry_unit_test(report belfry_engine_rig)
-foreach(name render render_body render_endpoint)
+foreach(name render render_body render_endpoint render_offers)
   belfry_unit_test(${name} belfry_alert)
   target_sources(test_${name} PRIVATE unit/render_kit.c)
   target_compile_definitions(test_${name} PRIVATE

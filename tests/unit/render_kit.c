@@ -312,14 +312,16 @@ kit_notice(const struct kit_row *row)
 
 /* --- renders ------------------------------------------------------------------- */
 
+#define REPLY "example.org"
+
 static int
-render_make(const char *from, const char *templates, struct conf_errors *e,
-	    struct render **ret)
+render_make(const char *from, const char *reply, const char *templates,
+	    struct conf_errors *e, struct render **ret)
 {
 	const struct render_conf conf = {.hostname = "relay1.example.org",
 					 .from = from,
 					 .url = "https://belfry.example.org",
-					 .reply = "example.org",
+					 .reply = reply,
 					 .templates = templates};
 	const struct conf_mark mark = {
 		.file = "test.yaml", .line = 1, .column = 1};
@@ -331,17 +333,17 @@ int
 kit_render_try(const char *templates, struct conf_errors *e,
 	       struct render **ret)
 {
-	return render_make("", templates, e, ret);
+	return render_make("", REPLY, templates, e, ret);
 }
 
 static struct render *
-render_must(const char *from, const char *templates)
+render_must(const char *from, const char *reply, const char *templates)
 {
 	struct render *r = NULL;
 	struct conf_errors e;
 
 	conf_errors_init(&e);
-	if (render_make(from, templates, &e, &r) < 0) {
+	if (render_make(from, reply, templates, &e, &r) < 0) {
 		conf_errors_print(&e, stderr);
 		fail_msg("the templates are wrong");
 	}
@@ -352,13 +354,19 @@ render_must(const char *from, const char *templates)
 struct render *
 kit_render(const char *templates)
 {
-	return render_must("", templates);
+	return render_must("", REPLY, templates);
 }
 
 struct render *
 kit_render_from(const char *from)
 {
-	return render_must(from, "");
+	return render_must(from, REPLY, "");
+}
+
+struct render *
+kit_render_reply(const char *reply)
+{
+	return render_must("", reply, "");
 }
 
 /* --- what is sent -------------------------------------------------- */

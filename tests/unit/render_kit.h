@@ -25,6 +25,7 @@ struct render_notice kit_notice(const struct kit_row *row);
 
 struct render *kit_render(const char *templates);
 struct render *kit_render_from(const char *from);
+struct render *kit_render_reply(const char *reply);
 int kit_render_try(const char *templates, struct conf_errors *e,
 		   struct render **ret);
 

@@ -177,60 +177,6 @@ test_evil_lines(void **state)
 	render_unref(&r);
 }
 
-/* What can still be done about it is offered, and nothing else. */
-static void
-test_offers(void **state)
-{
-	static const struct {
-		const char *name, *row;
-		bool links, acked;
-		const char *text; /* of what stands before "Why you get" */
-	} rows[] = {
-		{"all", "firing", true, false,
-		 "\r\nOr answer this mail with the one word: ack\r\n\r\n"},
-		{"no links", "firing", false, false,
-		 "\r\n\r\nTo acknowledge it, answer this mail with the one "
-		 "word: ack\r\n\r\n"},
-		{"acknowledged", "firing", true, true,
-		 "tab=1\r\n\r\nSilence: "},
-		{"acknowledged in part", "acked", true, false, "Or answer"},
-		{"over", "recovery", true, false, "\r\n\r\nAll of it: "},
-		{"over, no links", "recovery", false, false,
-		 "tab=1\r\n\r\nWhy"},
-	};
-	struct render *r = kit_render("");
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct kit_row *row = kit_rows;
-		struct render_alert a;
-		struct render_notice n;
-		struct buf out;
-
-		while (strcmp(row->name, rows[i].row) != 0)
-			row++;
-		n = kit_notice(row);
-		if (!rows[i].links)
-			n.ack_url = n.silence_url = n.show_url = NULL;
-		if (rows[i].acked) {
-			a = n.v[0];
-			a.acked_by = "ben";
-			n.v = &a;
-		}
-		buf_init(&out, RENDER_MAIL_MAX);
-		assert_int_equal(render_mail(r, &n, "anna@example.org", &out),
-				 0);
-		if (strstr(buf_str(&out), rows[i].text) == NULL)
-			fail_msg("%s: no \"%s\" in %s", rows[i].name,
-				 rows[i].text, buf_str(&out));
-		if (strstr(buf_str(&out), "Acknowledge:") != NULL &&
-		    (!rows[i].links || rows[i].acked))
-			fail_msg("%s: acknowledge what?", rows[i].name);
-		buf_done(&out);
-	}
-	render_unref(&r);
-}
-
 /* An alert's title, and nothing twice. */
 static void
 test_titles(void **state)
@@ -531,7 +477,6 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_evil_header),
 		cmocka_unit_test(test_evil_lines),
-		cmocka_unit_test(test_offers),
 		cmocka_unit_test(test_titles),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_override),
