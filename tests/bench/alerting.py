@@ -14,9 +14,7 @@ from servers import Belfry, Peak, Sink, cpu_of, lab, memory_of, source
 ANNA, BEN = "anna@example.net", "ben@example.net"
 POST = 1000 # alerts of a request
 PATH = "/api/v2/alerts"
-OUTAGE_S = 120
-HELD_TURNS = 10 # minutes of re-posting
-LOST_AFTER_S = 20 # without a mail: no more will come
+HELD_TURNS = 10 # of re-posting
 # Each alert by itself, at once.
 ROUTE = {"group_by": ["..."], "group_wait": "0s"}
 
@@ -75,8 +73,9 @@ class Watch(lab.Sink):
     """A sink that keeps only when each alert's mail came, and the last of
     all."""
 
-    def __init__(self, script=None):
+    def __init__(self, script=None, idle=20):
         super().__init__(script)
+        self.idle = idle # seconds without a mail: no more will come
         self.count, self.came, self.last = 0, {}, time.monotonic()
 
     def take(self, message):
@@ -91,7 +90,7 @@ class Watch(lab.Sink):
         """How many of COUNT alerts were mailed, once no more come."""
         since, hosts = time.monotonic(), {f"host{n}" for n in range(count)}
         lab.wait_for(lambda: hosts <= self.came.keys() or time.monotonic() >
-                     max(self.last, since) + LOST_AFTER_S, "the mails", 600)
+                     max(self.last, since) + self.idle, "the mails", 600)
         return len(hosts & self.came.keys())
 
     def when(self, host):
@@ -271,7 +270,7 @@ class Figures:
         server = make(sink).start()
         try:
             Poster(server.http).post(0, count)
-            time.sleep(OUTAGE_S)
+            time.sleep(self.options.outage)
             begun = time.monotonic()
             sink.start()
             sink.wait(count, 600)
@@ -284,7 +283,8 @@ class Figures:
     def outage(self):
         """1,000 alerts while SMTP is away for two minutes"""
         for name, make in self.beside_alertmanager():
-            self.row(f"all mails after an outage of {OUTAGE_S} s: {name}",
+            self.row("all mails after an outage of "
+                     f"{self.options.outage} s: {name}",
                      self.after_outage(make), "s",
                      10 if name == "belfry" else None, False)
 
@@ -310,15 +310,17 @@ class Figures:
                 server.sink.start()
             return meanwhile
 
+        idle = self.options.idle_sink
         both = {"belfry": lambda sink: Relay(sink, {"mail": [ANNA, BEN]}),
                 "alertmanager": lambda sink: Alertmanager(sink, (ANNA, BEN))}
         for name, make in self.beside_alertmanager():
             for what, sink, how, meanwhile in (
-                    ("SMTP away, kill -9", Watch(), make, again(True)),
-                    ("SMTP away, stopped and started", Watch(), make,
+                    ("SMTP away, kill -9", Watch(idle=idle), make,
+                     again(True)),
+                    ("SMTP away, stopped and started", Watch(idle=idle), make,
                      again(False)),
                     ("one of two addresses refused",
-                     Watch(refuse_ben).start(), both[name],
+                     Watch(refuse_ben, idle).start(), both[name],
                      lambda server: None)):
                 self.row(f"lost of {self.options.alerts // 10:,} alerts, "
                          f"{what}: {name}",
@@ -334,7 +336,7 @@ class Figures:
         relay = Relay(sink, {"route": {"group_by": ["alertname"]}}).start()
         try:
             Poster(relay.http).post(0, count, 86400)
-            time.sleep(5)
+            time.sleep(self.options.minute / 12)
             self.row(f"{what}: memory", relay.memory(), "MiB", 200, False)
             self.row(f"{what}: restart to the first alert taken",
                      relay.restart(), "s", 2, False)
@@ -346,16 +348,18 @@ class Figures:
             sink.stop()
 
     def repost(self, relay, what, count):
-        time.sleep(10)
+        minute = self.options.minute
+        time.sleep(minute / 6)
         pid, begun = relay.daemon.pid, time.monotonic()
         cpu, wrote = relay.cpu(), written(pid)
         for turn in range(HELD_TURNS):
             Poster(relay.http).post(0, count, 86400)
-            time.sleep(max(0, begun + (turn + 1) * 60 - time.monotonic()))
+            time.sleep(max(0, begun + (turn + 1) * minute -
+                           time.monotonic()))
         took = time.monotonic() - begun
-        self.row(f"{what}, re-posted each minute: written",
+        self.row(f"{what}, re-posted: written",
                  (written(pid) - wrote) / took / 1e6, "MB/s", 1, False, 3)
-        self.row(f"{what}, re-posted each minute: CPU",
+        self.row(f"{what}, re-posted: CPU",
                  (relay.cpu() - cpu) / took, "cores", 0.2, False, 3)
 
     # --- among bulk -----------------------------------------------------------------

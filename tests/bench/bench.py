@@ -498,6 +498,13 @@ def main():
                         help="that become a mail each (10000)")
     parser.add_argument("--held", type=int, default=100000,
                         help="alerts that go on firing (100000)")
+    parser.add_argument("--outage", type=int, default=120,
+                        help="seconds in which nobody takes mail (120)")
+    parser.add_argument("--idle-sink", type=int, default=20,
+                        help="seconds without a mail after which what has not "
+                        "come is lost (20)")
+    parser.add_argument("--minute", type=float, default=60,
+                        help="seconds between re-posts of what is held (60)")
     parser.add_argument("--bulk", type=int, default=100000,
                         help="mails before an alert (100000)")
     parser.add_argument("--backup", type=int, default=2000,

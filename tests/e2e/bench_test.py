@@ -60,11 +60,18 @@ class Bench(unittest.TestCase):
     @harness.need("smtp-sink")
     def test_alerts(self):
         with tempfile.TemporaryDirectory() as folder:
-            status, said = self.bench("--pairs", "1", "--alerts", "100",
-                                      "--out", folder, "alerts",
-                                      "alerts_signed")
+            status, said = self.bench(
+                "--pairs", "1", "--alerts", "100", "--outage", "1",
+                "--idle-sink", "3", "--held", "2000", "--minute", "0.5",
+                "--bulk", "5000", "--out", folder, "alerts", "alerts_signed",
+                "outage", "lost", "held", "urgent")
         self.assertEqual(status, 0, said)
-        for line in ("100 alerts, memory: belfry", "alerts mailed, ed25519"):
+        for line in (
+                "100 alerts, memory: belfry", "alerts mailed, ed25519",
+                "all mails after an outage of 1 s: belfry",
+                "lost of 10 alerts, SMTP away, kill -9: belfry",
+                "2,000 held, re-posted: CPU",
+                "an alert among 5,000 mails: POST to the next hop"):
             self.assertIn(line, said)
 
     def test_spf(self):
