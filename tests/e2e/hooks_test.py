@@ -10,7 +10,6 @@ import signal
 import socket
 import threading
 import time
-import unittest
 
 import harness
 import lab
@@ -192,10 +191,12 @@ class Hooks(HooksCase):
         self.assertEqual((status, text), (200, "ignored: it is no alert\n"))
         self.assertEqual(self.counted("github", "ignored"), 1)
 
-    @unittest.skipUnless(os.path.isdir(SAMPLES), "no samples here")
     def test_samples(self):
         """What real senders post, without anything being configured."""
+        if not os.path.isdir(SAMPLES):
+            self.skipTest("no samples here")
         self.begin_with()
+        absent = []
         for name, source in (
                 ("alertmanager-webhook-v4.json", "alertmanager"),
                 ("alertmanager-webhook-v4.json", "grafana"),
@@ -214,6 +215,9 @@ class Hooks(HooksCase):
                 ("papertrail-events.payload.json", "papertrail"),
                 ("papertrail-events.form.http", "papertrail"),
                 ("github-issues-upptime.json", "github")):
+            if not os.path.exists(os.path.join(SAMPLES, name)):
+                absent.append(name)
+                continue
             with open(os.path.join(SAMPLES, name), "rb") as file:
                 body = file.read()
             fields = {}
@@ -225,6 +229,8 @@ class Hooks(HooksCase):
             status, _, text = self.ask(f"/hooks/{source}", body, **fields)
             self.assertEqual(status, 200, (name, text))
             self.assertNotIn("ignored", text, name)
+        if absent:
+            self.skipTest("not here: " + ", ".join(absent))
 
     def sample_fields(self, name):
         """Those of its own that the sender sends with it."""

@@ -33,6 +33,7 @@
 
 #define FILE_MAX ((size_t)1 << 20)
 #define LIST_MAX 20
+#define SKIPPED  77 /* to ctest */
 
 struct document {
 	struct arena arena;
@@ -361,7 +362,8 @@ test_documents(void **state)
 	closedir(dir);
 	assert_true(n > absent);
 	if (absent > 0)
-		print_message("%zu of %zu documents are not here\n", absent, n);
+		print_message("samples of %zu of %zu documents are not here\n",
+			      absent, n);
 }
 
 static void
@@ -462,8 +464,12 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_urls_and_names),
 		cmocka_unit_test(test_limits),
 	};
+	int failed;
 
 	for (int i = 1; i < argc; i++)
 		show_file(argv[i]);
-	return argc > 1 ? 0 : cmocka_run_group_tests(tests, NULL, NULL);
+	if (argc > 1)
+		return 0;
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	return failed == 0 && absent > 0 ? SKIPPED : failed;
 }
