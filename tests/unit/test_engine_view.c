@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/engine_rig.h"
@@ -405,6 +406,72 @@ test_malformed(void **state)
 		engine_rig_settle(er); /* it is read by another thread */
 }
 
+#define RING ENGINE_MALFORMED_MAX
+
+struct ring {
+	struct engine_rig *er;
+	size_t n;
+	char bodies[RING][16];
+};
+
+static void
+see_ring(void *arg, int result, size_t n, const struct malformed_view *v)
+{
+	struct ring *ring = arg;
+
+	ring->n = result == 0 ? n : 0;
+	for (size_t i = 0; i < ring->n; i++)
+		snprintf(ring->bodies[i], sizeof(ring->bodies[i]), "%.*s",
+			 (int)v[i].len, (const char *)v[i].body);
+	ring->er->answers++;
+}
+
+/* The newest is first, and none is missing behind it. */
+static void
+assert_ring(struct engine_rig *er, int newest)
+{
+	struct ring ring = {.er = er};
+	int answers = er->answers;
+
+	engine_each_malformed(er->e, see_ring, &ring);
+	while (er->answers == answers)
+		engine_rig_settle(er);
+	assert_int_equal(ring.n, RING);
+	for (size_t i = 0; i < RING; i++)
+		assert_int_equal(atoi(ring.bodies[i]), newest - (int)i);
+	assert_int_equal(engine_rig_rows(er, "a"), RING);
+}
+
+static void
+keep_malformed(struct engine_rig *er, int from, int to)
+{
+	for (int n = from; n <= to; n++) {
+		char body[16];
+
+		snprintf(body, sizeof(body), "%d", n);
+		engine_keep_malformed(er->e, "nas", "why", body, strlen(body));
+		engine_rig_advance(er, SECOND, SECOND);
+	}
+}
+
+/* The oldest make room, in the next life too. */
+static void
+test_malformed_ring(void **state)
+{
+	struct engine_rig *er = *state;
+
+	keep_malformed(er, 1, RING + 3);
+	assert_ring(er, RING + 3);
+	engine_rig_close(er);
+	engine_rig_open(er);
+	assert_ring(er, RING + 3);
+	keep_malformed(er, RING + 4, RING + 8);
+	assert_ring(er, RING + 8);
+	engine_rig_close(er);
+	engine_rig_open(er);
+	assert_ring(er, RING + 8);
+}
+
 int
 main(void)
 {
@@ -418,6 +485,7 @@ main(void)
 		ENGINE_TEST(test_status_goes_along),
 		ENGINE_TEST(test_status_of_notices),
 		ENGINE_TEST(test_malformed),
+		ENGINE_TEST(test_malformed_ring),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
