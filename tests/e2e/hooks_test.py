@@ -73,6 +73,12 @@ class HooksCase(AuthCase):
         return self.belfryd.metric("belfry_alert_events_total", source=source,
                                    result=result)
 
+    def look(self):
+        """From now on loopback is trusted, and may see what was counted."""
+        self.belfryd.config["http"][0]["trust"] = ["loopback"]
+        self.belfryd.write_config()
+        self.reload()
+
     def refused(self, count, **fields):
         self.wait_events(count, "alert_refused", **fields)
 
@@ -307,6 +313,10 @@ class Hooks(HooksCase):
         self.assertEqual(self.status(f"/hooks/generic/{TOKEN}", DOWN), 401)
         self.assertNotIn(TOKEN, belfryd.log())
         self.assertNotIn("another", belfryd.log())
+        self.look()
+        self.assertEqual(self.counted("robot", "unauthorized"), 2)
+        self.assertEqual(self.counted("generic", "unauthorized"), 1)
+        self.assertEqual(self.counted("robot", "forbidden"), 0)
         # Who guesses is not heard for long.
         for _ in range(30):
             status = self.status("/hooks/robot/guess", DOWN)
@@ -334,6 +344,8 @@ class Hooks(HooksCase):
                              status, signature)
         self.refused(3, source="up", status="401", reason="signature",
                      client="127.0.0.1")
+        self.look()
+        self.assertEqual(self.counted("up", "unauthorized"), 3)
         # Who guesses is not heard for long.
         for _ in range(30):
             status = self.status("/hooks/up", body)
@@ -351,6 +363,10 @@ class Hooks(HooksCase):
         self.assertEqual(self.status("/hooks/near", {"title": "x"},
                                      X_Forwarded_For="192.0.2.1"), 401)
         self.refused(1, source="near", status="401", reason="login")
+        self.look()
+        self.assertEqual([self.counted(name, result) for name in (
+            "far", "near") for result in ("forbidden", "unauthorized")],
+                         [1, 0, 0, 1])
 
     def test_logins(self):
         self.begin_with(trust=(), users={
@@ -367,6 +383,9 @@ class Hooks(HooksCase):
         self.refused(1, source="generic", status="403", reason="rights")
         self.refused(1, source="generic", status="401", reason="login")
         self.refused(1, source="generic", status="401", reason="nobody")
+        self.look()
+        self.assertEqual(self.counted("generic", "forbidden"), 1)
+        self.assertEqual(self.counted("generic", "unauthorized"), 2)
 
     def test_pages_of_others(self):
         """What a page makes a trusted browser send counts for nothing."""
