@@ -15,11 +15,12 @@ ANNA, SYSADMIN = "anna@example.org", "sysadmin@example.net"
 FIVE_LINES = {"alerts": {"mail": [ANNA, SYSADMIN]}}
 
 
-def post(belfryd, path, body, kind="application/json"):
+def post(belfryd, path, body, kind="application/json", fields=None):
     """(status, text) of a POST."""
     client = http.client.HTTPConnection("127.0.0.1", belfryd.http, timeout=60)
     try:
-        client.request("POST", path, body, {"Content-Type": kind})
+        client.request("POST", path, body, {"Content-Type": kind,
+                                            **(fields or {})})
         answer = client.getresponse()
         return answer.status, answer.read().decode()
     finally:
@@ -35,12 +36,46 @@ def prometheus(name="DiskWillFill", resolved=False, **labels):
         **({"endsAt": "2026-01-01T01:00:00Z"} if resolved else {})}])
 
 
-def uptimerobot(down):
+def uptimerobot(down, name):
     return urllib.parse.urlencode({
         "monitorID": "7", "monitorURL": "https://shop.example.org",
-        "monitorFriendlyName": "shop", "alertType": "1" if down else "2",
+        "monitorFriendlyName": name, "alertType": "1" if down else "2",
         "alertTypeFriendlyName": "Down" if down else "Up",
         "alertDetails": "Connection timeout"})
+
+
+def webhook(name):
+    """What Alertmanager posts, and Grafana."""
+    return {"version": "4", "status": "firing", "alerts": [{
+        "status": "firing", "labels": {"alertname": name},
+        "annotations": {}, "startsAt": "2026-01-01T00:00:00Z"}]}
+
+
+FORM = "application/x-www-form-urlencoded"
+# The document of each kind: what is down is "disk of KIND".
+HOOKS = {
+    "alertmanager": (webhook("disk of alertmanager"),),
+    "grafana": (webhook("disk of grafana"),),
+    "sentry": ({"action": "triggered", "data": {"event": {
+        "issue_id": "5", "project": "disk of sentry", "title": "full",
+        "level": "error"}}}, "application/json",
+               {"Sentry-Hook-Resource": "event_alert"}),
+    "uptimerobot": (uptimerobot(True, "disk of uptimerobot"), FORM),
+    "uptimekuma": ({"msg": "down", "heartbeat": {
+        "monitorID": 4, "status": 0, "msg": "no answer"}, "monitor": {
+            "id": 4, "name": "disk of uptimekuma"}},),
+    "statuspage": ({"page": {"id": "p"}, "incident": {
+        "id": "i", "name": "disk of statuspage", "status": "investigating",
+        "impact": "major"}},),
+    "papertrail": (urllib.parse.urlencode({"payload": json.dumps({
+        "saved_search": {"id": 3, "name": "disk of papertrail"},
+        "events": [{"hostname": "db1", "message": "full"}]})}), FORM),
+    "github": ({"action": "opened", "repository": {
+        "full_name": "disk of github"}, "issue": {
+            "number": 1, "title": "full"}}, "application/json",
+               {"X-GitHub-Event": "issues"}),
+    "generic": ({"title": "disk of generic"},),
+}
 
 
 class FiveLines(harness.Case):
@@ -58,8 +93,8 @@ class FiveLines(harness.Case):
                          {ANNA: count, SYSADMIN: count})
         return by_rcpt
 
-    def post(self, path, body, kind="application/json"):
-        status, said = post(self.belfryd, path, body, kind)
+    def post(self, path, body, *more):
+        status, said = post(self.belfryd, path, body, *more)
         self.assertEqual(status, 200, said)
 
     def test_prometheus(self):
@@ -79,12 +114,17 @@ class FiveLines(harness.Case):
         self.mails(1)
 
     def test_hooks(self):
-        """A built-in source needs no configuration."""
+        """A built-in source needs no configuration; each post is a mail."""
         self.start()
-        self.post("/hooks/uptimerobot", uptimerobot(True),
-                  "application/x-www-form-urlencoded")
-        for _, (mail,) in self.mails(1, 90).items():
-            self.assertIn("shop", mail.header("Subject"))
+        for kind, (body, *more) in HOOKS.items():
+            if not isinstance(body, str):
+                body = json.dumps(body)
+            self.post(f"/hooks/{kind}", body, *more)
+        for mails in self.mails(len(HOOKS), 90).values():
+            subjects = sorted(mail.header("Subject") for mail in mails)
+            for kind in HOOKS:
+                self.assertEqual(len([s for s in subjects if f"of {kind}" in s
+                                      ]), 1, (kind, subjects))
 
     def test_command(self):
         belfryd = self.start()
