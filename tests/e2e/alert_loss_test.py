@@ -108,6 +108,19 @@ class Loss(harness.Case):
         self.belfryd.start()
         self.each_once()
 
+    def test_stopped_while_down(self):
+        """Stopped while nobody listens at the next hop: none was in flight."""
+        self.start(CONFIG)
+        self.sink.stop()
+        self.post_all()
+        lab.wait_for(lambda: self.belfryd.events("destination_down"),
+                     "a next hop that is down")
+        self.assertEqual(self.belfryd.stop(), 0)
+        self.belfryd.start()
+        self.assertEqual(self.held(), set(range(ALERTS)))
+        self.sink.start()
+        self.each_once()
+
     def test_stopped_before_they_are_due(self):
         """What was taken and not yet told is told by the next belfryd."""
         self.start(lab.merge(CONFIG, {"alerts": {"route": {
