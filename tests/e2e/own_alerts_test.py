@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import smtplib
+import time
 import unittest
 
 import harness  # first: it knows where lab is
@@ -111,6 +112,11 @@ class Mailed(harness.Case):
     def over(self, name):
         self.assertIn("RESOLVED", self.told(name, 2))
 
+    def states(self, name):
+        return [alert["state"] for alert in
+                self.belfryd.api("GET", "alerts")["alerts"]
+                if alert["labels"]["alertname"] == name]
+
     def refuse(self, reply):
         """Ben's mail, until `self.refused` is empty."""
         self.refused = [True]
@@ -213,6 +219,17 @@ class Mailed(harness.Case):
         self.assertIn("a new disk", self.told("BelfryPaused"))
         self.belfryd.cli("resume")
         self.over("BelfryPaused")
+        self.wait_empty()
+        before = len(self.sink.messages)
+        # With alerts paused, too, it is listed; its mail comes afterwards.
+        self.belfryd.cli("pause", "--alerts", "--reason", "a new board")
+        lab.wait_for(lambda: self.states("BelfryPaused") == ["open"],
+                     "the alert", 60)
+        time.sleep(1) # a minute of its clock, of which no mail comes
+        self.assertEqual(len(self.sink.messages), before)
+        self.belfryd.cli("resume")
+        self.assertIn("RESOLVED", self.told("BelfryPaused", 4))
+        self.assertIn("FIRING", self.sink.messages[before].content.decode())
         self.wait_empty()
 
 
