@@ -123,6 +123,7 @@ random_check(struct model *m)
 
 struct records {
 	struct model *m;
+	struct store_txn *txn;
 	size_t n[3]; /* incidents, groups, notices */
 	struct arena arena;
 };
@@ -256,6 +257,8 @@ check_notice(struct records *r, const struct store_key *key,
 	notice_encode(&n->c, &of, NULL, 0, &was);
 	record_is(r, is_same(&is, &was), "notice", c.id, "value");
 	record_is(r, rec->version == n->version, "notice", c.id, "version");
+	record_is(r, c.message == 0 || !publish_is_gone_in(r->txn, c.message),
+		  "notice", c.id, "message");
 	record_is(r, check_entries(r, n, at, len) == known, "notice", c.id,
 		  "number of words");
 }
@@ -268,6 +271,7 @@ check_records(struct store_txn *txn, void *arg)
 	struct store_key at;
 	struct store_rec rec;
 
+	r->txn = txn;
 	for (size_t i = 0; kinds[i] != '\0'; i++) {
 		struct store_key from = {.kind = (uint8_t)kinds[i]};
 
