@@ -104,6 +104,9 @@ on_mail(const struct engine_mail *mail)
 	       strncmp(mail->to, names[who], strcspn(mail->to, "@")) != 0)
 		who++;
 	must(who < NWHO);
+	/* What came and went during a mute; the list may come late. */
+	if (strncmp(mail->text, "mute_end", 8) == 0)
+		return;
 	snprintf(text, sizeof(text), "%s", strchr(mail->text, ':') + 1);
 	for (char *p = strtok_r(text, " ", &save); p != NULL;
 	     p = strtok_r(NULL, " ", &save))
