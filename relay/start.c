@@ -396,7 +396,8 @@ relay_apply_limits(struct relay *r)
 		[PORT_SUBMIT] = {.connections = RELAY_SUBMIT_CONNECTIONS,
 				 .connections_per_ip = SUBMIT_PER_UID},
 		[PORT_HTTP] = {.connections = RELAY_HTTP_CONNECTIONS,
-			       .connections_per_ip = HTTP_PER_ADDRESS},
+			       .connections_per_ip = HTTP_PER_ADDRESS,
+			       .shared = true},
 		[PORT_ADMIN] = {.connections = RELAY_ADMIN_CONNECTIONS,
 				.connections_per_ip = ADMIN_PER_UID},
 	};

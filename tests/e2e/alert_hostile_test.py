@@ -295,6 +295,21 @@ class Hostile(HooksCase):
         self.assertEqual({a["labels"]["alertname"] for a in self.open_alerts()},
                          {"meanwhile", "alive"})
 
+    def test_open_bodies_of_a_network(self):
+        """One network's keep none of another out, not even for a moment."""
+        self.begin_with()
+        clients = []
+        for n in range(2 * ROOM):
+            client = self.connect(f"127.1.0.{n // 20 + 1}")
+            clients.append(client)
+            with contextlib.suppress(OSError):
+                client.sendall(b"POST /hooks/generic HTTP/1.1\r\nHost: x\r\n"
+                               b"Content-Length: 600\r\n\r\n")
+        lab.wait_for(lambda: self.ended(clients) >= ROOM, "the ends of most")
+        self.assertTrue(self.is_heard())
+        for client in clients:
+            client.close()
+
     def ended(self, clients):
         """How many of them the other side has ended."""
         poll, count = select.poll(), 0
