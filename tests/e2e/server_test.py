@@ -454,8 +454,8 @@ class Http(harness.Case):
             return True
 
     def test_idle_clients_lock_nobody_out(self):
-        """20 an address and 200 in all by TCP, 50 a uid by the admin socket,
-        which has a count of its own."""
+        """20 an address and 200 in all by TCP, of the last of them no network
+        all; 50 a uid by the admin socket, which has a count of its own."""
         belfryd = self.start()
 
         def tcp(source):
@@ -470,9 +470,11 @@ class Http(harness.Case):
         self.hold(20, tcp("127.0.0.2"))
         self.assertTrue(self.closed(self.hold(1, tcp("127.0.0.2"))[0]))
         self.assertEqual(belfryd.get("/healthz")[0], 200)
-        for i in range(3, 12):
+        for i in range(3, 9):
             self.hold(20, tcp(f"127.0.0.{i}"))
-        self.assertTrue(self.closed(self.hold(1, tcp("127.0.0.12"))[0]))
+        self.assertTrue(self.closed(self.hold(20, tcp("127.0.0.9"))[-1]))
+        free = len(self.until_closed(tcp, "127.1"))
+        self.assertGreater(free, 20)
         belfryd.cli("status")
         first = self.hold(50, admin)[0]
         self.assertTrue(self.closed(self.hold(1, admin)[0]))
@@ -481,7 +483,24 @@ class Http(harness.Case):
                      == 0, "a free place")
         events = belfryd.events("refuse", verb="connect")
         self.assertEqual({event["reason"] for event in events},
-                         {"connections", "connections_per_ip"})
+                         {"connections", "connections_per_ip",
+                          "connections_share"})
+
+    def until_closed(self, tcp, begin):
+        """One of each network, until there is no place for another."""
+        held = []
+        for i in range(250):
+            (connection,) = self.hold(1, tcp(f"{begin}.{i}.1"))
+            connection.settimeout(0.1)
+            try:
+                connection.recv(1)
+            except TimeoutError:
+                held.append(connection)
+                continue
+            except ConnectionResetError:
+                pass
+            return held
+        self.fail("there is a place for everybody")
 
     def test_unknown_names(self):
         """A name that is not known, or twice there, is no request for more."""
