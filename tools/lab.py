@@ -229,8 +229,11 @@ class Belfryd:
 
     def metric(self, name, **labels):
         """The sum over the cells of NAME that have these LABELS."""
+        status, text = self.get("/metrics")
+        if status != 200:
+            raise Failed(f"/metrics: {status}")
         total = 0.0
-        for line in self.get("/metrics")[1].splitlines():
+        for line in text.splitlines():
             found = re.match(r"([a-z_]+)(?:\{(.*)\})? (\S+)$", line)
             if found and found[1] == name:
                 has = dict(re.findall(r'(\w+)="([^"]*)"', found[2] or ""))
