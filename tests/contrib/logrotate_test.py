@@ -22,9 +22,13 @@ class Rotate(harness.Case):
         self.logs = os.path.join(belfryd.folder, "log")
         os.mkdir(self.logs, 0o750)
         os.chown(self.logs, *self.owner(belfryd.folder))
-        belfryd.config["log"] = {"to": os.path.join(self.logs, "belfry.log")}
+        path = os.path.join(self.logs, "belfry.log")
+        belfryd.config["log"] = {"to": path}
         belfryd.write_config()
-        return belfryd.start()
+        belfryd.start()
+        # An empty one would not be rotated.
+        lab.wait_for(lambda: os.path.exists(path) and read(path), "a line")
+        return belfryd
 
     def owner(self, path):
         found = os.stat(path)
