@@ -204,13 +204,12 @@ alert_state(const struct intent *it, uint32_t slot)
 }
 
 static void
-alert_fill(struct engine *e, const struct intent *it, uint32_t slot,
-	   bool is_new, struct arena *arena, struct render_alert *ret)
+alert_fill(const struct intent *it, uint32_t slot, bool is_new,
+	   struct arena *arena, struct render_alert *ret)
 {
 	const struct incident *in = it->group->g->v[slot].incident;
 	struct incident_text *text = arena_alloc(arena, sizeof(*text));
 
-	(void)e;
 	incident_get_text(in, arena, text);
 	*ret = (struct render_alert){
 		.labels = &text->labels,
@@ -245,7 +244,6 @@ alert_is_first(const struct render_notice *rn, const struct intent *it,
 static void
 letter_alerts(struct letter *l, struct render_alert *v, int pass)
 {
-	struct engine *e = l->flush->e;
 	struct render_notice *rn = &l->notice;
 
 	for (const struct intent *it = l->lead; it != NULL; it = it->next)
@@ -260,7 +258,7 @@ letter_alerts(struct letter *l, struct render_alert *v, int pass)
 			rank = (alert_is_first(rn, it, i, is_new) ? 0 : 2) +
 			       (it->group->v[i].critical ? 0 : 1);
 			if (rank == pass)
-				alert_fill(e, it, i, is_new, &l->l.arena,
+				alert_fill(it, i, is_new, &l->l.arena,
 					   &v[rn->n++]);
 		}
 }

@@ -33,7 +33,7 @@ struct answer {
 
 struct model {
 	struct engine_rig er;
-	uint64_t seed, random;
+	uint64_t random;
 	unsigned extras;
 	int64_t began_ms;
 	struct ruleset rules;

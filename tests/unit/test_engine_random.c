@@ -212,7 +212,7 @@ run(uint64_t seed, bool tells)
 	bool failed;
 
 	model = m;
-	m->seed = m->random = seed;
+	m->random = seed;
 	(void)random_draw(m, 2);
 	begin(m, mkdtemp(dir) != NULL ? dir : NULL);
 	for (int i = 0; i < NSTEPS && !m->failed; i++)
