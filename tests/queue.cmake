@@ -1,5 +1,6 @@
 # A store in a folder of its own, and a raw look at one that is closed.
 add_library(belfry_store_kit STATIC
+  unit/crash_kit.c
   unit/store_check.c
   unit/store_fail.c
   unit/store_kit.c

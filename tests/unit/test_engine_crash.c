@@ -6,18 +6,14 @@
  * left over.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/must.h"
+#include "tests/unit/crash_kit.h"
 #include "tests/unit/engine_rig.h"
-#include "tests/unit/store_check.h"
-#include "tests/unit/store_fail.h"
 #include "tests/unit/store_kit.h"
 #include "tests/unit/test.h"
 
@@ -40,17 +36,15 @@ struct seen {
 	int fallback, told_acked;
 	int muted, unmuted, missed;
 	bool finished;
-	long calls;
 };
 
 static struct seen *seen; /* shared with the children */
 
 struct story {
-	const char *name;
+	struct crash_story crash;
 	const char *yaml;
 	void (*tell)(struct engine_rig *er, bool again);
 	void (*judge)(const struct seen *s);
-	int least; /* points it must have */
 	/* The far end, as it is when a life begins. */
 	enum engine_far far;
 	const char *only, *dsn;
@@ -347,25 +341,58 @@ judge_moved(const struct seen *s)
 }
 
 static const struct story stories[] = {
-	{"one", "mail: [anna@example.org]\nretention: 1d\n", tell_one,
-	 judge_one, 15, FAR_TAKES, NULL, NULL},
-	{"two", "mail: [anna@example.org, ben@example.org]\nretention: 1d\n",
-	 tell_two, judge_two, 20, FAR_DOWN, "ben@example.org", NULL},
-	{"acknowledged", "mail: [anna@example.org]\nretention: 1d\n", tell_ack,
-	 judge_ack, 20, FAR_TAKES, NULL, NULL},
-	{"refused",
+	{{.name = "one", .least = 15},
+	 "mail: [anna@example.org]\nretention: 1d\n",
+	 tell_one,
+	 judge_one,
+	 FAR_TAKES,
+	 NULL,
+	 NULL},
+	{{.name = "two", .least = 20},
+	 "mail: [anna@example.org, ben@example.org]\nretention: 1d\n",
+	 tell_two,
+	 judge_two,
+	 FAR_DOWN,
+	 "ben@example.org",
+	 NULL},
+	{{.name = "acknowledged", .least = 20},
+	 "mail: [anna@example.org]\nretention: 1d\n",
+	 tell_ack,
+	 judge_ack,
+	 FAR_TAKES,
+	 NULL,
+	 NULL},
+	{{.name = "refused", .least = 15},
 	 "retention: 1d\nown: []\nreceivers:\n"
 	 "- {name: oncall, mail: [anna@example.org], fallback: {receiver: "
 	 "boss}}\n"
 	 "- {name: boss, mail: [boss@example.org]}\n"
 	 "route: {receiver: oncall}\n",
-	 tell_refused, judge_refused, 15, FAR_REFUSES, "anna@example.org",
+	 tell_refused,
+	 judge_refused,
+	 FAR_REFUSES,
+	 "anna@example.org",
 	 "5.1.1"},
-	{"quiet", "mail: [anna@example.org]\nretention: 1d\n", tell_quiet,
-	 judge_one, 15, FAR_TAKES, NULL, NULL},
-	{"mute", "mail: [anna@example.org]\nretention: 1d\n", tell_mute,
-	 judge_mute, 15, FAR_DOWN, NULL, NULL},
-	{"moved", MOVED("ops"), tell_moved, judge_moved, 15, FAR_TAKES, NULL,
+	{{.name = "quiet", .least = 15},
+	 "mail: [anna@example.org]\nretention: 1d\n",
+	 tell_quiet,
+	 judge_one,
+	 FAR_TAKES,
+	 NULL,
+	 NULL},
+	{{.name = "mute", .least = 15},
+	 "mail: [anna@example.org]\nretention: 1d\n",
+	 tell_mute,
+	 judge_mute,
+	 FAR_DOWN,
+	 NULL,
+	 NULL},
+	{{.name = "moved", .least = 15},
+	 MOVED("ops"),
+	 tell_moved,
+	 judge_moved,
+	 FAR_TAKES,
+	 NULL,
 	 NULL},
 };
 
@@ -386,121 +413,48 @@ begin(struct engine_rig *er, const struct story *story, const char *dir)
 	seen->lives++;
 }
 
-static _Noreturn void
-live(const struct story *story, const char *dir, long n)
-{
-	static struct engine_rig er;
-	struct store_fail fail = {
-		.n = n, .how = STORE_FAIL_KILL_AFTER, .durable_only = true};
-
-	begin(&er, story, dir);
-	store_fail_arm(&fail);
-	engine_rig_open(&er);
-	story->tell(&er, false);
-	seen->calls = store_fail_calls();
-	store_fail_disarm();
-	seen->finished = true;
-	_exit(0);
-}
-
-static _Noreturn void
-live_again(const struct story *story, const char *dir)
-{
-	static struct engine_rig er;
-	int n;
-
-	begin(&er, story, dir);
-	engine_rig_open(&er);
-	story->tell(&er, true);
-	/* What is kept of it goes, too. */
-	engine_rig_advance(&er, 4 * DAY, 6 * HOUR);
-	n = engine_rig_rows(&er, "ijhgsm");
-	engine_rig_done(&er);
-	/* Belfry's own words to a receiver have a group and a notice. */
-	_exit(n <= 2 ? 0 : 3);
-}
-
-static bool
-wait_for(pid_t pid, int *ret_status)
-{
-	int status;
-
-	assert_true(pid > 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-}
-
-/* Killed at call N (0: not at all), and told again. */
-static bool
-run_once(const struct story *story, long n)
-{
-	char dir[] = "/tmp/belfry-engine-XXXXXX";
-	struct store_check sc;
-	bool killed;
-	int status;
-	pid_t pid;
-
-	assert_non_null(mkdtemp(dir));
-	memset(seen, 0, sizeof(*seen));
-	pid = fork();
-	if (pid == 0)
-		live(story, dir, n);
-	killed = wait_for(pid, &status);
-	assert_true(killed || (status == 0 && seen->finished));
-	pid = fork();
-	if (pid == 0)
-		live_again(story, dir);
-	assert_false(wait_for(pid, &status));
-	if (status != 0)
-		fail_msg("%s %ld: the second life ended with %d", story->name,
-			 n, status);
-	assert_int_equal(store_check(dir, &sc), 0);
-	if (sc.faults > 0)
-		fail_msg("%s %ld: %s", story->name, n, sc.fault);
-	assert_int_equal(sc.pages, 0);
-	print_message("%s %ld: fired %d told %d over %d down %d\n", story->name,
-		      n, seen->fired, seen->firing[0], seen->over[0],
-		      seen->down[0]);
-	story->judge(seen);
-	store_kit_remove(dir);
-	return killed;
-}
-
-/* Every point, or POINTS of them where there are more. */
 static void
-run(const struct story *story)
+live(const void *arg, const char *dir, bool again)
 {
-	const char *env = getenv("STORY_POINTS");
-	long points = env != NULL ? atol(env) : 8, calls, step, killed = 0;
+	static struct engine_rig er;
+	const struct story *story = arg;
 
-	assert_false(run_once(story, 0));
-	calls = seen->calls;
-	step = calls > points ? calls / points : 1;
-	for (long n = 1; n <= calls; n += step)
-		killed += run_once(story, n);
-	print_message("%s: %ld points, killed at %ld\n", story->name, calls,
-		      killed);
-	assert_true(calls >= story->least && killed > 0);
+	begin(&er, story, dir);
+	crash_kit_begin();
+	engine_rig_open(&er);
+	story->tell(&er, again);
+	if (!again)
+		return;
+	/* What is kept of it goes, too, but Belfry's own words to a receiver:
+	 * these have a group and a notice. */
+	engine_rig_advance(&er, 4 * DAY, 6 * HOUR);
+	must(engine_rig_rows(&er, "ijhgsm") <= 2);
+	engine_rig_done(&er);
+}
+
+static void
+judge(const void *arg, const struct crash_end *end)
+{
+	const struct story *story = arg;
+
+	seen->finished = !end->killed;
+	story->judge(seen);
 }
 
 static void
 test_stories(void **state)
 {
-	const char *only = getenv("STORY");
-	size_t told = 0;
+	struct crash_kit kit = {.stories = stories,
+				.n = sizeof(stories) / sizeof(stories[0]),
+				.size = sizeof(stories[0]),
+				.points = 8,
+				.live = live,
+				.judge = judge,
+				.seen_len = sizeof(*seen)};
 
 	(void)state;
-	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_true(seen != MAP_FAILED);
-	for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
-		if (only != NULL && strcmp(only, stories[i].name) != 0)
-			continue;
-		run(&stories[i]);
-		told++;
-	}
-	assert_true(told > 0);
+	kit.seen = seen = crash_kit_share(sizeof(*seen));
+	crash_kit_run(&kit);
 	munmap(seen, sizeof(*seen));
 }
 

@@ -6,20 +6,15 @@
  * store's invariant holds.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/must.h"
 #include "queue/key.h"
+#include "tests/unit/crash_kit.h"
 #include "tests/unit/queue_rig.h"
-#include "tests/unit/store_check.h"
-#include "tests/unit/store_fail.h"
 #include "tests/unit/store_kit.h"
 #include "tests/unit/test.h"
 
@@ -31,19 +26,16 @@ struct seen {
 	int reports;     /* different ones that reached the sender */
 	uint64_t report; /* the last of them; one in flight may repeat */
 	bool rerouted;   /* round what is dead */
-	bool over;
-	long calls; /* that made something durable, when it is over */
-	long alike; /* of these, the first, each of which adds a like page */
 };
 
 static struct seen *seen; /* shared with the children */
 
 struct story {
-	const char *name;
+	struct crash_story crash;
+	/* AGAIN: a later life. */
 	void (*tell)(struct rig *rig, bool again);
-	/* AGAIN: a later life; what it must find at the end. */
+	/* What there must be at the end. */
 	void (*judge)(const struct seen *s);
-	int least; /* points it must have */
 };
 
 /* --- the far end --------------------------------------------------------- */
@@ -264,7 +256,7 @@ tell_large(struct rig *rig, bool again)
 	if (!again) {
 		struct draft *d = rig_draft(rig, RIG_MAIL(.size = 50 << 20));
 
-		seen->alike = store_fail_calls();
+		crash_kit_rest();
 		rig_settle(rig);
 		draft_abandon(&d);
 		send(rig, RIG_MAIL(.nrcpt = 1, .size = 300000));
@@ -396,15 +388,17 @@ judge_bell(const struct seen *s)
 }
 
 static const struct story stories[] = {
-	{"accept", tell_accept, judge_accept, 5},
-	{"three recipients", tell_three, judge_three, 8},
-	{"dead for a day", tell_dead, judge_dead, 8},
-	{"round a dead host", tell_round, judge_round, 8},
-	{"success is told", tell_success, judge_success, 8},
-	{"late is told", tell_late, judge_late, 8},
-	{"paused", tell_pause, judge_accept, 8},
-	{"fifty megabytes cut off", tell_large, judge_accept, 8},
-	{"a bell", tell_bell, judge_bell, 8},
+	{{.name = "accept", .least = 5}, tell_accept, judge_accept},
+	{{.name = "three recipients", .least = 8}, tell_three, judge_three},
+	{{.name = "dead for a day", .least = 8}, tell_dead, judge_dead},
+	{{.name = "round a dead host", .least = 8}, tell_round, judge_round},
+	{{.name = "success is told", .least = 8}, tell_success, judge_success},
+	{{.name = "late is told", .least = 8}, tell_late, judge_late},
+	{{.name = "paused", .least = 8}, tell_pause, judge_accept},
+	{{.name = "fifty megabytes cut off", .least = 8, .alike = true},
+	 tell_large,
+	 judge_accept},
+	{{.name = "a bell", .least = 8}, tell_bell, judge_bell},
 };
 
 /* --- lives --------------------------------------------------------------- */
@@ -424,150 +418,47 @@ begin(struct rig *rig, const char *dir)
 	queue_set_due(rig->q, 'i', bell_due, rig);
 }
 
-static _Noreturn void
-live(const struct story *story, const char *dir, long n)
+static void
+live(const void *arg, const char *dir, bool again)
 {
 	static struct rig rig;
-	struct store_fail fail = {
-		.n = n, .how = STORE_FAIL_KILL_AFTER, .durable_only = true};
+	const struct story *story = arg;
 
 	begin(&rig, dir);
-	store_fail_arm(&fail);
+	crash_kit_begin();
 	rig_start(&rig);
-	story->tell(&rig, false);
-	seen->calls = store_fail_calls();
-	store_fail_disarm();
-	seen->over = true;
-	_exit(0);
-}
-
-static bool
-first_life(const struct story *story, const char *dir, long n)
-{
-	int status;
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0)
-		live(story, dir, n);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFSIGNALED(status)) {
-		assert_int_equal(WTERMSIG(status), SIGKILL);
-		return true;
-	}
-	assert_int_equal(WEXITSTATUS(status), 0);
-	assert_true(seen->over);
-	return false;
-}
-
-static _Noreturn void
-live_again(const struct story *story, const char *dir)
-{
-	static struct rig rig;
-
-	begin(&rig, dir);
-	rig_start(&rig);
-	story->tell(&rig, true);
+	story->tell(&rig, again);
+	if (!again)
+		return;
 	/* Keys and what else has a time. */
 	rig_advance(&rig, 2 * DAY);
 	must(rig_stats(&rig)->messages == 0);
 	rig_done(&rig);
-	_exit(0);
 }
 
 static void
-second_life(const struct story *story, const char *dir)
+judge(const void *arg, const struct crash_end *end)
 {
-	int status;
-	pid_t pid = fork();
+	const struct story *story = arg;
 
-	assert_true(pid >= 0);
-	if (pid == 0)
-		live_again(story, dir);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-}
-
-static void
-check(const struct story *story, const char *dir, long n)
-{
-	struct store_check sc;
-
-	assert_int_equal(store_check(dir, &sc), 0);
-	if (sc.faults > 0)
-		fail_msg("%s %ld: %s", story->name, n, sc.fault);
-	assert_int_equal(sc.pages, 0);
-	assert_int_equal(sc.waits, 0);
+	assert_int_equal(end->store.waits, 0);
 	story->judge(seen);
-}
-
-/* Killed at call N (0: not at all), and told again. */
-static bool
-run_once(const struct story *story, long n)
-{
-	char dir[] = "/tmp/belfry-story-XXXXXX";
-	bool killed;
-
-	assert_non_null(mkdtemp(dir));
-	memset(seen, 0, sizeof(*seen));
-	killed = first_life(story, dir, n);
-	second_life(story, dir);
-	check(story, dir, n);
-	store_kit_remove(dir);
-	return killed;
-}
-
-/* From one of POINTS to the next, of CALLS. */
-static long
-step_of(long calls, long points)
-{
-	return calls > points ? calls / points : 1;
-}
-
-/* Every point, or POINTS of them where there are more, and some of those that
- * are alike. */
-static void
-run(const struct story *story)
-{
-	const char *env = getenv("STORY_POINTS");
-	long points = env != NULL ? atol(env) : 12, calls, alike, n, killed = 0;
-	long many;
-
-	assert_false(run_once(story, 0));
-	calls = seen->calls;
-	alike = seen->alike;
-	for (n = 1; n <= alike; n += step_of(alike, points / 4 + 1))
-		killed += run_once(story, n);
-	many = (calls - alike) / step_of(calls - alike, points);
-	for (n = 0; n < many && calls > alike; n++) {
-		if (run_once(story, alike + 1 + n * (calls - alike) / many))
-			killed++;
-		else if (seen->calls < calls) /* it can do with fewer */
-			calls = seen->calls;
-	}
-	print_message("%s: %ld points, killed at %ld\n", story->name, calls,
-		      killed);
-	/* A run may need a call less than the one that was counted. */
-	assert_true(killed >= story->least);
 }
 
 static void
 test_stories(void **state)
 {
-	const char *only = getenv("STORY");
-	size_t told = 0;
+	struct crash_kit kit = {.stories = stories,
+				.n = sizeof(stories) / sizeof(stories[0]),
+				.size = sizeof(stories[0]),
+				.points = 12,
+				.live = live,
+				.judge = judge,
+				.seen_len = sizeof(*seen)};
 
 	(void)state;
-	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_true(seen != MAP_FAILED);
-	for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
-		if (only != NULL && strcmp(only, stories[i].name) != 0)
-			continue;
-		run(&stories[i]);
-		told++;
-	}
-	assert_true(told > 0);
+	kit.seen = seen = crash_kit_share(sizeof(*seen));
+	crash_kit_run(&kit);
 	munmap(seen, sizeof(*seen));
 }
 
