@@ -138,7 +138,7 @@ ac_check_from(void *field, const struct conf_mark *mark,
 	}
 	if (from[0] == '\0')
 		return true;
-	if (from[len] == '\0')
+	if (from[len] == '\0' && strchr(from, ' ') == NULL)
 		return ac_address(from, mark, errors);
 	if (from[strlen(from) - 1] != '>') {
 		conf_error(errors, mark,

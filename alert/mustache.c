@@ -145,7 +145,9 @@ tag_check(struct compile *c, const struct tag *t)
 				    "{{= }}: the braces can't be "
 				    "changed");
 	if (!name_is_good(t->name, t->len))
-		return compile_fail(c, t->line, "\"%.*s\" is no name",
+		return compile_fail(c, t->line,
+				    "\"%.*s\" is no name of a variable, like "
+				    "{{title}} or {{labels.team}}",
 				    (int)(t->len < 60 ? t->len : 60), t->name);
 	return 0;
 }
@@ -289,8 +291,10 @@ compile_all(struct compile *c)
 		struct mustache_node *open =
 			&c->m->nodes[c->open[c->nopen - 1]];
 
-		return compile_fail(c, open->line, "\"%.60s\" is never closed",
-				    open->text);
+		return compile_fail(
+			c, open->line,
+			"\"%.60s\" is never closed, with {{/%.60s}}",
+			open->text, open->text);
 	}
 	return r;
 }

@@ -21,11 +21,15 @@ name_check(void *arg, const char *name, int line)
 {
 	struct names *n = arg;
 	struct conf_mark at = *n->mark;
+	const char *nearest;
 
 	if (render_name_is_known(name))
 		return true;
 	at.line += line - 1;
-	conf_error(n->e, &at, "no variable is called `%s`", name);
+	nearest = render_name_nearest(name);
+	conf_error(n->e, &at, "no variable is called `%s`%s%s%s", name,
+		   nearest != NULL ? "; did you mean `" : "",
+		   nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
 	n->bad = true;
 	return true;
 }

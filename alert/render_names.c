@@ -3,6 +3,11 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/conf.h"
+#include "base/must.h"
+
+#define NEAREST_MAX 128 /* names */
+
 const struct render_name render_notice_names[] = {
 	{"kind", "firing, more, reminder, escalation, fallback, recovery, "
 		 "partly, was_down, stale, flapping, digest, mute_begin, "
@@ -135,4 +140,21 @@ render_name_is_known(const char *name)
 	       names_have(render_notice_names, name, len) ||
 	       names_have(render_alert_names, name, len) ||
 	       names_have(render_label_names, name, len);
+}
+
+const char *
+render_name_nearest(const char *name)
+{
+	static const struct render_name *const lists[] = {
+		render_notice_names, render_alert_names, render_label_names};
+	const char *names[NEAREST_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		for (const struct render_name *r = lists[i]; r->name != NULL;
+		     r++) {
+			must(n < NEAREST_MAX);
+			names[n++] = r->name;
+		}
+	return conf_nearest(name, names, n);
 }

@@ -19,5 +19,7 @@ extern const struct render_name render_label_names[];
 
 /* Is the first word of NAME one of these, or "." or -first or -last? */
 bool render_name_is_known(const char *name);
+/* What NAME was probably meant to be, or NULL. */
+const char *render_name_nearest(const char *name);
 
 #endif

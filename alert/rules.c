@@ -42,6 +42,19 @@ rm_append(struct rules_maker *m, struct matchers *to, struct matchers *from)
 	*to = (struct matchers){.n = n, .v = v};
 }
 
+/* `a==b` is taken as Alertmanager does, and hardly what is meant. */
+static void
+rm_warn_value(struct rules_maker *m, const char *key,
+	      const struct conf_mark *mark, const struct matchers *matchers)
+{
+	for (size_t i = 0; i < matchers->n; i++)
+		if (matchers->v[i].value[0] == '=')
+			conf_warning(m->errors, mark,
+				     "`%s`: the value of `%s` begins with a "
+				     "second `=`; write name=\"value\"",
+				     key, matchers->v[i].name);
+}
+
 void
 rules_matchers(struct rules_maker *m, const char *key,
 	       const struct conf_strings *texts, struct matchers *ret)
@@ -60,6 +73,7 @@ rules_matchers(struct rules_maker *m, const char *key,
 				   MATCHERS_MAX);
 			matchers_done(&one);
 		} else {
+			rm_warn_value(m, key, &texts->marks[i], &one);
 			rm_append(m, ret, &one);
 		}
 	}
@@ -73,10 +87,19 @@ rules_twice(struct rules_maker *m, const char *kind, const char *name,
 }
 
 void
-rules_unknown(struct rules_maker *m, const char *kind, const char *name,
-	      const struct conf_mark *mark)
+rules_unknown(struct rules_maker *m, const char *kind,
+	      const struct conf_list *list, size_t size, size_t at,
+	      const char *name, const struct conf_mark *mark)
 {
-	conf_error(m->errors, mark, "there is no %s `%s`", kind, name);
+	const char **names = RULES_ROOM(m, const char *, list->n), *nearest;
+
+	for (size_t i = 0; i < list->n; i++)
+		names[i] =
+			*(char *const *)((const char *)list->v + i * size + at);
+	nearest = conf_nearest(name, names, list->n);
+	conf_error(m->errors, mark, "there is no %s `%s`%s%s%s", kind, name,
+		   nearest != NULL ? "; did you mean `" : "",
+		   nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
 }
 
 /* --- the section itself -------------------------------------------------------- */

@@ -83,9 +83,14 @@ void rules_matchers(struct rules_maker *m, const char *key,
 /* Two of a KIND have the same name: reported at the second's MARK. */
 void rules_twice(struct rules_maker *m, const char *kind, const char *name,
 		 const struct conf_mark *mark);
-/* KIND has none called NAME: reported. */
-void rules_unknown(struct rules_maker *m, const char *kind, const char *name,
-		   const struct conf_mark *mark);
+/* LIST has no KIND called NAME: reported, with the one that may be meant. Its
+ * entries have SIZE bytes, and a name at AT. */
+void rules_unknown(struct rules_maker *m, const char *kind,
+		   const struct conf_list *list, size_t size, size_t at,
+		   const char *name, const struct conf_mark *mark);
+#define RULES_UNKNOWN(m, kind, list, type, name_, mark)                        \
+	rules_unknown((m), (kind), &(m)->conf->list, sizeof(type),             \
+		      offsetof(type, name), (name_), (mark))
 
 struct rules_receiver *rules_find_receiver(const struct rules *r,
 					   const char *name);

@@ -37,7 +37,8 @@ rr_person(struct rules_maker *m, const char *name, const struct conf_mark *mark)
 	const struct rules_person *p = rules_person(m->rules, name);
 
 	if (p == NULL)
-		rules_unknown(m, "person in `people` called", name, mark);
+		RULES_UNKNOWN(m, "person in `people` called", people,
+			      struct alert_person_conf, name, mark);
 	return p;
 }
 
@@ -124,7 +125,8 @@ rr_receiver_schedules(struct rules_maker *m,
 		const struct rota_conf *conf;
 
 		if (!rr_has_schedule(m->conf, name))
-			rules_unknown(m, "schedule", name,
+			RULES_UNKNOWN(m, "schedule", schedules,
+				      struct rota_conf, name,
 				      &c->schedules.marks[i]);
 		if (rota == NULL)
 			continue;
@@ -375,7 +377,9 @@ rr_fallback(struct rules_maker *m, const struct alert_receiver_conf *c)
 		return;
 	to = rules_find_receiver(m->rules, name->text);
 	if (to == NULL) {
-		rules_unknown(m, "receiver", name->text, &name->mark);
+		RULES_UNKNOWN(m, "receiver", receivers,
+			      struct alert_receiver_conf, name->text,
+			      &name->mark);
 		return;
 	}
 	if (to->nobody) {

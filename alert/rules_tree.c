@@ -56,7 +56,8 @@ rt_named_intervals(struct rules_maker *m, const struct conf_strings *names,
 			rt_find_intervals(m->rules, names->v[i]);
 
 		if (t == NULL)
-			rules_unknown(m, "entry of `time_intervals`",
+			RULES_UNKNOWN(m, "entry of `time_intervals` called",
+				      intervals, struct time_intervals_conf,
 				      names->v[i], &names->marks[i]);
 		else
 			v[(*ret_n)++] = t;
@@ -115,7 +116,9 @@ rt_receiver(struct rules_maker *m, const struct conf_text *name)
 		rules_find_receiver(m->rules, name->text);
 
 	if (to == NULL)
-		rules_unknown(m, "receiver", name->text, &name->mark);
+		RULES_UNKNOWN(m, "receiver", receivers,
+			      struct alert_receiver_conf, name->text,
+			      &name->mark);
 	return to;
 }
 

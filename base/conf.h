@@ -62,6 +62,9 @@ struct conf_mark {
 	int line, column; /* from 1 */
 };
 
+/* Of NAMES (N of them) the one that S was probably meant to be, or NULL. */
+const char *conf_nearest(const char *s, const char *const *names, size_t n);
+
 /* Of a value that was not given. */
 bool conf_mark_is_default(const struct conf_mark *m);
 

@@ -18,7 +18,8 @@ struct cf {
 
 static bool cf_value(struct cf *cf, const struct conf_option *o,
 		     const struct conf_node *node, void *field);
-static bool cf_table(struct cf *cf, const struct conf_table *table,
+static bool cf_table(struct cf *cf, const struct conf_option *o,
+		     const struct conf_table *table,
 		     const struct conf_node *node, const struct conf_mark *mark,
 		     void *base);
 
@@ -167,6 +168,32 @@ cf_enum(struct cf *cf, const struct conf_option *o,
 
 /* --- lists ----------------------------------------------------------------- */
 
+/* "; write for example `O: ...`"; of a section the first key that it has to
+ * have, or just its first. */
+static const char *
+cf_for_example(struct cf *cf, const struct conf_option *o)
+{
+	const struct conf_option *in;
+
+	if (o == NULL)
+		return "";
+	if (o->example != NULL)
+		return arena_printf(cf->arena, "; write for example `%s: %s`",
+				    o->name, o->example);
+	if (o->type != CONF_TABLE)
+		return "";
+	in = o->table->options;
+	while (in->name != NULL && (in->dflt != NULL || in->unset != NULL))
+		in++;
+	if (in->name == NULL)
+		in = o->table->options;
+	if (in->example == NULL && in->dflt == NULL)
+		return "";
+	return arena_printf(cf->arena, "; write for example `%s: {%s: %s}`",
+			    o->name, in->name,
+			    in->example != NULL ? in->example : in->dflt);
+}
+
 static bool
 cf_strings(struct cf *cf, const char *name, const struct conf_node *node,
 	   struct conf_strings *field)
@@ -209,8 +236,8 @@ cf_map(struct cf *cf, const struct conf_option *o, const struct conf_node *node,
 
 	if (node->kind != CONF_MAPPING) {
 		conf_error(cf->errors, &node->mark,
-			   "`%s` is a section of names, each with a list",
-			   o->name);
+			   "`%s` is a section of names, each with a list%s",
+			   o->name, cf_for_example(cf, o));
 		return false;
 	}
 	m.names = arena_alloc(cf->arena, (node->n + 1) * sizeof(*m.names));
@@ -235,8 +262,8 @@ cf_pairs(struct cf *cf, const struct conf_option *o,
 
 	if (node->kind != CONF_MAPPING) {
 		conf_error(cf->errors, &node->mark,
-			   "`%s` is a section of names, each with a value",
-			   o->name);
+			   "`%s` is a section of names, each with a value%s",
+			   o->name, cf_for_example(cf, o));
 		return false;
 	}
 	p.names = arena_alloc(cf->arena, (node->n + 1) * sizeof(*p.names));
@@ -268,15 +295,15 @@ cf_named(struct cf *cf, const struct conf_option *o,
 
 	if (node->kind != CONF_MAPPING) {
 		conf_error(cf->errors, &node->mark,
-			   "`%s` is a section of names, each with a section",
-			   o->name);
+			   "`%s` is a section of names, each with a section%s",
+			   o->name, cf_for_example(cf, o));
 		return false;
 	}
 	l.v = arena_alloc(cf->arena, (node->n + 1) * o->table->size);
 	for (const struct conf_node *c = node->first; c != NULL; c = c->next) {
 		char *base = (char *)l.v + l.n++ * o->table->size;
 
-		ok = cf_table(cf, o->table, c, &c->key_mark, base) && ok;
+		ok = cf_table(cf, o, o->table, c, &c->key_mark, base) && ok;
 		*(char **)(base + o->table->name_offset) =
 			arena_strdup(cf->arena, c->key);
 	}
@@ -294,13 +321,13 @@ cf_list(struct cf *cf, const struct conf_option *o,
 
 	if (node->kind != CONF_SEQUENCE) {
 		conf_error(cf->errors, &node->mark,
-			   "`%s` is a list: each entry begins with `- `",
-			   o->name);
+			   "`%s` is a list: each entry begins with `- `%s",
+			   o->name, cf_for_example(cf, o));
 		return false;
 	}
 	l.v = arena_alloc(cf->arena, (node->n + 1) * o->table->size);
 	for (const struct conf_node *c = node->first; c != NULL; c = c->next)
-		ok = cf_table(cf, o->table, c, &c->mark,
+		ok = cf_table(cf, o, o->table, c, &c->mark,
 			      (char *)l.v + l.n++ * o->table->size) &&
 		     ok;
 	if (ok)
@@ -320,7 +347,7 @@ cf_value(struct cf *cf, const struct conf_option *o,
 	case CONF_STRINGS:
 		return cf_strings(cf, o->name, node, field);
 	case CONF_TABLE:
-		return cf_table(cf, o->table, node, &node->mark, field);
+		return cf_table(cf, o, o->table, node, &node->mark, field);
 	case CONF_LIST:
 		return cf_list(cf, o, node, field);
 	case CONF_MAP:
@@ -389,7 +416,7 @@ cf_default(struct cf *cf, const struct conf_option *o,
 	if (o->dflt == NULL)
 		return;
 	if (o->type == CONF_TABLE) {
-		cf_table(cf, o->table, NULL, mark, field);
+		cf_table(cf, o, o->table, NULL, mark, field);
 		return;
 	}
 	node = conf_yaml_parse(CF_DEFAULT, o->dflt, strlen(o->dflt), false,
@@ -458,26 +485,31 @@ cf_known_keys(struct cf *cf, const struct conf_table *table,
 	return ok;
 }
 
+/* One of O's; NULL: the whole. */
 static bool
-cf_table(struct cf *cf, const struct conf_table *table,
-	 const struct conf_node *node, const struct conf_mark *mark, void *base)
+cf_table(struct cf *cf, const struct conf_option *o,
+	 const struct conf_table *table, const struct conf_node *node,
+	 const struct conf_mark *mark, void *base)
 {
 	bool ok = true;
 
 	if (node != NULL && node->kind != CONF_MAPPING) {
-		conf_error(cf->errors, mark,
-			   cf_is_null(node)
-				   ? "an empty section; leave it out"
-				   : "a section of `key: value` lines belongs "
-				     "here");
+		if (cf_is_null(node))
+			conf_error(cf->errors, mark,
+				   "an empty section; leave it out");
+		else
+			conf_error(cf->errors, mark,
+				   "a section of `key: value` lines belongs "
+				   "here%s",
+				   cf_for_example(cf, o));
 		return false;
 	}
 	if (table->mark_offset != 0)
 		memcpy((char *)base + table->mark_offset, mark, sizeof(*mark));
 	if (node != NULL)
 		ok = cf_known_keys(cf, table, node);
-	for (const struct conf_option *o = table->options; o->name; o++)
-		ok = cf_option(cf, o, node, mark, (char *)base + o->offset) &&
+	for (const struct conf_option *in = table->options; in->name; in++)
+		ok = cf_option(cf, in, node, mark, (char *)base + in->offset) &&
 		     ok;
 	if (ok && table->check != NULL)
 		ok = table->check(base, mark, cf->errors);
@@ -492,5 +524,5 @@ conf_fill(const struct conf_table *table, const struct conf_node *node,
 	struct cf cf = {arena, e};
 
 	memset(base, 0, table->size);
-	cf_table(&cf, table, node, mark, base);
+	cf_table(&cf, NULL, table, node, mark, base);
 }

@@ -34,7 +34,17 @@ cn_distance(const char *a, size_t alen, const char *b, size_t blen)
 	return d[alen][blen];
 }
 
-/* At most a third of the word may be wrong. */
+/* A longer one: `url` where there is `url_file`. NULL: none is. */
+static const char *
+cn_longer(const char *s, size_t len, const char *const *names, size_t n)
+{
+	for (size_t i = 0; len >= 3 && i < n; i++)
+		if (strncmp(s, names[i], len) == 0)
+			return names[i];
+	return NULL;
+}
+
+/* At most a third of the word may be wrong, or its end missing. */
 const char *
 conf_nearest(const char *s, const char *const *names, size_t n)
 {
@@ -49,10 +59,10 @@ conf_nearest(const char *s, const char *const *names, size_t n)
 		if (nlen > CN_MAX)
 			continue;
 		d = cn_distance(s, len, names[i], nlen);
-		if (d < best || (d == best && nearest == NULL)) {
+		if (d < len && (d < best || (d == best && nearest == NULL))) {
 			best = d;
 			nearest = names[i];
 		}
 	}
-	return nearest;
+	return nearest != NULL ? nearest : cn_longer(s, len, names, n);
 }

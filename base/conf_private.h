@@ -49,9 +49,6 @@ int conf_parse_float(const char *s, double *ret);
 const char *conf_number_text(enum conf_type type, int64_t v,
 			     struct arena *arena);
 
-/* Of NAMES (N of them) the one that S was probably meant to be, or NULL. */
-const char *conf_nearest(const char *s, const char *const *names, size_t n);
-
 /* NODE (NULL: nothing was written) into the struct at BASE. */
 void conf_fill(const struct conf_table *table, const struct conf_node *node,
 	       const struct conf_mark *mark, struct arena *arena,

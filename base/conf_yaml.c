@@ -11,6 +11,7 @@
 struct cy {
 	yaml_parser_t parser;
 	const char *file; /* in the arena */
+	const char *text, *end;
 	bool env;
 	struct arena *arena;
 	struct conf_errors *errors;
@@ -21,6 +22,22 @@ cy_mark(const struct cy *cy, const yaml_mark_t *m)
 {
 	return (struct conf_mark){cy->file, (int)m->line + 1,
 				  (int)m->column + 1};
+}
+
+/* Is the line indented with one? libyaml says so only of some. */
+static bool
+cy_is_tab(const struct cy *cy)
+{
+	const yaml_parser_t *p = &cy->parser;
+	const char *at = cy->text;
+
+	for (size_t n = 0; at != NULL && n < p->problem_mark.line; n++) {
+		at = memchr(at, '\n', (size_t)(cy->end - at));
+		at = at != NULL ? at + 1 : NULL;
+	}
+	while (at != NULL && at < cy->end && *at == ' ')
+		at++;
+	return at != NULL && at < cy->end && *at == '\t';
 }
 
 static void
@@ -34,15 +51,13 @@ cy_syntax_error(struct cy *cy)
 			   p->problem);
 		return;
 	}
-	conf_error(cy->errors, &mark,
-		   "not valid YAML: %s%s%s; %sa value that begins with `*`, "
-		   "`@`, `[` or `:` needs quotes",
+	conf_error(cy->errors, &mark, "not valid YAML: %s%s%s; %s",
 		   p->context != NULL ? p->context : "",
 		   p->context != NULL ? ", " : "",
 		   p->problem != NULL ? p->problem : "unknown error",
-		   p->problem != NULL && strstr(p->problem, " tab ") != NULL
-			   ? "indent with spaces; "
-			   : "");
+		   cy_is_tab(cy) ? "indent with spaces, not with tabs"
+				 : "a value that begins with `*`, `@`, `[` or "
+				   "`:` needs quotes");
 }
 
 /* The next event; false after reporting. */
@@ -291,7 +306,13 @@ struct conf_node *
 conf_yaml_parse(const char *file, const char *text, size_t len, bool env,
 		struct arena *arena, struct conf_errors *e)
 {
-	struct cy cy = {.env = env, .arena = arena, .errors = e};
+	struct cy cy = {
+		.text = text,
+		.end = text + len,
+		.env = env,
+		.arena = arena,
+		.errors = e,
+	};
 	struct conf_mark mark = {file, 0, 0};
 	struct conf_node *root;
 

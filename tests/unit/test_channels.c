@@ -326,7 +326,9 @@ test_wrong(void **state)
 	conf_errors_init(&e);
 	assert_true(render_new_by_rules(rules, &e, &r) < 0);
 	assert_null(r);
-	assert_string_equal(e.v[0].text, "no variable is called `titel`");
+	assert_string_equal(
+		e.v[0].text,
+		"no variable is called `titel`; did you mean `title`?");
 	assert_int_equal(e.v[0].mark.line, 1);
 	conf_errors_done(&e);
 	rules_unref(&rules);

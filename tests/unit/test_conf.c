@@ -57,6 +57,7 @@ static const struct conf_option inner_options[] = {
 	{.name = "name",
 	 .type = CONF_STRING,
 	 .help = "Name.",
+	 .example = "x",
 	 .offset = offsetof(struct inner, name)},
 	{.name = "wait",
 	 .type = CONF_TIME,
@@ -195,14 +196,19 @@ test_defaults(void **state)
 	fixture_done(&f);
 }
 
+#define TABS "; indent with spaces, not with tabs\n"
 #define HINT "; a value that begins with `*`, `@`, `[` or `:` needs quotes\n"
 
 static const struct {
 	const char *name, *text, *says;
 } mistakes[] = {
-	{"required", "flag: true\n", "t:1:1: `name` is missing\n"},
+	{"required", "flag: true\n",
+	 "t:1:1: `name` is missing; write for example "
+	 "`name: x`\n"},
 	{"unknown", ONE "coulor: red\n",
 	 "t:2:1: unknown key `coulor`; did you mean `colour`?\n"},
+	{"unknown, the begin of one", ONE "wor: 1\n",
+	 "t:2:1: unknown key `wor`; did you mean `words`?\n"},
 	{"unknown, like nothing", ONE "zzz: 1\n", "t:2:1: unknown key `zzz`\n"},
 	{"yes is no boolean", ONE "flag: yes\n",
 	 "t:2:7: `flag` is true or false, not `yes`\n"},
@@ -250,7 +256,8 @@ static const struct {
 	{"section given", ONE "text: {a: b}\n",
 	 "t:2:7: `text` is a single value, not a section\n"},
 	{"section wanted", "one: x\n",
-	 "t:1:6: a section of `key: value` lines belongs here\n"},
+	 "t:1:6: a section of `key: value` lines belongs here; write for "
+	 "example `one: {name: x}`\n"},
 	{"empty section", "one:\n", "t:1:5: an empty section; leave it out\n"},
 	{"no value", ONE "text:\n",
 	 "t:2:6: `text` has no value; write one, or leave the key out\n"},
@@ -284,7 +291,10 @@ static const struct {
 	 "space behind each colon\n"},
 	{"tab", ONE "text: a\n\tflag: true\n",
 	 "t:3:1: not valid YAML: while scanning a plain scalar, found a tab "
-	 "character that violates indentation; indent with spaces" HINT},
+	 "character that violates indentation" TABS},
+	{"tab first", "one:\n\tname: x\n",
+	 "t:2:1: not valid YAML: while scanning for the next token, found "
+	 "character that cannot start any token" TABS},
 	{"key that is no word", "{[a]: b}\n", "t:1:2: a key is a word" HINT},
 	{"NUL", ONE "text: \"\\0\"\n",
 	 "t:2:7: a value holds no NUL and at most 65536 bytes\n"},
@@ -301,7 +311,8 @@ static const struct {
 	{"deep", "a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
 	 "t:1:35: nested deeper than 32 levels\n"},
 	{"in the order of the lines", "one: {nme: x}\nzzz: 1\nflag: no\n",
-	 "t:1:6: `name` is missing\n"
+	 "t:1:6: `name` is missing; write for example "
+	 "`name: x`\n"
 	 "t:1:7: unknown key `nme`; did you mean `name`?\n"
 	 "t:2:1: unknown key `zzz`\n"
 	 "t:3:7: `flag` is true or false, not `no`\n"},

@@ -241,6 +241,8 @@ test_too_much(void **state)
 #define OPEN16 OPEN4 OPEN4 OPEN4 OPEN4
 #define CLOSE4 "{{/a}}{{/a}}{{/a}}{{/a}}"
 
+#define NAMES " of a variable, like {{title}} or {{labels.team}}"
+
 static const struct bad {
 	const char *name, *text;
 	int line;
@@ -252,14 +254,16 @@ static const struct bad {
 	{"closes nothing", "\n\n{{/b}}", 3, "{{/b}} closes nothing"},
 	{"closes another", "{{#a}}\n{{#b}}\n{{/a}}", 3,
 	 "{{/a}}, but what is open is \"b\" of line 2"},
-	{"never closed", "x\n{{#a}}\n{{b}}\n", 2, "\"a\" is never closed"},
-	{"never closed, inverted", "{{^a}}", 1, "\"a\" is never closed"},
-	{"no name", "{{}}", 1, "\"\" is no name"},
-	{"two words", "{{a b}}", 1, "\"a b\" is no name"},
-	{"a dot in front", "{{.a}}", 1, "\".a\" is no name"},
-	{"a dot behind", "{{a.}}", 1, "\"a.\" is no name"},
-	{"two dots", "{{a..b}}", 1, "\"a..b\" is no name"},
-	{"braces within", "{{ {a} }}", 1, "\"{a}\" is no name"},
+	{"never closed", "x\n{{#a}}\n{{b}}\n", 2,
+	 "\"a\" is never closed, with {{/a}}"},
+	{"never closed, inverted", "{{^a}}", 1,
+	 "\"a\" is never closed, with {{/a}}"},
+	{"no name", "{{}}", 1, "\"\" is no name" NAMES},
+	{"two words", "{{a b}}", 1, "\"a b\" is no name" NAMES},
+	{"a dot in front", "{{.a}}", 1, "\".a\" is no name" NAMES},
+	{"a dot behind", "{{a.}}", 1, "\"a.\" is no name" NAMES},
+	{"two dots", "{{a..b}}", 1, "\"a..b\" is no name" NAMES},
+	{"braces within", "{{ {a} }}", 1, "\"{a}\" is no name" NAMES},
 	{"partial", "{{> other}}", 1,
 	 "{{> }}: a template can't take in another "
 	 "one"},

@@ -325,7 +325,8 @@ static const struct override {
 	{"HTML is escaped by itself", "mail.html", "<i>{{route}}</i>",
 	 "<i>severity=&quot;critical&quot; &gt; team=&quot;db&quot;</i>", NULL},
 	{"no such variable", "mail.txt", "a\n{{sumary}}\n", NULL,
-	 "mail.txt:2:1: no variable is called `sumary`"},
+	 "mail.txt:2:1: no variable is called `sumary`; did you mean "
+	 "`summary`?"},
 	{"wrong tags", "mail.txt", "a\n\n{{#alerts}}\n", NULL,
 	 "mail.txt:3:1: \"alerts\" is never closed"},
 	{"turns in a circle", "message.txt", "{{text}}", NULL,

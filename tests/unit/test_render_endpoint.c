@@ -203,7 +203,7 @@ static const struct own_row {
 	 NULL,
 	 0,
 	 NULL,
-	 "no variable is called `titel`"},
+	 "no variable is called `titel`; did you mean `title`?"},
 	{"an argument as all else has it",
 	 {.channel = CHANNEL_EXEC, .args = doubled_args, .nargs = 2},
 	 NULL,

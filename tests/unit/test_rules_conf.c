@@ -20,6 +20,9 @@ static const struct {
 	{"from, half", MAIL "from: Us <a@example.org\n",
 	 "t:2:7: `from` is an address, or a name and an address: `Alerts "
 	 "<alerts@example.org>`, not `Us <a@example.org`\n"},
+	{"from, without the brackets", MAIL "from: Us a@example.org\n",
+	 "t:2:7: `from` is an address, or a name and an address: `Alerts "
+	 "<alerts@example.org>`, not `Us a@example.org`\n"},
 	{"url of another kind", MAIL "url: ftp://x\n",
 	 "t:2:6: a URL is http://HOST... or https://HOST..., of ASCII and "
 	 "without spaces, not `ftp://x`\n"},
@@ -229,7 +232,15 @@ static const struct {
 	 "parenthesis\n"},
 	{"route, intervals",
 	 MAIL "route: {routes: [{mute_time_intervals: [n]}]}\n",
-	 "t:2:41: there is no entry of `time_intervals` `n`\n"},
+	 "t:2:41: there is no entry of `time_intervals` called `n`\n"},
+	{"route, nearly a receiver",
+	 "route: {receiver: oncal}\n"
+	 "receivers: [{name: desk, mail: [a@example.org]}, "
+	 "{name: oncall, mail: [b@example.org]}]\n",
+	 "t:1:19: there is no receiver `oncal`; did you mean `oncall`?\n"},
+	{"route, two signs", MAIL "route: {routes: [{matchers: [a==b]}]}\n",
+	 "t:2:30: warning: `matchers`: the value of `a` begins with a second "
+	 "`=`; write name=\"value\"\n"},
 	{"escalation, unknown",
 	 MAIL "route: {escalate: [{after: 5m, receiver: a}]}\n",
 	 "t:2:42: there is no receiver `a`\n"},
