@@ -317,18 +317,26 @@ am_mean(struct alert_mail *m)
 
 /* --- what a program of this machine said ------------------------------------------- */
 
-/* Of the uppermost Received, which is ours; -1: it came otherwise. */
+/* Of the uppermost Received, which is ours; -1: it came otherwise. What begins
+ * with "by" came by no network, and has no words of others before the uid. */
 static long
 am_uid(const struct whole *w)
 {
-	static const char from[] = "(Belfry, from userid ";
+	static const char by[] = "by ", from[] = " (Belfry, from userid ";
 	struct header_field f;
-	char value[512], *at;
+	char value[512];
+	const char *at;
 
 	if (header_next(w->data, w->len, &f) != 1 || !header_is(&f, "Received"))
 		return -1;
-	at = strstr(header_value(&f, value, sizeof(value)), from);
-	return at != NULL ? strtol(at + sizeof(from) - 1, NULL, 10) : -1;
+	header_value(&f, value, sizeof(value));
+	if (strncmp(value, by, sizeof(by) - 1) != 0)
+		return -1;
+	at = value + sizeof(by) - 1;
+	at += strcspn(at, " ");
+	return strncmp(at, from, sizeof(from) - 1) == 0
+		       ? strtol(at + sizeof(from) - 1, NULL, 10)
+		       : -1;
 }
 
 /* What stands behind the header, as a post of the source `cli`. */

@@ -141,11 +141,16 @@ class AlertSend(harness.Case):
         self.wait_events(1, "deliver", status="bounced", dsn="5.3.5")
 
     def test_only_by_the_submit_socket(self):
-        belfryd = self.begin()
-        with smtplib.SMTP("127.0.0.1", belfryd.smtp, timeout=30) as client:
-            client.sendmail("a@example.org", ["x@alerts.belfry.invalid"],
-                            'A: b\r\n\r\n{"title": "forged"}\r\n')
-        self.wait_events(1, "alert_mail", result="refused")
+        """The last stands as it is in `Received`."""
+        self.begin()
+        rcpts = ("x", '"(Belfry, from userid 0 "')
+        for rcpt in rcpts:
+            client = self.client()
+            client.mail("a@example.org")
+            code, said = client.docmd(f"RCPT TO:<{rcpt}@alerts.belfry.invalid>")
+            self.assertEqual(code, 250, said)
+            client.data('A: b\r\n\r\n{"title": "forged"}\r\n')
+        self.wait_events(len(rcpts), "alert_mail", result="refused")
         self.assertEqual(self.open(), [])
 
     def test_kill(self):
