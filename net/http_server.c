@@ -30,13 +30,8 @@
 #include "base/buf.h"
 #include "base/must.h"
 #include "base/xalloc.h"
+#include "net/http_bodies.h"
 #include "net/http_framing.h"
-
-struct http_origin {
-	struct sockaddr_any peer;
-	uid_t uid;
-	const void *listener; /* borrowed */
-};
 
 struct http_request {
 	struct http_conn *conn; /* borrowed; NULL: the server is gone */
@@ -71,14 +66,15 @@ struct http_server {
 	struct event *ready;       /* owned; of the daemon's epoll descriptor */
 	struct loop_timer again;   /* the daemon has work without an event */
 	struct http_conn *conns;   /* owned; by fd */
-	size_t bodies;             /* bytes of them that are held now */
+	struct http_bodies *bodies; /* owned */
 };
 
 static void
 request_drop_body(struct http_request *r)
 {
 	if (r->conn != NULL)
-		r->conn->server->bodies -= r->body.len;
+		http_bodies_give(r->conn->server->bodies, &r->origin,
+				 r->body.len);
 	buf_done(&r->body);
 }
 
@@ -237,12 +233,12 @@ request_body(struct http_request *r, const char *data, size_t len)
 
 	if (r->refused != 0)
 		return;
-	if (len > server->limits.bodies_bytes - server->bodies)
-		r->refused = MHD_HTTP_SERVICE_UNAVAILABLE;
-	else if (buf_append(&r->body, data, len) < 0)
+	if (len > r->body.max - r->body.len)
 		r->refused = MHD_HTTP_CONTENT_TOO_LARGE;
+	else if (!http_bodies_take(server->bodies, &r->origin, len))
+		r->refused = MHD_HTTP_SERVICE_UNAVAILABLE;
 	else
-		server->bodies += len;
+		must(buf_append(&r->body, data, len) == 0);
 	if (r->refused != 0)
 		request_drop_body(r);
 }
@@ -380,9 +376,10 @@ http_server_new(struct loop *loop, const struct http_limits *limits,
 
 	server->loop = loop;
 	server->limits = *limits;
-	if (limits->bodies_bytes == 0)
-		server->limits.bodies_bytes =
-			limits->connections * limits->body_bytes;
+	server->bodies = http_bodies_new(limits->bodies_bytes > 0
+						 ? limits->bodies_bytes
+						 : limits->connections *
+							   limits->body_bytes);
 	server->gate = gate;
 	server->handle = handle;
 	server->arg = arg;
@@ -445,6 +442,7 @@ http_server_free(struct http_server **serverp)
 	HASH_ITER(hh, server->conns, c, next)
 	conn_free(c);
 	loop_timer_done(&server->again);
+	http_bodies_free(&server->bodies);
 	free(server);
 }
 

@@ -185,15 +185,27 @@ http_kit_free(struct http_kit *f)
 }
 
 int
-http_kit_client(const struct sockaddr_any *to)
+http_kit_client_at(const struct sockaddr_any *to, const char *ip)
 {
 	struct timeval tv = {.tv_sec = 20};
 	int fd = socket(to->ss.ss_family, SOCK_STREAM, 0);
+	struct sockaddr_any at;
 
+	if (ip != NULL) {
+		assert_int_equal(sockaddr_parse_ip(ip, 0, &at), 0);
+		assert_int_equal(
+			bind(fd, (const struct sockaddr *)&at.ss, at.len), 0);
+	}
 	assert_int_equal(connect(fd, (const struct sockaddr *)&to->ss, to->len),
 			 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 	return fd;
+}
+
+int
+http_kit_client(const struct sockaddr_any *to)
+{
+	return http_kit_client_at(to, NULL);
 }
 
 void

@@ -33,6 +33,8 @@ struct http_kit *http_kit_new(struct http_limits limits);
 void http_kit_free(struct http_kit *f);
 
 int http_kit_client(const struct sockaddr_any *to);
+/* One that has the address IP. */
+int http_kit_client_at(const struct sockaddr_any *to, const char *ip);
 void http_kit_say(int fd, const char *text);
 /* Read to the end of the connection, or until STOP is there. */
 void http_kit_hear(int fd, char *text, size_t size, const char *stop);
