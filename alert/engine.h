@@ -171,7 +171,8 @@ void engine_unmute(struct engine *e, const char *who, engine_done_fn *done,
 void engine_clock_accept(struct engine *e, engine_done_fn *done, void *arg);
 
 /* An address that a bounce said does not work: of the notice that a return
- * address names. DSN is its status code, "5.1.1". */
+ * address names. DSN is its status code, "5.1.1". -EAGAIN: that message is still
+ * in the queue. */
 void engine_bounced(struct engine *e, uint64_t group, uint32_t seq,
 		    const char *address, const char *dsn, const char *words,
 		    engine_done_fn *done, void *arg);

@@ -343,6 +343,21 @@ struct bounced {
 	void *arg;
 };
 
+static bool
+bounced_is_to(const struct bounced *b, const struct notice *n)
+{
+	return n->channel == CHANNEL_MAIL &&
+	       strcasecmp(n->address, b->address) == 0;
+}
+
+/* Is that mail still in the queue? It was sent, and we are to hear of it. */
+static bool
+bounced_early(const struct bounced *b, const struct notice *n)
+{
+	return bounced_is_to(b, n) && notice_waits(n) &&
+	       n->c.lead == b->group && n->c.lead_seq == b->seq;
+}
+
 /* Did N tell by that mail, as its own or as one that joined it? One's own that
  * came after it went the same way. */
 static bool
@@ -350,8 +365,7 @@ bounced_told(const struct bounced *b, const struct notice *n)
 {
 	const struct notice_core *c = &n->c;
 
-	if (n->channel != CHANNEL_MAIL ||
-	    strcasecmp(n->address, b->address) != 0)
+	if (!bounced_is_to(b, n))
 		return false;
 	if (n->group->id == b->group && c->told_seq >= b->seq)
 		return true;
@@ -408,10 +422,13 @@ bounced_prepare(struct engine *e, struct work *w)
 	if (!e->loaded)
 		return -EAGAIN;
 	HASH_ITER(by_id, e->groups, g, next)
-	for (uint32_t i = 0; i < g->nnotices; i++)
+	for (uint32_t i = 0; i < g->nnotices; i++) {
+		if (bounced_early(b, g->notices[i]))
+			return -EAGAIN;
 		if (g->notices[i]->edit != NULL &&
 		    bounced_told(b, g->notices[i]))
 			return WORK_LATER;
+	}
 	HASH_ITER(by_id, e->groups, g, next)
 	for (uint32_t i = 0; i < g->nnotices; i++)
 		if (bounced_told(b, g->notices[i]))

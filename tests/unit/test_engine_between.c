@@ -269,6 +269,36 @@ test_bounced(void **state)
 	assert_told(er, "anna firing Disk: +a +b\n");
 }
 
+static void
+bounce(struct engine_rig *er, int result)
+{
+	engine_bounced(er->e, er->e->groups->id, 1, "anna@example.org", "5.2.2",
+		       "full", engine_rig_answered, er);
+	engine_rig_settle(er);
+	assert_int_equal(er->result, result);
+}
+
+/* The bounce was quicker than the word that the mail was accepted: its mail
+ * comes again. */
+static void
+test_bounced_early(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, ONLY);
+	er->far = FAR_SLOW;
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 31 * SECOND, SECOND);
+	bounce(er, -EAGAIN);
+	er->far = FAR_TAKES;
+	engine_rig_answer(er, true);
+	engine_rig_settle(er);
+	assert_told(er, "anna firing Disk: +a\n");
+	bounce(er, 0);
+	engine_rig_advance(er, 6 * MINUTE, SECOND);
+	assert_told(er, "anna firing Disk: +a\n");
+}
+
 /* --- a reload --------------------------------------------------------------------- */
 
 #define OTHERS                                                                 \
@@ -485,6 +515,7 @@ main(void)
 		ENGINE_TEST(test_joins),
 		ENGINE_TEST(test_ends_meanwhile),
 		ENGINE_TEST(test_bounced),
+		ENGINE_TEST(test_bounced_early),
 		ENGINE_TEST(test_is_back),
 		ENGINE_TEST(test_renamed),
 		ENGINE_TEST(test_stops),
