@@ -10,8 +10,15 @@
 #include "tests/unit/engine_rig.h"
 
 #define NANSWERS 1024
+#define NSENT    256
 
-enum heard { HEARD_NOTHING, HEARD_FIRING, HEARD_STALE, HEARD_OVER };
+enum heard {
+	HEARD_NOTHING,
+	HEARD_FIRING,
+	HEARD_STALE,
+	HEARD_OVER,
+	HEARD_RETURNED, /* it came back: they heard nothing */
+};
 
 /* What else there is in a run. */
 enum extra {
@@ -22,7 +29,20 @@ enum extra {
 	EXTRA_INSTEAD = 1 << 4, /* fallback */
 	EXTRA_RATE = 1 << 5,
 	EXTRA_HOLD = 1 << 6, /* a longer one */
-	NEXTRA = 7,
+	EXTRA_BOUNCE = 1 << 7,
+	NEXTRA = 8,
+};
+
+/* A mail that was delivered, and may come back. */
+struct sent {
+	struct model *m;
+	uint64_t group;
+	uint32_t seq;
+	enum who who;
+	char to[64];
+	size_t number;  /* from 1 */
+	bool came_back; /* and the engine was told */
+	bool early;     /* ... too early */
 };
 
 struct answer {
@@ -46,6 +66,12 @@ struct model {
 	 * receiver that is gone. */
 	bool lags[NWHO];
 	bool refused[NWHO]; /* something, for good */
+	bool calm;          /* nothing disturbs any more */
+	/* What came back may be told as late as by the reminder: it was to be
+	 * again during a silence, or while others were told. */
+	bool late;
+	size_t heard_in[NWHO][NALERTS]; /* its number */
+	struct sent sent[NSENT];        /* the last; number N at N % NSENT */
 	char silence[ENGINE_SILENCE_ID];
 	struct answer answers[NANSWERS];
 	size_t nanswers;
@@ -71,6 +97,10 @@ void random_advance(struct model *m, int64_t ms, int64_t step);
 
 /* One operation, and some of the engine's work. */
 void random_operate(struct model *m);
+/* S, which was just delivered, may come back at once. */
+void random_deliver(struct model *m, struct sent *s);
+/* Did anything come back, from anybody? */
+bool random_was_refused(const struct model *m);
 /* All that disturbs is taken away. */
 void random_calm(struct model *m);
 void random_resolve_all(struct model *m);
@@ -79,6 +109,9 @@ void random_resolve_all(struct model *m);
 
 /* What everybody heard last is what is true. */
 void random_check(struct model *m);
+/* ... and where it came back, they heard it again, or the fallback in their
+ * place. */
+void random_check_returned(struct model *m);
 /* What is in memory is in the store; nothing is under way. */
 void random_check_records(struct model *m);
 /* No record is left. */

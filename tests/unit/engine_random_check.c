@@ -11,7 +11,8 @@
 
 /* --- what everybody heard --------------------------------------------------------- */
 
-static const char *const heard_names[] = {"nothing", "firing", "stale", "over"};
+static const char *const heard_names[] = {"nothing", "firing", "stale", "over",
+					  "what came back"};
 
 struct seen {
 	struct model *m;
@@ -61,6 +62,22 @@ check_one(struct model *m, size_t i, const struct seen *seen)
 			random_wrong(m, "%s is over, and %s heard it fires",
 				     alerts[i].host, names[w]);
 	}
+}
+
+static void
+check_returned(struct model *m, size_t i, const struct seen *seen)
+{
+	bool instead =
+		m->rules.falls_back && (m->heard[REST][i] == HEARD_FIRING ||
+					m->heard[REST][i] == HEARD_RETURNED);
+
+	if (!seen->is_there[i] || seen->state[i] != INCIDENT_OPEN)
+		return;
+	for (enum who w = 0; w < NWHO; w++)
+		if (m->heard[w][i] == HEARD_RETURNED && !instead &&
+		    told_by(&m->rules, i) & BIT(w))
+			random_wrong(m, "%s heard nothing of %s", names[w],
+				     alerts[i].host);
 }
 
 static void
@@ -115,6 +132,18 @@ random_check(struct model *m)
 	(void)engine_each(m->er.e, NULL, 0, SIZE_MAX, see, &seen);
 	for (size_t i = 0; i < NALERTS; i++)
 		check_one(m, i, &seen);
+	if (m->failed)
+		note_groups(m);
+}
+
+void
+random_check_returned(struct model *m)
+{
+	struct seen seen = {.m = m};
+
+	(void)engine_each(m->er.e, NULL, 0, SIZE_MAX, see, &seen);
+	for (size_t i = 0; i < NALERTS && !m->failed; i++)
+		check_returned(m, i, &seen);
 	if (m->failed)
 		note_groups(m);
 }

@@ -125,6 +125,15 @@ excuse(struct model *m, const struct ruleset *last, const struct ruleset *next)
 				m->excused[w][i] = true;
 }
 
+bool
+random_was_refused(const struct model *m)
+{
+	for (enum who w = 0; w < NWHO; w++)
+		if (m->refused[w])
+			return true;
+	return false;
+}
+
 static void
 set_rules(struct model *m, const struct ruleset *next)
 {
@@ -132,6 +141,7 @@ set_rules(struct model *m, const struct ruleset *next)
 	excuse(m, &m->settled, next);
 	excuse(m, &m->rules, next);
 	m->rules = *next;
+	m->late |= random_was_refused(m);
 	rules_unref(&m->er.rules);
 	m->er.rules = rules_kit_new(m->rules.yaml);
 	engine_set_rules(m->er.e, m->er.rules);
@@ -213,7 +223,7 @@ do_refuse(struct model *m)
 	far_is(m, FAR_REFUSES, at);
 	m->er.dsn = dsn[random_draw(m, 2)];
 	if (at < NFAR)
-		m->refused[far_ends[at].who] = true;
+		m->late = m->refused[far_ends[at].who] = true;
 	note_far(m, m->er.dsn, m->er.only);
 }
 
@@ -229,6 +239,71 @@ do_hand(struct model *m)
 {
 	random_note(m, "taken: %d", (int)m->er.nout);
 	engine_rig_hand(&m->er);
+}
+
+/* Who got it heard nothing of it. Members of an alias are not known by name. */
+static void
+forget(struct model *m, const struct sent *s)
+{
+	for (size_t i = 0; i < NALERTS; i++)
+		if (m->heard_in[s->who][i] == s->number &&
+		    m->heard[s->who][i] != HEARD_OVER)
+			m->heard[s->who][i] = HEARD_RETURNED;
+	m->refused[s->who] = true;
+}
+
+static void
+bounced(void *arg, int result)
+{
+	struct sent *s = arg;
+
+	done(s->m, result);
+	s->early = result < 0;
+}
+
+/* Its mail reaches the engine. */
+static void
+bounce(struct model *m, struct sent *s)
+{
+	random_note(m, "comes back: to %s, number %d", s->to, (int)s->seq);
+	engine_bounced(m->er.e, s->group, s->seq, s->to, "5.7.1", "no", bounced,
+		       s);
+}
+
+static void
+bounce_early(struct model *m)
+{
+	for (size_t i = 0; i < NSENT; i++)
+		if (m->sent[i].early)
+			bounce(m, &m->sent[i]);
+}
+
+static void
+come_back(struct model *m, struct sent *s)
+{
+	if (s->who == X || s->who == Y || s->came_back)
+		return;
+	s->came_back = true;
+	forget(m, s);
+	bounce(m, s);
+}
+
+void
+random_deliver(struct model *m, struct sent *s)
+{
+	if (m->extras & EXTRA_BOUNCE && !m->calm && random_draw(m, 3) == 0)
+		come_back(m, s);
+}
+
+/* One of the last. */
+static void
+do_bounce(struct model *m)
+{
+	size_t ago = random_draw(m, 4);
+
+	bounce_early(m);
+	if (m->nmails > ago)
+		come_back(m, &m->sent[(m->nmails - ago) % NSENT]);
 }
 
 /* --- time -------------------------------------------------------------------------------- */
@@ -265,7 +340,7 @@ do_mute(struct model *m)
 {
 	if (random_draw(m, 2) == 0) {
 		random_note(m, "mute");
-		m->mutes = true;
+		m->mutes = m->late = true;
 		engine_mute(m->er.e,
 			    clock_wall_ms(m->er.rig.clock) + 10 * MINUTE, "m",
 			    "anna", done, m);
@@ -306,6 +381,7 @@ do_silence(struct model *m)
 		return;
 	}
 	random_note(m, "silence %s", matchers);
+	m->late = true;
 	arena_init(&arena);
 	must(matchers_parse(matchers, &arena, &s.matchers, &why) == 0);
 	engine_silence_set(m->er.e, &s, silenced, m);
@@ -368,13 +444,21 @@ static const struct {
 	void (*fn)(struct model *m);
 	unsigned extra;
 } ops[] = {
-	{8, do_fire, 0},          {6, do_resolve, 0},
-	{10, do_advance, 0},      {3, do_rise, 0},
-	{1, do_expire, 0},        {4, do_reload, 0},
-	{2, do_down, 0},          {1, do_restart, 0},
-	{1, do_mute, 0},          {2, do_silence, 0},
-	{5, do_act, EXTRA_ACT},   {3, do_refuse, EXTRA_REFUSE},
-	{3, do_slow, EXTRA_SLOW}, {3, do_hand, EXTRA_SLOW},
+	{8, do_fire, 0},
+	{6, do_resolve, 0},
+	{10, do_advance, 0},
+	{3, do_rise, 0},
+	{1, do_expire, 0},
+	{4, do_reload, 0},
+	{2, do_down, 0},
+	{1, do_restart, 0},
+	{1, do_mute, 0},
+	{2, do_silence, 0},
+	{5, do_act, EXTRA_ACT},
+	{3, do_refuse, EXTRA_REFUSE},
+	{3, do_slow, EXTRA_SLOW},
+	{3, do_hand, EXTRA_SLOW},
+	{6, do_bounce, EXTRA_BOUNCE},
 };
 
 #define NOPS (sizeof(ops) / sizeof(ops[0]))
@@ -442,10 +526,12 @@ random_calm(struct model *m)
 	struct ruleset rules = m->rules;
 
 	random_note(m, "calm");
+	m->calm = true;
 	m->er.far = FAR_TAKES;
 	m->er.down = NULL;
 	engine_rig_hand(&m->er);
 	random_settle(m);
+	bounce_early(m);
 	if (m->silence[0] != '\0')
 		engine_silence_expire(m->er.e, m->silence, done, m);
 	engine_unmute(m->er.e, "anna", done, m);

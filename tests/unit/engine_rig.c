@@ -112,6 +112,16 @@ rig_line_of(const char **text, char *ret, size_t size)
 	*text += len + ((*text)[len] != '\0');
 }
 
+/* "g.GROUP.SEQ.": of its message id. */
+static void
+rig_mail_of(struct engine_mail *m)
+{
+	char group[QUEUE_ID_LEN];
+
+	must(sscanf(m->id, "g.%13[^.].%u.", group, &m->seq) == 2);
+	must(queue_id_parse(group, &m->group) == 0);
+}
+
 static void
 rig_keep(struct engine_rig *er, const struct attempt *a, const char *text)
 {
@@ -122,6 +132,7 @@ rig_keep(struct engine_rig *er, const struct attempt *a, const char *text)
 	snprintf(m->to, sizeof(m->to), "%s", a->rcpt[0].address);
 	rig_line_of(&text, m->text, sizeof(m->text));
 	rig_line_of(&text, m->id, sizeof(m->id));
+	rig_mail_of(m);
 	rig_line_of(&text, m->root, sizeof(m->root));
 	rig_line_of(&text, m->from, sizeof(m->from));
 	rig_line_of(&text, m->next, sizeof(m->next));

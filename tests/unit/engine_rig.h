@@ -25,8 +25,8 @@ struct engine_mail {
 	char id[64], root[64]; /* "" none */
 	char from[32];         /* the receiver */
 	char next[48];
-	char subject[160]; /* TEXT has it up to " on " */
-	uint64_t queue_id, group;
+	char subject[160];        /* TEXT has it up to " on " */
+	uint64_t queue_id, group; /* GROUP and SEQ: those of ID */
 	uint32_t seq;
 	int64_t when_ms;
 	size_t shown;

@@ -122,8 +122,6 @@ ack_mail(struct engine_rig *er, const struct engine_mail *m)
 static void
 joined(struct engine_rig *er, struct engine_mail *ret)
 {
-	char group[14];
-
 	const struct engine_alert v[] = {{.labels = A}, {.labels = C}};
 
 	engine_rig_rules(er, STEPS);
@@ -131,9 +129,6 @@ joined(struct engine_rig *er, struct engine_mail *ret)
 	engine_rig_advance(er, 40 * SECOND, SECOND);
 	assert_int_equal(er->nmails, 1);
 	*ret = er->mails[0];
-	snprintf(group, sizeof(group), "%.13s", ret->id + 2);
-	assert_int_equal(queue_id_parse(group, &ret->group), 0);
-	ret->seq = 1;
 	engine_rig_mails(er);
 }
 

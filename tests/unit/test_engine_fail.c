@@ -399,18 +399,6 @@ test_alias_waits_joined(void **state)
 
 /* --- what was accepted comes back --------------------------------------------------- */
 
-/* The group of the mail AT. */
-static uint64_t
-group_of(const struct engine_rig *er, size_t at)
-{
-	uint64_t group;
-	char id[14];
-
-	snprintf(id, sizeof(id), "%.13s", er->mails[at].id + 2);
-	assert_int_equal(queue_id_parse(id, &group), 0);
-	return group;
-}
-
 static void
 test_bounced(void **state)
 {
@@ -420,7 +408,7 @@ test_bounced(void **state)
 	engine_rig_rules(er, FALLBACK);
 	engine_rig_fire(er, A);
 	engine_rig_advance(er, 31 * SECOND, SECOND);
-	group = group_of(er, 0);
+	group = er->mails[0].group;
 	engine_rig_mails(er);
 	engine_bounced(er->e, group, 1, "anna@example.org", "5.7.1", "no",
 		       engine_rig_answered, er);
@@ -440,7 +428,7 @@ test_bounced_again(void **state)
 	engine_rig_rules(er, "own: []\nmail: [anna@example.org]\n");
 	engine_rig_fire(er, A);
 	engine_rig_advance(er, 31 * SECOND, SECOND);
-	group = group_of(er, 0);
+	group = er->mails[0].group;
 	assert_told(er, "anna firing Disk: +a\n");
 	for (int i = 0; i < 4; i++) {
 		int64_t wait = clock_wall_ms(er->rig.clock) - began;
@@ -473,7 +461,7 @@ test_bounced_joined(void **state)
 	engine_rig_fire(er, A);
 	engine_rig_fire(er, C);
 	engine_rig_advance(er, 31 * SECOND, SECOND);
-	group = group_of(er, 0);
+	group = er->mails[0].group;
 	assert_told(er, "anna firing Disk and 1 more: +a +c\n");
 	engine_rig_close(er);
 	engine_rig_start(er);
@@ -500,7 +488,7 @@ test_bounced_later(void **state)
 	engine_rig_rules(er, FALLBACK);
 	engine_rig_fire(er, A);
 	engine_rig_advance(er, 31 * SECOND, SECOND);
-	group = group_of(er, 0);
+	group = er->mails[0].group;
 	engine_rig_mails(er);
 	er->far = FAR_SLOW;
 	er->only = "anna@example.org";

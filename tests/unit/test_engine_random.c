@@ -82,6 +82,7 @@ hear_word(struct model *m, enum who who, const char *word)
 	for (size_t i = 0; i < NALERTS; i++)
 		if (strcmp(word, alerts[i].host) == 0) {
 			m->heard[who][i] = heard;
+			m->heard_in[who][i] = m->nmails;
 			m->heard_by[who][i] = m->settled.form == m->rules.form
 						      ? m->rules.form
 						      : NFORM;
@@ -91,11 +92,28 @@ hear_word(struct model *m, enum who who, const char *word)
 		}
 }
 
+static struct sent *
+keep_sent(struct model *m, const struct engine_mail *mail, enum who who)
+{
+	struct sent *s = &m->sent[m->nmails % NSENT];
+
+	if (s->early)
+		random_wrong(m, "a bounce is early for ever");
+	*s = (struct sent){.m = m,
+			   .group = mail->group,
+			   .seq = mail->seq,
+			   .who = who,
+			   .number = m->nmails};
+	snprintf(s->to, sizeof(s->to), "%s", mail->to);
+	return s;
+}
+
 static void
 on_mail(const struct engine_mail *mail)
 {
 	struct model *m = model;
 	char text[sizeof(mail->text)], *save;
+	struct sent *sent;
 	enum who who = 0;
 
 	random_note(m, "      %s %s", mail->to, mail->text);
@@ -104,6 +122,7 @@ on_mail(const struct engine_mail *mail)
 	       strncmp(mail->to, names[who], strcspn(mail->to, "@")) != 0)
 		who++;
 	must(who < NWHO);
+	sent = keep_sent(m, mail, who);
 	/* What came and went during a mute; the list may come late. */
 	if (strncmp(mail->text, "mute_end", 8) == 0)
 		return;
@@ -111,6 +130,7 @@ on_mail(const struct engine_mail *mail)
 	for (char *p = strtok_r(text, " ", &save); p != NULL;
 	     p = strtok_r(NULL, " ", &save))
 		hear_word(m, who, p);
+	random_deliver(m, sent);
 }
 
 /* --- turns ------------------------------------------------------------------------- */
@@ -169,22 +189,17 @@ stay_quiet(struct model *m, int64_t ms, int64_t step, const char *when)
 		random_wrong(m, "told %s", when);
 }
 
-static bool
-was_refused(const struct model *m)
-{
-	for (enum who w = 0; w < NWHO; w++)
-		if (m->refused[w])
-			return true;
-	return false;
-}
-
 static void
 finish(struct model *m)
 {
 	random_calm(m);
 	random_advance(m, 2 * MINUTE, 10 * SECOND);
 	random_advance(m, 38 * MINUTE, MINUTE);
-	if (was_refused(m))
+	if (random_was_refused(m) && !m->late) {
+		random_advance(m, 12 * HOUR, 10 * MINUTE);
+		random_check_returned(m);
+	}
+	if (random_was_refused(m))
 		random_advance(m, 4 * DAY, HOUR);
 	else
 		stay_quiet(m, 8 * HOUR, 10 * MINUTE, "long after the last");
