@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "deliver/web_hide.h"
+
 #define WF_QUOTE     300            /* of its first line, so much */
+#define WF_LINE      2048           /* of it is looked at */
 #define WF_ASKED_MAX 3600000        /* more than that is not waited for */
 #define WF_TOO_MANY  INT64_C(30000) /* 429 without a time */
 #define WF_REDIRECT  INT64_C(60000) /* people mend that */
@@ -19,14 +22,17 @@ wf_has(const struct endpoint_codes *v, size_t n, int status)
 
 /* The first line that says anything. */
 static void
-wf_quote(const struct fetch_answer *answer, char *ret, size_t size)
+wf_quote(const struct endpoint *ep, const struct fetch_answer *answer,
+	 char *ret, size_t size)
 {
 	const char *at = answer->body + strspn(answer->body, " \t\r\n");
 	size_t len = strcspn(at, "\r\n");
+	char line[WF_LINE];
 
-	if (len > WF_QUOTE)
-		len = WF_QUOTE;
-	snprintf(ret, size, "%s%.*s", len > 0 ? ": " : "", (int)len, at);
+	snprintf(line, sizeof(line), "%.*s",
+		 (int)(len < sizeof(line) ? len : sizeof(line) - 1), at);
+	web_hide(ep, line);
+	snprintf(ret, size, "%s%.*s", len > 0 ? ": " : "", WF_QUOTE, line);
 }
 
 static void
@@ -88,7 +94,7 @@ wf_answered(struct attempt *a, const struct endpoint *ep,
 	char said[WF_QUOTE + 32], quote[WF_QUOTE + 8];
 	int status = answer->status;
 
-	wf_quote(answer, quote, sizeof(quote));
+	wf_quote(ep, answer, quote, sizeof(quote));
 	snprintf(said, sizeof(said), "%d%s", status, quote);
 	a->keep = true;
 	if (wf_has(ep->done, ep->ndone, status))
