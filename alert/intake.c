@@ -286,15 +286,16 @@ intake_may(const struct rules_source *source, const struct intake_request *req,
 	       intake_is_signed(req, secret, given + strlen(before));
 }
 
+/* A signature is of the body alone. */
 static int
-intake_run(struct intake *in, intake_fn *fn, char **ret_why)
+intake_run(struct intake *in, intake_fn *fn, bool is_signed, char **ret_why)
 {
 	const struct intake_request *req = in->req;
 	const struct doc_source from = {
 		.content_type = req->header[INTAKE_CONTENT_TYPE],
 		.body = req->body,
 		.body_len = req->body_len,
-		.nquery = req->nquery,
+		.nquery = is_signed ? 0 : req->nquery,
 		.query = req->query,
 	};
 	int r = doc_read(&from, in->arena, &in->doc, &in->why);
@@ -329,7 +330,7 @@ intake_read(const struct rules_source *source, const struct intake_request *req,
 		fn = intake_postable;
 	if (!intake_may(source, req, secret))
 		return -EACCES;
-	return intake_run(&in, fn, ret_why);
+	return intake_run(&in, fn, secret != NULL, ret_why);
 }
 
 int
