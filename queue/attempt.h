@@ -76,7 +76,7 @@ struct attempt {
 	bool eight_bit;
 	bool smtputf8;       /* the client said so (RFC 6531) */
 	bool utf8_header;    /* ... and the header needs it */
-	bool submitted;      /* its client was logged in, or trusted */
+	bool submitted;      /* whose it is was logged in, or trusted */
 	const char *verdict; /* what was thought of it; "": nothing */
 	enum dsn_ret ret;
 	const char *envid; /* decoded; NULL: none */

@@ -45,7 +45,7 @@ struct envelope {
 	bool held;              /* nobody but the operator lets it go */
 	const char *verdict;    /* what was thought of it; NULL: nothing */
 	bool quotes;            /* a report that holds all of a message */
-	bool submitted;         /* its client was logged in, or trusted */
+	bool submitted;         /* whose it is was logged in, or trusted */
 	enum dsn_ret ret;       /* RFC 3461 */
 	const char *envid;      /* ... decoded; NULL: none */
 	const char *message_id; /* for listings; may be "" */

@@ -225,7 +225,7 @@ si_envelope(struct smtp_in *si, const struct header_facts *facts,
 		.envid = si->envid,
 		.smtputf8 = si->smtputf8,
 		.utf8_header = si->utf8_header,
-		.submitted = si->trusted,
+		.submitted = si->trusted && si_seal_is_ours(si),
 		.class = si_class(si, facts),
 		.flow = queue_flow(who, by_uid ? "" : si->sender_domain),
 		.message_id =

@@ -32,8 +32,7 @@ si_seal_whose(const struct smtp_in *si, const struct sockaddr_any *peer,
 	ret->helo = x->value[XCLIENT_HELO];
 }
 
-/* Of a client we trust? */
-static bool
+bool
 si_seal_is_ours(const struct smtp_in *si)
 {
 	struct sockaddr_any client;

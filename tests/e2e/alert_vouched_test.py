@@ -64,6 +64,31 @@ class Vouched(nameserver.Case, alert_mail_test.AlertMailCase):
         self.assertEqual(done["from"], "anna@example.org")
         self.assertEqual(self.judged(), ["pass", "fail", "pass"])
 
+    def test_passed_on(self):
+        """Of a client that is trusted, whose message counts is who XFORWARD
+        says."""
+        belfryd = self.prepare()
+        belfryd.config["listeners"][0].update(
+            trust=["127.0.0.1"], xforward=["127.0.0.1"])
+        self.prepare = lambda: belfryd
+        self.begin()
+        for who in ("ADDR=192.0.2.1 HELO=evil.example", "ADDR=[UNAVAILABLE]"):
+            self.fire_for(who)
+        self.came(2, result="refused")
+        self.assertEqual(self.judged(), ["fail", "fail"])
+        self.assertEqual(self.counted("nas", "firing"), 0)
+        for who in ("SOURCE=LOCAL", "ADDR=127.0.0.1 HELO=localhost"):
+            self.fire_for(who)
+        lab.wait_for(lambda: self.counted("nas", "firing") == 2, "both")
+        self.assertEqual(len(self.judged()), 2)
+
+    def fire_for(self, who):
+        client = self.client()
+        self.assertEqual(client.docmd("XFORWARD", who)[0], 250)
+        client.sendmail("root@nas.example", ["alert@in.example"],
+                        "From: root@nas.example\r\nSubject: FAILED disk\r\n"
+                        "\r\nsorry\r\n")
+
     def test_answer_judged_before(self):
         """The field of one that is known, and comes from where it may."""
         belfryd = self.prepare()
