@@ -39,15 +39,16 @@ mime_clean(struct arena *a, const char *s, size_t max)
 
 /* The one address, or "". */
 static const char *
-mime_address(struct arena *a, const char *raw)
+mime_address(struct arena *a, const struct header_field *f)
 {
 	const char *why = NULL, *text;
 	struct mailbox first, other;
 	struct mailboxes list;
 	struct address address;
 
-	mailboxes_init(&list, raw, strlen(raw));
-	if (mailboxes_next(&list, a, &first, &why) != 1 ||
+	mailboxes_init(&list, f->value, f->value_len);
+	if (memchr(f->value, '\0', f->value_len) != NULL ||
+	    mailboxes_next(&list, a, &first, &why) != 1 ||
 	    mailboxes_next(&list, a, &other, &why) != 0 || list.odd ||
 	    address_parse(first.text, a, &address, &why) < 0)
 		return "";
@@ -55,31 +56,38 @@ mime_address(struct arena *a, const char *raw)
 	return *address.domain != '\0' ? text : "";
 }
 
+/* Whether it is its author's was asked of the fields that mail/header finds: the
+ * library takes some for fields that are none there. */
+static const char *
+mime_from(struct arena *a, const char *data, size_t len)
+{
+	const char *from = "";
+	struct header_field f;
+	unsigned n = 0;
+
+	for (; header_next(data, len, &f) == 1;
+	     data += f.raw_len, len -= f.raw_len)
+		if (header_is(&f, "From") && ++n == 1)
+			from = mime_address(a, &f);
+	return n == 1 ? from : "";
+}
+
 static void
 mime_fields(struct mime_walk *w, GMimeHeaderList *list)
 {
 	int n = g_mime_header_list_get_count(list);
 	struct mime_mail *m = w->mail;
-	unsigned from = 0;
 
 	m->fields = arena_alloc(w->arena, MIME_FIELDS_MAX * sizeof(*m->fields));
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < n && i < MIME_FIELDS_MAX; i++) {
 		GMimeHeader *h = g_mime_header_list_get_header_at(list, i);
-		const char *name = g_mime_header_get_name(h);
-		const char *raw = g_mime_header_get_raw_value(h);
 
-		if (strcasecmp(name, "From") == 0 && raw != NULL && ++from == 1)
-			m->from = mime_address(w->arena, raw);
-		if (m->nfields == MIME_FIELDS_MAX)
-			continue;
 		m->fields[m->nfields++] = (struct mime_field){
-			mime_clean(w->arena, name, 100),
+			mime_clean(w->arena, g_mime_header_get_name(h), 100),
 			mime_clean(w->arena, g_mime_header_get_value(h),
 				   MIME_VALUE_MAX),
 		};
 	}
-	if (from != 1)
-		m->from = "";
 }
 
 const char *
@@ -367,7 +375,11 @@ mime_read(const char *data, size_t len, struct arena *a, struct mime_mail *ret)
 	message = mime_parse(data, mime_cut(data, len));
 	if (message == NULL)
 		return -EBADMSG;
-	*ret = (struct mime_mail){.from = "", .subject = "", .text = ""};
+	*ret = (struct mime_mail){
+		.from = mime_from(a, data, len),
+		.subject = "",
+		.text = "",
+	};
 	mime_fields(&w, g_mime_object_get_header_list(GMIME_OBJECT(message)));
 	body = g_mime_message_get_mime_part(message);
 	ret->is_report = mime_is_report(body);
