@@ -7,6 +7,7 @@ target_compile_definitions(test_smtp_out_table PRIVATE
 belfry_unit_test(route belfry_deliver)
 belfry_unit_test(slots belfry_deliver)
 belfry_unit_test(template belfry_deliver)
+belfry_unit_test(web_hide belfry_deliver)
 belfry_unit_test(maildir belfry_deliver)
 target_sources(test_maildir PRIVATE unit/call_fail.c)
 
