@@ -287,8 +287,8 @@ struct engine_status {
 	uint64_t acked, suppressed, flapping;
 	uint64_t groups, silences;
 	uint64_t notices_out;   /* messages in the queue */
-	uint64_t failed;        /* addresses that took nothing last time */
-	uint64_t suspended;     /* addresses */
+	uint64_t failed;        /* addresses that took nothing last time ... */
+	uint64_t suspended;     /* ... and those that are left alone for that */
 	int64_t muted_until_ms; /* 0: not muted */
 	char muted_reason[256], muted_by[128];
 	int64_t muted_since_ms;

@@ -73,7 +73,7 @@ struct flush_group {
 	/* What the group will be. */
 	uint8_t steps;
 	int64_t clock_ms, clock_from_ms, due_ms, repeat_ms;
-	const char *instead_of; /* the receiver that could not be told */
+	const char *instead_of; /* the addresses that could not be told */
 	const struct announce *announce; /* NULL: of its incidents */
 };
 

@@ -392,7 +392,10 @@ void outcomes_early(struct engine *e);
 void outcome_lost(struct engine *e, uint64_t message);
 void lost_begin(struct engine *e);
 void outcomes_drop(struct engine *e);
-/* Is ADDRESS left alone at NOW? */
+/* Is ADDRESS suspended, even if its day is over? */
+bool suspend_knows(const struct engine *e, enum channel channel,
+		   const char *address);
+/* Is it left alone at NOW? */
 bool suspend_skips(const struct engine *e, enum channel channel,
 		   const char *address, int64_t now);
 /* A message goes there: while its fate is not known no other does. */

@@ -10,6 +10,8 @@
 #include "base/must.h"
 #include "base/xalloc.h"
 
+#define INSTEAD_OF_MAX 300 /* bytes of addresses, about */
+
 /* --- members ----------------------------------------------------------------- */
 
 static const struct member *
@@ -425,6 +427,18 @@ add_receiver(struct flush_group *fg, const struct rules_receiver *receiver,
 			add_target(fg, &t[i], receiver, origin);
 }
 
+static void
+add_instead_of(struct flush_group *fg, const char *address)
+{
+	const char *all = fg->instead_of;
+
+	if (all == NULL)
+		fg->instead_of = address;
+	else if (strlen(all) + strlen(address) < INSTEAD_OF_MAX)
+		fg->instead_of =
+			arena_printf(&fg->flush->arena, "%s, %s", all, address);
+}
+
 /* The receiver's own; those of the escalation's steps so far; and those who are
  * told instead of others, from when they are. */
 void
@@ -447,7 +461,7 @@ look_targets(struct flush_group *fg)
 		      (at != 0 && at <= fg->flush->now)))
 			continue;
 		add_receiver(fg, r->fallback, NOTICE_INSTEAD);
-		fg->instead_of = r->name;
+		add_instead_of(fg, n->address);
 	}
 }
 

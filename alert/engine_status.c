@@ -86,6 +86,59 @@ status_mute(const struct engine *e, struct engine_status *ret)
 	snprintf(ret->muted_by, sizeof(ret->muted_by), "%s", e->mute.who);
 }
 
+/* An address that a notice could not reach. */
+struct failing {
+	UT_hash_handle hh;   /* by the pointer, since it is a name */
+	const char *address; /* a name */
+	uint8_t channel;
+	int64_t failed_ms,
+		told_ms; /* when what it took last, or not, was sent */
+};
+
+static void
+failing_note(struct failing **all, struct notice *n, struct arena *arena)
+{
+	bool failed = (n->c.flags & NOTICE_FAILED) != 0;
+	struct failing *f;
+
+	HASH_FIND_PTR(*all, &n->address, f);
+	if (f == NULL && failed) {
+		f = arena_alloc(arena, sizeof(*f));
+		*f = (struct failing){.address = n->address,
+				      .channel = n->channel};
+		HASH_ADD_PTR(*all, address, f);
+	}
+	if (f != NULL && failed && n->c.published_ms > f->failed_ms)
+		f->failed_ms = n->c.published_ms;
+	if (f != NULL && n->c.told_ms > f->told_ms)
+		f->told_ms = n->c.told_ms;
+}
+
+/* Addresses of which the last that was sent failed, in whatever group, but for
+ * those that are suspended. */
+static uint64_t
+status_failed(struct engine *e)
+{
+	struct failing *all = NULL, *f, *after;
+	struct alert_group *g, *next;
+	struct arena arena;
+	uint64_t many = 0;
+
+	if (e->nfailed == 0)
+		return 0;
+	arena_init(&arena);
+	for (int pass = 0; pass < 2; pass++) /* who failed, then who took */
+		HASH_ITER(by_id, e->groups, g, next)
+	for (uint32_t i = 0; i < g->nnotices; i++)
+		failing_note(&all, g->notices[i], &arena);
+	HASH_ITER(hh, all, f, after)
+	many += f->failed_ms >= f->told_ms &&
+		!suspend_knows(e, (enum channel)f->channel, f->address);
+	HASH_CLEAR(hh, all);
+	arena_done(&arena);
+	return many;
+}
+
 void
 engine_status(struct engine *e, struct engine_status *ret)
 {
@@ -96,7 +149,7 @@ engine_status(struct engine *e, struct engine_status *ret)
 		.flapping = e->nflapping,
 		.suppressed = e->nsuppressed,
 		.notices_out = e->nout,
-		.failed = e->nfailed,
+		.failed = status_failed(e),
 		.suspended = suspend_count(e),
 		.clock_doubt = e->clock_doubt,
 		.awake_since_ms = e->awake_since_ms,

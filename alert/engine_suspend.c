@@ -78,6 +78,12 @@ suspend_drop(struct engine *e, struct suspended *s)
 }
 
 bool
+suspend_knows(const struct engine *e, enum channel channel, const char *address)
+{
+	return suspend_find(e, (uint8_t)channel, address) != NULL;
+}
+
+bool
 suspend_skips(const struct engine *e, enum channel channel, const char *address,
 	      int64_t now)
 {

@@ -233,7 +233,8 @@ take_new(struct engine *e, struct taken *a, int64_t now)
 	ed->text_len = a->len;
 	a->text = NULL;
 	engine_note_change(e, in);
-	job_history(e, in, HISTORY_OPENED, "", "said %s", in->source->name);
+	job_history(e, in, HISTORY_OPENED, "", "reported by %s",
+		    in->source->name);
 	engine_incident_opened(e, in);
 }
 
@@ -276,7 +277,8 @@ take_reopen(struct engine *e, struct incident *in, const struct taken *a,
 		ed->c.starts_ms = a->starts_ms > 0 ? a->starts_ms : now;
 		engine_note_change(e, in);
 	}
-	job_history(e, in, HISTORY_REOPENED, "", "said %s", in->source->name);
+	job_history(e, in, HISTORY_REOPENED, "", "reported by %s",
+		    in->source->name);
 	engine_incident_opened(e, in);
 }
 
@@ -299,7 +301,8 @@ take_ended(struct engine *e, struct incident *in)
 	if (!(c->flags & INCIDENT_CLOSED) || (c->flags & INCIDENT_ENDED))
 		return;
 	job_incident(e, in)->c.flags |= INCIDENT_ENDED;
-	job_history(e, in, HISTORY_RESOLVED, "", "said %s", in->source->name);
+	job_history(e, in, HISTORY_RESOLVED, "", "reported by %s",
+		    in->source->name);
 }
 
 /* Is the expiry that the record of C has no longer good enough for the next
@@ -373,7 +376,8 @@ take_resolved(struct engine *e, struct taken *a, int64_t now)
 	ed->c.updated_ms = now;
 	ed->c.flags &= (uint8_t)~INCIDENT_QUIET;
 	engine_note_change(e, in);
-	job_history(e, in, HISTORY_RESOLVED, "", "said %s", in->source->name);
+	job_history(e, in, HISTORY_RESOLVED, "", "reported by %s",
+		    in->source->name);
 	engine_incident_over(e, in, true);
 }
 

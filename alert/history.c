@@ -10,7 +10,7 @@
 
 const char *const history_what_names[] = {
 	"opened",           "opened again", "resolved",  "no longer reported",
-	"changed",          "flapping",     "steady",    "told",
+	"changed",          "flapping",     "steady",    "queued",
 	"accepted",         "failed",       "withdrawn", "acknowledged",
 	"not acknowledged", "closed",       "noise",     "group ended",
 };

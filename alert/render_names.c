@@ -23,7 +23,7 @@ const struct render_name render_notice_names[] = {
 	{"headline", "what happened, in one line"},
 	{"explain", "a sentence on what that means; often empty"},
 	{"who", "who acknowledged, closed or muted it; of a fallback the "
-		"receiver that was not reached"},
+		"addresses that were not reached"},
 	{"note", "what they said"},
 	{"message", "the notice in at most 1,000 bytes, for small screens"},
 	{"text", "the notice as the text of its mail, in at most 15,000 bytes"},

@@ -326,8 +326,8 @@ render_explain(const struct render_notice *n)
 		return "Nobody has acknowledged it so far, so it goes further, "
 		       "to you.";
 	case NOTICE_FALLBACK:
-		return "It comes to you because those who should have it could "
-		       "not be told.";
+		return "It comes to you because not all who should have it "
+		       "could be told.";
 	case NOTICE_STALE:
 		return "What reported it has stopped doing so. That is no "
 		       "recovery: nobody knows how it is.";

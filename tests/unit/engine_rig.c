@@ -83,10 +83,10 @@ rig_write(void *ctx, struct engine_letter *l)
 		return;
 	}
 	rig_write_line(n, &l->content);
-	(void)buf_printf(&l->content, "\n%s\n%s\n%s\n%s\n%zu\n%s\n",
+	(void)buf_printf(&l->content, "\n%s\n%s\n%s\n%s\n%zu\n%s\n%s\n",
 			 n->message_id, n->root_id != NULL ? n->root_id : "",
 			 n->receiver, n->next_what != NULL ? n->next_what : "",
-			 n->n, n->group_subject);
+			 n->n, n->group_subject, n->who != NULL ? n->who : "");
 	rcpt = arena_alloc(&l->arena, sizeof(*rcpt));
 	*rcpt = (struct envelope_rcpt){.address = l->to->address,
 				       .agent = "test",
@@ -139,6 +139,7 @@ rig_keep(struct engine_rig *er, const struct attempt *a, const char *text)
 	rig_line_of(&text, shown, sizeof(shown));
 	m->shown = (size_t)atoi(shown);
 	rig_line_of(&text, m->subject, sizeof(m->subject));
+	rig_line_of(&text, m->who, sizeof(m->who));
 	m->queue_id = a->id;
 	m->when_ms = clock_wall_ms(er->rig.clock);
 	if (er->on_mail != NULL) {

@@ -26,6 +26,7 @@ struct engine_mail {
 	char from[32];         /* the receiver */
 	char next[48];
 	char subject[160];        /* TEXT has it up to " on " */
+	char who[64];             /* "" nobody */
 	uint64_t queue_id, group; /* GROUP and SEQ: those of ID */
 	uint32_t seq;
 	int64_t when_ms;
@@ -124,7 +125,7 @@ void engine_rig_answered(void *arg, int result);
 /* The incident of these labels: its state, or -1. */
 int engine_rig_state(struct engine_rig *er, const char *labels);
 uint64_t engine_rig_id(struct engine_rig *er, const char *labels);
-/* Its history, as "opened, told, ..." in a buffer of the rig's. */
+/* Its history, as "opened, queued, ..." in a buffer of the rig's. */
 const char *engine_rig_history(struct engine_rig *er, uint64_t id);
 
 int engine_rig_setup(void **state);

@@ -173,7 +173,7 @@ const struct kit_row kit_rows[] = {
 	  ALERTS(firing),
 	  .critical = true,
 	  .since_ms = NOW - 15 * MIN,
-	  .who = "oncall"}},
+	  .who = "ben@example.org, oncall/slack/ops"}},
 	{"recovery",
 	 {.kind = NOTICE_RECOVERY,
 	  .seq = 4,

@@ -79,7 +79,7 @@ test_ack(void **state)
 	engine_rig_settle(er);
 	assert_int_equal(er->result, -EALREADY);
 	assert_string_equal(engine_rig_history(er, engine_rig_id(er, A)),
-			    "opened, told, accepted, acknowledged");
+			    "opened, queued, accepted, acknowledged");
 }
 
 /* It acts on those that were listed in that notice, in all of their groups. */

@@ -54,6 +54,7 @@ test_refused(void **state)
 	er->only = "anna@example.org";
 	engine_rig_fire(er, A);
 	engine_rig_advance(er, 32 * SECOND, SECOND);
+	assert_string_equal(er->mails[0].who, "anna@example.org");
 	assert_told(er, "boss fallback Disk: +a\n");
 	engine_rig_advance(er, HOUR, MINUTE);
 	assert_told(er, "");
@@ -62,7 +63,7 @@ test_refused(void **state)
 	engine_rig_advance(er, 6 * MINUTE, SECOND);
 	assert_told(er, "boss recovery Disk: -a\n");
 	assert_non_null(strstr(engine_rig_history(er, engine_rig_id(er, A)),
-			       "opened, told, failed, told, accepted"));
+			       "opened, queued, failed, queued, accepted"));
 }
 
 static const struct {
@@ -263,7 +264,31 @@ test_last(void **state)
 	engine_rig_advance(er, 32 * SECOND, SECOND);
 	engine_status(er->e, &st);
 	assert_int_equal(st.suspended, 1);
-	assert_int_equal(st.failed, 2);
+	assert_int_equal(st.failed, 1); /* the other one */
+}
+
+/* An address is one, however many groups it took nothing of, and until it takes
+ * something of any. */
+static void
+test_failed_once(void **state)
+{
+	struct engine_rig *er = *state;
+	struct engine_status st;
+
+	engine_rig_rules(er, TWO);
+	er->far = FAR_REFUSES;
+	er->dsn = "5.7.1";
+	er->only = "ben@example.org";
+	engine_rig_fire(er, A);
+	engine_rig_fire(er, C);
+	engine_rig_advance(er, 32 * SECOND, SECOND);
+	engine_status(er->e, &st);
+	assert_int_equal(st.failed, 1);
+	er->far = FAR_TAKES;
+	engine_rig_fire(er, CRIT);
+	engine_rig_advance(er, 7 * SECOND, SECOND);
+	engine_status(er->e, &st);
+	assert_int_equal(st.failed, 0);
 }
 
 /* --- who stands behind an address ------------------------------------------------ */
@@ -550,6 +575,7 @@ main(void)
 		ENGINE_TEST(test_probe),
 		cmocka_unit_test(test_gone),
 		ENGINE_TEST(test_last),
+		ENGINE_TEST(test_failed_once),
 		cmocka_unit_test(test_alias),
 		ENGINE_TEST(test_alias_waits),
 		ENGINE_TEST(test_alias_waits_joined),

@@ -124,9 +124,10 @@ test_closed_ended(void **state)
 
 	post(er, starts, true);
 	post(er, starts, true);
-	assert_string_equal(engine_rig_history(er, engine_rig_id(er, A)),
-			    "opened, told, accepted, closed, told, accepted, "
-			    "resolved");
+	assert_string_equal(
+		engine_rig_history(er, engine_rig_id(er, A)),
+		"opened, queued, accepted, closed, queued, accepted, "
+		"resolved");
 	engine_rig_close(er);
 	engine_rig_open(er);
 	post(er, starts + SECOND, false);
