@@ -529,7 +529,9 @@ static const struct conf_option alerts_options[] = {
 	 .dflt = "{}",
 	 .help = "How much is held at once. Above that what is new is refused "
 		 "for now, so that its source sends it again (HTTP 503 with "
-		 "`Retry-After`); what is known goes on.",
+		 "`Retry-After`); what is known goes on. The last quarter is "
+		 "not for `belfry alert send`, which any user may call any "
+		 "number of times.",
 	 .table = &limits_table},
 	{.name = "own",
 	 .type = CONF_STRINGS,

@@ -74,6 +74,20 @@ take_say_full(struct engine *e, bool full, size_t n)
 		  LOG_INT("bytes", (int64_t)e->held_bytes));
 }
 
+static bool
+taken_is_of(const struct taken *a, enum source_kind kind)
+{
+	return strcmp(a->source->name, source_kind_names[kind]) == 0;
+}
+
+/* Any user of this machine may say any number of things: others have the last
+ * quarter of LIMIT for themselves. */
+static size_t
+take_limit(const struct taken *a, int64_t limit)
+{
+	return (size_t)(taken_is_of(a, SOURCE_CLI) ? limit - limit / 4 : limit);
+}
+
 /* For A, of IN (NULL: a new one)? What Belfry says itself is little, and about
  * just such things. */
 static bool
@@ -90,13 +104,12 @@ take_has_room(struct engine *e, const struct taken *a,
 		had = incident_bytes(in->edit != NULL && in->edit->text != NULL
 					     ? in->edit->text_len
 					     : in->text_len);
-	if (strcmp(a->source->name, source_kind_names[SOURCE_OWN]) == 0)
+	if (taken_is_of(a, SOURCE_OWN) || more <= had)
 		return true;
-	if (more <= had)
-		return true;
-	if ((in == NULL && n >= (size_t)s->incidents_max) ||
-	    bytes + (more - had) > (size_t)s->bytes_max) {
-		take_say_full(e, true, n);
+	if ((in == NULL && n >= take_limit(a, s->incidents_max)) ||
+	    bytes + (more - had) > take_limit(a, s->bytes_max)) {
+		if (!taken_is_of(a, SOURCE_CLI))
+			take_say_full(e, true, n);
 		return false;
 	}
 	if (below(n, s->incidents_max) && below(bytes, s->bytes_max))

@@ -326,6 +326,38 @@ test_room(void **state)
 	}
 }
 
+/* Programs of this machine, whosever they are, leave room for others. */
+static void
+test_room_for_others(void **state)
+{
+	static char labels[10][40];
+	struct engine_alert v[10], other[3];
+	struct engine_status st;
+	struct engine_rig er;
+
+	(void)state;
+	for (size_t i = 0; i < 10; i++) {
+		snprintf(labels[i], sizeof(labels[i]), "alertname=%c",
+			 (int)('a' + i));
+		v[i] = (struct engine_alert){.labels = labels[i],
+					     .source = "cli"};
+	}
+	for (size_t i = 0; i < 3; i++)
+		other[i] = (struct engine_alert){.labels = labels[i]};
+	engine_rig_init(&er, NULL);
+	engine_rig_rules(&er,
+			 "mail: [anna@example.org]\nlimits: {incidents: 8}\n");
+	assert_int_equal(engine_rig_take(&er, v, 10), -EAGAIN);
+	engine_status(er.e, &st);
+	assert_int_equal(st.incidents[INCIDENT_OPEN], 6);
+	assert_int_equal(rig_logged(&er.rig, "event=alert_full"), 0);
+	assert_int_equal(engine_rig_take(&er, v, 6), 0);
+	assert_int_equal(engine_rig_take(&er, other, 2), 0);
+	assert_int_equal(engine_rig_take(&er, other, 3), -EAGAIN);
+	assert_int_equal(rig_logged(&er.rig, "event=alert_full"), 1);
+	engine_rig_done(&er);
+}
+
 /* Somebody else wrote the record: nothing is changed. */
 static int
 put_again(struct store_txn *txn, void *arg)
@@ -472,13 +504,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ENGINE_TEST(test_states),    ENGINE_TEST(test_keys),
-		ENGINE_TEST(test_restart),   ENGINE_TEST(test_repost),
-		ENGINE_TEST(test_stale),     ENGINE_TEST(test_awake),
-		ENGINE_TEST(test_past),      ENGINE_TEST(test_busy),
-		ENGINE_TEST(test_strange),   ENGINE_TEST(test_old_key),
-		ENGINE_TEST(test_long),      ENGINE_TEST(test_version),
-		cmocka_unit_test(test_room), cmocka_unit_test(test_full_disk),
+		ENGINE_TEST(test_states),
+		ENGINE_TEST(test_keys),
+		ENGINE_TEST(test_restart),
+		ENGINE_TEST(test_repost),
+		ENGINE_TEST(test_stale),
+		ENGINE_TEST(test_awake),
+		ENGINE_TEST(test_past),
+		ENGINE_TEST(test_busy),
+		ENGINE_TEST(test_strange),
+		ENGINE_TEST(test_old_key),
+		ENGINE_TEST(test_long),
+		ENGINE_TEST(test_version),
+		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_room_for_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
