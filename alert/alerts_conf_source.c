@@ -7,7 +7,8 @@
 #include "alert/source.h"
 #include "mail/address.h"
 
-#define DAY_MS (INT64_C(24) * 3600 * 1000)
+#define DAY_MS  (INT64_C(24) * 3600 * 1000)
+#define AS_BODY (1 << 20) /* the default of `body` */
 
 /* As enum source_kind begins; the others are always there. */
 static const char *const kind_names[] = {
@@ -143,7 +144,8 @@ static bool
 as_check_mail(const struct alert_source_conf *s, struct conf_errors *errors)
 {
 	bool mail = s->kind == SOURCE_MAIL;
-	bool posts = s->networks.n > 0;
+	bool posts = s->networks.n > 0 || s->rate.n > 0 || s->rate.none ||
+		     s->body_max != AS_BODY;
 
 	if (!mail && (s->domains.n > 0 || s->rules.n > 0))
 		return as_wrong(s,
@@ -152,8 +154,9 @@ as_check_mail(const struct alert_source_conf *s, struct conf_errors *errors)
 				errors);
 	if (mail && posts)
 		return as_wrong(s,
-				"has no `networks`: what may come is said "
-				"by its token and its domains",
+				"has no `networks`, `rate` and `body`: what "
+				"may come is said by its token and its "
+				"domains, and limited as all mail is",
 				errors);
 	if (mail && s->domains.n == 0 && !secret_is_given(&s->token))
 		return as_wrong(s,

@@ -93,6 +93,18 @@ static const struct {
 	 "t:2:11: a source of the kind `mail` needs a `token_file`, for mail "
 	 "to alert+TOKEN@, or `domains`, whose mail counts when it passes "
 	 "DMARC\n"},
+	{"source, a rate of mail",
+	 MAIL "sources: [{name: a, kind: mail, domains: [b.example], rate: "
+	      "1/1s}]\n",
+	 "t:2:11: a source of the kind `mail` has no `networks`, `rate` and "
+	 "`body`: what may come is said by its token and its domains, and "
+	 "limited as all mail is\n"},
+	{"source, a size of mail",
+	 MAIL "sources: [{name: a, kind: mail, domains: [b.example], body: "
+	      "2M}]\n",
+	 "t:2:11: a source of the kind `mail` has no `networks`, `rate` and "
+	 "`body`: what may come is said by its token and its domains, and "
+	 "limited as all mail is\n"},
 	{"source, rules without mail",
 	 MAIL "sources: [{name: a, kind: generic, rules: [{}]}]\n",
 	 "t:2:11: a source of the kind `generic` has no `domains` and no "
