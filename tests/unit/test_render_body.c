@@ -95,7 +95,27 @@ check_slack_plain(const char *name, const struct buf *out)
 	json_decref(json);
 }
 
-/* Slack: 50 blocks, a header of 150 and a section of 3,000 characters. */
+/* A header of 150 and a section of 3,000 characters, in which Slack looks for no
+ * names to mention. */
+static void
+check_slack_block(const char *name, const json_t *block)
+{
+	const char *type = json_string_value(json_object_get(block, "type"));
+	const json_t *elements = json_object_get(block, "elements");
+	const json_t *text = json_object_get(block, "text");
+	bool header = strcmp(type, "header") == 0;
+	size_t n;
+
+	if (text == NULL)
+		text = json_array_get(elements, 0);
+	n = characters(json_object_get(text, "text"));
+	if (n == 0 || n > (header ? 150 : 3000))
+		fail_msg("%s: %zu characters in %s", name, n, type);
+	if (!header && !json_is_true(json_object_get(text, "verbatim")))
+		fail_msg("%s: names are looked for in %s", name, type);
+}
+
+/* 50 blocks. */
 static void
 check_slack(const char *name, const struct buf *out)
 {
@@ -107,24 +127,11 @@ check_slack(const char *name, const struct buf *out)
 	assert_true(json_array_size(json_object_get(json, "blocks")) <= 50);
 	json_array_foreach(json_object_get(json, "blocks"), i, block)
 	{
-		const char *type =
-			json_string_value(json_object_get(block, "type"));
-		json_t *text = json_object_get(block, "text");
-		size_t n = characters(json_object_get(
-			text != NULL
-				? text
-				: json_array_get(
-					  json_object_get(block, "elements"),
-					  0),
-			"text"));
-
-		if (n == 0 || n > (strcmp(type, "header") == 0 ? 150 : 3000))
-			fail_msg("%s: %zu characters in %s", name, n, type);
+		check_slack_block(name, block);
 	}
 	json_decref(json);
 }
 
-/* Alertmanager's webhook, version 4. */
 static void
 check_webhook(const char *name, const struct buf *out)
 {
