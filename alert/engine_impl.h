@@ -202,6 +202,7 @@ struct engine {
 	struct inhibit *inhibit;
 	bool look_all;
 	unsigned nreroutes; /* under way */
+	bool routed;        /* all were, since the start */
 	size_t nflushes;    /* under way */
 
 	struct due_heap dues, group_dues;

@@ -369,19 +369,22 @@ reroute_over(struct engine *e, struct incident *in)
 	}
 }
 
-/* Who comes back may have become worse than somebody was told. */
+/* Who comes back may have become worse than somebody was told, or somebody was
+ * still to be told when it left. After a start nobody is known to have left. */
 static bool
-link_is_new(const struct link *link)
+link_is_new(const struct engine *e, const struct link *link)
 {
 	const struct alert_group *g = link != NULL ? link->group : NULL;
 
 	if (g == NULL)
 		return true;
-	for (uint32_t i = 0; i < g->nnotices; i++)
+	if (!(g->v[link->slot].flags & MEMBER_LEFT))
+		return false;
+	for (uint32_t i = 0; !e->routed && i < g->nnotices; i++)
 		if (told_of(notice_both(g->notices[i], link->slot)) ==
 		    TOLD_LESS)
-			return g->v[link->slot].flags & MEMBER_LEFT;
-	return false;
+			return true;
+	return e->routed;
 }
 
 static void
@@ -403,7 +406,7 @@ reroute_one(struct engine *e, struct incident *in)
 	if (job_core(in)->state != INCIDENT_OPEN)
 		return;
 	for (size_t i = 0; i < n; i++)
-		if (link_is_new(incident_link(in, v[i].group)))
+		if (link_is_new(e, incident_link(in, v[i].group)))
 			job_group_want(
 				e, v[i].group,
 				group_due_for_new(&v[i],
@@ -520,6 +523,7 @@ reroute_done(struct engine *e, struct work *w, int result)
 	}
 	free(r);
 	e->nreroutes--;
+	e->routed = true;
 	groups_bound(e);
 	engine_look_all(e);
 	engine_turn_soon(e);

@@ -504,6 +504,31 @@ test_comes_back(void **state)
 	assert_told(er, "anna more Disk: +a b\n");
 }
 
+#define OPS_OF_TWO                                                             \
+	"own: []\nreceivers:\n"                                                \
+	"- {name: ops, mail: [anna@example.org, dora@example.org]}\n"          \
+	"- {name: team, mail: [carl@example.org]}\n"                           \
+	"route: {receiver: ops}\n"
+
+/* It comes back, and somebody is there who was not told of it. */
+static void
+test_comes_back_untold(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, OPS);
+	engine_rig_fire(er, A);
+	engine_rig_fire(er, B);
+	engine_rig_advance(er, 40 * SECOND, SECOND);
+	assert_told(er, "anna firing Disk: +a +b\n");
+	engine_rig_rules(er, BOTH("host=\"a\""));
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	engine_rig_mails(er);
+	engine_rig_rules(er, OPS_OF_TWO);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "dora firing Disk: +a +b\n");
+}
+
 int
 main(void)
 {
@@ -513,6 +538,7 @@ main(void)
 		ENGINE_TEST(test_held),
 		ENGINE_TEST(test_lasts),
 		ENGINE_TEST(test_comes_back),
+		ENGINE_TEST(test_comes_back_untold),
 		ENGINE_TEST(test_goes_on),
 		cmocka_unit_test(test_taken_back),
 		ENGINE_TEST(test_taken_back_later),
