@@ -81,7 +81,7 @@ intent_edit_unwritten(struct engine *e, struct intent *it)
 	struct notice_edit *ed = intent_begin(e, it);
 
 	ed->c.message = 0;
-	ed->c.flags &= (uint8_t)~NOTICE_REACHED;
+	ed->c.flags &= (uint8_t) ~(NOTICE_REACHED | NOTICE_DOUBTED);
 	for (uint32_t i = 0; i < it->n; i++)
 		ed->both[i] = it->both[i] & (TOLD_MASK | TOLD_HELD);
 	memset(it->both, 0, it->n);
@@ -101,7 +101,7 @@ intent_edit_written(struct engine *e, struct intent *it, uint32_t seq)
 		c->flags |= NOTICE_FELL_BACK;
 	if (it->old_message != 0) {
 		c->message = 0;
-		c->flags &= (uint8_t)~NOTICE_REACHED;
+		c->flags &= (uint8_t) ~(NOTICE_REACHED | NOTICE_DOUBTED);
 	}
 	if (!it->tells)
 		return;

@@ -104,6 +104,13 @@ notice_waits(const struct notice *n)
 	return n->c.message != 0 && !(n->c.flags & NOTICE_REACHED);
 }
 
+/* ... and may they know it all the same? */
+static inline bool
+notice_is_doubted(const struct notice *n)
+{
+	return notice_waits(n) && (n->older || n->c.flags & NOTICE_DOUBTED);
+}
+
 /* engine_commit.c */
 int flush_prepare(struct engine *e, struct work *w);
 

@@ -238,8 +238,10 @@ notice_apply(struct engine *e, struct notice_edit *ed)
 		group_drop_notice(e, n->group, n);
 		return;
 	}
-	if (n->c.message != ed->c.message)
+	if (n->c.message != ed->c.message) {
 		notice_unshare(n);
+		n->older = false;
+	}
 	notice_uncount(e, n);
 	n->c = ed->c;
 	if (ed->receiver != NULL)

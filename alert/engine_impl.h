@@ -102,6 +102,8 @@ struct notice {
 	uint64_t version;
 	struct notice *same; /* a ring of those of one message; NULL: alone */
 	bool deferred;       /* it was due while MESSAGE was out */
+	bool older; /* MESSAGE was there at the start: a try of it may have been
+		     * cut off by the end before */
 	struct notice_edit *edit;
 };
 

@@ -21,6 +21,33 @@ struct sum {
 	bool told_before;
 };
 
+/* Nobody knows what N heard last, what it was told or what its message says:
+ * whatever is true is news. */
+static uint8_t
+both_doubted(const struct notice *n, uint8_t both)
+{
+	enum told told = told_of(both), pending = told_pending(both);
+
+	if (!notice_is_doubted(n) || told == TOLD_NOTHING ||
+	    pending == TOLD_NOTHING || pending == told)
+		return both;
+	return (uint8_t)(pending << 4 | TOLD_HELD | TOLD_FIRING);
+}
+
+/* Who may have heard of it hears how it goes on. */
+static uint8_t
+sum_taken_back(const struct wanted *w)
+{
+	const struct incident_core *c = &w->fg->g->v[w->slot].incident->c;
+	enum told pending = told_pending(w->both);
+
+	if (!notice_is_doubted(w->notice) || c->state == INCIDENT_RESOLVED ||
+	    pending == TOLD_NOTHING || pending == TOLD_DOWN ||
+	    pending == TOLD_OVER)
+		return 0;
+	return (uint8_t)(TOLD_HELD | pending);
+}
+
 static uint8_t
 sum_slot(const struct wanted *w, bool may, struct sum *s, struct intent *it)
 {
@@ -44,6 +71,8 @@ sum_slot(const struct wanted *w, bool may, struct sum *s, struct intent *it)
 		s->marked |= pending != TOLD_FIRING;
 		return (uint8_t)(told | TOLD_FIRING << 4);
 	}
+	if (to == TOLD_NOTHING && told == TOLD_NOTHING)
+		told = sum_taken_back(w);
 	s->changed |= may && to != (int)wanted_said(w);
 	s->marked |= to != (int)pending;
 	s->firing += to == TOLD_FIRING;
@@ -190,7 +219,7 @@ intent_make(struct flush_group *fg, struct notice *n, bool is_new, bool current)
 			.fg = fg,
 			.notice = n,
 			.slot = i,
-			.both = notice_both(n, i),
+			.both = both_doubted(n, notice_both(n, i)),
 			.current = current,
 			.send_resolved = receiver_sends_resolved(e, n),
 			.again = again || act,

@@ -285,6 +285,7 @@ load_notice(struct engine *e, const struct load_row *row)
 	n->version = row->version;
 	n->pages = row->pages;
 	n->deferred = c.flags & NOTICE_AGAIN && !notice_waits(n);
+	n->older = c.message != 0;
 	group_add_notice(e, g, n);
 	load_share(e, n);
 	load_entries(e, n, at != NULL ? at : row->text,

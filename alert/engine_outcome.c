@@ -21,6 +21,7 @@ struct outcome {
 	uint64_t message, group, notice;
 	bool delivered; /* to all that the address stands for */
 	bool reached;   /* to some of them */
+	bool doubted;   /* to some of them, maybe */
 	bool over;      /* no other of them is tried any more */
 	bool refused;   /* by REPLY */
 	struct reply reply;
@@ -121,7 +122,7 @@ outcome_accepted(struct engine *e, struct notice *n)
 	outcome_reached(e, n);
 	c = &job_notice(e, n, 0)->c;
 	c->message = 0;
-	c->flags &= (uint8_t)~NOTICE_REACHED;
+	c->flags &= (uint8_t) ~(NOTICE_REACHED | NOTICE_DOUBTED);
 }
 
 /* Nobody was reached. */
@@ -142,7 +143,7 @@ outcome_failed(struct engine *e, struct notice *n)
 		ed->both[i] &= TOLD_MASK | TOLD_HELD;
 	}
 	ed->c.message = 0;
-	ed->c.flags &= (uint8_t)~NOTICE_AGAIN;
+	ed->c.flags &= (uint8_t) ~(NOTICE_AGAIN | NOTICE_DOUBTED);
 	ed->c.flags |= NOTICE_FAILED;
 }
 
@@ -177,6 +178,8 @@ outcome_one(struct engine *e, struct outcome *o, struct notice *n)
 		outcome_reached(e, n);
 	else if (o->over)
 		outcome_failed(e, n);
+	else if (o->doubted)
+		job_notice(e, n, 0)->c.flags |= NOTICE_DOUBTED;
 	if (o->over)
 		metric_outcome(e, n, reached);
 	if (o->delivered)
@@ -314,6 +317,7 @@ outcome_tell(void *ctx, struct loop *loop, struct tell *t)
 	o->notice = engine_key_part(&t->teller_key, 8);
 	o->delivered = t->delivered;
 	o->reached = t->reached;
+	o->doubted = t->doubted;
 	o->over = t->over;
 	o->refused = t->nrcpt > 0 || (o->over && !o->reached);
 	reply_set(&o->reply, 554, "5.3.0", "the message was damaged");

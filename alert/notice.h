@@ -60,6 +60,7 @@ enum notice_flag {
 	NOTICE_REACHED = 1 << 4,   /* some heard what MESSAGE says */
 	NOTICE_AGAIN = 1 << 5,     /* it was accepted, and since then nothing
 				    * was said */
+	NOTICE_DOUBTED = 1 << 6,   /* some may have heard what MESSAGE says */
 };
 
 #define NOTICE_JOINED_MAX 4 /* remembered */

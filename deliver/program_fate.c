@@ -166,6 +166,7 @@ pf_exited(struct attempt *a, const struct program_plan *plan,
 	program_fate_set(a, plan, ATTEMPT_LATER, 451, "4.3.0",
 			 "%s: status %d%s%s", program_plan_name(plan), status,
 			 between, said);
+	a->rcpt[0].doubted = true;
 }
 
 void
@@ -174,6 +175,10 @@ program_fate_ended(struct attempt *a, const struct program_plan *plan,
 {
 	const struct spawn_report *report = program_report(p);
 
+	/* It ran, and may have done what it is for. */
+	a->rcpt[0].doubted =
+		program_said_too_much(p) || report->end == SPAWN_SIGNALLED ||
+		report->end == SPAWN_TIMED_OUT || report->end == SPAWN_LOST;
 	if (program_said_too_much(p)) {
 		program_fate_set(a, plan, ATTEMPT_LATER, 451, "4.3.0",
 				 "%s said more than %" PRId64

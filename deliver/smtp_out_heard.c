@@ -32,6 +32,9 @@ smtp_out_pending(struct smtp_out *so, enum attempt_outcome outcome,
 		if (rcpt->outcome != ATTEMPT_UNTRIED)
 			continue;
 		rcpt->outcome = outcome;
+		/* All of it has left, and the server does not say. */
+		rcpt->doubted =
+			outcome == ATTEMPT_LATER && so->left && reply->ours;
 		reply_copy(&rcpt->reply, reply);
 		rcpt->reply.of_content = so_is_of_content(so, reply);
 		n++;

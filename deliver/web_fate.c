@@ -87,6 +87,13 @@ wf_redirect(struct attempt *a, const struct fetch_answer *answer, int64_t now)
 	wf_dest_failed(a, "4.3.5", why);
 }
 
+/* Something went wrong there, maybe after it was heard; 503 comes before. */
+static bool
+wf_is_doubted(int status)
+{
+	return status >= 500 && status != 503;
+}
+
 static void
 wf_answered(struct attempt *a, const struct endpoint *ep,
 	    const struct fetch_answer *answer, int64_t now)
@@ -97,6 +104,7 @@ wf_answered(struct attempt *a, const struct endpoint *ep,
 	wf_quote(ep, answer, quote, sizeof(quote));
 	snprintf(said, sizeof(said), "%d%s", status, quote);
 	a->keep = true;
+	a->rcpt[0].doubted = wf_is_doubted(status);
 	if (wf_has(ep->done, ep->ndone, status))
 		wf_settle(a, ATTEMPT_DONE, ATTEMPT_DEST_OK, "2.0.0", said);
 	else if (wf_has(ep->dead, ep->ndead, status))
@@ -129,6 +137,7 @@ web_fate(struct attempt *a, const struct endpoint *ep,
 		 * heard is not said again and again. */
 		wf_settle(a, ATTEMPT_LATER, ATTEMPT_DEST_UNKNOWN, "4.4.2",
 			  answer->why);
+		a->rcpt[0].doubted = true;
 		return;
 	}
 }

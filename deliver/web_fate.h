@@ -11,7 +11,8 @@
  *				     are the destination's failure
  *	other 4xx                    never (400 when a plainer body got it, too)
  *	it may have been heard, but
- *	nobody answered              this message later
+ *	nobody answered              this message later, and doubted; so are
+ *				     5xx but 503
  *	nothing was asked            the destination is away
  */
 #ifndef DELIVER_WEB_FATE_H

@@ -152,6 +152,17 @@ ar_served(struct ar *x, uint32_t n, struct rcpt *r)
 	return ar_put(x, n, r, QUEUE_RCPT_SERVED, store_place_none());
 }
 
+/* Nobody said that it arrived, and it may have. */
+static void
+ar_doubt(struct ar *x)
+{
+	if (x->m.teller == 'm' ||
+	    x->m.flags & (MESSAGE_SERVED | MESSAGE_DOUBTED))
+		return;
+	x->m.flags |= MESSAGE_DOUBTED;
+	ar_tell(x, x->ai->now_ms);
+}
+
 static int
 ar_done(struct ar *x, const struct attempt_rcpt *ar, struct rcpt *r)
 {
@@ -252,6 +263,8 @@ ar_rcpt(struct ar *x, const struct attempt_rcpt *ar, bool *ret_applied)
 		rcpt.last_ms = ai->now_ms;
 		rcpt_set_reply(&rcpt, &ar->reply, ar->relay);
 	}
+	if (ar->doubted && !rcpt.copy)
+		ar_doubt(x);
 	switch (ar->outcome) {
 	case ATTEMPT_DONE:
 		return ar_done(x, ar, &rcpt);

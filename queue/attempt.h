@@ -46,6 +46,7 @@ struct attempt_rcpt {
 	uint32_t tries;    /* before this one */
 	/* What the agent fills in. */
 	enum attempt_outcome outcome;
+	bool doubted; /* without DONE: it may have arrived all the same */
 	enum attempt_reach reach;
 	struct reply reply; /* what was said; empty for UNTRIED */
 	const char

@@ -28,6 +28,7 @@ enum message_flag {
 	MESSAGE_SUBMITTED = 1 << 9, /* its client may submit here */
 	MESSAGE_SERVED = 1 << 10,   /* some recipient was; only for tellers
 				     * but 'm' */
+	MESSAGE_DOUBTED = 1 << 11,  /* ... or it was, and nobody said so */
 };
 
 struct message {

@@ -147,6 +147,7 @@ tell_read_rcpts(struct tell_impl *ti, struct store_txn *txn,
 	}
 	t->over = left == 0 || m->flags & MESSAGE_CORRUPT;
 	t->reached = m->flags & MESSAGE_SERVED;
+	t->doubted = m->flags & MESSAGE_DOUBTED;
 	t->delivered =
 		t->nrcpt == 0 && left == 0 && !(m->flags & MESSAGE_FAILED);
 	r = m->flags & MESSAGE_WARN ? tell_read_late(ti, txn, m) : 0;

@@ -49,10 +49,11 @@ struct tell {
 	enum dsn_ret ret;
 	const char *envid; /* decoded; NULL: none */
 	enum queue_class class;
-	/* Of kinds but 'm', who are told of the first that is served, and once
-	 * more when all is over. */
+	/* Of kinds but 'm', who are told of the first that is served or may have
+	 * been, and once more when all is over. */
 	bool delivered; /* all recipients were served */
 	bool reached;   /* some were, so far */
+	bool doubted;   /* some may have been, though nobody said so */
 	bool over;      /* nobody is tried any more; with nobody reached and no
 			 * RCPT the message was damaged */
 	size_t nrcpt;   /* the untold ones; a teller whose report can't hold

@@ -61,6 +61,7 @@ target_sources(test_engine_random PRIVATE unit/engine_random_check.c
 add_test(NAME unit.engine_random_many COMMAND test_engine_random)
 set_tests_properties(unit.engine_random_many PROPERTIES LABELS slow
                      TIMEOUT 600 ENVIRONMENT ENGINE_RANDOM=500)
+belfry_unit_test(engine_doubt belfry_engine_rig)
 belfry_unit_test(engine_undone belfry_engine_rig)
 belfry_unit_test(engine_rate belfry_engine_rig)
 belfry_unit_test(engine_time belfry_engine_rig)

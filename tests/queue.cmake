@@ -36,6 +36,7 @@ belfry_unit_test(filter belfry_queue)
 belfry_unit_test(message belfry_queue)
 belfry_unit_test(queue belfry_queue_rig)
 belfry_unit_test(queue_clock belfry_queue_rig)
+belfry_unit_test(queue_doubt belfry_queue_rig)
 belfry_unit_test(queue_draft belfry_queue_rig)
 belfry_unit_test(queue_fate belfry_queue_rig)
 belfry_unit_test(queue_keep belfry_queue_rig)
@@ -50,6 +51,7 @@ belfry_unit_test(queue_walk belfry_queue_rig)
 belfry_unit_test(queue_wish belfry_queue_rig)
 set_tests_properties(unit.queue
                      unit.queue_clock
+                     unit.queue_doubt
                      unit.queue_draft
                      unit.queue_fate
                      unit.queue_keep

@@ -235,6 +235,13 @@ do_slow(struct model *m)
 }
 
 static void
+do_say_nothing(struct model *m)
+{
+	far_is(m, FAR_MUTE, random_draw(m, NFAR + 3));
+	note_far(m, "says nothing", m->er.only);
+}
+
+static void
 do_hand(struct model *m)
 {
 	random_note(m, "taken: %d", (int)m->er.nout);
@@ -459,6 +466,7 @@ static const struct {
 	{3, do_slow, EXTRA_SLOW},
 	{3, do_hand, EXTRA_SLOW},
 	{6, do_bounce, EXTRA_BOUNCE},
+	{3, do_say_nothing, EXTRA_SLOW},
 };
 
 #define NOPS (sizeof(ops) / sizeof(ops[0]))

@@ -151,6 +151,7 @@ rig_keep(struct engine_rig *er, const struct attempt *a, const char *text)
 struct rig_reading {
 	struct engine_rig *er;
 	struct attempt *a;
+	enum engine_far far;
 	struct buf text;
 };
 
@@ -170,6 +171,10 @@ rig_give(struct engine_rig *er, struct attempt *a, enum engine_far far)
 		ar->outcome = ATTEMPT_NEVER;
 		reply_set(&ar->reply, 550, er->dsn != NULL ? er->dsn : "5.7.1",
 			  "no");
+	} else if (far == FAR_MUTE) {
+		ar->outcome = ATTEMPT_LATER;
+		ar->doubted = true;
+		reply_set(&ar->reply, 451, "4.4.2", "timed out");
 	}
 	attempt_result(&a);
 }
@@ -187,17 +192,17 @@ rig_read(void *arg, const char *data, ssize_t len)
 	}
 	r->er->reading--;
 	rig_keep(r->er, r->a, buf_str(&r->text));
-	rig_give(r->er, r->a, FAR_TAKES);
+	rig_give(r->er, r->a, r->far);
 	buf_done(&r->text);
 	free(r);
 }
 
 static void
-rig_take_mail(struct engine_rig *er, struct attempt *a)
+rig_take_mail(struct engine_rig *er, struct attempt *a, enum engine_far far)
 {
 	struct rig_reading *r = xcalloc(1, sizeof(*r));
 
-	*r = (struct rig_reading){.er = er, .a = a};
+	*r = (struct rig_reading){.er = er, .a = a, .far = far};
 	buf_init(&r->text, 1 << 20);
 	er->reading++;
 	attempt_read(a, rig_read, r);
@@ -214,8 +219,8 @@ rig_far(struct rig *rig, struct attempt *a)
 		far = FAR_TAKES;
 	if (er->down != NULL && strcmp(er->down, a->rcpt[0].address) == 0)
 		far = FAR_DOWN;
-	if (far == FAR_TAKES) {
-		rig_take_mail(er, a);
+	if (far == FAR_TAKES || far == FAR_MUTE) {
+		rig_take_mail(er, a, far);
 	} else if (far == FAR_SLOW) {
 		must(er->nout < 64);
 		er->out[er->nout++] = a;
@@ -228,7 +233,7 @@ void
 engine_rig_hand(struct engine_rig *er)
 {
 	for (size_t i = 0; i < er->nout; i++)
-		rig_take_mail(er, er->out[i]);
+		rig_take_mail(er, er->out[i], FAR_TAKES);
 	er->nout = 0;
 }
 

@@ -38,6 +38,7 @@ enum engine_far {
 	FAR_DOWN,    /* it can't be reached */
 	FAR_REFUSES, /* with CODE */
 	FAR_SLOW,    /* attempts stay out until the test says otherwise */
+	FAR_MUTE,    /* it takes it, and does not say so */
 };
 
 struct engine_rig {

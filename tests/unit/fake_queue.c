@@ -285,6 +285,7 @@ attempt_result(struct attempt **ap)
 	r->heard = i->heard;
 	for (size_t n = 0; n < a->nrcpt; n++) {
 		r->rcpt[n].outcome = a->rcpt[n].outcome;
+		r->rcpt[n].doubted = a->rcpt[n].doubted;
 		r->rcpt[n].reply = a->rcpt[n].reply;
 		copy_text(r->rcpt[n].relay, sizeof(r->rcpt[n].relay),
 			  a->rcpt[n].relay);

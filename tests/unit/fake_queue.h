@@ -40,6 +40,7 @@ struct fake_result {
 	size_t nrcpt;
 	struct {
 		enum attempt_outcome outcome;
+		bool doubted;
 		struct reply reply;
 		char relay[256], moved_dest[256];
 		char tls[16]; /* "": plain */

@@ -105,6 +105,9 @@ rig_note_told(struct rig *rig, const struct tell *t)
 	told->id = t->id;
 	told->kind = t->kind;
 	told->delivered = t->delivered;
+	told->reached = t->reached;
+	told->doubted = t->doubted;
+	told->over = t->over;
 	told->nrcpt = t->nrcpt;
 	told->ret = t->ret;
 	told->utf8_header = t->utf8_header;

@@ -27,7 +27,7 @@ typedef void rig_agent_fn(struct rig *rig, struct attempt *a);
 struct rig_told {
 	uint64_t id;
 	uint8_t kind;
-	bool delivered;
+	bool delivered, reached, doubted, over;
 	size_t nrcpt;
 	char first[64]; /* address of the first recipient */
 	uint8_t notify; /* ... and what it asked for */

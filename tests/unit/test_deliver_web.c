@@ -263,6 +263,14 @@ test_plain(void **state)
 #define SAYS(status, text)                                                     \
 	"HTTP/1.1 " status "\r\nConnection: close\r\n\r\n" text
 
+/* It may have been heard. */
+static bool
+is_doubted(const char *dsn, const char *text)
+{
+	return strcmp(dsn, "4.4.2") == 0 || strncmp(text, "500", 3) == 0 ||
+	       strncmp(text, "502", 3) == 0;
+}
+
 static void
 test_answers(void **state)
 {
@@ -420,6 +428,8 @@ test_answers(void **state)
 		r = fake_rig_send(&g.fake);
 		assert_int_equal(r->rcpt[0].outcome, row[i].outcome);
 		assert_int_equal(r->dest_state, row[i].dest);
+		assert_int_equal(r->rcpt[0].doubted,
+				 is_doubted(row[i].dsn, row[i].text));
 		reply = row[i].dest == ATTEMPT_DEST_FAILED ? &r->dest_reply
 							   : &r->rcpt[0].reply;
 		assert_string_equal(reply->dsn, row[i].dsn);

@@ -292,6 +292,18 @@ is_of_content(enum moment m)
 	       m == AT_DOT;
 }
 
+/* All of it has left, and nobody says whether it was taken. */
+static bool
+is_doubted(enum moment m, const char *said, bool early)
+{
+	bool left =
+		early && (m == AT_FIRST_MAIL || m == AT_MAIL || m == AT_RCPT);
+
+	return (m == AT_DOT || left) &&
+	       (is_end(said) || strcmp(said, "garbage") == 0 ||
+		strcmp(said, "3xx") == 0);
+}
+
 static void
 check_row(enum moment m, const char *said, const char *ehlo, bool early,
 	  const struct table_row *want)
@@ -316,6 +328,10 @@ check_row(enum moment m, const char *said, const char *ehlo, bool early,
 			 seen_recipients(&g, m), seen_destination(&g, m),
 			 seen_connection(&g, m));
 	check_words(&g, m, said);
+	if (m != AT_RSET &&
+	    g.judged->rcpt[0].doubted != is_doubted(m, said, early))
+		fail_msg("%s, %s: doubted: %d", moment_names[m], said,
+			 g.judged->rcpt[0].doubted);
 	if (m != AT_RSET && g.judged->rcpt[0].reply.of_content !=
 				    (is_of_content(m) &&
 				     strcmp(want->recipients, "never") == 0))
