@@ -25,9 +25,9 @@
  * names. An address or HELO that it does not name is not known. */
 void si_seal_whose(const struct smtp_in *si, const struct sockaddr_any *peer,
 		   struct verdict_message *ret);
-/* Will the message be judged? Then its header is kept to its end. */
 /* Of a client we trust, whoever passed it on? */
 bool si_seal_is_ours(const struct smtp_in *si);
+/* Will the message be judged? Then its header is kept to its end. */
 bool si_seal_judges(const struct smtp_in *si);
 /* The header as it came, which stays up to si_seal_drop(). True: something may
  * come in front at the end. */
