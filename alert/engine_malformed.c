@@ -93,7 +93,7 @@ engine_keep_malformed(struct engine *e, const char *source, const char *why,
 	m->body = xmemdup(body, m->len);
 	m->work.prepare = malformed_prepare;
 	m->work.done = malformed_done;
-	m->work.need = STORE_NEED_NOTICE;
+	m->work.need = STORE_NEED_ALERT;
 	m->work.bytes = m->len + 1024;
 	engine_submit(e, &m->work);
 }

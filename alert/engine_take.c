@@ -457,6 +457,16 @@ refuse_prepare(struct engine *e, struct work *w)
 	return w->result;
 }
 
+/* That there is no room is to be told. */
+static enum store_need
+take_need(const struct alert *v, size_t n)
+{
+	bool own =
+		n == 1 && strcmp(v->source, source_kind_names[SOURCE_OWN]) == 0;
+
+	return own ? STORE_NEED_NOTICE : STORE_NEED_ALERT;
+}
+
 void
 engine_take(struct engine *e, const struct alert *v, size_t n,
 	    engine_done_fn *done, void *arg)
@@ -468,7 +478,7 @@ engine_take(struct engine *e, const struct alert *v, size_t n,
 	t->arg = arg;
 	t->work.prepare = take_prepare;
 	t->work.done = take_done;
-	t->work.need = STORE_NEED_NOTICE;
+	t->work.need = take_need(v, n);
 	if (!e->loaded || e->nwaiting + n > ENGINE_WAITING_MAX)
 		r = -EAGAIN;
 	for (size_t i = 0; r == 0 && i < n; i++) {

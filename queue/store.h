@@ -78,9 +78,11 @@ struct store_rec {
 };
 
 /* Who asks for room: results are never refused. KEEP is what nobody waits for,
- * and goes long before mail is refused. */
+ * and goes long before mail is refused. An alert is refused while there is room
+ * for the notices of those that were taken. */
 enum store_need {
 	STORE_NEED_MAIL, /* what a job asks for that doesn't say */
+	STORE_NEED_ALERT,
 	STORE_NEED_NOTICE,
 	STORE_NEED_RESULT,
 	STORE_NEED_KEEP

@@ -144,6 +144,8 @@ sr_mark(const struct store *s, enum store_need need)
 		return 2 * s->conf.reserve;
 	case STORE_NEED_MAIL:
 		return s->conf.reserve;
+	case STORE_NEED_ALERT:
+		return s->conf.reserve / 4 * 3;
 	case STORE_NEED_NOTICE:
 		return s->conf.reserve / 2;
 	case STORE_NEED_RESULT:

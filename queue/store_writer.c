@@ -209,7 +209,8 @@ static void
 st_retry(struct store *s, struct store_job *batch, int r)
 {
 	static const enum store_need order[] = {
-		STORE_NEED_RESULT, STORE_NEED_NOTICE, STORE_NEED_MAIL};
+		STORE_NEED_RESULT, STORE_NEED_NOTICE, STORE_NEED_ALERT,
+		STORE_NEED_MAIL};
 	int refused = 0;
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++)

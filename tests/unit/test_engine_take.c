@@ -500,6 +500,32 @@ test_full_disk(void **state)
 	}
 }
 
+/* Alerts are refused while there is room to tell of those that were taken, and of
+ * that. */
+static void
+test_room_to_tell(void **state)
+{
+	struct engine_rig er;
+	char labels[128], text[4096];
+	struct engine_alert a = {.labels = labels, .annotations = text};
+
+	(void)state;
+	engine_rig_begin(&er, NULL);
+	er.rig.conf.max_size = 8 << 20;
+	er.rig.conf.reserve = 4 << 20;
+	engine_rig_open(&er);
+	snprintf(text, sizeof(text), "description=%03000d", 0);
+	for (int i = 0; i < 4000 && er.result == 0; i++) {
+		snprintf(labels, sizeof(labels), "alertname=Disk host=h%d", i);
+		engine_rig_take(&er, &a, 1);
+	}
+	assert_int_equal(er.result, -ENOSPC);
+	engine_own(er.e, "store", "", true, "full", "warning");
+	engine_rig_advance(&er, MINUTE, SECOND);
+	assert_non_null(strstr(engine_rig_mails(&er), "BelfryStore"));
+	engine_rig_done(&er);
+}
+
 int
 main(void)
 {
@@ -519,6 +545,7 @@ main(void)
 		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_room_for_others),
+		cmocka_unit_test(test_room_to_tell),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -318,6 +318,13 @@ test_marks(void **state)
 		store_kit_close(&kit); /* the next look is taken at once */
 		store_kit_open(&kit);
 	}
+	assert_true(store_has_room(kit.store, STORE_NEED_ALERT));
+	while (store_has_room(kit.store, STORE_NEED_ALERT)) {
+		st.n++;
+		assert_int_equal(store_kit_run(kit.store, step_fn, &st), 0);
+		store_kit_close(&kit);
+		store_kit_open(&kit);
+	}
 	assert_true(store_has_room(kit.store, STORE_NEED_NOTICE));
 	while (store_has_room(kit.store, STORE_NEED_NOTICE)) {
 		st.n++;
