@@ -359,6 +359,7 @@ engine_adopt_rules(struct engine *e)
 		inhibit_begin(e);
 		own_rules(e);
 		suspend_rules(e);
+		suspends_probe(e);
 		engine_reroute(e);
 	}
 	rules_unref(&old);

@@ -413,6 +413,8 @@ int suspend_load(struct engine *e, uint64_t id, const void *value, size_t len);
 size_t suspend_count(const struct engine *e);
 /* The rules are new: those that are in no receiver any more go. */
 void suspend_rules(struct engine *e);
+/* What was wrong may be mended: each is tried once. */
+void suspends_probe(struct engine *e);
 void suspend_free(struct engine *e);
 
 /* --- engine_say.c ------------------------------------------------------------------ */

@@ -1,6 +1,6 @@
 /*
- * engine_suspend - addresses that don't exist are left alone for a day, then
- * one message probes.
+ * engine_suspend - addresses that don't exist are left alone for a day, or until
+ * a reload, then one message probes.
  *
  * Only where the answer says that the address itself is wrong (RFC 3463: 5.1.1,
  * 5.1.2, 5.1.10, 5.2.1): a blocklist's 5.7.1 is for everybody. And never the
@@ -159,6 +159,19 @@ suspend_load(struct engine *e, uint64_t id, const void *value, size_t len)
 }
 
 /* --- a reload ------------------------------------------------------------------- */
+
+void
+suspends_probe(struct engine *e)
+{
+	struct suspended *s, *next;
+
+	HASH_ITER(hh, e->suspended, s, next)
+	{
+		if (s->until_ms > engine_now(e))
+			s->until_ms = engine_now(e);
+		s->probed_ms = 0;
+	}
+}
 
 static bool
 suspended_is_gone(const struct engine *e, const struct suspended *s)

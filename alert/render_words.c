@@ -330,7 +330,8 @@ render_explain(const struct render_notice *n)
 		       "could be told.";
 	case NOTICE_STALE:
 		return "What reported it has stopped doing so. That is no "
-		       "recovery: nobody knows how it is.";
+		       "recovery: nobody knows how it is. You hear of it again "
+		       "when something reports it.";
 	case NOTICE_FLAPPING:
 		return "It comes and goes so often that not every change is "
 		       "told. You hear of it again when it has calmed down.";

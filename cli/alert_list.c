@@ -238,7 +238,7 @@ al_print_sum(const struct al *al)
 
 	if (al->n == 0) {
 		puts(al->matchers.len > 0 || al->receiver != NULL
-			     ? "No alert is meant by that."
+			     ? "No alert matches."
 		     : al_wants_resolved(al) ? "There is no such alert."
 					     : "No alert is open.");
 		return;
@@ -316,7 +316,9 @@ al_options(struct al *al, int argc, char **argv)
 	while (r == CLI_OK &&
 	       (c = getopt_long(argc, argv, "", options, NULL)) != -1)
 		r = al_option(al, c, optarg);
-	if (r == CLI_OK && (optind < argc || (al->all && al->state != NULL)))
+	if (r == CLI_OK && optind < argc)
+		r = cli_extra(al->cli, argv[optind]);
+	if (r == CLI_OK && al->all && al->state != NULL)
 		r = cli_usage(al->cli);
 	if (al->state == NULL)
 		al->state = "open,stale";

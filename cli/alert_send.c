@@ -104,9 +104,12 @@ as_options(struct as *as, int argc, char **argv)
 		if (c == '?')
 			return cli_usage(as->cli);
 	}
-	if (optind != argc || (!as_has(as, "title") && !as_has(as, "key")))
-		return cli_usage(as->cli);
-	return CLI_OK;
+	if (optind != argc)
+		return cli_extra(as->cli, argv[optind]);
+	if (as_has(as, "title") || as_has(as, "key"))
+		return CLI_OK;
+	cli_say("say what it is about, with --title");
+	return cli_usage(as->cli);
 }
 
 /* Who hears of it when it can't be taken; belfryd completes the name. */

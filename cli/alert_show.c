@@ -203,6 +203,9 @@ as_print(const json_t *in)
 	as_print_source(in, now_ms);
 	as_field("key", api_str(in, "key"));
 	as_names("receivers", json_object_get(in, "receivers"));
+	if (alert_need(in) == ALERT_NEEDS_SOMEBODY &&
+	    json_array_size(json_object_get(in, "receivers")) == 0)
+		as_field("receivers", "none: nobody is told of it");
 	as_print_history(json_object_get(in, "history"));
 	if (alert_need(in) == ALERT_NEEDS_SOMEBODY)
 		printf("`belfry alert ack %s` says that you have it.\n",

@@ -42,6 +42,8 @@ extern const struct command cli_commands[]; /* a NULL name ends */
 
 /* How to call the command, on stderr; CLI_USAGE. */
 int cli_usage(const struct cli *cli);
+/* The same for WORD, which is too much. */
+int cli_extra(const struct cli *cli, const char *word);
 /* `belfry: ` and the text, on stderr. */
 void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

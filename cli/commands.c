@@ -182,11 +182,12 @@ const struct command cli_commands[] = {
 	 cli_silence_list},
 	{"silence expire", "[--json] ID...", "End silences.",
 	 "  --json      one object a line\n", cli_silence_expire},
-	{"mute", "--reason R [--for TIME]",
+	{"mute", "--reason R [--for TIME|--until TIME]",
 	 "Tell nobody of any alert, for an hour or TIME; everything is kept.",
 	 "All who would be told are told that it begins and that it ends.\n\n"
-	 "  --reason R  why\n"
-	 "  --for TIME  like 30m or 4h; a week at most\n",
+	 "  --reason R    why\n"
+	 "  --for TIME    like 30m or 4h; a week at most\n"
+	 "  --until TIME  like " WHEN_HELP "\n",
 	 cli_mute},
 	{"unmute", "", "End a mute.", NULL, cli_unmute},
 	{"clock accept", "",

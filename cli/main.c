@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/conf.h"
+#include "base/must.h"
 #include "base/std_fds.h"
 #include "cli/api_client.h"
 #include "cli/command.h"
@@ -36,6 +38,13 @@ cli_usage(const struct cli *cli)
 		cli->command->synopsis[0] != '\0' ? " " : "",
 		cli->command->synopsis, cli->command->name);
 	return CLI_USAGE;
+}
+
+int
+cli_extra(const struct cli *cli, const char *word)
+{
+	cli_say("`%s` does not belong here", word);
+	return cli_usage(cli);
 }
 
 /* How many of ARGV's words are NAME's ("queue list" has two); 0: others. */
@@ -70,6 +79,41 @@ cli_list_words(const char *word, size_t len, struct buf *out)
 	return n;
 }
 
+#define MEANT_MAX 256
+
+/* The command that WORD may be meant for: one that ends with it, or nearly is
+ * it. NULL: none. */
+static const char *
+cli_meant(const char *word)
+{
+	const char *names[MEANT_MAX];
+	size_t n = 0;
+
+	for (const struct command *c = cli_commands; c->name != NULL; c++) {
+		const char *last = strrchr(c->name, ' ');
+
+		if (last != NULL && strcmp(last + 1, word) == 0)
+			return c->name;
+		must(n < MEANT_MAX);
+		names[n++] = c->name;
+	}
+	return conf_nearest(word, names, n);
+}
+
+static void
+cli_say_unknown(const char *word)
+{
+	const char *meant = cli_meant(word);
+
+	if (meant != NULL)
+		cli_say("there is no command `%s`; did you mean `%s`? `belfry "
+			"help` lists them",
+			word, meant);
+	else
+		cli_say("there is no command `%s`; `belfry help` lists them",
+			word);
+}
+
 /* "queue" alone or before what it doesn't know, or a word that begins no
  * command. */
 static int
@@ -85,8 +129,7 @@ cli_unknown(int argc, char **argv)
 			word, argc > 1 ? " " : "", argc > 1 ? argv[1] : "",
 			argc > 1 ? "" : " by itself", word, words.data, word);
 	else
-		cli_say("there is no command `%s`; `belfry help` lists them",
-			word);
+		cli_say_unknown(word);
 	buf_done(&words);
 	return CLI_USAGE;
 }

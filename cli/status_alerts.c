@@ -40,7 +40,11 @@ sa_print_suspended(const json_t *alerts)
 		text_time(api_int(s, "until_ms"), until);
 		printf("%-10s ", i == 0 ? "not told" : "");
 		text_put(api_str(s, "address"), stdout);
-		printf(" (%s), until %s: ", api_str(s, "channel"), until);
+		printf(" (%s), until ", api_str(s, "channel"));
+		if (api_int(s, "until_ms") > text_now())
+			printf("%s or a reload: ", until);
+		else
+			fputs("the next alert tries it: ", stdout);
 		text_put(api_str(s, "words"), stdout);
 		putchar('\n');
 	}
@@ -56,9 +60,13 @@ status_print_alerts(const json_t *alerts)
 	sa_print_counts(alerts);
 	sa_print_suspended(alerts);
 	if (failed > 0)
-		printf("%-10s %" PRId64 " address%s took nothing when tried "
+		printf("%-10s %" PRId64 " %saddress%s took nothing when tried "
 		       "last; `belfry alert show ID` says why\n",
-		       "", failed, failed == 1 ? "" : "es");
+		       "", failed,
+		       json_array_size(json_object_get(alerts, "suspended")) > 0
+			       ? "other "
+			       : "",
+		       failed == 1 ? "" : "es");
 	if (api_true(alerts, "clock_doubt"))
 		printf("%-10s DOUBTED, so that nothing expires; when it is "
 		       "right: `belfry clock accept`\n",

@@ -358,7 +358,8 @@ api_alerts_did(struct api_call *call, int result)
 		return true;
 	if (result == -ENOENT)
 		api_error(call, 404, "no such id",
-			  "there is none, or it is over");
+			  "there is none, or it is over; its list with --all "
+			  "has it");
 	else if (result == -EINVAL)
 		api_error(call, 400, "bad times or matchers",
 			  "it must end after it starts, and later than now, "

@@ -108,7 +108,7 @@ _belfry_options()
 	'silence expire')
 		echo --json --help ;;
 	'mute')
-		echo --reason --for --help ;;
+		echo --reason --for --until --help ;;
 	'unmute')
 		echo --help ;;
 	'clock accept')

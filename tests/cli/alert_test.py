@@ -104,7 +104,7 @@ class Alerts(Case):
         self.assertEqual(self.rows("--all"), ["There is no such alert."])
         self.serve_list(query=OPEN + "&match=a%3Db&receiver=boss")
         self.assertEqual(self.rows("--match", "a=b", "--receiver", "boss"),
-                         ["No alert is meant by that."])
+                         ["No alert matches."])
 
     def test_list_muted(self):
         self.serve_list(alert(muted=True), alerts_status={"mute": MUTE})
@@ -214,6 +214,12 @@ class Alerts(Case):
         self.assertIn("  critical, no longer reported, open for 2h03m, ", out)
         self.assertIn("\n  inhibited by  00ff\n  maintenance   sunday\n"
                       "  muted         `belfry unmute` ends it\n", out)
+
+    def test_show_nobody(self):
+        self.api.answers = {("GET", f"alerts/{ID}"): (200, alert(
+            receivers=[], history=[]))}
+        self.assertIn("  receivers     none: nobody is told of it\n",
+                      self.belfry("alert", "show", ID).stdout)
 
     def test_show_several(self):
         self.api.answers = {
@@ -441,6 +447,9 @@ class Mute(Case):
                               r"taken and kept, and nobody is told\. `belfry "
                               r"unmute` ends it\.\n$")
         self.belfry("mute", "--reason", "the rack")
+        soon = int(time.time()) // 60 * 60 + 7200
+        self.belfry("mute", "--reason", "the rack", "--until",
+                    time.strftime("%H:%M", time.localtime(soon)))
         self.assertEqual(self.belfry("unmute").stdout,
                          "People are told again.\n")
         self.api.answers["POST", "unmute"] = (
@@ -448,12 +457,17 @@ class Mute(Case):
         self.assertEqual(self.belfry("unmute").stdout, "Nothing was muted.\n")
         self.assertEqual([json.loads(body) for _, _, body in self.api.asked], [
             {"who": WHO, "reason": "the rack", "for_ms": 1800000},
-            {"who": WHO, "reason": "the rack"}, {"who": WHO}, {"who": WHO}])
+            {"who": WHO, "reason": "the rack"},
+            {"who": WHO, "reason": "the rack", "until_ms": soon * 1000},
+            {"who": WHO}, {"who": WHO}])
 
     def test_wrong(self):
         for bad in ([], ["--for", "1h"], ["--reason", ""],
                     ["--reason", "x", "--for", "soon"],
                     ["--reason", "x", "--for", "0s"], ["--reason", "x", "y"],
+                    ["--reason", "x", "--for", "8d"],
+                    ["--reason", "x", "--until", "2026-01-01"],
+                    ["--reason", "x", "--for", "1h", "--until", "08:00"],
                     ["--reason", b"\xff"]):
             self.belfry("mute", *bad, exit=64)
         self.belfry("unmute", "now", exit=64)
@@ -500,9 +514,9 @@ class Status(Case):
             "\nalerts     3 open, 1 no longer reported, 1 acknowledged, "
             "2 silenced or held back, 1 flapping, 4 not told yet; still "
             "being read\n"
-            "not told   ben@example.net (mail), until 2023-11-14 22:13: "
+            "not told   ben@example.net (mail), until the next alert tries it: "
             "550 5.1.1 ?no\n"
-            "           2 addresses took nothing when tried last; `belfry "
+            "           2 other addresses took nothing when tried last; `belfry "
             "alert show ID` says why\n"
             "clock      DOUBTED, so that nothing expires; when it is right: "
             "`belfry clock accept`\n", out)

@@ -570,6 +570,9 @@ class Usage(Case):
             "help", "queue").stdout, re.M)), 9)
         self.assertEqual(self.belfry("queue", "--help").stdout,
                          self.belfry("help", "queue").stdout)
+        for word, meant in (("ack", "alert ack"), ("sttus", "status")):
+            self.assertIn(f"no command `{word}`; did you mean `{meant}`?",
+                          self.belfry(word, exit=64).stderr)
         self.assertIn("belfry: `queue nope` is no command; behind `queue` goes "
                       "one of: list, ",
                       self.belfry("queue", "nope", exit=64).stderr)

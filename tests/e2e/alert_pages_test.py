@@ -56,7 +56,7 @@ class ByHand(DocCase):
     def test(self):
         self.start(alert_act_test.CONFIG)
         self.assertEqual(
-            self.run_block(0), "No alert is meant by that.\n"
+            self.run_block(0), "No alert matches.\n"
             "Everything that came was understood.\nThere is no silence.\n"
             "Nobody was told of anything in the last week.\n")
 
