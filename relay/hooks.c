@@ -161,10 +161,33 @@ hook_may_try(struct relay *r, const struct sockaddr_any *client)
 			      loop_mono_ms(relay_home(r)));
 }
 
-static void
-hook_guessed(struct relay *r, const struct sockaddr_any *client)
+static bool
+hook_is_looked_at(struct relay *r, const struct rules_source *source,
+		  const struct sockaddr_any *client)
 {
+	return hook_may_try(r, client) ||
+	       logins_knows_source(r->logins, client, source->name,
+				   loop_mono_ms(relay_home(r)));
+}
+
+static void
+hook_showed(struct relay *r, const struct rules_source *source,
+	    const struct sockaddr_any *client)
+{
+	logins_source_showed(r->logins, client, source->name,
+			     loop_mono_ms(relay_home(r)));
+}
+
+/* The status of a guess. */
+static int
+hook_guessed(struct relay *r, const struct rules_source *source,
+	     const struct sockaddr_any *client, const char *what)
+{
+	bool may = hook_may_try(r, client);
+
 	logins_failed(r->logins, client, NULL, loop_mono_ms(relay_home(r)));
+	return hook_refuse(r, source, client, may ? 401 : 429,
+			   may ? what : "tries");
 }
 
 /* By the token of its path, whoever guesses at it being told so. */
@@ -172,13 +195,13 @@ static int
 hook_by_token(struct relay *r, const struct rules_source *source,
 	      const struct hook_path *path, const struct http_who *who)
 {
-	if (!hook_may_try(r, &who->client))
+	if (!hook_is_looked_at(r, source, &who->client))
 		return hook_refuse(r, source, &who->client, 429, "tries");
-	if (alert_secrets_is_token(r->snapshot->alert_secrets, source->name,
-				   path->token))
-		return 0;
-	hook_guessed(r, &who->client);
-	return hook_refuse(r, source, &who->client, 401, "token");
+	if (!alert_secrets_is_token(r->snapshot->alert_secrets, source->name,
+				    path->token))
+		return hook_guessed(r, source, &who->client, "token");
+	hook_showed(r, source, &who->client);
+	return 0;
 }
 
 /* Known by where it comes from: by `trust`, or, where that is all that a source
@@ -225,7 +248,7 @@ hook_may(struct relay *r, const struct http_request *req,
 	if (login || (who->user != NULL && (who->rights & USER_POST) != 0))
 		return 0;
 	if (alert_secrets_signature(secrets, source->name) != NULL)
-		return hook_may_try(r, &who->client)
+		return hook_is_looked_at(r, source, &who->client)
 			       ? 0
 			       : hook_refuse(r, source, &who->client, 429,
 					     "tries");
@@ -447,11 +470,14 @@ hook_read(void *arg)
 	struct hook *h = arg;
 
 	if (h->result == -EACCES) {
-		hook_guessed(h->relay, &h->client);
-		hook_refuse(h->relay, h->source, &h->client, 401, "signature");
-		hook_answer(h, 401, "the signature is wrong, or there is none");
+		hook_answer(h,
+			    hook_guessed(h->relay, h->source, &h->client,
+					 "signature"),
+			    "the signature is wrong, or there is none");
 		return;
 	}
+	if (alert_secrets_signature(h->secrets, h->source->name) != NULL)
+		hook_showed(h->relay, h->source, &h->client);
 	hook_count_rate(h);
 	if (h->result == -EOPNOTSUPP) {
 		alert_take_count(h->relay, h->source->name, ALERT_EVENT_IGNORED,

@@ -23,7 +23,7 @@
 #define CHECK_NICE 10
 #define DAY_MS     (INT64_C(24) * 60 * 60 * 1000)
 
-/* A key is a letter (address, user, pair), 16 bytes of the address where it has
+/* A key is a letter (address, user, pair, source), 16 bytes of the address where it has
  * one, and a digest of the user where it has one. */
 #define TRY_KEY_LEN (1 + 16 + 32)
 
@@ -277,18 +277,46 @@ logins_failed(struct logins *l, const struct sockaddr_any *peer,
 	return delay;
 }
 
-void
-logins_succeeded(struct logins *l, const struct sockaddr_any *peer,
-		 const char *user, int64_t now)
+static void
+try_known(struct logins *l, char kind, const struct sockaddr_any *peer,
+	  const char *user, int64_t now)
 {
 	struct try *t;
 
 	pthread_mutex_lock(&l->lock);
-	t = try_take(l, 'p', peer, user);
+	t = try_take(l, kind, peer, user);
 	t->failures = 0;
 	t->known_until = now + LOGINS_KNOWN_MS;
 	try_join(l, t);
 	pthread_mutex_unlock(&l->lock);
+}
+
+void
+logins_succeeded(struct logins *l, const struct sockaddr_any *peer,
+		 const char *user, int64_t now)
+{
+	try_known(l, 'p', peer, user, now);
+}
+
+void
+logins_source_showed(struct logins *l, const struct sockaddr_any *peer,
+		     const char *source, int64_t now)
+{
+	try_known(l, 's', peer, source, now);
+}
+
+bool
+logins_knows_source(struct logins *l, const struct sockaddr_any *peer,
+		    const char *source, int64_t now)
+{
+	const struct try *t;
+	bool known;
+
+	pthread_mutex_lock(&l->lock);
+	t = try_find(l, 's', peer, source);
+	known = t != NULL && t->known_until > now;
+	pthread_mutex_unlock(&l->lock);
+	return known;
 }
 
 size_t

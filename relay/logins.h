@@ -50,6 +50,13 @@ int64_t logins_failed(struct logins *l, const struct sockaddr_any *peer,
 		      const char *user, int64_t now);
 void logins_succeeded(struct logins *l, const struct sockaddr_any *peer,
 		      const char *user, int64_t now);
+/* SOURCE of alerts showed from PEER, by its token or a signature, that it is it:
+ * for LOGINS_KNOWN_MS failures from there don't concern it. Services post for
+ * all of their customers from the same addresses. */
+void logins_source_showed(struct logins *l, const struct sockaddr_any *peer,
+			  const char *source, int64_t now);
+bool logins_knows_source(struct logins *l, const struct sockaddr_any *peer,
+			 const char *source, int64_t now);
 /* How many are remembered, for tests. */
 size_t logins_count(struct logins *l);
 

@@ -298,8 +298,11 @@ class Hooks(HooksCase):
         belfryd = self.prepare()
         self.begin_sources = {"name": "robot", "kind": "uptimerobot",
                               "token_file": self.secret("token", TOKEN)}
-        belfryd.config["alerts"] = {"mail": ["anna@example.org"],
-                                    "sources": [self.begin_sources]}
+        belfryd.config["alerts"] = {
+            "mail": ["anna@example.org"],
+            "sources": [self.begin_sources, {
+                "name": "other", "kind": "generic",
+                "token_file": self.secret("other", TOKEN + "2")}]}
         belfryd.config["http"][0].update(serve=["metrics", "alerts"], trust=[])
         belfryd.write_config()
         belfryd.start()
@@ -317,10 +320,13 @@ class Hooks(HooksCase):
         self.assertEqual(self.counted("robot", "unauthorized"), 2)
         self.assertEqual(self.counted("generic", "unauthorized"), 1)
         self.assertEqual(self.counted("robot", "forbidden"), 0)
-        # Who guesses is not heard for long.
+        # Who guesses is not heard for long; the source itself, which was there
+        # before, is.
         for _ in range(30):
             status = self.status("/hooks/robot/guess", DOWN)
         self.assertEqual(status, 429)
+        self.assertEqual(self.status(f"/hooks/robot/{TOKEN}", DOWN), 200)
+        self.assertEqual(self.status(f"/hooks/other/{TOKEN}2", DOWN), 429)
 
     def test_signature(self):
         belfryd = self.prepare()
@@ -350,6 +356,9 @@ class Hooks(HooksCase):
         for _ in range(30):
             status = self.status("/hooks/up", body)
         self.assertEqual(status, 429)
+        self.assertEqual(self.status(
+            "/hooks/up", body, X_GitHub_Event="issues",
+            X_Hub_Signature_256=f"sha256={good}"), 200)
 
     def test_networks(self):
         self.begin_with(

@@ -148,6 +148,28 @@ test_known_stay(void **state)
 	logins_free(&l);
 }
 
+/* Others are at the address of a source, too, and no user is it by its name. */
+static void
+test_sources(void **state)
+{
+	struct sockaddr_any a = from("192.0.2.1"), b = from("192.0.2.2");
+	struct logins *l = logins_new(NULL, secret);
+
+	(void)state;
+	assert_false(logins_knows_source(l, &a, "up", 0));
+	logins_source_showed(l, &a, "up", 0);
+	fail_often(l, &a, NULL, LOGINS_PER_ADDRESS);
+	fail_often(l, &a, "up", LOGINS_PER_USER);
+	assert_false(logins_may_try(l, &a, "", 0));
+	assert_false(logins_may_try(l, &a, "up", 0));
+	assert_true(logins_knows_source(l, &a, "up", 0));
+	assert_false(logins_knows_source(l, &a, "other", 0));
+	assert_false(logins_knows_source(l, &b, "up", 0));
+	assert_true(logins_knows_source(l, &a, "up", LOGINS_KNOWN_MS - 1));
+	assert_false(logins_knows_source(l, &a, "up", LOGINS_KNOWN_MS));
+	logins_free(&l);
+}
+
 static void
 test_quota(void **state)
 {
@@ -391,6 +413,7 @@ main(void)
 		cmocka_unit_test(test_a_user_everywhere),
 		cmocka_unit_test(test_a_ceiling),
 		cmocka_unit_test(test_known_stay),
+		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_quota),
 		cmocka_unit_test(test_checks),
 		cmocka_unit_test(test_a_burst),
