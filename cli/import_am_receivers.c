@@ -311,6 +311,16 @@ im_http(struct import_am *ia, yaml_node_t *http, const char *receiver,
 			      import_am_quote(ia, type));
 }
 
+/* What it asks with stands before the host. */
+static bool
+im_has_login(const char *url)
+{
+	const char *host = strstr(url, "://");
+
+	return host != NULL &&
+	       memchr(host + 3, '@', strcspn(host + 3, "/?#")) != NULL;
+}
+
 static void
 im_webhook(struct import_am *ia, yaml_node_t *list, const char *receiver)
 {
@@ -331,6 +341,10 @@ im_webhook(struct import_am *ia, yaml_node_t *list, const char *receiver)
 		yaml_node_t *most = am_get(&ia->yaml, config, "max_alerts");
 
 		import_am_unknown(ia, config, known);
+		if (url != NULL && im_has_login(url)) {
+			url = NULL;
+			to = im_secret_file(ia, receiver, "webhook", i);
+		}
 		import_am_put(ia, 4, "- %s: %s",
 			      url != NULL ? "url" : "url_file",
 			      import_am_quote(ia, to));

@@ -13,6 +13,7 @@
 #include "cli/import_alertmanager.h"
 #include "cli/import_opendkim.h"
 #include "cli/import_postfix.h"
+#include "cli/text.h"
 #include "config/config.h"
 
 /* All of FD. 0 or -errno. */
@@ -65,9 +66,10 @@ import_print(const struct buf *yaml, const struct import *im)
 {
 	fputs(buf_str(yaml), stdout);
 	fflush(stdout);
-	if (im->notes.len > 0)
-		fprintf(stderr, "Not carried over, or not as it was:\n\n%s",
-			buf_str(&im->notes));
+	if (im->notes.len > 0) {
+		fputs("Not carried over, or not as it was:\n\n", stderr);
+		text_put_lines(buf_str(&im->notes), im->notes.len, stderr);
+	}
 	if (im->nnotes > IMPORT_NOTES_MAX)
 		fprintf(stderr, "and %zu more\n",
 			im->nnotes - IMPORT_NOTES_MAX);

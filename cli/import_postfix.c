@@ -72,7 +72,7 @@ import_quote_char(struct buf *b, uint32_t c)
 static bool
 import_is_printable(uint32_t c)
 {
-	if (c == '"' || c == '\\' || c < ' ')
+	if (c == '"' || c == '\\' || c < ' ' || utf8_is_turn(c))
 		return false;
 	return c < 0x7f || (c >= 0xa0 && c != 0xfeff && c < 0xd800 &&
 			    c != 0x2028 && c != 0x2029);

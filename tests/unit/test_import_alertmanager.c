@@ -155,6 +155,15 @@ static const struct {
 	 "insecure_skip_verify: true}}}]}]\n",
 	 "        - url: \"https://x\"\n          ca_file: /x/ca.pem\n",
 	 "- line 2, insecure_skip_verify: nothing here is like it"},
+	{"a webhook with a password",
+	 "route: {}\nreceivers: [{name: a, webhook_configs: [{url: "
+	 "'https://u:hush@x/y'}, {url: 'http://x/@'}]}]\n",
+	 "        - url_file: /etc/belfry/webhook-a-1\n"
+	 "        - url: \"http://x/@\"\n",
+	 NULL},
+	{"what turns the direction of text",
+	 "route: {}\nreceivers: [{name: \"a\\u202eb\"}]\n",
+	 "    - name: \"a\\U0000202eb\"\n", NULL},
 	{"webhooks of one URL",
 	 "route: {}\nreceivers: [{name: a, webhook_configs: [{url: "
 	 "'http://x'}, {url: 'http://y'}, {url: 'http://x', http_config: "
