@@ -228,6 +228,15 @@ queue_limit_agent(struct queue *q, const char *agent, size_t most_rcpts)
 }
 
 void
+queue_serial_agent(struct queue *q, const char *agent)
+{
+	struct queue_agent *qa = queue_find_agent(q, agent);
+
+	must(qa != NULL && !atomic_load(&q->started));
+	qa->serial = true;
+}
+
+void
 queue_unrated_agent(struct queue *q, const char *agent)
 {
 	struct queue_agent *qa = queue_find_agent(q, agent);

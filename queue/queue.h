@@ -108,6 +108,10 @@ void queue_set_agent(struct queue *q, const char *agent, queue_agent_fn *fn,
  * recipients_per_message says. */
 void queue_limit_agent(struct queue *q, const char *agent, size_t most_rcpts);
 
+/* One attempt of AGENT at a time at each of its destinations, whatever the
+ * settings say: what came first is over first, unless it has to wait. */
+void queue_serial_agent(struct queue *q, const char *agent);
+
 /* What AGENT delivers stays here: no rate is kept to. */
 void queue_unrated_agent(struct queue *q, const char *agent);
 /* AGENT's recipients bear secrets in their names: of them the log has the domains

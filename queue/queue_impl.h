@@ -38,6 +38,7 @@ struct queue_agent {
 	void *ctx;
 	size_t most_rcpts; /* an attempt; 0: recipients_per_message only */
 	bool unrated;
+	bool serial; /* its destinations get one attempt at a time */
 	bool secret; /* its recipients' names are not logged */
 	struct metric_cell *result_cell[3]; /* delivered, deferred, bounced */
 };

@@ -49,10 +49,18 @@ throttle_rate_opens(const struct queue *q, const struct dest *d, bool alert,
 	return rate_opens(d->rate, rate, alert ? 2 * rate->n : rate->n, mono);
 }
 
+static bool
+throttle_is_serial(const struct dest *d)
+{
+	return d->agent != NULL && d->agent->serial;
+}
+
 uint32_t
 throttle_window(const struct queue *q, const struct dest *d)
 {
-	uint32_t most = (uint32_t)q->conf.destination.connections;
+	uint32_t most = throttle_is_serial(d)
+				? 1
+				: (uint32_t)q->conf.destination.connections;
 
 	return d->window > 0 && d->window < most ? d->window : most;
 }
@@ -65,6 +73,8 @@ throttle_opens(const struct queue *q, const struct dest *d, bool alert,
 	uint32_t most = (uint32_t)q->conf.destination.connections;
 	int64_t at = throttle_rate_opens(q, d, alert, mono), heard;
 
+	if (throttle_is_serial(d))
+		return d->busy == 0 ? at : INT64_MAX;
 	if (d->busy >= most + alert)
 		return INT64_MAX;
 	if (d->busy < throttle_window(q, d) + alert)

@@ -502,6 +502,8 @@ void
 alert_mail_init(struct relay *r)
 {
 	deliver_whole(r->deliver, "alert", MIME_SIZE_MAX, am_whole, r);
+	/* Who says that it is down, and then that it is up, is heard so. */
+	queue_serial_agent(r->queue, "alert");
 	/* alert+TOKEN@ */
 	queue_secret_agent(r->queue, "alert");
 }

@@ -89,19 +89,30 @@ scan_entry(struct drop_scan *s, const char *name)
 	memcpy(found->name, name, sizeof(found->name));
 	found->uid = st.st_uid;
 	found->size = st.st_size;
+	found->left = st.st_mtim;
 	s->n++;
 }
 
-void
-drop_scan_turn(struct drop_scan *s)
+/* The oldest first; what is large after all that may fit where it does not. */
+static int
+found_order(const void *a, const void *b)
+{
+	const struct drop_found *x = a, *y = b;
+	bool large = x->size > DROP_PIECE;
+
+	if (large != (y->size > DROP_PIECE))
+		return large ? 1 : -1;
+	if (x->left.tv_sec != y->left.tv_sec)
+		return x->left.tv_sec < y->left.tv_sec ? -1 : 1;
+	return (x->left.tv_nsec > y->left.tv_nsec) -
+	       (x->left.tv_nsec < y->left.tv_nsec);
+}
+
+static void
+scan_entries(struct drop_scan *s)
 {
 	const struct dirent *entry;
 
-	s->n = 0;
-	s->end = false;
-	s->error = s->dir == NULL ? scan_open(s) : 0;
-	if (s->error < 0)
-		return;
 	for (size_t i = 0; i < DROP_TURN && s->n < DROP_BATCH; i++) {
 		errno = 0;
 		entry = readdir(s->dir);
@@ -113,6 +124,18 @@ drop_scan_turn(struct drop_scan *s)
 		}
 		scan_entry(s, entry->d_name);
 	}
+}
+
+void
+drop_scan_turn(struct drop_scan *s)
+{
+	s->n = 0;
+	s->end = false;
+	s->error = s->dir == NULL ? scan_open(s) : 0;
+	if (s->error < 0)
+		return;
+	scan_entries(s);
+	qsort(s->v, s->n, sizeof(s->v[0]), found_order);
 }
 
 void

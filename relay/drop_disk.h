@@ -24,17 +24,18 @@ struct drop_found {
 	char name[DROP_NAME_LEN + 1];
 	uid_t uid;
 	int64_t size;
+	struct timespec left; /* when it was */
 };
 
 struct drop_scan {
 	int dir_fd;     /* borrowed */
 	int64_t now_ms; /* wall; set before each turn */
 	int64_t keep_bad_ms;
-	DIR *dir;  /* owned; NULL: begin anew */
-	int error; /* of the last turn */
-	bool end;  /* all was seen; DIR is closed */
-	size_t n;  /* found in the last turn */
-	struct drop_found v[DROP_BATCH];
+	DIR *dir;                        /* owned; NULL: begin anew */
+	int error;                       /* of the last turn */
+	bool end;                        /* all was seen; DIR is closed */
+	size_t n;                        /* found in the last turn */
+	struct drop_found v[DROP_BATCH]; /* the oldest first, then large ones */
 	size_t odd;      /* since the beginning: no files of ours */
 	size_t stale;    /* unfinished ones that were cleared away */
 	size_t bad;      /* put aside */

@@ -126,6 +126,21 @@ class AlertSend(harness.Case):
         (mail,) = self.sink.wait(1, 60)
         self.assertIn("The backup failed", mail.content.decode())
 
+    def test_order_while_it_is_down(self):
+        """What was left last is what counts."""
+        belfryd = self.begin(start=False)
+        belfryd.start().stop()
+        for n in range(10):
+            for over in ((), ("--resolve",), (), ("--resolve",))[n % 2:]:
+                self.send("--title", f"trouble {n}", *over)
+        self.send("--title", "the last")
+        belfryd.start()
+        lab.wait_for(lambda: any(a["labels"]["alertname"] == "the last"
+                                 for a in self.open()), "the last")
+        self.wait_empty()
+        self.assertEqual([a["labels"]["alertname"] for a in self.open()],
+                         ["the last"])
+
     def test_while_deliveries_are_paused(self):
         belfryd = self.begin()
         belfryd.cli("pause", "--reason", "a test")

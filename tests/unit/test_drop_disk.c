@@ -16,6 +16,7 @@
 #include "tests/unit/test.h"
 
 #define NAME  "0123456789abcdef0123456789abcdef"
+#define TAIL  "123456789abcdef0123456789abcdef"
 #define BODY  "Subject: x\r\n\r\n"
 #define LINES 9000
 #define LINE  "a line of it\r\n"
@@ -242,6 +243,45 @@ test_every_call_of_a_look_fails(void **state)
 		}
 }
 
+/* The order in which they were left, whatever they are called; the large ones
+ * come last. */
+static void
+test_order(void **state)
+{
+	static const struct {
+		const char *name;
+		struct timespec left;
+		off_t size;
+	} row[] = {
+		{"f" TAIL, {10, 500}, 0},
+		{"0" TAIL, {10, 600}, DROP_PIECE},
+		{"8" TAIL, {9, 900}, DROP_PIECE + 1},
+		{"4" TAIL, {11, 0}, 0},
+	};
+	static const size_t order[] = {0, 1, 3, 2};
+	static struct drop_scan s;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		const struct timespec t[2] = {row[i].left, row[i].left};
+		int fd = openat(dir_fd, row[i].name,
+				O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+
+		assert_true(fd >= 0);
+		assert_int_equal(ftruncate(fd, row[i].size), 0);
+		assert_int_equal(futimens(fd, t), 0);
+		close(fd);
+	}
+	s = (struct drop_scan){.dir_fd = dir_fd, .now_ms = NOW};
+	drop_scan_turn(&s);
+	assert_int_equal(s.n, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_string_equal(s.v[i].name, row[order[i]].name);
+	drop_scan_done(&s);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(unlinkat(dir_fd, row[i].name, 0), 0);
+}
+
 #define DROP_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -253,6 +293,7 @@ main(void)
 		DROP_TEST(test_every_call_of_the_end_fails),
 		DROP_TEST(test_gone),
 		DROP_TEST(test_every_call_of_a_look_fails),
+		DROP_TEST(test_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
