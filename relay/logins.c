@@ -59,6 +59,7 @@ struct logins {
 	/* Who logged in from where, and all else. */
 	struct try_order known, strange;
 	struct sent *sent; /* hash; owned */
+	size_t checks;     /* under way */
 };
 
 struct logins *
@@ -402,6 +403,27 @@ check_give_way(void)
 	gives_way = true;
 }
 
+/* May one more be made? What strangers ask for takes no place of other work. */
+static bool
+check_begin(struct logins *l)
+{
+	bool may;
+
+	pthread_mutex_lock(&l->lock);
+	may = l->checks < LOGINS_CHECKS;
+	l->checks += may;
+	pthread_mutex_unlock(&l->lock);
+	return may;
+}
+
+static void
+check_end(struct logins *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->checks--;
+	pthread_mutex_unlock(&l->lock);
+}
+
 static void
 check_run(void *arg)
 {
@@ -417,6 +439,7 @@ check_run(void *arg)
 		c->delay_ms =
 			logins_failed(c->logins, &c->peer, c->name, c->now);
 	}
+	check_end(c->logins);
 }
 
 static void
@@ -444,9 +467,12 @@ int
 logins_check(struct logins *l, const struct logins_ask *ask, struct loop *loop,
 	     uint64_t handle, logins_fn *fn)
 {
-	struct check *c = xcalloc(1, sizeof(*c));
+	struct check *c;
 	int r;
 
+	if (!check_begin(l))
+		return -EAGAIN;
+	c = xcalloc(1, sizeof(*c));
 	c->logins = l;
 	c->loop = loop;
 	c->handle = handle;
@@ -460,8 +486,10 @@ logins_check(struct logins *l, const struct logins_ask *ask, struct loop *loop,
 					      : nobody);
 	c->password = xstrdup(ask->password);
 	r = pool_run(l->cpu, &c->job, check_run, loop, check_done, c);
-	if (r < 0)
+	if (r < 0) {
+		check_end(l);
 		check_free(c);
+	}
 	return r;
 }
 

@@ -87,7 +87,11 @@ enum logins_said {
 /* On LOOP, with what HANDLE stands for; never when that is gone. */
 typedef void logins_fn(void *object, enum logins_said said, int64_t delay_ms);
 
-/* Does the password belong to the user? 0, or -EAGAIN when the pool is full.
+/* So many checks may wait or be made at once; the pool has room for others. */
+#define LOGINS_CHECKS 64
+
+/* Does the password belong to the user? 0, or -EAGAIN when too many are asked
+ * for, or the pool is full.
  *
  * Those that wait in the pool were all let in before any of them failed, so the
  * failures are looked at again where one is hashed, and one more is counted

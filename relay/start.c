@@ -39,7 +39,7 @@
 #define DISK_THREADS 4
 #define DISK_JOBS    4096
 /* Of tens of milliseconds each: who would wait longer is told to come back. */
-#define CPU_JOBS        64
+#define CPU_JOBS        128 /* LOGINS_CHECKS of them, at the most, of logins */
 #define CPU_THREADS_MAX 8
 /* Descriptors beside connections: store, log, loops, resolvers, HTTP. */
 #define OTHER_FILES 300

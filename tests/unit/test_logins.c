@@ -1,6 +1,7 @@
 #include "tests/unit/test.h"
 
 #include <errno.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,11 +283,52 @@ test_checks(void **state)
 	asker_end(&a);
 }
 
+static void
+wait_for_it(void *arg)
+{
+	sem_wait(arg);
+}
+
+static void
+do_nothing(void *arg)
+{
+	(void)arg;
+}
+
+/* Passwords are not all that the pool is for. */
+static void
+test_room_for_others(void **state)
+{
+	struct user anna = {.name = "anna",
+			    .password = "$6$rounds=1000$abcdefgh$"};
+	struct pool_job first, other;
+	struct asker a;
+	sem_t sem;
+
+	(void)state;
+	sem_init(&sem, 0, 0);
+	asker_begin(&a, LOGINS_CHECKS, 2 * LOGINS_CHECKS);
+	assert_int_equal(
+		pool_run(a.pool, &first, wait_for_it, a.loop, do_nothing, &sem),
+		0);
+	for (int i = 0; i < LOGINS_CHECKS; i++)
+		assert_int_equal(ask(&a, &anna, NULL, "wrong", a.handle), 0);
+	assert_int_equal(ask(&a, &anna, NULL, "wrong", a.handle), -EAGAIN);
+	assert_int_equal(
+		pool_run(a.pool, &other, do_nothing, a.loop, do_nothing, NULL),
+		0);
+	sem_post(&sem);
+	loop_run(a.loop);
+	assert_int_equal(ask(&a, &anna, NULL, "wrong", 12345), 0);
+	asker_end(&a);
+	sem_destroy(&sem);
+}
+
 /* All of them may try when they come, since none has failed yet. */
 static void
 test_a_burst(void **state)
 {
-	enum { BURST = 64 };
+	enum { BURST = LOGINS_CHECKS - 1 };
 	struct asker a;
 	/* Quick, and there is no password that has it. */
 	struct user anna = {.name = "anna",
@@ -416,6 +458,7 @@ main(void)
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_quota),
 		cmocka_unit_test(test_checks),
+		cmocka_unit_test(test_room_for_others),
 		cmocka_unit_test(test_a_burst),
 		cmocka_unit_test(test_as_long),
 		cmocka_unit_test(test_made_up_keys),
