@@ -218,6 +218,18 @@ fg_see_unwritten(struct flush_group *fg)
 		fg->repeat_ms = c->repeat_ms;
 }
 
+/* Does it depend on what is under way by then whether all is told? */
+static bool
+fg_may_be_skipped(const struct flush_group *fg)
+{
+	for (size_t k = 0; k < fg->nintents; k++)
+		for (const struct intent *it = fg->intents[k]->lead; it != NULL;
+		     it = it->next)
+			if (it->old_message != 0)
+				return true;
+	return false;
+}
+
 static void
 group_edit_of(struct engine *e, struct flush_group *fg)
 {
@@ -236,6 +248,8 @@ group_edit_of(struct engine *e, struct flush_group *fg)
 	ed->c.clock_from_ms = fg->clock_from_ms;
 	ed->c.repeat_ms = fg->repeat_ms;
 	flush_plan_first(&ed->c.due_ms, fg->due_ms);
+	if (fg->tells && fg_may_be_skipped(fg))
+		ed->again_ms = fg->flush->now + FLUSH_RETRY_MS;
 	if (fg->tells) {
 		ed->c.seq++;
 		/* Who joined meanwhile waits for the turn as before. */

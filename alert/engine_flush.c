@@ -13,8 +13,6 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 
-#define FLUSH_RETRY_MS (10 * ENGINE_SECOND) /* an attempt was out */
-
 /* --- when ----------------------------------------------------------------------- */
 
 void

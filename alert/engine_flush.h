@@ -16,7 +16,8 @@
 #define FLUSH_LOOKS    8000 /* of members, in a turn: about 20 ms */
 #define FLUSH_LETTERS  128  /* of one flush, and then some */
 #define FLUSH_TARGETS  256
-#define FLUSH_LATER_MS ENGINE_MINUTE /* what could not be written */
+#define FLUSH_LATER_MS ENGINE_MINUTE        /* what could not be written */
+#define FLUSH_RETRY_MS (10 * ENGINE_SECOND) /* an attempt was out */
 #define FLUSHES_MOST   2 /* not committed: bounds the letters in memory */
 
 /* Why a group tells. */

@@ -68,6 +68,9 @@ struct group_edit {
 	/* Before this, and what the job wants; it may be looked at while that
 	 * is out. */
 	int64_t had_due_ms, want_ms;
+	/* The record says that it is due then, for a life that does not know
+	 * what the job left untold; 0: it leaves nothing. */
+	int64_t again_ms;
 	bool idle; /* what it wants comes no sooner than it was due */
 	const char *receiver; /* a name: it goes there; NULL: as before */
 	uint8_t old_print[GROUP_PRINT]; /* what it had when it goes */

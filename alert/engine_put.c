@@ -167,17 +167,20 @@ static void
 seal_group(struct engine *e, struct group_edit *ed)
 {
 	struct alert_group *g = ed->group;
+	struct group_core c = ed->c;
 	struct put *p;
 
 	if (ed->ended && ed->is_new)
 		return;
+	if (ed->again_ms != 0 && (c.due_ms == 0 || ed->again_ms < c.due_ms))
+		c.due_ms = ed->again_ms;
 	p = job_put(e, engine_key('g', g->id));
 	p->expect = g->version;
 	if (ed->ended) {
 		p->what = PUT_DELETE;
 		return;
 	}
-	group_encode(&ed->c, ed->receiver != NULL ? ed->receiver : g->receiver,
+	group_encode(&c, ed->receiver != NULL ? ed->receiver : g->receiver,
 		     g->labels, g->labels_len, &e->job.bytes);
 	p->ret_version = &g->version;
 	put_seal(e, p);

@@ -77,6 +77,38 @@ test_cancelled(void **state)
 	assert_told(er, "anna firing Disk and 2 more: +a +b +c\n");
 }
 
+#define TWICE                                                                  \
+	"own: []\nreceivers:\n"                                                \
+	"- {name: one, mail: [anna@example.org]}\n"                            \
+	"- {name: two, mail: [anna@example.org, ben@example.org]}\n"           \
+	"route: {receiver: one, routes: [{matchers: ['alertname=Load'], "      \
+	"receiver: two}]}\n"
+
+/* Her mail of the one group is out, so that of both waits for it; and who goes on
+ * after a kill tells her of the other one, too. */
+static void
+test_killed(void **state)
+{
+	struct engine_rig *er = *state;
+
+	engine_rig_rules(er, TWICE);
+	er->far = FAR_SLOW;
+	er->only = "anna@example.org";
+	engine_rig_fire(er, A);
+	engine_rig_advance(er, 5 * MINUTE, SECOND);
+	engine_rig_fire(er, B);
+	engine_rig_fire(er, C);
+	engine_rig_advance(er, 32 * SECOND, SECOND);
+	assert_told(er, "ben firing Load: +c\n");
+	engine_rig_close(er);
+	er->yaml = TWICE;
+	er->far = FAR_TAKES;
+	engine_rig_open(er);
+	engine_rig_advance(er, 10 * MINUTE, SECOND);
+	assert_told(er, "anna firing Disk: +a\n"
+			"anna firing Load: +c\nanna more Disk: +b a\n");
+}
+
 /* --- a digest --------------------------------------------------------------------- */
 
 /* It can't be written, and its group is looked at before the next try. */
@@ -178,9 +210,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ENGINE_TEST(test_cancelled),
-		ENGINE_TEST(test_digest),
-		ENGINE_TEST(test_probe),
+		ENGINE_TEST(test_cancelled), ENGINE_TEST(test_killed),
+		ENGINE_TEST(test_digest),    ENGINE_TEST(test_probe),
 		ENGINE_TEST(test_works),
 	};
 
