@@ -68,6 +68,9 @@ intent_begin(struct engine *e, struct intent *it)
 		notice_follow(e, it->notice);
 	ed->is_new = it->is_new;
 	ed->c.flags &= (uint8_t)~NOTICE_AGAIN;
+	/* What was heard of one before it stays in doubt. */
+	if (it->notice->older && it->old_message != 0)
+		ed->c.flags |= NOTICE_DOUBTED;
 	ed->intent = it->lead;
 	it->edited = true;
 	return ed;
@@ -81,7 +84,7 @@ intent_edit_unwritten(struct engine *e, struct intent *it)
 	struct notice_edit *ed = intent_begin(e, it);
 
 	ed->c.message = 0;
-	ed->c.flags &= (uint8_t) ~(NOTICE_REACHED | NOTICE_DOUBTED);
+	ed->c.flags &= (uint8_t)~NOTICE_REACHED;
 	for (uint32_t i = 0; i < it->n; i++)
 		ed->both[i] = it->both[i] & (TOLD_MASK | TOLD_HELD);
 	memset(it->both, 0, it->n);
@@ -101,7 +104,7 @@ intent_edit_written(struct engine *e, struct intent *it, uint32_t seq)
 		c->flags |= NOTICE_FELL_BACK;
 	if (it->old_message != 0) {
 		c->message = 0;
-		c->flags &= (uint8_t) ~(NOTICE_REACHED | NOTICE_DOUBTED);
+		c->flags &= (uint8_t)~NOTICE_REACHED;
 	}
 	if (!it->tells)
 		return;

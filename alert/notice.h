@@ -60,7 +60,9 @@ enum notice_flag {
 	NOTICE_REACHED = 1 << 4,   /* some heard what MESSAGE says */
 	NOTICE_AGAIN = 1 << 5,     /* it was accepted, and since then nothing
 				    * was said */
-	NOTICE_DOUBTED = 1 << 6,   /* some may have heard what MESSAGE says */
+	NOTICE_DOUBTED =
+		1 << 6, /* some may have heard what MESSAGE says, or one
+				    * before it; until one is accepted */
 };
 
 #define NOTICE_JOINED_MAX 4 /* remembered */

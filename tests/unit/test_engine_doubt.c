@@ -156,6 +156,34 @@ test_silence(void **state)
 	}
 }
 
+/* So it does when more was told in its place, before it was silenced. */
+static void
+test_replaced(void **state)
+{
+	static const struct row rows[] = {
+		{FAR_MUTE, "anna firing Disk: +a\n", "anna more Disk: -a +b\n"},
+		{FAR_DOWN, "", "anna firing Disk: +b\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct engine_rig er;
+
+		engine_rig_init(&er, NULL);
+		engine_rig_rules(&er, OPS);
+		er.far = rows[i].far;
+		engine_rig_fire(&er, A);
+		meet(&er, &rows[i]);
+		engine_rig_fire(&er, "alertname=Disk host=b");
+		engine_rig_advance(&er, 10 * MINUTE, SECOND);
+		silence(&er);
+		assert_told(&er, "");
+		engine_rig_resolve(&er, A);
+		end(&er, &rows[i]);
+		engine_rig_done(&er);
+	}
+}
+
 /* Nobody knows what was under way when it was killed. */
 static void
 test_killed(void **state)
@@ -192,6 +220,7 @@ main(void)
 		cmocka_unit_test(test_recovery),
 		cmocka_unit_test(test_stale),
 		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_replaced),
 		cmocka_unit_test(test_killed),
 	};
 
