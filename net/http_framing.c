@@ -7,7 +7,7 @@
 
 /* What of the header says how long the body is. */
 struct framing {
-	int lengths, encodings;
+	int lengths, encodings, hosts;
 	const char *length, *encoding;
 	bool odd; /* some field is read differently elsewhere */
 	bool packed;
@@ -46,6 +46,7 @@ framing_field(void *arg, enum MHD_ValueKind kind, const char *name,
 	(void)kind;
 	if (field_is_odd(name, value))
 		f->odd = true;
+	f->hosts += strcasecmp(name, "Host") == 0;
 	if (strcasecmp(name, "Content-Length") == 0) {
 		f->lengths++;
 		f->length = value;
@@ -66,7 +67,8 @@ http_framing_check(struct MHD_Connection *mhd, const char *version,
 	struct framing f = {0};
 
 	MHD_get_connection_values(mhd, MHD_HEADER_KIND, framing_field, &f);
-	if (f.odd || f.lengths + f.encodings > 1)
+	/* Nor is it clear whose it is (RFC 9112, 3.2). */
+	if (f.odd || f.lengths + f.encodings > 1 || f.hosts > 1)
 		return MHD_HTTP_BAD_REQUEST;
 	/* An older proxy passes on what it does not know. */
 	if (f.encodings > 0 && strcmp(version, MHD_HTTP_VERSION_1_1) != 0)

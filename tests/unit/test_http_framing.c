@@ -16,6 +16,7 @@ static const struct http_kit_row rows[] = {
 	 "POST /x" H "Transfer-Encoding: chunked\r\n"
 	 "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	 400, NULL},
+	{"two hosts", "GET /x" H "host: other\r\n\r\n", 400, NULL},
 	{"unknown encoding",
 	 "POST /x" H "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501,
 	 NULL},
