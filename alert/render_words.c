@@ -244,6 +244,23 @@ headline_was_down(const struct render_scope *s)
 			    render_duration(s->arena, until - n->since_ms));
 }
 
+/* Where all are, as after a mute, "new" would say no more; of those that are not
+ * listed nobody knows. */
+static const char *
+headline_more(const struct render_scope *s)
+{
+	const struct render_notice *n = s->notice;
+	const char *firing = count(s, n->nfiring);
+	size_t fresh = count_new(n);
+	bool listed = n->n >= n->nfiring + n->nresolved + n->nstale;
+
+	if (fresh >= n->nfiring)
+		return arena_printf(s->arena, "FIRING: %s%s", firing, since(s));
+	return arena_printf(s->arena, "FIRING: %zu%s new, %s in all%s", fresh,
+			    !listed && fresh == n->n ? " or more" : "", firing,
+			    since(s));
+}
+
 static const char *
 headline_mute(const struct render_scope *s)
 {
@@ -271,8 +288,7 @@ render_headline(const struct render_scope *s)
 	case NOTICE_FALLBACK:
 		return arena_printf(s->arena, "FIRING: %s%s", firing, since(s));
 	case NOTICE_MORE:
-		return arena_printf(s->arena, "FIRING: %zu new, %s in all%s",
-				    count_new(n), firing, since(s));
+		return headline_more(s);
 	case NOTICE_REMINDER:
 		return arena_printf(s->arena, "STILL FIRING: %s%s", firing,
 				    since(s));

@@ -60,6 +60,23 @@ class ByHand(DocCase):
             "Everything that came was understood.\nThere is no silence.\n"
             "Nobody was told of anything in the last week.\n")
 
+    def test_cron(self):
+        """The line of the crontab, as cron gives it to a shell."""
+        belfryd = self.start(alert_act_test.CONFIG)
+        conf = os.path.join(belfryd.folder, "sendmail.conf")
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write(f"submit_socket: {belfryd.config['submit_socket']}\n")
+        (_, (_, line)), = documented.blocks(self.PAGE, "cron")
+        line = line.split(None, 6)[6].replace(
+            "belfry sendmail", f"{lab.program('belfry')} sendmail -C {conf}")
+        self.run_line(line.replace("; belfry ", f"; {lab.program('belfry')} "
+                                   f"-c {belfryd.config_file} "))
+        mail, = self.sink.wait(1)
+        self.assertEqual(mail.recipients, ["anna@example.org"])
+        self.assertEqual(mail.header("Subject"), "Alerts of the week")
+        self.assertIn(b"Nobody was told of anything in the last week.",
+                      mail.content)
+
 
 class FromAlertmanager(DocCase):
     PAGE, HEADING = "from-alertmanager.md", "Moving from Alertmanager"

@@ -470,6 +470,41 @@ test_from(void **state)
 	}
 }
 
+/* What begins a mail in which all are new, or so many that not all are listed. */
+static void
+test_new(void **state)
+{
+	static const struct {
+		size_t nfiring;
+		const char *says;
+	} rows[] = {
+		{2, "\r\nFIRING: 2 alerts, critical"},
+		{200, "\r\nFIRING: 2 or more new, 200 alerts in all"},
+	};
+	struct render *r = kit_render("");
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct render_notice n = kit_notice(kit_find("more"));
+		struct render_alert two[2] = {n.v[0], n.v[1]};
+		struct buf out;
+
+		two[0].is_new = two[1].is_new = true;
+		n.v = two;
+		n.nfiring = rows[i].nfiring;
+		buf_init(&out, RENDER_MAIL_MAX);
+		assert_int_equal(render_mail(r, &n, "anna@example.org", &out),
+				 0);
+		assert_non_null(strstr(buf_str(&out), rows[i].says));
+		/* Where the list is cut the links stand above it, too. */
+		assert_int_equal(strstr(buf_str(&out), "\r\nAcknowledge: ") <
+					 strstr(buf_str(&out), "\r\n* "),
+				 rows[i].nfiring > 2);
+		buf_done(&out);
+	}
+	render_unref(&r);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -480,6 +515,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_evil_lines),
 		cmocka_unit_test(test_titles),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_new),
 		cmocka_unit_test(test_override),
 		cmocka_unit_test(test_no_folder),
 		cmocka_unit_test(test_unreadable),
