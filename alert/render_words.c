@@ -367,8 +367,12 @@ render_explain(const struct render_notice *n)
 	case NOTICE_RECOVERY:
 	case NOTICE_PARTLY:
 	case NOTICE_CLOSED:
-	case NOTICE_ACKED:
 	case NOTICE_NKIND:
+		break;
+	case NOTICE_ACKED:
+		/* What all have acknowledged has no next. */
+		if (n->next_ms != 0)
+			return "Others of the group are not acknowledged.";
 		break;
 	}
 	return "";

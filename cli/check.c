@@ -171,7 +171,32 @@ check_anchor(const struct config *c, struct conf_errors *e)
 			   anchor, strerror(errno));
 }
 
-/* What belfryd will want to read or write, apart from the file itself. */
+static void
+check_program(const struct conf_strings *command, struct conf_errors *e)
+{
+	if (command->n > 0 && access(command->v[0], F_OK) < 0 &&
+	    errno == ENOENT)
+		conf_error(e, &command->marks[0], "command: there is no %s",
+			   command->v[0]);
+}
+
+static void
+check_programs(const struct config *c, struct conf_errors *e)
+{
+	const struct alert_receiver_conf *to = c->alerts.receivers.v;
+	const struct route_rule *rules = c->routes.v;
+
+	for (size_t i = 0; i < c->routes.n; i++)
+		check_program(&rules[i].command, e);
+	for (size_t i = 0; i < c->alerts.receivers.n; i++) {
+		const struct alert_exec_conf *exec = to[i].exec.v;
+
+		for (size_t k = 0; k < to[i].exec.n; k++)
+			check_program(&exec[k].command, e);
+	}
+}
+
+/* What belfryd will want to read, write or run, apart from the file itself. */
 static void
 check_access(const struct config *c, struct conf_errors *e)
 {
@@ -179,6 +204,7 @@ check_access(const struct config *c, struct conf_errors *e)
 	check_dir(c->state_dir, &c->mark, "state_dir", e);
 	check_log(c->log.to, &c->mark, "log.to", e);
 	check_maildirs(c, e);
+	check_programs(c, e);
 }
 
 /* The same of belfry-milter. */

@@ -659,7 +659,8 @@ class Usage(Case):
                               self.belfry("check", exit=78).stderr)
 
     def check_writes(self):
-        """--as says what of log and Maildirs the user could not write."""
+        """--as says what of log and Maildirs the user could not write, and
+        what program is not there."""
         mail = os.path.join(self.dir, "mail")
         conf = os.path.join(self.dir, "writes.yaml")
         os.mkdir(mail)
@@ -676,6 +677,13 @@ class Usage(Case):
                          f"write to {mail}: Permission denied\n")
         os.chmod(mail, 0o777)
         self.belfry("-c", conf, "check", "--as", "nobody")
+        with open(conf, "a", encoding="utf-8") as file:
+            file.write("alerts:\n  receivers:\n    - {name: x, exec: "
+                       f"[{{command: [{mail}/page]}}]}}\n"
+                       "  route: {receiver: x}\n")
+        done = self.belfry("-c", conf, "check", "--as", "nobody", exit=78)
+        self.assertEqual(done.stderr, f"{conf}:8:38: command: there is no "
+                                      f"{mail}/page\n")
 
     def test_closed_pipe(self):
         """Who reads only the first lines does not make us ask for all."""

@@ -505,6 +505,30 @@ test_new(void **state)
 	render_unref(&r);
 }
 
+/* Something comes next only where somebody still has to acknowledge. */
+static void
+test_acked_in_part(void **state)
+{
+	static const char says[] = "\r\nOthers of the group are not "
+				   "acknowledged.\r\n";
+	struct render *r = kit_render("");
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct render_notice n = kit_notice(kit_find("acked"));
+		struct buf out;
+
+		n.next_ms = i * (n.now_ms + 60000);
+		n.next_what = "reminder";
+		buf_init(&out, RENDER_MAIL_MAX);
+		assert_int_equal(render_mail(r, &n, "anna@example.org", &out),
+				 0);
+		assert_int_equal(strstr(buf_str(&out), says) != NULL, i == 1);
+		buf_done(&out);
+	}
+	render_unref(&r);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -516,6 +540,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_titles),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_new),
+		cmocka_unit_test(test_acked_in_part),
 		cmocka_unit_test(test_override),
 		cmocka_unit_test(test_no_folder),
 		cmocka_unit_test(test_unreadable),
