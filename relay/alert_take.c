@@ -106,3 +106,17 @@ alert_take_malformed(struct relay *r, const struct rules_source *source,
 	engine_keep_malformed(alerts_engine(r->alerts), source->name, why, body,
 			      len);
 }
+
+int
+alert_take_nowhere(struct relay *r, const struct http_who *who)
+{
+	char ip[SOCKADDR_TEXT_MAX];
+
+	if ((who->rights & USER_POST) == 0)
+		return 404;
+	sockaddr_ip(&who->client, ip);
+	log_event(&r->log_root, LOG_WARNING, "alert_refused",
+		  LOG_STR("source", ""), LOG_STR("client", ip),
+		  LOG_INT("status", 404), LOG_STR("reason", "name"));
+	return 404;
+}

@@ -7,6 +7,7 @@
 
 #include "alert/engine.h"
 #include "alert/source.h"
+#include "relay/http_who.h"
 #include "relay/relay.h"
 
 /* What became of what a source sent, a label value of
@@ -38,6 +39,9 @@ void alert_take(struct relay *r, const struct rules_source *source,
  * known. Most sources don't come again with it, so people are told. */
 void alert_take_lost(struct relay *r, const struct rules_source *source,
 		     enum alert_event event);
+/* WHO posts to a name that no source has: 404, and logged for who may post at
+ * all. The name is not, since it may be a token. */
+int alert_take_nowhere(struct relay *r, const struct http_who *who);
 /* It was not understood: counted, and kept for people to look at. */
 void alert_take_malformed(struct relay *r, const struct rules_source *source,
 			  const char *why, const void *body, size_t len);

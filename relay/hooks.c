@@ -283,7 +283,7 @@ hooks_gate(struct relay *r, struct http_request *req,
 
 	source = hook_find(r, req, &path);
 	if (source == NULL)
-		return 404;
+		return alert_take_nowhere(r, who);
 	if (!hook_has_method(source, req))
 		return 405;
 	/* Who is refused for it is told why, by hooks_handle(). */

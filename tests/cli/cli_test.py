@@ -682,7 +682,7 @@ class Usage(Case):
                        f"[{{command: [{mail}/page]}}]}}\n"
                        "  route: {receiver: x}\n")
         done = self.belfry("-c", conf, "check", "--as", "nobody", exit=78)
-        self.assertEqual(done.stderr, f"{conf}:8:38: command: there is no "
+        self.assertEqual(done.stderr, f"{conf}:8:35: command: there is no "
                                       f"{mail}/page\n")
 
     def test_closed_pipe(self):

@@ -270,6 +270,8 @@ class Hooks(HooksCase):
                 ("/hooks/own", 404), ("/hooks/uptimerobot/api/v2/alerts", 404),
                 ("/hooks/generic/a/b", 404), ("/hooks/generic", 200)):
             self.assertEqual(self.status(path, {"title": "x"}), status, path)
+        self.wait_events(7, "alert_refused", source="", status="404",
+                         reason="name")
         for method, path, status in (
                 ("GET", "/hooks/generic?title=x", 403),
                 ("GET", "/hooks/uptimerobot?monitorID=1&alertType=1", 403),
