@@ -12,7 +12,8 @@
 /* The last millisecond of the year 9999. */
 #define SILENCE_ENDS_MAX INT64_C(253402300799999)
 #define SILENCES_MAX     10000
-#define SILENCES_KEPT    (5 * ENGINE_DAY) /* after their end */
+#define SILENCE_SIZE_MAX ((size_t)32 * 1024) /* of its expressions */
+#define SILENCES_KEPT    (5 * ENGINE_DAY)    /* after their end */
 
 struct silencing {
 	struct work work;
@@ -299,6 +300,9 @@ silence_copy(const struct engine_silence *from, struct silence **ret)
 	arena_init(&s->arena);
 	r = silence_decode(value.data, value.len, &s->arena, &s->s);
 	buf_done(&value);
+	/* Each is kept: few bytes of text may be many of an expression. */
+	if (r == 0 && matchers_size(&s->s.matchers) > SILENCE_SIZE_MAX)
+		r = -EMSGSIZE;
 	if (r < 0) {
 		silence_free(s);
 		return r;

@@ -91,6 +91,15 @@ expression_is_asked(struct expression *e)
 	pcre2_set_match_limit(e->limits, ASKED_MATCH_LIMIT);
 }
 
+size_t
+expression_size(const struct expression *e)
+{
+	size_t size = 0;
+
+	must(pcre2_pattern_info(e->code, PCRE2_INFO_SIZE, &size) == 0);
+	return size;
+}
+
 void
 expression_free(struct expression **e)
 {

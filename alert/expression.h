@@ -41,6 +41,8 @@ int expression_new(const char *text, unsigned flags, struct expression **ret,
 /* It is not the configuration's, but a question's, and is looked at for every
  * alert: it may cost a tenth. Before others have it. */
 void expression_is_asked(struct expression *e);
+/* What it takes of memory; it may be far more than its text. */
+size_t expression_size(const struct expression *e);
 /* NULL is fine, and is left. */
 void expression_free(struct expression **e);
 /* RET_GROUPS is set at EXPRESSION_YES; NULL: nobody asks. */

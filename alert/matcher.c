@@ -92,6 +92,17 @@ matchers_are_asked(struct matchers *m)
 			expression_is_asked(m->v[i].expression);
 }
 
+size_t
+matchers_size(const struct matchers *m)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		if (m->v[i].expression != NULL)
+			size += expression_size(m->v[i].expression);
+	return size;
+}
+
 bool
 matchers_equal(const struct matchers *a, const struct matchers *b)
 {

@@ -78,6 +78,8 @@ void matchers_pack(struct pack *p, const struct matchers *m);
 /* 0; or -EBADMSG for what matchers_pack() does not write. */
 int matchers_unpack(struct unpack *u, struct arena *arena,
 		    struct matchers *ret);
+/* What their expressions take of memory. */
+size_t matchers_size(const struct matchers *m);
 /* Leaves an empty list. NULL is fine. */
 void matchers_done(struct matchers *m);
 

@@ -52,8 +52,8 @@ silenced(void *arg, int result, const char *id)
 	engine_rig_answered(arg, result);
 }
 
-static void
-silence(struct engine_rig *er, const char *matchers)
+static int
+try_silence(struct engine_rig *er, const char *matchers)
 {
 	struct engine_silence s = {
 		.starts_ms = wall(er),
@@ -69,9 +69,33 @@ silence(struct engine_rig *er, const char *matchers)
 			 0);
 	engine_silence_set(er->e, &s, silenced, er);
 	engine_rig_settle(er);
-	assert_int_equal(er->result, 0);
 	matchers_done(&s.matchers);
 	arena_done(&arena);
+	return er->result;
+}
+
+static void
+silence(struct engine_rig *er, const char *matchers)
+{
+	assert_int_equal(try_silence(er, matchers), 0);
+}
+
+/* A few bytes of text may be many of an expression, and each silence is kept. */
+static void
+test_silence_large(void **state)
+{
+	struct engine_rig *er = *state;
+	char hosts[3200] = "host=~\"";
+
+	while (strlen(hosts) < sizeof(hosts) - 40)
+		strcat(hosts, "db[0-9]+\\\\.example\\\\.org|");
+	strcat(hosts, "x\"");
+	assert_int_equal(try_silence(er, hosts), 0);
+	assert_int_equal(try_silence(er, "host=~\"(?:ab){1000}\""), 0);
+	assert_int_equal(try_silence(er, "host=~\"(?:ab){4000}\""), -EMSGSIZE);
+	assert_int_equal(try_silence(er, "a=~\"(?:ab){1900}\","
+					 "b=~\"(?:ab){1900}\""),
+			 -EMSGSIZE);
 }
 
 static void
@@ -477,6 +501,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ENGINE_TEST(test_silenced),
+		ENGINE_TEST(test_silence_large),
 		ENGINE_TEST(test_inhibited),
 		ENGINE_TEST(test_in_maintenance),
 		ENGINE_TEST(test_muted),
