@@ -293,7 +293,7 @@ struct queue_stats {
 	uint64_t messages;
 	uint64_t active;
 	int64_t oldest_ms[QUEUE_NCLASS]; /* wall time of arrival; 0: none */
-	uint64_t used_bytes, limit_bytes;
+	uint64_t used_bytes, limit_bytes, reserve_bytes;
 	struct queue_paused paused;
 	struct queue_walk_info walk;
 	size_t n;

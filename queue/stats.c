@@ -303,6 +303,7 @@ stats_take(struct queue *q)
 		s->oldest_ms[c] = count_oldest(&q->count, (enum queue_class)c);
 	s->used_bytes = store_used_bytes(q->store);
 	s->limit_bytes = store_limit_bytes(q->store);
+	s->reserve_bytes = store_reserve_bytes(q->store);
 	s->paused = q->paused;
 	walk_info(&q->walk, &s->walk);
 	stats_dests(q, s);

@@ -14,9 +14,9 @@
 #define OJ_PAUSED_MS     (15 * INT64_C(60) * 1000)
 #define OJ_SOON_MS       (14 * OJ_DAY_MS)
 #define OJ_VERY_SOON_MS  (3 * OJ_DAY_MS)
-#define OJ_FULL          85 /* per cent of the store */
+#define OJ_FULL          85 /* per cent of what mail may take */
 #define OJ_FULL_AGAIN    80 /* it is over below that */
-#define OJ_FULL_CRITICAL 94 /* mail is refused at 95, by default */
+#define OJ_FULL_CRITICAL 95
 #define OJ_MUCH          20 /* deliveries at one domain */
 #define OJ_SUMMARY_MAX   400
 
@@ -301,23 +301,41 @@ oj_refused(struct oj *o)
 
 /* --- the store --------------------------------------------------------------------- */
 
+/* Per cent of what mail may take, as `belfry status` has it; 100: it is
+ * refused. A store without a size is never full. */
+static unsigned
+oj_fullness(const struct queue_stats *s)
+{
+	uint64_t mail = s->limit_bytes > s->reserve_bytes
+				? s->limit_bytes - s->reserve_bytes
+				: 0;
+
+	if (s->limit_bytes == 0)
+		return 0;
+	if (s->used_bytes >= mail)
+		return 100;
+	return (unsigned)((double)s->used_bytes * 100 / (double)mail);
+}
+
 static void
 oj_store(struct oj *o)
 {
-	const struct queue_stats *s = o->f->stats;
 	bool open = oj_find(o->j, ALERT_OWN_STORE, "") != NULL;
-	uint64_t part = s->limit_bytes / 100;
-	uint64_t full = part > 0 ? s->used_bytes / part : 0;
+	unsigned full = oj_fullness(o->f->stats);
 	char summary[OJ_SUMMARY_MAX];
 
 	if (full < (open ? OJ_FULL_AGAIN : OJ_FULL)) {
 		oj_over(o, ALERT_OWN_STORE, "");
 		return;
 	}
-	snprintf(summary, sizeof(summary),
-		 "The store is full to %llu per cent: mail is refused when it "
-		 "comes to its reserve",
-		 (unsigned long long)full);
+	if (full < 100)
+		snprintf(summary, sizeof(summary),
+			 "The store is full to %u per cent: at 100 mail is "
+			 "refused",
+			 full);
+	else
+		snprintf(summary, sizeof(summary),
+			 "The store is full: mail is refused");
 	oj_fires(o, ALERT_OWN_STORE, "",
 		 full >= OJ_FULL_CRITICAL ? "critical" : "warning", summary);
 }

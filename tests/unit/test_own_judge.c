@@ -110,8 +110,8 @@ test_before(void **state)
 	       "queue_stuck over\n"
 	       "double_bounce warning: as it was\n"
 	       "certificate /etc/old.pem over\n"
-	       "store critical: The store is full to 99 per cent: mail is "
-	       "refused when it comes to its reserve\n"
+	       "store critical: The store is full to 99 per cent: at 100 mail "
+	       "is refused\n"
 	       "paused over\n"
 	       "refused a b warning: as it was\n"
 	       "refused gone over\n");
@@ -275,9 +275,7 @@ test_certificates(void **state)
 static void
 test_store(void **state)
 {
-#define FULL(n)                                                                \
-	"The store is full to " n                                              \
-	" per cent: mail is refused when it comes to its reserve\n"
+#define FULL(n) "The store is full to " n " per cent: at 100 mail is refused\n"
 	struct fixture *f = *state;
 
 	f->stats.used_bytes = 849;
@@ -286,9 +284,17 @@ test_store(void **state)
 	expect(f, 0, "store warning: " FULL("85"));
 	f->stats.used_bytes = 800;
 	expect(f, 0, "store warning: " FULL("85"));
-	f->stats.used_bytes = 940;
-	expect(f, 0, "store critical: " FULL("94"));
+	f->stats.used_bytes = 950;
+	expect(f, 0, "store critical: " FULL("95"));
 	f->stats.used_bytes = 799;
+	expect(f, 0, "store over\n");
+	/* What is not for mail counts as well as what is used. */
+	f->stats.reserve_bytes = f->stats.limit_bytes / 2;
+	f->stats.used_bytes = f->stats.limit_bytes / 2 / 10 * 9;
+	expect(f, 0, "store warning: " FULL("90"));
+	f->stats.reserve_bytes = f->stats.limit_bytes + 1;
+	expect(f, 0, "store critical: The store is full: mail is refused\n");
+	f->stats.reserve_bytes = f->stats.used_bytes = 0;
 	expect(f, 0, "store over\n");
 	/* A store without a size is never full. */
 	f->stats.limit_bytes = 0;
