@@ -47,24 +47,25 @@ def copy_program(name, path):
     return path
 
 
-_ports_given = set()
+_ports_given = []  # what marks each, open
 
 
 def free_port():
-    """One that nobody has at any address; never the same twice in a process,
-    since the first may not be bound yet when the second is asked for, and none
-    that the kernel may give to a connection meanwhile."""
+    """One that nobody has at any address, and that no other process is given
+    while this one lives: it may not be bound yet, or not now. None that the
+    kernel may give to a connection meanwhile."""
     while True:
         port = random.randrange(10000, 32768)
-        if port in _ports_given:
-            continue
-        _ports_given.add(port)
-        with socket.socket() as s:
-            try:
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0belfry-lab-port-{port}")
+            with socket.socket() as s:
                 s.bind(("", port))
-                return port
-            except OSError:
-                pass
+        except OSError:
+            mark.close()
+            continue
+        _ports_given.append(mark)
+        return port
 
 
 def wait_for(check, what, timeout=30):

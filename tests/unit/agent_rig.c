@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/unit/test.h"
 
@@ -89,10 +90,10 @@ agent_rig_serve(struct agent_rig *g, const struct smtp_rule *rules, bool slow)
 void
 agent_rig_serve_nobody(struct agent_rig *g)
 {
-	struct smtp_server *s = smtp_server_start(NULL, false);
+	int port;
 
-	agent_rig_hop(g, smtp_server_port(s));
-	smtp_server_stop(&s);
+	g->nobody[g->nnobody++] = smtp_server_nobody(&port);
+	agent_rig_hop(g, port);
 }
 
 struct routing *
@@ -185,6 +186,8 @@ agent_rig_done(struct agent_rig *g)
 	log_close(&g->log);
 	for (size_t i = 0; i < g->nservers; i++)
 		smtp_server_stop(&g->servers[i]);
+	for (size_t i = 0; i < g->nnobody; i++)
+		close(g->nobody[i]);
 	buf_done(&g->lines);
 	pthread_mutex_destroy(&g->lock);
 	pthread_cond_destroy(&g->changed);

@@ -29,6 +29,8 @@ struct agent_rig {
 	struct hop hops[AGENT_HOPS];
 	struct smtp_server *servers[AGENT_HOPS];
 	size_t nservers;
+	int nobody[AGENT_HOPS]; /* sockets at ports where nobody listens */
+	size_t nnobody;
 	pthread_mutex_t lock; /* keeps what follows */
 	pthread_cond_t changed;
 	struct buf lines; /* the log */
@@ -44,7 +46,7 @@ struct smtp_server *agent_rig_serve(struct agent_rig *g,
 /* The same with a server that was started already. */
 struct smtp_server *agent_rig_serve_at(struct agent_rig *g,
 				       struct smtp_server *s);
-/* One where nobody listens. */
+/* One where nobody listens, and nobody else does while the rig is there. */
 void agent_rig_serve_nobody(struct agent_rig *g);
 
 /* Of the configuration as it is now. */

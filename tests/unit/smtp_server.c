@@ -362,18 +362,25 @@ server_thread(void *arg)
 	return NULL;
 }
 
+int
+smtp_server_nobody(int *ret_port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET,
+				.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	must(fd >= 0 && bind(fd, (struct sockaddr *)&a, len) == 0 &&
+	     getsockname(fd, (struct sockaddr *)&a, &len) == 0);
+	*ret_port = ntohs(a.sin_port);
+	return fd;
+}
+
 static void
 server_listen(struct smtp_server *s)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET};
-	socklen_t len = sizeof(a);
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	must(s->fd >= 0 && bind(s->fd, (struct sockaddr *)&a, len) == 0 &&
-	     listen(s->fd, 64) == 0 &&
-	     getsockname(s->fd, (struct sockaddr *)&a, &len) == 0);
-	s->port = ntohs(a.sin_port);
+	s->fd = smtp_server_nobody(&s->port);
+	must(listen(s->fd, 64) == 0);
 }
 
 static void

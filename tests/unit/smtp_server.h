@@ -31,6 +31,9 @@ struct smtp_server *smtp_server_start_unix(const struct smtp_rule *rules,
 					   const char *path);
 void smtp_server_stop(struct smtp_server **s);
 int smtp_server_port(const struct smtp_server *s);
+/* A port of 127.0.0.1 where nobody listens, as long as the descriptor that is
+ * returned is open; the caller closes it. */
+int smtp_server_nobody(int *ret_port);
 
 struct smtp_seen {
 	unsigned connections, most_at_once;
