@@ -1,5 +1,6 @@
 """Routes with `as`: all that a program of belfryd's own user can do, done by
 another one through belfry-run, which gets its socket as systemd passes it."""
+import fcntl
 import grp
 import os
 import pwd
@@ -51,7 +52,7 @@ class Runner:
         os.chmod(self.list, 0o644)
 
     def start(self):
-        fd = os.dup2(self.socket.fileno(), 40)
+        fd = fcntl.fcntl(self.socket.fileno(), fcntl.F_DUPFD, 40)
         try:
             with open(self.log_file, "ab") as log:
                 self.process = subprocess.Popen(

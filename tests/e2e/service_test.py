@@ -1,6 +1,7 @@
 """belfryd as a service manager runs it: with sockets that were made for it, and
 with signs of life that end when a thread is stuck."""
 import ctypes
+import fcntl
 import os
 import signal
 import socket
@@ -13,10 +14,10 @@ import lab
 
 # What the manager does: the descriptors from 3 on, and whom they are for.
 PASS = """import os, sys
-n = int(sys.argv[1])
-for fd in range(n):
-    os.dup2(40 + fd, 3 + fd)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(n))
+fds = sys.argv[1].split(",")
+for n, fd in enumerate(fds):
+    os.dup2(int(fd), 3 + n)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)))
 os.execv(sys.argv[2], sys.argv[2:])
 """
 
@@ -36,10 +37,11 @@ class Sockets(harness.Case):
 
     def start_with(self, belfryd, sockets, **how):
         # Above those that they become.
-        fds = [os.dup2(s.fileno(), 40 + n) for n, s in enumerate(sockets)]
+        fds = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 40) for s in sockets]
         try:
             belfryd.start(
-                wrapper=[sys.executable, "-c", PASS, str(len(fds))],
+                wrapper=[sys.executable, "-c", PASS,
+                         ",".join(map(str, fds))],
                 pass_fds=fds, **how)
         finally:
             for fd in fds:
