@@ -162,7 +162,9 @@ void engine_silence_set(struct engine *e, const struct engine_silence *s,
 void engine_silence_expire(struct engine *e, const char *id,
 			   engine_done_fn *done, void *arg);
 
-/* Nobody is told anything until UNTIL_MS. */
+#define ENGINE_MUTE_MAX_MS (INT64_C(7) * 24 * 3600 * 1000)
+
+/* Nobody is told anything until UNTIL_MS; callers bound that. */
 void engine_mute(struct engine *e, int64_t until_ms, const char *reason,
 		 const char *who, engine_done_fn *done, void *arg);
 void engine_unmute(struct engine *e, const char *who, engine_done_fn *done,

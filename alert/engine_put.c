@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alert/engine_flush.h"
 #include "alert/engine_impl.h"
 #include "base/must.h"
 #include "base/xalloc.h"
@@ -172,8 +173,7 @@ seal_group(struct engine *e, struct group_edit *ed)
 
 	if (ed->ended && ed->is_new)
 		return;
-	if (ed->again_ms != 0 && (c.due_ms == 0 || ed->again_ms < c.due_ms))
-		c.due_ms = ed->again_ms;
+	flush_plan_first(&c.due_ms, ed->again_ms);
 	p = job_put(e, engine_key('g', g->id));
 	p->expect = g->version;
 	if (ed->ended) {

@@ -4,12 +4,11 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "alert/engine.h"
 #include "cli/alert_text.h"
 #include "cli/api_client.h"
 #include "cli/text.h"
 #include "cli/when.h"
-
-#define MUTE_MAX_MS (INT64_C(7) * 24 * 3600 * 1000)
 
 /* How long; 0 leaves belfryd's hour. */
 struct mute_end {
@@ -45,7 +44,7 @@ mute_for(const char *arg, struct mute_end *end)
 {
 	int r = when_parse_length(arg, &end->for_ms);
 
-	if (r == CLI_OK && end->for_ms > MUTE_MAX_MS) {
+	if (r == CLI_OK && end->for_ms > ENGINE_MUTE_MAX_MS) {
 		cli_say("--for %s is more than a week", arg);
 		r = CLI_USAGE;
 	}
@@ -58,8 +57,8 @@ mute_until(const char *arg, struct mute_end *end)
 	int64_t now_ms = text_now();
 	int r = when_parse(arg, now_ms, &end->until_ms);
 
-	if (r == CLI_OK &&
-	    (end->until_ms <= now_ms || end->until_ms > now_ms + MUTE_MAX_MS)) {
+	if (r == CLI_OK && (end->until_ms <= now_ms ||
+			    end->until_ms > now_ms + ENGINE_MUTE_MAX_MS)) {
 		cli_say("--until %s is %s", arg,
 			end->until_ms > now_ms ? "more than a week ahead"
 					       : "over");

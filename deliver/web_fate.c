@@ -104,7 +104,6 @@ wf_answered(struct attempt *a, const struct endpoint *ep,
 	wf_quote(ep, answer, quote, sizeof(quote));
 	snprintf(said, sizeof(said), "%d%s", status, quote);
 	a->keep = true;
-	a->rcpt[0].doubted = wf_is_doubted(status);
 	if (wf_has(ep->done, ep->ndone, status))
 		wf_settle(a, ATTEMPT_DONE, ATTEMPT_DEST_OK, "2.0.0", said);
 	else if (wf_has(ep->dead, ep->ndead, status))
@@ -119,6 +118,8 @@ wf_answered(struct attempt *a, const struct endpoint *ep,
 	else
 		wf_settle(a, ATTEMPT_NEVER, ATTEMPT_DEST_OK,
 			  status == 413 ? "5.3.4" : "5.3.0", said);
+	a->rcpt[0].doubted =
+		a->rcpt[0].outcome != ATTEMPT_DONE && wf_is_doubted(status);
 }
 
 void

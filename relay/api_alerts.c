@@ -16,7 +16,6 @@
 #define ALERTS_MAX      1000
 #define NOTE_MAX        500
 #define MUTE_DEFAULT_MS INT64_C(3600000)
-#define MUTE_MAX_MS     (INT64_C(7) * 24 * 3600000)
 
 struct engine *
 api_engine(struct api_call *call)
@@ -463,7 +462,7 @@ api_mute(struct api_call *call)
 		return;
 	}
 	if (api_until(call, now_ms, MUTE_DEFAULT_MS, &until_ms) < 0 ||
-	    until_ms == 0 || until_ms - now_ms > MUTE_MAX_MS) {
+	    until_ms == 0 || until_ms - now_ms > ENGINE_MUTE_MAX_MS) {
 		api_error(call, 400, "bad time",
 			  "give `for_ms` or `until_ms`, a week ahead at most");
 		return;

@@ -23,8 +23,8 @@
 #define CHECK_NICE 10
 #define DAY_MS     (INT64_C(24) * 60 * 60 * 1000)
 
-/* A key is a letter (address, user, pair, source), 16 bytes of the address where it has
- * one, and a digest of the user where it has one. */
+/* A key is a letter (address, user, pair, source), 16 bytes of the address where
+ * it has one, and a digest of the user or the source where it has one. */
 #define TRY_KEY_LEN (1 + 16 + 32)
 
 /* The failures of an address, a user or both. */
